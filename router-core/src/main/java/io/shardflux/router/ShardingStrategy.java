@@ -25,9 +25,7 @@ public abstract class ShardingStrategy {
   private final Set<ShardId> shards;
 
   ShardingStrategy(Collection<ShardId> shards) {
-    if (shards.isEmpty()) {
-      throw new IllegalArgumentException("shards: none (expected: at least one)");
-    }
+    checkShards(shards);
     this.shards = Collections.unmodifiableSet(new LinkedHashSet<>(shards));
   }
 
@@ -362,8 +360,15 @@ public abstract class ShardingStrategy {
     return column;
   }
 
-  /** The shards in their order, each of them once. */
+  private static void checkShards(Collection<ShardId> shards) {
+    if (shards.isEmpty()) {
+      throw new IllegalArgumentException("shards: none (expected: at least one)");
+    }
+  }
+
+  /** The shards in their order, at least one, and each of them once. */
   static List<ShardId> distinct(Collection<ShardId> shards) {
+    checkShards(shards);
     Set<ShardId> seen = new HashSet<>();
     for (ShardId shard : shards) {
       if (!seen.add(shard)) {

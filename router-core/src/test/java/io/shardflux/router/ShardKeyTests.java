@@ -1,0 +1,92 @@
+package io.shardflux.router;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import java.math.BigInteger;
+import java.time.Instant;
+import java.time.LocalDate;
+import java.time.LocalDateTime;
+import java.util.UUID;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+import org.junit.jupiter.api.Test;
+
+class ShardKeyTests {
+
+  @Test
+  void integersOfAllWidthsAreTheSameKey() {
+    ShardKey one = ShardKey.of(1L);
+
+    assertThat(ShardKey.of((byte) 1)).isEqualTo(one).hasSameHashCodeAs(one);
+    assertThat(ShardKey.of((short) 1)).isEqualTo(one);
+    assertThat(ShardKey.of(1)).isEqualTo(one);
+    assertThat(ShardKey.of(BigInteger.ONE)).isEqualTo(one).hasSameHashCodeAs(one);
+    assertThat(ShardKey.of("1")).isNotEqualTo(one);
+  }
+
+  @Property
+  void equalPartsMakeEqualKeys(@ForAll long number, @ForAll int other) {
+    ShardKey key = ShardKey.of(number, "x");
+
+    assertThat(ShardKey.of(BigInteger.valueOf(number), "x")).isEqualTo(key).hasSameHashCodeAs(key);
+    assertThat(ShardKey.of((long) other, "x").equals(key)).isEqualTo(number == other);
+    assertThat(key.slice(0, 1)).isEqualTo(ShardKey.of(number));
+    assertThat(key.slice(0, 2)).isEqualTo(key);
+  }
+
+  @Property
+  void integersAreOrderedByValue(@ForAll BigInteger a, @ForAll BigInteger b) {
+    BigInteger x = inRange(a);
+    BigInteger y = inRange(b);
+
+    assertThat(Integer.signum(KeyOrder.compare(ShardKey.of(x), 0, ShardKey.of(y), 0)))
+        .isEqualTo(x.compareTo(y));
+  }
+
+  private static BigInteger inRange(BigInteger any) {
+    BigInteger min = BigInteger.valueOf(Long.MIN_VALUE);
+    return any.subtract(min).mod(BigInteger.ONE.shiftLeft(64).subtract(min)).add(min);
+  }
+
+  @Test
+  void textsAreCanonical() {
+    assertThat(ShardKey.of(new BigInteger("18446744073709551615")).text(0))
+        .isEqualTo("18446744073709551615");
+    assertThat(ShardKey.of(LocalDateTime.parse("2024-02-29T01:02")).text(0))
+        .isEqualTo("2024-02-29 01:02:00.000000");
+    assertThat(ShardKey.of(Instant.parse("2024-02-29T01:02:03.4Z")).text(0))
+        .isEqualTo("2024-02-29 01:02:03.400000");
+    assertThat(ShardKey.of(UUID.fromString("0000000A-0000-0000-0000-00000000000B")).text(0))
+        .isEqualTo("0000000a-0000-0000-0000-00000000000b");
+    assertThat(ShardKey.of("acme", 42)).hasToString("(acme, 42)");
+  }
+
+  @Test
+  void refusesWhatIsNoKey() {
+    assertRefused("key parts: 0", () -> ShardKey.of());
+    assertRefused("key part 0: null (expected: a value)", () -> ShardKey.of((Object) null));
+    assertRefused("key part 1: null", () -> ShardKey.of(1, null));
+    assertRefused("java.lang.Double", () -> ShardKey.of(1.5));
+    assertRefused("key part 0: empty text", () -> ShardKey.of("", 1));
+    assertRefused("18446744073709551616", () -> ShardKey.of(BigInteger.ONE.shiftLeft(64)));
+    assertRefused(
+        "-9223372036854775809",
+        () -> ShardKey.of(BigInteger.valueOf(Long.MIN_VALUE).subtract(BigInteger.ONE)));
+    assertRefused("0999-12-31", () -> ShardKey.of(LocalDate.of(999, 12, 31)));
+    assertRefused("+10000-01-01", () -> ShardKey.of(LocalDate.of(10_000, 1, 1)));
+    assertRefused(
+        "at most microseconds",
+        () -> ShardKey.of(LocalDateTime.parse("2024-01-01T00:00:00.000000001")));
+    assertRefused(
+        "at most microseconds", () -> ShardKey.of(Instant.parse("2024-01-01T00:00:00.000000001Z")));
+    assertRefused("unpaired surrogate", () -> ShardKey.of("\uD83D"));
+    assertRefused("3073 bytes", () -> ShardKey.of("x".repeat(3073)));
+    assertRefused("key parts: 17", () -> ShardKey.of(new Object[17]));
+  }
+
+  private static void assertRefused(String message, ThrowingCallable key) {
+    assertThatIllegalArgumentException().isThrownBy(key).withMessageContaining(message);
+  }
+}

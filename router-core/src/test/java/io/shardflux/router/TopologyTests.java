@@ -1,0 +1,102 @@
+package io.shardflux.router;
+
+import static io.shardflux.router.Fixtures.BOUND;
+import static io.shardflux.router.Fixtures.id;
+import static io.shardflux.router.Fixtures.ids;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import java.util.List;
+import java.util.UUID;
+import org.junit.jupiter.api.Test;
+import reactor.test.StepVerifier;
+
+class TopologyTests {
+
+  private static final TableRule USERS =
+      new TableRule.Sharded("users", List.of(KeyColumn.integer("id")), "by_id");
+
+  private final Topology topology =
+      Topology.builder()
+          .shard(id("a"))
+          .shard(id("b"))
+          .strategy("by_id", ShardingStrategy.modulo(ids("a", "b")))
+          .table(USERS)
+          .table(new TableRule.Reference("countries"))
+          .table(new TableRule.Pinned("audit", id("a")))
+          .build();
+
+  @Test
+  void locatesKeysByTheTablesRule() {
+    assertLocated("users", ShardKey.of(3), "b");
+    assertLocated("audit", ShardKey.of("anything"), "a");
+    StepVerifier.create(topology.locate("countries", ShardKey.of(1)))
+        .expectErrorMessage("table: countries, a Reference table (expected: a sharded one)")
+        .verify(BOUND);
+    StepVerifier.create(topology.locate("orders", ShardKey.of(1)))
+        .expectErrorMessage("table: orders (expected: one of [users, countries, audit])")
+        .verify(BOUND);
+    StepVerifier.create(topology.locate("users", ShardKey.of(1, 2)))
+        .expectErrorMessage("users key: (1, 2) (expected: 1 parts, id)")
+        .verify(BOUND);
+    StepVerifier.create(topology.locate("users", ShardKey.of(new UUID(0, 1))))
+        .expectError(UnroutableKeyException.class)
+        .verify(BOUND);
+  }
+
+  private void assertLocated(String table, ShardKey key, String shard) {
+    StepVerifier.create(topology.locate(table, key))
+        .expectNext(id(shard))
+        .expectComplete()
+        .verify(BOUND);
+  }
+
+  @Test
+  void aChangeGivesTheNextEpochAndLeavesTheOldOneWhole() {
+    Topology more = topology.withShard(id("c"));
+
+    assertThat(more.epoch()).isEqualTo(2);
+    assertThat(more.shards()).containsExactlyElementsOf(ids("a", "b", "c"));
+    assertThat(more.withoutShard(id("c")).epoch()).isEqualTo(3);
+    assertThat(topology.epoch()).isEqualTo(1);
+    assertThat(topology.shards()).containsExactlyElementsOf(ids("a", "b"));
+    assertThat(topology.strategy("users").shards()).isEqualTo(topology.shards());
+  }
+
+  @Test
+  void refusesWhatDoesNotHoldTogether() {
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> topology.withShard(id("a")))
+        .withMessageContaining("shard: a");
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> topology.withoutShard(id("a")))
+        .withMessage("strategy by_id: a (expected: one of [b])");
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> topology.withoutShard(id("z")))
+        .withMessageContaining("shard: z");
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> Topology.builder().build())
+        .withMessage("shards: none (expected: at least one)");
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> Topology.builder().shard(id("a")).table(USERS).build())
+        .withMessageContaining("table users, strategy: by_id (expected: one of [])");
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> Topology.builder().table(USERS).table(USERS))
+        .withMessage("table: users, twice (expected: once)");
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> new TableRule.Sharded("users", List.of(), "by_id"))
+        .withMessageContaining("table users, key: none");
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> new TableRule.Reference(" "))
+        .withMessageContaining("expected: a name");
+    assertThatExceptionOfType(IllegalArgumentException.class)
+        .isThrownBy(
+            () ->
+                Topology.builder()
+                    .shard(id("a"))
+                    .table(new TableRule.Pinned("audit", id("z")))
+                    .build())
+        .withMessage("table audit: z (expected: one of [a])");
+  }
+}
