@@ -1,0 +1,31 @@
+package io.shardflux.router;
+
+/**
+ * A column that is a part of a table's sharding key.
+ *
+ * @param name the column's name, unquoted, 1 to 64 characters
+ * @param type what the column holds
+ */
+public record KeyColumn(String name, KeyType type) {
+
+  /**
+   * Checks the name.
+   *
+   * @throws IllegalArgumentException if the name is empty or longer than MySQL's 64 characters
+   */
+  public KeyColumn {
+    if (name.isEmpty() || name.length() > 64) {
+      throw new IllegalArgumentException("column: '" + name + "' (expected: 1 to 64 characters)");
+    }
+  }
+
+  /** An {@link KeyType#INTEGER} column. */
+  public static KeyColumn integer(String name) {
+    return new KeyColumn(name, KeyType.INTEGER);
+  }
+
+  /** A {@link KeyType#TEXT} column. */
+  public static KeyColumn text(String name) {
+    return new KeyColumn(name, KeyType.TEXT);
+  }
+}

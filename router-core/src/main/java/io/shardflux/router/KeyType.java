@@ -1,0 +1,69 @@
+package io.shardflux.router;
+
+import java.math.BigInteger;
+import java.time.Instant;
+import java.time.LocalDate;
+import java.time.LocalDateTime;
+import java.util.UUID;
+
+/**
+ * What a part of a key is, in Java and in the database.
+ *
+ * <p>Each type fixes the part's <em>canonical text</em>: what MySQL gives for {@code CAST(column AS
+ * CHAR)}, in UTF-8, with the one difference that date-times always carry six digits of fraction, so
+ * that the text does not hang on the column's precision. Strategies that hash do so over this text,
+ * in Java and in SQL alike.
+ */
+public enum KeyType {
+  /**
+   * {@code Byte}, {@code Short}, {@code Integer}, {@code Long}, or a {@code BigInteger} of at most
+   * an unsigned {@code BIGINT}.
+   */
+  INTEGER,
+  /**
+   * {@code String}; the column is a {@code VARCHAR} with a binary collation, compared byte by byte.
+   */
+  TEXT,
+  /**
+   * {@link UUID}; the column holds the 36 characters in lower case ({@code CHAR(36)}, or MariaDB's
+   * {@code UUID}).
+   */
+  UUID,
+  /** {@link LocalDate}, years 1000 to 9999; the column is a {@code DATE}. */
+  DATE,
+  /**
+   * {@link LocalDateTime} to the microsecond, years 1000 to 9999; the column is a {@code DATETIME}.
+   */
+  DATETIME,
+  /**
+   * {@link Instant} to the microsecond, years 1000 to 9999; the column is a {@code TIMESTAMP} or a
+   * {@code DATETIME} in UTC.
+   */
+  INSTANT;
+
+  /** The type of an accepted value, or of none; allocates nothing. */
+  static KeyType of(Object value) {
+    if (value instanceof Long || value instanceof BigInteger) {
+      return INTEGER;
+    }
+    if (value instanceof String) {
+      return TEXT;
+    }
+    if (value instanceof UUID) {
+      return UUID;
+    }
+    if (value instanceof LocalDate) {
+      return DATE;
+    }
+    if (value instanceof LocalDateTime) {
+      return DATETIME;
+    }
+    if (value instanceof Instant) {
+      return INSTANT;
+    }
+    throw new IllegalArgumentException(
+        "key part: a "
+            + value.getClass().getName()
+            + " (expected: an integer, String, UUID, LocalDate, LocalDateTime or Instant)");
+  }
+}

@@ -1,0 +1,230 @@
+package io.shardflux.router;
+
+import java.math.BigInteger;
+import java.nio.ByteBuffer;
+import java.nio.CharBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.CodingErrorAction;
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import java.time.LocalDate;
+import java.time.LocalDateTime;
+import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
+import java.time.temporal.ChronoField;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The value that locates a row: one typed part, or several.
+ *
+ * <p>Two keys are equal if their parts are; {@code of(1)}, {@code of(1L)} and {@code
+ * of(BigInteger.ONE)} are the same key. Immutable. See {@link KeyType} for the types and for the
+ * canonical text that strategies hash.
+ */
+public final class ShardKey {
+
+  private static final BigInteger MAX_UNSIGNED =
+      BigInteger.ONE.shiftLeft(Long.SIZE).subtract(BigInteger.ONE);
+  private static final BigInteger MIN_SIGNED = BigInteger.valueOf(Long.MIN_VALUE);
+  private static final int MAX_PARTS = 16;
+  private static final int MAX_TEXT_BYTES = 3072;
+  private static final DateTimeFormatter DATE_TIME =
+      DateTimeFormatter.ofPattern("uuuu-MM-dd HH:mm:ss.SSSSSS", Locale.ROOT);
+
+  private final Object[] parts;
+  private final byte[][] texts;
+
+  private ShardKey(Object[] parts, byte[][] texts) {
+    this.parts = parts;
+    this.texts = texts;
+  }
+
+  /**
+   * A key of one or several parts, in the order of the table's key columns.
+   *
+   * @param parts 1 to 16 values of the types in {@link KeyType}
+   * @throws IllegalArgumentException if there is no part, or one is null, of another type, out of
+   *     its type's range, not well-formed text, longer than 3,072 bytes of UTF-8, or empty text
+   *     among several parts
+   */
+  public static ShardKey of(@Nullable Object... parts) {
+    if (parts == null || parts.length == 0 || parts.length > MAX_PARTS) {
+      throw new IllegalArgumentException(
+          "key parts: "
+              + (parts == null ? null : parts.length)
+              + " (expected: 1 to "
+              + MAX_PARTS
+              + ")");
+    }
+    Object[] accepted = new Object[parts.length];
+    byte[][] texts = new byte[parts.length][];
+    for (int i = 0; i < parts.length; i++) {
+      accepted[i] = accept(parts[i], i);
+      texts[i] = canonicalText(accepted[i]);
+      if (texts[i].length == 0 && parts.length > 1) {
+        throw new IllegalArgumentException(
+            "key part "
+                + i
+                + ": empty text (expected: every part of a composite key to be filled)");
+      }
+    }
+    return new ShardKey(accepted, texts);
+  }
+
+  /** How many parts it has. */
+  public int size() {
+    return parts.length;
+  }
+
+  /**
+   * The part at an index from 0: a {@code Long} or {@code BigInteger} for integers, else as it was
+   * given.
+   */
+  public Object part(int index) {
+    return parts[index];
+  }
+
+  /** The parts in order, see {@link #part(int)}. */
+  public List<Object> parts() {
+    return List.of(parts);
+  }
+
+  /** The type of the part at an index from 0. */
+  public KeyType type(int index) {
+    return KeyType.of(parts[index]);
+  }
+
+  /** The canonical text of the part at an index from 0. */
+  public String text(int index) {
+    return new String(texts[index], StandardCharsets.UTF_8);
+  }
+
+  /** The part's canonical text in UTF-8; shared, so never to be written to. */
+  byte[] textBytes(int index) {
+    return texts[index];
+  }
+
+  /** The parts from {@code from} up to, not including, {@code to} as a key of their own. */
+  ShardKey slice(int from, int to) {
+    return from == 0 && to == parts.length
+        ? this
+        : new ShardKey(Arrays.copyOfRange(parts, from, to), Arrays.copyOfRange(texts, from, to));
+  }
+
+  @Override
+  public boolean equals(@Nullable Object other) {
+    return other instanceof ShardKey key && Arrays.equals(parts, key.parts);
+  }
+
+  @Override
+  public int hashCode() {
+    return Arrays.hashCode(parts);
+  }
+
+  /**
+   * The parts' canonical texts, for messages: {@code 42}, or {@code (acme, 42)} where there are
+   * several.
+   */
+  @Override
+  public String toString() {
+    if (parts.length == 1) {
+      return text(0);
+    }
+    return Stream.of(texts)
+        .map(text -> new String(text, StandardCharsets.UTF_8))
+        .collect(Collectors.joining(", ", "(", ")"));
+  }
+
+  private static Object accept(@Nullable Object part, int index) {
+    if (part == null) {
+      throw new IllegalArgumentException("key part " + index + ": null (expected: a value)");
+    }
+    if (part instanceof Byte || part instanceof Short || part instanceof Integer) {
+      return ((Number) part).longValue();
+    }
+    if (part instanceof BigInteger integer) {
+      return acceptInteger(integer);
+    }
+    KeyType type = KeyType.of(part);
+    switch (type) {
+      case DATE -> checkYear((LocalDate) part);
+      case DATETIME -> checkDateTime((LocalDateTime) part);
+      case INSTANT -> checkDateTime(utc((Instant) part));
+      default -> {}
+    }
+    return part;
+  }
+
+  private static Object acceptInteger(BigInteger integer) {
+    if (integer.compareTo(MIN_SIGNED) < 0 || integer.compareTo(MAX_UNSIGNED) > 0) {
+      throw new IllegalArgumentException(
+          "key part: "
+              + integer
+              + " (expected: an integer from "
+              + MIN_SIGNED
+              + " to "
+              + MAX_UNSIGNED
+              + ")");
+    }
+    return integer.bitLength() < Long.SIZE ? (Object) integer.longValue() : integer;
+  }
+
+  private static void checkYear(LocalDate date) {
+    if (date.getYear() < 1000 || date.getYear() > 9999) {
+      throw new IllegalArgumentException(
+          "key part: " + date + " (expected: a year from 1000 to 9999)");
+    }
+  }
+
+  private static void checkDateTime(LocalDateTime dateTime) {
+    checkYear(dateTime.toLocalDate());
+    if (dateTime.get(ChronoField.NANO_OF_SECOND) % 1000 != 0) {
+      throw new IllegalArgumentException(
+          "key part: " + dateTime + " (expected: at most microseconds, as MySQL keeps them)");
+    }
+  }
+
+  private static byte[] canonicalText(Object part) {
+    if (part instanceof String text) {
+      return encode(text);
+    }
+    String text =
+        part instanceof LocalDateTime dateTime
+            ? DATE_TIME.format(dateTime)
+            : part instanceof Instant instant ? DATE_TIME.format(utc(instant)) : part.toString();
+    return text.getBytes(StandardCharsets.ISO_8859_1);
+  }
+
+  private static LocalDateTime utc(Instant instant) {
+    return LocalDateTime.ofInstant(instant, ZoneOffset.UTC);
+  }
+
+  private static byte[] encode(String text) {
+    try {
+      ByteBuffer utf8 =
+          StandardCharsets.UTF_8
+              .newEncoder()
+              .onMalformedInput(CodingErrorAction.REPORT)
+              .encode(CharBuffer.wrap(text));
+      if (utf8.remaining() > MAX_TEXT_BYTES) {
+        throw new IllegalArgumentException(
+            "key part: text of "
+                + utf8.remaining()
+                + " bytes (expected: at most "
+                + MAX_TEXT_BYTES
+                + ")");
+      }
+      byte[] bytes = new byte[utf8.remaining()];
+      utf8.get(bytes);
+      return bytes;
+    } catch (CharacterCodingException e) {
+      throw new IllegalArgumentException(
+          "key part: text with an unpaired surrogate (expected: Unicode)", e);
+    }
+  }
+}

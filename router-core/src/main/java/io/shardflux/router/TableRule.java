@@ -1,0 +1,117 @@
+package io.shardflux.router;
+
+import java.util.List;
+
+/**
+ * Where a table's rows live. Tables with the same strategy and the same key types are colocated.
+ * Immutable.
+ */
+public sealed interface TableRule {
+
+  /** The table's name, as statements by key name it. */
+  String table();
+
+  /**
+   * Rows are spread over shards by their key.
+   *
+   * @param table the table
+   * @param key the key columns, in the order of the key's parts
+   * @param strategy the name of a strategy of the {@link Topology}
+   */
+  record Sharded(String table, List<KeyColumn> key, String strategy) implements TableRule {
+
+    /**
+     * Checks the parts.
+     *
+     * @throws IllegalArgumentException if the table's name is empty or there is no key column
+     */
+    public Sharded {
+      checkTable(table);
+      key = List.copyOf(key);
+      if (key.isEmpty()) {
+        throw new IllegalArgumentException(
+            "table " + table + ", key: none (expected: at least one column)");
+      }
+    }
+
+    /**
+     * Refuses a key that can't be one of this table's.
+     *
+     * @throws UnroutableKeyException if the number of parts, or a part's type, is not that of the
+     *     key columns
+     */
+    public void check(ShardKey shardKey) {
+      if (shardKey.size() != key.size()) {
+        throw new UnroutableKeyException(
+            table
+                + " key: "
+                + shardKey
+                + " (expected: "
+                + key.size()
+                + " parts, "
+                + columns()
+                + ")");
+      }
+      for (int i = 0; i < key.size(); i++) {
+        if (shardKey.type(i) != key.get(i).type()) {
+          throw new UnroutableKeyException(
+              table
+                  + "."
+                  + key.get(i).name()
+                  + ": "
+                  + shardKey.text(i)
+                  + ", "
+                  + shardKey.type(i)
+                  + " (expected: "
+                  + key.get(i).type()
+                  + ")");
+        }
+      }
+    }
+
+    private String columns() {
+      return String.join(", ", key.stream().map(KeyColumn::name).toList());
+    }
+  }
+
+  /**
+   * Every shard holds a whole copy.
+   *
+   * @param table the table
+   */
+  record Reference(String table) implements TableRule {
+
+    /**
+     * Checks the name.
+     *
+     * @throws IllegalArgumentException if the table's name is empty
+     */
+    public Reference {
+      checkTable(table);
+    }
+  }
+
+  /**
+   * One shard holds the whole table.
+   *
+   * @param table the table
+   * @param shard the shard
+   */
+  record Pinned(String table, ShardId shard) implements TableRule {
+
+    /**
+     * Checks the name.
+     *
+     * @throws IllegalArgumentException if the table's name is empty
+     */
+    public Pinned {
+      checkTable(table);
+    }
+  }
+
+  private static void checkTable(String table) {
+    if (table.isBlank()) {
+      throw new IllegalArgumentException("table: '" + table + "' (expected: a name)");
+    }
+  }
+}

@@ -1,0 +1,243 @@
+package io.shardflux.router;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import reactor.core.publisher.Mono;
+
+/**
+ * One snapshot of the shards, the strategies and the table rules. Immutable: a change gives a new
+ * topology with the next epoch, and whoever holds the old one goes on seeing it whole.
+ */
+public final class Topology {
+
+  private final long epoch;
+  private final Set<ShardId> shards;
+  private final Map<String, ShardingStrategy> strategies;
+  private final Map<String, TableRule> tables;
+
+  private Topology(
+      long epoch,
+      Set<ShardId> shards,
+      Map<String, ShardingStrategy> strategies,
+      Map<String, TableRule> tables) {
+    this.epoch = epoch;
+    this.shards = Collections.unmodifiableSet(new LinkedHashSet<>(shards));
+    this.strategies = Collections.unmodifiableMap(new LinkedHashMap<>(strategies));
+    this.tables = Collections.unmodifiableMap(new LinkedHashMap<>(tables));
+    check();
+  }
+
+  /** A builder of epoch 1. */
+  public static Builder builder() {
+    return new Builder();
+  }
+
+  /** The number of this snapshot: 1 at first, one more with each change. */
+  public long epoch() {
+    return epoch;
+  }
+
+  /** The shards, in the order they were added. */
+  public Set<ShardId> shards() {
+    return shards;
+  }
+
+  /** The strategies by name. */
+  public Map<String, ShardingStrategy> strategies() {
+    return strategies;
+  }
+
+  /** The rules by table. */
+  public Map<String, TableRule> tables() {
+    return tables;
+  }
+
+  /**
+   * The rule of a table.
+   *
+   * @throws IllegalArgumentException if there is none
+   */
+  public TableRule table(String table) {
+    TableRule rule = tables.get(table);
+    if (rule == null) {
+      throw new IllegalArgumentException(
+          "table: " + table + " (expected: one of " + tables.keySet() + ")");
+    }
+    return rule;
+  }
+
+  /**
+   * The strategy of a sharded table.
+   *
+   * @throws IllegalArgumentException if the table is unknown or not sharded
+   */
+  public ShardingStrategy strategy(String table) {
+    return strategyOf(sharded(table));
+  }
+
+  /**
+   * The shard of a key of a table; a pinned table has one shard for all keys. Errors with {@link
+   * UnroutableKeyException} if no shard holds such a key, and with {@link IllegalArgumentException}
+   * if the table is unknown or a reference table.
+   */
+  public Mono<ShardId> locate(String table, ShardKey key) {
+    return Mono.defer(
+        () -> {
+          if (table(table) instanceof TableRule.Pinned pinned) {
+            return Mono.just(pinned.shard());
+          }
+          TableRule.Sharded rule = sharded(table);
+          rule.check(key);
+          ShardingStrategy strategy = strategyOf(rule);
+          return strategy.immediate() ? Mono.just(strategy.locate(key)) : strategy.resolve(key);
+        });
+  }
+
+  /**
+   * This topology and one shard more, which holds no key until a strategy names it; the epoch is
+   * the next.
+   *
+   * @throws IllegalArgumentException if there is such a shard already
+   */
+  public Topology withShard(ShardId shard) {
+    Set<ShardId> more = new LinkedHashSet<>(shards);
+    if (!more.add(shard)) {
+      throw new IllegalArgumentException(
+          "shard: " + shard + " (expected: one that is not yet there)");
+    }
+    return new Topology(epoch + 1, more, strategies, tables);
+  }
+
+  /**
+   * This topology without a shard; the epoch is the next.
+   *
+   * @throws IllegalArgumentException if there is no such shard, or a strategy or a pinned table
+   *     still names it
+   */
+  public Topology withoutShard(ShardId shard) {
+    Set<ShardId> fewer = new LinkedHashSet<>(shards);
+    if (!fewer.remove(shard)) {
+      throw unknownShard("shard", shard);
+    }
+    return new Topology(epoch + 1, fewer, strategies, tables);
+  }
+
+  private void check() {
+    if (shards.isEmpty()) {
+      throw new IllegalArgumentException("shards: none (expected: at least one)");
+    }
+    strategies.forEach(
+        (name, strategy) ->
+            strategy.shards().forEach(shard -> checkShard("strategy " + name, shard)));
+    tables.values().forEach(this::checkTable);
+  }
+
+  private void checkTable(TableRule rule) {
+    if (rule instanceof TableRule.Pinned pinned) {
+      checkShard("table " + pinned.table(), pinned.shard());
+    }
+    if (rule instanceof TableRule.Sharded sharded) {
+      strategyOf(sharded);
+    }
+  }
+
+  private void checkShard(String user, ShardId shard) {
+    if (!shards.contains(shard)) {
+      throw unknownShard(user, shard);
+    }
+  }
+
+  private IllegalArgumentException unknownShard(String user, ShardId shard) {
+    return new IllegalArgumentException(user + ": " + shard + " (expected: one of " + shards + ")");
+  }
+
+  private TableRule.Sharded sharded(String table) {
+    TableRule rule = table(table);
+    if (rule instanceof TableRule.Sharded sharded) {
+      return sharded;
+    }
+    throw new IllegalArgumentException(
+        "table: "
+            + table
+            + ", a "
+            + rule.getClass().getSimpleName()
+            + " table (expected: a sharded one)");
+  }
+
+  private ShardingStrategy strategyOf(TableRule.Sharded rule) {
+    ShardingStrategy strategy = strategies.get(rule.strategy());
+    if (strategy == null) {
+      throw new IllegalArgumentException(
+          "table "
+              + rule.table()
+              + ", strategy: "
+              + rule.strategy()
+              + " (expected: one of "
+              + strategies.keySet()
+              + ")");
+    }
+    return strategy;
+  }
+
+  /** Collects the parts of a {@link Topology}. Not thread-safe. */
+  public static final class Builder {
+
+    private final List<ShardId> shards = new ArrayList<>();
+    private final Map<String, ShardingStrategy> strategies = new LinkedHashMap<>();
+    private final Map<String, TableRule> tables = new LinkedHashMap<>();
+
+    private Builder() {}
+
+    /**
+     * Adds a shard; a second one of that name is refused by an {@link IllegalArgumentException}.
+     */
+    public Builder shard(ShardId shard) {
+      if (shards.contains(shard)) {
+        throw twice("shard", shard);
+      }
+      shards.add(shard);
+      return this;
+    }
+
+    /**
+     * Adds a strategy under a name; a second one of that name is refused by an {@link
+     * IllegalArgumentException}.
+     */
+    public Builder strategy(String name, ShardingStrategy strategy) {
+      if (strategies.putIfAbsent(name, strategy) != null) {
+        throw twice("strategy", name);
+      }
+      return this;
+    }
+
+    /**
+     * Adds a table's rule; a second one for that table is refused by an {@link
+     * IllegalArgumentException}.
+     */
+    public Builder table(TableRule rule) {
+      if (tables.putIfAbsent(rule.table(), rule) != null) {
+        throw twice("table", rule.table());
+      }
+      return this;
+    }
+
+    /**
+     * The topology, of epoch 1.
+     *
+     * @throws IllegalArgumentException if there is no shard, or a rule names an unknown shard or
+     *     strategy
+     */
+    public Topology build() {
+      return new Topology(1, new LinkedHashSet<>(shards), strategies, tables);
+    }
+
+    private static IllegalArgumentException twice(String what, Object name) {
+      return new IllegalArgumentException(what + ": " + name + ", twice (expected: once)");
+    }
+  }
+}
