@@ -16,6 +16,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
+import reactor.core.scheduler.Scheduler;
 import reactor.core.scheduler.Schedulers;
 import reactor.netty.FutureMono;
 import reactor.netty.resources.LoopResources;
@@ -37,8 +38,9 @@ final class ServerConnections implements ConnectionFactory {
    *
    * @param id its id on the server, of {@code CONNECTION_ID()}
    * @param channel its socket
+   * @param loop the one thread on which the driver reads its answers
    */
-  record Link(long id, Channel channel) {}
+  record Link(long id, Channel channel, Scheduler loop) {}
 
   private final ConnectionFactoryOptions options;
   private final ConnectionFactory plain;
@@ -47,6 +49,11 @@ final class ServerConnections implements ConnectionFactory {
   ServerConnections(ConnectionFactoryOptions options) {
     this.options = options;
     this.plain = ConnectionFactories.get(options);
+  }
+
+  /** The same server's connections, on an event loop of their own. */
+  ServerConnections on(LoopResources loops) {
+    return new ServerConnections(options.mutate().option(LOOP_RESOURCES, loops).build());
   }
 
   @Override
@@ -69,6 +76,15 @@ final class ServerConnections implements ConnectionFactory {
   @Override
   public ConnectionFactoryMetadata getMetadata() {
     return plain.getMetadata();
+  }
+
+  /**
+   * Where to cancel a statement, and to put one behind it: there it can't race with the answer's
+   * end, by which the driver's queue may run two statements at once or none any more.
+   */
+  Scheduler loop(Connection connection) {
+    Link link = links.get(unpooled(connection));
+    return link == null ? Schedulers.immediate() : link.loop();
   }
 
   /** The other side of a connection, also of a pooled one. */
@@ -110,7 +126,8 @@ final class ServerConnections implements ConnectionFactory {
         .map(
             id -> {
               Channel channel = capture.channel();
-              links.put(connection, new Link(id, channel));
+              links.put(
+                  connection, new Link(id, channel, Schedulers.fromExecutor(channel.eventLoop())));
               channel.closeFuture().addListener(closed -> links.remove(connection));
               return connection;
             });

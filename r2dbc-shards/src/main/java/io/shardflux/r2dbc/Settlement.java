@@ -11,6 +11,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
+import reactor.netty.resources.LoopResources;
 
 /**
  * Gets a connection back from a statement that was given up.
@@ -31,12 +32,17 @@ final class Settlement {
 
   private static final Duration KILL_BOUND = Duration.ofSeconds(1);
   private static final Duration CLEAN_BOUND = Duration.ofSeconds(2);
+  // Of its own: what is to be ended may be flooding the others.
+  private static final LoopResources CONTROL_LOOP =
+      LoopResources.create("shardflux-control", 1, true);
+
   private static final int CONTROL_CONNECTIONS = 2;
   private static final int CONTROL_PENDING = 10_000;
   private static final int QUERY_INTERRUPTED = 1317;
 
   private final Shard shard;
   private final ServerConnections connections;
+  private final ServerConnections controlConnections;
   private final ConnectionPool control;
   private final LongAdder kills = new LongAdder();
   private final LongAdder cuts = new LongAdder();
@@ -44,9 +50,10 @@ final class Settlement {
   Settlement(Shard shard, ServerConnections connections, PoolBounds bounds) {
     this.shard = shard;
     this.connections = connections;
+    this.controlConnections = connections.on(CONTROL_LOOP);
     this.control =
         new ConnectionPool(
-            ConnectionPoolConfiguration.builder(connections)
+            ConnectionPoolConfiguration.builder(controlConnections)
                 .name(shard.id() + "-control")
                 .initialSize(0)
                 .maxSize(CONTROL_CONNECTIONS)
@@ -58,7 +65,7 @@ final class Settlement {
                     pool ->
                         pool.maxPendingAcquire(CONTROL_PENDING)
                             .evictionPredicate(
-                                (connection, metadata) -> !connections.open(connection)))
+                                (connection, metadata) -> !controlConnections.open(connection)))
                 .build());
   }
 
@@ -98,8 +105,9 @@ final class Settlement {
    * Is answered once all before it on that connection has ended; if the kill met it instead, it is
    * put again.
    */
-  private static Mono<Void> probe(Connection connection) {
+  private Mono<Void> probe(Connection connection) {
     return execute(connection, "DO 0")
+        .subscribeOn(connections.loop(connection))
         .onErrorResume(Settlement::interrupted, error -> execute(connection, "DO 0"));
   }
 
@@ -111,7 +119,7 @@ final class Settlement {
    * A kill that came too late for any statement may wait for the next one: that has to be ours as
    * well.
    */
-  private static Mono<Void> afterKill(Connection connection, Mono<Void> clean) {
+  private Mono<Void> afterKill(Connection connection, Mono<Void> clean) {
     return clean.then(Mono.defer(() -> probe(connection))).timeout(CLEAN_BOUND);
   }
 
@@ -141,8 +149,16 @@ final class Settlement {
 
   private Mono<Void> command(String sql) {
     return Mono.usingWhen(
-            control.create(), connection -> execute(connection, sql), Connection::close)
+            control.create(),
+            connection -> execute(connection, sql),
+            Connection::close,
+            (connection, error) -> discard(connection),
+            this::discard)
         .timeout(KILL_BOUND);
+  }
+
+  private Mono<Void> discard(Connection connection) {
+    return controlConnections.cut(connection).then(Mono.from(connection.close()));
   }
 
   private static Mono<Void> execute(Connection connection, String sql) {

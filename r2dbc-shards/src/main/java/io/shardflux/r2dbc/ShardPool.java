@@ -94,7 +94,12 @@ final class ShardPool {
    * cancelled; a statement that is then still under way is ended on the server.
    */
   <T> Flux<T> withConnection(Function<Connection, ? extends Publisher<T>> work) {
-    return Flux.usingWhen(acquire(), work, Connection::close, this::afterError, this::takeBack)
+    return Flux.usingWhen(
+            acquire(),
+            connection -> Flux.from(work.apply(connection)).cancelOn(connections.loop(connection)),
+            Connection::close,
+            this::afterError,
+            this::takeBack)
         .onErrorMap(error -> ShardErrors.named(id(), error));
   }
 

@@ -192,6 +192,7 @@ class CancellationIntegrationTests {
         .bind("id", id)
         .map((row, metadata) -> Objects.requireNonNull(row.get(0, Long.class)))
         .one()
+        .doOnNext(read -> assertThat(read).isEqualTo(id))
         .switchIfEmpty(Mono.error(new IllegalStateException("killed: " + id)));
   }
 
