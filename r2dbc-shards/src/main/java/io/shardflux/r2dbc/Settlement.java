@@ -149,7 +149,7 @@ final class Settlement {
 
   private Mono<Void> command(String sql) {
     return Mono.usingWhen(
-            control.create(),
+            new Acquisition(control.create()),
             connection -> execute(connection, sql),
             Connection::close,
             (connection, error) -> discard(connection),

@@ -192,7 +192,7 @@ final class ShardPool {
           if (cause != null) {
             return Mono.error(down(cause));
           }
-          return pool.create()
+          return new Acquisition(pool.create())
               .doOnError(this::noteFailure)
               .onErrorMap(error -> ShardErrors.notAcquired(shard, bounds, error));
         });

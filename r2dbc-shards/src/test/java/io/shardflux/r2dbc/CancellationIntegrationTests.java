@@ -188,12 +188,17 @@ class CancellationIntegrationTests {
   private Mono<Long> slowRead(long id) {
     return router
         .on("users", ShardKey.of(id))
-        .sql("SELECT id FROM users WHERE id = :id AND SLEEP(0.008) = 0")
+        .sql("SELECT id, SLEEP(0.008) AS killed FROM users WHERE id = :id")
         .bind("id", id)
-        .map((row, metadata) -> Objects.requireNonNull(row.get(0, Long.class)))
+        .map(
+            (row, metadata) ->
+                List.of(
+                    Objects.requireNonNull(row.get("id", Long.class)),
+                    Objects.requireNonNull(row.get("killed", Long.class))))
         .one()
-        .doOnNext(read -> assertThat(read).isEqualTo(id))
-        .switchIfEmpty(Mono.error(new IllegalStateException("killed: " + id)));
+        .switchIfEmpty(Mono.error(new IllegalStateException("no row of " + id)))
+        .doOnNext(read -> assertThat(read).isEqualTo(List.of(id, 0L)))
+        .thenReturn(id);
   }
 
   private void assertNothingIsUnderWay() {
