@@ -4,10 +4,9 @@ import io.r2dbc.pool.ConnectionPool;
 import io.r2dbc.pool.ConnectionPoolConfiguration;
 import io.r2dbc.pool.PoolMetrics;
 import io.r2dbc.spi.Connection;
-import io.r2dbc.spi.ConnectionFactories;
-import io.r2dbc.spi.ConnectionFactory;
 import io.r2dbc.spi.ConnectionFactoryOptions;
 import io.r2dbc.spi.Option;
+import io.r2dbc.spi.R2dbcException;
 import io.r2dbc.spi.ValidationDepth;
 import io.shardflux.router.ShardId;
 import java.time.Duration;
@@ -23,6 +22,7 @@ import reactor.core.Disposables;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.core.publisher.Sinks;
+import reactor.pool.PooledRefMetadata;
 import reactor.util.retry.Retry;
 
 /**
@@ -39,8 +39,9 @@ final class ShardPool {
 
   private final Shard shard;
   private final PoolBounds bounds;
-  private final ConnectionFactory factory;
+  private final ServerConnections connections;
   private final ConnectionPool pool;
+  private final Settlement settlement;
   private final AtomicReference<@Nullable Throwable> downBecause = new AtomicReference<>();
   private final Disposable.Swap probe = Disposables.swap();
   // Statements under way; once it is closing, less by CLOSING.
@@ -51,8 +52,9 @@ final class ShardPool {
   ShardPool(Shard shard, PoolBounds routerBounds) {
     this.shard = shard;
     this.bounds = shard.pool() == null ? routerBounds : shard.pool();
-    this.factory = ConnectionFactories.get(withDefaults(shard.options(), bounds));
+    this.connections = new ServerConnections(withDefaults(shard.options(), bounds));
     this.pool = new ConnectionPool(configuration());
+    this.settlement = new Settlement(shard, connections, bounds);
   }
 
   ShardId id() {
@@ -89,11 +91,32 @@ final class ShardPool {
 
   /**
    * Runs the work on a connection of its own, and takes that back when the work ends, fails or is
-   * cancelled.
+   * cancelled; a statement that is then still under way is ended on the server.
    */
   <T> Flux<T> withConnection(Function<Connection, ? extends Publisher<T>> work) {
-    return Flux.usingWhen(acquire(), work, Connection::close)
+    return Flux.usingWhen(
+            acquire(),
+            connection -> Flux.from(work.apply(connection)).cancelOn(connections.loop(connection)),
+            Connection::close,
+            this::afterError,
+            this::takeBack)
         .onErrorMap(error -> ShardErrors.named(id(), error));
+  }
+
+  /**
+   * The same in a transaction, which ends with a commit, or on an error or a cancel with a
+   * rollback.
+   */
+  <T> Flux<T> withTransaction(Function<Connection, ? extends Publisher<T>> work) {
+    return withConnection(
+        connection ->
+            Flux.usingWhen(
+                Mono.from(connection.beginTransaction()).thenReturn(connection),
+                work,
+                Connection::commitTransaction,
+                // Behind an error or a cancel the connection is taken back, and that rolls back.
+                (begun, error) -> Mono.empty(),
+                begun -> Mono.empty()));
   }
 
   ShardStatistics statistics(@Nullable Long rowCount) {
@@ -126,8 +149,40 @@ final class ShardPool {
                   patience,
                   Mono.fromRunnable(
                       () -> log.warn("{} closed with {} statements under way", shard, inFlight)))
-              .then(pool.disposeLater());
+              .then(pool.disposeLater())
+              .then(settlement.close());
         });
+  }
+
+  private Publisher<Void> afterError(Connection connection, Throwable error) {
+    boolean answered = error instanceof R2dbcException said && said.getErrorCode() != 0;
+    return answered && connection.isAutoCommit() ? connection.close() : takeBack(connection);
+  }
+
+  private Mono<Void> takeBack(Connection connection) {
+    return Mono.defer(
+            () -> {
+              inFlight.incrementAndGet();
+              return settlement.settle(connection).then(rollBack(connection));
+            })
+        .then(Mono.from(connection.close()))
+        .onErrorResume(
+            error -> {
+              log.warn("{}: a connection could not be given back: {}", shard, error.toString());
+              return Mono.empty();
+            })
+        .doFinally(end -> leave());
+  }
+
+  /** A connection whose transaction can't be rolled back must not be used again. */
+  private Mono<Void> rollBack(Connection connection) {
+    return Mono.defer(
+        () ->
+            !connections.open(connection) || connection.isAutoCommit()
+                ? Mono.empty()
+                : Mono.from(connection.rollbackTransaction())
+                    .timeout(bounds.validationTimeout())
+                    .onErrorResume(error -> connections.cut(connection)));
   }
 
   private Mono<Connection> acquire() {
@@ -137,7 +192,7 @@ final class ShardPool {
           if (cause != null) {
             return Mono.error(down(cause));
           }
-          return pool.create()
+          return new Acquisition(pool.create())
               .doOnError(this::noteFailure)
               .onErrorMap(error -> ShardErrors.notAcquired(shard, bounds, error));
         });
@@ -164,7 +219,7 @@ final class ShardPool {
   }
 
   private Mono<Void> probeUntilUp() {
-    return Mono.usingWhen(factory.create(), this::alive, Connection::close)
+    return Mono.usingWhen(connections.create(), this::alive, connections::close)
         .timeout(bounds.connectTimeout().plus(CONNECT_MARGIN))
         .delaySubscription(PROBE_INTERVAL)
         .retryWhen(Retry.indefinitely())
@@ -183,7 +238,7 @@ final class ShardPool {
   }
 
   private ConnectionPoolConfiguration configuration() {
-    return ConnectionPoolConfiguration.builder(factory)
+    return ConnectionPoolConfiguration.builder(connections)
         .name(shard.id().value())
         .initialSize(0)
         .minIdle(bounds.minIdle())
@@ -195,9 +250,21 @@ final class ShardPool {
         .maxLifeTime(bounds.maxLifetime())
         .backgroundEvictionInterval(EVICTION_INTERVAL)
         .validationDepth(ValidationDepth.LOCAL)
-        .acquireRetry(bounds.maxSize())
-        .customizer(builder -> builder.maxPendingAcquire(bounds.maxPending()))
+        .acquireRetry(0)
+        .customizer(
+            builder ->
+                builder
+                    .maxPendingAcquire(bounds.maxPending())
+                    .destroyHandler(connections::close)
+                    .evictionPredicate(this::spent))
         .build();
+  }
+
+  /** A lost connection is dropped when it is met in the pool, so that no statement ever sees it. */
+  private boolean spent(Connection connection, PooledRefMetadata metadata) {
+    return !connections.open(connection)
+        || metadata.idleTime() >= bounds.maxIdleTime().toMillis()
+        || metadata.lifeTime() >= bounds.maxLifetime().toMillis();
   }
 
   /**

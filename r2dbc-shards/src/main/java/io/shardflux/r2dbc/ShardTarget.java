@@ -51,14 +51,7 @@ public final class ShardTarget {
    * are committed. See {@link #inConnection}.
    */
   public <T> Flux<T> inTransaction(Function<Connection, ? extends Publisher<T>> work) {
-    return inConnection(
-        connection ->
-            Flux.usingWhen(
-                Mono.from(connection.beginTransaction()).thenReturn(connection),
-                work,
-                Connection::commitTransaction,
-                (begun, error) -> begun.rollbackTransaction(),
-                Connection::rollbackTransaction));
+    return router.onOne(shard, pool -> pool.withTransaction(work));
   }
 
   <T> Flux<T> run(Timeouts timeouts, Function<Connection, ? extends Publisher<T>> work) {

@@ -1,0 +1,201 @@
+package io.shardflux.r2dbc;
+
+import io.netty.channel.Channel;
+import io.netty.channel.EventLoopGroup;
+import io.r2dbc.spi.Connection;
+import io.r2dbc.spi.ConnectionFactories;
+import io.r2dbc.spi.ConnectionFactory;
+import io.r2dbc.spi.ConnectionFactoryMetadata;
+import io.r2dbc.spi.ConnectionFactoryOptions;
+import io.r2dbc.spi.Option;
+import io.r2dbc.spi.Wrapped;
+import java.time.Duration;
+import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+import reactor.core.scheduler.Scheduler;
+import reactor.core.scheduler.Schedulers;
+import reactor.netty.FutureMono;
+import reactor.netty.resources.LoopResources;
+import reactor.netty.tcp.TcpResources;
+
+/**
+ * Opens a server's connections and knows of each what the driver does not tell: its id on the
+ * server, by which another connection can end its statement, and its channel, which can be closed
+ * whatever the driver waits for.
+ */
+final class ServerConnections implements ConnectionFactory {
+
+  private static final Option<LoopResources> LOOP_RESOURCES = Option.valueOf("loopResources");
+
+  private static final Duration GOODBYE_BOUND = Duration.ofSeconds(1);
+
+  /**
+   * An open connection's other side.
+   *
+   * @param id its id on the server, of {@code CONNECTION_ID()}
+   * @param channel its socket
+   * @param loop the one thread on which the driver reads its answers
+   */
+  record Link(long id, Channel channel, Scheduler loop) {}
+
+  private final ConnectionFactoryOptions options;
+  private final ConnectionFactory plain;
+  private final Map<Connection, Link> links = new ConcurrentHashMap<>();
+
+  ServerConnections(ConnectionFactoryOptions options) {
+    this.options = options;
+    this.plain = ConnectionFactories.get(options);
+  }
+
+  /** The same server's connections, on an event loop of their own. */
+  ServerConnections on(LoopResources loops) {
+    return new ServerConnections(options.mutate().option(LOOP_RESOURCES, loops).build());
+  }
+
+  @Override
+  public Mono<Connection> create() {
+    return Mono.defer(
+            () -> {
+              ChannelCapture capture = new ChannelCapture(loopResources());
+              ConnectionFactory factory =
+                  ConnectionFactories.get(options.mutate().option(LOOP_RESOURCES, capture).build());
+              return Mono.<Connection>from(factory.create())
+                  .flatMap(connection -> identify(connection, capture))
+                  // Also where the handshake or the question hangs and is given up.
+                  .doOnCancel(capture::close)
+                  .doOnError(error -> capture.close());
+            })
+        // Setting the driver up looks for services in jar files.
+        .subscribeOn(Schedulers.boundedElastic());
+  }
+
+  @Override
+  public ConnectionFactoryMetadata getMetadata() {
+    return plain.getMetadata();
+  }
+
+  /**
+   * Where to cancel a statement, and to put one behind it: there it can't race with the answer's
+   * end, by which the driver's queue may run two statements at once or none any more.
+   */
+  Scheduler loop(Connection connection) {
+    Link link = links.get(unpooled(connection));
+    return link == null ? Schedulers.immediate() : link.loop();
+  }
+
+  /** The other side of a connection, also of a pooled one. */
+  Link link(Connection connection) {
+    Link link = links.get(unpooled(connection));
+    if (link == null) {
+      throw new IllegalStateException("connection: closed");
+    }
+    return link;
+  }
+
+  /** Whether a connection is open, as far as this side knows. */
+  boolean open(Connection connection) {
+    return links.containsKey(unpooled(connection));
+  }
+
+  /** Closes the socket and completes when it is; the driver fails whatever waits for it. */
+  Mono<Void> cut(Connection connection) {
+    return Mono.defer(
+        () -> {
+          Link link = links.get(unpooled(connection));
+          return link == null ? Mono.empty() : FutureMono.from(link.channel().close());
+        });
+  }
+
+  /**
+   * Says goodbye to the server, or, where the driver is not done with a statement in time, cuts.
+   */
+  Mono<Void> close(Connection connection) {
+    return Mono.from(connection.close())
+        .timeout(GOODBYE_BOUND)
+        .onErrorResume(error -> cut(connection));
+  }
+
+  private Mono<Connection> identify(Connection connection, ChannelCapture capture) {
+    return Flux.from(connection.createStatement("SELECT CONNECTION_ID()").execute())
+        .concatMap(result -> result.map(row -> Objects.requireNonNull(row.get(0, Long.class))))
+        .single()
+        .map(
+            id -> {
+              Channel channel = capture.channel();
+              links.put(
+                  connection, new Link(id, channel, Schedulers.fromExecutor(channel.eventLoop())));
+              channel.closeFuture().addListener(closed -> links.remove(connection));
+              return connection;
+            });
+  }
+
+  private LoopResources loopResources() {
+    LoopResources users = (LoopResources) options.getValue(LOOP_RESOURCES);
+    return users == null ? TcpResources.get() : users;
+  }
+
+  private static Connection unpooled(Connection connection) {
+    return connection instanceof Wrapped<?> pooled && pooled.unwrap() instanceof Connection inner
+        ? inner
+        : connection;
+  }
+
+  /** Hands the driver its event loops, and keeps the one channel that it makes on them. */
+  private static final class ChannelCapture implements LoopResources {
+
+    private final LoopResources loops;
+    private volatile @Nullable Channel captured;
+
+    ChannelCapture(LoopResources loops) {
+      this.loops = loops;
+    }
+
+    Channel channel() {
+      return Objects.requireNonNull(captured, "the driver made no channel");
+    }
+
+    void close() {
+      Channel channel = captured;
+      if (channel != null && channel.isRegistered()) {
+        var unused = channel.close();
+      }
+    }
+
+    @Override
+    public <C extends Channel> C onChannel(Class<C> type, EventLoopGroup group) {
+      C channel = loops.onChannel(type, group);
+      captured = channel;
+      return channel;
+    }
+
+    @Override
+    public <C extends Channel> Class<? extends C> onChannelClass(
+        Class<C> type, EventLoopGroup group) {
+      return loops.onChannelClass(type, group);
+    }
+
+    @Override
+    public EventLoopGroup onClient(boolean useNative) {
+      return loops.onClient(useNative);
+    }
+
+    @Override
+    public EventLoopGroup onServer(boolean useNative) {
+      return loops.onServer(useNative);
+    }
+
+    @Override
+    public EventLoopGroup onServerSelect(boolean useNative) {
+      return loops.onServerSelect(useNative);
+    }
+
+    @Override
+    public boolean daemon() {
+      return loops.daemon();
+    }
+  }
+}

@@ -1,0 +1,237 @@
+package io.shardflux.r2dbc;
+
+import static io.shardflux.r2dbc.TestShards.BOUND;
+import static io.shardflux.r2dbc.TestShards.IDS;
+import static io.shardflux.r2dbc.TestShards.USERS;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import io.r2dbc.spi.ConnectionFactoryOptions;
+import io.shardflux.r2dbc.TestShards.User;
+import io.shardflux.router.ShardKey;
+import io.shardflux.servers.DatabaseServer;
+import io.shardflux.servers.TestServers;
+import java.time.Duration;
+import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.atomic.AtomicLong;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+import reactor.test.StepVerifier;
+import reactor.util.retry.Retry;
+
+class CancellationIntegrationTests {
+
+  private static final String ENDLESS =
+      "SELECT a.id, b.name FROM users a JOIN users b JOIN users c JOIN users d";
+  private static final Duration LONG = Duration.ofMinutes(3);
+
+  private final TestServers servers = TestServers.shared();
+  private final List<Shard> shards = TestShards.fresh(servers);
+  private final ShardRouter router =
+      TestShards.router(shards).pool(PoolBounds.defaults().withMaxSize(4)).build();
+
+  @BeforeEach
+  void load() {
+    TestShards.load(router);
+  }
+
+  @AfterEach
+  void close() {
+    servers.restore();
+    router.close().block(BOUND);
+  }
+
+  @Test
+  void cancelledStatementsFreeTheirConnectionsAndTheServers() {
+    StepVerifier.create(
+            Flux.range(0, 1_000)
+                .flatMap(
+                    i ->
+                        router
+                            .on(IDS.get(i % 3))
+                            .sql(ENDLESS)
+                            .map(User::of)
+                            .all()
+                            .take(randomly(150))
+                            .then(),
+                    64)
+                .then())
+        .expectComplete()
+        .verify(LONG);
+
+    assertNothingIsUnderWay();
+    StepVerifier.create(Flux.range(0, 1_000).flatMap(i -> read(1 + i % USERS), 64).count())
+        .expectNext(1_000L)
+        .expectComplete()
+        .verify(LONG);
+  }
+
+  @Test
+  void aCancelNeverEndsAnothersStatement() {
+    AtomicLong finished = new AtomicLong();
+    Mono<Long> cancelled =
+        Flux.range(0, 10_000)
+            .flatMap(
+                i ->
+                    slowRead(1 + i % USERS)
+                        .doOnNext(id -> finished.incrementAndGet())
+                        .takeUntilOther(Mono.delay(randomly(25)))
+                        .onErrorResume(ShardUnavailableException.class, full -> Mono.empty()),
+                24)
+            .then(Mono.just(0L));
+    Mono<Long> kept = Flux.range(0, 5_000).flatMap(i -> slowRead(1 + i % USERS), 8).count();
+
+    StepVerifier.create(Mono.zip(cancelled, kept))
+        .expectNextMatches(both -> both.getT2() == 5_000)
+        .expectComplete()
+        .verify(LONG);
+    assertThat(finished).hasValueBetween(100, 9_900);
+    assertNothingIsUnderWay();
+  }
+
+  @Test
+  void aTimedOutStatementFreesItsConnection() {
+    StepVerifier.create(
+            Flux.range(0, 8)
+                .flatMap(
+                    i ->
+                        router
+                            .on(IDS.get(0))
+                            .sql("SELECT SLEEP(600)")
+                            .timeouts(Timeouts.of(Duration.ofSeconds(1)))
+                            .map((row, metadata) -> 1)
+                            .one()
+                            .onErrorResume(ShardTimeoutException.class, late -> Mono.just(0))))
+        .expectNextCount(8)
+        .expectComplete()
+        .verify(BOUND);
+    assertNothingIsUnderWay();
+  }
+
+  @Test
+  void aCancelledTransactionIsRolledBackBehindItsStatement() {
+    long id = 3_000_001;
+    StepVerifier.create(
+            router
+                .on("users", ShardKey.of(id))
+                .inTransaction(
+                    connection ->
+                        Flux.concat(
+                                connection
+                                    .createStatement("INSERT INTO users VALUES (" + id + ", 'x')")
+                                    .execute(),
+                                connection.createStatement("SELECT SLEEP(600)").execute())
+                            .concatMap(result -> result.map((row, metadata) -> 1)))
+                .take(Duration.ofSeconds(1)))
+        .expectComplete()
+        .verify(BOUND);
+    assertNothingIsUnderWay();
+    StepVerifier.create(TestShards.insert(router, id))
+        .expectNext(1L)
+        .expectComplete()
+        .verify(BOUND);
+  }
+
+  @Test
+  void aHungServerGivesItsConnectionsBack() {
+    assumeTrue(servers.controllable(), "these servers can't be paused");
+    DatabaseServer hung = servers.servers().get(2);
+    read(1).block(BOUND);
+    router.on(IDS.get(2)).sql("DO 0").rowsUpdated().block(BOUND);
+    servers.pause(hung);
+    try {
+      StepVerifier.create(
+              Flux.range(0, 4)
+                  .flatMap(
+                      i ->
+                          router
+                              .on(IDS.get(2))
+                              .sql("SELECT 1")
+                              .timeouts(Timeouts.of(Duration.ofSeconds(1)))
+                              .map((row, metadata) -> 1)
+                              .one()
+                              .onErrorResume(ShardTimeoutException.class, late -> Mono.just(0))))
+          .expectNext(0, 0, 0, 0)
+          .expectComplete()
+          .verify(BOUND);
+      awaitAcquired(0);
+    } finally {
+      servers.resume(hung);
+    }
+    StepVerifier.create(
+            router
+                .on(IDS.get(2))
+                .sql("SELECT 1")
+                .map((row, metadata) -> 1)
+                .one()
+                .retryWhen(Retry.fixedDelay(100, Duration.ofMillis(100))))
+        .expectNext(1)
+        .expectComplete()
+        .verify(BOUND);
+  }
+
+  private Mono<Long> read(long id) {
+    return router
+        .on("users", ShardKey.of(id))
+        .sql("SELECT id FROM users WHERE id = :id")
+        .bind("id", id)
+        .map((row, metadata) -> Objects.requireNonNull(row.get(0, Long.class)))
+        .one();
+  }
+
+  /** Ends by itself after about the time that a given-up statement is waited for. */
+  private Mono<Long> slowRead(long id) {
+    return router
+        .on("users", ShardKey.of(id))
+        .sql("SELECT id, SLEEP(0.008) AS killed FROM users WHERE id = :id")
+        .bind("id", id)
+        .map(
+            (row, metadata) ->
+                List.of(
+                    Objects.requireNonNull(row.get("id", Long.class)),
+                    Objects.requireNonNull(row.get("killed", Long.class))))
+        .one()
+        .switchIfEmpty(Mono.error(new IllegalStateException("no row of " + id)))
+        .doOnNext(read -> assertThat(read).isEqualTo(List.of(id, 0L)))
+        .thenReturn(id);
+  }
+
+  private void assertNothingIsUnderWay() {
+    awaitAcquired(0);
+    for (Shard shard : shards) {
+      StepVerifier.create(queries(shard)).expectNext(0L).expectComplete().verify(BOUND);
+    }
+  }
+
+  private void awaitAcquired(int acquired) {
+    StepVerifier.create(
+            router
+                .statistics()
+                .filter(all -> all.stream().allMatch(s -> s.pool().acquired() == acquired))
+                .repeatWhenEmpty(tries -> tries.delayElements(Duration.ofMillis(50)).take(200)))
+        .expectNextCount(1)
+        .expectComplete()
+        .verify(BOUND);
+  }
+
+  private Mono<Long> queries(Shard shard) {
+    Object database = shard.options().getValue(ConnectionFactoryOptions.DATABASE);
+    return router
+        .on(shard.id())
+        .sql(
+            "SELECT COUNT(*) FROM information_schema.processlist"
+                + " WHERE db = :db AND command <> 'Sleep' AND id <> CONNECTION_ID()")
+        .bind("db", database)
+        .map((row, metadata) -> Objects.requireNonNull(row.get(0, Long.class)))
+        .one();
+  }
+
+  private static Duration randomly(int upToMillis) {
+    return Duration.ofMillis(ThreadLocalRandom.current().nextInt(upToMillis));
+  }
+}
