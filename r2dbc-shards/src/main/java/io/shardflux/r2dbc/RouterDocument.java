@@ -1,5 +1,9 @@
 package io.shardflux.r2dbc;
 
+import static io.r2dbc.spi.ConnectionFactoryOptions.HOST;
+import static io.r2dbc.spi.ConnectionFactoryOptions.PASSWORD;
+import static io.r2dbc.spi.ConnectionFactoryOptions.USER;
+
 import io.r2dbc.spi.ConnectionFactories;
 import io.r2dbc.spi.ConnectionFactoryOptions;
 import io.shardflux.router.KeyColumn;
@@ -30,7 +34,9 @@ final class RouterDocument {
   private static final int MAX_ALIASES = 20;
   private static final String COLUMN =
       "one column with its type; of several columns a list of such, as their order counts";
-  private static final String URL = "a URL, r2dbc:mysql://host:port/database";
+  private static final String URL =
+      "a URL, r2dbc:mysql://host:port/database, with no '_' in the host, and with special"
+          + " characters of a password as %XX";
 
   private final Setting root;
   private final ShardRouter.Builder builder = ShardRouter.builder();
@@ -119,7 +125,6 @@ final class RouterDocument {
     timeouts = timeouts(root.get("timeouts"));
     builder.pool(pool).timeouts(timeouts);
     for (Setting shard : root.get("shards").entries()) {
-      shard.only("url", "username", "password", "pool");
       builder.shard(server(shard, shard.nameAsShard()));
     }
     for (Setting table : root.get("tables").entries()) {
@@ -133,28 +138,37 @@ final class RouterDocument {
   }
 
   private Shard server(Setting setting, ShardId id) {
-    Setting url = setting.get("url");
-    Shard shard = Shard.of(id, options(url));
+    Setting url = setting.only("url", "username", "password", "pool").get("url");
+    ConnectionFactoryOptions options = parsed(url);
     Setting username = setting.get("username");
-    Setting password = setting.get("password");
-    if (username.present()) {
-      String user = username.text("an account's name");
-      shard = shard.withCredentials(user, password.or("", it -> it.secret("a password")));
-    } else if (password.present()) {
-      throw username.refused("the account that the password is of");
+    if (!username.present() && !options.hasOption(USER)) {
+      throw username.refused("an account's name, here or in the URL");
     }
+    ConnectionFactoryOptions.Builder whole = options.mutate();
+    username.ifPresent(it -> whole.option(USER, it.text("an account's name")));
+    setting.get("password").ifPresent(it -> whole.option(PASSWORD, it.secret("a password")));
+    Shard shard = Shard.of(id, whole.build());
     checkDriver(url, shard.options());
-    return shard.withPool(pool(setting.get("pool"), pool));
+    Setting own = setting.get("pool");
+    return own.present() ? shard.withPool(pool(own, pool)) : shard;
   }
 
-  private static ConnectionFactoryOptions options(Setting url) {
+  private static ConnectionFactoryOptions parsed(Setting url) {
     String text = url.secret(URL);
     try {
-      return ConnectionFactoryOptions.parse(text);
+      ConnectionFactoryOptions options = ConnectionFactoryOptions.parse(text);
+      if (options.getValue(HOST) instanceof String host && plausible(host)) {
+        return options;
+      }
     } catch (IllegalArgumentException e) {
-      // Not as a cause: it quotes the URL.
-      throw url.refusedUnseen(URL);
+      // Refused below, without a cause: it quotes the URL.
     }
+    throw url.refusedUnseen(URL);
+  }
+
+  /** The parser takes a port that is none, and what is before a stray slash, into the host. */
+  private static boolean plausible(String host) {
+    return !host.isEmpty() && (host.startsWith("[") || host.indexOf(':') < 0);
   }
 
   /** Here and not in {@link ShardPool}, as a driver's own words may quote the URL. */
@@ -167,11 +181,11 @@ final class RouterDocument {
     }
     if (!known) {
       throw url.refusedUnseen(
-          URL + ", with a host, and with a driver and options that are on the class path");
+          "a URL with a driver that is on the class path, and with options that it takes");
     }
   }
 
-  private static PoolBounds pool(Setting setting, PoolBounds others) {
+  static PoolBounds pool(Setting setting, PoolBounds others) {
     setting.only(
         "max-size",
         "min-idle",
@@ -273,9 +287,10 @@ final class RouterDocument {
     if (!setting.isMap()) {
       throw setting.misshapen("url, username and password of the directory's server");
     }
-    Shard server = server(setting.only("url", "username", "password", "pool"), ShardId.of(name));
+    Shard server = server(setting, ShardId.of(name));
+    Shard bounded = server.pool() == null ? server.withPool(pool) : server;
     TableDirectory directory =
-        strategy.checked(() -> TableDirectory.of(server, table, name, timeouts));
+        strategy.checked(() -> TableDirectory.of(bounded, table, name, timeouts));
     directories.add(directory);
     return directory;
   }

@@ -35,6 +35,8 @@ final class Setting {
   private static final Pattern WHOLE_NUMBER = Pattern.compile("-?[0-9]{1,20}");
   private static final Pattern TIME = Pattern.compile("([0-9]{1,9})(ms|s|m|h|d)");
 
+  private static final String SHARD = "a shard's name, 1 to 64 letters, digits, '_', '-' or '.'";
+
   private final String path;
   private final String name;
   private final int depth;
@@ -111,6 +113,18 @@ final class Setting {
     return entries;
   }
 
+  /** The entries of a map that has one at least. */
+  List<Setting> someEntries(String expected) {
+    return some(entries(), expected);
+  }
+
+  private List<Setting> some(List<Setting> settings, String expected) {
+    if (settings.isEmpty()) {
+      throw error(value == null ? "missing" : "none", expected);
+    }
+    return settings;
+  }
+
   /**
    * The elements of a list; a map with the keys from {@code 0} on is one too, as properties have no
    * lists.
@@ -143,10 +157,10 @@ final class Setting {
     return items;
   }
 
-  /** A text that is not empty. */
+  /** A text that is not empty; no URL, which stands in the wrong place here. */
   String text(String expected) {
     String text = scalar();
-    if (text == null || text.isEmpty()) {
+    if (text == null || text.isEmpty() || hasUrl(text)) {
       throw refused(expected);
     }
     return text;
@@ -213,17 +227,26 @@ final class Setting {
   }
 
   ShardId shard() {
-    String text = text("a shard's name");
-    return checked(() -> ShardId.of(text));
+    return shard(text(SHARD));
   }
 
+  /** A list of one shard at least. */
   List<ShardId> shards() {
-    return items("a list of shards").stream().map(Setting::shard).toList();
+    String expected = "a list of shards";
+    return some(items(expected), expected).stream().map(Setting::shard).toList();
   }
 
   /** The name that this value is under, as a shard's. */
   ShardId nameAsShard() {
-    return checked(() -> ShardId.of(name));
+    return shard(name);
+  }
+
+  private ShardId shard(String text) {
+    try {
+      return ShardId.of(text);
+    } catch (IllegalArgumentException e) {
+      throw error(shown(text), SHARD);
+    }
   }
 
   /** A part of a key. */
@@ -268,7 +291,9 @@ final class Setting {
     try {
       return check.get();
     } catch (IllegalArgumentException e) {
-      throw new IllegalArgumentException(path + ": " + e.getMessage());
+      String message = String.valueOf(e.getMessage());
+      throw new IllegalArgumentException(
+          path + ": " + (hasUrl(message) ? "refused, not shown as it has a URL in it" : message));
     }
   }
 
@@ -304,10 +329,14 @@ final class Setting {
 
   /** A URL may hold a password, wherever it was put by mistake. */
   private static String seemly(String text) {
-    if (text.contains("://")) {
+    if (hasUrl(text)) {
       return "(a URL)";
     }
     return text.length() <= MAX_SHOWN ? text : text.substring(0, MAX_SHOWN) + "…";
+  }
+
+  private static boolean hasUrl(String text) {
+    return text.contains("://");
   }
 
   private @Nullable String scalar() {

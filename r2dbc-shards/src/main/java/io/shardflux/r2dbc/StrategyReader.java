@@ -9,6 +9,7 @@ import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
 import io.shardflux.router.ShardingStrategy;
 import io.shardflux.router.TimePeriod;
+import java.time.Duration;
 import java.time.LocalDate;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -17,6 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.BiFunction;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /** Makes the strategies of a document; each named one once, whoever names it. */
@@ -186,9 +188,14 @@ final class StrategyReader {
       unknown.checked(() -> strategy.assignUnknown(rule));
     }
     setting.get("cache-size").ifPresent(it -> strategy.cacheSize(it.integer(0, MAX_CACHE_SIZE)));
-    setting.get("expiry").ifPresent(it -> strategy.expiry(it.time()));
-    setting.get("timeout").ifPresent(it -> strategy.timeout(it.time()));
+    setting.get("expiry").ifPresent(it -> time(it, strategy::expiry));
+    setting.get("timeout").ifPresent(it -> time(it, strategy::timeout));
     return setting.checked(strategy::build);
+  }
+
+  private static void time(Setting setting, Function<Duration, DirectoryStrategy.Builder> taker) {
+    Duration time = setting.time();
+    setting.checked(() -> taker.apply(time));
   }
 
   private static ShardingStrategy consistent(Setting setting) {
@@ -202,7 +209,7 @@ final class StrategyReader {
       throw weights.refused("either weights or shards");
     }
     Map<ShardId, Integer> weighed = new LinkedHashMap<>();
-    for (Setting weight : weights.entries()) {
+    for (Setting weight : weights.someEntries("a map of shards to weights")) {
       weighed.put(weight.nameAsShard(), weight.integer(1, MAX_WEIGHT));
     }
     return setting.checked(() -> ShardingStrategy.consistent(weighed));
@@ -212,7 +219,7 @@ final class StrategyReader {
     setting.only("type", "groups", "inside");
     ShardingStrategy groups = nested(setting.get("groups"));
     Map<ShardId, ShardingStrategy> inside = new LinkedHashMap<>();
-    for (Setting group : setting.get("inside").entries()) {
+    for (Setting group : setting.get("inside").someEntries("a map of groups to strategies")) {
       inside.put(group.nameAsShard(), nested(group));
     }
     return setting.checked(() -> ShardingStrategy.composite(groups, inside));
@@ -222,7 +229,7 @@ final class StrategyReader {
     setting.only("type", "regions", "others");
     Map<String, ShardId> countries = new LinkedHashMap<>();
     Map<ShardId, ShardingStrategy> inside = new LinkedHashMap<>();
-    for (Setting region : setting.get("regions").entries()) {
+    for (Setting region : setting.get("regions").someEntries("a map of regions")) {
       region.only("countries", "strategy");
       ShardId id = region.nameAsShard();
       Setting listed = region.get("countries");
@@ -245,7 +252,7 @@ final class StrategyReader {
     setting.only("type", "key", "tenants", "others");
     KeyType type = setting.get("key").one(KeyType.class);
     Map<ShardKey, ShardingStrategy> tenants = new LinkedHashMap<>();
-    for (Setting tenant : setting.get("tenants").entries()) {
+    for (Setting tenant : setting.get("tenants").someEntries("a map of tenants to strategies")) {
       Object part = tenant.nameAsKeyPart(type);
       ShardKey key = tenant.checked(() -> ShardKey.of(part));
       if (tenants.putIfAbsent(key, nested(tenant)) != null) {
