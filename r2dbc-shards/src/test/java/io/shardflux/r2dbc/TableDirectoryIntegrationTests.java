@@ -452,7 +452,7 @@ class TableDirectoryIntegrationTests {
             router
                 .on(ShardId.of("control"))
                 .sql(
-                    "EXPLAIN SELECT shard FROM shardflux_directory"
+                    "EXPLAIN FORMAT=TRADITIONAL SELECT shard FROM shardflux_directory"
                         + " WHERE directory = ? AND key_text = ? AND key_types = ?")
                 .bind(0, "accounts")
                 .bind(1, "42".getBytes(StandardCharsets.UTF_8))
