@@ -1,6 +1,5 @@
 package io.shardflux.r2dbc;
 
-import static io.r2dbc.spi.ConnectionFactoryOptions.HOST;
 import static io.r2dbc.spi.ConnectionFactoryOptions.PASSWORD;
 import static io.r2dbc.spi.ConnectionFactoryOptions.USER;
 
@@ -157,18 +156,13 @@ final class RouterDocument {
     String text = url.secret(URL);
     try {
       ConnectionFactoryOptions options = ConnectionFactoryOptions.parse(text);
-      if (options.getValue(HOST) instanceof String host && plausible(host)) {
+      if (Shard.namesHost(options)) {
         return options;
       }
     } catch (IllegalArgumentException e) {
       // Refused below, without a cause: it quotes the URL.
     }
     throw url.refusedUnseen(URL);
-  }
-
-  /** The parser takes a port that is none, and what is before a stray slash, into the host. */
-  private static boolean plausible(String host) {
-    return !host.isEmpty() && (host.startsWith("[") || host.indexOf(':') < 0);
   }
 
   /** Here and not in {@link ShardPool}, as a driver's own words may quote the URL. */

@@ -64,11 +64,22 @@ public record Shard(ShardId id, ConnectionFactoryOptions options, @Nullable Pool
 
   private static ConnectionFactoryOptions parse(String id, String url) {
     try {
-      return ConnectionFactoryOptions.parse(url);
+      ConnectionFactoryOptions options = ConnectionFactoryOptions.parse(url);
+      if (namesHost(options)) {
+        return options;
+      }
     } catch (IllegalArgumentException e) {
-      // The parser's own message quotes the URL, and with it the password.
-      throw new IllegalArgumentException(
-          "shard " + id + ", url: malformed (expected: r2dbc:mysql://host:port/database)");
+      // Refused below without a cause: the parser's own message quotes the URL, and with it the
+      // password.
     }
+    throw new IllegalArgumentException(
+        "shard " + id + ", url: malformed (expected: r2dbc:mysql://host:port/database)");
+  }
+
+  /** The parser takes a port that is none, and what is before a stray slash, into the host. */
+  static boolean namesHost(ConnectionFactoryOptions options) {
+    return options.getValue(ConnectionFactoryOptions.HOST) instanceof String host
+        && !host.isEmpty()
+        && (host.startsWith("[") || host.indexOf(':') < 0);
   }
 }

@@ -114,9 +114,8 @@ final class TimedFlux<T> extends Flux<T> {
         adjust();
       }
       actual.onNext(row);
-      Throwable error = late;
-      if (emitting.decrementAndGet() != 0 && error != null) {
-        actual.onError(error);
+      if (emitting.decrementAndGet() != 0) {
+        sendLate();
       }
     }
 
@@ -135,6 +134,13 @@ final class TimedFlux<T> extends Flux<T> {
       finish();
       if (emitting.getAndIncrement() == 0) {
         actual.onComplete();
+      }
+    }
+
+    private void sendLate() {
+      Throwable error = late;
+      if (error != null) {
+        actual.onError(error);
       }
     }
 

@@ -1,0 +1,47 @@
+package io.shardflux.r2dbc;
+
+import static io.shardflux.architecture.ArchitectureRules.dependsOnlyOn;
+import static io.shardflux.architecture.ArchitectureRules.mainClasses;
+import static io.shardflux.architecture.ArchitectureRules.neverBlocks;
+import static io.shardflux.architecture.ArchitectureRules.noCycles;
+import static io.shardflux.architecture.ArchitectureRules.testClasses;
+import static io.shardflux.architecture.ArchitectureRules.verifiesWithBound;
+
+import com.tngtech.archunit.core.domain.JavaClasses;
+import org.junit.jupiter.api.Test;
+
+class ArchitectureTests {
+
+  private static final String ROOT = "io.shardflux.r2dbc";
+  private static final JavaClasses MAIN = mainClasses(ROOT);
+
+  @Test
+  void dependsOnTheRouterAndReactiveLibrariesAlone() {
+    dependsOnlyOn(
+            ROOT,
+            "io.shardflux.router..",
+            "io.r2dbc..",
+            "reactor..",
+            "org.reactivestreams..",
+            "io.netty..",
+            "com.github.benmanes.caffeine..",
+            "org.slf4j..",
+            "org.yaml.snakeyaml..")
+        .check(MAIN);
+  }
+
+  @Test
+  void hasNoCycles() {
+    noCycles(ROOT).check(MAIN);
+  }
+
+  @Test
+  void blocksNowhere() {
+    neverBlocks().check(MAIN);
+  }
+
+  @Test
+  void testsAreBounded() {
+    verifiesWithBound().check(testClasses(ROOT));
+  }
+}
