@@ -6,7 +6,9 @@ import java.time.LocalDate;
 import java.time.LocalDateTime;
 import java.util.Arrays;
 
-/** The order of key parts of one type, the same as that of the SQL comparisons. */
+/**
+ * The order of key parts of one type, the same as that of the SQL comparisons; allocates nothing.
+ */
 final class KeyOrder {
 
   private KeyOrder() {}
@@ -30,7 +32,7 @@ final class KeyOrder {
               + ")");
     }
     return switch (type) {
-      case INTEGER -> integer(a).compareTo(integer(b));
+      case INTEGER -> compareIntegers(a, b);
       case DATE -> ((LocalDate) a).compareTo((LocalDate) b);
       case DATETIME -> ((LocalDateTime) a).compareTo((LocalDateTime) b);
       case INSTANT -> ((Instant) a).compareTo((Instant) b);
@@ -39,7 +41,11 @@ final class KeyOrder {
     };
   }
 
-  private static BigInteger integer(Object part) {
-    return part instanceof BigInteger big ? big : BigInteger.valueOf((Long) part);
+  /** A key holds a {@code BigInteger} only above the range of {@code long}. */
+  private static int compareIntegers(Object a, Object b) {
+    if (a instanceof BigInteger x) {
+      return b instanceof BigInteger y ? x.compareTo(y) : 1;
+    }
+    return -1;
   }
 }

@@ -54,6 +54,27 @@ public record KeyRange(@Nullable ShardKey from, @Nullable ShardKey to) {
     return (from == null ? "(-∞" : "[" + from) + ", " + (to == null ? "∞" : to) + ")";
   }
 
+  /** Whether a part of a key, of the bounds' type, lies inside. */
+  boolean contains(ShardKey key, int index) {
+    return (from == null || KeyOrder.compare(from, 0, key, index) <= 0)
+        && (to == null || KeyOrder.compare(key, index, to, 0) < 0);
+  }
+
+  /** Whether some key may lie in both; the bounds must be of one type. */
+  boolean overlaps(KeyRange other) {
+    return below(from, other.to) && below(other.from, to);
+  }
+
+  private static boolean below(@Nullable ShardKey from, @Nullable ShardKey to) {
+    return from == null || to == null || KeyOrder.compare(from, 0, to, 0) < 0;
+  }
+
+  /** The type of the bounds, or null if there is none. */
+  @Nullable KeyType type() {
+    ShardKey bound = from != null ? from : to;
+    return bound == null ? null : bound.type(0);
+  }
+
   private static void checkSingle(@Nullable ShardKey bound) {
     if (bound != null && bound.size() != 1) {
       throw new IllegalArgumentException(

@@ -19,43 +19,47 @@ public enum KeyType {
    * {@code Byte}, {@code Short}, {@code Integer}, {@code Long}, or a {@code BigInteger} of at most
    * an unsigned {@code BIGINT}.
    */
-  INTEGER(BigInteger.class),
+  INTEGER,
   /**
    * {@code String}; the column is a {@code VARCHAR} with a binary collation, compared byte by byte.
    */
-  TEXT(String.class),
+  TEXT,
   /**
    * {@link UUID}; the column holds the 36 characters in lower case ({@code CHAR(36)}, or MariaDB's
    * {@code UUID}).
    */
-  UUID(UUID.class),
+  UUID,
   /** {@link LocalDate}, years 1000 to 9999; the column is a {@code DATE}. */
-  DATE(LocalDate.class),
+  DATE,
   /**
    * {@link LocalDateTime} to the microsecond, years 1000 to 9999; the column is a {@code DATETIME}.
    */
-  DATETIME(LocalDateTime.class),
+  DATETIME,
   /**
    * {@link Instant} to the microsecond, years 1000 to 9999; the column is a {@code TIMESTAMP} or a
    * {@code DATETIME} in UTC.
    */
-  INSTANT(Instant.class);
+  INSTANT;
 
-  private final Class<?> javaType;
-
-  KeyType(Class<?> javaType) {
-    this.javaType = javaType;
-  }
-
-  /** The type of an accepted value, or of none. */
+  /** The type of an accepted value, or of none; allocates nothing. */
   static KeyType of(Object value) {
     if (value instanceof Long || value instanceof BigInteger) {
       return INTEGER;
     }
-    for (KeyType type : values()) {
-      if (type.javaType.isInstance(value)) {
-        return type;
-      }
+    if (value instanceof String) {
+      return TEXT;
+    }
+    if (value instanceof UUID) {
+      return UUID;
+    }
+    if (value instanceof LocalDate) {
+      return DATE;
+    }
+    if (value instanceof LocalDateTime) {
+      return DATETIME;
+    }
+    if (value instanceof Instant) {
+      return INSTANT;
     }
     throw new IllegalArgumentException(
         "key part: a "

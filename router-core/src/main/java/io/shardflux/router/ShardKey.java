@@ -109,11 +109,11 @@ public final class ShardKey {
     return texts[index];
   }
 
-  /** The parts from {@code from} on as a key of their own. */
-  ShardKey tail(int from) {
-    return new ShardKey(
-        Arrays.copyOfRange(parts, from, parts.length),
-        Arrays.copyOfRange(texts, from, texts.length));
+  /** The parts from {@code from} up to, not including, {@code to} as a key of their own. */
+  ShardKey slice(int from, int to) {
+    return from == 0 && to == parts.length
+        ? this
+        : new ShardKey(Arrays.copyOfRange(parts, from, to), Arrays.copyOfRange(texts, from, to));
   }
 
   @Override

@@ -1,0 +1,37 @@
+package io.shardflux.servers;
+
+import java.util.regex.Pattern;
+
+/**
+ * One database on one server. Immutable; {@link #toString()} holds no password.
+ *
+ * @param server where it is
+ * @param name letters, digits and underscores, at most 64
+ */
+public record Database(DatabaseServer server, String name) {
+
+  private static final Pattern NAME = Pattern.compile("[A-Za-z0-9_]{1,64}");
+
+  /**
+   * Checks the name.
+   *
+   * @throws IllegalArgumentException if the name is anything but letters, digits and underscores,
+   *     or too long
+   */
+  public Database {
+    if (!NAME.matcher(name).matches()) {
+      throw new IllegalArgumentException(
+          "database: '" + name + "' (expected: 1 to 64 letters, digits and underscores)");
+    }
+  }
+
+  /** The URL to connect to this database; holds the password. */
+  public String r2dbcUrl() {
+    return server.r2dbcUrl() + "/" + name;
+  }
+
+  @Override
+  public String toString() {
+    return server + "/" + name;
+  }
+}

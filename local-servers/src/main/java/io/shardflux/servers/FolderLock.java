@@ -1,0 +1,96 @@
+package io.shardflux.servers;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import org.jspecify.annotations.Nullable;
+
+/** One JVM's hold on a folder; the operating system ends it with the JVM, however that ends. */
+final class FolderLock implements AutoCloseable {
+
+  private static final String FILE = "lock";
+
+  private final FileChannel channel;
+
+  private FolderLock(FileChannel channel) {
+    this.channel = channel;
+  }
+
+  /** Waits until the folder is free. Threads of one JVM must take turns by other means. */
+  static FolderLock await(Path folder) throws IOException {
+    FileChannel channel = open(folder);
+    try {
+      channel.lock();
+      return new FolderLock(channel);
+    } catch (IOException | RuntimeException e) {
+      channel.close();
+      throw e;
+    }
+  }
+
+  /** The lock, or nothing if a live JVM (this one or another) holds it. */
+  static @Nullable FolderLock tryLock(Path folder) throws IOException {
+    FileChannel channel = open(folder);
+    if (!tryLock(channel)) {
+      channel.close();
+      return null;
+    }
+    channel.truncate(0);
+    channel.write(
+        ByteBuffer.wrap(
+            Long.toString(ProcessHandle.current().pid()).getBytes(StandardCharsets.UTF_8)));
+    return new FolderLock(channel);
+  }
+
+  /**
+   * Whether another process holds a lock on this one file, as a running server does on its data.
+   */
+  static boolean isLocked(Path file) throws IOException {
+    if (Files.notExists(file)) {
+      return false;
+    }
+    try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
+      return !tryLock(channel);
+    }
+  }
+
+  /** The process id that the holder wrote. */
+  static String holder(Path folder) {
+    try {
+      return Files.readString(folder.resolve(FILE)).strip();
+    } catch (IOException e) {
+      return "unknown";
+    }
+  }
+
+  @Override
+  public void close() {
+    try {
+      channel.close();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private static FileChannel open(Path folder) throws IOException {
+    Files.createDirectories(folder);
+    return FileChannel.open(
+        folder.resolve(FILE), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+  }
+
+  private static boolean tryLock(FileChannel channel) throws IOException {
+    try {
+      FileLock lock = channel.tryLock();
+      return lock != null;
+    } catch (OverlappingFileLockException e) {
+      return false;
+    }
+  }
+}

@@ -1,0 +1,48 @@
+package io.shardflux.r2dbc;
+
+import io.r2dbc.spi.Connection;
+import io.r2dbc.spi.Result;
+import io.r2dbc.spi.Row;
+import io.r2dbc.spi.RowMetadata;
+import io.r2dbc.spi.Statement;
+import java.util.List;
+import java.util.function.BiFunction;
+import org.jspecify.annotations.Nullable;
+import org.reactivestreams.Publisher;
+import reactor.core.publisher.Flux;
+
+/**
+ * A statement with its values, ready to run on a connection.
+ *
+ * @param driverSql its text with {@code ?} alone
+ * @param sql the template that text was made from
+ * @param bindings the values of its markers
+ * @param listMarker the marker that stands for several values, or null
+ * @param listValues those values
+ */
+record BoundStatement(
+    String driverSql,
+    SqlTemplate sql,
+    Bindings bindings,
+    @Nullable String listMarker,
+    List<Object> listValues) {
+
+  static BoundStatement of(SqlTemplate sql, Bindings bindings) {
+    bindings.check(sql, null);
+    return new BoundStatement(sql.render(), sql, bindings, null, List.of());
+  }
+
+  <T> Flux<T> rows(Connection connection, BiFunction<Row, RowMetadata, T> mapping) {
+    return results(connection).concatMap(result -> result.map(mapping));
+  }
+
+  Flux<Long> rowsUpdated(Connection connection) {
+    return results(connection).concatMap(Result::getRowsUpdated).reduce(0L, Long::sum).flux();
+  }
+
+  private Flux<Result> results(Connection connection) {
+    Statement statement = connection.createStatement(driverSql);
+    bindings.apply(statement, sql, listMarker, listValues);
+    return Flux.from((Publisher<? extends Result>) statement.execute()).cast(Result.class);
+  }
+}

@@ -1,0 +1,100 @@
+package io.shardflux.r2dbc;
+
+import io.r2dbc.spi.Row;
+import io.r2dbc.spi.RowMetadata;
+import java.util.function.BiFunction;
+import org.jspecify.annotations.Nullable;
+import reactor.core.publisher.Flux;
+
+/**
+ * A statement for several shards; each call gives a new one. Immutable and thread-safe; runs once
+ * for each subscription.
+ */
+public final class ScatterSpec {
+
+  private final ShardRouter router;
+  private final Reach reach;
+  private final SqlTemplate sql;
+  private final Bindings bindings;
+  private final Timeouts timeouts;
+  private final FailurePolicy policy;
+
+  ScatterSpec(
+      ShardRouter router,
+      Reach reach,
+      SqlTemplate sql,
+      Bindings bindings,
+      Timeouts timeouts,
+      FailurePolicy policy) {
+    this.router = router;
+    this.reach = reach;
+    this.sql = sql;
+    this.bindings = bindings;
+    this.timeouts = timeouts;
+    this.policy = policy;
+  }
+
+  /**
+   * Binds a value, or NULL, to every marker of that name.
+   *
+   * @throws IllegalArgumentException if there is no such marker, or it has a value
+   */
+  public ScatterSpec bind(String name, @Nullable Object value) {
+    return new ScatterSpec(router, reach, sql, bindings.with(sql, name, value), timeouts, policy);
+  }
+
+  /**
+   * Binds a value, or NULL, to the {@code ?} at a position from 0.
+   *
+   * @throws IllegalArgumentException if there is no such marker, or it has a value
+   */
+  public ScatterSpec bind(int position, @Nullable Object value) {
+    return bind(Integer.toString(position), value);
+  }
+
+  /** Holds each shard to other times than the router's. */
+  public ScatterSpec timeouts(Timeouts other) {
+    return new ScatterSpec(router, reach, sql, bindings, other, policy);
+  }
+
+  /** What a failed shard does to the answer; {@link FailurePolicy#tag()} if it is not said. */
+  public ScatterSpec onFailure(FailurePolicy other) {
+    return new ScatterSpec(router, reach, sql, bindings, timeouts, other);
+  }
+
+  /**
+   * What becomes of each row; called on event loops, it must not block and must not return null.
+   *
+   * @throws IllegalArgumentException if a marker has no value
+   */
+  public <T> ScatterRows<T> map(BiFunction<Row, RowMetadata, T> mapping) {
+    reach.check(sql, bindings);
+    return new ScatterRows<>(
+        (failures, order) ->
+            router.scatter(
+                topology -> reach.plan(topology, sql, bindings),
+                timeouts,
+                (statement, connection) -> statement.rows(connection, mapping),
+                failures,
+                order),
+        policy,
+        null);
+  }
+
+  /**
+   * Runs it for its effect on every shard, on each in a transaction of the server's own: one
+   * shard's failure undoes nothing on the others. Each statement's count of changed rows is a row
+   * of its shard.
+   *
+   * @throws IllegalArgumentException if a marker has no value
+   */
+  public Flux<ShardSignal<Long>> rowsUpdated() {
+    reach.check(sql, bindings);
+    return router.scatter(
+        topology -> reach.plan(topology, sql, bindings),
+        timeouts,
+        BoundStatement::rowsUpdated,
+        policy,
+        null);
+  }
+}

@@ -1,0 +1,67 @@
+package io.shardflux.r2dbc;
+
+import io.r2dbc.spi.Connection;
+import io.shardflux.router.ShardId;
+import java.util.function.Function;
+import org.reactivestreams.Publisher;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+
+/**
+ * One shard, by a key or by name. Immutable and thread-safe; where the key lies is asked anew with
+ * each subscription.
+ *
+ * <p>Everything here errors with {@link io.shardflux.router.UnroutableKeyException} where no shard
+ * holds the key, with {@link ShardUnavailableException} or {@link ShardTimeoutException} where the
+ * shard doesn't answer, and else with what the server says, in its R2DBC category and with the
+ * shard's name in the message.
+ */
+public final class ShardTarget {
+
+  private final ShardRouter router;
+  private final Mono<ShardId> shard;
+
+  ShardTarget(ShardRouter router, Mono<ShardId> shard) {
+    this.router = router;
+    this.shard = shard;
+  }
+
+  /**
+   * A statement for the shard.
+   *
+   * @param sql one statement, its markers all {@code ?} or all {@code :name}
+   * @throws IllegalArgumentException if it is empty, above 1 MiB, or mixes both kinds of marker
+   */
+  public StatementSpec sql(String sql) {
+    return new StatementSpec(this, router.template(sql), Bindings.NONE, router.timeouts());
+  }
+
+  /**
+   * Lends a connection of the shard, outside a transaction. The work must not close it, nor use it
+   * after its publisher ended. One statement at a time: a second one waits for the end of the
+   * first. A cancel takes the connection back. {@link Timeouts} do not hold here.
+   */
+  public <T> Flux<T> inConnection(Function<Connection, ? extends Publisher<T>> work) {
+    return router.onOne(shard, pool -> pool.withConnection(work));
+  }
+
+  /**
+   * Lends a connection of the shard inside a transaction: committed when the work completes, rolled
+   * back when it fails or is cancelled. Rows pass before the commit; only completion says that they
+   * are committed. See {@link #inConnection}.
+   */
+  public <T> Flux<T> inTransaction(Function<Connection, ? extends Publisher<T>> work) {
+    return inConnection(
+        connection ->
+            Flux.usingWhen(
+                Mono.from(connection.beginTransaction()).thenReturn(connection),
+                work,
+                Connection::commitTransaction,
+                (begun, error) -> begun.rollbackTransaction(),
+                Connection::rollbackTransaction));
+  }
+
+  <T> Flux<T> run(Timeouts timeouts, Function<Connection, ? extends Publisher<T>> work) {
+    return router.onOne(shard, pool -> router.timed(pool, timeouts, work));
+  }
+}

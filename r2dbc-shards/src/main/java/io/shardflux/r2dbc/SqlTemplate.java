@@ -1,0 +1,164 @@
+package io.shardflux.r2dbc;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+
+/**
+ * A statement's text, cut at its markers: all {@code ?}, or all {@code :name}. Markers in quotes
+ * and comments are text. What goes to the driver has {@code ?} alone.
+ */
+final class SqlTemplate {
+
+  private static final int MAX_LENGTH = 1 << 20;
+
+  private final String text;
+  private final List<String> pieces;
+  private final List<String> markers;
+  private final boolean named;
+
+  private SqlTemplate(String text, List<String> pieces, List<String> markers, boolean named) {
+    this.text = text;
+    this.pieces = List.copyOf(pieces);
+    this.markers = List.copyOf(markers);
+    this.named = named;
+  }
+
+  static SqlTemplate of(String sql) {
+    if (sql.isBlank() || sql.length() > MAX_LENGTH) {
+      throw new IllegalArgumentException(
+          "sql: "
+              + sql.length()
+              + " characters (expected: a statement of at most "
+              + MAX_LENGTH
+              + ")");
+    }
+    return new Scan(sql).template();
+  }
+
+  /** The statement as it was given. */
+  String text() {
+    return text;
+  }
+
+  /** The markers in order: names, or the positions from 0. */
+  List<String> markers() {
+    return markers;
+  }
+
+  boolean named() {
+    return named;
+  }
+
+  /** The text for the driver, with so many {@code ?} groups for the marker of that name. */
+  String render(String listMarker, String group, int count) {
+    StringBuilder sql = new StringBuilder(text.length() + count * (group.length() + 1));
+    for (int i = 0; i < markers.size(); i++) {
+      sql.append(pieces.get(i));
+      if (named && markers.get(i).equals(listMarker)) {
+        sql.append(String.join(",", Collections.nCopies(count, group)));
+      } else {
+        sql.append('?');
+      }
+    }
+    return sql.append(pieces.get(markers.size())).toString();
+  }
+
+  /** The text for the driver, a {@code ?} for each marker. */
+  String render() {
+    return String.join("?", pieces);
+  }
+
+  private static final class Scan {
+
+    private final String sql;
+    private final List<String> pieces = new ArrayList<>();
+    private final List<String> markers = new ArrayList<>();
+    private int pieceStart;
+    private int at;
+    private boolean names;
+    private boolean positions;
+
+    Scan(String sql) {
+      this.sql = sql;
+    }
+
+    SqlTemplate template() {
+      while (at < sql.length()) {
+        step();
+      }
+      pieces.add(sql.substring(pieceStart));
+      return new SqlTemplate(sql, pieces, markers, names);
+    }
+
+    private void step() {
+      char c = sql.charAt(at);
+      if (c == '\'' || c == '"' || c == '`') {
+        skipQuoted(c);
+      } else if (startsLineComment(c)) {
+        skipTo("\n");
+      } else if (sql.startsWith("/*", at)) {
+        at += 2;
+        skipTo("*/");
+      } else if (c == '?') {
+        positions = true;
+        marker(1, Integer.toString(markers.size()));
+      } else if (c == ':' && at + 1 < sql.length() && startsName(sql.charAt(at + 1))) {
+        names = true;
+        int end = nameEnd(at + 1);
+        marker(end - at, sql.substring(at + 1, end));
+      } else {
+        at++;
+      }
+    }
+
+    private void marker(int length, String name) {
+      if (names && positions) {
+        throw new IllegalArgumentException(
+            "sql: both ? and :name markers (expected: one kind) in: " + sql);
+      }
+      pieces.add(sql.substring(pieceStart, at));
+      markers.add(name);
+      at += length;
+      pieceStart = at;
+    }
+
+    /** MySQL's rules: the quote doubled is itself, a backslash escapes, save in backticks. */
+    private void skipQuoted(char quote) {
+      for (at++; at < sql.length(); at++) {
+        char c = sql.charAt(at);
+        if (c == '\\' && quote != '`') {
+          at++;
+        } else if (c == quote) {
+          at++;
+          return;
+        }
+      }
+    }
+
+    /** {@code #}, or {@code --} and a space or the end, as MySQL has it. */
+    private boolean startsLineComment(char c) {
+      return c == '#'
+          || (sql.startsWith("--", at)
+              && (at + 2 >= sql.length() || Character.isWhitespace(sql.charAt(at + 2))));
+    }
+
+    private void skipTo(String end) {
+      int found = sql.indexOf(end, at);
+      at = found < 0 ? sql.length() : found + end.length();
+    }
+
+    private int nameEnd(int from) {
+      int end = from;
+      while (end < sql.length()
+          && (startsName(sql.charAt(end)) || Character.isDigit(sql.charAt(end)))) {
+        end++;
+      }
+      return end;
+    }
+
+    private static boolean startsName(char c) {
+      return c == '_' || Character.isLetter(c);
+    }
+  }
+}

@@ -1,0 +1,147 @@
+package io.shardflux.router;
+
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+
+/** Named tenants have strategies of their own; the others share a pool. */
+final class TenantStrategy extends ShardingStrategy {
+
+  private final KeyType type;
+  private final Map<Object, ShardingStrategy> named;
+  private final @Nullable ShardingStrategy pool;
+
+  TenantStrategy(Map<ShardKey, ShardingStrategy> named, @Nullable ShardingStrategy pool) {
+    super(
+        shardsOf(
+            pool == null
+                ? named.values()
+                : Stream.concat(named.values().stream(), Stream.of(pool)).toList()));
+    this.type = type(named.keySet());
+    Map<Object, ShardingStrategy> byPart = new LinkedHashMap<>();
+    named.forEach((tenant, strategy) -> byPart.put(tenant.part(0), strategy));
+    this.named = Collections.unmodifiableMap(byPart);
+    this.pool = pool;
+  }
+
+  private static KeyType type(Set<ShardKey> tenants) {
+    if (tenants.isEmpty()) {
+      throw new IllegalArgumentException("tenants: none (expected: at least one)");
+    }
+    KeyType type = tenants.iterator().next().type(0);
+    for (ShardKey tenant : tenants) {
+      if (tenant.size() != 1
+          || tenant.type(0) != type
+          || (type != KeyType.TEXT && type != KeyType.INTEGER)) {
+        throw new IllegalArgumentException(
+            "tenant: "
+                + tenant
+                + " (expected: a key of one part, and all tenants TEXT or all INTEGER)");
+      }
+    }
+    return type;
+  }
+
+  @Override
+  public boolean immediate() {
+    return (pool == null || pool.immediate())
+        && named.values().stream().allMatch(ShardingStrategy::immediate);
+  }
+
+  @Override
+  ShardId locate(ShardKey key, int from, int to) {
+    ShardingStrategy own = own(key, from, to);
+    return own != null
+        ? own.locate(key, from + 1, to)
+        : pool(key, from).locate(key, from, from + 1);
+  }
+
+  @Override
+  Mono<ShardId> resolve(ShardKey key, int from, int to) {
+    return Mono.defer(
+        () -> {
+          ShardingStrategy own = own(key, from, to);
+          return own != null
+              ? own.resolve(key, from + 1, to)
+              : pool(key, from).resolve(key, from, from + 1);
+        });
+  }
+
+  private @Nullable ShardingStrategy own(ShardKey key, int from, int to) {
+    checkSome(key, from, to);
+    checkType(key, from, type);
+    return named.get(key.part(from));
+  }
+
+  private ShardingStrategy pool(ShardKey key, int from) {
+    if (pool == null) {
+      throw unroutable(key, from, from + 1, "one of the tenants " + named.keySet());
+    }
+    return pool;
+  }
+
+  @Override
+  public Set<ShardId> touching(KeyRange range) {
+    Set<ShardId> touched = new LinkedHashSet<>();
+    named.forEach(
+        (tenant, own) -> {
+          if (range.contains(ShardKey.of(tenant), 0)) {
+            touched.addAll(own.shards());
+          }
+        });
+    if (pool != null) {
+      touched.addAll(pool.touching(range));
+    }
+    return Collections.unmodifiableSet(touched);
+  }
+
+  @Override
+  Mono<String> predicate(ShardId shard, List<KeyColumn> columns) {
+    KeyColumn tenant = checkFirstColumn(columns, type);
+    List<KeyColumn> rest = columns.subList(1, columns.size());
+    return Flux.concat(ownPredicates(shard, tenant, rest), poolPredicate(shard, tenant))
+        .collect(Collectors.joining(" OR "));
+  }
+
+  /** One condition for all tenants whose strategies say the same. */
+  private Flux<String> ownPredicates(ShardId shard, KeyColumn tenant, List<KeyColumn> rest) {
+    return Flux.fromIterable(named.entrySet())
+        .filter(entry -> entry.getValue().shards().contains(shard))
+        .concatMap(
+            entry ->
+                entry
+                    .getValue()
+                    .owns(shard, rest)
+                    .map(owned -> Map.entry(owned, ShardKey.of(entry.getKey()))))
+        .collect(
+            Collectors.groupingBy(
+                Map.Entry::getKey,
+                LinkedHashMap::new,
+                Collectors.mapping(Map.Entry::getValue, Collectors.toList())))
+        .flatMapIterable(Map::entrySet)
+        .map(entry -> "(" + KeySql.in(tenant, entry.getValue()) + " AND " + entry.getKey() + ")");
+  }
+
+  private Flux<String> poolPredicate(ShardId shard, KeyColumn tenant) {
+    if (pool == null || !pool.shards().contains(shard)) {
+      return Flux.empty();
+    }
+    List<ShardKey> all = named.keySet().stream().map(ShardKey::of).toList();
+    return pool.owns(shard, List.of(tenant))
+        .map(owned -> "(NOT " + KeySql.in(tenant, all) + " AND " + owned + ")")
+        .flux();
+  }
+
+  @Override
+  public String toString() {
+    return "tenant(" + named + (pool == null ? "" : ", others by " + pool) + ")";
+  }
+}
