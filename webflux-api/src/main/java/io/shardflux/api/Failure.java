@@ -61,7 +61,9 @@ record Failure(String code, HttpStatus status, String message, List<FieldError> 
     }
     if (error instanceof R2dbcTransientException) {
       return new Failure(
-          "unavailable", HttpStatus.SERVICE_UNAVAILABLE, "the shard could not do it now; try again");
+          "unavailable",
+          HttpStatus.SERVICE_UNAVAILABLE,
+          "the shard could not do it now; try again");
     }
     log.warn("unexpected failure", error);
     return new Failure(

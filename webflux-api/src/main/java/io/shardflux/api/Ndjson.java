@@ -8,11 +8,6 @@ import org.springframework.http.MediaType;
 import org.springframework.http.server.reactive.ServerHttpResponse;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
-import tools.jackson.core.JsonEncoding;
-import tools.jackson.core.JsonGenerator;
-import tools.jackson.core.ObjectWriteContext;
-import tools.jackson.core.StreamWriteFeature;
-import tools.jackson.core.json.JsonFactory;
 
 /**
  * Sends lines of JSON. They are gathered until there are {@value #MAX_LINES} or 5 ms have gone by
@@ -26,8 +21,6 @@ final class Ndjson {
 
   static final Duration MAX_WAIT = Duration.ofMillis(5);
 
-  private static final JsonFactory JSON =
-      JsonFactory.builder().disable(StreamWriteFeature.AUTO_CLOSE_TARGET).build();
   private static final int BUFFER_BYTES = 16 * 1024;
 
   private Ndjson() {}
@@ -38,14 +31,14 @@ final class Ndjson {
    */
   static Mono<Void> send(ServerHttpResponse response, Flux<? extends NdjsonLine> lines) {
     response.getHeaders().setContentType(MediaType.APPLICATION_NDJSON);
-    return response.writeAndFlushWith(buffers(lines, response.bufferFactory()));
+    return response.writeAndFlushWith(groups(lines, response.bufferFactory()));
   }
 
   /**
-   * Groups to be flushed; the first is empty, for the headers to go out before any line is there. A
-   * group is written when it is subscribed to, so that no buffer is lost on cancel.
+   * What is to be flushed together. The first group is empty, so that the headers go out before any
+   * line is there. A group is written when it is subscribed to, so that a cancel loses no buffer.
    */
-  static Flux<Mono<DataBuffer>> buffers(
+  static Flux<Mono<DataBuffer>> groups(
       Flux<? extends NdjsonLine> lines, DataBufferFactory factory) {
     return Flux.<NdjsonLine>from(lines)
         .bufferTimeout(MAX_LINES, MAX_WAIT, true)
@@ -55,14 +48,7 @@ final class Ndjson {
 
   private static DataBuffer write(List<NdjsonLine> lines, DataBufferFactory factory) {
     DataBuffer buffer = factory.allocateBuffer(BUFFER_BYTES);
-    try (JsonGenerator json =
-        JSON.createGenerator(
-            ObjectWriteContext.empty(), buffer.asOutputStream(), JsonEncoding.UTF8)) {
-      for (NdjsonLine line : lines) {
-        line.write(json);
-        json.writeRaw('\n');
-      }
-    }
+    Json.lines(lines, buffer.asOutputStream());
     return buffer;
   }
 }

@@ -42,7 +42,8 @@ sealed interface NdjsonLine {
   }
 
   /** The last line of a read. */
-  record ReadSummary(int asked, int answered, Collection<ShardId> failed, long rows)
+  record ReadSummary(
+      int asked, int answered, Collection<ShardId> failed, long rows, boolean complete)
       implements NdjsonLine {
 
     @Override
@@ -55,7 +56,7 @@ sealed interface NdjsonLine {
       failed.stream().map(ShardId::value).sorted().forEach(json::writeString);
       json.writeEndArray();
       json.writeNumberProperty("rows", rows);
-      json.writeBooleanProperty("complete", answered == asked);
+      json.writeBooleanProperty("complete", complete);
       json.writeEndObject();
       json.writeEndObject();
     }

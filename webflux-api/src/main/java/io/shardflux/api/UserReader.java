@@ -170,15 +170,11 @@ final class UserReader {
   }
 
   private static boolean isWellFormed(String text) {
-    for (int i = 0; i < text.length(); i++) {
-      char c = text.charAt(i);
-      if (!Character.isSurrogate(c)) {
-        continue;
-      }
-      if (i + 1 == text.length() || !Character.isSurrogatePair(c, text.charAt(i + 1))) {
+    for (int i = 0, point; i < text.length(); i += Character.charCount(point)) {
+      point = text.codePointAt(i);
+      if (point >= Character.MIN_SURROGATE && point <= Character.MAX_SURROGATE) {
         return false;
       }
-      i++;
     }
     return true;
   }
@@ -201,7 +197,7 @@ final class UserReader {
         : cut(parser.getString());
   }
 
-  private static String cut(String text) {
+  static String cut(String text) {
     return text.length() <= MAX_SHOWN ? text : text.substring(0, MAX_SHOWN) + "…";
   }
 

@@ -2,7 +2,6 @@ package io.shardflux.api;
 
 import io.r2dbc.spi.Connection;
 import io.r2dbc.spi.R2dbcDataIntegrityViolationException;
-import io.r2dbc.spi.Readable;
 import io.r2dbc.spi.Result;
 import io.r2dbc.spi.Row;
 import io.r2dbc.spi.RowMetadata;
@@ -18,8 +17,8 @@ import java.time.Duration;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicBoolean;
-import org.jspecify.annotations.Nullable;
 import org.springframework.http.HttpStatus;
 import org.springframework.stereotype.Component;
 import reactor.core.publisher.Flux;
@@ -36,7 +35,7 @@ final class Users {
 
   private static final Duration WRITE_BOUND = Duration.ofSeconds(30);
   private static final String SELECT = "SELECT id, username, email, name FROM users";
-  private static final String SELECT_KEYS = SELECT + " WHERE id IN (:keys)";
+  private static final String KEYS = " WHERE id IN (:keys)";
   private static final String INSERT = "INSERT INTO users (id, username, email, name) VALUES ";
   private static final String UPDATE =
       "UPDATE users SET username = :username, email = :email, name = :name WHERE id = :id";
@@ -54,9 +53,14 @@ final class Users {
     return router.locate(TABLE, ShardKey.of(id));
   }
 
+  /** Completes if each of the ids has a shard, else errors. */
+  Mono<Void> checkRoutable(ReadRequest request) {
+    return Flux.fromIterable(request.ids()).concatMap(this::locate).then();
+  }
+
   /** The user, or empty. */
   Mono<NdjsonLine.Found> find(long id) {
-    return found(select(List.of(ShardKey.of(id)), "").map(Users::user)).singleOrEmpty();
+    return found(rows(ReadRequest.of(id), "", FailurePolicy.failFast())).singleOrEmpty();
   }
 
   /**
@@ -108,17 +112,15 @@ final class Users {
 
   /** Users as they come, failed shards, and the summary last; never an error. */
   Flux<NdjsonLine> stream(ReadRequest request) {
-    return rows(request, "").signals().handle((signal, sink) -> {
-      NdjsonLine line = line(signal);
-      if (line != null) {
-        sink.next(line);
-      }
-    });
+    return rows(request, "", FailurePolicy.tag())
+        .signals()
+        .filter(signal -> !(signal instanceof ShardSignal.Done))
+        .map(Users::line);
   }
 
   /** All users; errors if a shard failed or they are more than {@link #MAX_ARRAY}. */
   Mono<List<NdjsonLine.Found>> list(ReadRequest request) {
-    return found(rows(request, " LIMIT " + (MAX_ARRAY + 1)))
+    return found(rows(request, " LIMIT " + (MAX_ARRAY + 1), FailurePolicy.failFast()))
         .take(MAX_ARRAY + 1)
         .collectList()
         .doOnNext(Users::refuseTooMany);
@@ -187,7 +189,65 @@ final class Users {
         .defaultIfEmpty(false);
   }
 
-  private ScatterRows<User> rows(ReadRequest request, String limit) {
-    return null;
+  private ScatterRows<User> rows(ReadRequest request, String limit, FailurePolicy policy) {
+    boolean all = request.ids().isEmpty();
+    ScatterTarget shards = all ? router.onAll() : router.onKeys(TABLE, request.keys());
+    String sql = SELECT + (all ? "" : KEYS) + (request.ordered() ? " ORDER BY id" : "") + limit;
+    ScatterRows<User> rows =
+        shards.sql(sql).timeouts(request.timeouts()).onFailure(policy).map(Users::user);
+    return request.ordered() ? rows.orderedBy(Comparator.comparingLong(User::id)) : rows;
+  }
+
+  private static Flux<NdjsonLine.Found> found(ScatterRows<User> rows) {
+    return rows.signals()
+        .handle(
+            (signal, sink) -> {
+              if (signal instanceof ShardSignal.Row<User> row) {
+                sink.next(new NdjsonLine.Found(row.value(), row.shard()));
+              }
+            });
+  }
+
+  private static NdjsonLine line(ShardSignal<User> signal) {
+    if (signal instanceof ShardSignal.Row<User> row) {
+      return new NdjsonLine.Found(row.value(), row.shard());
+    }
+    if (signal instanceof ShardSignal.Failed<User> failed) {
+      return new NdjsonLine.ShardFailed(
+          failed.shard(), Failure.of(failed.error()), failed.rowsBefore());
+    }
+    if (signal instanceof ShardSignal.Coverage<User> coverage) {
+      return new NdjsonLine.ReadSummary(
+          coverage.asked().size(),
+          coverage.answered().size(),
+          coverage.failed(),
+          coverage.rows(),
+          coverage.complete());
+    }
+    throw new IllegalStateException("no line tells of " + signal);
+  }
+
+  private static void refuseTooMany(List<NdjsonLine.Found> users) {
+    if (users.size() > MAX_ARRAY) {
+      throw Refusal.of(
+          "too_many",
+          HttpStatus.NOT_ACCEPTABLE,
+          "more than "
+              + MAX_ARRAY
+              + " users (expected: at most as many in an array; any number comes as lines with"
+              + " Accept: application/x-ndjson)");
+    }
+  }
+
+  private static User user(Row row, RowMetadata metadata) {
+    return new User(number(row), text(row, 1), text(row, 2), text(row, 3));
+  }
+
+  private static long number(Row row) {
+    return Objects.requireNonNull(row.get(0, Long.class));
+  }
+
+  private static String text(Row row, int column) {
+    return Objects.requireNonNull(row.get(column, String.class));
   }
 }
