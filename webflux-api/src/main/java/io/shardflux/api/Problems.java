@@ -7,11 +7,13 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.springframework.http.HttpHeaders;
 import org.springframework.http.HttpStatus;
+import org.springframework.http.HttpStatusCode;
 import org.springframework.http.ProblemDetail;
 import org.springframework.http.ResponseEntity;
 import org.springframework.web.bind.annotation.ExceptionHandler;
 import org.springframework.web.bind.annotation.RestControllerAdvice;
 import org.springframework.web.reactive.result.method.annotation.ResponseEntityExceptionHandler;
+import org.springframework.web.server.ResponseStatusException;
 import org.springframework.web.server.ServerWebExchange;
 import reactor.core.publisher.Mono;
 
@@ -20,6 +22,8 @@ import reactor.core.publisher.Mono;
 final class Problems extends ResponseEntityExceptionHandler {
 
   private static final Logger log = LoggerFactory.getLogger(Problems.class);
+  private static final String EXPECTED_PATH =
+      " (expected: /users, /users/{id}, /shards, /shards/route or /actuator/health)";
   private static final String RETRY_AFTER_SECONDS = "1";
 
   @ExceptionHandler({
@@ -40,6 +44,20 @@ final class Problems extends ResponseEntityExceptionHandler {
     Failure failure =
         new Failure("error", HttpStatus.INTERNAL_SERVER_ERROR, "unexpected; the log says why");
     return answer(error, failure, exchange);
+  }
+
+  @Override
+  protected Mono<ResponseEntity<Object>> handleResponseStatusException(
+      ResponseStatusException error,
+      HttpHeaders headers,
+      HttpStatusCode status,
+      ServerWebExchange exchange) {
+    if (status.value() == HttpStatus.NOT_FOUND.value()) {
+      String path = UserReader.cut(exchange.getRequest().getPath().value());
+      return failed(
+          Refusal.of("not_found", HttpStatus.NOT_FOUND, "path: " + path + EXPECTED_PATH), exchange);
+    }
+    return super.handleResponseStatusException(error, headers, status, exchange);
   }
 
   private Mono<ResponseEntity<Object>> answer(

@@ -9,13 +9,13 @@ import io.shardflux.router.ShardKey;
 import io.shardflux.router.ShardingStrategy;
 import io.shardflux.router.TableRule;
 import io.shardflux.router.Topology;
+import java.math.BigInteger;
 import java.time.DateTimeException;
 import java.time.Instant;
 import java.time.LocalDate;
 import java.time.LocalDateTime;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.UUID;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -57,7 +57,7 @@ final class ShardController {
           shard.id().value(),
           shard.host(),
           shard.port(),
-          shard.status().name().toLowerCase(Locale.ROOT),
+          shard.status().name(),
           shard.load(),
           shard.rowCount(),
           new PoolView(pool.acquired(), pool.idle(), pool.pending(), pool.maxSize()));
@@ -171,7 +171,7 @@ final class ShardController {
   private static Object value(KeyType type, String text) {
     try {
       return switch (type) {
-        case INTEGER -> new java.math.BigInteger(text);
+        case INTEGER -> new BigInteger(text);
         case TEXT -> text;
         case UUID -> UUID.fromString(text);
         case DATE -> LocalDate.parse(text);

@@ -97,7 +97,7 @@ final class Users {
                     .bind("id", user.id())
                     .rowsUpdated()
                     .filterWhen(changed -> changed > 0 ? Mono.just(true) : exists(shard, user.id()))
-                    .thenReturn(new NdjsonLine.Found(user, shard)));
+                    .map(there -> new NdjsonLine.Found(user, shard)));
   }
 
   /** Whether there was one. */
