@@ -8,6 +8,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
@@ -45,7 +46,9 @@ final class Scatter<T> {
   }
 
   private Flux<ShardSignal<T>> merged() {
-    List<Flux<ShardSignal<T>>> streams = sources.stream().map(this::stream).toList();
+    AtomicBoolean failing = new AtomicBoolean();
+    List<Flux<ShardSignal<T>>> streams =
+        sources.stream().map(source -> stream(source, failing)).toList();
     if (order == null || streams.size() < 2) {
       return Flux.fromIterable(streams)
           .flatMap(stream -> stream, Math.max(1, streams.size()), PREFETCH);
@@ -70,7 +73,7 @@ final class Scatter<T> {
     return Flux.mergeComparing(PREFETCH, comparator, streams.toArray(Flux[]::new));
   }
 
-  private Flux<ShardSignal<T>> stream(Source<T> source) {
+  private Flux<ShardSignal<T>> stream(Source<T> source, AtomicBoolean failing) {
     return Flux.defer(
         () -> {
           ShardId shard = source.shard();
@@ -92,7 +95,9 @@ final class Scatter<T> {
                                   rows.getPlain(),
                                   Duration.ofNanos(System.nanoTime() - start))));
           return policy instanceof FailurePolicy.FailFast
-              ? whole
+              // The first error ends all; a second one would only be dropped.
+              ? whole.onErrorResume(
+                  error -> failing.getAndSet(true) ? Flux.never() : Flux.error(error))
               : whole.onErrorResume(
                   error -> Mono.just(new ShardSignal.Failed<>(shard, error, rows.getPlain())));
         });

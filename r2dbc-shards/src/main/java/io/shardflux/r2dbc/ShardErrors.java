@@ -71,9 +71,7 @@ final class ShardErrors {
   static boolean connectFailure(Throwable error) {
     return !(error instanceof R2dbcPermissionDeniedException)
         && rooted(error, PoolAcquirePendingLimitException.class) == null
-        && (error instanceof R2dbcNonTransientResourceException
-            || rooted(error, IOException.class) != null
-            || error instanceof ShardUnavailableException);
+        && (lostConnection(error) || error instanceof ShardUnavailableException);
   }
 
   private static boolean lostConnection(Throwable error) {

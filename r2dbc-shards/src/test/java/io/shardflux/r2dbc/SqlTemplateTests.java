@@ -1,0 +1,99 @@
+package io.shardflux.r2dbc;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class SqlTemplateTests {
+
+  @Test
+  void namesBecomePositions() {
+    SqlTemplate sql = SqlTemplate.of("SELECT :a, :b_2 FROM t WHERE x = :a");
+
+    assertThat(sql.markers()).isEqualTo(List.of("a", "b_2", "a"));
+    assertThat(sql.render()).isEqualTo("SELECT ?, ? FROM t WHERE x = ?");
+  }
+
+  @Test
+  void positionsStay() {
+    SqlTemplate sql = SqlTemplate.of("UPDATE t SET a = ? WHERE b = ?");
+
+    assertThat(sql.markers()).isEqualTo(List.of("0", "1"));
+    assertThat(sql.render()).isEqualTo(sql.text());
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "SELECT ':a ?'",
+        "SELECT 'it''s :a'",
+        "SELECT 'a\\':b ?'",
+        "SELECT \":a\", `b:c ?`",
+        "SELECT 1 -- :a ?",
+        "SELECT 1 # :a ?\n, 2",
+        "SELECT /* :a ? */ 1",
+        "SELECT @x := 1",
+        "SELECT '12:30:00', '☃:é'",
+        "SELECT 'unclosed :a ?",
+      })
+  void markersInQuotesAndCommentsAreText(String text) {
+    SqlTemplate sql = SqlTemplate.of(text);
+
+    assertThat(sql.markers()).isEmpty();
+    assertThat(sql.render()).isEqualTo(text);
+  }
+
+  @Test
+  void twoDashesWithoutASpaceAreNoComment() {
+    assertThat(SqlTemplate.of("SELECT 5--:a").markers()).isEqualTo(List.of("a"));
+  }
+
+  @Test
+  void aBacktickedNameHasNoEscapes() {
+    assertThat(SqlTemplate.of("SELECT `a\\` = :a").markers()).isEqualTo(List.of("a"));
+  }
+
+  @Test
+  void aListMarkerBecomesSoManyGroups() {
+    SqlTemplate sql = SqlTemplate.of("SELECT * FROM t WHERE (a, b) IN (:keys) AND c = :c");
+
+    assertThat(sql.render("keys", "(?,?)", 2))
+        .isEqualTo("SELECT * FROM t WHERE (a, b) IN ((?,?),(?,?)) AND c = ?");
+  }
+
+  @Test
+  void bothKindsOfMarkerAreRefused() {
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> SqlTemplate.of("SELECT :a, ?"))
+        .withMessageContaining("both ? and :name markers (expected: one kind)");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"", "  \n"})
+  void anEmptyStatementIsRefused(String text) {
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> SqlTemplate.of(text))
+        .withMessageStartingWith("sql: ");
+  }
+
+  @Test
+  void bindingsAreCheckedAgainstTheMarkers() {
+    SqlTemplate sql = SqlTemplate.of("SELECT :a, :b");
+    Bindings one = Bindings.NONE.with(sql, "a", 1);
+
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> one.with(sql, "c", 1))
+        .withMessageContaining("bind: c (expected: one of [a, b])");
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> one.with(sql, "a", 2))
+        .withMessageContaining("bind: a, twice");
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> one.check(sql, null))
+        .withMessageContaining("bind: no value for b");
+    one.with(sql, "b", null).check(sql, null);
+  }
+}
