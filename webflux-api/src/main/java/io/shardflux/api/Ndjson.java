@@ -12,7 +12,7 @@ import reactor.core.publisher.Mono;
 /**
  * Sends lines of JSON. They are gathered until there are {@value #MAX_LINES} or 5 ms have gone by
  * since the first, then written and flushed together. Lines are asked for only as the client takes
- * them: between it and their source lie at most a few thousand.
+ * them: a hundred such groups at most lie between it and their source.
  */
 final class Ndjson {
 
