@@ -3,6 +3,7 @@ package io.shardflux.servers;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.regex.Pattern;
 
 /**
  * One MySQL-compatible server and the account to use on it. Immutable.
@@ -14,6 +15,7 @@ import java.time.Duration;
  */
 public record DatabaseServer(String host, int port, String user, String password) {
 
+  private static final Pattern HOST = Pattern.compile("[A-Za-z0-9.-]+|\\[[0-9A-Fa-f:.]+]");
   private static final Duration STATEMENT_BOUND = Duration.ofSeconds(30);
 
   /**
@@ -22,7 +24,7 @@ public record DatabaseServer(String host, int port, String user, String password
    * @throws IllegalArgumentException if the host or the user is blank or the port is out of range
    */
   public DatabaseServer {
-    if (host.isBlank() || host.chars().anyMatch(Character::isWhitespace)) {
+    if (!HOST.matcher(host).matches()) {
       throw new IllegalArgumentException("host: '" + host + "' (expected: a name or an address)");
     }
     if (port < 1 || port > 65_535) {

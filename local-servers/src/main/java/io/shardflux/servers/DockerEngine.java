@@ -1,8 +1,6 @@
 package io.shardflux.servers;
 
 import java.io.IOException;
-import java.net.InetSocketAddress;
-import java.net.Socket;
 import java.net.URI;
 import java.net.UnixDomainSocketAddress;
 import java.nio.channels.SocketChannel;
@@ -17,7 +15,7 @@ import java.util.List;
  */
 final class DockerEngine {
 
-  private static final int CONNECT_MILLIS = 2_000;
+  private static final int STANDARD_PORT = 2_375;
 
   private DockerEngine() {}
 
@@ -65,12 +63,8 @@ final class DockerEngine {
   }
 
   private static boolean acceptsRemotely(URI endpoint) {
-    try (Socket socket = new Socket()) {
-      int port = endpoint.getPort() < 0 ? 2375 : endpoint.getPort();
-      socket.connect(new InetSocketAddress(endpoint.getHost(), port), CONNECT_MILLIS);
-      return true;
-    } catch (IOException e) {
-      return false;
-    }
+    return endpoint.getHost() != null
+        && Ports.accept(
+            endpoint.getHost(), endpoint.getPort() < 0 ? STANDARD_PORT : endpoint.getPort());
   }
 }

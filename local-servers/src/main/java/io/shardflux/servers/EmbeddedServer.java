@@ -2,15 +2,12 @@ package io.shardflux.servers;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
@@ -160,7 +157,7 @@ final class EmbeddedServer {
       return;
     }
     for (int attempt = 1; attempt <= PORT_ATTEMPTS; attempt++) {
-      if (startOn(freePort())) {
+      if (startOn(Ports.free())) {
         return;
       }
     }
@@ -249,27 +246,5 @@ final class EmbeddedServer {
     }
     // The shell's own kill: the program of that name is not on every machine.
     Commands.run(SIGNAL_BOUND, "sh", "-c", "kill -" + name + " " + process.pid());
-  }
-
-  /**
-   * Below every system's range for outgoing connections: clients that knock on a killed server's
-   * port could else be given that very port to knock from, and keep it from the server.
-   */
-  private static int freePort() throws IOException {
-    for (int attempt = 0; attempt < 1_000; attempt++) {
-      int port = ThreadLocalRandom.current().nextInt(20_000, 32_000);
-      if (isFree(port)) {
-        return port;
-      }
-    }
-    throw new IOException("no free port between 20000 and 32000");
-  }
-
-  private static boolean isFree(int port) {
-    try (ServerSocket socket = new ServerSocket(port, 1, InetAddress.getLoopbackAddress())) {
-      return socket.isBound();
-    } catch (IOException e) {
-      return false;
-    }
   }
 }

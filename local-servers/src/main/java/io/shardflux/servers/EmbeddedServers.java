@@ -71,7 +71,7 @@ public final class EmbeddedServers implements AutoCloseable {
     try {
       return MariaDbBase.exclusively(EmbeddedServers::newTemporaryFolder).start(base, ports);
     } catch (IOException e) {
-      throw new UncheckedIOException("temporary folder: " + e.getMessage(), e);
+      throw new UncheckedIOException("temporary folder: " + e, e);
     }
   }
 
@@ -104,7 +104,7 @@ public final class EmbeddedServers implements AutoCloseable {
       MariaDbBase base = MariaDbBase.unpacked();
       return lock(real, true).start(base, ports);
     } catch (IOException e) {
-      throw new UncheckedIOException("folder: " + folder + ": " + e.getMessage(), e);
+      throw new UncheckedIOException("folder: " + folder + ": " + e, e);
     }
   }
 

@@ -52,7 +52,7 @@ final class MariaDbBase {
               + " (expected: a folder that can be written, with 500 MB free; -D"
               + CACHE_SETTING
               + "=<folder> names another): "
-              + e.getMessage(),
+              + e,
           e);
     }
   }

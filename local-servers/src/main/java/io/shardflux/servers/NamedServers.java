@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /** Servers that the user runs and names, and the command, if any, that makes them fail. */
@@ -79,10 +80,12 @@ final class NamedServers {
   private record CommandFaults(String command) implements Faults {
 
     private static final Duration BOUND = Duration.ofSeconds(60);
+    private static final long LOOK_AGAIN_NANOS = 20_000_000;
 
     @Override
     public void kill(DatabaseServer server) {
       call("kill", server);
+      awaitClosedPort(server);
     }
 
     @Override
@@ -98,6 +101,17 @@ final class NamedServers {
     @Override
     public void restart(DatabaseServer server) {
       call("restart", server);
+    }
+
+    /** A big process lets go of its port a little after it is reported dead. */
+    private static void awaitClosedPort(DatabaseServer server) {
+      long end = System.nanoTime() + BOUND.toNanos();
+      while (Ports.accept(server.host(), server.port())) {
+        if (System.nanoTime() > end) {
+          throw new IllegalStateException(server + ": still accepts connections after kill");
+        }
+        LockSupport.parkNanos(LOOK_AGAIN_NANOS);
+      }
     }
 
     private void call(String verb, DatabaseServer server) {

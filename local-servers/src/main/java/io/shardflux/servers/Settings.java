@@ -16,6 +16,6 @@ final class Settings {
     if (value == null) {
       value = System.getenv(property.toUpperCase(Locale.ROOT).replace('.', '_'));
     }
-    return value == null || value.isBlank() ? null : value.strip();
+    return value == null || value.isBlank() ? null : value;
   }
 }

@@ -3,8 +3,14 @@ package io.shardflux.servers;
 import io.r2dbc.spi.Connection;
 import io.r2dbc.spi.ConnectionFactories;
 import io.r2dbc.spi.ConnectionFactory;
+import io.r2dbc.spi.ConnectionFactoryOptions;
+import io.r2dbc.spi.R2dbcPermissionDeniedException;
 import java.time.Duration;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
+import reactor.core.Exceptions;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.util.retry.Retry;
@@ -26,14 +32,22 @@ final class Sql {
     return answer(server, bound, connection -> firstColumn(connection, query));
   }
 
-  /** Asks again and again until the server answers, it is no longer alive, or the time is over. */
+  /**
+   * Asks again and again until the server answers or shuts us out, is no longer alive, or the time
+   * is over.
+   */
   static String awaitValue(
       DatabaseServer server, String query, Duration bound, BooleanSupplier alive) {
-    Mono<String> attempt =
-        connected(server, connection -> firstColumn(connection, query)).timeout(ATTEMPT_BOUND);
+    AtomicReference<Throwable> last = new AtomicReference<>(silence());
     Retry whileAlive =
-        Retry.fixedDelay(Long.MAX_VALUE, ATTEMPT_GAP).filter(error -> alive.getAsBoolean());
-    return blocked(server, bound, attempt.retryWhen(whileAlive));
+        Retry.fixedDelay(Long.MAX_VALUE, ATTEMPT_GAP)
+            .filter(e -> alive.getAsBoolean() && !(e instanceof R2dbcPermissionDeniedException));
+    Mono<String> answer =
+        connected(server, connection -> firstColumn(connection, query))
+            .timeout(ATTEMPT_BOUND, Mono.error(Sql::silence))
+            .doOnError(last::set)
+            .retryWhen(whileAlive);
+    return blocked(server, bound, answer, last::get);
   }
 
   private interface Work {
@@ -41,13 +55,24 @@ final class Sql {
   }
 
   private static String answer(DatabaseServer server, Duration bound, Work work) {
-    return blocked(server, bound, connected(server, work));
+    return blocked(server, bound, connected(server, work), Sql::silence);
   }
 
   private static Mono<String> connected(DatabaseServer server, Work work) {
-    ConnectionFactory factory = ConnectionFactories.get(server.r2dbcUrl());
+    ConnectionFactory factory = ConnectionFactories.get(options(server));
     return Mono.usingWhen(
         Mono.defer(() -> Mono.from(factory.create())), work::on, Connection::close);
+  }
+
+  /** No URL: what complains about one may quote it with its password. */
+  private static ConnectionFactoryOptions options(DatabaseServer server) {
+    return ConnectionFactoryOptions.builder()
+        .option(ConnectionFactoryOptions.DRIVER, "mysql")
+        .option(ConnectionFactoryOptions.HOST, server.host())
+        .option(ConnectionFactoryOptions.PORT, server.port())
+        .option(ConnectionFactoryOptions.USER, server.user())
+        .option(ConnectionFactoryOptions.PASSWORD, server.password())
+        .build();
   }
 
   private static Mono<String> firstColumn(Connection connection, String query) {
@@ -62,13 +87,21 @@ final class Sql {
         .then();
   }
 
-  private static String blocked(DatabaseServer server, Duration bound, Mono<String> answer) {
+  private static Throwable silence() {
+    return new TimeoutException("silence");
+  }
+
+  private static String blocked(
+      DatabaseServer server, Duration bound, Mono<String> answer, Supplier<Throwable> whyLate) {
+    Mono<String> late =
+        Mono.error(
+            () ->
+                new TimeoutException(
+                    "no answer within " + bound.toMillis() + " ms: " + whyLate.get().getMessage()));
     try {
-      return answer.timeout(bound).blockOptional().orElseThrow();
+      return answer.timeout(bound, late).blockOptional().orElseThrow();
     } catch (RuntimeException e) {
-      Throwable cause = e.getCause() == null ? e : e.getCause();
-      throw new IllegalStateException(
-          server + ": no answer within " + bound.toMillis() + " ms: " + cause.getMessage(), e);
+      throw new IllegalStateException(server + ": " + Exceptions.unwrap(e).getMessage(), e);
     }
   }
 }

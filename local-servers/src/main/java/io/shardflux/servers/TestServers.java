@@ -36,7 +36,7 @@ public final class TestServers implements AutoCloseable {
   /** How many servers there are. */
   public static final int COUNT = 3;
 
-  private static final Duration ANSWER_BOUND = Duration.ofSeconds(60);
+  private static final Duration ANSWER_BOUND = Duration.ofSeconds(30);
   private static final Duration DROP_BOUND = Duration.ofSeconds(10);
   private static final Pattern PREFIX = Pattern.compile("[a-z][a-z0-9_]{0,31}");
 
@@ -45,15 +45,24 @@ public final class TestServers implements AutoCloseable {
 
   private final List<DatabaseServer> servers;
   private final @Nullable Faults faults;
-  private final AutoCloseable source;
+  private final @Nullable AutoCloseable owned;
+  private final String why;
   private final Set<DatabaseServer> killed = new HashSet<>();
   private final Set<DatabaseServer> paused = new HashSet<>();
   private final List<Database> fresh = new ArrayList<>();
 
-  private TestServers(List<DatabaseServer> servers, @Nullable Faults faults, AutoCloseable source) {
-    this.servers = servers;
+  /**
+   * @param owned what to close at the end; nothing if the user runs the servers
+   */
+  private TestServers(
+      List<DatabaseServer> servers,
+      @Nullable Faults faults,
+      @Nullable AutoCloseable owned,
+      String why) {
+    this.servers = List.copyOf(servers);
     this.faults = faults;
-    this.source = source;
+    this.owned = owned;
+    this.why = why;
   }
 
   /**
@@ -75,7 +84,8 @@ public final class TestServers implements AutoCloseable {
         sharedFailure = String.valueOf(e.getMessage());
         throw e;
       }
-      Runtime.getRuntime().addShutdownHook(new Thread(shared::close, "shardflux-test-servers-end"));
+      Runtime.getRuntime().addShutdownHook(new Thread(shared::end, "shardflux-test-servers-end"));
+      System.out.println("Test servers: " + shared);
     }
     return shared;
   }
@@ -85,9 +95,7 @@ public final class TestServers implements AutoCloseable {
    * Windows.
    */
   public static TestServers embedded() {
-    EmbeddedServers embedded = EmbeddedServers.temporary(COUNT);
-    Faults faults = EmbeddedServers.canFail() ? embedded.faults() : null;
-    return new TestServers(embedded.servers(), faults, embedded);
+    return embedded("started for the caller alone");
   }
 
   /** The servers, always in the same order. */
@@ -175,78 +183,100 @@ public final class TestServers implements AutoCloseable {
     List.copyOf(killed).forEach(this::restart);
   }
 
-  /** Ends these servers, or, where the user runs them, leaves them as they were found. */
+  /** Ends these servers; the shared ones stay, for the tests to come. */
   @Override
-  public synchronized void close() {
-    try {
-      source.close();
-    } catch (Exception e) {
-      throw new IllegalStateException("test servers: not ended: " + e.getMessage(), e);
+  public void close() {
+    if (!isShared(this)) {
+      end();
     }
   }
 
-  private static TestServers choose() {
+  private static synchronized boolean isShared(TestServers servers) {
+    return servers == shared;
+  }
+
+  /** What they are, where, and why these. */
+  @Override
+  public String toString() {
+    String versions =
+        servers.stream().map(TestServers::version).distinct().collect(Collectors.joining(", "));
+    String addresses =
+        servers.stream().map(DatabaseServer::address).collect(Collectors.joining(", "));
+    return versions + " at " + addresses + " (" + why + ")";
+  }
+
+  static TestServers choose() {
     List<DatabaseServer> named = NamedServers.named();
     if (named != null) {
       return ofUser(named);
     }
-    String whyNoContainers = whyNoContainers();
-    if (whyNoContainers.isEmpty()) {
-      ContainerServers containers = ContainerServers.start(COUNT);
-      return announced(
-          new TestServers(containers.servers(), null, containers),
-          NamedServers.SERVERS + " names none, and Docker answers");
+    String none = NamedServers.SERVERS + " names none, ";
+    if (!hasTestcontainers()) {
+      return embedded(none + "Testcontainers is not on the class path");
     }
-    return announced(embedded(), NamedServers.SERVERS + " names none, and " + whyNoContainers);
+    if (!DockerEngine.listens()) {
+      return embedded(none + "no Docker engine answers");
+    }
+    try {
+      return inContainers(none + "Docker answers");
+    } catch (RuntimeException e) {
+      return embedded(none + "Docker answers but failed: " + e.getMessage());
+    }
   }
 
   private static TestServers ofUser(List<DatabaseServer> named) {
-    List<AutoCloseable> end = new ArrayList<>();
-    TestServers servers =
-        new TestServers(
-            named,
-            NamedServers.faults(),
-            () -> {
-              for (AutoCloseable step : end) {
-                step.close();
-              }
-            });
-    end.add(servers::restore);
-    end.add(servers::dropFresh);
-    String how = servers.controllable() ? "can be killed" : "cannot be killed";
-    return announced(servers, NamedServers.SERVERS + " names them; they " + how);
+    Faults faults = NamedServers.faults();
+    named.forEach(TestServers::awaitAnswer);
+    String how = faults == null ? "cannot" : "can";
+    return new TestServers(
+        named, faults, null, NamedServers.SERVERS + " names them, they " + how + " be killed");
   }
 
-  private static String whyNoContainers() {
+  private static TestServers inContainers(String why) {
+    ContainerServers containers = ContainerServers.start(COUNT);
+    containers.servers().forEach(TestServers::awaitAnswer);
+    return new TestServers(containers.servers(), null, containers, why);
+  }
+
+  private static TestServers embedded(String why) {
+    EmbeddedServers embedded = EmbeddedServers.temporary(COUNT);
+    Faults faults = EmbeddedServers.canFail() ? embedded.faults() : null;
+    return new TestServers(embedded.servers(), faults, embedded, why);
+  }
+
+  private static boolean hasTestcontainers() {
     try {
       Class.forName(
           "org.testcontainers.containers.GenericContainer",
           false,
           TestServers.class.getClassLoader());
+      return true;
     } catch (ClassNotFoundException e) {
-      return "Testcontainers is not on the class path";
+      return false;
     }
-    return DockerEngine.listens() ? "" : "no Docker engine answers";
   }
 
-  private static TestServers announced(TestServers servers, String why) {
-    String version =
-        servers.servers.stream()
-            .map(TestServers::awaitVersion)
-            .distinct()
-            .collect(Collectors.joining(", "));
-    String addresses =
-        servers.servers.stream().map(DatabaseServer::address).collect(Collectors.joining(", "));
-    System.out.println("Test servers: " + version + " at " + addresses + " (" + why + ")");
-    return servers;
-  }
-
-  private static String awaitVersion(DatabaseServer server) {
-    return Sql.awaitValue(server, "SELECT VERSION()", ANSWER_BOUND, () -> true);
+  private static String version(DatabaseServer server) {
+    String version = Sql.value(server, "SELECT VERSION()", ANSWER_BOUND);
+    return version.contains("MariaDB") ? version : "MySQL " + version;
   }
 
   private static void awaitAnswer(DatabaseServer server) {
     Sql.awaitValue(server, "SELECT 1", ANSWER_BOUND, () -> true);
+  }
+
+  /** Servers of the user are left as they were found. */
+  private synchronized void end() {
+    if (owned == null) {
+      restore();
+      dropFresh();
+      return;
+    }
+    try {
+      owned.close();
+    } catch (Exception e) {
+      throw new IllegalStateException("test servers: not ended: " + e.getMessage(), e);
+    }
   }
 
   private synchronized void remember(Database database) {

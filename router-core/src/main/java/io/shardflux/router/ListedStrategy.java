@@ -65,7 +65,7 @@ final class ListedStrategy extends ShardingStrategy {
       return Mono.just(KeySql.in(column, texts(group, true)));
     }
     return Mono.just(
-        KeySql.present(columns) + " AND NOT " + KeySql.in(column, texts(group, false)));
+        KeySql.present(columns) + " AND NOT (" + KeySql.in(column, texts(group, false)) + ")");
   }
 
   /** The listed texts in a group, or those in any other. */

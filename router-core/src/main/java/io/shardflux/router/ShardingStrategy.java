@@ -270,7 +270,8 @@ public abstract class ShardingStrategy {
    * A SQL condition over the key columns, in parentheses, that is true for exactly the rows whose
    * keys {@link #resolve} to the shard. It has no bind markers, works in MySQL and MariaDB whatever
    * the connection's character set, and expects the session's time zone to be UTC where a part is
-   * an instant. A directory's condition lists the keys as they are assigned at that time.
+   * an instant. Where MD5 is hashed by, MySQL since 9.6 needs a component, see {@link
+   * HashFunction#MD5}. A directory's condition lists the keys as they are assigned at that time.
    *
    * <p>Errors with {@link IllegalArgumentException} if the shard is not one of {@link #shards()},
    * or the columns don't fit the strategy; with {@link IllegalStateException} if the directory has

@@ -107,7 +107,7 @@ final class TenantStrategy extends ShardingStrategy {
   Mono<String> predicate(ShardId shard, List<KeyColumn> columns) {
     KeyColumn tenant = checkFirstColumn(columns, type);
     List<KeyColumn> rest = columns.subList(1, columns.size());
-    return Flux.concat(ownPredicates(shard, tenant, rest), poolPredicate(shard, tenant))
+    return Flux.concat(ownPredicates(shard, tenant, rest), poolPredicate(shard, tenant, rest))
         .collect(Collectors.joining(" OR "));
   }
 
@@ -130,13 +130,14 @@ final class TenantStrategy extends ShardingStrategy {
         .map(entry -> "(" + KeySql.in(tenant, entry.getValue()) + " AND " + entry.getKey() + ")");
   }
 
-  private Flux<String> poolPredicate(ShardId shard, KeyColumn tenant) {
+  private Flux<String> poolPredicate(ShardId shard, KeyColumn tenant, List<KeyColumn> rest) {
     if (pool == null || !pool.shards().contains(shard)) {
       return Flux.empty();
     }
     List<ShardKey> all = named.keySet().stream().map(ShardKey::of).toList();
+    String unnamed = "NOT (" + KeySql.in(tenant, all) + ") AND " + KeySql.present(rest);
     return pool.owns(shard, List.of(tenant))
-        .map(owned -> "(NOT " + KeySql.in(tenant, all) + " AND " + owned + ")")
+        .map(owned -> "(" + unnamed + " AND " + owned + ")")
         .flux();
   }
 

@@ -1,0 +1,49 @@
+package io.shardflux.servers;
+
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.util.concurrent.ThreadLocalRandom;
+
+/** TCP ports: which are free, and which accept. */
+final class Ports {
+
+  private static final int CONNECT_MILLIS = 2_000;
+  private static final int ATTEMPTS = 1_000;
+
+  private Ports() {}
+
+  static boolean accept(String host, int port) {
+    try (Socket socket = new Socket()) {
+      socket.connect(new InetSocketAddress(host, port), CONNECT_MILLIS);
+      return true;
+    } catch (IOException e) {
+      return false;
+    }
+  }
+
+  /**
+   * A free port on loopback, below every system's range for outgoing connections: clients that
+   * knock on a killed server's port could else be given that very port to knock from, and keep it
+   * from the server.
+   */
+  static int free() throws IOException {
+    for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+      int port = ThreadLocalRandom.current().nextInt(20_000, 32_000);
+      if (isFree(port)) {
+        return port;
+      }
+    }
+    throw new IOException("no free port between 20000 and 32000");
+  }
+
+  private static boolean isFree(int port) {
+    try (ServerSocket socket = new ServerSocket(port, 1, InetAddress.getLoopbackAddress())) {
+      return socket.isBound();
+    } catch (IOException e) {
+      return false;
+    }
+  }
+}

@@ -1,0 +1,49 @@
+package io.shardflux.servers;
+
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.core.importer.ImportOption;
+import org.junit.jupiter.api.Test;
+
+class ArchitectureTests {
+
+  private static final JavaClasses MAIN =
+      new ClassFileImporter()
+          .withImportOption(new ImportOption.DoNotIncludeTests())
+          .importPackages("io.shardflux.servers");
+
+  @Test
+  void knowsNothingOfSpring() {
+    noClasses()
+        .should()
+        .dependOnClassesThat()
+        .resideInAPackage("org.springframework..")
+        .check(MAIN);
+  }
+
+  @Test
+  void standsBesideTheRouterAndNotOnIt() {
+    noClasses()
+        .should()
+        .dependOnClassesThat()
+        .resideInAnyPackage(
+            "io.shardflux.router..",
+            "io.shardflux.r2dbc..",
+            "io.shardflux.spring..",
+            "io.shardflux.api..")
+        .check(MAIN);
+  }
+
+  @Test
+  void onlyOneClassNeedsTestcontainers() {
+    noClasses()
+        .that()
+        .doNotHaveSimpleName("ContainerServers")
+        .should()
+        .dependOnClassesThat()
+        .resideInAPackage("org.testcontainers..")
+        .check(MAIN);
+  }
+}

@@ -1,0 +1,77 @@
+package io.shardflux.architecture;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.lang.ArchRule;
+import java.net.URI;
+import java.time.Duration;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import reactor.core.publisher.Mono;
+import reactor.test.StepVerifier;
+
+/** The rules find what they forbid, and leave alone what they don't. */
+class ArchitectureRulesTests {
+
+  private static final String HERE = "io.shardflux.architecture";
+
+  @Test
+  void findsBlockingCallsAndReferences() {
+    assertThat(breaks(ArchitectureRules.neverBlocks(), Blocks.class)).isTrue();
+    assertThat(breaks(ArchitectureRules.neverBlocks(), BlocksByReference.class)).isTrue();
+    assertThat(breaks(ArchitectureRules.neverBlocks(), Tidy.class)).isFalse();
+  }
+
+  @Test
+  void findsUnboundedVerification() {
+    assertThat(breaks(ArchitectureRules.verifiesWithBound(), VerifiesWithoutBound.class)).isTrue();
+    assertThat(breaks(ArchitectureRules.verifiesWithBound(), Tidy.class)).isFalse();
+  }
+
+  @Test
+  void findsForeignDependenciesAndIo() {
+    ArchRule reactor = ArchitectureRules.dependsOnlyOn(HERE, "reactor..");
+    assertThat(breaks(reactor, Tidy.class)).isFalse();
+    assertThat(breaks(ArchitectureRules.dependsOnlyOn(HERE), Tidy.class)).isTrue();
+    assertThat(breaks(ArchitectureRules.doesNoIo(HERE), Connects.class)).isTrue();
+    assertThat(breaks(ArchitectureRules.doesNoIo(HERE), Tidy.class)).isFalse();
+  }
+
+  private static boolean breaks(ArchRule rule, Class<?> type) {
+    JavaClasses classes = new ClassFileImporter().importClasses(type);
+    return rule.evaluate(classes).hasViolation();
+  }
+
+  static final class Blocks {
+    @Nullable String call() {
+      return Mono.just("").block(Duration.ofSeconds(1));
+    }
+  }
+
+  static final class BlocksByReference {
+    Function<Mono<String>, @Nullable String> reference() {
+      return Mono::block;
+    }
+  }
+
+  static final class VerifiesWithoutBound {
+    void call() {
+      StepVerifier.create(Mono.empty()).verifyComplete();
+    }
+  }
+
+  static final class Connects {
+    URI call() {
+      return URI.create("a:b");
+    }
+  }
+
+  static final class Tidy {
+    void call() {
+      StepVerifier.create(Mono.empty()).expectComplete().verify(Duration.ofSeconds(1));
+    }
+  }
+}
