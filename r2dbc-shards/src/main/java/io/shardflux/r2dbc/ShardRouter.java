@@ -58,11 +58,13 @@ public final class ShardRouter {
   private final Timeouts timeouts;
   private final Cache<String, SqlTemplate> templates =
       Caffeine.newBuilder().maximumSize(CACHED_TEMPLATES).build();
+  private final List<TableDirectory> directories;
   private volatile Shards shards;
 
   private ShardRouter(Builder builder) {
     this.bounds = builder.bounds;
     this.timeouts = builder.timeouts;
+    this.directories = List.copyOf(builder.directories);
     Topology topology = builder.topology.build();
     Map<ShardId, ShardPool> pools = new LinkedHashMap<>();
     builder.shards.forEach(shard -> pools.put(shard.id(), new ShardPool(shard, bounds)));
@@ -72,6 +74,87 @@ public final class ShardRouter {
   /** A builder of a router. */
   public static Builder builder() {
     return new Builder();
+  }
+
+  /**
+   * A router by a YAML document.
+   *
+   * <pre>{@code
+   * shards:
+   *   shard_0: {url: "r2dbc:mysql://127.0.0.1:3306/shard_0", username: app, password: "…"}
+   *   shard_1: {url: "r2dbc:mysql://127.0.0.1:3307/shard_1", username: app, password: "…", pool: {max-size: 20}}
+   * pool: {max-size: 10, min-idle: 1, max-pending: 1000, acquire-timeout: 5s, connect-timeout: 3s,
+   *   validation-timeout: 1s, max-idle-time: 10m, max-lifetime: 30m}
+   * timeouts: {first-row: 10s, total: 60s}
+   * strategies:
+   *   by_id: {type: hash, shards: [shard_0, shard_1], slots: 1024, function: crc32}
+   * tables:
+   *   users: {key: {id: integer}, strategy: by_id}
+   *   orders: {key: [{tenant: text}, {id: integer}], strategy: by_tenant}
+   *   countries: {reference: true}
+   *   settings: {pinned: shard_0}
+   * }</pre>
+   *
+   * <p>{@code shards} names each shard and its server; {@code username} and {@code password} stand
+   * there or in the URL. A shard's {@code pool} says what differs from the one on top, and both
+   * what differs from {@link PoolBounds#defaults()}; so does {@code timeouts} from {@link
+   * Timeouts#defaults()}. A {@code min-idle} or {@code first-row} that is not said is lowered to
+   * {@code max-size} or {@code total}.
+   *
+   * <p>{@code strategies}, by {@code type}; one inside another is a map like these or the name of
+   * one of them:
+   *
+   * <ul>
+   *   <li>{@code hash}: {@code shards}, {@code slots} (1024), {@code function} ({@code crc32} or
+   *       {@code md5}); instead of shards and slots a {@code slot-table}, a list of runs {@code
+   *       {shard, slots}} in the order of the slots
+   *   <li>{@code modulo}: {@code shards}
+   *   <li>{@code range}: {@code key}, the type of the bounds; {@code ranges}, a list of {@code
+   *       {from, to, shard}}, of which the first may lack {@code from} and the last {@code to}
+   *   <li>{@code consistent}: {@code shards}, or {@code weights}, a map of shards to weights
+   *   <li>{@code directory}: {@code shards}; {@code server} with {@code url}, {@code username},
+   *       {@code password}, {@code pool}; {@code table} ({@link TableDirectory#DEFAULT_TABLE});
+   *       {@code name} (the strategy's); {@code assign-unknown}, a strategy; {@code cache-size}
+   *       (100000); {@code expiry} (60s); {@code timeout} (5s)
+   *   <li>{@code composite}: {@code groups}, a strategy over groups; {@code inside}, a map of
+   *       groups to strategies
+   *   <li>{@code geo}: {@code regions}, a map of regions to {@code {countries, strategy}}; {@code
+   *       others}, the region of all other countries
+   *   <li>{@code tenant}: {@code key}, {@code text} or {@code integer}; {@code tenants}, a map of
+   *       tenants to strategies; {@code others}, the strategy of all other tenants
+   *   <li>{@code time}: {@code period} ({@code day}, {@code week}, {@code month} or {@code year});
+   *       {@code listed}, a map of the periods' first days to shards; {@code rotation}, the shards
+   *       of all other periods
+   *   <li>{@code fixed}: {@code shard}
+   * </ul>
+   *
+   * <p>{@code tables} are sharded, by {@code key} and {@code strategy}; or {@code reference: true};
+   * or {@code pinned} to a shard. Types of keys are {@code integer}, {@code text}, {@code uuid},
+   * {@code date}, {@code datetime} and {@code instant}; the last three are written {@code
+   * 2026-01-31}, {@code 2026-01-31T12:00:00} and {@code 2026-01-31T12:00:00Z}. Times have a unit
+   * ({@code ms}, {@code s}, {@code m}, {@code h}, {@code d}) or are written {@code PT2S}.
+   *
+   * <p>Placeholders such as <code>${NAME}</code> are not replaced. Directories are closed with the
+   * router; their tables are to be there already, see {@link TableDirectory#createTable()}.
+   *
+   * @param yaml one document of at most 1 MiB; a key that is unknown or there twice is refused
+   * @throws IllegalArgumentException if it is malformed or says what can't be, with the path to it.
+   *     Neither the message nor a cause has a URL or a password
+   */
+  public static ShardRouter fromYaml(String yaml) {
+    return RouterDocument.read(yaml).build();
+  }
+
+  /**
+   * A builder of a router, filled from a document that is a nested map; see {@link #fromYaml}. To
+   * be built once, since the router closes the document's directories.
+   *
+   * @param document its keys as there; scalars are texts, numbers or booleans, and a list may also
+   *     be a map with the keys {@code 0}, {@code 1} and so on, as property sources have it
+   * @throws IllegalArgumentException as there
+   */
+  public static Builder builder(Map<String, ?> document) {
+    return RouterDocument.read(document);
   }
 
   /** The shards, strategies and tables as they are now. */
@@ -178,7 +261,9 @@ public final class ShardRouter {
    */
   public Mono<Void> close() {
     return Flux.defer(() -> Flux.fromIterable(shards.pools().values()))
-        .flatMap(pool -> pool.close(DRAIN_TIME))
+        .map(pool -> pool.close(DRAIN_TIME))
+        .concatWith(Flux.fromIterable(directories).map(TableDirectory::close))
+        .flatMap(closing -> closing)
         .then();
   }
 
@@ -297,6 +382,7 @@ public final class ShardRouter {
 
     private final Topology.Builder topology = Topology.builder();
     private final List<Shard> shards = new ArrayList<>();
+    private final List<TableDirectory> directories = new ArrayList<>();
     private PoolBounds bounds = PoolBounds.defaults();
     private Timeouts timeouts = Timeouts.defaults();
 
@@ -343,6 +429,12 @@ public final class ShardRouter {
      */
     public Builder timeouts(Timeouts timeouts) {
       this.timeouts = timeouts;
+      return this;
+    }
+
+    /** Leaves a directory to the router to close. */
+    Builder closing(TableDirectory directory) {
+      directories.add(directory);
       return this;
     }
 

@@ -1,0 +1,292 @@
+package io.shardflux.r2dbc;
+
+import io.r2dbc.spi.ConnectionFactories;
+import io.r2dbc.spi.ConnectionFactoryOptions;
+import io.shardflux.router.KeyColumn;
+import io.shardflux.router.KeyType;
+import io.shardflux.router.ShardDirectory;
+import io.shardflux.router.ShardId;
+import io.shardflux.router.TableRule;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.yaml.snakeyaml.DumperOptions;
+import org.yaml.snakeyaml.LoaderOptions;
+import org.yaml.snakeyaml.Yaml;
+import org.yaml.snakeyaml.constructor.DuplicateKeyException;
+import org.yaml.snakeyaml.constructor.SafeConstructor;
+import org.yaml.snakeyaml.error.MarkedYAMLException;
+import org.yaml.snakeyaml.error.YAMLException;
+import org.yaml.snakeyaml.representer.Representer;
+import org.yaml.snakeyaml.resolver.Resolver;
+
+/** A router's configuration, as {@link ShardRouter#fromYaml} describes it. */
+final class RouterDocument {
+
+  private static final int MAX_LENGTH = 1 << 20;
+  private static final int MAX_NESTING = 32;
+  private static final int MAX_ALIASES = 20;
+  private static final String COLUMN =
+      "one column with its type; of several columns a list of such, as their order counts";
+  private static final String URL = "a URL, r2dbc:mysql://host:port/database";
+
+  private final Setting root;
+  private final ShardRouter.Builder builder = ShardRouter.builder();
+  private final List<TableDirectory> directories = new ArrayList<>();
+  private PoolBounds pool = PoolBounds.defaults();
+  private Timeouts timeouts = Timeouts.defaults();
+
+  private RouterDocument(Setting root) {
+    this.root = root.only("shards", "pool", "timeouts", "strategies", "tables");
+  }
+
+  /** What a YAML text says. */
+  static ShardRouter.Builder read(String yaml) {
+    return read(Setting.root(parse(yaml)));
+  }
+
+  /** What nested maps say. */
+  static ShardRouter.Builder read(Map<String, ?> document) {
+    return read(Setting.root(document));
+  }
+
+  private static ShardRouter.Builder read(Setting root) {
+    RouterDocument document = new RouterDocument(root);
+    try {
+      return document.read();
+    } catch (RuntimeException e) {
+      document.directories.forEach(directory -> directory.close().subscribe());
+      throw e;
+    }
+  }
+
+  private static @Nullable Object parse(String yaml) {
+    if (yaml.length() > MAX_LENGTH) {
+      throw new IllegalArgumentException(
+          "document: " + yaml.length() + " characters (expected: at most " + MAX_LENGTH + ")");
+    }
+    LoaderOptions limits = new LoaderOptions();
+    limits.setCodePointLimit(MAX_LENGTH);
+    limits.setNestingDepthLimit(MAX_NESTING);
+    limits.setMaxAliasesForCollections(MAX_ALIASES);
+    limits.setAllowDuplicateKeys(false);
+    DumperOptions dump = new DumperOptions();
+    try {
+      return new Yaml(
+              new SafeConstructor(limits), new Representer(dump), dump, limits, new TextResolver())
+          .load(yaml);
+    } catch (YAMLException e) {
+      // Not as a cause: it quotes the text, and with it a password.
+      throw malformed(e);
+    }
+  }
+
+  private static IllegalArgumentException malformed(YAMLException error) {
+    String place = "";
+    if (error instanceof MarkedYAMLException marked && marked.getProblemMark() != null) {
+      place =
+          ", line "
+              + (marked.getProblemMark().getLine() + 1)
+              + ", column "
+              + (marked.getProblemMark().getColumn() + 1);
+    }
+    return new IllegalArgumentException(
+        error instanceof DuplicateKeyException
+            ? "document" + place + ": a key that is there already (expected: each key once)"
+            : "document"
+                + place
+                + ": malformed (expected: one YAML document, with quotes round texts that have"
+                + " special characters, at most "
+                + MAX_NESTING
+                + " levels and "
+                + MAX_ALIASES
+                + " aliases)");
+  }
+
+  /** Leaves every scalar a text: a password of digits must not become a number. */
+  private static final class TextResolver extends Resolver {
+
+    @Override
+    protected void addImplicitResolvers() {
+      // None.
+    }
+  }
+
+  private ShardRouter.Builder read() {
+    pool = pool(root.get("pool"), PoolBounds.defaults());
+    timeouts = timeouts(root.get("timeouts"));
+    builder.pool(pool).timeouts(timeouts);
+    for (Setting shard : root.get("shards").entries()) {
+      shard.only("url", "username", "password", "pool");
+      builder.shard(server(shard, shard.nameAsShard()));
+    }
+    for (Setting table : root.get("tables").entries()) {
+      builder.table(rule(table));
+    }
+    new StrategyReader(root.get("strategies"), this::directory)
+        .strategies()
+        .forEach(builder::strategy);
+    directories.forEach(builder::closing);
+    return builder;
+  }
+
+  private Shard server(Setting setting, ShardId id) {
+    Setting url = setting.get("url");
+    Shard shard = Shard.of(id, options(url));
+    Setting username = setting.get("username");
+    Setting password = setting.get("password");
+    if (username.present()) {
+      String user = username.text("an account's name");
+      shard = shard.withCredentials(user, password.or("", it -> it.secret("a password")));
+    } else if (password.present()) {
+      throw username.refused("the account that the password is of");
+    }
+    checkDriver(url, shard.options());
+    return shard.withPool(pool(setting.get("pool"), pool));
+  }
+
+  private static ConnectionFactoryOptions options(Setting url) {
+    String text = url.secret(URL);
+    try {
+      return ConnectionFactoryOptions.parse(text);
+    } catch (IllegalArgumentException e) {
+      // Not as a cause: it quotes the URL.
+      throw url.refusedUnseen(URL);
+    }
+  }
+
+  /** Here and not in {@link ShardPool}, as a driver's own words may quote the URL. */
+  private static void checkDriver(Setting url, ConnectionFactoryOptions options) {
+    boolean known;
+    try {
+      known = ConnectionFactories.find(options) != null;
+    } catch (RuntimeException e) {
+      known = false;
+    }
+    if (!known) {
+      throw url.refusedUnseen(
+          URL + ", with a host, and with a driver and options that are on the class path");
+    }
+  }
+
+  private static PoolBounds pool(Setting setting, PoolBounds others) {
+    setting.only(
+        "max-size",
+        "min-idle",
+        "max-pending",
+        "acquire-timeout",
+        "connect-timeout",
+        "validation-timeout",
+        "max-idle-time",
+        "max-lifetime");
+    int maxSize = count(setting, "max-size", others.maxSize(), 1);
+    return new PoolBounds(
+        maxSize,
+        minIdle(setting.get("min-idle"), others, maxSize),
+        count(setting, "max-pending", others.maxPending(), 1),
+        time(setting, "acquire-timeout", others.acquireTimeout()),
+        time(setting, "connect-timeout", others.connectTimeout()),
+        time(setting, "validation-timeout", others.validationTimeout()),
+        time(setting, "max-idle-time", others.maxIdleTime()),
+        time(setting, "max-lifetime", others.maxLifetime()));
+  }
+
+  /** One that is not said gives way to the size. */
+  private static int minIdle(Setting setting, PoolBounds others, int maxSize) {
+    return setting.or(Math.min(others.minIdle(), maxSize), it -> it.integer(0, maxSize));
+  }
+
+  private static Timeouts timeouts(Setting setting) {
+    setting.only("first-row", "total");
+    Timeouts defaults = Timeouts.defaults();
+    Duration total = time(setting, "total", defaults.total());
+    Setting first = setting.get("first-row");
+    Duration firstRow = first.or(shorter(defaults.firstRow(), total), Setting::time);
+    if (firstRow.compareTo(total) > 0) {
+      throw first.refused("at most timeouts.total, " + total);
+    }
+    return new Timeouts(firstRow, total);
+  }
+
+  private static Duration shorter(Duration one, Duration other) {
+    return one.compareTo(other) < 0 ? one : other;
+  }
+
+  private static int count(Setting setting, String key, int other, int min) {
+    return setting.get(key).or(other, it -> it.integer(min, Integer.MAX_VALUE));
+  }
+
+  private static Duration time(Setting setting, String key, Duration other) {
+    return setting.get(key).or(other, Setting::time);
+  }
+
+  private static TableRule rule(Setting table) {
+    table.only("key", "strategy", "reference", "pinned");
+    Setting key = table.get("key");
+    Setting strategy = table.get("strategy");
+    Setting reference = table.get("reference");
+    Setting pinned = table.get("pinned");
+    boolean sharded = key.present() || strategy.present();
+    int kinds = (sharded ? 1 : 0) + (reference.present() ? 1 : 0) + (pinned.present() ? 1 : 0);
+    if (kinds != 1) {
+      throw table.misshapen("key and strategy, or reference alone, or pinned alone");
+    }
+    if (sharded) {
+      List<KeyColumn> columns = columns(key);
+      String name = strategy.text("the name of a strategy");
+      return table.checked(() -> new TableRule.Sharded(table.name(), columns, name));
+    }
+    if (pinned.present()) {
+      ShardId shard = pinned.shard();
+      return table.checked(() -> new TableRule.Pinned(table.name(), shard));
+    }
+    if (!reference.text("true").equals("true")) {
+      throw reference.refused("true");
+    }
+    return table.checked(() -> new TableRule.Reference(table.name()));
+  }
+
+  /** A map for one column; a list of such maps for several, as their order counts. */
+  private static List<KeyColumn> columns(Setting key) {
+    boolean single = key.isMap() && key.entries().stream().noneMatch(Setting::isMap);
+    return single
+        ? List.of(column(key))
+        : key.items(COLUMN).stream().map(RouterDocument::column).toList();
+  }
+
+  private static KeyColumn column(Setting setting) {
+    List<Setting> columns = setting.entries();
+    if (columns.size() != 1) {
+      throw setting.misshapen(COLUMN);
+    }
+    Setting column = columns.get(0);
+    KeyType type = column.one(KeyType.class);
+    return column.checked(() -> new KeyColumn(column.name(), type));
+  }
+
+  private ShardDirectory directory(Setting strategy, @Nullable String strategyName) {
+    String name = directoryName(strategy.get("name"), strategyName);
+    String table = strategy.get("table").or(TableDirectory.DEFAULT_TABLE, it -> it.text("a name"));
+    Setting setting = strategy.get("server");
+    if (!setting.isMap()) {
+      throw setting.misshapen("url, username and password of the directory's server");
+    }
+    Shard server = server(setting.only("url", "username", "password", "pool"), ShardId.of(name));
+    TableDirectory directory =
+        strategy.checked(() -> TableDirectory.of(server, table, name, timeouts));
+    directories.add(directory);
+    return directory;
+  }
+
+  /** The strategy's own name, unless another is said; a strategy inside another has none. */
+  private static String directoryName(Setting setting, @Nullable String strategyName) {
+    String expected = "1 to 64 letters, digits, '_', '-' or '.'";
+    String name = setting.present() || strategyName == null ? setting.text(expected) : strategyName;
+    if (!TableDirectory.NAME.matcher(name).matches()) {
+      throw setting.refused(expected);
+    }
+    return name;
+  }
+}

@@ -1,0 +1,346 @@
+package io.shardflux.r2dbc;
+
+import io.shardflux.router.KeyType;
+import io.shardflux.router.ShardId;
+import java.math.BigInteger;
+import java.time.DateTimeException;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.LocalDate;
+import java.time.LocalDateTime;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.UUID;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import java.util.function.Supplier;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One value of a {@link RouterDocument} and the path to it. A scalar is a text until it is asked
+ * for by type, so that YAML and properties mean the same.
+ */
+final class Setting {
+
+  private static final int MAX_DEPTH = 32;
+  private static final int MAX_SHOWN = 100;
+  private static final Duration MAX_TIME = Duration.ofDays(365);
+  private static final Pattern WHOLE_NUMBER = Pattern.compile("-?[0-9]{1,20}");
+  private static final Pattern TIME = Pattern.compile("([0-9]{1,9})(ms|s|m|h|d)");
+
+  private final String path;
+  private final String name;
+  private final int depth;
+  private final @Nullable Object value;
+
+  private Setting(String path, String name, int depth, @Nullable Object value) {
+    this.path = path;
+    this.name = name;
+    this.depth = depth;
+    this.value = value;
+    // Also what ends a document that holds itself.
+    if (depth > MAX_DEPTH) {
+      throw new IllegalArgumentException(
+          path + ": nested too deeply (expected: at most " + MAX_DEPTH + " levels)");
+    }
+  }
+
+  static Setting root(@Nullable Object document) {
+    return new Setting("", "", 0, document);
+  }
+
+  /** The last step of the path: a key, or a position from 0. */
+  String name() {
+    return name;
+  }
+
+  boolean present() {
+    return value != null;
+  }
+
+  boolean isMap() {
+    return value instanceof Map;
+  }
+
+  /** What is read from it, or something else where it is missing. */
+  <T> T or(T other, Function<Setting, T> reading) {
+    return present() ? reading.apply(this) : other;
+  }
+
+  void ifPresent(Consumer<Setting> reading) {
+    if (present()) {
+      reading.accept(this);
+    }
+  }
+
+  /** Itself, if it is a map that has no other keys. */
+  Setting only(String... known) {
+    for (Setting entry : entries()) {
+      if (!List.of(known).contains(entry.name)) {
+        throw entry.error("unknown", "one of " + String.join(", ", known));
+      }
+    }
+    return this;
+  }
+
+  /** The value of a key of a map; missing where there is none. */
+  Setting get(String key) {
+    return entries().stream()
+        .filter(entry -> entry.name.equals(key))
+        .findAny()
+        .orElseGet(() -> child(key, null));
+  }
+
+  /** The entries of a map, in their order; none where it is missing or empty. */
+  List<Setting> entries() {
+    if (value == null || value.equals("")) {
+      return List.of();
+    }
+    if (!(value instanceof Map<?, ?> map)) {
+      throw misshapen("a map");
+    }
+    List<Setting> entries = new ArrayList<>();
+    map.forEach((key, entry) -> entries.add(child(key(key), entry)));
+    return entries;
+  }
+
+  /**
+   * The elements of a list; a map with the keys from {@code 0} on is one too, as properties have no
+   * lists.
+   */
+  List<Setting> items(String expected) {
+    if (value instanceof List<?> list) {
+      List<Setting> items = new ArrayList<>();
+      list.forEach(item -> items.add(item(items.size(), item)));
+      return items;
+    }
+    if (isMap()) {
+      return numbered(expected);
+    }
+    if ("".equals(value)) {
+      return List.of();
+    }
+    throw refused(expected);
+  }
+
+  private List<Setting> numbered(String expected) {
+    Map<String, @Nullable Object> values = new LinkedHashMap<>();
+    entries().forEach(entry -> values.put(entry.name, entry.value));
+    List<Setting> items = new ArrayList<>();
+    for (int i = 0; i < values.size(); i++) {
+      if (!values.containsKey(Integer.toString(i))) {
+        throw refused(expected);
+      }
+      items.add(item(i, values.get(Integer.toString(i))));
+    }
+    return items;
+  }
+
+  /** A text that is not empty. */
+  String text(String expected) {
+    String text = scalar();
+    if (text == null || text.isEmpty()) {
+      throw refused(expected);
+    }
+    return text;
+  }
+
+  /** A text, perhaps empty, that no message may show. */
+  String secret(String expected) {
+    String text = scalar();
+    if (text == null) {
+      throw misshapen(expected);
+    }
+    return text;
+  }
+
+  int integer(int min, int max) {
+    String expected = "a whole number from " + min + " to " + max;
+    String text = text(expected);
+    if (WHOLE_NUMBER.matcher(text).matches()) {
+      BigInteger number = new BigInteger(text);
+      if (number.compareTo(BigInteger.valueOf(min)) >= 0
+          && number.compareTo(BigInteger.valueOf(max)) <= 0) {
+        return number.intValue();
+      }
+    }
+    throw refused(expected);
+  }
+
+  /** A time as Spring Boot writes it, with its unit: {@code 500ms}, {@code 2s}, {@code PT2S}. */
+  Duration time() {
+    String expected = "a time with its unit, from 1ms to 365d, such as 500ms, 2s, 1m or PT2S";
+    Duration time = time(text(expected));
+    if (time == null || time.compareTo(Duration.ofMillis(1)) < 0 || time.compareTo(MAX_TIME) > 0) {
+      throw refused(expected);
+    }
+    return time;
+  }
+
+  private static @Nullable Duration time(String text) {
+    Matcher simple = TIME.matcher(text.toLowerCase(Locale.ROOT));
+    if (!simple.matches()) {
+      return parsed(text, Duration::parse);
+    }
+    long amount = Long.parseLong(simple.group(1));
+    return switch (simple.group(2)) {
+      case "ms" -> Duration.ofMillis(amount);
+      case "s" -> Duration.ofSeconds(amount);
+      case "m" -> Duration.ofMinutes(amount);
+      case "h" -> Duration.ofHours(amount);
+      default -> Duration.ofDays(amount);
+    };
+  }
+
+  /** A constant by its name in lower case. */
+  <E extends Enum<E>> E one(Class<E> type) {
+    String expected =
+        Stream.of(type.getEnumConstants())
+            .map(Setting::lowerCase)
+            .collect(Collectors.joining(", ", "one of ", ""));
+    String text = text(expected);
+    return Stream.of(type.getEnumConstants())
+        .filter(constant -> lowerCase(constant).equals(text))
+        .findAny()
+        .orElseThrow(() -> refused(expected));
+  }
+
+  ShardId shard() {
+    String text = text("a shard's name");
+    return checked(() -> ShardId.of(text));
+  }
+
+  List<ShardId> shards() {
+    return items("a list of shards").stream().map(Setting::shard).toList();
+  }
+
+  /** The name that this value is under, as a shard's. */
+  ShardId nameAsShard() {
+    return checked(() -> ShardId.of(name));
+  }
+
+  /** A part of a key. */
+  Object keyPart(KeyType type) {
+    return keyPart(type, scalar());
+  }
+
+  /** The name that this value is under, as a part of a key. */
+  Object nameAsKeyPart(KeyType type) {
+    return keyPart(type, name);
+  }
+
+  private Object keyPart(KeyType type, @Nullable String text) {
+    Object part =
+        text == null
+            ? null
+            : switch (type) {
+              case INTEGER -> WHOLE_NUMBER.matcher(text).matches() ? new BigInteger(text) : null;
+              case TEXT -> text;
+              case UUID -> text.length() == 36 ? parsed(text, UUID::fromString) : null;
+              case DATE -> parsed(text, LocalDate::parse);
+              case DATETIME -> parsed(text, LocalDateTime::parse);
+              case INSTANT -> parsed(text, Instant::parse);
+            };
+    if (part == null) {
+      throw error(
+          shown(text),
+          switch (type) {
+            case INTEGER -> "a whole number";
+            case TEXT -> "a text";
+            case UUID -> "a UUID of 36 characters";
+            case DATE -> "a date, such as 2026-01-31";
+            case DATETIME -> "a date and time, such as 2026-01-31T12:00:00";
+            case INSTANT -> "an instant, such as 2026-01-31T12:00:00Z";
+          });
+    }
+    return part;
+  }
+
+  /** What a check elsewhere refuses, it refuses with the path. */
+  <T> T checked(Supplier<T> check) {
+    try {
+      return check.get();
+    } catch (IllegalArgumentException e) {
+      throw new IllegalArgumentException(path + ": " + e.getMessage());
+    }
+  }
+
+  IllegalArgumentException refused(String expected) {
+    return error(shown(scalar()), expected);
+  }
+
+  /** For what is of the wrong kind; tells nothing of what it holds. */
+  IllegalArgumentException misshapen(String expected) {
+    return error(kind(), expected);
+  }
+
+  /** For a value that may hold a secret. */
+  IllegalArgumentException refusedUnseen(String expected) {
+    return error("not shown", expected);
+  }
+
+  private IllegalArgumentException error(String what, String expected) {
+    return new IllegalArgumentException(
+        (path.isEmpty() ? "document" : path) + ": " + what + " (expected: " + expected + ")");
+  }
+
+  private String shown(@Nullable String text) {
+    return text == null ? kind() : text.isEmpty() ? "''" : seemly(text);
+  }
+
+  /** What it is, where its value may be a secret that stands in the wrong place. */
+  private String kind() {
+    return value == null
+        ? "missing"
+        : isMap() ? "a map" : value instanceof List ? "a list" : "a single value";
+  }
+
+  /** A URL may hold a password, wherever it was put by mistake. */
+  private static String seemly(String text) {
+    if (text.contains("://")) {
+      return "(a URL)";
+    }
+    return text.length() <= MAX_SHOWN ? text : text.substring(0, MAX_SHOWN) + "…";
+  }
+
+  private @Nullable String scalar() {
+    return value instanceof CharSequence || value instanceof Number || value instanceof Boolean
+        ? value.toString()
+        : null;
+  }
+
+  private String key(@Nullable Object key) {
+    if (key instanceof CharSequence || key instanceof Number) {
+      return key.toString();
+    }
+    throw error("a key that is no text", "texts as keys");
+  }
+
+  private Setting child(String key, @Nullable Object child) {
+    String step = seemly(key);
+    return new Setting(path.isEmpty() ? step : path + "." + step, key, depth + 1, child);
+  }
+
+  private Setting item(int index, @Nullable Object item) {
+    return new Setting(path + "[" + index + "]", Integer.toString(index), depth + 1, item);
+  }
+
+  private static String lowerCase(Enum<?> constant) {
+    return constant.name().toLowerCase(Locale.ROOT);
+  }
+
+  private static <T> @Nullable T parsed(String text, Function<String, T> parser) {
+    try {
+      return parser.apply(text);
+    } catch (DateTimeException | IllegalArgumentException e) {
+      return null;
+    }
+  }
+}

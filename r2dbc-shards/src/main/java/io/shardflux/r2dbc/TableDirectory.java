@@ -1,0 +1,243 @@
+package io.shardflux.r2dbc;
+
+import io.r2dbc.spi.Connection;
+import io.r2dbc.spi.Row;
+import io.shardflux.router.ShardDirectory;
+import io.shardflux.router.ShardId;
+import io.shardflux.router.ShardKey;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.Objects;
+import java.util.function.Function;
+import java.util.regex.Pattern;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+import reactor.core.scheduler.Schedulers;
+
+/**
+ * The assignments of keys to shards in a table of a MySQL-compatible server, which every router
+ * that uses the directory can reach.
+ *
+ * <p>One table can hold several directories, each under its name. A row is a key: its types and its
+ * canonical text, both compared byte by byte, and its shard. The key's text may be edited or filled
+ * in by SQL: of one part it is the canonical text of {@link io.shardflux.router.KeyType}; of
+ * several those texts with commas between, and a backslash before a comma or a backslash inside a
+ * part.
+ *
+ * <p>Thread-safe and non-blocking; nothing happens before a subscription. Every statement is held
+ * to {@link Timeouts} and has a connection of the directory's own pool, which a cancel gives back.
+ * Errors are those of R2DBC, as {@link ShardRouter} has them, with the server's name in the
+ * message. A key that takes more than 2,800 bytes is an {@link IllegalArgumentException}.
+ *
+ * <p>To be {@linkplain #close() closed} by whoever made it; a router that was made from a document
+ * closes those of the document.
+ */
+public final class TableDirectory implements ShardDirectory {
+
+  /** The table, unless another is named. */
+  public static final String DEFAULT_TABLE = "shardflux_directory";
+
+  static final Pattern NAME = Pattern.compile("[A-Za-z0-9_.-]{1,64}");
+
+  private static final int MAX_KEY_BYTES = 2_800;
+  private static final Duration DRAIN_TIME = Duration.ofSeconds(30);
+  private static final Pattern TABLE = Pattern.compile("[A-Za-z0-9_]{1,64}");
+
+  private static final String KEY = " WHERE directory = ? AND key_text = ? AND key_types = ?";
+
+  private final Shard server;
+  private final String table;
+  private final String name;
+  private final Timeouts timeouts;
+  private final ShardPool pool;
+  private final SqlTemplate find;
+  private final SqlTemplate assign;
+  private final SqlTemplate reassign;
+  private final SqlTemplate assigned;
+
+  private TableDirectory(Shard server, String table, String name, Timeouts timeouts) {
+    check(TABLE, "directory table", table, "letters, digits or '_'");
+    check(NAME, "directory", name, "letters, digits, '_', '-' or '.'");
+    this.server = server;
+    this.table = table;
+    this.name = name;
+    this.timeouts = timeouts;
+    String quoted = "`" + table + "`";
+    this.find = SqlTemplate.of("SELECT shard FROM " + quoted + KEY);
+    this.assign =
+        SqlTemplate.of(
+            "INSERT INTO "
+                + quoted
+                + " (directory, key_text, key_types, shard) VALUES (?, ?, ?, ?)"
+                + " ON DUPLICATE KEY UPDATE shard = shard");
+    this.reassign = SqlTemplate.of("UPDATE " + quoted + " SET shard = ?" + KEY + " AND shard = ?");
+    this.assigned =
+        SqlTemplate.of(
+            "SELECT key_text, key_types FROM " + quoted + " WHERE directory = ? AND shard = ?");
+    this.pool = new ShardPool(server, PoolBounds.defaults());
+  }
+
+  /**
+   * A directory in the {@linkplain #DEFAULT_TABLE default table}, with the default times; see
+   * {@link #of(Shard, String, String, Timeouts)}.
+   */
+  public static TableDirectory of(Shard server, String name) {
+    return of(server, DEFAULT_TABLE, name, Timeouts.defaults());
+  }
+
+  /**
+   * A directory; connects to nothing.
+   *
+   * @param server where the table is; its id is its name in messages alone, so that it need not be
+   *     one of a router's shards. Without pool bounds of its own it has the defaults
+   * @param table 1 to 64 letters, digits or {@code _}, in the database of the server's URL
+   * @param name the directory's name in the table: 1 to 64 letters, digits, {@code _}, {@code -} or
+   *     {@code .}. Another name is another directory, so it must not change once keys are assigned
+   * @param timeouts how long a statement may take
+   * @throws IllegalArgumentException if a name has another character, or no R2DBC driver takes the
+   *     server's options
+   */
+  public static TableDirectory of(Shard server, String table, String name, Timeouts timeouts) {
+    return new TableDirectory(server, table, name, timeouts);
+  }
+
+  /** Makes the table if it is not there; the account must be allowed to. */
+  public Mono<Void> createTable() {
+    SqlTemplate create =
+        SqlTemplate.of(
+            """
+            CREATE TABLE IF NOT EXISTS `%s` (
+              directory VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+              key_text VARBINARY(%d) NOT NULL,
+              key_types VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+              shard VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+              updated_at TIMESTAMP(6) NOT NULL
+                DEFAULT CURRENT_TIMESTAMP(6) ON UPDATE CURRENT_TIMESTAMP(6),
+              PRIMARY KEY (directory, key_text, key_types),
+              KEY shard (directory, shard)
+            ) ENGINE = InnoDB"""
+                .formatted(table, MAX_KEY_BYTES));
+    return run(bound(create)::rowsUpdated).then();
+  }
+
+  @Override
+  public Mono<ShardId> find(ShardKey key) {
+    return Mono.defer(
+        () -> {
+          KeyText text = KeyText.of(key);
+          return run(connection -> shard(connection, text)).singleOrEmpty();
+        });
+  }
+
+  @Override
+  public Mono<ShardId> assign(ShardKey key, ShardId shard) {
+    return Mono.defer(
+        () -> {
+          KeyText text = KeyText.of(key);
+          BoundStatement insert = bound(assign, name, bytes(text), text.types(), shard.value());
+          return run(connection -> insert.rowsUpdated(connection).thenMany(shard(connection, text)))
+              .single();
+        });
+  }
+
+  @Override
+  public Mono<Boolean> reassign(ShardKey key, ShardId from, ShardId to) {
+    if (from.equals(to)) {
+      // The server does not count a row that is as wanted.
+      return find(key).map(from::equals).defaultIfEmpty(false);
+    }
+    return Mono.defer(
+        () -> {
+          KeyText text = KeyText.of(key);
+          BoundStatement update =
+              bound(reassign, to.value(), name, bytes(text), text.types(), from.value());
+          return run(update::rowsUpdated).single().map(rows -> rows == 1);
+        });
+  }
+
+  @Override
+  public Flux<ShardKey> assigned(ShardId shard) {
+    return Flux.defer(
+        () -> {
+          BoundStatement select = bound(assigned, name, shard.value());
+          return run(connection -> select.rows(connection, (row, metadata) -> key(row)));
+        });
+  }
+
+  /**
+   * Closes the pool: statements under way have 30 s to end, new ones fail with {@link
+   * ShardUnavailableException}. Closing twice does nothing more.
+   */
+  public Mono<Void> close() {
+    return pool.close(DRAIN_TIME);
+  }
+
+  /** Its name, table and server, without credentials. */
+  @Override
+  public String toString() {
+    return name + " in " + table + " on " + server;
+  }
+
+  private Flux<ShardId> shard(Connection connection, KeyText key) {
+    return bound(find, name, bytes(key), key.types())
+        .rows(connection, (row, metadata) -> ShardId.of(text(row, 0)));
+  }
+
+  private ShardKey key(Row row) {
+    try {
+      return new KeyText(text(row, 1), text(row, 0)).key();
+    } catch (IllegalArgumentException e) {
+      throw new IllegalStateException(this + ", " + e.getMessage(), e);
+    }
+  }
+
+  private <T> Flux<T> run(Function<Connection, Flux<T>> work) {
+    return Flux.using(
+        this::entered,
+        entered ->
+            new TimedFlux<>(
+                entered.withConnection(work), entered.id(), timeouts, Schedulers.parallel()),
+        ShardPool::leave);
+  }
+
+  private ShardPool entered() {
+    if (!pool.enter()) {
+      throw new ShardUnavailableException(pool.id(), "closed (expected: a directory in use)", null);
+    }
+    return pool;
+  }
+
+  private static BoundStatement bound(SqlTemplate sql, Object... values) {
+    Bindings bindings = Bindings.NONE;
+    for (int i = 0; i < values.length; i++) {
+      bindings = bindings.with(sql, Integer.toString(i), values[i]);
+    }
+    return BoundStatement.of(sql, bindings);
+  }
+
+  /** In UTF-8, so that the text meets no character set on its way to the column. */
+  private static byte[] bytes(KeyText key) {
+    byte[] bytes = key.text().getBytes(StandardCharsets.UTF_8);
+    if (bytes.length > MAX_KEY_BYTES) {
+      throw new IllegalArgumentException(
+          "key: "
+              + bytes.length
+              + " bytes (expected: at most "
+              + MAX_KEY_BYTES
+              + " in a directory's table)");
+    }
+    return bytes;
+  }
+
+  private static String text(Row row, int column) {
+    return new String(
+        Objects.requireNonNull(row.get(column, byte[].class)), StandardCharsets.UTF_8);
+  }
+
+  private static void check(Pattern pattern, String what, String name, String characters) {
+    if (!pattern.matcher(name).matches()) {
+      throw new IllegalArgumentException(
+          what + ": " + name + " (expected: 1 to 64 " + characters + ")");
+    }
+  }
+}
