@@ -15,6 +15,7 @@ import org.springframework.web.bind.annotation.RestControllerAdvice;
 import org.springframework.web.reactive.result.method.annotation.ResponseEntityExceptionHandler;
 import org.springframework.web.server.ResponseStatusException;
 import org.springframework.web.server.ServerWebExchange;
+import org.springframework.web.server.UnsupportedMediaTypeStatusException;
 import reactor.core.publisher.Mono;
 
 /** Turns every error into a problem of RFC 9457, in words that are safe to show. */
@@ -58,6 +59,18 @@ final class Problems extends ResponseEntityExceptionHandler {
           Refusal.of("not_found", HttpStatus.NOT_FOUND, "path: " + path + EXPECTED_PATH), exchange);
     }
     return super.handleResponseStatusException(error, headers, status, exchange);
+  }
+
+  @Override
+  protected Mono<ResponseEntity<Object>> handleUnsupportedMediaTypeStatusException(
+      UnsupportedMediaTypeStatusException error,
+      HttpHeaders headers,
+      HttpStatusCode status,
+      ServerWebExchange exchange) {
+    Object type = error.getContentType() == null ? "none" : error.getContentType();
+    error.setDetail(
+        "Content-Type: " + type + " (expected: one of " + error.getSupportedMediaTypes() + ")");
+    return super.handleUnsupportedMediaTypeStatusException(error, headers, status, exchange);
   }
 
   private Mono<ResponseEntity<Object>> answer(

@@ -41,8 +41,8 @@ final class ProblemsTests {
           GET    | /users/                       |                    |          | 404 | path: /users/ (expected: /users
           PATCH  | /users                        | application/json   | GOOD     | 405 | Supported methods: [
           POST   | /shards                       | application/json   | GOOD     | 405 | Supported methods: [
-          POST   | /users                        | text/plain         | GOOD     | 415 | 'text/plain' is not supported
-          POST   | /users                        |                    | GOOD     | 415 | is not supported
+          POST   | /users                        | text/plain         | GOOD     | 415 | Content-Type: text/plain (expected: one of [application/
+          POST   | /users                        |                    | GOOD     | 415 | Content-Type: none (expected: one of [application/
           POST   | /users                        | application/json   |          | 400 | empty (expected: a JSON object
           POST   | /users                        | application/json   | []       | 400 | an array (expected: a JSON object
           POST   | /users                        | application/json   | {"id":1  | 400 | not JSON, at column

@@ -21,7 +21,12 @@ final class TestApplication implements AutoCloseable {
   static final Duration BOUND = Duration.ofSeconds(60);
 
   static {
-    BlockHound.install();
+    // A timer that is cancelled leaves its queue under a lock that is held for moments. Reactor
+    // allows this for setting timers; a refusal here would leave the lock locked for ever.
+    BlockHound.install(
+        builder ->
+            builder.allowBlockingCallsInside(
+                "java.util.concurrent.ScheduledThreadPoolExecutor$DelayedWorkQueue", "remove"));
   }
 
   private final ConfigurableApplicationContext context;
