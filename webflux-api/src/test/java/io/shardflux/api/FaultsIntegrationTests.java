@@ -31,7 +31,7 @@ final class FaultsIntegrationTests {
 
   private static final String NAME = "x".repeat(255);
 
-  private final TestServers servers = TestServers.shared();
+  private final TestServers servers = TestApplication.servers();
   private final List<Database> databases = servers.freshDatabases("faults");
   private final TestApplication application;
   private final Map<String, Long> perShard;

@@ -2,6 +2,7 @@ package io.shardflux.api;
 
 import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.servers.Database;
+import io.shardflux.servers.TestServers;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -21,18 +22,21 @@ final class TestApplication implements AutoCloseable {
   static final Duration BOUND = Duration.ofSeconds(60);
 
   static {
-    // A timer that is cancelled leaves its queue under a lock that is held for moments. Reactor
-    // allows this for setting timers; a refusal here would leave the lock locked for ever.
-    BlockHound.install(
-        builder ->
-            builder.allowBlockingCallsInside(
-                "java.util.concurrent.ScheduledThreadPoolExecutor$DelayedWorkQueue", "remove"));
+    BlockHound.install();
   }
 
   private final ConfigurableApplicationContext context;
 
   private TestApplication(ConfigurableApplicationContext context) {
     this.context = context;
+  }
+
+  /**
+   * The servers of all tests. To be had from here: BlockHound must be there before any thread that
+   * waits for timers is, or it breaks the lock of the timers' queue under it.
+   */
+  static TestServers servers() {
+    return TestServers.shared();
   }
 
   /** On given databases, with an empty table of users on each. */

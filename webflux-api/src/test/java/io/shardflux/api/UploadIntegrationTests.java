@@ -2,7 +2,6 @@ package io.shardflux.api;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.shardflux.servers.TestServers;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -23,7 +22,7 @@ final class UploadIntegrationTests {
   private final TestApplication application;
 
   UploadIntegrationTests() throws IOException {
-    application = TestApplication.on(TestServers.shared().freshDatabases("upload"));
+    application = TestApplication.on(TestApplication.servers().freshDatabases("upload"));
   }
 
   @AfterAll

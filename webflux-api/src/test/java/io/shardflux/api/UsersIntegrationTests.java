@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.shardflux.r2dbc.FailurePolicy;
 import io.shardflux.r2dbc.ShardSignal;
-import io.shardflux.servers.TestServers;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -29,7 +28,7 @@ final class UsersIntegrationTests {
   private final WebTestClient client;
 
   UsersIntegrationTests() throws IOException {
-    application = TestApplication.on(TestServers.shared().freshDatabases("users"));
+    application = TestApplication.on(TestApplication.servers().freshDatabases("users"));
     client = application.client();
   }
 
