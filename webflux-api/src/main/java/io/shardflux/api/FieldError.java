@@ -1,0 +1,9 @@
+package io.shardflux.api;
+
+/**
+ * What is wrong with one field.
+ *
+ * @param field its JSON name
+ * @param message the value and what was expected
+ */
+record FieldError(String field, String message) {}

@@ -1,0 +1,54 @@
+package io.shardflux.api;
+
+import java.time.Duration;
+import java.util.List;
+import org.springframework.core.io.buffer.DataBuffer;
+import org.springframework.core.io.buffer.DataBufferFactory;
+import org.springframework.http.MediaType;
+import org.springframework.http.server.reactive.ServerHttpResponse;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+
+/**
+ * Sends lines of JSON. They are gathered until there are {@value #MAX_LINES} or 5 ms have gone by
+ * since the first, then written and flushed together. Lines are asked for only as the client takes
+ * them: a hundred such groups at most lie between it and their source.
+ */
+final class Ndjson {
+
+  /** About 12 KiB of users. */
+  static final int MAX_LINES = 128;
+
+  static final Duration MAX_WAIT = Duration.ofMillis(5);
+
+  private static final int BUFFER_BYTES = 16 * 1024;
+
+  private Ndjson() {}
+
+  /**
+   * Answers 200 at once and then sends the lines; a cancel by the client cancels them. An error of
+   * theirs cuts the connection.
+   */
+  static Mono<Void> send(ServerHttpResponse response, Flux<? extends NdjsonLine> lines) {
+    response.getHeaders().setContentType(MediaType.APPLICATION_NDJSON);
+    return response.writeAndFlushWith(groups(lines, response.bufferFactory()));
+  }
+
+  /**
+   * What is to be flushed together. The first group is empty, so that the headers go out before any
+   * line is there. A group is written when it is subscribed to, so that a cancel loses no buffer.
+   */
+  static Flux<Mono<DataBuffer>> groups(
+      Flux<? extends NdjsonLine> lines, DataBufferFactory factory) {
+    return Flux.<NdjsonLine>from(lines)
+        .bufferTimeout(MAX_LINES, MAX_WAIT, true)
+        .map(some -> Mono.fromSupplier(() -> write(some, factory)))
+        .startWith(Mono.<DataBuffer>empty());
+  }
+
+  private static DataBuffer write(List<NdjsonLine> lines, DataBufferFactory factory) {
+    DataBuffer buffer = factory.allocateBuffer(BUFFER_BYTES);
+    Json.lines(lines, buffer.asOutputStream());
+    return buffer;
+  }
+}

@@ -1,0 +1,139 @@
+package io.shardflux.api;
+
+import java.io.BufferedInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.Closeable;
+import java.io.EOFException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.Socket;
+import java.nio.charset.StandardCharsets;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One exchange over a bare socket: it sends and reads exactly when it is told to, so that a slow
+ * reader is really slow. Every read ends after 60 s at the latest.
+ */
+final class RawHttp implements Closeable {
+
+  private static final int BOUND_MILLIS = 60_000;
+  private static final int RECEIVE_BUFFER = 64 * 1024;
+
+  private final Socket socket = new Socket();
+  private final InputStream in;
+  private final OutputStream out;
+  private int chunkLeft;
+
+  private RawHttp(int port) throws IOException {
+    // Small, so that what was sent but not read stays little.
+    socket.setReceiveBufferSize(RECEIVE_BUFFER);
+    socket.setSoTimeout(BOUND_MILLIS);
+    socket.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), port), BOUND_MILLIS);
+    in = new BufferedInputStream(socket.getInputStream(), RECEIVE_BUFFER);
+    out = socket.getOutputStream();
+  }
+
+  static RawHttp get(int port, String path) throws IOException {
+    RawHttp http = new RawHttp(port);
+    http.writeHead("GET " + path + " HTTP/1.1");
+    return http;
+  }
+
+  /** Begins an upload; lines are sent by {@link #send} and ended by {@link #end}. */
+  static RawHttp upload(int port) throws IOException {
+    RawHttp http = new RawHttp(port);
+    http.writeHead(
+        "POST /users HTTP/1.1", "Content-Type: application/x-ndjson", "Transfer-Encoding: chunked");
+    return http;
+  }
+
+  void send(String text) throws IOException {
+    byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
+    out.write((Integer.toHexString(bytes.length) + "\r\n").getBytes(StandardCharsets.US_ASCII));
+    out.write(bytes);
+    out.write('\r');
+    out.write('\n');
+  }
+
+  void end() throws IOException {
+    write("0\r\n\r\n");
+  }
+
+  /** The status line and the headers; to be read before the lines. */
+  String head() throws IOException {
+    StringBuilder head = new StringBuilder();
+    for (String line = rawLine(); !line.isEmpty(); line = rawLine()) {
+      head.append(line).append('\n');
+    }
+    return head.toString();
+  }
+
+  /**
+   * The next line of the body, or null at its end.
+   *
+   * @throws EOFException if the connection was cut before the body's end
+   */
+  @Nullable String line() throws IOException {
+    ByteArrayOutputStream line = new ByteArrayOutputStream();
+    for (int next = next(); next != '\n'; next = next()) {
+      if (next < 0) {
+        return line.size() == 0 ? null : line.toString(StandardCharsets.UTF_8);
+      }
+      line.write(next);
+    }
+    return line.toString(StandardCharsets.UTF_8);
+  }
+
+  /** Drops the connection at once, as a client that is gone. */
+  @Override
+  public void close() throws IOException {
+    socket.setSoLinger(true, 0);
+    socket.close();
+  }
+
+  private int next() throws IOException {
+    if (chunkLeft == 0) {
+      chunkLeft = Integer.parseInt(rawLine(), 16);
+      if (chunkLeft == 0) {
+        chunkLeft = -1;
+      }
+    }
+    if (chunkLeft < 0) {
+      return -1;
+    }
+    int next = read();
+    if (--chunkLeft == 0) {
+      rawLine();
+    }
+    return next;
+  }
+
+  private String rawLine() throws IOException {
+    StringBuilder line = new StringBuilder();
+    for (int next = read(); next != '\n'; next = read()) {
+      if (next != '\r') {
+        line.append((char) next);
+      }
+    }
+    return line.toString();
+  }
+
+  private int read() throws IOException {
+    int next = in.read();
+    if (next < 0) {
+      throw new EOFException("the connection was cut");
+    }
+    return next;
+  }
+
+  private void writeHead(String... lines) throws IOException {
+    write(String.join("\r\n", lines) + "\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+  }
+
+  private void write(String text) throws IOException {
+    out.write(text.getBytes(StandardCharsets.US_ASCII));
+  }
+}

@@ -1,0 +1,102 @@
+package io.shardflux.api;
+
+import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.servers.Database;
+import io.shardflux.servers.TestServers;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.awaitility.Awaitility;
+import org.springframework.boot.builder.SpringApplicationBuilder;
+import org.springframework.context.ConfigurableApplicationContext;
+import org.springframework.core.io.ClassPathResource;
+import org.springframework.test.web.reactive.server.WebTestClient;
+import reactor.blockhound.BlockHound;
+
+/** The application on a free port, with the configuration that a user would write. */
+final class TestApplication implements AutoCloseable {
+
+  static final Duration BOUND = Duration.ofSeconds(60);
+
+  static {
+    BlockHound.install();
+  }
+
+  private final ConfigurableApplicationContext context;
+
+  private TestApplication(ConfigurableApplicationContext context) {
+    this.context = context;
+  }
+
+  /**
+   * The servers of all tests. To be had from here: BlockHound must be there before any thread that
+   * waits for timers is, or it breaks the lock of the timers' queue under it.
+   */
+  static TestServers servers() {
+    return TestServers.shared();
+  }
+
+  /** On given databases, with an empty table of users on each. */
+  static TestApplication on(List<Database> databases) throws IOException {
+    TestApplication application =
+        on(databases.stream().map(Database::r2dbcUrl).toArray(String[]::new));
+    String table = new ClassPathResource("users.sql").getContentAsString(StandardCharsets.UTF_8);
+    application.router().onAll().sql(table).rowsUpdated().then().block(BOUND);
+    return application;
+  }
+
+  /** On the servers of these URLs, which need not be there. */
+  static TestApplication on(String... urls) {
+    List<String> properties = new ArrayList<>(List.of("server.port=0"));
+    for (int i = 0; i < urls.length; i++) {
+      properties.add("shardflux.shards.shard_" + i + ".url=" + urls[i]);
+      properties.add("shardflux.strategies.by_id.shards[" + i + "]=shard_" + i);
+    }
+    properties.add("shardflux.strategies.by_id.type=hash");
+    properties.add("shardflux.tables.users.strategy=by_id");
+    properties.add("shardflux.tables.users.key.id=integer");
+    return with(properties.toArray(String[]::new));
+  }
+
+  static TestApplication with(String... properties) {
+    return new TestApplication(
+        new SpringApplicationBuilder(ShardfluxApplication.class)
+            .properties(Map.of("logging.level.root", "WARN"))
+            .run(
+                java.util.Arrays.stream(properties).map(one -> "--" + one).toArray(String[]::new)));
+  }
+
+  int port() {
+    return Integer.parseInt(
+        String.valueOf(context.getEnvironment().getProperty("local.server.port")));
+  }
+
+  ShardRouter router() {
+    return context.getBean(ShardRouter.class);
+  }
+
+  WebTestClient client() {
+    return WebTestClient.bindToServer()
+        .baseUrl("http://localhost:" + port())
+        .responseTimeout(BOUND)
+        .build();
+  }
+
+  /** Waits until no connection is in use. */
+  void awaitIdle() {
+    Awaitility.await()
+        .atMost(BOUND)
+        .until(
+            () ->
+                router().statistics().blockOptional(BOUND).orElseThrow().stream()
+                    .allMatch(shard -> shard.pool().acquired() == 0 && shard.load() == 0));
+  }
+
+  @Override
+  public void close() {
+    context.close();
+  }
+}
