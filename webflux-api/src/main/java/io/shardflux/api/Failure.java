@@ -83,6 +83,7 @@ record Failure(String code, HttpStatus status, String message, List<FieldError> 
     if (!sent || answered) {
       return failure;
     }
+    log.warn("a write's outcome is not known", error);
     return new Failure(
         "outcome_unknown",
         failure.status(),

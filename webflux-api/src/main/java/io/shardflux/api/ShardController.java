@@ -15,6 +15,7 @@ import java.time.Instant;
 import java.time.LocalDate;
 import java.time.LocalDateTime;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.UUID;
 import java.util.regex.Pattern;
@@ -83,7 +84,12 @@ final class ShardController {
   Mono<List<ShardView>> shards() {
     return router
         .statistics(Users.TABLE)
-        .map(shards -> shards.stream().map(ShardView::of).toList());
+        .map(
+            shards ->
+                shards.stream()
+                    .sorted(Comparator.comparing(ShardStatistics::id))
+                    .map(ShardView::of)
+                    .toList());
   }
 
   @GetMapping(path = "/shards/route", produces = "application/json")
