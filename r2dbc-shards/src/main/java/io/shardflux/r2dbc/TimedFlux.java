@@ -114,9 +114,12 @@ final class TimedFlux<T> extends Flux<T> {
         adjust();
       }
       actual.onNext(row);
-      Throwable error = late;
-      if (emitting.decrementAndGet() != 0 && error != null) {
-        actual.onError(error);
+      if (emitting.decrementAndGet() != 0) {
+        // Read after the alarm was seen, else one that rings in between is told by nobody.
+        Throwable error = late;
+        if (error != null) {
+          actual.onError(error);
+        }
       }
     }
 
