@@ -26,6 +26,12 @@ class SqlTemplateTests {
     assertThat(sql.render()).isEqualTo(sql.text());
   }
 
+  @Test
+  void aMarkerGluedToAWordIsSetApart() {
+    assertThat(SqlTemplate.of("SELECT 1 WHERE 1=?AND 2=?").render())
+        .isEqualTo("SELECT 1 WHERE 1=? AND 2=?");
+  }
+
   @ParameterizedTest
   @ValueSource(
       strings = {
