@@ -13,6 +13,7 @@ import java.io.IOException;
 import java.nio.channels.ClosedChannelException;
 import org.jspecify.annotations.Nullable;
 import reactor.pool.PoolAcquirePendingLimitException;
+import reactor.pool.PoolShutdownException;
 
 /**
  * Puts the shard's name into what its server, driver or pool reports, and keeps the error's R2DBC
@@ -45,6 +46,9 @@ final class ShardErrors {
               + " callers wait for a connection"
               + " (expected: fewer; raise pool.max-size or pool.max-pending, or ask less)",
           error);
+    }
+    if (rooted(error, PoolShutdownException.class) != null) {
+      return new PoolClosingException(shard.id()).asUnavailable();
     }
     if (error instanceof R2dbcTimeoutException) {
       return new ShardTimeoutException(
