@@ -27,13 +27,17 @@ final class ShardErrors {
     if (error instanceof ShardTimeoutException || error instanceof ShardUnavailableException) {
       return error;
     }
+    // The driver's errors all are R2DBC's; others are of what the caller does with the rows.
+    if (!(error instanceof R2dbcException known)) {
+      return error;
+    }
     if (lostConnection(error)) {
       return new ShardUnavailableException(
           shard,
           "connection lost (expected: an answer; whether a write took place is not known)",
           error);
     }
-    return error instanceof R2dbcException known ? sameCategory(shard, known) : error;
+    return sameCategory(shard, known);
   }
 
   /** What went wrong before there was a connection. */
