@@ -117,20 +117,29 @@ final class ShardPool {
         .onErrorMap(error -> ShardErrors.named(id(), error));
   }
 
+  /** The same for work that may end with a statement of its own half read. */
+  <T> Flux<T> lend(Function<Connection, ? extends Publisher<T>> work) {
+    return withConnection(
+        connection ->
+            Flux.concat(work.apply(connection), nothing(settlement.settleBehindWork(connection))));
+  }
+
   /**
-   * The same in a transaction, which ends with a commit, or on an error or a cancel with a
-   * rollback.
+   * The same in a transaction, committed when the work completes. Behind an error or a cancel the
+   * connection is taken back, and that rolls back.
    */
   <T> Flux<T> withTransaction(Function<Connection, ? extends Publisher<T>> work) {
     return withConnection(
         connection ->
-            Flux.usingWhen(
-                Mono.from(connection.beginTransaction()).thenReturn(connection),
-                work,
-                Connection::commitTransaction,
-                // Behind an error or a cancel the connection is taken back, and that rolls back.
-                (begun, error) -> Mono.empty(),
-                begun -> Mono.empty()));
+            Flux.concat(
+                nothing(connection.beginTransaction()),
+                Flux.defer(() -> work.apply(connection)),
+                nothing(settlement.settleBehindWork(connection)),
+                nothing(Mono.defer(() -> Mono.from(connection.commitTransaction())))));
+  }
+
+  private static <T> Flux<T> nothing(Publisher<Void> step) {
+    return Mono.from(step).<T>then(Mono.empty()).flux();
   }
 
   ShardStatistics statistics(@Nullable Long rowCount) {
