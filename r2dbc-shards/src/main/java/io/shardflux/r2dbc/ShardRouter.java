@@ -37,7 +37,9 @@ import reactor.core.scheduler.Schedulers;
  */
 public final class ShardRouter {
 
-  private static final int CACHED_TEMPLATES = 1_000;
+  /** In characters or so: long statements are few then, and short ones some thousands. */
+  private static final int CACHED_TEMPLATES = 8 << 20;
+
   private static final int SWAPS_SURVIVED = 3;
   private static final Duration DRAIN_TIME = Duration.ofSeconds(30);
 
@@ -57,7 +59,11 @@ public final class ShardRouter {
   private final PoolBounds bounds;
   private final Timeouts timeouts;
   private final Cache<String, SqlTemplate> templates =
-      Caffeine.newBuilder().maximumSize(CACHED_TEMPLATES).build();
+      Caffeine.newBuilder()
+          .maximumWeight(CACHED_TEMPLATES)
+          .weigher((String sql, SqlTemplate template) -> template.weight())
+          .executor(Runnable::run)
+          .build();
   private final List<TableDirectory> directories;
   private volatile Shards shards;
   // Guarded by this.

@@ -50,6 +50,11 @@ final class SqlTemplate {
     return named;
   }
 
+  /** About how many characters it holds in memory. */
+  int weight() {
+    return 1_000 + 2 * text.length() + 50 * markers.size();
+  }
+
   /** The text for the driver, with so many {@code ?} groups for the marker of that name. */
   String render(String listMarker, String group, int count) {
     StringBuilder sql = new StringBuilder(text.length() + count * (group.length() + 1));
