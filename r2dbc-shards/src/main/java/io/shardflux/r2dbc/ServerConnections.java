@@ -10,6 +10,7 @@ import io.r2dbc.spi.ConnectionFactoryOptions;
 import io.r2dbc.spi.Option;
 import io.r2dbc.spi.Wrapped;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
@@ -99,6 +100,11 @@ final class ServerConnections implements ConnectionFactory {
   /** Whether a connection is open, as far as this side knows. */
   boolean open(Connection connection) {
     return links.containsKey(unpooled(connection));
+  }
+
+  /** Those that are open now, unpooled. */
+  List<Connection> all() {
+    return List.copyOf(links.keySet());
   }
 
   /** Closes the socket and completes when it is; the driver fails whatever waits for it. */

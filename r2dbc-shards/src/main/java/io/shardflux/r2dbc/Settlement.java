@@ -30,6 +30,9 @@ final class Settlement {
   /** A result that ends by itself within that time costs no kill. */
   private static final Duration GRACE = Duration.ofMillis(10);
 
+  /** Work that ended seldom left a statement, and a far server is not to be sent kills in vain. */
+  private static final Duration GRACE_BEHIND_WORK = Duration.ofMillis(100);
+
   private static final Duration KILL_BOUND = Duration.ofSeconds(1);
   private static final Duration CLEAN_BOUND = Duration.ofSeconds(2);
   // Of its own: what is to be ended may be flooding the others.
@@ -74,6 +77,15 @@ final class Settlement {
    * errors.
    */
   Mono<Void> settle(Connection connection) {
+    return settle(connection, GRACE);
+  }
+
+  /** The same for a connection whose work ended, most likely with all its statements. */
+  Mono<Void> settleBehindWork(Connection connection) {
+    return settle(connection, GRACE_BEHIND_WORK);
+  }
+
+  private Mono<Void> settle(Connection connection, Duration grace) {
     return Mono.defer(
             () -> {
               if (!connections.open(connection)) {
@@ -81,7 +93,7 @@ final class Settlement {
               }
               Mono<Void> clean = probe(connection).cache();
               return clean
-                  .timeout(GRACE, kill(connection).then(afterKill(connection, clean)))
+                  .timeout(grace, kill(connection).then(afterKill(connection, clean)))
                   .onErrorResume(error -> cut(connection, error));
             })
         .onErrorResume(error -> connections.cut(connection));

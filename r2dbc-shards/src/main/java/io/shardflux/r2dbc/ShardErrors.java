@@ -13,6 +13,7 @@ import java.io.IOException;
 import java.nio.channels.ClosedChannelException;
 import org.jspecify.annotations.Nullable;
 import reactor.pool.PoolAcquirePendingLimitException;
+import reactor.pool.PoolShutdownException;
 
 /**
  * Puts the shard's name into what its server, driver or pool reports, and keeps the error's R2DBC
@@ -26,13 +27,17 @@ final class ShardErrors {
     if (error instanceof ShardTimeoutException || error instanceof ShardUnavailableException) {
       return error;
     }
+    // The driver's errors all are R2DBC's; others are of what the caller does with the rows.
+    if (!(error instanceof R2dbcException known)) {
+      return error;
+    }
     if (lostConnection(error)) {
       return new ShardUnavailableException(
           shard,
           "connection lost (expected: an answer; whether a write took place is not known)",
           error);
     }
-    return error instanceof R2dbcException known ? sameCategory(shard, known) : error;
+    return sameCategory(shard, known);
   }
 
   /** What went wrong before there was a connection. */
@@ -45,6 +50,9 @@ final class ShardErrors {
               + " callers wait for a connection"
               + " (expected: fewer; raise pool.max-size or pool.max-pending, or ask less)",
           error);
+    }
+    if (rooted(error, PoolShutdownException.class) != null) {
+      return new PoolClosingException(shard.id()).asUnavailable();
     }
     if (error instanceof R2dbcTimeoutException) {
       return new ShardTimeoutException(

@@ -10,6 +10,7 @@ import io.r2dbc.spi.R2dbcException;
 import io.r2dbc.spi.ValidationDepth;
 import io.shardflux.router.ShardId;
 import java.time.Duration;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Function;
@@ -47,7 +48,8 @@ final class ShardPool {
   // Statements under way; once it is closing, less by CLOSING.
   private final AtomicInteger inFlight = new AtomicInteger();
   private final Sinks.Empty<Void> idle = Sinks.empty();
-  private volatile boolean closing;
+  private final Sinks.Empty<Void> closed = Sinks.empty();
+  private final AtomicBoolean closing = new AtomicBoolean();
 
   ShardPool(Shard shard, PoolBounds routerBounds) {
     this.shard = shard;
@@ -61,8 +63,20 @@ final class ShardPool {
     return shard.id();
   }
 
-  /** Opens the idle minimum. A shard that is down completes all the same. */
+  /** Opens the idle minimum. A shard that is down, or a closing pool, completes all the same. */
   Mono<Void> warmUp() {
+    // Entered as a statement is: a pool disposed of meanwhile would leave the connections open.
+    return Mono.using(
+        this::enter,
+        entered -> entered ? openIdle() : Mono.empty(),
+        entered -> {
+          if (entered) {
+            leave();
+          }
+        });
+  }
+
+  private Mono<Void> openIdle() {
     return pool.warmup()
         .doOnError(this::noteFailure)
         .onErrorResume(
@@ -76,7 +90,7 @@ final class ShardPool {
   /** Whether a statement may start; each that did is to {@link #leave}. */
   boolean enter() {
     inFlight.incrementAndGet();
-    if (closing) {
+    if (closing.get()) {
       leave();
       return false;
     }
@@ -84,7 +98,7 @@ final class ShardPool {
   }
 
   void leave() {
-    if (inFlight.decrementAndGet() == 0 && closing) {
+    if (inFlight.decrementAndGet() == 0 && closing.get()) {
       idle.tryEmitEmpty();
     }
   }
@@ -103,20 +117,29 @@ final class ShardPool {
         .onErrorMap(error -> ShardErrors.named(id(), error));
   }
 
+  /** The same for work that may end with a statement of its own half read. */
+  <T> Flux<T> lend(Function<Connection, ? extends Publisher<T>> work) {
+    return withConnection(
+        connection ->
+            Flux.concat(work.apply(connection), nothing(settlement.settleBehindWork(connection))));
+  }
+
   /**
-   * The same in a transaction, which ends with a commit, or on an error or a cancel with a
-   * rollback.
+   * The same in a transaction, committed when the work completes. Behind an error or a cancel the
+   * connection is taken back, and that rolls back.
    */
   <T> Flux<T> withTransaction(Function<Connection, ? extends Publisher<T>> work) {
     return withConnection(
         connection ->
-            Flux.usingWhen(
-                Mono.from(connection.beginTransaction()).thenReturn(connection),
-                work,
-                Connection::commitTransaction,
-                // Behind an error or a cancel the connection is taken back, and that rolls back.
-                (begun, error) -> Mono.empty(),
-                begun -> Mono.empty()));
+            Flux.concat(
+                nothing(connection.beginTransaction()),
+                Flux.defer(() -> work.apply(connection)),
+                nothing(settlement.settleBehindWork(connection)),
+                nothing(Mono.defer(() -> Mono.from(connection.commitTransaction())))));
+  }
+
+  private static <T> Flux<T> nothing(Publisher<Void> step) {
+    return Mono.from(step).<T>then(Mono.empty()).flux();
   }
 
   ShardStatistics statistics(@Nullable Long rowCount) {
@@ -135,23 +158,38 @@ final class ShardPool {
             metrics.getMaxAllocatedSize()));
   }
 
-  /** Lets the statements under way finish for at most that time, then closes every connection. */
+  /**
+   * Lets the statements under way finish for at most that time, then ends them and closes every
+   * connection. Once begun it goes on by itself: who calls it again waits for the same end, and a
+   * cancel only ends the waiting.
+   */
   Mono<Void> close(Duration patience) {
     return Mono.defer(
         () -> {
-          closing = true;
-          probe.dispose();
-          if (inFlight.get() == 0) {
-            idle.tryEmitEmpty();
+          if (closing.compareAndSet(false, true)) {
+            probe.dispose();
+            if (inFlight.get() == 0) {
+              idle.tryEmitEmpty();
+            }
+            shutDown(patience).subscribe(null, closed::tryEmitError, closed::tryEmitEmpty);
           }
-          return idle.asMono()
-              .timeout(
-                  patience,
-                  Mono.fromRunnable(
-                      () -> log.warn("{} closed with {} statements under way", shard, inFlight)))
-              .then(pool.disposeLater())
-              .then(settlement.close());
+          return closed.asMono();
         });
+  }
+
+  private Mono<Void> shutDown(Duration patience) {
+    return idle.asMono()
+        .timeout(
+            patience,
+            Mono.fromRunnable(
+                () -> log.warn("{} closed with {} statements under way", shard, inFlight)))
+        .then(pool.disposeLater())
+        .thenMany(Flux.defer(() -> Flux.fromIterable(connections.all())).flatMap(this::end))
+        .then(settlement.close());
+  }
+
+  private Mono<Void> end(Connection connection) {
+    return settlement.settle(connection).then(connections.cut(connection));
   }
 
   private Publisher<Void> afterError(Connection connection, Throwable error) {
@@ -212,7 +250,9 @@ final class ShardPool {
   }
 
   private void noteFailure(Throwable error) {
-    if (!closing && ShardErrors.connectFailure(error) && downBecause.compareAndSet(null, error)) {
+    if (!closing.get()
+        && ShardErrors.connectFailure(error)
+        && downBecause.compareAndSet(null, error)) {
       log.warn("{} is down: {}", shard, error.toString());
       probe.update(probeUntilUp().subscribe());
     }

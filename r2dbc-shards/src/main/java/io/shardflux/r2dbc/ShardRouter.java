@@ -37,7 +37,9 @@ import reactor.core.scheduler.Schedulers;
  */
 public final class ShardRouter {
 
-  private static final int CACHED_TEMPLATES = 1_000;
+  /** In characters or so: long statements are few then, and short ones some thousands. */
+  private static final int CACHED_TEMPLATES = 8 << 20;
+
   private static final int SWAPS_SURVIVED = 3;
   private static final Duration DRAIN_TIME = Duration.ofSeconds(30);
 
@@ -57,9 +59,15 @@ public final class ShardRouter {
   private final PoolBounds bounds;
   private final Timeouts timeouts;
   private final Cache<String, SqlTemplate> templates =
-      Caffeine.newBuilder().maximumSize(CACHED_TEMPLATES).build();
+      Caffeine.newBuilder()
+          .maximumWeight(CACHED_TEMPLATES)
+          .weigher((String sql, SqlTemplate template) -> template.weight())
+          .executor(Runnable::run)
+          .build();
   private final List<TableDirectory> directories;
   private volatile Shards shards;
+  // Guarded by this.
+  private boolean closed;
 
   private ShardRouter(Builder builder) {
     this.bounds = builder.bounds;
@@ -205,7 +213,8 @@ public final class ShardRouter {
 
   /**
    * Takes in one shard more. From then on it is one of all shards; keys go to it once a strategy or
-   * a directory names it. Errors with {@link IllegalArgumentException} if there is such a shard.
+   * a directory names it. Errors with {@link IllegalArgumentException} if there is such a shard,
+   * and with {@link IllegalStateException} if the router is closed.
    */
   public Mono<Void> addShard(Shard shard) {
     return Mono.fromRunnable(() -> swapIn(shard));
@@ -213,8 +222,9 @@ public final class ShardRouter {
 
   /**
    * Lets a shard go, and completes when the statements under way on it have ended and its
-   * connections are closed, after 30 s at most. Errors with {@link IllegalArgumentException} if
-   * there is no such shard or a strategy or table still names it.
+   * connections are closed; after 30 s they are ended. A cancel does not stop that. Errors with
+   * {@link IllegalArgumentException} if there is no such shard or a strategy or table still names
+   * it.
    */
   public Mono<Void> removeShard(ShardId shard) {
     return Mono.defer(() -> swapOut(shard).close(DRAIN_TIME));
@@ -256,11 +266,11 @@ public final class ShardRouter {
 
   /**
    * Closes the router: statements under way have 30 s to end, new ones fail with {@link
-   * ShardUnavailableException}, and then every connection is closed. Closing twice does nothing
-   * more.
+   * ShardUnavailableException}, and then every connection is closed, those in use too. Closing
+   * twice does nothing more, and a cancel does not stop it.
    */
   public Mono<Void> close() {
-    return Flux.defer(() -> Flux.fromIterable(shards.pools().values()))
+    return Flux.defer(() -> Flux.fromIterable(swapsEnded().pools().values()))
         .map(pool -> pool.close(DRAIN_TIME))
         .concatWith(Flux.fromIterable(directories).map(TableDirectory::close))
         .flatMap(closing -> closing)
@@ -359,7 +369,16 @@ public final class ShardRouter {
     }
   }
 
+  /** The last shards: one that came in later would be closed by nobody. */
+  private synchronized Shards swapsEnded() {
+    closed = true;
+    return shards;
+  }
+
   private synchronized void swapIn(Shard shard) {
+    if (closed) {
+      throw new IllegalStateException("router: closed (expected: one in use)");
+    }
     Topology topology = shards.topology().withShard(shard.id());
     Map<ShardId, ShardPool> pools = new LinkedHashMap<>(shards.pools());
     pools.put(shard.id(), new ShardPool(shard, bounds));

@@ -39,10 +39,11 @@ public final class ShardTarget {
   /**
    * Lends a connection of the shard, outside a transaction. The work must not close it, nor use it
    * after its publisher ended. One statement at a time: a second one waits for the end of the
-   * first. A cancel takes the connection back. {@link Timeouts} do not hold here.
+   * first. A cancel takes the connection back, and a statement of which the work left rows unread
+   * is ended with it. {@link Timeouts} do not hold here.
    */
   public <T> Flux<T> inConnection(Function<Connection, ? extends Publisher<T>> work) {
-    return router.onOne(shard, pool -> pool.withConnection(work));
+    return router.onOne(shard, pool -> pool.lend(work));
   }
 
   /**

@@ -50,6 +50,11 @@ final class SqlTemplate {
     return named;
   }
 
+  /** About how many characters it holds in memory. */
+  int weight() {
+    return 1_000 + 2 * text.length() + 50 * markers.size();
+  }
+
   /** The text for the driver, with so many {@code ?} groups for the marker of that name. */
   String render(String listMarker, String group, int count) {
     StringBuilder sql = new StringBuilder(text.length() + count * (group.length() + 1));
@@ -87,7 +92,7 @@ final class SqlTemplate {
       while (at < sql.length()) {
         step();
       }
-      pieces.add(sql.substring(pieceStart));
+      pieces.add(piece(sql.length()));
       return new SqlTemplate(sql, pieces, markers, names);
     }
 
@@ -117,10 +122,18 @@ final class SqlTemplate {
         throw new IllegalArgumentException(
             "sql: both ? and :name markers (expected: one kind) in: " + sql);
       }
-      pieces.add(sql.substring(pieceStart, at));
+      pieces.add(piece(at));
       markers.add(name);
       at += length;
       pieceStart = at;
+    }
+
+    /** Set apart from the marker before it, as the driver takes {@code ?AND} for a name. */
+    private String piece(int end) {
+      String piece = sql.substring(pieceStart, end);
+      boolean glued =
+          !markers.isEmpty() && end > pieceStart && Character.isJavaIdentifierPart(piece.charAt(0));
+      return glued ? " " + piece : piece;
     }
 
     /** MySQL's rules: the quote doubled is itself, a backslash escapes, save in backticks. */

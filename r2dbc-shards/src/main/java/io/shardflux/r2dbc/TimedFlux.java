@@ -115,7 +115,11 @@ final class TimedFlux<T> extends Flux<T> {
       }
       actual.onNext(row);
       if (emitting.decrementAndGet() != 0) {
-        sendLate();
+        // Read after the alarm was seen, else one that rings in between is told by nobody.
+        Throwable error = late;
+        if (error != null) {
+          actual.onError(error);
+        }
       }
     }
 
@@ -134,13 +138,6 @@ final class TimedFlux<T> extends Flux<T> {
       finish();
       if (emitting.getAndIncrement() == 0) {
         actual.onComplete();
-      }
-    }
-
-    private void sendLate() {
-      Throwable error = late;
-      if (error != null) {
-        actual.onError(error);
       }
     }
 

@@ -3,7 +3,9 @@ package io.shardflux.r2dbc;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
+import java.lang.ref.WeakReference;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -24,6 +26,12 @@ class SqlTemplateTests {
 
     assertThat(sql.markers()).isEqualTo(List.of("0", "1"));
     assertThat(sql.render()).isEqualTo(sql.text());
+  }
+
+  @Test
+  void aMarkerGluedToAWordIsSetApart() {
+    assertThat(SqlTemplate.of("SELECT 1 WHERE 1=?AND 2=?").render())
+        .isEqualTo("SELECT 1 WHERE 1=? AND 2=?");
   }
 
   @ParameterizedTest
@@ -50,6 +58,22 @@ class SqlTemplateTests {
   @Test
   void twoDashesWithoutASpaceAreNoComment() {
     assertThat(SqlTemplate.of("SELECT 5--:a").markers()).isEqualTo(List.of("a"));
+  }
+
+  @Test
+  void aRouterKeepsFewLongStatements() {
+    ShardRouter router =
+        ShardRouter.builder().shard(Shard.of("s", "r2dbc:mysql://user@127.0.0.1:1/none")).build();
+    List<WeakReference<SqlTemplate>> templates =
+        IntStream.range(0, 64)
+            .mapToObj(i -> "SELECT " + " ".repeat(500_000) + i)
+            .map(sql -> new WeakReference<>(router.template(sql)))
+            .toList();
+
+    System.gc();
+
+    assertThat(templates).filteredOn(template -> template.get() != null).hasSizeLessThan(16);
+    assertThat(router.template("SELECT 1")).isSameAs(router.template("SELECT 1"));
   }
 
   @Test

@@ -4,13 +4,22 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.shardflux.router.ShardId;
 import java.time.Duration;
+import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.reactivestreams.Publisher;
+import reactor.core.Disposable;
+import reactor.core.Disposables;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Sinks;
+import reactor.core.scheduler.Scheduler;
 import reactor.core.scheduler.Schedulers;
 import reactor.test.StepVerifier;
 import reactor.test.publisher.TestPublisher;
@@ -154,6 +163,69 @@ class TimedFluxTests {
           .thenConsumeWhile(row -> true)
           .expectError(ShardTimeoutException.class)
           .verify(BOUND);
+    }
+  }
+
+  @Test
+  void anAlarmThatMeetsARowIsAlwaysTold() throws Exception {
+    RingByHand timer = new RingByHand();
+    ExecutorService ringing = Executors.newSingleThreadExecutor();
+    try {
+      for (int i = 0; i < 100_000; i++) {
+        AtomicBoolean told = new AtomicBoolean();
+        TestPublisher<Integer> rows =
+            TestPublisher.createNoncompliant(TestPublisher.Violation.CLEANUP_ON_TERMINATE);
+        timer.nanos = 0;
+        new TimedFlux<>(rows, SHARD, Timeouts.of(Duration.ofNanos(1)), timer)
+            .subscribe(row -> {}, error -> told.set(true));
+        timer.nanos = 2;
+        int later = i % 60;
+        CyclicBarrier start = new CyclicBarrier(2);
+        Future<?> rung =
+            ringing.submit(
+                () -> {
+                  start.await();
+                  for (int spin = 0; spin < later; spin++) {
+                    Thread.onSpinWait();
+                  }
+                  timer.alarm.run();
+                  return 0;
+                });
+        start.await();
+        rows.next(1);
+        rung.get(10, TimeUnit.SECONDS);
+        assertThat(told).isTrue();
+      }
+    } finally {
+      ringing.shutdownNow();
+    }
+  }
+
+  /** A clock that stands still, and whose alarm the test rings. */
+  private static final class RingByHand implements Scheduler {
+
+    private volatile long nanos;
+    private volatile Runnable alarm = () -> {};
+
+    @Override
+    public long now(TimeUnit unit) {
+      return nanos;
+    }
+
+    @Override
+    public Disposable schedule(Runnable task, long delay, TimeUnit unit) {
+      alarm = task;
+      return Disposables.disposed();
+    }
+
+    @Override
+    public Disposable schedule(Runnable task) {
+      throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public Worker createWorker() {
+      throw new UnsupportedOperationException();
     }
   }
 
