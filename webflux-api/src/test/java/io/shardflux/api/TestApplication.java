@@ -22,7 +22,13 @@ final class TestApplication implements AutoCloseable {
   static final Duration BOUND = Duration.ofSeconds(60);
 
   static {
-    BlockHound.install();
+    // Netty's pool of buffers has locks of its own, held for moments when it grows or takes back.
+    BlockHound.install(
+        builder ->
+            builder
+                .allowBlockingCallsInside("io.netty.buffer.AdaptivePoolingAllocator", "allocate")
+                .allowBlockingCallsInside(
+                    "io.netty.buffer.AdaptivePoolingAllocator$AdaptiveByteBuf", "deallocate"));
   }
 
   private final ConfigurableApplicationContext context;
