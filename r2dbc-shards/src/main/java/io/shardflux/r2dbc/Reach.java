@@ -56,7 +56,7 @@ sealed interface Reach {
    */
   record Keys(String table, Set<ShardKey> keys) implements Reach {
 
-    private static final int KEYS_PER_STATEMENT = 1_000;
+    static final int KEYS_PER_STATEMENT = 1_000;
     private static final int LOOKUPS_AT_ONCE = 64;
 
     /** Copies the keys, keeping their order. */

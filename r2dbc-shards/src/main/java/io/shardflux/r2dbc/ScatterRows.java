@@ -30,7 +30,8 @@ public final class ScatterRows<T> {
   /**
    * Merges rows in an order in which every shard's statement must give them already, by an {@code
    * ORDER BY} that sorts as the comparator does. Holds at most 256 rows of each shard; the slowest
-   * shard sets the pace.
+   * shard sets the pace. Over a set of keys it errors with {@link IllegalArgumentException} where a
+   * shard has more than 1,000 of them, which take several statements.
    */
   public ScatterRows<T> orderedBy(Comparator<? super T> comparator) {
     return new ScatterRows<>(run, policy, comparator);

@@ -18,8 +18,6 @@ import org.jspecify.annotations.Nullable;
 import org.reactivestreams.Publisher;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import reactor.core.Disposable;
-import reactor.core.Disposables;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.core.publisher.Sinks;
@@ -44,7 +42,7 @@ final class ShardPool {
   private final ConnectionPool pool;
   private final Settlement settlement;
   private final AtomicReference<@Nullable Throwable> downBecause = new AtomicReference<>();
-  private final Disposable.Swap probe = Disposables.swap();
+  private final Sinks.Empty<Void> closingBegun = Sinks.empty();
   // Statements under way; once it is closing, less by CLOSING.
   private final AtomicInteger inFlight = new AtomicInteger();
   private final Sinks.Empty<Void> idle = Sinks.empty();
@@ -167,7 +165,7 @@ final class ShardPool {
     return Mono.defer(
         () -> {
           if (closing.compareAndSet(false, true)) {
-            probe.dispose();
+            closingBegun.tryEmitEmpty();
             if (inFlight.get() == 0) {
               idle.tryEmitEmpty();
             }
@@ -254,7 +252,7 @@ final class ShardPool {
         && ShardErrors.connectFailure(error)
         && downBecause.compareAndSet(null, error)) {
       log.warn("{} is down: {}", shard, error.toString());
-      probe.update(probeUntilUp().subscribe());
+      probeUntilUp().takeUntilOther(closingBegun.asMono()).subscribe();
     }
   }
 

@@ -310,6 +310,7 @@ public final class ShardRouter {
               Shards now = shards;
               return planner
                   .apply(now.topology())
+                  .doOnNext(plan -> refuseUnordered(plan, order))
                   .flatMapMany(
                       plan ->
                           Flux.using(
@@ -329,6 +330,22 @@ public final class ShardRouter {
                               pools -> pools.forEach(ShardPool::leave)));
             }),
         SWAPS_SURVIVED);
+  }
+
+  /** A shard that is asked by several statements has no order over them. */
+  private static void refuseUnordered(
+      Map<ShardId, List<BoundStatement>> plan, @Nullable Comparator<?> order) {
+    plan.forEach(
+        (shard, statements) -> {
+          if (order != null && statements.size() > 1) {
+            throw new IllegalArgumentException(
+                "keys: more than "
+                    + Reach.Keys.KEYS_PER_STATEMENT
+                    + " on "
+                    + shard
+                    + " (expected: at most so many a shard where rows are ordered)");
+          }
+        });
   }
 
   /**

@@ -170,6 +170,24 @@ class ShardRouterIntegrationTests {
   }
 
   @Test
+  void moreKeysThanAStatementTakesAreNotOrdered() {
+    List<ShardKey> keys = LongStream.rangeClosed(1, 4_000).mapToObj(ShardKey::of).toList();
+    StepVerifier.create(
+            router
+                .onKeys("users", keys)
+                .sql("SELECT id, name FROM users WHERE id IN (:keys) ORDER BY id")
+                .map(User::of)
+                .orderedBy(ORDER)
+                .signals())
+        .expectErrorSatisfies(
+            error ->
+                assertThat(error)
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageStartingWith("keys: more than 1000 on shard_"))
+        .verify(BOUND);
+  }
+
+  @Test
   void aSetOfKeysAsksOnlyTheirShards() {
     ShardKey key = ShardKey.of(3);
     ShardId shard = shardOf(key);
