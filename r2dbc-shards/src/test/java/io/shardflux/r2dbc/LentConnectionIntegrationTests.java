@@ -24,7 +24,7 @@ import reactor.test.StepVerifier;
 class LentConnectionIntegrationTests {
 
   private static final String ENDLESS =
-      "SELECT a.id FROM users a JOIN users b JOIN users c JOIN users d";
+      "SELECT REPEAT('x', 20000), SLEEP(0.005) FROM users a JOIN users b JOIN users c";
 
   private final List<Shard> shards = TestShards.fresh(TestServers.shared());
   private final ShardRouter router =
