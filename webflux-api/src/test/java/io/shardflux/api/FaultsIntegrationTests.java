@@ -5,9 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.shardflux.servers.Database;
 import io.shardflux.servers.TestServers;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.awaitility.Awaitility;
@@ -31,7 +33,7 @@ final class FaultsIntegrationTests {
 
   private static final String NAME = "x".repeat(255);
 
-  private final TestServers servers = TestApplication.servers();
+  private final TestServers servers = TestServers.shared();
   private final List<Database> databases = servers.freshDatabases("faults");
   private final TestApplication application;
   private final Map<String, Long> perShard;
@@ -201,7 +203,7 @@ final class FaultsIntegrationTests {
       }
       http.end();
     } catch (IOException e) {
-      throw new java.io.UncheckedIOException(e);
+      throw new UncheckedIOException(e);
     }
   }
 
@@ -232,7 +234,7 @@ final class FaultsIntegrationTests {
   }
 
   private static JsonNode next(RawHttp http) throws IOException {
-    return JSON.readTree(java.util.Objects.requireNonNull(http.line()));
+    return JSON.readTree(Objects.requireNonNull(http.line()));
   }
 
   /** How many users came from each shard. */

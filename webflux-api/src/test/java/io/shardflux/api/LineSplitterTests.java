@@ -6,6 +6,7 @@ import io.netty.buffer.PooledByteBufAllocator;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
@@ -113,7 +114,7 @@ final class LineSplitterTests {
   private static List<byte[]> cut(byte[] bytes, int size) {
     List<byte[]> pieces = new ArrayList<>();
     for (int from = 0; from < bytes.length; from += size) {
-      pieces.add(java.util.Arrays.copyOfRange(bytes, from, Math.min(bytes.length, from + size)));
+      pieces.add(Arrays.copyOfRange(bytes, from, Math.min(bytes.length, from + size)));
     }
     return pieces;
   }

@@ -2,11 +2,11 @@ package io.shardflux.api;
 
 import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.servers.Database;
-import io.shardflux.servers.TestServers;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import org.awaitility.Awaitility;
@@ -14,35 +14,16 @@ import org.springframework.boot.builder.SpringApplicationBuilder;
 import org.springframework.context.ConfigurableApplicationContext;
 import org.springframework.core.io.ClassPathResource;
 import org.springframework.test.web.reactive.server.WebTestClient;
-import reactor.blockhound.BlockHound;
 
 /** The application on a free port, with the configuration that a user would write. */
 final class TestApplication implements AutoCloseable {
 
   static final Duration BOUND = Duration.ofSeconds(60);
 
-  static {
-    // Netty's pool of buffers has locks of its own, held for moments when it grows or takes back.
-    BlockHound.install(
-        builder ->
-            builder
-                .allowBlockingCallsInside("io.netty.buffer.AdaptivePoolingAllocator", "allocate")
-                .allowBlockingCallsInside(
-                    "io.netty.buffer.AdaptivePoolingAllocator$AdaptiveByteBuf", "deallocate"));
-  }
-
   private final ConfigurableApplicationContext context;
 
   private TestApplication(ConfigurableApplicationContext context) {
     this.context = context;
-  }
-
-  /**
-   * The servers of all tests. To be had from here: BlockHound must be there before any thread that
-   * waits for timers is, or it breaks the lock of the timers' queue under it.
-   */
-  static TestServers servers() {
-    return TestServers.shared();
   }
 
   /** On given databases, with an empty table of users on each. */
@@ -71,8 +52,7 @@ final class TestApplication implements AutoCloseable {
     return new TestApplication(
         new SpringApplicationBuilder(ShardfluxApplication.class)
             .properties(Map.of("logging.level.root", "WARN"))
-            .run(
-                java.util.Arrays.stream(properties).map(one -> "--" + one).toArray(String[]::new)));
+            .run(Arrays.stream(properties).map(one -> "--" + one).toArray(String[]::new)));
   }
 
   int port() {

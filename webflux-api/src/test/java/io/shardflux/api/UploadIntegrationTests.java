@@ -2,10 +2,12 @@ package io.shardflux.api;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.shardflux.servers.TestServers;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -22,7 +24,7 @@ final class UploadIntegrationTests {
   private final TestApplication application;
 
   UploadIntegrationTests() throws IOException {
-    application = TestApplication.on(TestApplication.servers().freshDatabases("upload"));
+    application = TestApplication.on(TestServers.shared().freshDatabases("upload"));
   }
 
   @AfterAll
@@ -184,7 +186,7 @@ final class UploadIntegrationTests {
         .router()
         .onAll()
         .sql("SELECT COUNT(*) FROM users")
-        .map((row, metadata) -> ((Number) java.util.Objects.requireNonNull(row.get(0))).longValue())
+        .map((row, metadata) -> ((Number) Objects.requireNonNull(row.get(0))).longValue())
         .rows()
         .reduce(0L, Long::sum)
         .blockOptional(TestApplication.BOUND)

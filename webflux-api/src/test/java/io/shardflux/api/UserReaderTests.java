@@ -3,9 +3,11 @@ package io.shardflux.api;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
+import io.shardflux.router.ShardId;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -77,7 +79,7 @@ final class UserReaderTests {
   @Test
   void namesAtMostSixteenWrongFields() {
     String many =
-        java.util.stream.IntStream.range(0, 5_000)
+        IntStream.range(0, 5_000)
             .mapToObj(i -> "'f" + i + "':1")
             .collect(Collectors.joining(",", "{", "}"));
     assertThat(refusal(many).failure().errors()).hasSize(16);
@@ -159,7 +161,6 @@ final class UserReaderTests {
 
   private static String json(User user) {
     return new String(
-        Json.object(new NdjsonLine.Found(user, io.shardflux.router.ShardId.of("shard_0"))),
-        StandardCharsets.UTF_8);
+        Json.object(new NdjsonLine.Found(user, ShardId.of("shard_0"))), StandardCharsets.UTF_8);
   }
 }

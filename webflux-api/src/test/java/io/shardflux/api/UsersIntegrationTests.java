@@ -4,11 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.shardflux.r2dbc.FailurePolicy;
 import io.shardflux.r2dbc.ShardSignal;
+import io.shardflux.servers.TestServers;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -28,7 +30,7 @@ final class UsersIntegrationTests {
   private final WebTestClient client;
 
   UsersIntegrationTests() throws IOException {
-    application = TestApplication.on(TestApplication.servers().freshDatabases("users"));
+    application = TestApplication.on(TestServers.shared().freshDatabases("users"));
     client = application.client();
   }
 
@@ -328,7 +330,7 @@ final class UsersIntegrationTests {
         .router()
         .onAll()
         .sql("SELECT id FROM users")
-        .map((row, metadata) -> java.util.Objects.requireNonNull(row.get(0, Long.class)))
+        .map((row, metadata) -> Objects.requireNonNull(row.get(0, Long.class)))
         .signals()
         .collectList()
         .blockOptional(TestApplication.BOUND)
