@@ -1,0 +1,23 @@
+package io.shardflux.servers;
+
+import reactor.blockhound.BlockHound;
+import reactor.blockhound.integration.BlockHoundIntegration;
+
+/** What the driver and Netty themselves do on an event loop and BlockHound reports. */
+public final class EventLoopAllowances implements BlockHoundIntegration {
+
+  /** For the service loader. */
+  public EventLoopAllowances() {}
+
+  @Override
+  public void applyTo(BlockHound.Builder builder) {
+    // r2dbc-mysql builds its TLS context, which reads /dev/urandom and key stores, when it
+    // connects.
+    builder.allowBlockingCallsInside(
+        "io.asyncer.r2dbc.mysql.client.SslBridgeHandler", "userEventTriggered");
+    // Netty's pool of buffers has locks of its own, held for moments when it grows or takes back.
+    builder.allowBlockingCallsInside("io.netty.buffer.AdaptivePoolingAllocator", "allocate");
+    builder.allowBlockingCallsInside(
+        "io.netty.buffer.AdaptivePoolingAllocator$AdaptiveByteBuf", "deallocate");
+  }
+}
