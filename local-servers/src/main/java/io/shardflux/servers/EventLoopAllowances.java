@@ -17,6 +17,7 @@ public final class EventLoopAllowances implements BlockHoundIntegration {
         "io.asyncer.r2dbc.mysql.client.SslBridgeHandler", "userEventTriggered");
     // Netty's pool of buffers has locks of its own, held for moments when it grows or takes back.
     builder.allowBlockingCallsInside("io.netty.buffer.AdaptivePoolingAllocator", "allocate");
+    builder.allowBlockingCallsInside("io.netty.buffer.AdaptivePoolingAllocator", "reallocate");
     builder.allowBlockingCallsInside(
         "io.netty.buffer.AdaptivePoolingAllocator$AdaptiveByteBuf", "deallocate");
   }
