@@ -6,7 +6,6 @@ import io.r2dbc.spi.Connection;
 import io.r2dbc.spi.R2dbcException;
 import io.r2dbc.spi.Result;
 import java.time.Duration;
-import java.util.concurrent.atomic.LongAdder;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import reactor.core.publisher.Flux;
@@ -47,8 +46,6 @@ final class Settlement {
   private final ServerConnections connections;
   private final ServerConnections controlConnections;
   private final ConnectionPool control;
-  private final LongAdder kills = new LongAdder();
-  private final LongAdder cuts = new LongAdder();
 
   Settlement(Shard shard, ServerConnections connections, PoolBounds bounds) {
     this.shard = shard;
@@ -99,16 +96,6 @@ final class Settlement {
         .onErrorResume(error -> connections.cut(connection));
   }
 
-  /** Statements ended on the server so far. */
-  long kills() {
-    return kills.sum();
-  }
-
-  /** Connections cut so far. */
-  long cuts() {
-    return cuts.sum();
-  }
-
   Mono<Void> close() {
     return control.disposeLater();
   }
@@ -136,17 +123,12 @@ final class Settlement {
   }
 
   private Mono<Void> kill(Connection connection) {
-    return Mono.defer(
-        () -> {
-          kills.increment();
-          return command("KILL QUERY " + connections.link(connection).id());
-        });
+    return Mono.defer(() -> command("KILL QUERY " + connections.link(connection).id()));
   }
 
   private Mono<Void> cut(Connection connection, Throwable error) {
     return Mono.defer(
         () -> {
-          cuts.increment();
           log.warn(
               "{}: a given-up statement does not end, its connection is cut: {}",
               shard,

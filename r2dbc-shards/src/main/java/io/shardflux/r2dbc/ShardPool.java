@@ -43,7 +43,7 @@ final class ShardPool {
   private final Settlement settlement;
   private final AtomicReference<@Nullable Throwable> downBecause = new AtomicReference<>();
   private final Sinks.Empty<Void> closingBegun = Sinks.empty();
-  // Statements under way; once it is closing, less by CLOSING.
+  // Statements under way, and connections being taken back.
   private final AtomicInteger inFlight = new AtomicInteger();
   private final Sinks.Empty<Void> idle = Sinks.empty();
   private final Sinks.Empty<Void> closed = Sinks.empty();
