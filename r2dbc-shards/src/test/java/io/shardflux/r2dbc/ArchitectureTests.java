@@ -25,6 +25,7 @@ class ArchitectureTests {
             "org.reactivestreams..",
             "io.netty..",
             "com.github.benmanes.caffeine..",
+            "org.HdrHistogram..",
             "org.slf4j..",
             "org.yaml.snakeyaml..")
         .check(MAIN);
