@@ -26,6 +26,7 @@ class ArchitectureTests {
             "io.netty..",
             "com.github.benmanes.caffeine..",
             "org.HdrHistogram..",
+            "org.apache.datasketches.frequencies..",
             "org.slf4j..",
             "org.yaml.snakeyaml..")
         .check(MAIN);
