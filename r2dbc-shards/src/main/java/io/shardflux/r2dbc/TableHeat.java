@@ -88,7 +88,7 @@ final class TableHeat {
 
   /**
    * The {@value #TOP} keys with the highest {@link HotKey#atLeast()}, the highest first; fewer
-   * where fewer came. Takes up to a millisecond, and waits as long for another reader.
+   * where fewer came. Takes some milliseconds, and waits as long for another reader.
    */
   List<HotKey> top() {
     lock.lock();
