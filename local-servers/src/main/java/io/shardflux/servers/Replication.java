@@ -19,7 +19,7 @@ public final class Replication implements AutoCloseable {
   private final DatabaseServer replica;
   private final Dialect dialect;
   private final int idBefore;
-  private final boolean idChanged;
+  private final int id;
   private final String positionBefore;
   private boolean closed;
 
@@ -28,7 +28,10 @@ public final class Replication implements AutoCloseable {
     this.replica = replica;
     this.dialect = dialect;
     this.idBefore = id(replica);
-    this.idChanged = idBefore == id(source);
+    this.id =
+        idBefore == id(source)
+            ? ThreadLocalRandom.current().nextInt(1_000, Integer.MAX_VALUE)
+            : idBefore;
     this.positionBefore = dialect.followed(replica);
   }
 
@@ -54,9 +57,7 @@ public final class Replication implements AutoCloseable {
   }
 
   private void begin() {
-    if (idChanged) {
-      dialect.setId(replica, ThreadLocalRandom.current().nextInt(1_000, Integer.MAX_VALUE));
-    }
+    setId(id);
     dialect.follow(replica, source, dialect.position(source));
     run("START REPLICA");
   }
@@ -101,10 +102,16 @@ public final class Replication implements AutoCloseable {
     run("STOP REPLICA");
     run("RESET REPLICA ALL");
     dialect.restore(replica, positionBefore);
-    if (idChanged) {
-      dialect.resetId(replica, idBefore);
-    }
+    setId(idBefore);
     closed = true;
+  }
+
+  /** Behind a restart a server has its old id, with which it may refuse to follow. */
+  synchronized void afterRestart(DatabaseServer server) {
+    if (!closed && replica.equals(server)) {
+      setId(id);
+      run("START REPLICA");
+    }
   }
 
   /** Whether what is made on that server now appears on the replica. */
@@ -119,6 +126,12 @@ public final class Replication implements AutoCloseable {
   @Override
   public String toString() {
     return replica + " follows " + source;
+  }
+
+  private void setId(int to) {
+    if (id != idBefore) {
+      run("SET GLOBAL server_id = " + to);
+    }
   }
 
   private void run(String statement) {
@@ -185,18 +198,6 @@ public final class Replication implements AutoCloseable {
       void restore(DatabaseServer replica, String followed) {
         // It keeps none behind RESET REPLICA ALL.
       }
-
-      /** Kept over a restart, behind which it would else refuse to follow. */
-      @Override
-      void setId(DatabaseServer replica, int id) {
-        Sql.run(replica, "SET PERSIST server_id = " + id, BOUND);
-      }
-
-      @Override
-      void resetId(DatabaseServer replica, int id) {
-        Sql.run(replica, "RESET PERSIST server_id", BOUND);
-        Sql.run(replica, "SET GLOBAL server_id = " + id, BOUND);
-      }
     },
 
     MARIADB("SHOW ALL REPLICAS STATUS", "CHANGE MASTER TO MASTER_DELAY=") {
@@ -238,16 +239,6 @@ public final class Replication implements AutoCloseable {
       void restore(DatabaseServer replica, String followed) {
         Sql.run(replica, "SET GLOBAL gtid_slave_pos = " + followed, BOUND);
       }
-
-      @Override
-      void setId(DatabaseServer replica, int id) {
-        Sql.run(replica, "SET GLOBAL server_id = " + id, BOUND);
-      }
-
-      @Override
-      void resetId(DatabaseServer replica, int id) {
-        setId(replica, id);
-      }
     };
 
     private final String status;
@@ -274,9 +265,5 @@ public final class Replication implements AutoCloseable {
     abstract String waitFor(String position, long seconds);
 
     abstract void restore(DatabaseServer replica, String followed);
-
-    abstract void setId(DatabaseServer replica, int id);
-
-    abstract void resetId(DatabaseServer replica, int id);
   }
 }

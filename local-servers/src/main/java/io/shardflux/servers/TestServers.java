@@ -209,6 +209,7 @@ public final class TestServers implements AutoCloseable {
     control(server).restart(server);
     killed.remove(server);
     awaitAnswer(server);
+    replications.forEach(replication -> replication.afterRestart(server));
   }
 
   /** Resumes what is paused and restarts what was killed; back when all servers answer. */
