@@ -6,6 +6,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -192,7 +193,8 @@ final class EmbeddedServer {
   }
 
   private ProcessBuilder command(int port) {
-    return base.serverCommand(
+    List<String> options =
+        new ArrayList<>(
             List.of(
                 "--datadir=" + data,
                 "--tmpdir=" + temporary(),
@@ -201,10 +203,17 @@ final class EmbeddedServer {
                 MARK,
                 "--bind-address=" + HOST,
                 "--port=" + port,
+                // Servers that follow one another need ids that differ.
+                "--server-id=" + port,
                 "--character-set-server=utf8mb4",
                 "--max-allowed-packet=64M",
                 // Both survive the death of the process; 1 survives that of the machine as well.
-                "--innodb-flush-log-at-trx-commit=" + (kept ? 1 : 2)))
+                "--innodb-flush-log-at-trx-commit=" + (kept ? 1 : 2)));
+    if (!kept) {
+      // For others to follow; kept data would grow by it for ever.
+      options.add("--log-bin=binlog");
+    }
+    return base.serverCommand(options)
         .redirectOutput(ProcessBuilder.Redirect.appendTo(log().toFile()));
   }
 

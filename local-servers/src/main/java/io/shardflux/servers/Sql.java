@@ -32,6 +32,19 @@ final class Sql {
     return answer(server, bound, connection -> firstColumn(connection, query));
   }
 
+  /** How many rows the query has. */
+  static long count(DatabaseServer server, String query, Duration bound) {
+    return Long.parseLong(
+        answer(
+            server,
+            bound,
+            connection ->
+                Flux.from(connection.createStatement(query).execute())
+                    .flatMap(result -> result.map(row -> 1))
+                    .count()
+                    .map(String::valueOf)));
+  }
+
   /**
    * Asks again and again until the server answers or shuts us out, is no longer alive, or the time
    * is over.

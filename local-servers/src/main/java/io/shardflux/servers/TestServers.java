@@ -46,22 +46,27 @@ public final class TestServers implements AutoCloseable {
   private final List<DatabaseServer> servers;
   private final @Nullable Faults faults;
   private final @Nullable AutoCloseable owned;
+  private final boolean replicable;
   private final String why;
   private final Set<DatabaseServer> killed = new HashSet<>();
   private final Set<DatabaseServer> paused = new HashSet<>();
   private final List<Database> fresh = new ArrayList<>();
+  private final List<Replication> replications = new ArrayList<>();
 
   /**
    * @param owned what to close at the end; nothing if the user runs the servers
+   * @param replicable whether they reach one another where we reach them
    */
   private TestServers(
       List<DatabaseServer> servers,
       @Nullable Faults faults,
       @Nullable AutoCloseable owned,
+      boolean replicable,
       String why) {
     this.servers = List.copyOf(servers);
     this.faults = faults;
     this.owned = owned;
+    this.replicable = replicable;
     this.why = why;
   }
 
@@ -125,6 +130,35 @@ public final class TestServers implements AutoCloseable {
     return List.copyOf(made);
   }
 
+  /** Whether one server can follow another; in containers none can. */
+  public boolean replicable() {
+    return replicable;
+  }
+
+  /**
+   * Lets a server follow another, from what that does next. Whoever starts it closes it, once both
+   * servers are well; named servers are also freed of it when these are closed, or with the JVM.
+   *
+   * @throws IllegalArgumentException if they are no two of these
+   * @throws IllegalStateException if servers are not {@link #replicable()}, the source has no
+   *     binary log, the replica follows one already, or they do not answer
+   */
+  public synchronized Replication replicate(DatabaseServer source, DatabaseServer replica) {
+    check(source);
+    check(replica);
+    if (source.equals(replica)) {
+      throw new IllegalArgumentException("replica: " + replica + " (expected: not its own source)");
+    }
+    if (!replicable) {
+      throw new IllegalStateException(
+          "test servers: cannot follow one another (expected: embedded or named ones; ask"
+              + " replicable() first)");
+    }
+    Replication replication = Replication.start(source, replica);
+    replications.add(replication);
+    return replication;
+  }
+
   /** Whether servers can be killed, paused, resumed and restarted. */
   public boolean controllable() {
     return faults != null;
@@ -175,6 +209,7 @@ public final class TestServers implements AutoCloseable {
     control(server).restart(server);
     killed.remove(server);
     awaitAnswer(server);
+    replications.forEach(replication -> replication.afterRestart(server));
   }
 
   /** Resumes what is paused and restarts what was killed; back when all servers answer. */
@@ -229,19 +264,23 @@ public final class TestServers implements AutoCloseable {
     named.forEach(TestServers::awaitAnswer);
     String how = faults == null ? "cannot" : "can";
     return new TestServers(
-        named, faults, null, NamedServers.SERVERS + " names them, they " + how + " be killed");
+        named,
+        faults,
+        null,
+        true,
+        NamedServers.SERVERS + " names them, they " + how + " be killed");
   }
 
   private static TestServers inContainers(String why) {
     ContainerServers containers = ContainerServers.start(COUNT);
     containers.servers().forEach(TestServers::awaitAnswer);
-    return new TestServers(containers.servers(), null, containers, why);
+    return new TestServers(containers.servers(), null, containers, false, why);
   }
 
   private static TestServers embedded(String why) {
     EmbeddedServers embedded = EmbeddedServers.temporary(COUNT);
     Faults faults = EmbeddedServers.canFail() ? embedded.faults() : null;
-    return new TestServers(embedded.servers(), faults, embedded, why);
+    return new TestServers(embedded.servers(), faults, embedded, true, why);
   }
 
   private static boolean hasTestcontainers() {
@@ -269,6 +308,7 @@ public final class TestServers implements AutoCloseable {
   private synchronized void end() {
     if (owned == null) {
       restore();
+      replications.forEach(Replication::close);
       dropFresh();
       return;
     }
@@ -281,6 +321,11 @@ public final class TestServers implements AutoCloseable {
 
   private synchronized void remember(Database database) {
     fresh.add(database);
+    for (Replication replication : replications) {
+      if (replication.follows(database.server())) {
+        fresh.add(new Database(replication.replica(), database.name()));
+      }
+    }
   }
 
   private void dropFresh() {
@@ -291,15 +336,19 @@ public final class TestServers implements AutoCloseable {
   }
 
   private Faults control(DatabaseServer server) {
-    if (!servers.contains(server)) {
-      throw new IllegalArgumentException(
-          "server: " + server + " (expected: one of " + servers + ")");
-    }
+    check(server);
     if (faults == null) {
       throw new IllegalStateException(
           "test servers: cannot be made to fail (expected: embedded ones, or named ones with"
               + " shardflux.servers.control; ask controllable() first)");
     }
     return faults;
+  }
+
+  private void check(DatabaseServer server) {
+    if (!servers.contains(server)) {
+      throw new IllegalArgumentException(
+          "server: " + server + " (expected: one of " + servers + ")");
+    }
   }
 }
