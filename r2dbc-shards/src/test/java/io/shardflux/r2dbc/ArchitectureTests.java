@@ -26,6 +26,7 @@ class ArchitectureTests {
             "io.netty..",
             "com.github.benmanes.caffeine..",
             "org.HdrHistogram..",
+            "io.github.resilience4j..",
             "org.apache.datasketches.frequencies..",
             "org.slf4j..",
             "org.yaml.snakeyaml..")
