@@ -6,6 +6,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -34,6 +35,7 @@ final class EmbeddedServer {
   private final Path data;
   private final boolean kept;
   private final int wantedPort;
+  private final List<String> options;
 
   private @Nullable Process process;
   private @Nullable DatabaseServer address;
@@ -44,13 +46,16 @@ final class EmbeddedServer {
    * @param wantedPort 0 for any free one
    * @param kept whether the data matters after this JVM: then it is written through, and stopped in
    *     peace
+   * @param options of the server program, which override those here
    */
-  EmbeddedServer(MariaDbBase base, Path folder, int wantedPort, boolean kept) {
+  EmbeddedServer(
+      MariaDbBase base, Path folder, int wantedPort, boolean kept, List<String> options) {
     this.base = base;
     this.folder = folder;
     this.data = folder.resolve("data");
     this.wantedPort = wantedPort;
     this.kept = kept;
+    this.options = options;
   }
 
   /** Only after {@link #start()}. */
@@ -192,7 +197,8 @@ final class EmbeddedServer {
   }
 
   private ProcessBuilder command(int port) {
-    return base.serverCommand(
+    List<String> all =
+        new ArrayList<>(
             List.of(
                 "--datadir=" + data,
                 "--tmpdir=" + temporary(),
@@ -204,8 +210,9 @@ final class EmbeddedServer {
                 "--character-set-server=utf8mb4",
                 "--max-allowed-packet=64M",
                 // Both survive the death of the process; 1 survives that of the machine as well.
-                "--innodb-flush-log-at-trx-commit=" + (kept ? 1 : 2)))
-        .redirectOutput(ProcessBuilder.Redirect.appendTo(log().toFile()));
+                "--innodb-flush-log-at-trx-commit=" + (kept ? 1 : 2)));
+    all.addAll(options);
+    return base.serverCommand(all).redirectOutput(ProcessBuilder.Redirect.appendTo(log().toFile()));
   }
 
   private Path temporary() {
