@@ -147,22 +147,18 @@ final class RouterDocument {
     username.ifPresent(it -> whole.option(USER, it.text("an account's name")));
     setting.get("password").ifPresent(it -> whole.option(PASSWORD, it.secret("a password")));
     Shard shard = Shard.of(id, whole.build());
+    var unused = url.checked(() -> Tls.loaded(shard.options()));
     checkDriver(url, shard.options());
     Setting own = setting.get("pool");
     return own.present() ? shard.withPool(pool(own, pool)) : shard;
   }
 
   private static ConnectionFactoryOptions parsed(Setting url) {
-    String text = url.secret(URL);
-    try {
-      ConnectionFactoryOptions options = ConnectionFactoryOptions.parse(text);
-      if (Shard.namesHost(options)) {
-        return options;
-      }
-    } catch (IllegalArgumentException e) {
-      // Refused below, without a cause: it quotes the URL.
+    ConnectionFactoryOptions options = Shard.optionsOf(url.secret(URL));
+    if (options == null) {
+      throw url.refusedUnseen(URL);
     }
-    throw url.refusedUnseen(URL);
+    return options;
   }
 
   /** Here and not in {@link ShardPool}, as a driver's own words may quote the URL. */

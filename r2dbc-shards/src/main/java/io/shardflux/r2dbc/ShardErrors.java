@@ -11,6 +11,7 @@ import io.r2dbc.spi.R2dbcTransientResourceException;
 import io.shardflux.router.ShardId;
 import java.io.IOException;
 import java.nio.channels.ClosedChannelException;
+import javax.net.ssl.SSLException;
 import org.jspecify.annotations.Nullable;
 import reactor.pool.PoolAcquirePendingLimitException;
 import reactor.pool.PoolShutdownException;
@@ -60,6 +61,19 @@ final class ShardErrors {
           "no connection within "
               + bounds.acquireTimeout().toMillis()
               + " ms (expected: one; raise pool.max-size or pool.acquire-timeout, or ask less)",
+          error);
+    }
+    SSLException refused = rooted(error, SSLException.class);
+    if (refused != null) {
+      return new ShardUnavailableException(
+          shard.id(),
+          "no TLS with "
+              + shard.host()
+              + ":"
+              + shard.port()
+              + ", "
+              + refused.getMessage()
+              + " (expected: certificates and versions that both sides accept)",
           error);
     }
     if (connectFailure(error)) {

@@ -52,9 +52,18 @@ final class ShardPool {
   ShardPool(Shard shard, PoolBounds routerBounds) {
     this.shard = shard;
     this.bounds = shard.pool() == null ? routerBounds : shard.pool();
+    checkTls(shard);
     this.connections = new ServerConnections(withDefaults(shard.options(), bounds));
     this.pool = new ConnectionPool(configuration());
     this.settlement = new Settlement(shard, connections, bounds);
+  }
+
+  private static void checkTls(Shard shard) {
+    try {
+      var unused = Tls.loaded(shard.options());
+    } catch (IllegalArgumentException e) {
+      throw new IllegalArgumentException("shard " + shard.id() + ", " + e.getMessage(), e);
+    }
   }
 
   ShardId id() {

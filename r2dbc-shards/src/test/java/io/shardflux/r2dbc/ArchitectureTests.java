@@ -24,6 +24,7 @@ class ArchitectureTests {
             "reactor..",
             "org.reactivestreams..",
             "io.netty..",
+            "javax.net.ssl..",
             "com.github.benmanes.caffeine..",
             "org.slf4j..",
             "org.yaml.snakeyaml..")
