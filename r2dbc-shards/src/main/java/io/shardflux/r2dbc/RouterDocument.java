@@ -161,14 +161,13 @@ final class RouterDocument {
     if (!options.hasOption(USER)) {
       throw setting.get("username").refused("an account's name, here or in the URL");
     }
-    checkDriver(setting.get("url"), options);
-    checkDriver(setting.get("url"), options);
+    checkServer(setting.get("url"), options);
     Shard shard = Shard.of(id, options);
     for (Setting replica :
         setting.get("replicas").or(List.<Setting>of(), it -> it.items(REPLICAS))) {
       shard = shard.withReplica(options(replica.only("url", "username", "password")));
       List<ConnectionFactoryOptions> replicas = shard.replicas();
-      checkDriver(replica.get("url"), replicas.get(replicas.size() - 1));
+      checkServer(replica.get("url"), replicas.get(replicas.size() - 1));
     }
     Setting own = setting.get("pool");
     return own.present() ? shard.withPool(pool(own, pool)) : shard;
@@ -182,16 +181,16 @@ final class RouterDocument {
   }
 
   private static ConnectionFactoryOptions parsed(Setting url) {
-    String text = url.secret(URL);
-    try {
-      ConnectionFactoryOptions options = ConnectionFactoryOptions.parse(text);
-      if (Shard.namesHost(options)) {
-        return options;
-      }
-    } catch (IllegalArgumentException e) {
-      // Refused below, without a cause: it quotes the URL.
+    ConnectionFactoryOptions options = Shard.optionsOf(url.secret(URL));
+    if (options == null) {
+      throw url.refusedUnseen(URL);
     }
-    throw url.refusedUnseen(URL);
+    return options;
+  }
+
+  private static void checkServer(Setting url, ConnectionFactoryOptions options) {
+    var unused = url.checked(() -> Tls.loaded(options));
+    checkDriver(url, options);
   }
 
   /** Here and not in {@link ServerPool}, as a driver's own words may quote the URL. */

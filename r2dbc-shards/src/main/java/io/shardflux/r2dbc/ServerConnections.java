@@ -65,14 +65,15 @@ final class ServerConnections implements ConnectionFactory {
             () -> {
               ChannelCapture capture = new ChannelCapture(loopResources());
               ConnectionFactory factory =
-                  ConnectionFactories.get(options.mutate().option(LOOP_RESOURCES, capture).build());
+                  ConnectionFactories.get(
+                      Tls.loaded(options).mutate().option(LOOP_RESOURCES, capture).build());
               return Mono.<Connection>from(factory.create())
                   .flatMap(connection -> identify(connection, capture))
                   // Also where the handshake or the question hangs and is given up.
                   .doOnCancel(capture::close)
                   .doOnError(error -> capture.close());
             })
-        // Setting the driver up looks for services in jar files.
+        // Setting the driver up looks for services in jar files, and certificates are files too.
         .subscribeOn(Schedulers.boundedElastic());
   }
 

@@ -61,6 +61,7 @@ final class ServerPool {
     this.server = server;
     this.bounds = bounds;
     this.gate = gate;
+    checkTls(server);
     this.connections = new ServerConnections(withDefaults(server.options(), bounds));
     this.control = new ControlConnections(server, connections, bounds);
     this.pool = new ConnectionPool(configuration());
@@ -74,6 +75,14 @@ final class ServerPool {
               log.atWarn().addKeyValue("shard", server.shard()).log("{}: {}", server, reason);
               changed.accept(server + " " + reason);
             });
+  }
+
+  private static void checkTls(Server server) {
+    try {
+      var unused = Tls.loaded(server.options());
+    } catch (IllegalArgumentException e) {
+      throw new IllegalArgumentException("shard " + server.shard() + ", " + e.getMessage(), e);
+    }
   }
 
   Server server() {

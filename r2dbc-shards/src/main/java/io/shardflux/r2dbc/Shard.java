@@ -98,21 +98,27 @@ public record Shard(
   }
 
   private static ConnectionFactoryOptions parse(String id, String url) {
+    ConnectionFactoryOptions options = optionsOf(url);
+    if (options == null) {
+      throw new IllegalArgumentException(
+          "shard " + id + ", url: malformed (expected: r2dbc:mysql://host:port/database)");
+    }
+    return options;
+  }
+
+  /** Nothing if the URL is malformed: the parser's own message quotes it, and with it passwords. */
+  static @Nullable ConnectionFactoryOptions optionsOf(String url) {
+    Tls.declareSecrets();
     try {
       ConnectionFactoryOptions options = ConnectionFactoryOptions.parse(url);
-      if (namesHost(options)) {
-        return options;
-      }
+      return namesHost(options) ? options : null;
     } catch (IllegalArgumentException e) {
-      // Refused below without a cause: the parser's own message quotes the URL, and with it the
-      // password.
+      return null;
     }
-    throw new IllegalArgumentException(
-        "shard " + id + ", url: malformed (expected: r2dbc:mysql://host:port/database)");
   }
 
   /** The parser takes a port that is none, and what is before a stray slash, into the host. */
-  static boolean namesHost(ConnectionFactoryOptions options) {
+  private static boolean namesHost(ConnectionFactoryOptions options) {
     return options.getValue(ConnectionFactoryOptions.HOST) instanceof String host
         && !host.isEmpty()
         && (host.startsWith("[") || host.indexOf(':') < 0);

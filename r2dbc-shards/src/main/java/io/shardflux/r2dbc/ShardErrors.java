@@ -14,6 +14,7 @@ import java.io.IOException;
 import java.nio.channels.ClosedChannelException;
 import java.util.Set;
 import java.util.concurrent.TimeoutException;
+import javax.net.ssl.SSLException;
 import org.jspecify.annotations.Nullable;
 import reactor.pool.PoolAcquirePendingLimitException;
 import reactor.pool.PoolShutdownException;
@@ -76,6 +77,20 @@ final class ShardErrors {
           Why.NO_ROOM,
           "no connection, the server has too many (expected: room for pool.max-size and two more;"
               + " raise its max_connections or lower pool.max-size)",
+          error);
+    }
+    SSLException refused = rooted(error, SSLException.class);
+    if (refused != null) {
+      return new ShardUnavailableException(
+          shard,
+          Why.NOT_CONNECTED,
+          "no TLS with "
+              + server.host()
+              + ":"
+              + server.port()
+              + ", "
+              + refused.getMessage()
+              + " (expected: certificates and versions that both sides accept)",
           error);
     }
     if (connectFailure(error)) {

@@ -246,7 +246,8 @@ public final class ShardRouter {
    * and with {@link IllegalStateException} if the router is closed.
    */
   public Mono<Void> addShard(Shard shard) {
-    return Mono.fromRunnable(() -> swapIn(shard));
+    // Setting the driver up looks into jar files, and certificates are files too.
+    return Mono.<Void>fromRunnable(() -> swapIn(shard)).subscribeOn(Schedulers.boundedElastic());
   }
 
   /**

@@ -24,6 +24,7 @@ class ArchitectureTests {
             "reactor..",
             "org.reactivestreams..",
             "io.netty..",
+            "javax.net.ssl..",
             "com.github.benmanes.caffeine..",
             "org.HdrHistogram..",
             "io.github.resilience4j..",

@@ -573,7 +573,10 @@ class RouterDocumentTests {
         badUrl("r2dbc:mysql://app:a%b@h/d"),
         badUrl("r2dbc:mysql://app:a b@h/d"),
         arguments("shards: {s0: {url: \"r2dbc:mysql://app@h:99999/d\"}}", noDriver()),
-        arguments("shards: {s0: {url: \"r2dbc:mysql://app@h/d?sslMode=no\"}}", noDriver()),
+        arguments(
+            "shards: {s0: {url: \"r2dbc:mysql://app@h/d?sslMode=no\"}}",
+            "shards.s0.url: sslMode: not shown (expected: one of DISABLED, PREFERRED, REQUIRED,"
+                + " VERIFY_CA, VERIFY_IDENTITY, TUNNEL)"),
         arguments(
             "shards: {s0: {url: \"r2dbc:mysql://app@h/d\", user: x}}",
             "shards.s0.user: unknown (expected: one of url, username, password, pool, replicas)"),
