@@ -56,6 +56,7 @@ final class RouterDocument {
             "reads",
             "slow-statement",
             "hot-keys",
+            "row-counts",
             "strategies",
             "tables");
   }
@@ -139,7 +140,8 @@ final class RouterDocument {
         .pool(pool)
         .timeouts(timeouts)
         .breaker(breaker(root.get("breaker")))
-        .reads(reads(root.get("reads")));
+        .reads(reads(root.get("reads")))
+        .rowCounts(rowCounts(root.get("row-counts")));
     root.get("hot-keys").ifPresent(it -> builder.hotKeys(it.truth()));
     root.get("slow-statement").ifPresent(it -> builder.slowStatement(it.time()));
     for (Setting shard : root.get("shards").entries()) {
@@ -273,6 +275,14 @@ final class RouterDocument {
         setting.get("retries").or(defaults.retries(), it -> it.integer(0, 10)),
         time(setting, "max-lag", defaults.maxLag()),
         setting.get("hedge").or(defaults.hedge(), Setting::truth));
+  }
+
+  private static RowCounts rowCounts(Setting setting) {
+    setting.only("exact", "every");
+    RowCounts defaults = RowCounts.defaults();
+    return new RowCounts(
+        setting.get("exact").or(defaults.exact(), Setting::truth),
+        time(setting, "every", defaults.every()));
   }
 
   private static Duration shorter(Duration one, Duration other) {

@@ -17,7 +17,6 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.function.BiFunction;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -69,6 +68,7 @@ public final class ShardRouter {
           .build();
   private final List<TableDirectory> directories;
   private final @Nullable HotKeys hotKeys;
+  private final RowCountCache rowCounts;
   private volatile Shards shards;
   // Guarded by this.
   private boolean closed;
@@ -77,6 +77,10 @@ public final class ShardRouter {
     this.options = builder.options;
     this.directories = List.copyOf(builder.directories);
     this.hotKeys = builder.hotKeys ? new HotKeys(System::nanoTime) : null;
+    RowCounts counts = builder.rowCounts;
+    this.rowCounts =
+        new RowCountCache(
+            counts.every(), (shard, table) -> countedRows(counts, shard, table), System::nanoTime);
     Topology topology = builder.topology.build();
     Map<ShardId, ShardServers> servers = new LinkedHashMap<>();
     builder.shards.forEach(shard -> servers.put(shard.id(), servers(shard)));
@@ -102,6 +106,7 @@ public final class ShardRouter {
    * reads: {preference: primary, retries: 2, max-lag: 10s, hedge: false}
    * slow-statement: 1s
    * hot-keys: false
+   * row-counts: {exact: false, every: 60s}
    * strategies:
    *   by_id: {type: hash, shards: [shard_0, shard_1], slots: 1024, function: crc32}
    * tables:
@@ -315,31 +320,28 @@ public final class ShardRouter {
   }
 
   /**
-   * How every shard is doing, with the exact number of rows of a table, which each server counts; a
-   * shard that fails to has none. Errors with {@link IllegalArgumentException} if the table is
-   * unknown.
+   * How every shard is doing, with the rows of a table as {@link RowCounts} says: the first time
+   * each server is asked for them, within {@link Timeouts}; later they are there at once, and are
+   * taken again behind it where they are old. A shard that never answered has none. Errors with
+   * {@link IllegalArgumentException} if the table is unknown.
    */
   public Mono<List<ShardStatistics>> statistics(String table) {
-    return Mono.defer(
-        () -> {
-          topology().table(table);
-          return onAll()
-              .sql("SELECT COUNT(*) FROM `" + table.replace("`", "``") + "`")
-              .map((row, metadata) -> Objects.requireNonNull(row.get(0, Long.class)))
-              .signals()
-              .collect(
-                  LinkedHashMap<ShardId, Long>::new,
-                  (counts, signal) -> {
-                    if (signal instanceof ShardSignal.Row<Long> row) {
-                      counts.put(row.shard(), row.value());
-                    }
-                  })
-              .map(
-                  counts ->
-                      shards.servers().values().stream()
-                          .map(servers -> servers.statistics(counts.get(servers.id())))
-                          .toList());
-        });
+    return Flux.defer(
+            () -> {
+              topology().table(table);
+              return Flux.fromIterable(shards.servers().values());
+            })
+        .flatMapSequential(
+            servers ->
+                rowCounts
+                    .rows(servers.id(), table)
+                    .map(servers::statistics)
+                    .switchIfEmpty(Mono.fromSupplier(() -> servers.statistics(null))))
+        .collectList();
+  }
+
+  private Mono<Long> countedRows(RowCounts counts, ShardId shard, String table) {
+    return on(shard).sql(counts.sql(table)).map((row, metadata) -> RowCounts.rows(row)).one();
   }
 
   /**
@@ -556,6 +558,7 @@ public final class ShardRouter {
     private final List<TableDirectory> directories = new ArrayList<>();
     private RouterOptions options = RouterOptions.defaults();
     private boolean hotKeys;
+    private RowCounts rowCounts = RowCounts.defaults();
 
     private Builder() {}
 
@@ -637,6 +640,12 @@ public final class ShardRouter {
      */
     public Builder hotKeys(boolean counted) {
       hotKeys = counted;
+      return this;
+    }
+
+    /** How tables' rows are counted; {@link RowCounts#defaults()} if it is not said. */
+    public Builder rowCounts(RowCounts counts) {
+      rowCounts = counts;
       return this;
     }
 

@@ -544,7 +544,7 @@ class RouterDocumentTests {
         arguments(
             "shard: {}",
             "shard: unknown (expected: one of shards, pool, timeouts, breaker, reads,"
-                + " slow-statement, hot-keys, strategies, tables)"),
+                + " slow-statement, hot-keys, row-counts, strategies, tables)"),
         arguments(
             "shards: {s0: {}, s1: {}, s0: {}}",
             "document, line 1, column 26: a key that is there already (expected: each key once)"),
@@ -625,6 +625,7 @@ class RouterDocumentTests {
         arguments(
             "reads: {retries: 11}", "reads.retries: 11 (expected: a whole number from 0 to 10)"),
         arguments("reads: {hedge: yes}", "reads.hedge: yes (expected: true or false)"),
+        arguments("row-counts: {exact: no}", "row-counts.exact: no (expected: true or false)"),
         arguments("hot-keys: 1", "hot-keys: 1 (expected: true or false)"),
         arguments("slow-statement: 1", "slow-statement: 1 (expected: " + time + ")"),
         arguments(
@@ -876,7 +877,7 @@ class RouterDocumentTests {
   void refusesWithThePath(String yaml, String message) {
     String document =
         yaml.matches(
-                "(?s)(pool|timeouts|breaker|reads|slow-statement|hot-keys|strategies|tables):.*")
+                "(?s)(pool|timeouts|breaker|reads|slow-statement|hot-keys|row-counts|strategies|tables):.*")
             ? SHARDS + yaml
             : yaml;
     assertThatIllegalArgumentException()
@@ -963,7 +964,7 @@ class RouterDocumentTests {
   void neverShowsASecret(String yaml) {
     String document =
         yaml.matches(
-                "(?s)(pool|timeouts|breaker|reads|slow-statement|hot-keys|strategies|tables):.*")
+                "(?s)(pool|timeouts|breaker|reads|slow-statement|hot-keys|row-counts|strategies|tables):.*")
             ? SHARDS + yaml
             : yaml;
     Throwable error = catchThrowable(() -> ShardRouter.fromYaml(document));

@@ -436,7 +436,8 @@ class ShardRouterIntegrationTests {
   void aShardThatIsDownAtStartStopsNoOther() {
     List<Shard> withDown = new ArrayList<>(shards);
     withDown.add(nowhere("shard_3"));
-    ShardRouter some = TestShards.router(withDown).build();
+    ShardRouter some =
+        TestShards.router(withDown).rowCounts(new RowCounts(true, Duration.ofSeconds(1))).build();
     try {
       some.warmUp().block(BOUND);
       StepVerifier.create(
