@@ -1,6 +1,7 @@
 package io.shardflux.spring;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.tuple;
 
 import io.shardflux.r2dbc.Shard;
 import io.shardflux.r2dbc.ShardRouter;
@@ -8,6 +9,7 @@ import io.shardflux.r2dbc.ShardStatistics;
 import io.shardflux.router.ShardId;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -17,6 +19,8 @@ import org.springframework.boot.web.server.context.WebServerApplicationContext;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.core.annotation.Order;
+import org.springframework.core.env.SystemEnvironmentPropertySource;
+import reactor.test.StepVerifier;
 
 class ShardfluxAutoConfigurationTests {
 
@@ -63,9 +67,7 @@ class ShardfluxAutoConfigurationTests {
               assertThat(router.topology().strategies()).containsOnlyKeys("by_id");
               assertThat(statistics(router))
                   .extracting(shard -> shard.id().value(), shard -> shard.pool().maxSize())
-                  .containsExactly(
-                      org.assertj.core.groups.Tuple.tuple("shard_0", 7),
-                      org.assertj.core.groups.Tuple.tuple("shard_1", 3));
+                  .containsExactly(tuple("shard_0", 7), tuple("shard_1", 3));
             });
   }
 
@@ -79,6 +81,36 @@ class ShardfluxAutoConfigurationTests {
               .extracting(ShardStatistics::status)
               .containsExactly(ShardStatistics.Status.DOWN);
         });
+  }
+
+  @Test
+  void takesAPasswordFromTheEnvironment() {
+    runner
+        .withPropertyValues("shardflux.shards.first.url=r2dbc:mysql://127.0.0.1:1/a")
+        .withInitializer(
+            context ->
+                context
+                    .getEnvironment()
+                    .getPropertySources()
+                    .addFirst(
+                        new SystemEnvironmentPropertySource(
+                            "test-systemEnvironment",
+                            Map.of(
+                                "SHARDFLUX_SHARDS_FIRST_PASSWORD", "word",
+                                "SHARDFLUX_SHARDS_FIRST_USERNAME", "app"))))
+        .run(
+            context -> {
+              assertThat(context).hasNotFailed();
+              assertThat(new RouterProperties(context.getEnvironment()).document())
+                  .containsEntry(
+                      "shards",
+                      Map.of(
+                          "first",
+                          Map.of(
+                              "password", "word",
+                              "username", "app",
+                              "url", "r2dbc:mysql://127.0.0.1:1/a")));
+            });
   }
 
   @Test
@@ -210,7 +242,7 @@ class ShardfluxAutoConfigurationTests {
   }
 
   private static void assertClosed(ShardRouter router) {
-    reactor.test.StepVerifier.create(router.addShard(Shard.of("one_more", URL)))
+    StepVerifier.create(router.addShard(Shard.of("one_more", URL)))
         .expectErrorMessage("router: closed (expected: one in use)")
         .verify(BOUND);
   }
