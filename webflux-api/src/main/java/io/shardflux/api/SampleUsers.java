@@ -2,6 +2,9 @@ package io.shardflux.api;
 
 import io.shardflux.r2dbc.FailurePolicy;
 import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.servers.EmbeddedServers;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.ExecutionException;
@@ -10,10 +13,16 @@ import java.util.concurrent.TimeoutException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.springframework.beans.factory.InitializingBean;
+import org.springframework.beans.factory.annotation.Value;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
+import org.springframework.core.io.Resource;
+import org.springframework.stereotype.Component;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
 /** Makes the table on the embedded servers and fills it if it is empty. */
+@Component
+@ConditionalOnBean(EmbeddedServers.class)
 final class SampleUsers implements InitializingBean {
 
   static final int COUNT = 1_000;
@@ -29,10 +38,11 @@ final class SampleUsers implements InitializingBean {
   private final Users users;
   private final String table;
 
-  SampleUsers(ShardRouter router, Users users, String table) {
+  SampleUsers(ShardRouter router, Users users, @Value("classpath:users.sql") Resource table)
+      throws IOException {
     this.router = router;
     this.users = users;
-    this.table = table;
+    this.table = table.getContentAsString(StandardCharsets.UTF_8);
   }
 
   /** Runs on the thread that starts the application, before it listens. */

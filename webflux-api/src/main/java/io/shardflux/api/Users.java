@@ -45,6 +45,8 @@ final class Users {
   private final ShardRouter router;
 
   Users(ShardRouter router) {
+    // Refuses at the start what every request would fail by.
+    router.topology().table(TABLE);
     this.router = router;
   }
 

@@ -27,7 +27,7 @@ final class FirstRunIntegrationTests {
   }
 
   private static TestApplication run(Path folder) {
-    return TestApplication.with("server.port=0", "shardflux.data=" + folder);
+    return TestApplication.with("server.port=0", "shardflux.servers.data=" + folder);
   }
 
   private static String summary(TestApplication application) throws IOException {

@@ -48,7 +48,7 @@ final class MillionUsersIntegrationTests {
                 ShardfluxApplication.class.getName(),
                 "--server.port=0",
                 "--logging.level.io.shardflux=INFO",
-                "--shardflux.data=" + folder)
+                "--shardflux.servers.data=" + folder)
             .redirectErrorStream(true)
             .start();
     try {

@@ -1,0 +1,25 @@
+package io.shardflux.spring;
+
+import org.jspecify.annotations.Nullable;
+import org.springframework.boot.origin.Origin;
+import org.springframework.boot.origin.OriginProvider;
+
+/** The router refuses what the properties {@code shardflux.*} say. Has no secret, nor a cause. */
+final class InvalidSettingException extends RuntimeException implements OriginProvider {
+
+  private final transient @Nullable Origin origin;
+
+  /**
+   * @param message as {@code name: value (expected: …)}, the name without the prefix
+   * @param origin where the setting stands, null if that is not known
+   */
+  InvalidSettingException(String message, @Nullable Origin origin) {
+    super(message);
+    this.origin = origin;
+  }
+
+  @Override
+  public @Nullable Origin getOrigin() {
+    return origin;
+  }
+}

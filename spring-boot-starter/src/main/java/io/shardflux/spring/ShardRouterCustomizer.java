@@ -1,0 +1,18 @@
+package io.shardflux.spring;
+
+import io.shardflux.r2dbc.ShardRouter;
+
+/**
+ * Adds to the router that the properties {@code shardflux.*} describe, before it is built. Every
+ * bean of this type is called once, in the order that {@code @Order} gives them.
+ */
+@FunctionalInterface
+public interface ShardRouterCustomizer {
+
+  /**
+   * Changes the builder, on the thread that starts the application. What it throws ends the start.
+   *
+   * @param builder filled from the properties; not to be kept or built
+   */
+  void customize(ShardRouter.Builder builder);
+}

@@ -1,0 +1,74 @@
+package io.shardflux.spring;
+
+import io.shardflux.r2dbc.ShardRouter;
+import java.util.List;
+import org.springframework.boot.actuate.autoconfigure.endpoint.condition.ConditionalOnAvailableEndpoint;
+import org.springframework.boot.actuate.endpoint.SanitizingFunction;
+import org.springframework.boot.actuate.endpoint.annotation.Endpoint;
+import org.springframework.boot.autoconfigure.AutoConfiguration;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnSingleCandidate;
+import org.springframework.boot.context.properties.EnableConfigurationProperties;
+import org.springframework.boot.health.actuate.endpoint.StatusAggregator;
+import org.springframework.boot.health.autoconfigure.actuate.endpoint.HealthEndpointAutoConfiguration;
+import org.springframework.boot.health.autoconfigure.actuate.endpoint.HealthEndpointProperties;
+import org.springframework.boot.health.autoconfigure.contributor.ConditionalOnEnabledHealthIndicator;
+import org.springframework.boot.health.contributor.ReactiveHealthIndicator;
+import org.springframework.boot.health.contributor.Status;
+import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Configuration;
+
+/** What the actuator shows of a {@link ShardRouter}: health, and the endpoint {@code shards}. */
+@AutoConfiguration(
+    after = ShardfluxAutoConfiguration.class,
+    before = HealthEndpointAutoConfiguration.class)
+@ConditionalOnClass({
+  Endpoint.class,
+  ConditionalOnAvailableEndpoint.class,
+  ReactiveHealthIndicator.class
+})
+public final class ShardfluxActuatorAutoConfiguration {
+
+  @Bean
+  SanitizingFunction shardfluxSecrets() {
+    return new ShardfluxSecrets();
+  }
+
+  @Bean
+  @ConditionalOnMissingBean
+  @ConditionalOnAvailableEndpoint
+  @ConditionalOnSingleCandidate(ShardRouter.class)
+  ShardsEndpoint shardsEndpoint(ShardRouter router) {
+    return new ShardsEndpoint(router);
+  }
+
+  @Configuration(proxyBeanMethods = false)
+  @ConditionalOnEnabledHealthIndicator("shards")
+  @ConditionalOnSingleCandidate(ShardRouter.class)
+  @EnableConfigurationProperties(HealthEndpointProperties.class)
+  static final class OfHealth {
+
+    private static final List<String> ORDER =
+        List.of(
+            Status.DOWN.getCode(),
+            Status.OUT_OF_SERVICE.getCode(),
+            ShardsHealthIndicator.DEGRADED.getCode(),
+            Status.UP.getCode(),
+            Status.UNKNOWN.getCode());
+
+    @Bean
+    @ConditionalOnMissingBean(name = "shardsHealthIndicator")
+    ShardsHealthIndicator shardsHealthIndicator(ShardRouter router) {
+      return new ShardsHealthIndicator(router);
+    }
+
+    /** A status that is not in the order would be passed over, as if all were well. */
+    @Bean
+    @ConditionalOnMissingBean
+    StatusAggregator statusAggregator(HealthEndpointProperties properties) {
+      List<String> order = properties.getStatus().getOrder();
+      return StatusAggregator.of(order.isEmpty() ? ORDER : order);
+    }
+  }
+}

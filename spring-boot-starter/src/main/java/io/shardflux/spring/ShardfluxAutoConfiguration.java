@@ -1,0 +1,59 @@
+package io.shardflux.spring;
+
+import io.shardflux.r2dbc.ShardRouter;
+import org.springframework.beans.factory.ObjectProvider;
+import org.springframework.boot.autoconfigure.AutoConfiguration;
+import org.springframework.boot.autoconfigure.condition.ConditionMessage;
+import org.springframework.boot.autoconfigure.condition.ConditionOutcome;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnSingleCandidate;
+import org.springframework.boot.autoconfigure.condition.SpringBootCondition;
+import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.ConditionContext;
+import org.springframework.context.annotation.Conditional;
+import org.springframework.core.env.Environment;
+import org.springframework.core.type.AnnotatedTypeMetadata;
+
+/**
+ * A {@link ShardRouter} by the properties {@code shardflux.*}, whose keys are those of {@link
+ * ShardRouter#fromYaml}. There is one if {@code shardflux.shards} names any shard and the
+ * application has no bean of that type.
+ *
+ * <p>A router, be it this one or the application's own, is warmed up before the web server starts
+ * and closed after it has stopped.
+ */
+@AutoConfiguration
+public final class ShardfluxAutoConfiguration {
+
+  /** Whether {@code shardflux.shards} names any shard. */
+  static final class ShardsNamed extends SpringBootCondition {
+
+    @Override
+    public ConditionOutcome getMatchOutcome(
+        ConditionContext context, AnnotatedTypeMetadata metadata) {
+      ConditionMessage.Builder message = ConditionMessage.forCondition("Shards");
+      return new RouterProperties(context.getEnvironment()).nameShards()
+          ? ConditionOutcome.match(message.foundExactly("shardflux.shards"))
+          : ConditionOutcome.noMatch(message.because("shardflux.shards is not set"));
+    }
+  }
+
+  @Bean
+  @ConditionalOnMissingBean
+  @Conditional(ShardsNamed.class)
+  ShardRouter shardRouter(
+      Environment environment, ObjectProvider<ShardRouterCustomizer> customizers) {
+    RouterProperties properties = new RouterProperties(environment);
+    ShardRouter.Builder builder =
+        properties.checked(() -> ShardRouter.builder(properties.document()));
+    customizers.orderedStream().forEach(customizer -> customizer.customize(builder));
+    return properties.checked(builder::build);
+  }
+
+  @Bean
+  @ConditionalOnMissingBean
+  @ConditionalOnSingleCandidate(ShardRouter.class)
+  RouterLifecycle shardRouterLifecycle(ShardRouter router) {
+    return new RouterLifecycle(router);
+  }
+}

@@ -1,0 +1,54 @@
+package io.shardflux.spring;
+
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static io.shardflux.architecture.ArchitectureRules.dependsOnlyOn;
+import static io.shardflux.architecture.ArchitectureRules.mainClasses;
+import static io.shardflux.architecture.ArchitectureRules.neverBlocks;
+import static io.shardflux.architecture.ArchitectureRules.noCycles;
+import static io.shardflux.architecture.ArchitectureRules.testClasses;
+import static io.shardflux.architecture.ArchitectureRules.verifiesWithBound;
+
+import com.tngtech.archunit.core.domain.JavaClasses;
+import org.junit.jupiter.api.Test;
+
+class ArchitectureTests {
+
+  private static final String ROOT = "io.shardflux.spring";
+  private static final JavaClasses MAIN = mainClasses(ROOT);
+
+  @Test
+  void dependsOnTheRouterAndSpringAlone() {
+    dependsOnlyOn(
+            ROOT,
+            "io.shardflux.router..",
+            "io.shardflux.r2dbc..",
+            "org.springframework..",
+            "reactor..",
+            "org.slf4j..")
+        .check(MAIN);
+  }
+
+  @Test
+  void needsNoWebServer() {
+    noClasses()
+        .should()
+        .dependOnClassesThat()
+        .resideInAnyPackage("org.springframework.web..", "org.springframework.boot.web..")
+        .check(MAIN);
+  }
+
+  @Test
+  void hasNoCycles() {
+    noCycles(ROOT).check(MAIN);
+  }
+
+  @Test
+  void blocksNowhere() {
+    neverBlocks().check(MAIN);
+  }
+
+  @Test
+  void testsAreBounded() {
+    verifiesWithBound().check(testClasses(ROOT));
+  }
+}

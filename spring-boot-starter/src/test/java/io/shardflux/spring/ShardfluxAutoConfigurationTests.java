@@ -1,0 +1,249 @@
+package io.shardflux.spring;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.tuple;
+
+import io.shardflux.r2dbc.Shard;
+import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.r2dbc.ShardStatistics;
+import io.shardflux.router.ShardId;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.springframework.boot.autoconfigure.AutoConfigurations;
+import org.springframework.boot.test.context.runner.ApplicationContextRunner;
+import org.springframework.boot.web.server.context.WebServerApplicationContext;
+import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Configuration;
+import org.springframework.core.annotation.Order;
+import org.springframework.core.env.SystemEnvironmentPropertySource;
+import reactor.test.StepVerifier;
+
+class ShardfluxAutoConfigurationTests {
+
+  private static final Duration BOUND = Duration.ofSeconds(30);
+
+  /** Nobody listens on that port. */
+  private static final String URL = "r2dbc:mysql://app@127.0.0.1:1/a";
+
+  private final ApplicationContextRunner runner =
+      new ApplicationContextRunner()
+          .withConfiguration(AutoConfigurations.of(ShardfluxAutoConfiguration.class));
+
+  private final ApplicationContextRunner named =
+      runner.withPropertyValues("shardflux.shards.shard_0.url=" + URL);
+
+  @Test
+  void makesNothingWhereNoShardsAreNamed() {
+    runner
+        .withPropertyValues("shardflux.pool.max-size=7")
+        .run(
+            context -> {
+              assertThat(context).hasNotFailed();
+              assertThat(context).doesNotHaveBean(ShardRouter.class);
+              assertThat(context).doesNotHaveBean(RouterLifecycle.class);
+            });
+  }
+
+  @Test
+  void makesTheRouterOfTheProperties() {
+    named
+        .withPropertyValues(
+            "shardflux.shards.shard_1.url=" + URL,
+            "shardflux.shards.shard_1.pool.max-size=3",
+            "shardflux.pool.max-size=7",
+            "shardflux.strategies.by_id.type=hash",
+            "shardflux.strategies.by_id.shards[0]=shard_0",
+            "shardflux.strategies.by_id.shards[1]=shard_1",
+            "shardflux.tables.users.strategy=by_id",
+            "shardflux.tables.users.key.id=integer")
+        .run(
+            context -> {
+              ShardRouter router = context.getBean(ShardRouter.class);
+              assertThat(router.topology().tables()).containsOnlyKeys("users");
+              assertThat(router.topology().strategies()).containsOnlyKeys("by_id");
+              assertThat(statistics(router))
+                  .extracting(shard -> shard.id().value(), shard -> shard.pool().maxSize())
+                  .containsExactly(tuple("shard_0", 7), tuple("shard_1", 3));
+            });
+  }
+
+  @Test
+  void startsWhereNoShardCanBeReached() {
+    named.run(
+        context -> {
+          assertThat(context).hasNotFailed();
+          // The warm-up has met the shard, so it is known to be down before any statement is.
+          assertThat(statistics(context.getBean(ShardRouter.class)))
+              .extracting(ShardStatistics::status)
+              .containsExactly(ShardStatistics.Status.DOWN);
+        });
+  }
+
+  @Test
+  void takesAPasswordFromTheEnvironment() {
+    runner
+        .withPropertyValues("shardflux.shards.first.url=r2dbc:mysql://127.0.0.1:1/a")
+        .withInitializer(
+            context ->
+                context
+                    .getEnvironment()
+                    .getPropertySources()
+                    .addFirst(
+                        new SystemEnvironmentPropertySource(
+                            "test-systemEnvironment",
+                            Map.of(
+                                "SHARDFLUX_SHARDS_FIRST_PASSWORD", "word",
+                                "SHARDFLUX_SHARDS_FIRST_USERNAME", "app"))))
+        .run(
+            context -> {
+              assertThat(context).hasNotFailed();
+              assertThat(new RouterProperties(context.getEnvironment()).document())
+                  .containsEntry(
+                      "shards",
+                      Map.of(
+                          "first",
+                          Map.of(
+                              "password", "word",
+                              "username", "app",
+                              "url", "r2dbc:mysql://127.0.0.1:1/a")));
+            });
+  }
+
+  @Test
+  void leavesTheServersOfTestsAlone() {
+    named
+        .withPropertyValues(
+            "shardflux.servers=127.0.0.1:1",
+            "shardflux.servers.data=/tmp",
+            "shardflux.servers.user=a")
+        .run(context -> assertThat(context).hasSingleBean(ShardRouter.class));
+  }
+
+  @Configuration(proxyBeanMethods = false)
+  static class OwnRouter {
+
+    @Bean
+    ShardRouter own() {
+      return ShardRouter.builder().shard(Shard.of("mine", URL)).build();
+    }
+  }
+
+  @Test
+  void backsOffForARouterOfTheApplicationsOwnAndClosesIt() {
+    ShardRouter[] own = new ShardRouter[1];
+    named
+        .withUserConfiguration(OwnRouter.class)
+        .run(
+            context -> {
+              own[0] = context.getBean(ShardRouter.class);
+              assertThat(own[0].topology().shards()).containsExactly(ShardId.of("mine"));
+              assertThat(context.getBean(RouterLifecycle.class).isRunning()).isTrue();
+            });
+    assertClosed(own[0]);
+  }
+
+  @Configuration(proxyBeanMethods = false)
+  static class TwoRouters {
+
+    @Bean
+    ShardRouter first() {
+      return ShardRouter.builder().shard(Shard.of("first", URL)).build();
+    }
+
+    @Bean
+    ShardRouter second() {
+      return ShardRouter.builder().shard(Shard.of("second", URL)).build();
+    }
+  }
+
+  @Test
+  void leavesTwoRoutersToTheApplication() {
+    named
+        .withUserConfiguration(TwoRouters.class)
+        .run(
+            context -> {
+              assertThat(context).hasNotFailed();
+              assertThat(context).doesNotHaveBean(RouterLifecycle.class);
+            });
+  }
+
+  @Configuration(proxyBeanMethods = false)
+  static class Customizers {
+
+    @Bean
+    @Order(2)
+    ShardRouterCustomizer later() {
+      return builder -> builder.shard(Shard.of("later", URL));
+    }
+
+    @Bean
+    @Order(1)
+    ShardRouterCustomizer sooner() {
+      return builder -> builder.shard(Shard.of("sooner", URL));
+    }
+  }
+
+  @Test
+  void appliesCustomizersInOrder() {
+    named
+        .withUserConfiguration(Customizers.class)
+        .run(
+            context ->
+                assertThat(context.getBean(ShardRouter.class).topology().shards())
+                    .extracting(ShardId::value)
+                    .containsExactly("shard_0", "sooner", "later"));
+  }
+
+  @Test
+  void closesTheRouterWithTheContext() {
+    ShardRouter[] router = new ShardRouter[1];
+    named.run(context -> router[0] = context.getBean(ShardRouter.class));
+    assertClosed(router[0]);
+  }
+
+  @Test
+  void stopsBehindTheWebServer() {
+    assertThat(RouterLifecycle.PHASE)
+        .isLessThan(WebServerApplicationContext.START_STOP_LIFECYCLE_PHASE)
+        .isLessThan(WebServerApplicationContext.GRACEFUL_SHUTDOWN_PHASE);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          shardflux.pool.max-size=abc                | pool.max-size: abc (expected: a whole number
+          shardflux.pool.size=7                      | pool.size: unknown (expected: one of max-size,
+          shardflux.timeouts.total=5                 | timeouts.total: 5 (expected: a time with its unit
+          shardflux.strategies.by_id.type=hush       | strategies.by_id.type: hush (expected: one of
+          shardflux.shards.shard_0.url=r2dbc:h2:mem  | shards.shard_0.url: not shown (expected: a URL
+          shardflux.poool.max-size=7                 | poool: unknown (expected: one of shards, pool,
+          """)
+  void refusesABadSetting(String property, String message) {
+    named
+        .withPropertyValues(property)
+        .run(
+            context ->
+                assertThat(context)
+                    .getFailure()
+                    .rootCause()
+                    .isInstanceOf(InvalidSettingException.class)
+                    .hasNoCause()
+                    .hasMessageStartingWith(message));
+  }
+
+  private static List<ShardStatistics> statistics(ShardRouter router) {
+    return router.statistics().blockOptional(BOUND).orElseThrow();
+  }
+
+  private static void assertClosed(ShardRouter router) {
+    StepVerifier.create(router.addShard(Shard.of("one_more", URL)))
+        .expectErrorMessage("router: closed (expected: one in use)")
+        .verify(BOUND);
+  }
+}

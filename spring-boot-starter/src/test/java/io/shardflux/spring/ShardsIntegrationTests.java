@@ -1,0 +1,162 @@
+package io.shardflux.spring;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.shardflux.r2dbc.Shard;
+import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.r2dbc.ShardStatistics;
+import io.shardflux.servers.Database;
+import io.shardflux.servers.TestServers;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.Test;
+import org.springframework.test.web.reactive.server.WebTestClient;
+
+/** Health, the endpoint and the end of an application, on real servers. */
+class ShardsIntegrationTests {
+
+  private static final String[] EXPOSED = {
+    "management.endpoints.web.exposure.include=health,shards",
+    "management.endpoint.health.show-details=always"
+  };
+
+  /** Nobody listens on that port. */
+  private static final String UNREACHABLE = "r2dbc:mysql://app@127.0.0.1:1/a";
+
+  private final TestServers servers = TestServers.shared();
+  private final List<Database> databases = servers.freshDatabases("starter");
+  private final List<String> urls = databases.stream().map(Database::r2dbcUrl).toList();
+
+  @Test
+  void isUpAndShowsEveryShard() {
+    try (WebApplication application = WebApplication.on(urls, EXPOSED)) {
+      get(application, "/actuator/health")
+          .expectStatus()
+          .isOk()
+          .expectBody()
+          .jsonPath("$.status")
+          .isEqualTo("UP")
+          .jsonPath("$.components.shards.details.shard_2")
+          .isEqualTo("ACTIVE");
+      get(application, "/actuator/shards")
+          .expectStatus()
+          .isOk()
+          .expectBody()
+          .jsonPath("$.shards.length()")
+          .isEqualTo(3)
+          .jsonPath("$.shards.shard_1.port")
+          .isEqualTo(databases.get(1).server().port())
+          .jsonPath("$.shards.shard_1.pool.maxSize")
+          .isEqualTo(10)
+          // Warmed up, and not opened by a statement.
+          .jsonPath("$.shards.shard_1.pool.idle")
+          .isEqualTo(1);
+      get(application, "/actuator/shards/shard_2")
+          .expectStatus()
+          .isOk()
+          .expectBody()
+          .jsonPath("$.status")
+          .isEqualTo("ACTIVE")
+          .jsonPath("$.port")
+          .isEqualTo(databases.get(2).server().port());
+      get(application, "/actuator/shards/shard_3").expectStatus().isNotFound();
+    }
+  }
+
+  @Test
+  void isDegradedWhileSomeShardsAnswerAndDownWhenNoneDoes() {
+    try (WebApplication application =
+        WebApplication.on(List.of(urls.get(0), UNREACHABLE), EXPOSED)) {
+      get(application, "/actuator/health")
+          .expectStatus()
+          .isOk()
+          .expectBody()
+          .jsonPath("$.status")
+          .isEqualTo("DEGRADED")
+          .jsonPath("$.components.shards.details.shard_0")
+          .isEqualTo("ACTIVE")
+          .jsonPath("$.components.shards.details.shard_1")
+          .isEqualTo("DOWN");
+    }
+    try (WebApplication application = WebApplication.on(List.of(UNREACHABLE), EXPOSED)) {
+      get(application, "/actuator/health")
+          .expectStatus()
+          .isEqualTo(503)
+          .expectBody()
+          .jsonPath("$.status")
+          .isEqualTo("DOWN");
+    }
+  }
+
+  @Test
+  void answersARequestThatIsUnderWayWhenItIsStopped() throws Exception {
+    WebApplication application = WebApplication.on(urls);
+    WebTestClient client = application.client();
+    CompletableFuture<String> answer =
+        CompletableFuture.supplyAsync(
+            () ->
+                String.valueOf(
+                    client
+                        .get()
+                        .uri("/slow")
+                        .exchange()
+                        .expectStatus()
+                        .isOk()
+                        .expectBody(String.class)
+                        .returnResult()
+                        .getResponseBody()));
+    Awaitility.await().atMost(WebApplication.BOUND).until(() -> acquired(application.router()) > 0);
+    application.close();
+    // Its second statement begins after the stop did.
+    assertThat(answer.get(WebApplication.BOUND.toSeconds(), TimeUnit.SECONDS)).isEqualTo("whole");
+    assertThat(connectionsLeft()).isZero();
+  }
+
+  @Test
+  void waitsForStatementsThatNoRequestWaitsFor() throws Exception {
+    WebApplication application = WebApplication.on(urls);
+    CompletableFuture<String> answer =
+        new WebApplication.Slow(application.router())
+            .ask("SELECT CAST(SLEEP(2) AS CHAR)")
+            .toFuture();
+    Awaitility.await().atMost(WebApplication.BOUND).until(() -> acquired(application.router()) > 0);
+    application.close();
+    assertThat(answer.get(WebApplication.BOUND.toSeconds(), TimeUnit.SECONDS)).isEqualTo("0");
+    assertThat(connectionsLeft()).isZero();
+  }
+
+  private static WebTestClient.ResponseSpec get(WebApplication application, String path) {
+    return application.client().get().uri(path).exchange();
+  }
+
+  private static int acquired(ShardRouter router) {
+    return router.statistics().blockOptional(WebApplication.BOUND).orElseThrow().stream()
+        .map(ShardStatistics::pool)
+        .mapToInt(ShardStatistics.Pool::acquired)
+        .sum();
+  }
+
+  /** Of any account, to the databases of this test. */
+  private long connectionsLeft() {
+    ShardRouter.Builder builder = ShardRouter.builder();
+    for (int i = 0; i < databases.size(); i++) {
+      builder.shard(
+          Shard.of("observer_" + i, databases.get(i).server().r2dbcUrl() + "/information_schema"));
+    }
+    ShardRouter observer = builder.build();
+    try {
+      return observer
+          .onAll()
+          .sql("SELECT COUNT(*) FROM information_schema.processlist WHERE db LIKE 'starter%'")
+          .map((row, metadata) -> row.get(0, Long.class))
+          .rows()
+          .reduce(0L, Long::sum)
+          .blockOptional(WebApplication.BOUND)
+          .orElseThrow();
+    } finally {
+      observer.close().block(WebApplication.BOUND);
+    }
+  }
+}
