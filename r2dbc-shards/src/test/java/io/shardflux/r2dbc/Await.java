@@ -1,7 +1,5 @@
 package io.shardflux.r2dbc;
 
-import static io.shardflux.r2dbc.TestShards.BOUND;
-
 import java.time.Duration;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Predicate;
@@ -11,6 +9,7 @@ import reactor.core.publisher.Mono;
 /** Asks again and again until the answer is as it is wanted, for a bounded time. */
 final class Await {
 
+  private static final Duration BOUND = Duration.ofSeconds(30);
   private static final Duration POLL = Duration.ofMillis(20);
 
   private Await() {}

@@ -174,7 +174,7 @@ final class SteadyLoad implements AutoCloseable {
         Await.until(
             count + " reads on " + shard + " without an error between",
             Mono.fromSupplier(() -> reads().of(shard).begunFrom(since)),
-            all -> wellAgain(all.all(), count));
+            all -> all.count() >= count && last(all, count).failed().count() == 0);
     List<Read> all = reads.all();
     int first = all.size() - count;
     while (first > 0 && all.get(first - 1).error() == null) {
@@ -183,10 +183,17 @@ final class SteadyLoad implements AutoCloseable {
     return all.get(first);
   }
 
-  private static boolean wellAgain(List<Read> reads, int count) {
-    return reads.size() >= count
-        && reads.subList(reads.size() - count, reads.size()).stream()
-            .allMatch(read -> read.error() == null);
+  /** Waits until the last so many reads of a shard failed. */
+  void awaitFailures(ShardId shard, int count) {
+    Await.until(
+        count + " failures on " + shard + " without a row between",
+        Mono.fromSupplier(() -> reads().of(shard)),
+        all -> last(all, count).failed().count() == count);
+  }
+
+  private static Reads last(Reads reads, int count) {
+    List<Read> all = reads.all();
+    return new Reads(all.subList(Math.max(0, all.size() - count), all.size()));
   }
 
   /** Begins no more reads, waits for those under way, and gives all. */
