@@ -72,7 +72,10 @@ final class Relay implements AutoCloseable {
   }
 
   static Relay to(Shard shard) {
-    return new Relay(shard.host(), shard.port());
+    ConnectionFactoryOptions options = shard.options();
+    return new Relay(
+        String.valueOf(options.getRequiredValue(ConnectionFactoryOptions.HOST)),
+        Integer.parseInt(String.valueOf(options.getRequiredValue(ConnectionFactoryOptions.PORT))));
   }
 
   int port() {

@@ -23,20 +23,17 @@ final class ServerSide {
 
   /** How many connections there are to the shard's database. */
   static Mono<Long> connections(Shard shard) {
-    return Mono.usingWhen(
-        connect(shard),
-        connection -> numbers(connection, "SELECT COUNT(*)" + ofDatabase(shard)).single(),
-        Connection::close);
+    return count(shard, "");
   }
 
   /** How many statements run in the shard's database. */
   static Mono<Long> statements(Shard shard) {
-    return Mono.usingWhen(
-        connect(shard),
-        connection ->
-            numbers(connection, "SELECT COUNT(*)" + ofDatabase(shard) + " AND command <> 'Sleep'")
-                .single(),
-        Connection::close);
+    return count(shard, " AND command <> 'Sleep'");
+  }
+
+  /** How many of them sleep by {@code SLEEP}. */
+  static Mono<Long> sleeping(Shard shard) {
+    return count(shard, " AND command <> 'Sleep' AND info LIKE '%SLEEP(%'");
   }
 
   /** Waits until no connection of these shards is taken, and their servers know of no others. */
@@ -60,6 +57,14 @@ final class ServerSide {
     for (Shard shard : shards) {
       Await.until("no connection to " + shard, connections(shard), count -> count == 0);
     }
+  }
+
+  private static Mono<Long> count(Shard shard, String condition) {
+    return Mono.usingWhen(
+        connect(shard),
+        connection ->
+            numbers(connection, "SELECT COUNT(*)" + ofDatabase(shard) + condition).single(),
+        Connection::close);
   }
 
   private static String ofDatabase(Shard shard) {
