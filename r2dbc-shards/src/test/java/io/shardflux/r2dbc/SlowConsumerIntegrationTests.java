@@ -13,16 +13,21 @@ import org.junit.jupiter.api.Test;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.test.StepVerifier;
-import reactor.util.function.Tuple2;
 
 class SlowConsumerIntegrationTests {
 
   private static final Duration GAP = Duration.ofMillis(500);
-  private static final Duration PAUSE = Duration.ofSeconds(1);
-  private static final int ROWS = 10;
 
-  /** So large that the buffers between a server and its reader hold but a few of them. */
-  private static final int ROW_BYTES = 4 << 20;
+  /** Far below the other bounds, which must not be what is waited for. */
+  private static final Duration NOTICED = Duration.ofSeconds(10);
+
+  private static final Duration PAUSE = Duration.ofSeconds(1);
+  private static final int SLOW_ROWS = 10;
+
+  /** With the size of a row, far more than the driver and the sockets hold between them. */
+  private static final int ROWS = 2_000;
+
+  private static final int ROW_BYTES = 64 << 10;
 
   private final List<Shard> shards = TestShards.fresh(TestServers.shared());
   private final ShardRouter router = TestShards.router(shards).build();
@@ -35,20 +40,19 @@ class SlowConsumerIntegrationTests {
   @Test
   void takesARowASecondThroughAGapOfHalfASecond() {
     TestShards.load(router);
-    Flux<Integer> rows =
+    Flux<Long> rows =
         router
             .on(IDS.get(0))
-            .sql("SELECT REPEAT('x', " + ROW_BYTES + ") FROM users LIMIT " + ROWS)
+            .sql("SELECT REPEAT('x', " + ROW_BYTES + ") FROM users a JOIN users b LIMIT " + ROWS)
             .timeouts(Timeouts.of(BOUND).withGap(GAP))
             .map((row, metadata) -> Objects.requireNonNull(row.get(0, String.class)).length())
             .all()
-            // Asks for the next row when it is done with this one.
-            .concatMap(length -> Mono.delay(PAUSE).thenReturn(length), 0);
+            .doOnNext(length -> assertThat(length).isEqualTo(ROW_BYTES))
+            .index()
+            // Asks for a row when it is done with the one before.
+            .concatMap(row -> consumed(row.getT1()), 0);
 
-    StepVerifier.create(rows.index().concatMap(this::checkedHalfWay, 0))
-        .expectNextCount(ROWS)
-        .expectComplete()
-        .verify(BOUND);
+    StepVerifier.create(rows).expectNextCount(ROWS).expectComplete().verify(BOUND);
   }
 
   @Test
@@ -62,16 +66,23 @@ class SlowConsumerIntegrationTests {
                 .map((row, metadata) -> 1)
                 .all()
                 .then())
-        .expectError(ShardTimeoutException.class)
-        .verify(BOUND);
+        .expectErrorSatisfies(
+            error ->
+                assertThat(error)
+                    .isInstanceOf(ShardTimeoutException.class)
+                    .hasMessageContaining("no further row"))
+        .verify(NOTICED);
   }
 
-  /** Half-way the server must still be waiting to be read from. */
-  private Mono<Integer> checkedHalfWay(Tuple2<Long, Integer> row) {
-    return row.getT1() != ROWS / 2
-        ? Mono.just(row.getT2())
+  /** Slowly at first; the server must be waiting to be read from when that ends. */
+  private Mono<Long> consumed(long row) {
+    if (row < SLOW_ROWS) {
+      return Mono.delay(PAUSE).thenReturn(row);
+    }
+    return row > SLOW_ROWS
+        ? Mono.just(row)
         : ServerSide.statements(shards.get(0))
             .doOnNext(running -> assertThat(running).isEqualTo(1))
-            .thenReturn(row.getT2());
+            .thenReturn(row);
   }
 }

@@ -39,8 +39,10 @@ import reactor.core.publisher.Sinks;
 class SoakIntegrationTests {
 
   private static final Duration TIMEOUT = Duration.ofSeconds(1);
-  private static final int READS = 100;
-  private static final int CANCELLING = 8;
+  private static final int READS = 50;
+  private static final int CANCELLING = 6;
+  private static final String FLOOD = "SELECT a.id FROM users a JOIN users b JOIN users c";
+  private static final String SILENCE = "SELECT SLEEP(600)";
   private static final long MEGABYTE = 1 << 20;
 
   /** What the heap may differ by without a leak: caches, classes and a collector's mood. */
@@ -203,7 +205,7 @@ class SoakIntegrationTests {
                         () ->
                             router
                                 .on(IDS.get(i % IDS.size()))
-                                .sql("SELECT a.id FROM users a JOIN users b JOIN users c")
+                                .sql(i < IDS.size() ? FLOOD : SILENCE)
                                 .map((row, metadata) -> 1)
                                 .all()
                                 .take(
