@@ -35,6 +35,7 @@ final class EmbeddedServer {
   private final Path data;
   private final boolean kept;
   private final int wantedPort;
+  private final List<String> options;
 
   private @Nullable Process process;
   private @Nullable DatabaseServer address;
@@ -45,13 +46,16 @@ final class EmbeddedServer {
    * @param wantedPort 0 for any free one
    * @param kept whether the data matters after this JVM: then it is written through, and stopped in
    *     peace
+   * @param options of the server program, which override those here
    */
-  EmbeddedServer(MariaDbBase base, Path folder, int wantedPort, boolean kept) {
+  EmbeddedServer(
+      MariaDbBase base, Path folder, int wantedPort, boolean kept, List<String> options) {
     this.base = base;
     this.folder = folder;
     this.data = folder.resolve("data");
     this.wantedPort = wantedPort;
     this.kept = kept;
+    this.options = options;
   }
 
   /** Only after {@link #start()}. */
@@ -193,7 +197,7 @@ final class EmbeddedServer {
   }
 
   private ProcessBuilder command(int port) {
-    List<String> options =
+    List<String> all =
         new ArrayList<>(
             List.of(
                 "--datadir=" + data,
@@ -211,10 +215,10 @@ final class EmbeddedServer {
                 "--innodb-flush-log-at-trx-commit=" + (kept ? 1 : 2)));
     if (!kept) {
       // For others to follow; kept data would grow by it for ever.
-      options.add("--log-bin=binlog");
+      all.add("--log-bin=binlog");
     }
-    return base.serverCommand(options)
-        .redirectOutput(ProcessBuilder.Redirect.appendTo(log().toFile()));
+    all.addAll(options);
+    return base.serverCommand(all).redirectOutput(ProcessBuilder.Redirect.appendTo(log().toFile()));
   }
 
   private Path temporary() {

@@ -62,14 +62,17 @@ public final class EmbeddedServers implements AutoCloseable {
    * answer.
    *
    * @param count 1 to 16
+   * @param options of the server program, such as {@code --ssl-cert=<file>}; they override its
+   *     options here, so one that moves its data or its port keeps it from starting
    * @throws IllegalArgumentException if the count is out of range
    * @throws RuntimeException if a server cannot be started; then none is left running
    */
-  public static EmbeddedServers temporary(int count) {
+  public static EmbeddedServers temporary(int count, String... options) {
     List<Integer> ports = anyPorts(count);
     MariaDbBase base = MariaDbBase.unpacked();
     try {
-      return MariaDbBase.exclusively(EmbeddedServers::newTemporaryFolder).start(base, ports);
+      return MariaDbBase.exclusively(EmbeddedServers::newTemporaryFolder)
+          .start(base, ports, List.of(options));
     } catch (IOException e) {
       throw new UncheckedIOException("temporary folder: " + e, e);
     }
@@ -102,7 +105,7 @@ public final class EmbeddedServers implements AutoCloseable {
       Path real = folder.toRealPath();
       refuseOthersData(real, ports.size());
       MariaDbBase base = MariaDbBase.unpacked();
-      return lock(real, true).start(base, ports);
+      return lock(real, true).start(base, ports, List.of());
     } catch (IOException e) {
       throw new UncheckedIOException("folder: " + folder + ": " + e, e);
     }
@@ -135,10 +138,11 @@ public final class EmbeddedServers implements AutoCloseable {
 
   private record LockedFolder(Path folder, boolean kept, FolderLock lock) {
 
-    EmbeddedServers start(MariaDbBase base, List<Integer> ports) {
+    EmbeddedServers start(MariaDbBase base, List<Integer> ports, List<String> options) {
       List<EmbeddedServer> servers = new ArrayList<>();
       for (int i = 0; i < ports.size(); i++) {
-        servers.add(new EmbeddedServer(base, folder.resolve(SERVER + i), ports.get(i), kept));
+        servers.add(
+            new EmbeddedServer(base, folder.resolve(SERVER + i), ports.get(i), kept, options));
       }
       EmbeddedServers embedded = new EmbeddedServers(folder, kept, lock, List.copyOf(servers));
       embedded.startAll();

@@ -11,10 +11,9 @@ public final class EventLoopAllowances implements BlockHoundIntegration {
 
   @Override
   public void applyTo(BlockHound.Builder builder) {
-    // r2dbc-mysql builds its TLS context, which reads /dev/urandom and key stores, when it
-    // connects.
-    builder.allowBlockingCallsInside(
-        "io.asyncer.r2dbc.mysql.client.SslBridgeHandler", "userEventTriggered");
+    // r2dbc-mysql builds its TLS context, which reads /dev/urandom and the JVM's key store, when it
+    // connects. The files that a URL names are not among it.
+    builder.allowBlockingCallsInside("io.netty.handler.ssl.SslContextBuilder", "build");
     // Netty's pool of buffers has locks of its own, held for moments when it grows or takes back.
     builder.allowBlockingCallsInside("io.netty.buffer.AdaptivePoolingAllocator", "allocate");
     builder.allowBlockingCallsInside("io.netty.buffer.AdaptivePoolingAllocator", "reallocate");

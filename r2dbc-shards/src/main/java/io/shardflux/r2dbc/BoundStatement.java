@@ -32,16 +32,22 @@ record BoundStatement(
     return new BoundStatement(sql.render(), sql, bindings, null, List.of());
   }
 
-  <T> Flux<T> rows(Connection connection, BiFunction<Row, RowMetadata, T> mapping) {
-    return results(connection).concatMap(result -> result.map(mapping));
+  /** Its rows, on a server that may be told to end it itself; null leaves that to the router. */
+  <T> Flux<T> rows(
+      Connection connection, @Nullable ServerBound bound, BiFunction<Row, RowMetadata, T> mapping) {
+    return results(connection, bound).concatMap(result -> result.map(mapping));
   }
 
-  Flux<Long> rowsUpdated(Connection connection) {
-    return results(connection).concatMap(Result::getRowsUpdated).reduce(0L, Long::sum).flux();
+  Flux<Long> rowsUpdated(Connection connection, @Nullable ServerBound bound) {
+    return results(connection, bound)
+        .concatMap(Result::getRowsUpdated)
+        .reduce(0L, Long::sum)
+        .flux();
   }
 
-  private Flux<Result> results(Connection connection) {
-    Statement statement = connection.createStatement(driverSql);
+  private Flux<Result> results(Connection connection, @Nullable ServerBound bound) {
+    Statement statement =
+        connection.createStatement(bound == null ? driverSql : bound.in(sql, driverSql));
     bindings.apply(statement, sql, listMarker, listValues);
     return Flux.from((Publisher<? extends Result>) statement.execute()).cast(Result.class);
   }

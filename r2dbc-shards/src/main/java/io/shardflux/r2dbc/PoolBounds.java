@@ -10,7 +10,6 @@ import java.time.Duration;
  *     (default 1, up to maxSize)
  * @param maxPending callers that may wait for a connection; one more is refused at once (default
  *     1,000, from 1)
- * @param acquireTimeout how long a caller waits for a connection (default 5 s)
  * @param connectTimeout how long opening a connection may take (default 3 s)
  * @param validationTimeout how long checking an idle connection before its use may take (default 1
  *     s)
@@ -22,7 +21,6 @@ public record PoolBounds(
     int maxSize,
     int minIdle,
     int maxPending,
-    Duration acquireTimeout,
     Duration connectTimeout,
     Duration validationTimeout,
     Duration maxIdleTime,
@@ -33,7 +31,6 @@ public record PoolBounds(
           10,
           1,
           1_000,
-          Duration.ofSeconds(5),
           Duration.ofSeconds(3),
           Duration.ofSeconds(1),
           Duration.ofMinutes(10),
@@ -49,7 +46,6 @@ public record PoolBounds(
     check(
         minIdle >= 0 && minIdle <= maxSize, "min-idle", minIdle, "from 0 to max-size, " + maxSize);
     check(maxPending >= 1, "max-pending", maxPending, "at least 1");
-    checkPositive("acquire-timeout", acquireTimeout);
     checkPositive("connect-timeout", connectTimeout);
     checkPositive("validation-timeout", validationTimeout);
     checkPositive("max-idle-time", maxIdleTime);
@@ -67,7 +63,6 @@ public record PoolBounds(
         size,
         Math.min(minIdle, Math.max(size, 0)),
         maxPending,
-        acquireTimeout,
         connectTimeout,
         validationTimeout,
         maxIdleTime,
@@ -77,40 +72,13 @@ public record PoolBounds(
   /** These bounds with another queue length. */
   public PoolBounds withMaxPending(int pending) {
     return new PoolBounds(
-        maxSize,
-        minIdle,
-        pending,
-        acquireTimeout,
-        connectTimeout,
-        validationTimeout,
-        maxIdleTime,
-        maxLifetime);
-  }
-
-  /** These bounds with another time to wait for a connection. */
-  public PoolBounds withAcquireTimeout(Duration timeout) {
-    return new PoolBounds(
-        maxSize,
-        minIdle,
-        maxPending,
-        timeout,
-        connectTimeout,
-        validationTimeout,
-        maxIdleTime,
-        maxLifetime);
+        maxSize, minIdle, pending, connectTimeout, validationTimeout, maxIdleTime, maxLifetime);
   }
 
   /** These bounds with another time to open a connection. */
   public PoolBounds withConnectTimeout(Duration timeout) {
     return new PoolBounds(
-        maxSize,
-        minIdle,
-        maxPending,
-        acquireTimeout,
-        timeout,
-        validationTimeout,
-        maxIdleTime,
-        maxLifetime);
+        maxSize, minIdle, maxPending, timeout, validationTimeout, maxIdleTime, maxLifetime);
   }
 
   private static void checkPositive(String name, Duration time) {

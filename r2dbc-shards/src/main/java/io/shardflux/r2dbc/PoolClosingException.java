@@ -19,6 +19,9 @@ final class PoolClosingException extends RuntimeException {
 
   ShardUnavailableException asUnavailable() {
     return new ShardUnavailableException(
-        ShardId.of(shard), "closing (expected: a router and a shard in use)", null);
+        ShardId.of(shard),
+        ShardUnavailableException.Why.NOT_ASKED,
+        "closing (expected: a router and a shard in use)",
+        null);
   }
 }

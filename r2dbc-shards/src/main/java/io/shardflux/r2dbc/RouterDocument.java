@@ -37,6 +37,9 @@ final class RouterDocument {
       "a URL, r2dbc:mysql://host:port/database, with no '_' in the host, and with special"
           + " characters of a password as %XX";
 
+  private static final String REPLICAS =
+      "a list of servers, each with url, and username and password where they are not the shard's";
+
   private final Setting root;
   private final ShardRouter.Builder builder = ShardRouter.builder();
   private final List<TableDirectory> directories = new ArrayList<>();
@@ -44,7 +47,18 @@ final class RouterDocument {
   private Timeouts timeouts = Timeouts.defaults();
 
   private RouterDocument(Setting root) {
-    this.root = root.only("shards", "pool", "timeouts", "strategies", "tables");
+    this.root =
+        root.only(
+            "shards",
+            "pool",
+            "timeouts",
+            "breaker",
+            "reads",
+            "slow-statement",
+            "hot-keys",
+            "row-counts",
+            "strategies",
+            "tables");
   }
 
   /** What a YAML text says. */
@@ -122,7 +136,14 @@ final class RouterDocument {
   private ShardRouter.Builder read() {
     pool = pool(root.get("pool"), PoolBounds.defaults());
     timeouts = timeouts(root.get("timeouts"));
-    builder.pool(pool).timeouts(timeouts);
+    builder
+        .pool(pool)
+        .timeouts(timeouts)
+        .breaker(breaker(root.get("breaker")))
+        .reads(reads(root.get("reads")))
+        .rowCounts(rowCounts(root.get("row-counts")));
+    root.get("hot-keys").ifPresent(it -> builder.hotKeys(it.truth()));
+    root.get("slow-statement").ifPresent(it -> builder.slowStatement(it.time()));
     for (Setting shard : root.get("shards").entries()) {
       builder.shard(server(shard, shard.nameAsShard()));
     }
@@ -137,35 +158,44 @@ final class RouterDocument {
   }
 
   private Shard server(Setting setting, ShardId id) {
-    Setting url = setting.only("url", "username", "password", "pool").get("url");
-    ConnectionFactoryOptions options = parsed(url);
-    Setting username = setting.get("username");
-    if (!username.present() && !options.hasOption(USER)) {
-      throw username.refused("an account's name, here or in the URL");
+    setting.only("url", "username", "password", "pool", "replicas");
+    ConnectionFactoryOptions options = options(setting);
+    if (!options.hasOption(USER)) {
+      throw setting.get("username").refused("an account's name, here or in the URL");
     }
-    ConnectionFactoryOptions.Builder whole = options.mutate();
-    username.ifPresent(it -> whole.option(USER, it.text("an account's name")));
-    setting.get("password").ifPresent(it -> whole.option(PASSWORD, it.secret("a password")));
-    Shard shard = Shard.of(id, whole.build());
-    checkDriver(url, shard.options());
+    checkServer(setting.get("url"), options);
+    Shard shard = Shard.of(id, options);
+    for (Setting replica :
+        setting.get("replicas").or(List.<Setting>of(), it -> it.items(REPLICAS))) {
+      shard = shard.withReplica(options(replica.only("url", "username", "password")));
+      List<ConnectionFactoryOptions> replicas = shard.replicas();
+      checkServer(replica.get("url"), replicas.get(replicas.size() - 1));
+    }
     Setting own = setting.get("pool");
     return own.present() ? shard.withPool(pool(own, pool)) : shard;
   }
 
-  private static ConnectionFactoryOptions parsed(Setting url) {
-    String text = url.secret(URL);
-    try {
-      ConnectionFactoryOptions options = ConnectionFactoryOptions.parse(text);
-      if (Shard.namesHost(options)) {
-        return options;
-      }
-    } catch (IllegalArgumentException e) {
-      // Refused below, without a cause: it quotes the URL.
-    }
-    throw url.refusedUnseen(URL);
+  private static ConnectionFactoryOptions options(Setting server) {
+    ConnectionFactoryOptions.Builder whole = parsed(server.get("url")).mutate();
+    server.get("username").ifPresent(it -> whole.option(USER, it.text("an account's name")));
+    server.get("password").ifPresent(it -> whole.option(PASSWORD, it.secret("a password")));
+    return whole.build();
   }
 
-  /** Here and not in {@link ShardPool}, as a driver's own words may quote the URL. */
+  private static ConnectionFactoryOptions parsed(Setting url) {
+    ConnectionFactoryOptions options = Shard.optionsOf(url.secret(URL));
+    if (options == null) {
+      throw url.refusedUnseen(URL);
+    }
+    return options;
+  }
+
+  private static void checkServer(Setting url, ConnectionFactoryOptions options) {
+    var unused = url.checked(() -> Tls.loaded(options));
+    checkDriver(url, options);
+  }
+
+  /** Here and not in {@link ServerPool}, as a driver's own words may quote the URL. */
   private static void checkDriver(Setting url, ConnectionFactoryOptions options) {
     boolean known;
     try {
@@ -184,7 +214,6 @@ final class RouterDocument {
         "max-size",
         "min-idle",
         "max-pending",
-        "acquire-timeout",
         "connect-timeout",
         "validation-timeout",
         "max-idle-time",
@@ -194,7 +223,6 @@ final class RouterDocument {
         maxSize,
         minIdle(setting.get("min-idle"), others, maxSize),
         count(setting, "max-pending", others.maxPending(), 1),
-        time(setting, "acquire-timeout", others.acquireTimeout()),
         time(setting, "connect-timeout", others.connectTimeout()),
         time(setting, "validation-timeout", others.validationTimeout()),
         time(setting, "max-idle-time", others.maxIdleTime()),
@@ -207,15 +235,54 @@ final class RouterDocument {
   }
 
   private static Timeouts timeouts(Setting setting) {
-    setting.only("first-row", "total");
+    setting.only("acquire", "first-row", "gap", "total");
     Timeouts defaults = Timeouts.defaults();
     Duration total = time(setting, "total", defaults.total());
-    Setting first = setting.get("first-row");
-    Duration firstRow = first.or(shorter(defaults.firstRow(), total), Setting::time);
-    if (firstRow.compareTo(total) > 0) {
-      throw first.refused("at most timeouts.total, " + total);
+    return new Timeouts(
+        within(setting.get("acquire"), defaults.acquire(), total),
+        within(setting.get("first-row"), defaults.firstRow(), total),
+        within(setting.get("gap"), defaults.gap(), total),
+        total);
+  }
+
+  /** One that is not said gives way to the total. */
+  private static Duration within(Setting setting, Duration other, Duration total) {
+    Duration time = setting.or(shorter(other, total), Setting::time);
+    if (time.compareTo(total) > 0) {
+      throw setting.refused("at most timeouts.total, " + total);
     }
-    return new Timeouts(firstRow, total);
+    return time;
+  }
+
+  private static BreakerBounds breaker(Setting setting) {
+    setting.only("window", "min-calls", "failure-rate", "probe-interval");
+    BreakerBounds defaults = BreakerBounds.defaults();
+    int window = setting.get("window").or(defaults.window(), it -> it.integer(1, 10_000));
+    return new BreakerBounds(
+        window,
+        setting
+            .get("min-calls")
+            .or(Math.min(defaults.minCalls(), window), it -> it.integer(1, window)),
+        setting.get("failure-rate").or(defaults.failureRate(), it -> it.integer(1, 100)),
+        time(setting, "probe-interval", defaults.probeInterval()));
+  }
+
+  private static ReadOptions reads(Setting setting) {
+    setting.only("preference", "retries", "max-lag", "hedge");
+    ReadOptions defaults = ReadOptions.defaults();
+    return new ReadOptions(
+        setting.get("preference").or(defaults.preference(), it -> it.one(ReadPreference.class)),
+        setting.get("retries").or(defaults.retries(), it -> it.integer(0, 10)),
+        time(setting, "max-lag", defaults.maxLag()),
+        setting.get("hedge").or(defaults.hedge(), Setting::truth));
+  }
+
+  private static RowCounts rowCounts(Setting setting) {
+    setting.only("exact", "every");
+    RowCounts defaults = RowCounts.defaults();
+    return new RowCounts(
+        setting.get("exact").or(defaults.exact(), Setting::truth),
+        time(setting, "every", defaults.every()));
   }
 
   private static Duration shorter(Duration one, Duration other) {

@@ -12,11 +12,19 @@ import reactor.core.publisher.Mono;
  */
 public final class RowsSpec<T> {
 
-  private final Flux<T> rows;
+  private final Flux<T> whole;
+  private final Flux<T> streamed;
   private final String sql;
 
-  RowsSpec(Flux<T> rows, String sql) {
-    this.rows = rows;
+  /**
+   * Rows of a statement.
+   *
+   * @param whole for who takes all at once
+   * @param streamed for who may take his time
+   */
+  RowsSpec(Flux<T> whole, Flux<T> streamed, String sql) {
+    this.whole = whole;
+    this.streamed = streamed;
     this.sql = sql;
   }
 
@@ -25,7 +33,8 @@ public final class RowsSpec<T> {
     return Mono.defer(
         () -> {
           AtomicBoolean seen = new AtomicBoolean();
-          return rows.<T>handle(
+          return whole
+              .<T>handle(
                   (row, sink) -> {
                     if (seen.getAndSet(true)) {
                       sink.error(new TooManyRowsException(sql));
@@ -42,11 +51,11 @@ public final class RowsSpec<T> {
    * cheaper.
    */
   public Mono<T> first() {
-    return rows.next();
+    return whole.next();
   }
 
   /** All rows, as they come; back-pressure reaches the server. */
   public Flux<T> all() {
-    return rows;
+    return streamed;
   }
 }

@@ -16,7 +16,7 @@ public final class ScatterSpec {
   private final Reach reach;
   private final SqlTemplate sql;
   private final Bindings bindings;
-  private final Timeouts timeouts;
+  private final Work.Terms terms;
   private final FailurePolicy policy;
 
   ScatterSpec(
@@ -24,13 +24,13 @@ public final class ScatterSpec {
       Reach reach,
       SqlTemplate sql,
       Bindings bindings,
-      Timeouts timeouts,
+      Work.Terms terms,
       FailurePolicy policy) {
     this.router = router;
     this.reach = reach;
     this.sql = sql;
     this.bindings = bindings;
-    this.timeouts = timeouts;
+    this.terms = terms;
     this.policy = policy;
   }
 
@@ -40,7 +40,7 @@ public final class ScatterSpec {
    * @throws IllegalArgumentException if there is no such marker, or it has a value
    */
   public ScatterSpec bind(String name, @Nullable Object value) {
-    return new ScatterSpec(router, reach, sql, bindings.with(sql, name, value), timeouts, policy);
+    return new ScatterSpec(router, reach, sql, bindings.with(sql, name, value), terms, policy);
   }
 
   /**
@@ -54,12 +54,22 @@ public final class ScatterSpec {
 
   /** Holds each shard to other times than the router's. */
   public ScatterSpec timeouts(Timeouts other) {
-    return new ScatterSpec(router, reach, sql, bindings, other, policy);
+    return new ScatterSpec(router, reach, sql, bindings, terms.with(other), policy);
+  }
+
+  /** Sends reads to other servers than the router would; see {@link ReadOptions}. */
+  public ScatterSpec prefer(ReadPreference preference) {
+    return new ScatterSpec(router, reach, sql, bindings, terms.preferring(preference), policy);
+  }
+
+  /** Says that it writes, though it looks like a read; see {@link StatementSpec#write()}. */
+  public ScatterSpec write() {
+    return new ScatterSpec(router, reach, sql, bindings, terms.asWrite(), policy);
   }
 
   /** What a failed shard does to the answer; {@link FailurePolicy#tag()} if it is not said. */
   public ScatterSpec onFailure(FailurePolicy other) {
-    return new ScatterSpec(router, reach, sql, bindings, timeouts, other);
+    return new ScatterSpec(router, reach, sql, bindings, terms, other);
   }
 
   /**
@@ -72,9 +82,10 @@ public final class ScatterSpec {
     return new ScatterRows<>(
         (failures, order) ->
             router.scatter(
-                topology -> reach.plan(topology, sql, bindings),
-                timeouts,
-                (statement, connection) -> statement.rows(connection, mapping),
+                router.plan(reach, sql, bindings),
+                sql,
+                terms,
+                (statement, connection, dialect) -> statement.rows(connection, null, mapping),
                 failures,
                 order),
         policy,
@@ -91,9 +102,11 @@ public final class ScatterSpec {
   public Flux<ShardSignal<Long>> rowsUpdated() {
     reach.check(sql, bindings);
     return router.scatter(
-        topology -> reach.plan(topology, sql, bindings),
-        timeouts,
-        BoundStatement::rowsUpdated,
+        router.plan(reach, sql, bindings),
+        sql,
+        terms.asWrite(),
+        (statement, connection, dialect) ->
+            statement.rowsUpdated(connection, ServerBound.behind(terms.timeouts(), dialect)),
         policy,
         null);
   }

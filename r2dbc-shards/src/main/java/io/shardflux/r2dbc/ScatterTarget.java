@@ -23,6 +23,11 @@ public final class ScatterTarget {
    */
   public ScatterSpec sql(String sql) {
     return new ScatterSpec(
-        router, reach, router.template(sql), Bindings.NONE, router.timeouts(), FailurePolicy.tag());
+        router,
+        reach,
+        router.template(sql),
+        Bindings.NONE,
+        Work.Terms.of(router.timeouts()),
+        FailurePolicy.tag());
   }
 }

@@ -40,12 +40,14 @@ final class ServerConnections implements ConnectionFactory {
    * @param id its id on the server, of {@code CONNECTION_ID()}
    * @param channel its socket
    * @param loop the one thread on which the driver reads its answers
+   * @param openedAt when it was opened, of {@link System#nanoTime}
    */
-  record Link(long id, Channel channel, Scheduler loop) {}
+  record Link(long id, Channel channel, Scheduler loop, long openedAt) {}
 
   private final ConnectionFactoryOptions options;
   private final ConnectionFactory plain;
   private final Map<Connection, Link> links = new ConcurrentHashMap<>();
+  private volatile Dialect dialect = Dialect.MYSQL;
 
   ServerConnections(ConnectionFactoryOptions options) {
     this.options = options;
@@ -63,14 +65,15 @@ final class ServerConnections implements ConnectionFactory {
             () -> {
               ChannelCapture capture = new ChannelCapture(loopResources());
               ConnectionFactory factory =
-                  ConnectionFactories.get(options.mutate().option(LOOP_RESOURCES, capture).build());
+                  ConnectionFactories.get(
+                      Tls.loaded(options).mutate().option(LOOP_RESOURCES, capture).build());
               return Mono.<Connection>from(factory.create())
                   .flatMap(connection -> identify(connection, capture))
                   // Also where the handshake or the question hangs and is given up.
                   .doOnCancel(capture::close)
                   .doOnError(error -> capture.close());
             })
-        // Setting the driver up looks for services in jar files.
+        // Setting the driver up looks for services in jar files, and certificates are files too.
         .subscribeOn(Schedulers.boundedElastic());
   }
 
@@ -95,6 +98,11 @@ final class ServerConnections implements ConnectionFactory {
       throw new IllegalStateException("connection: closed");
     }
     return link;
+  }
+
+  /** The server's kind, known from its first connection on. */
+  Dialect dialect() {
+    return dialect;
   }
 
   /** Whether a connection is open, as far as this side knows. */
@@ -126,14 +134,25 @@ final class ServerConnections implements ConnectionFactory {
   }
 
   private Mono<Connection> identify(Connection connection, ChannelCapture capture) {
-    return Flux.from(connection.createStatement("SELECT CONNECTION_ID()").execute())
-        .concatMap(result -> result.map(row -> Objects.requireNonNull(row.get(0, Long.class))))
+    return Flux.from(connection.createStatement("SELECT CONNECTION_ID(), VERSION()").execute())
+        .concatMap(
+            result ->
+                result.map(
+                    row -> {
+                      dialect = Dialect.of(Objects.requireNonNull(row.get(1, String.class)));
+                      return Objects.requireNonNull(row.get(0, Long.class));
+                    }))
         .single()
         .map(
             id -> {
               Channel channel = capture.channel();
               links.put(
-                  connection, new Link(id, channel, Schedulers.fromExecutor(channel.eventLoop())));
+                  connection,
+                  new Link(
+                      id,
+                      channel,
+                      Schedulers.fromExecutor(channel.eventLoop()),
+                      System.nanoTime()));
               channel.closeFuture().addListener(closed -> links.remove(connection));
               return connection;
             });

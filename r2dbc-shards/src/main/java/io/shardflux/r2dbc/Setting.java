@@ -213,7 +213,16 @@ final class Setting {
     };
   }
 
-  /** A constant by its name in lower case. */
+  boolean truth() {
+    String expected = "true or false";
+    String text = text(expected);
+    if (!text.equals("true") && !text.equals("false")) {
+      throw refused(expected);
+    }
+    return text.equals("true");
+  }
+
+  /** A constant by its name in lower case, with '-' for '_'. */
   <E extends Enum<E>> E one(Class<E> type) {
     String expected =
         Stream.of(type.getEnumConstants())
@@ -362,7 +371,7 @@ final class Setting {
   }
 
   private static String lowerCase(Enum<?> constant) {
-    return constant.name().toLowerCase(Locale.ROOT);
+    return constant.name().toLowerCase(Locale.ROOT).replace('_', '-');
   }
 
   private static <T> @Nullable T parsed(String text, Function<String, T> parser) {

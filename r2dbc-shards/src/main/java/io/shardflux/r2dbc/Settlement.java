@@ -1,16 +1,12 @@
 package io.shardflux.r2dbc;
 
-import io.r2dbc.pool.ConnectionPool;
-import io.r2dbc.pool.ConnectionPoolConfiguration;
 import io.r2dbc.spi.Connection;
 import io.r2dbc.spi.R2dbcException;
-import io.r2dbc.spi.Result;
 import java.time.Duration;
+import java.util.concurrent.atomic.LongAdder;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
-import reactor.netty.resources.LoopResources;
 
 /**
  * Gets a connection back from a statement that was given up.
@@ -32,41 +28,23 @@ final class Settlement {
   /** Work that ended seldom left a statement, and a far server is not to be sent kills in vain. */
   private static final Duration GRACE_BEHIND_WORK = Duration.ofMillis(100);
 
-  private static final Duration KILL_BOUND = Duration.ofSeconds(1);
   private static final Duration CLEAN_BOUND = Duration.ofSeconds(2);
-  // Of its own: what is to be ended may be flooding the others.
-  private static final LoopResources CONTROL_LOOP =
-      LoopResources.create("shardflux-control", 1, true);
-
-  private static final int CONTROL_CONNECTIONS = 2;
-  private static final int CONTROL_PENDING = 10_000;
   private static final int QUERY_INTERRUPTED = 1317;
 
-  private final Shard shard;
+  private final Server server;
   private final ServerConnections connections;
-  private final ServerConnections controlConnections;
-  private final ConnectionPool control;
+  private final ControlConnections control;
+  private final LongAdder kills = new LongAdder();
 
-  Settlement(Shard shard, ServerConnections connections, PoolBounds bounds) {
-    this.shard = shard;
+  Settlement(Server server, ServerConnections connections, ControlConnections control) {
+    this.server = server;
     this.connections = connections;
-    this.controlConnections = connections.on(CONTROL_LOOP);
-    this.control =
-        new ConnectionPool(
-            ConnectionPoolConfiguration.builder(controlConnections)
-                .name(shard.id() + "-control")
-                .initialSize(0)
-                .maxSize(CONTROL_CONNECTIONS)
-                .maxAcquireTime(KILL_BOUND)
-                .maxCreateConnectionTime(bounds.connectTimeout())
-                .maxIdleTime(bounds.maxIdleTime())
-                .maxLifeTime(bounds.maxLifetime())
-                .customizer(
-                    pool ->
-                        pool.maxPendingAcquire(CONTROL_PENDING)
-                            .evictionPredicate(
-                                (connection, metadata) -> !controlConnections.open(connection)))
-                .build());
+    this.control = control;
+  }
+
+  /** How many statements were told to end on the server. */
+  long kills() {
+    return kills.sum();
   }
 
   /**
@@ -96,18 +74,15 @@ final class Settlement {
         .onErrorResume(error -> connections.cut(connection));
   }
 
-  Mono<Void> close() {
-    return control.disposeLater();
-  }
-
   /**
    * Is answered once all before it on that connection has ended; if the kill met it instead, it is
    * put again.
    */
   private Mono<Void> probe(Connection connection) {
-    return execute(connection, "DO 0")
+    return ControlConnections.execute(connection, "DO 0")
         .subscribeOn(connections.loop(connection))
-        .onErrorResume(Settlement::interrupted, error -> execute(connection, "DO 0"));
+        .onErrorResume(
+            Settlement::interrupted, error -> ControlConnections.execute(connection, "DO 0"));
   }
 
   private static boolean interrupted(Throwable error) {
@@ -123,7 +98,11 @@ final class Settlement {
   }
 
   private Mono<Void> kill(Connection connection) {
-    return Mono.defer(() -> command("KILL QUERY " + connections.link(connection).id()));
+    return Mono.defer(
+        () -> {
+          kills.increment();
+          return control.run("KILL QUERY " + connections.link(connection).id());
+        });
   }
 
   private Mono<Void> cut(Connection connection, Throwable error) {
@@ -131,33 +110,13 @@ final class Settlement {
         () -> {
           log.warn(
               "{}: a given-up statement does not end, its connection is cut: {}",
-              shard,
+              server,
               error.toString());
           Mono<Void> kill =
               connections.open(connection)
-                  ? command("KILL " + connections.link(connection).id()).onErrorComplete()
+                  ? control.run("KILL " + connections.link(connection).id()).onErrorComplete()
                   : Mono.empty();
           return connections.cut(connection).and(kill);
         });
-  }
-
-  private Mono<Void> command(String sql) {
-    return Mono.usingWhen(
-            new Acquisition(control.create()),
-            connection -> execute(connection, sql),
-            Connection::close,
-            (connection, error) -> discard(connection),
-            this::discard)
-        .timeout(KILL_BOUND);
-  }
-
-  private Mono<Void> discard(Connection connection) {
-    return controlConnections.cut(connection).then(Mono.from(connection.close()));
-  }
-
-  private static Mono<Void> execute(Connection connection, String sql) {
-    return Flux.from(connection.createStatement(sql).execute())
-        .concatMap(Result::getRowsUpdated)
-        .then();
   }
 }

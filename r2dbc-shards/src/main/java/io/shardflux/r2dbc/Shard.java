@@ -1,7 +1,11 @@
 package io.shardflux.r2dbc;
 
 import io.r2dbc.spi.ConnectionFactoryOptions;
+import io.r2dbc.spi.Option;
 import io.shardflux.router.ShardId;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -9,9 +13,20 @@ import org.jspecify.annotations.Nullable;
  *
  * @param id the shard's name
  * @param options the R2DBC options of its server; {@code r2dbc:mysql} is what is tested
- * @param pool the bounds of its pool, or null for those of the router
+ * @param pool the bounds of each of its servers' pools, or null for those of the router
+ * @param replicas the R2DBC options of servers that have a copy of its rows, kept by the servers'
+ *     own replication
  */
-public record Shard(ShardId id, ConnectionFactoryOptions options, @Nullable PoolBounds pool) {
+public record Shard(
+    ShardId id,
+    ConnectionFactoryOptions options,
+    @Nullable PoolBounds pool,
+    List<ConnectionFactoryOptions> replicas) {
+
+  /** Copies the replicas. */
+  public Shard {
+    replicas = List.copyOf(replicas);
+  }
 
   /**
    * A shard by R2DBC URL, with the router's pool bounds.
@@ -27,12 +42,41 @@ public record Shard(ShardId id, ConnectionFactoryOptions options, @Nullable Pool
 
   /** A shard by R2DBC options, with the router's pool bounds. */
   public static Shard of(ShardId id, ConnectionFactoryOptions options) {
-    return new Shard(id, options, null);
+    return new Shard(id, options, null, List.of());
   }
 
   /** This shard with pool bounds of its own. */
   public Shard withPool(PoolBounds bounds) {
-    return new Shard(id, options, bounds);
+    return new Shard(id, options, bounds, replicas);
+  }
+
+  /**
+   * This shard with one replica more, with the shard's credentials where the URL has none; see
+   * {@link ReadPreference}.
+   *
+   * @throws IllegalArgumentException as {@link #of(String, String)}
+   */
+  public Shard withReplica(String url) {
+    return withReplica(parse(id + ", replica", url));
+  }
+
+  /** This shard with one replica more, with the shard's credentials where the options have none. */
+  public Shard withReplica(ConnectionFactoryOptions replica) {
+    ConnectionFactoryOptions.Builder whole = replica.mutate();
+    if (!replica.hasOption(ConnectionFactoryOptions.USER)) {
+      inherit(ConnectionFactoryOptions.USER, whole);
+      inherit(ConnectionFactoryOptions.PASSWORD, whole);
+    }
+    List<ConnectionFactoryOptions> more = new ArrayList<>(replicas);
+    more.add(whole.build());
+    return new Shard(id, options, pool, more);
+  }
+
+  @SuppressWarnings("unchecked")
+  private <T> void inherit(Option<T> option, ConnectionFactoryOptions.Builder whole) {
+    if (options.hasOption(option)) {
+      whole.option(option, (T) Objects.requireNonNull(options.getValue(option)));
+    }
   }
 
   /** This shard with credentials, for a URL that has none. */
@@ -44,40 +88,37 @@ public record Shard(ShardId id, ConnectionFactoryOptions options, @Nullable Pool
             .option(ConnectionFactoryOptions.USER, user)
             .option(ConnectionFactoryOptions.PASSWORD, password)
             .build(),
-        pool);
-  }
-
-  String host() {
-    Object host = options.getValue(ConnectionFactoryOptions.HOST);
-    return host == null ? "" : host.toString();
-  }
-
-  int port() {
-    Object port = options.getValue(ConnectionFactoryOptions.PORT);
-    return port == null ? 0 : Integer.parseInt(port.toString());
+        pool,
+        replicas);
   }
 
   @Override
   public String toString() {
-    return id + "@" + host() + ":" + port();
+    return new Server(id, options, true).toString();
   }
 
   private static ConnectionFactoryOptions parse(String id, String url) {
+    ConnectionFactoryOptions options = optionsOf(url);
+    if (options == null) {
+      throw new IllegalArgumentException(
+          "shard " + id + ", url: malformed (expected: r2dbc:mysql://host:port/database)");
+    }
+    return options;
+  }
+
+  /** Nothing if the URL is malformed: the parser's own message quotes it, and with it passwords. */
+  static @Nullable ConnectionFactoryOptions optionsOf(String url) {
+    Tls.declareSecrets();
     try {
       ConnectionFactoryOptions options = ConnectionFactoryOptions.parse(url);
-      if (namesHost(options)) {
-        return options;
-      }
+      return namesHost(options) ? options : null;
     } catch (IllegalArgumentException e) {
-      // Refused below without a cause: the parser's own message quotes the URL, and with it the
-      // password.
+      return null;
     }
-    throw new IllegalArgumentException(
-        "shard " + id + ", url: malformed (expected: r2dbc:mysql://host:port/database)");
   }
 
   /** The parser takes a port that is none, and what is before a stray slash, into the host. */
-  static boolean namesHost(ConnectionFactoryOptions options) {
+  private static boolean namesHost(ConnectionFactoryOptions options) {
     return options.getValue(ConnectionFactoryOptions.HOST) instanceof String host
         && !host.isEmpty()
         && (host.startsWith("[") || host.indexOf(':') < 0);

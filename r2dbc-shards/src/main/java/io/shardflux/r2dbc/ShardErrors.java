@@ -8,9 +8,13 @@ import io.r2dbc.spi.R2dbcPermissionDeniedException;
 import io.r2dbc.spi.R2dbcRollbackException;
 import io.r2dbc.spi.R2dbcTimeoutException;
 import io.r2dbc.spi.R2dbcTransientResourceException;
+import io.shardflux.r2dbc.ShardUnavailableException.Why;
 import io.shardflux.router.ShardId;
 import java.io.IOException;
 import java.nio.channels.ClosedChannelException;
+import java.util.Set;
+import java.util.concurrent.TimeoutException;
+import javax.net.ssl.SSLException;
 import org.jspecify.annotations.Nullable;
 import reactor.pool.PoolAcquirePendingLimitException;
 import reactor.pool.PoolShutdownException;
@@ -20,6 +24,12 @@ import reactor.pool.PoolShutdownException;
  * category.
  */
 final class ShardErrors {
+
+  /** MySQL's ER_QUERY_TIMEOUT and MariaDB's ER_STATEMENT_TIMEOUT. */
+  private static final Set<Integer> STATEMENT_TIMEOUTS = Set.of(3024, 1969);
+
+  /** ER_CON_COUNT_ERROR, ER_TOO_MANY_USER_CONNECTIONS and ER_USER_LIMIT_REACHED. */
+  private static final Set<Integer> TOO_MANY_CONNECTIONS = Set.of(1040, 1203, 1226);
 
   private ShardErrors() {}
 
@@ -34,17 +44,24 @@ final class ShardErrors {
     if (lostConnection(error)) {
       return new ShardUnavailableException(
           shard,
+          Why.LOST,
           "connection lost (expected: an answer; whether a write took place is not known)",
           error);
+    }
+    if (known instanceof R2dbcTimeoutException late
+        && STATEMENT_TIMEOUTS.contains(late.getErrorCode())) {
+      return new ShardTimeoutException(shard, late);
     }
     return sameCategory(shard, known);
   }
 
   /** What went wrong before there was a connection. */
-  static Throwable notAcquired(Shard shard, PoolBounds bounds, Throwable error) {
+  static Throwable notAcquired(Server server, PoolBounds bounds, Throwable error) {
+    ShardId shard = server.shard();
     if (rooted(error, PoolAcquirePendingLimitException.class) != null) {
       return new ShardUnavailableException(
-          shard.id(),
+          shard,
+          Why.OVERLOADED,
           "overloaded, "
               + bounds.maxPending()
               + " callers wait for a connection"
@@ -52,34 +69,84 @@ final class ShardErrors {
           error);
     }
     if (rooted(error, PoolShutdownException.class) != null) {
-      return new PoolClosingException(shard.id()).asUnavailable();
+      return new PoolClosingException(shard).asUnavailable();
     }
-    if (error instanceof R2dbcTimeoutException) {
-      return new ShardTimeoutException(
-          shard.id(),
-          "no connection within "
-              + bounds.acquireTimeout().toMillis()
-              + " ms (expected: one; raise pool.max-size or pool.acquire-timeout, or ask less)",
+    if (noRoom(error)) {
+      return new ShardUnavailableException(
+          shard,
+          Why.NO_ROOM,
+          "no connection, the server has too many (expected: room for pool.max-size and two more;"
+              + " raise its max_connections or lower pool.max-size)",
+          error);
+    }
+    SSLException refused = rooted(error, SSLException.class);
+    if (refused != null) {
+      return new ShardUnavailableException(
+          shard,
+          Why.NOT_CONNECTED,
+          "no TLS with "
+              + server.host()
+              + ":"
+              + server.port()
+              + ", "
+              + refused.getMessage()
+              + " (expected: certificates and versions that both sides accept)",
           error);
     }
     if (connectFailure(error)) {
       return new ShardUnavailableException(
-          shard.id(),
+          shard,
+          Why.NOT_CONNECTED,
           "no connection to "
-              + shard.host()
+              + server.host()
               + ":"
-              + shard.port()
-              + " (expected: a server that listens)",
+              + server.port()
+              + " (expected: a server that listens and answers)",
           error);
     }
-    return named(shard.id(), error);
+    return named(shard, error);
   }
 
   /** Whether the server can't be connected to, as against a refused login or a busy pool. */
   static boolean connectFailure(Throwable error) {
     return !(error instanceof R2dbcPermissionDeniedException)
+        && !noRoom(error)
         && rooted(error, PoolAcquirePendingLimitException.class) == null
-        && (lostConnection(error) || error instanceof ShardUnavailableException);
+        && rooted(error, PoolShutdownException.class) == null
+        && (lostConnection(error) || timedOut(error));
+  }
+
+  /** Whether a statement's error speaks against its server. */
+  static boolean outage(Throwable error) {
+    if (error instanceof ShardUnavailableException unavailable) {
+      return unavailable.why() == Why.NOT_CONNECTED || unavailable.why() == Why.LOST;
+    }
+    return error instanceof ShardTimeoutException late && !late.acquiring();
+  }
+
+  /** Whether the server answered, if only to refuse. */
+  static boolean answered(Throwable error) {
+    return error instanceof R2dbcException said && said.getErrorCode() != 0;
+  }
+
+  /** Whether a read may succeed when it is put once more. */
+  static boolean passing(Throwable error) {
+    if (error instanceof ShardUnavailableException unavailable) {
+      return unavailable.why() != Why.OVERLOADED;
+    }
+    return error instanceof R2dbcRollbackException
+        || error instanceof R2dbcTransientResourceException;
+  }
+
+  private static boolean noRoom(Throwable error) {
+    R2dbcException said = rooted(error, R2dbcException.class);
+    return said != null && TOO_MANY_CONNECTIONS.contains(said.getErrorCode());
+  }
+
+  /** Opening a connection took too long; a statement's own timeout has a code. */
+  private static boolean timedOut(Throwable error) {
+    return error instanceof TimeoutException
+        || (error instanceof R2dbcTimeoutException late && late.getErrorCode() == 0);
   }
 
   private static boolean lostConnection(Throwable error) {

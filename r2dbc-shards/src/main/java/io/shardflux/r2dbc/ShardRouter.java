@@ -17,14 +17,15 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.function.BiFunction;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
-import org.reactivestreams.Publisher;
+import reactor.core.publisher.BufferOverflowStrategy;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
+import reactor.core.publisher.Sinks;
 import reactor.core.scheduler.Schedulers;
+import reactor.util.context.Context;
 
 /**
  * The way to the shards: a key, a shard's name or all shards in, {@code Mono} and {@code Flux} out.
@@ -41,23 +42,24 @@ public final class ShardRouter {
   private static final int CACHED_TEMPLATES = 8 << 20;
 
   private static final int SWAPS_SURVIVED = 3;
+  private static final int EVENTS_HELD = 256;
   private static final Duration DRAIN_TIME = Duration.ofSeconds(30);
 
   /** The topology and its pools, swapped as one. */
-  private record Shards(Topology topology, Map<ShardId, ShardPool> pools) {
+  private record Shards(Topology topology, Map<ShardId, ShardServers> servers) {
 
-    ShardPool pool(ShardId shard) {
-      ShardPool pool = pools.get(shard);
-      if (pool == null) {
+    ShardServers of(ShardId shard) {
+      ShardServers found = servers.get(shard);
+      if (found == null) {
         throw new IllegalArgumentException(
             "shard: " + shard + " (expected: one of " + topology.shards() + ")");
       }
-      return pool;
+      return found;
     }
   }
 
-  private final PoolBounds bounds;
-  private final Timeouts timeouts;
+  private final RouterOptions options;
+  private final Sinks.Many<ShardEvent> events = Sinks.many().multicast().directBestEffort();
   private final Cache<String, SqlTemplate> templates =
       Caffeine.newBuilder()
           .maximumWeight(CACHED_TEMPLATES)
@@ -65,18 +67,24 @@ public final class ShardRouter {
           .executor(Runnable::run)
           .build();
   private final List<TableDirectory> directories;
+  private final @Nullable HotKeys hotKeys;
+  private final RowCountCache rowCounts;
   private volatile Shards shards;
   // Guarded by this.
   private boolean closed;
 
   private ShardRouter(Builder builder) {
-    this.bounds = builder.bounds;
-    this.timeouts = builder.timeouts;
+    this.options = builder.options;
     this.directories = List.copyOf(builder.directories);
+    this.hotKeys = builder.hotKeys ? new HotKeys(System::nanoTime) : null;
+    RowCounts counts = builder.rowCounts;
+    this.rowCounts =
+        new RowCountCache(
+            counts.every(), (shard, table) -> countedRows(counts, shard, table), System::nanoTime);
     Topology topology = builder.topology.build();
-    Map<ShardId, ShardPool> pools = new LinkedHashMap<>();
-    builder.shards.forEach(shard -> pools.put(shard.id(), new ShardPool(shard, bounds)));
-    this.shards = new Shards(topology, Collections.unmodifiableMap(pools));
+    Map<ShardId, ShardServers> servers = new LinkedHashMap<>();
+    builder.shards.forEach(shard -> servers.put(shard.id(), servers(shard)));
+    this.shards = new Shards(topology, Collections.unmodifiableMap(servers));
   }
 
   /** A builder of a router. */
@@ -91,9 +99,14 @@ public final class ShardRouter {
    * shards:
    *   shard_0: {url: "r2dbc:mysql://127.0.0.1:3306/shard_0", username: app, password: "…"}
    *   shard_1: {url: "r2dbc:mysql://127.0.0.1:3307/shard_1", username: app, password: "…", pool: {max-size: 20}}
-   * pool: {max-size: 10, min-idle: 1, max-pending: 1000, acquire-timeout: 5s, connect-timeout: 3s,
+   * pool: {max-size: 10, min-idle: 1, max-pending: 1000, connect-timeout: 3s,
    *   validation-timeout: 1s, max-idle-time: 10m, max-lifetime: 30m}
-   * timeouts: {first-row: 10s, total: 60s}
+   * timeouts: {acquire: 5s, first-row: 10s, gap: 10s, total: 60s}
+   * breaker: {window: 20, min-calls: 10, failure-rate: 50, probe-interval: 250ms}
+   * reads: {preference: primary, retries: 2, max-lag: 10s, hedge: false}
+   * slow-statement: 1s
+   * hot-keys: false
+   * row-counts: {exact: false, every: 60s}
    * strategies:
    *   by_id: {type: hash, shards: [shard_0, shard_1], slots: 1024, function: crc32}
    * tables:
@@ -106,8 +119,11 @@ public final class ShardRouter {
    * <p>{@code shards} names each shard and its server; {@code username} and {@code password} stand
    * there or in the URL. A shard's {@code pool} says what differs from the one on top, and both
    * what differs from {@link PoolBounds#defaults()}; so does {@code timeouts} from {@link
-   * Timeouts#defaults()}. A {@code min-idle} or {@code first-row} that is not said is lowered to
-   * {@code max-size} or {@code total}.
+   * Timeouts#defaults()}, {@code breaker} from {@link BreakerBounds#defaults()} and {@code reads}
+   * from {@link ReadOptions#defaults()}. What is not said of {@code min-idle}, {@code min-calls} or
+   * a time is lowered to {@code max-size}, {@code window} or {@code total}. {@code replicas} of a
+   * shard are a list of servers, each with {@code url}, and {@code username} and {@code password}
+   * where they are not the shard's. {@code slow-statement} is off if it is not said.
    *
    * <p>{@code strategies}, by {@code type}; one inside another is a map like these or the name of
    * one of them:
@@ -165,6 +181,18 @@ public final class ShardRouter {
     return RouterDocument.read(document);
   }
 
+  /**
+   * The at most 20 keys that a table was most asked for by over the last minutes, the hottest
+   * first. Empty where none stands out, or hot keys are not counted; see {@link
+   * Builder#hotKeys(boolean)}.
+   *
+   * @throws IllegalArgumentException if the table is unknown
+   */
+  public List<HotKey> hotKeys(String table) {
+    topology().table(table);
+    return hotKeys == null ? List.of() : hotKeys.top(table);
+  }
+
   /** The shards, strategies and tables as they are now. */
   public Topology topology() {
     return shards.topology();
@@ -177,7 +205,13 @@ public final class ShardRouter {
 
   /** The shard where a key of a table lies. */
   public ShardTarget on(String table, ShardKey key) {
-    return new ShardTarget(this, locate(table, key));
+    return new ShardTarget(
+        this,
+        Mono.defer(
+            () -> {
+              note(table, key);
+              return topology().locate(table, key);
+            }));
   }
 
   /**
@@ -206,8 +240,8 @@ public final class ShardRouter {
    * are warmed.
    */
   public Mono<Void> warmUp() {
-    return Flux.defer(() -> Flux.fromIterable(shards.pools().values()))
-        .flatMap(ShardPool::warmUp)
+    return Flux.defer(() -> Flux.fromIterable(shards.servers().values()))
+        .flatMap(ShardServers::warmUp)
         .then();
   }
 
@@ -217,7 +251,8 @@ public final class ShardRouter {
    * and with {@link IllegalStateException} if the router is closed.
    */
   public Mono<Void> addShard(Shard shard) {
-    return Mono.fromRunnable(() -> swapIn(shard));
+    // Setting the driver up looks into jar files, and certificates are files too.
+    return Mono.<Void>fromRunnable(() -> swapIn(shard)).subscribeOn(Schedulers.boundedElastic());
   }
 
   /**
@@ -230,38 +265,83 @@ public final class ShardRouter {
     return Mono.defer(() -> swapOut(shard).close(DRAIN_TIME));
   }
 
-  /** How every shard is doing, asking no server. */
-  public Mono<List<ShardStatistics>> statistics() {
-    return Mono.fromSupplier(
-        () -> shards.pools().values().stream().map(pool -> pool.statistics(null)).toList());
+  /**
+   * Takes a shard's new statements no more, and completes when those under way have ended, which
+   * may take as long as they are allowed to. Keyed statements for it fail with {@link
+   * ShardUnavailableException}, statements for all shards are without it and say so. It stays that
+   * way until {@link #closeBreaker}; a cancel only ends the waiting. Errors with {@link
+   * IllegalArgumentException} if there is no such shard.
+   */
+  public Mono<Void> drain(ShardId shard) {
+    return Mono.defer(() -> shards.of(shard).drain());
   }
 
   /**
-   * How every shard is doing, with the exact number of rows of a table, which each server counts; a
-   * shard that fails to has none. Errors with {@link IllegalArgumentException} if the table is
-   * unknown.
+   * Takes a shard out, whatever its servers say: new statements for it fail at once, those under
+   * way go on. It stays that way until {@link #closeBreaker}. Errors with {@link
+   * IllegalArgumentException} if there is no such shard.
+   */
+  public Mono<Void> openBreaker(ShardId shard) {
+    return Mono.fromRunnable(() -> shards.of(shard).openBreaker());
+  }
+
+  /**
+   * Asks a shard again, without waiting for a probe, and whether it was taken out, drained or found
+   * down; one that still is down will be found to be. Errors with {@link IllegalArgumentException}
+   * if there is no such shard.
+   */
+  public Mono<Void> closeBreaker(ShardId shard) {
+    return Mono.fromRunnable(() -> shards.of(shard).closeBreaker());
+  }
+
+  /**
+   * The shards' changes of status from now on. A subscriber that is more than 256 events behind
+   * loses the oldest; the stream completes when the router is closed.
+   */
+  public Flux<ShardEvent> events() {
+    return events
+        .asFlux()
+        .onBackpressureBuffer(EVENTS_HELD, lost -> {}, BufferOverflowStrategy.DROP_OLDEST)
+        .publishOn(Schedulers.parallel());
+  }
+
+  /**
+   * For {@code contextWrite}: reads of that subscription go to primaries, whatever else is said, so
+   * that they see what was written before.
+   */
+  public static Function<Context, Context> readYourWrites() {
+    return context -> context.put(ShardServers.READ_YOUR_WRITES, true);
+  }
+
+  /** How every shard is doing, asking no server. */
+  public Mono<List<ShardStatistics>> statistics() {
+    return Mono.fromSupplier(
+        () -> shards.servers().values().stream().map(servers -> servers.statistics(null)).toList());
+  }
+
+  /**
+   * How every shard is doing, with the rows of a table as {@link RowCounts} says: the first time
+   * each server is asked for them, within {@link Timeouts}; later they are there at once, and are
+   * taken again behind it where they are old. A shard that never answered has none. Errors with
+   * {@link IllegalArgumentException} if the table is unknown.
    */
   public Mono<List<ShardStatistics>> statistics(String table) {
-    return Mono.defer(
-        () -> {
-          topology().table(table);
-          return onAll()
-              .sql("SELECT COUNT(*) FROM `" + table.replace("`", "``") + "`")
-              .map((row, metadata) -> Objects.requireNonNull(row.get(0, Long.class)))
-              .signals()
-              .collect(
-                  LinkedHashMap<ShardId, Long>::new,
-                  (counts, signal) -> {
-                    if (signal instanceof ShardSignal.Row<Long> row) {
-                      counts.put(row.shard(), row.value());
-                    }
-                  })
-              .map(
-                  counts ->
-                      shards.pools().values().stream()
-                          .map(pool -> pool.statistics(counts.get(pool.id())))
-                          .toList());
-        });
+    return Flux.defer(
+            () -> {
+              topology().table(table);
+              return Flux.fromIterable(shards.servers().values());
+            })
+        .flatMapSequential(
+            servers ->
+                rowCounts
+                    .rows(servers.id(), table)
+                    .map(servers::statistics)
+                    .switchIfEmpty(Mono.fromSupplier(() -> servers.statistics(null))))
+        .collectList();
+  }
+
+  private Mono<Long> countedRows(RowCounts counts, ShardId shard, String table) {
+    return on(shard).sql(counts.sql(table)).map((row, metadata) -> RowCounts.rows(row)).one();
   }
 
   /**
@@ -270,38 +350,62 @@ public final class ShardRouter {
    * twice does nothing more, and a cancel does not stop it.
    */
   public Mono<Void> close() {
-    return Flux.defer(() -> Flux.fromIterable(swapsEnded().pools().values()))
-        .map(pool -> pool.close(DRAIN_TIME))
+    return Flux.defer(() -> Flux.fromIterable(swapsEnded().servers().values()))
+        .map(servers -> servers.close(DRAIN_TIME))
         .concatWith(Flux.fromIterable(directories).map(TableDirectory::close))
         .flatMap(closing -> closing)
-        .then();
+        .then()
+        .doOnTerminate(this::endEvents);
+  }
+
+  private synchronized void endEvents() {
+    var unused = events.tryEmitComplete();
+  }
+
+  /** What each shard is asked, at the time it is asked. */
+  Function<Topology, Mono<Map<ShardId, List<BoundStatement>>>> plan(
+      Reach reach, SqlTemplate sql, Bindings bindings) {
+    return topology -> {
+      if (reach instanceof Reach.Keys keys) {
+        keys.keys().forEach(key -> note(keys.table(), key));
+      }
+      return reach.plan(topology, sql, bindings);
+    };
+  }
+
+  private void note(String table, ShardKey key) {
+    if (hotKeys != null) {
+      hotKeys.record(table, key);
+    }
   }
 
   Timeouts timeouts() {
-    return timeouts;
+    return options.timeouts();
   }
 
   SqlTemplate template(String sql) {
     return templates.get(sql, SqlTemplate::of);
   }
 
-  <T> Flux<T> timed(
-      ShardPool pool, Timeouts limits, Function<Connection, ? extends Publisher<T>> work) {
-    return new TimedFlux<>(pool.withConnection(work), pool.id(), limits, Schedulers.parallel());
+  /** Runs the work on the servers of a shard, which can't be closed under it. */
+  <T> Flux<T> onOne(Mono<ShardId> shard, Function<ShardServers, Flux<T>> work) {
+    return overSwaps(
+        shard.flatMapMany(
+            id -> Flux.using(() -> entered(shards.of(id)), work, ShardServers::leave)),
+        SWAPS_SURVIVED);
   }
 
-  /** Runs the work on the pool of a shard, which can't be closed under it. */
-  <T> Flux<T> onOne(Mono<ShardId> shard, Function<ShardPool, Flux<T>> work) {
-    return overSwaps(
-        shard.flatMapMany(id -> Flux.using(() -> enter(shards.pool(id)), work, ShardPool::leave)),
-        SWAPS_SURVIVED);
+  /** What one of a plan's statements does with a connection. */
+  interface Execution<T> {
+    Flux<T> on(BoundStatement statement, Connection connection, Dialect dialect);
   }
 
   /** Runs a plan's statements on all its shards and merges what they give. */
   <T> Flux<ShardSignal<T>> scatter(
       Function<Topology, Mono<Map<ShardId, List<BoundStatement>>>> planner,
-      Timeouts limits,
-      BiFunction<BoundStatement, Connection, Flux<T>> execution,
+      SqlTemplate sql,
+      Work.Terms terms,
+      Execution<T> execution,
       FailurePolicy policy,
       @Nullable Comparator<? super T> order) {
     return overSwaps(
@@ -315,19 +419,18 @@ public final class ShardRouter {
                       plan ->
                           Flux.using(
                               () -> enterAll(now, plan.keySet()),
-                              pools -> {
+                              entries -> {
                                 List<Scatter.Source<T>> sources = new ArrayList<>();
-                                for (ShardPool pool : pools) {
+                                for (Entry entry : entries) {
                                   List<BoundStatement> statements =
-                                      plan.getOrDefault(pool.id(), List.of());
+                                      plan.getOrDefault(entry.servers().id(), List.of());
                                   sources.add(
-                                      new Scatter.Source<>(
-                                          pool.id(),
-                                          timed(pool, limits, inTurn(statements, execution))));
+                                      entry.source(
+                                          Work.of(sql, terms, inTurn(statements, execution))));
                                 }
                                 return new Scatter<>(sources, policy, order).signals();
                               },
-                              pools -> pools.forEach(ShardPool::leave)));
+                              entries -> entries.forEach(Entry::leave)));
             }),
         SWAPS_SURVIVED);
   }
@@ -361,29 +464,63 @@ public final class ShardRouter {
                 : overSwaps(statement, attempts - 1));
   }
 
-  private static <T> Function<Connection, Flux<T>> inTurn(
-      List<BoundStatement> statements, BiFunction<BoundStatement, Connection, Flux<T>> execution) {
-    return connection ->
+  private static <T> BiFunction<Connection, Dialect, Flux<T>> inTurn(
+      List<BoundStatement> statements, Execution<T> execution) {
+    return (connection, dialect) ->
         Flux.fromIterable(statements)
-            .concatMap(statement -> execution.apply(statement, connection));
+            .concatMap(statement -> execution.on(statement, connection, dialect));
   }
 
-  private static ShardPool enter(ShardPool pool) {
-    if (!pool.enter()) {
-      throw new PoolClosingException(pool.id());
+  private static ShardServers entered(ShardServers servers) {
+    servers.enter();
+    return servers;
+  }
+
+  /**
+   * A shard of a scatter.
+   *
+   * @param refusal why it takes no statement, or null
+   */
+  private record Entry(ShardServers servers, @Nullable ShardUnavailableException refusal) {
+
+    <T> Scatter.Source<T> source(Work<T> work) {
+      return new Scatter.Source<>(
+          servers.id(), refusal == null ? servers.run(work) : Flux.error(refusal));
     }
-    return pool;
+
+    void leave() {
+      if (refusal == null) {
+        servers.leave();
+      }
+    }
   }
 
-  private static List<ShardPool> enterAll(Shards now, Collection<ShardId> ids) {
-    List<ShardPool> entered = new ArrayList<>();
+  private static List<Entry> enterAll(Shards now, Collection<ShardId> ids) {
+    List<Entry> entries = new ArrayList<>();
     try {
-      ids.forEach(id -> entered.add(enter(now.pool(id))));
-      return entered;
+      ids.forEach(id -> entries.add(entry(now.of(id))));
+      return entries;
     } catch (RuntimeException e) {
-      entered.forEach(ShardPool::leave);
+      entries.forEach(Entry::leave);
       throw e;
     }
+  }
+
+  private static Entry entry(ShardServers servers) {
+    try {
+      return new Entry(entered(servers), null);
+    } catch (ShardUnavailableException drained) {
+      return new Entry(servers, drained);
+    }
+  }
+
+  private ShardServers servers(Shard shard) {
+    return new ShardServers(shard, options, this::publish);
+  }
+
+  private synchronized void publish(ShardEvent event) {
+    // Nobody may listen, and one who is slow loses old events in his own buffer.
+    var unused = events.tryEmitNext(event);
   }
 
   /** The last shards: one that came in later would be closed by nobody. */
@@ -397,16 +534,16 @@ public final class ShardRouter {
       throw new IllegalStateException("router: closed (expected: one in use)");
     }
     Topology topology = shards.topology().withShard(shard.id());
-    Map<ShardId, ShardPool> pools = new LinkedHashMap<>(shards.pools());
-    pools.put(shard.id(), new ShardPool(shard, bounds));
-    shards = new Shards(topology, Collections.unmodifiableMap(pools));
+    Map<ShardId, ShardServers> servers = new LinkedHashMap<>(shards.servers());
+    servers.put(shard.id(), servers(shard));
+    shards = new Shards(topology, Collections.unmodifiableMap(servers));
   }
 
-  private synchronized ShardPool swapOut(ShardId shard) {
+  private synchronized ShardServers swapOut(ShardId shard) {
     Topology topology = shards.topology().withoutShard(shard);
-    Map<ShardId, ShardPool> pools = new LinkedHashMap<>(shards.pools());
-    ShardPool gone = pools.remove(shard);
-    shards = new Shards(topology, Collections.unmodifiableMap(pools));
+    Map<ShardId, ShardServers> servers = new LinkedHashMap<>(shards.servers());
+    ShardServers gone = servers.remove(shard);
+    shards = new Shards(topology, Collections.unmodifiableMap(servers));
     if (gone == null) {
       throw new IllegalStateException("shard: " + shard + ", without a pool");
     }
@@ -419,8 +556,9 @@ public final class ShardRouter {
     private final Topology.Builder topology = Topology.builder();
     private final List<Shard> shards = new ArrayList<>();
     private final List<TableDirectory> directories = new ArrayList<>();
-    private PoolBounds bounds = PoolBounds.defaults();
-    private Timeouts timeouts = Timeouts.defaults();
+    private RouterOptions options = RouterOptions.defaults();
+    private boolean hotKeys;
+    private RowCounts rowCounts = RowCounts.defaults();
 
     private Builder() {}
 
@@ -455,7 +593,7 @@ public final class ShardRouter {
      * said.
      */
     public Builder pool(PoolBounds bounds) {
-      this.bounds = bounds;
+      options = options.with(bounds);
       return this;
     }
 
@@ -464,7 +602,50 @@ public final class ShardRouter {
      * not said.
      */
     public Builder timeouts(Timeouts timeouts) {
-      this.timeouts = timeouts;
+      options = options.with(timeouts);
+      return this;
+    }
+
+    /** When a server counts as down; {@link BreakerBounds#defaults()} if it is not said. */
+    public Builder breaker(BreakerBounds breaker) {
+      options = options.with(breaker);
+      return this;
+    }
+
+    /** What is done for reads; {@link ReadOptions#defaults()} if it is not said. */
+    public Builder reads(ReadOptions reads) {
+      options = options.with(reads);
+      return this;
+    }
+
+    /**
+     * Logs, as a warning of the logger {@code io.shardflux.slow}, each statement for which its
+     * consumer had to wait that long or longer: shard, server, time, rows, outcome, and the text
+     * with its markers, as key-value pairs. None is logged if this is not said.
+     *
+     * @throws IllegalArgumentException if the time is below 1 ms
+     */
+    public Builder slowStatement(Duration time) {
+      if (time.toMillis() < 1) {
+        throw new IllegalArgumentException(
+            "slow-statement: " + time + " (expected: at least 1 ms)");
+      }
+      options = options.withSlowStatement(time);
+      return this;
+    }
+
+    /**
+     * Whether it is counted by which keys tables are asked for, in some 3 MB a table at most; see
+     * {@link ShardRouter#hotKeys}. Off if it is not said.
+     */
+    public Builder hotKeys(boolean counted) {
+      hotKeys = counted;
+      return this;
+    }
+
+    /** How tables' rows are counted; {@link RowCounts#defaults()} if it is not said. */
+    public Builder rowCounts(RowCounts counts) {
+      rowCounts = counts;
       return this;
     }
 

@@ -33,7 +33,8 @@ public final class ShardTarget {
    * @throws IllegalArgumentException if it is empty, above 1 MiB, or mixes both kinds of marker
    */
   public StatementSpec sql(String sql) {
-    return new StatementSpec(this, router.template(sql), Bindings.NONE, router.timeouts());
+    return new StatementSpec(
+        this, router.template(sql), Bindings.NONE, Work.Terms.of(router.timeouts()));
   }
 
   /**
@@ -43,7 +44,7 @@ public final class ShardTarget {
    * is ended with it. {@link Timeouts} do not hold here.
    */
   public <T> Flux<T> inConnection(Function<Connection, ? extends Publisher<T>> work) {
-    return router.onOne(shard, pool -> pool.lend(work));
+    return router.onOne(shard, servers -> servers.lend(work));
   }
 
   /**
@@ -52,10 +53,10 @@ public final class ShardTarget {
    * are committed. See {@link #inConnection}.
    */
   public <T> Flux<T> inTransaction(Function<Connection, ? extends Publisher<T>> work) {
-    return router.onOne(shard, pool -> pool.withTransaction(work));
+    return router.onOne(shard, servers -> servers.withTransaction(work));
   }
 
-  <T> Flux<T> run(Timeouts timeouts, Function<Connection, ? extends Publisher<T>> work) {
-    return router.onOne(shard, pool -> router.timed(pool, timeouts, work));
+  <T> Flux<T> run(Work<T> work) {
+    return router.onOne(shard, servers -> servers.run(work));
   }
 }

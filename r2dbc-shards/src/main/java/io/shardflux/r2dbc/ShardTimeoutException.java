@@ -2,26 +2,89 @@ package io.shardflux.r2dbc;
 
 import io.r2dbc.spi.R2dbcTimeoutException;
 import io.shardflux.router.ShardId;
+import java.time.Duration;
+import org.jspecify.annotations.Nullable;
 
-/** A shard was late: the message names the shard, the bound, its value and the rows until then. */
+/**
+ * A shard was late: the message names the shard, the bound and its value, the time spent, the rows
+ * until then and the statement, without the values bound to it.
+ */
 public final class ShardTimeoutException extends R2dbcTimeoutException {
 
   private static final long serialVersionUID = 1L;
+  private static final int SHOWN = 200;
 
-  private final String shard;
+  /** Which bound was met. */
+  enum Bound {
+    ACQUIRE(
+        "no connection", "a connection", "raise pool.max-size or timeouts.acquire, or ask less"),
+    FIRST_ROW("no row", "a first row", "raise timeouts.first-row or make the statement cheaper"),
+    GAP(
+        "no further row",
+        "the next row or the end",
+        "raise timeouts.gap or make the statement cheaper"),
+    TOTAL("not at the end", "the end", "raise timeouts.total or make the statement cheaper");
 
-  ShardTimeoutException(ShardId shard, String message) {
-    super(shard + ": " + message);
-    this.shard = shard.value();
+    private final String what;
+    private final String expected;
+    private final String remedy;
+
+    Bound(String what, String expected, String remedy) {
+      this.what = what;
+      this.expected = expected;
+      this.remedy = remedy;
+    }
   }
 
-  ShardTimeoutException(ShardId shard, String message, Throwable cause) {
-    super(shard + ": " + message, cause);
+  private final String shard;
+  private final @Nullable Bound bound;
+
+  ShardTimeoutException(
+      ShardId shard, Bound bound, Duration time, Duration spent, long rows, String statement) {
+    super(shard + ": " + lateness(bound, time, spent, rows) + " in: " + shortened(statement));
     this.shard = shard.value();
+    this.bound = bound;
+  }
+
+  /** The server itself ended a statement for its time. */
+  ShardTimeoutException(ShardId shard, R2dbcTimeoutException cause) {
+    super(
+        shard + ": " + cause.getMessage(),
+        cause.getSqlState(),
+        cause.getErrorCode(),
+        cause.getSql(),
+        cause);
+    this.shard = shard.value();
+    this.bound = null;
   }
 
   /** The late shard. */
   public ShardId shard() {
     return ShardId.of(shard);
+  }
+
+  /** Whether it was late with a connection, which says nothing against the server. */
+  boolean acquiring() {
+    return bound == Bound.ACQUIRE;
+  }
+
+  private static String lateness(Bound bound, Duration time, Duration spent, long rows) {
+    return bound.what
+        + (rows == 0 ? "" : ", after " + rows + " rows,")
+        + " within "
+        + time.toMillis()
+        + " ms (expected: "
+        + bound.expected
+        + " within that time, "
+        + spent.toMillis()
+        + " ms have passed; "
+        + bound.remedy
+        + ")";
+  }
+
+  /** In one line and not too long; it has markers where values are bound. */
+  static String shortened(String statement) {
+    String line = statement.strip().replaceAll("\\s+", " ");
+    return line.length() <= SHOWN ? line : line.substring(0, SHOWN) + "…";
   }
 }

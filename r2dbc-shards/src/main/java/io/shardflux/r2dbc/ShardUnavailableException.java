@@ -5,8 +5,8 @@ import io.shardflux.router.ShardId;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A shard could not be asked, or its connection was lost: it is down, too many callers wait for it,
- * or it is being removed.
+ * A shard could not be asked, or its connection was lost: it is down or drained, too many callers
+ * wait for it, or it is being removed.
  *
  * <p>Where a connection was lost under a write, whether the write took place is not known.
  */
@@ -14,15 +14,35 @@ public final class ShardUnavailableException extends R2dbcTransientResourceExcep
 
   private static final long serialVersionUID = 1L;
 
-  private final String shard;
+  /** What it was. */
+  enum Why {
+    /** No connection could be opened. */
+    NOT_CONNECTED,
+    /** A connection was lost under a statement. */
+    LOST,
+    /** The server has no room for another connection, and may do well otherwise. */
+    NO_ROOM,
+    /** The queue for a connection is full. */
+    OVERLOADED,
+    /** It was not asked: its breaker is open, it is drained, or closed. */
+    NOT_ASKED
+  }
 
-  ShardUnavailableException(ShardId shard, String message, @Nullable Throwable cause) {
+  private final String shard;
+  private final Why why;
+
+  ShardUnavailableException(ShardId shard, Why why, String message, @Nullable Throwable cause) {
     super(shard + ": " + message, cause);
     this.shard = shard.value();
+    this.why = why;
   }
 
   /** The shard. */
   public ShardId shard() {
     return ShardId.of(shard);
+  }
+
+  Why why() {
+    return why;
   }
 }

@@ -3,6 +3,8 @@ package io.shardflux.r2dbc;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Locale;
+import java.util.Set;
 
 /**
  * A statement's text, cut at its markers: all {@code ?}, or all {@code :name}. Markers in quotes
@@ -16,8 +18,11 @@ final class SqlTemplate {
   private final List<String> pieces;
   private final List<String> markers;
   private final boolean named;
+  private final Words words;
 
-  private SqlTemplate(String text, List<String> pieces, List<String> markers, boolean named) {
+  private SqlTemplate(
+      String text, List<String> pieces, List<String> markers, boolean named, Words words) {
+    this.words = words;
     this.text = text;
     this.pieces = List.copyOf(pieces);
     this.markers = List.copyOf(markers);
@@ -50,6 +55,26 @@ final class SqlTemplate {
     return named;
   }
 
+  /**
+   * Whether it only reads, as far as its words tell: it begins with {@code SELECT} or {@code WITH},
+   * changes no row and no variable, and takes no lock.
+   */
+  boolean reads() {
+    return words.read();
+  }
+
+  /** Whether it is a {@code SELECT}, or one of the statements that change rows. */
+  boolean changesOrReadsRows() {
+    return Words.OF_ROWS.contains(words.first());
+  }
+
+  /**
+   * Where a {@code SELECT} that it begins with ends, if an optimizer hint may stand there, or -1.
+   */
+  int afterSelect() {
+    return words.afterSelect();
+  }
+
   /** About how many characters it holds in memory. */
   int weight() {
     return 1_000 + 2 * text.length() + 50 * markers.size();
@@ -74,6 +99,38 @@ final class SqlTemplate {
     return String.join("?", pieces);
   }
 
+  /**
+   * What a statement's words tell.
+   *
+   * @param first the first of them, in capitals
+   */
+  private record Words(String first, boolean read, int afterSelect) {
+
+    static final Set<String> CHANGES = Set.of("INSERT", "UPDATE", "DELETE", "REPLACE");
+    static final Set<String> OF_ROWS =
+        Set.of("SELECT", "WITH", "INSERT", "UPDATE", "DELETE", "REPLACE");
+
+    /** Those of locks, of sequences, of files and variables, and of the session's state. */
+    static final Set<String> NOT_IN_READS =
+        Set.of(
+            "UPDATE",
+            "SHARE",
+            "LOCK",
+            "INTO",
+            "GET_LOCK",
+            "RELEASE_LOCK",
+            "RELEASE_ALL_LOCKS",
+            "NEXTVAL",
+            "SETVAL",
+            "LASTVAL",
+            "NEXT",
+            "PREVIOUS",
+            "LAST_INSERT_ID",
+            "FOUND_ROWS",
+            "ROW_COUNT",
+            "SQL_CALC_FOUND_ROWS");
+  }
+
   private static final class Scan {
 
     private final String sql;
@@ -83,6 +140,9 @@ final class SqlTemplate {
     private int at;
     private boolean names;
     private boolean positions;
+    private String firstWord = "";
+    private int afterFirstWord;
+    private boolean onlyReads = true;
 
     Scan(String sql) {
       this.sql = sql;
@@ -93,7 +153,7 @@ final class SqlTemplate {
         step();
       }
       pieces.add(piece(sql.length()));
-      return new SqlTemplate(sql, pieces, markers, names);
+      return new SqlTemplate(sql, pieces, markers, names, words());
     }
 
     private void step() {
@@ -103,6 +163,8 @@ final class SqlTemplate {
       } else if (startsLineComment(c)) {
         skipTo("\n");
       } else if (sql.startsWith("/*", at)) {
+        // What stands in such a comment is run.
+        onlyReads &= !sql.startsWith("/*!", at) && !sql.startsWith("/*M!", at);
         at += 2;
         skipTo("*/");
       } else if (c == '?') {
@@ -112,9 +174,38 @@ final class SqlTemplate {
         names = true;
         int end = nameEnd(at + 1);
         marker(end - at, sql.substring(at + 1, end));
+      } else if (startsName(c)) {
+        word();
       } else {
+        onlyReads &= c != '@' && !sql.startsWith(":=", at);
         at++;
       }
+    }
+
+    private void word() {
+      int end = nameEnd(at);
+      String word = sql.substring(at, end).toUpperCase(Locale.ROOT);
+      boolean qualified = at > 0 && sql.charAt(at - 1) == '.';
+      if (firstWord.isEmpty()) {
+        firstWord = word;
+        afterFirstWord = end;
+      } else if (!qualified) {
+        onlyReads &= !Words.NOT_IN_READS.contains(word);
+        onlyReads &= !firstWord.equals("WITH") || !Words.CHANGES.contains(word);
+      }
+      at = end;
+    }
+
+    private Words words() {
+      boolean select = firstWord.equals("SELECT");
+      boolean hintable =
+          select
+              && sql.stripLeading().regionMatches(true, 0, "SELECT", 0, 6)
+              && !sql.substring(afterFirstWord).stripLeading().startsWith("/*");
+      return new Words(
+          firstWord,
+          onlyReads && (select || firstWord.equals("WITH")),
+          hintable ? afterFirstWord : -1);
     }
 
     private void marker(int length, String name) {

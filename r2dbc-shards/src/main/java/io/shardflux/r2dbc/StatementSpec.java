@@ -1,5 +1,6 @@
 package io.shardflux.r2dbc;
 
+import io.r2dbc.spi.Connection;
 import io.r2dbc.spi.Row;
 import io.r2dbc.spi.RowMetadata;
 import java.util.function.BiFunction;
@@ -16,13 +17,13 @@ public final class StatementSpec {
   private final ShardTarget target;
   private final SqlTemplate sql;
   private final Bindings bindings;
-  private final Timeouts timeouts;
+  private final Work.Terms terms;
 
-  StatementSpec(ShardTarget target, SqlTemplate sql, Bindings bindings, Timeouts timeouts) {
+  StatementSpec(ShardTarget target, SqlTemplate sql, Bindings bindings, Work.Terms terms) {
     this.target = target;
     this.sql = sql;
     this.bindings = bindings;
-    this.timeouts = timeouts;
+    this.terms = terms;
   }
 
   /**
@@ -31,7 +32,7 @@ public final class StatementSpec {
    * @throws IllegalArgumentException if there is no such marker, or it has a value
    */
   public StatementSpec bind(String name, @Nullable Object value) {
-    return new StatementSpec(target, sql, bindings.with(sql, name, value), timeouts);
+    return new StatementSpec(target, sql, bindings.with(sql, name, value), terms);
   }
 
   /**
@@ -45,7 +46,20 @@ public final class StatementSpec {
 
   /** Holds the statement to other times than the router's. */
   public StatementSpec timeouts(Timeouts other) {
-    return new StatementSpec(target, sql, bindings, other);
+    return new StatementSpec(target, sql, bindings, terms.with(other));
+  }
+
+  /** Sends a read to another server than the router would; see {@link ReadOptions}. */
+  public StatementSpec prefer(ReadPreference preference) {
+    return new StatementSpec(target, sql, bindings, terms.preferring(preference));
+  }
+
+  /**
+   * Says that it writes, though it looks like a read: a {@code SELECT} of a function that changes
+   * something. It then goes to the primary, and once.
+   */
+  public StatementSpec write() {
+    return new StatementSpec(target, sql, bindings, terms.asWrite());
   }
 
   /**
@@ -55,8 +69,10 @@ public final class StatementSpec {
    */
   public <T> RowsSpec<T> map(BiFunction<Row, RowMetadata, T> mapping) {
     BoundStatement statement = BoundStatement.of(sql, bindings);
-    Flux<T> rows = target.run(timeouts, connection -> statement.rows(connection, mapping));
-    return new RowsSpec<>(rows, sql.text());
+    return new RowsSpec<>(
+        run((connection, dialect) -> statement.rows(connection, bound(dialect), mapping)),
+        run((connection, dialect) -> statement.rows(connection, null, mapping)),
+        sql.text());
   }
 
   /**
@@ -67,6 +83,20 @@ public final class StatementSpec {
    */
   public Mono<Long> rowsUpdated() {
     BoundStatement statement = BoundStatement.of(sql, bindings);
-    return target.run(timeouts, statement::rowsUpdated).single();
+    return target
+        .run(
+            Work.of(
+                sql,
+                terms.asWrite(),
+                (connection, dialect) -> statement.rowsUpdated(connection, bound(dialect))))
+        .single();
+  }
+
+  private <T> Flux<T> run(BiFunction<Connection, Dialect, Flux<T>> execution) {
+    return target.run(Work.of(sql, terms, execution));
+  }
+
+  private ServerBound bound(Dialect dialect) {
+    return ServerBound.behind(terms.timeouts(), dialect);
   }
 }

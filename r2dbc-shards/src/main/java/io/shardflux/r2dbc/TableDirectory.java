@@ -12,7 +12,6 @@ import java.util.function.Function;
 import java.util.regex.Pattern;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
-import reactor.core.scheduler.Schedulers;
 
 /**
  * The assignments of keys to shards in a table of a MySQL-compatible server, which every router
@@ -49,7 +48,7 @@ public final class TableDirectory implements ShardDirectory {
   private final String table;
   private final String name;
   private final Timeouts timeouts;
-  private final ShardPool pool;
+  private final ShardServers servers;
   private final SqlTemplate find;
   private final SqlTemplate assign;
   private final SqlTemplate reassign;
@@ -74,7 +73,7 @@ public final class TableDirectory implements ShardDirectory {
     this.assigned =
         SqlTemplate.of(
             "SELECT key_text, key_types FROM " + quoted + " WHERE directory = ? AND shard = ?");
-    this.pool = new ShardPool(server, PoolBounds.defaults());
+    this.servers = new ShardServers(server, RouterOptions.defaults().with(timeouts), event -> {});
   }
 
   /**
@@ -117,7 +116,8 @@ public final class TableDirectory implements ShardDirectory {
               KEY shard (directory, shard)
             ) ENGINE = InnoDB"""
                 .formatted(table, MAX_KEY_BYTES));
-    return run(bound(create)::rowsUpdated).then();
+    BoundStatement statement = bound(create);
+    return run(create, connection -> statement.rowsUpdated(connection, null)).then();
   }
 
   @Override
@@ -125,7 +125,7 @@ public final class TableDirectory implements ShardDirectory {
     return Mono.defer(
         () -> {
           KeyText text = KeyText.of(key);
-          return run(connection -> shard(connection, text)).singleOrEmpty();
+          return run(find, connection -> shard(connection, text)).singleOrEmpty();
         });
   }
 
@@ -135,7 +135,10 @@ public final class TableDirectory implements ShardDirectory {
         () -> {
           KeyText text = KeyText.of(key);
           BoundStatement insert = bound(assign, name, bytes(text), text.types(), shard.value());
-          return run(connection -> insert.rowsUpdated(connection).thenMany(shard(connection, text)))
+          return run(
+                  assign,
+                  connection ->
+                      insert.rowsUpdated(connection, null).thenMany(shard(connection, text)))
               .single();
         });
   }
@@ -151,7 +154,9 @@ public final class TableDirectory implements ShardDirectory {
           KeyText text = KeyText.of(key);
           BoundStatement update =
               bound(reassign, to.value(), name, bytes(text), text.types(), from.value());
-          return run(update::rowsUpdated).single().map(rows -> rows == 1);
+          return run(reassign, connection -> update.rowsUpdated(connection, null))
+              .single()
+              .map(rows -> rows == 1);
         });
   }
 
@@ -160,7 +165,8 @@ public final class TableDirectory implements ShardDirectory {
     return Flux.defer(
         () -> {
           BoundStatement select = bound(assigned, name, shard.value());
-          return run(connection -> select.rows(connection, (row, metadata) -> key(row)));
+          return run(
+              assigned, connection -> select.rows(connection, null, (row, metadata) -> key(row)));
         });
   }
 
@@ -169,7 +175,7 @@ public final class TableDirectory implements ShardDirectory {
    * ShardUnavailableException}. Closing twice does nothing more.
    */
   public Mono<Void> close() {
-    return pool.close(DRAIN_TIME);
+    return servers.close(DRAIN_TIME);
   }
 
   /** Its name, table and server, without credentials. */
@@ -180,7 +186,7 @@ public final class TableDirectory implements ShardDirectory {
 
   private Flux<ShardId> shard(Connection connection, KeyText key) {
     return bound(find, name, bytes(key), key.types())
-        .rows(connection, (row, metadata) -> ShardId.of(text(row, 0)));
+        .rows(connection, null, (row, metadata) -> ShardId.of(text(row, 0)));
   }
 
   private ShardKey key(Row row) {
@@ -191,20 +197,19 @@ public final class TableDirectory implements ShardDirectory {
     }
   }
 
-  private <T> Flux<T> run(Function<Connection, Flux<T>> work) {
-    return Flux.using(
-        this::entered,
-        entered ->
-            new TimedFlux<>(
-                entered.withConnection(work), entered.id(), timeouts, Schedulers.parallel()),
-        ShardPool::leave);
+  private <T> Flux<T> run(SqlTemplate sql, Function<Connection, Flux<T>> execution) {
+    Work<T> work =
+        Work.of(sql, Work.Terms.of(timeouts), (connection, dialect) -> execution.apply(connection));
+    return Flux.using(this::entered, entered -> entered.run(work), ShardServers::leave);
   }
 
-  private ShardPool entered() {
-    if (!pool.enter()) {
-      throw new ShardUnavailableException(pool.id(), "closed (expected: a directory in use)", null);
+  private ShardServers entered() {
+    try {
+      servers.enter();
+    } catch (PoolClosingException closing) {
+      throw closing.asUnavailable();
     }
-    return pool;
+    return servers;
   }
 
   private static BoundStatement bound(SqlTemplate sql, Object... values) {

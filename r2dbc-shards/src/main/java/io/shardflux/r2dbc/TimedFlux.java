@@ -1,10 +1,12 @@
 package io.shardflux.r2dbc;
 
+import io.shardflux.r2dbc.ShardTimeoutException.Bound;
 import io.shardflux.router.ShardId;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLongFieldUpdater;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.reactivestreams.Publisher;
 import org.reactivestreams.Subscription;
@@ -17,35 +19,72 @@ import reactor.core.scheduler.Scheduler;
 import reactor.util.context.Context;
 
 /**
- * One shard's rows, held to {@link Timeouts}. The clock runs only while rows are wanted, which
+ * One server's rows, held to {@link Timeouts}. The clock runs only while rows are wanted, which
  * {@link Flux#timeout} can't do: there a slow consumer looks like a slow shard.
  */
 final class TimedFlux<T> extends Flux<T> {
 
-  private final Publisher<T> source;
+  /** Told of each subscription, before its subscriber is, what becomes of it. */
+  interface Witness {
+
+    /** A statement begins; told once. */
+    void started();
+
+    /**
+     * A statement is over; told once.
+     *
+     * @param rows how many there were
+     * @param first nanoseconds to the first row, or to the end where there is none
+     * @param spent nanoseconds to the end in which rows were wanted
+     * @param error why it ended, null if it completed or was cancelled
+     * @param cancelled whether its subscriber gave it up
+     */
+    void ended(long rows, long first, long spent, @Nullable Throwable error, boolean cancelled);
+  }
+
+  /** So many looks within one gap, each of which costs a timer and no row anything. */
+  private static final int LOOKS = 4;
+
+  private final Function<Runnable, Publisher<T>> source;
   private final ShardId shard;
+  private final String statement;
   private final Timeouts timeouts;
   private final Scheduler timer;
+  private final Witness witness;
 
-  TimedFlux(Publisher<T> source, ShardId shard, Timeouts timeouts, Scheduler timer) {
+  /**
+   * Rows under a clock.
+   *
+   * @param source is given what it is to call once it has a connection
+   * @param statement its text, for errors
+   */
+  TimedFlux(
+      Function<Runnable, Publisher<T>> source,
+      ShardId shard,
+      String statement,
+      Timeouts timeouts,
+      Scheduler timer,
+      Witness witness) {
     this.source = source;
     this.shard = shard;
+    this.statement = statement;
     this.timeouts = timeouts;
     this.timer = timer;
+    this.witness = witness;
   }
 
   @Override
   public void subscribe(CoreSubscriber<? super T> actual) {
-    source.subscribe(new Timed<>(actual, shard, timeouts, timer));
+    Timed<T> timed = new Timed<>(actual, this);
+    witness.started();
+    source.apply(timed::connected).subscribe(timed);
   }
 
   private static final class Timed<T> implements CoreSubscriber<T>, Subscription {
 
     private final CoreSubscriber<? super T> actual;
-    private final ShardId shard;
-    private final long firstRow;
-    private final long total;
-    private final Scheduler timer;
+    private final TimedFlux<T> flux;
+    private final long start;
     private final Disposable.Swap alarm = Disposables.swap();
 
     @SuppressWarnings("rawtypes")
@@ -57,7 +96,9 @@ final class TimedFlux<T> extends Flux<T> {
     private final AtomicInteger emitting = new AtomicInteger();
     private @Nullable Subscription upstream;
     private volatile @Nullable Throwable late;
+    private volatile boolean connected;
     private volatile long rows;
+    private volatile long first;
 
     // Guarded by this.
     private boolean running;
@@ -65,13 +106,13 @@ final class TimedFlux<T> extends Flux<T> {
     private long waited;
     private boolean armed;
     private boolean over;
+    private long rowsSeen;
+    private long rowsSeenAt;
 
-    Timed(CoreSubscriber<? super T> actual, ShardId shard, Timeouts timeouts, Scheduler timer) {
+    Timed(CoreSubscriber<? super T> actual, TimedFlux<T> flux) {
       this.actual = actual;
-      this.shard = shard;
-      this.firstRow = timeouts.firstRow().toNanos();
-      this.total = timeouts.total().toNanos();
-      this.timer = timer;
+      this.flux = flux;
+      this.start = now();
     }
 
     @Override
@@ -83,6 +124,10 @@ final class TimedFlux<T> extends Flux<T> {
     public void onSubscribe(Subscription subscription) {
       upstream = subscription;
       actual.onSubscribe(this);
+    }
+
+    void connected() {
+      connected = true;
     }
 
     @Override
@@ -98,7 +143,7 @@ final class TimedFlux<T> extends Flux<T> {
 
     @Override
     public void cancel() {
-      finish();
+      finish(null, true);
       upstream().cancel();
     }
 
@@ -109,6 +154,9 @@ final class TimedFlux<T> extends Flux<T> {
         return;
       }
       long before = rows;
+      if (before == 0) {
+        first = now() - start;
+      }
       rows = before + 1;
       if (wanted != Long.MAX_VALUE && WANTED.decrementAndGet(this) == 0) {
         adjust();
@@ -125,7 +173,7 @@ final class TimedFlux<T> extends Flux<T> {
 
     @Override
     public void onError(Throwable error) {
-      finish();
+      finish(error, false);
       if (emitting.getAndIncrement() == 0) {
         actual.onError(error);
       } else {
@@ -135,7 +183,7 @@ final class TimedFlux<T> extends Flux<T> {
 
     @Override
     public void onComplete() {
-      finish();
+      finish(null, false);
       if (emitting.getAndIncrement() == 0) {
         actual.onComplete();
       }
@@ -164,9 +212,22 @@ final class TimedFlux<T> extends Flux<T> {
       }
     }
 
-    private synchronized void finish() {
-      over = true;
-      alarm.dispose();
+    private void finish(@Nullable Throwable error, boolean cancelled) {
+      long spent;
+      synchronized (this) {
+        if (over) {
+          return;
+        }
+        over = true;
+        spent = spent();
+        alarm.dispose();
+      }
+      testify(spent, error, cancelled);
+    }
+
+    private void testify(long spent, @Nullable Throwable error, boolean cancelled) {
+      long count = rows;
+      flux.witness.ended(count, count == 0 ? now() - start : first, spent, error, cancelled);
     }
 
     // Called under the lock. A clock that stands needs no alarm: its start sets one.
@@ -175,47 +236,73 @@ final class TimedFlux<T> extends Flux<T> {
         return;
       }
       armed = true;
-      alarm.update(timer.schedule(this::ring, bound() - spent(), TimeUnit.NANOSECONDS));
+      alarm.update(flux.timer.schedule(this::ring, untilNextLook(), TimeUnit.NANOSECONDS));
     }
 
     private void ring() {
+      long spent;
+      ShardTimeoutException error;
       synchronized (this) {
         armed = false;
         if (over || !running) {
           return;
         }
-        if (spent() < bound()) {
+        spent = spent();
+        if (rows != rowsSeen) {
+          rowsSeen = rows;
+          rowsSeenAt = spent;
+        }
+        error = lateness(spent);
+        if (error == null) {
           arm();
           return;
         }
         over = true;
       }
-      expire();
+      expire(error, spent);
     }
 
-    private void expire() {
-      Throwable error = new ShardTimeoutException(shard, lateness());
+    private void expire(Throwable error, long spent) {
       late = error;
+      testify(spent, error, false);
       upstream().cancel();
       if (emitting.getAndIncrement() == 0) {
         actual.onError(error);
       }
     }
 
-    private String lateness() {
-      boolean first = rows == 0;
-      return (first ? "no row" : "not at the end, after " + rows + " rows,")
-          + " within "
-          + Duration.ofNanos(first ? firstRow : total).toMillis()
-          + " ms (expected: "
-          + (first ? "a first row" : "the end")
-          + " within that time; raise timeouts."
-          + (first ? "first-row" : "total")
-          + " or make the statement cheaper)";
+    private long untilNextLook() {
+      long bound = flux.timeouts.total().toNanos() - spent();
+      if (rows > 0) {
+        return Math.max(1, Math.min(bound, flux.timeouts.gap().toNanos() / LOOKS));
+      }
+      bound = Math.min(bound, flux.timeouts.firstRow().toNanos() - spent());
+      return connected
+          ? bound
+          : Math.min(bound, Math.max(1, flux.timeouts.acquire().toNanos() - spent()));
     }
 
-    private long bound() {
-      return rows == 0 ? firstRow : total;
+    private @Nullable ShardTimeoutException lateness(long spent) {
+      Timeouts timeouts = flux.timeouts;
+      if (rowsSeen == 0) {
+        if (!connected && spent >= timeouts.acquire().toNanos()) {
+          return late(Bound.ACQUIRE, timeouts.acquire(), spent);
+        }
+        if (spent >= timeouts.firstRow().toNanos()) {
+          return late(Bound.FIRST_ROW, timeouts.firstRow(), spent);
+        }
+      }
+      if (spent >= timeouts.total().toNanos()) {
+        return late(Bound.TOTAL, timeouts.total(), spent);
+      }
+      return rowsSeen > 0 && spent - rowsSeenAt >= timeouts.gap().toNanos()
+          ? late(Bound.GAP, timeouts.gap(), spent)
+          : null;
+    }
+
+    private ShardTimeoutException late(Bound bound, Duration time, long spent) {
+      return new ShardTimeoutException(
+          flux.shard, bound, time, Duration.ofNanos(spent), rowsSeen, flux.statement);
     }
 
     private long spent() {
@@ -223,7 +310,7 @@ final class TimedFlux<T> extends Flux<T> {
     }
 
     private long now() {
-      return timer.now(TimeUnit.NANOSECONDS);
+      return flux.timer.now(TimeUnit.NANOSECONDS);
     }
   }
 }

@@ -1,34 +1,45 @@
 package io.shardflux.r2dbc;
 
 import java.time.Duration;
+import org.jspecify.annotations.Nullable;
 
 /**
- * How long a shard may take. Both are counted per shard from the subscription, waiting for a
- * connection included, and only while rows are wanted: a slow consumer never makes a shard late.
+ * How long a shard may take. All are counted per shard and only while rows are wanted: a slow
+ * consumer never makes a shard late.
  *
- * @param firstRow the time to the first row, or to the end where there is none (default 10 s)
- * @param total the time to the end (default 60 s, at least {@code firstRow})
+ * @param acquire the time to a connection (default 5 s)
+ * @param firstRow the time to the first row, or to the end where there is none, from the
+ *     subscription on and with the wait for a connection (default 10 s)
+ * @param gap the time from one row to the next, or to the end; noticed up to a quarter later
+ *     (default 10 s)
+ * @param total the time to the end (default 60 s, at least each of the others). A statement whose
+ *     answer is taken whole, by {@link RowsSpec#one()}, {@link RowsSpec#first()} or {@code
+ *     rowsUpdated()}, is also ended by the server itself, 5 s later, where the server can: MariaDB
+ *     any read or change of rows, MySQL what begins with {@code SELECT}
  */
-public record Timeouts(Duration firstRow, Duration total) {
+public record Timeouts(Duration acquire, Duration firstRow, Duration gap, Duration total) {
 
+  private static final Duration LONGEST = Duration.ofDays(365);
   private static final Timeouts DEFAULTS =
-      new Timeouts(Duration.ofSeconds(10), Duration.ofSeconds(60));
+      new Timeouts(
+          Duration.ofSeconds(5),
+          Duration.ofSeconds(10),
+          Duration.ofSeconds(10),
+          Duration.ofSeconds(60));
 
   /**
-   * Checks both times.
+   * Checks all times.
    *
-   * @throws IllegalArgumentException if a time is not above 0, or {@code total} is below {@code
-   *     firstRow}
+   * @throws IllegalArgumentException if a time is below 1 ms, or above {@code total}, or that above
+   *     365 days
    */
   public Timeouts {
-    if (firstRow.isNegative() || firstRow.isZero()) {
-      throw new IllegalArgumentException(
-          "timeouts.first-row: " + firstRow + " (expected: more than 0)");
+    if (total.toMillis() < 1 || total.compareTo(LONGEST) > 0) {
+      throw refused("total", total, "from 1 ms to 365 days");
     }
-    if (total.compareTo(firstRow) < 0) {
-      throw new IllegalArgumentException(
-          "timeouts.total: " + total + " (expected: at least first-row, " + firstRow + ")");
-    }
+    check("acquire", acquire, total);
+    check("first-row", firstRow, total);
+    check("gap", gap, total);
   }
 
   /** The defaults stated above. */
@@ -36,8 +47,52 @@ public record Timeouts(Duration firstRow, Duration total) {
     return DEFAULTS;
   }
 
-  /** One bound for the first row and for the whole. */
+  /** One bound for everything. */
   public static Timeouts of(Duration total) {
-    return new Timeouts(total, total);
+    return new Timeouts(total, total, total, total);
+  }
+
+  /** These with another time to a connection. */
+  public Timeouts withAcquire(Duration time) {
+    return new Timeouts(time, firstRow, gap, total);
+  }
+
+  /** These with another time to the first row. */
+  public Timeouts withFirstRow(Duration time) {
+    return new Timeouts(acquire, time, gap, total);
+  }
+
+  /** These with another time from row to row. */
+  public Timeouts withGap(Duration time) {
+    return new Timeouts(acquire, firstRow, time, total);
+  }
+
+  /** These with another time to the end; the others are lowered to it where they are above. */
+  public Timeouts withTotal(Duration time) {
+    return new Timeouts(shorter(acquire, time), shorter(firstRow, time), shorter(gap, time), time);
+  }
+
+  /** What is left of them after that time, or null if a first row would be late already. */
+  @Nullable Timeouts after(Duration elapsed) {
+    Duration left = firstRow.minus(elapsed);
+    return left.toMillis() < 1
+        ? null
+        : new Timeouts(
+            shorter(acquire, left), left, shorter(gap, total.minus(elapsed)), total.minus(elapsed));
+  }
+
+  private static Duration shorter(Duration one, Duration other) {
+    return one.compareTo(other) < 0 ? one : other;
+  }
+
+  private static void check(String name, Duration time, Duration total) {
+    if (time.toMillis() < 1 || time.compareTo(total) > 0) {
+      throw refused(name, time, "from 1 ms to timeouts.total, " + total);
+    }
+  }
+
+  private static IllegalArgumentException refused(String name, Duration time, String expected) {
+    return new IllegalArgumentException(
+        "timeouts." + name + ": " + time + " (expected: " + expected + ")");
   }
 }

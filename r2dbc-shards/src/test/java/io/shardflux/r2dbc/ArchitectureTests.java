@@ -24,7 +24,11 @@ class ArchitectureTests {
             "reactor..",
             "org.reactivestreams..",
             "io.netty..",
+            "javax.net.ssl..",
             "com.github.benmanes.caffeine..",
+            "org.HdrHistogram..",
+            "io.github.resilience4j..",
+            "org.apache.datasketches.frequencies..",
             "org.slf4j..",
             "org.yaml.snakeyaml..")
         .check(MAIN);

@@ -32,21 +32,17 @@ class ClosingIntegrationTests {
 
   @Test
   void aPoolClosedWhileItWarmsUpLeavesNoConnection() {
-    PoolBounds ten = PoolBounds.defaults();
+    PoolBounds ten =
+        new PoolBounds(
+            10,
+            10,
+            10,
+            Duration.ofSeconds(3),
+            Duration.ofSeconds(1),
+            Duration.ofMinutes(1),
+            Duration.ofMinutes(1));
     for (int i = 0; i < 10; i++) {
-      ShardPool pool =
-          new ShardPool(
-              shard.withPool(
-                  new PoolBounds(
-                      10,
-                      10,
-                      ten.maxPending(),
-                      ten.acquireTimeout(),
-                      ten.connectTimeout(),
-                      ten.validationTimeout(),
-                      ten.maxIdleTime(),
-                      ten.maxLifetime())),
-              ten);
+      ShardServers pool = servers(ten);
       Disposable warming = pool.warmUp().subscribe();
       Mono.delay(Duration.ofMillis(3L * i)).then(pool.close(BOUND)).block(BOUND);
       warming.dispose();
@@ -56,11 +52,11 @@ class ClosingIntegrationTests {
 
   @Test
   void aStatementThatOutlivesThePatienceIsEnded() {
-    ShardPool pool = new ShardPool(shard, PoolBounds.defaults());
+    ShardServers pool = servers(PoolBounds.defaults());
     pool.enter();
     Sinks.Empty<Void> running = Sinks.empty();
     Flux<Integer> sleep =
-        pool.withConnection(
+        pool.lend(
             connection ->
                 Flux.from(connection.createStatement("SELECT SLEEP(600)").execute())
                     .doOnSubscribe(start -> running.tryEmitEmpty())
@@ -77,12 +73,12 @@ class ClosingIntegrationTests {
 
   @Test
   void whoWaitsForAConnectionWhenThePatienceEndsIsToldWhy() {
-    ShardPool pool = new ShardPool(shard, PoolBounds.defaults().withMaxSize(1));
+    ShardServers pool = servers(PoolBounds.defaults().withMaxSize(1));
     pool.enter();
     pool.enter();
-    Disposable held = pool.withConnection(connection -> Flux.never()).subscribe();
+    Disposable held = pool.lend(connection -> Flux.never()).subscribe();
     StepVerifier.create(
-            pool.withConnection(connection -> Flux.just(1))
+            pool.lend(connection -> Flux.just(1))
                 .doOnSubscribe(start -> pool.close(SHORT).subscribe()))
         .expectError(ShardUnavailableException.class)
         .verify(BOUND);
@@ -115,6 +111,10 @@ class ClosingIntegrationTests {
     StepVerifier.create(router.addShard(Shard.of(ShardId.of("extra"), shards.get(0).options())))
         .expectError(IllegalStateException.class)
         .verify(BOUND);
+  }
+
+  private ShardServers servers(PoolBounds bounds) {
+    return new ShardServers(shard, RouterOptions.defaults().with(bounds), event -> {});
   }
 
   private void assertOnlyTheAskerIsConnected() {

@@ -4,8 +4,10 @@ import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.catchThrowable;
+import static org.assertj.core.api.Assertions.tuple;
 import static org.junit.jupiter.params.provider.Arguments.arguments;
 
+import io.r2dbc.spi.ConnectionFactoryOptions;
 import io.shardflux.router.HashFunction;
 import io.shardflux.router.KeyColumn;
 import io.shardflux.router.KeyRange;
@@ -88,7 +90,7 @@ class RouterDocumentTests {
       SHARDS
           + """
           pool: {max-size: 7}
-          timeouts: {first-row: 1500ms, total: 1m}
+          timeouts: {acquire: 1s, first-row: 1500ms, gap: 2s, total: 1m}
           strategies:
             by_id: {type: hash, slots: 64, function: md5, shards: [s0, s1, s2]}
           tables:
@@ -114,7 +116,7 @@ class RouterDocumentTests {
             new TableRule.Pinned("settings", S1));
     assertThat(topology.strategies()).containsOnlyKeys("by_id");
     assertThat(router.timeouts())
-        .isEqualTo(new Timeouts(Duration.ofMillis(1500), Duration.ofMinutes(1)));
+        .isEqualTo(new Timeouts(s(1), Duration.ofMillis(1500), s(2), Duration.ofMinutes(1)));
     StepVerifier.create(router.statistics())
         .assertNext(
             all -> {
@@ -155,7 +157,8 @@ class RouterDocumentTests {
     Map<String, Object> document = new LinkedHashMap<>();
     document.put("shards", shards);
     document.put("pool", Map.of("max-size", "7"));
-    document.put("timeouts", Map.of("first-row", "PT1.5S", "total", "60S"));
+    document.put(
+        "timeouts", Map.of("acquire", "1s", "first-row", "PT1.5S", "gap", "2s", "total", "60S"));
     document.put("strategies", Map.of("by_id", byId));
     document.put("tables", tables);
 
@@ -202,7 +205,6 @@ class RouterDocumentTests {
             "max-size", "20",
             "min-idle", "3",
             "max-pending", "400",
-            "acquire-timeout", "500ms",
             "connect-timeout", "2s",
             "validation-timeout", "PT0.25S",
             "max-idle-time", "6h",
@@ -213,7 +215,6 @@ class RouterDocumentTests {
                 20,
                 3,
                 400,
-                Duration.ofMillis(500),
                 Duration.ofSeconds(2),
                 Duration.ofMillis(250),
                 Duration.ofHours(6),
@@ -221,10 +222,47 @@ class RouterDocumentTests {
   }
 
   @Test
+  void aReplicaHasItsShardsAccount() {
+    Shard shard =
+        Shard.of("s0", "r2dbc:mysql://app:secret@127.0.0.1:3306/a")
+            .withReplica("r2dbc:mysql://127.0.0.2/a")
+            .withReplica("r2dbc:mysql://other:hidden@127.0.0.3/a");
+    assertThat(shard.replicas())
+        .extracting(
+            options -> options.getValue(ConnectionFactoryOptions.USER),
+            options -> String.valueOf(options.getValue(ConnectionFactoryOptions.PASSWORD)))
+        .containsExactly(tuple("app", "secret"), tuple("other", "hidden"));
+    assertThat(shard.toString()).doesNotContain("secret", "hidden");
+  }
+
+  @Test
+  void readsReplicas() {
+    ShardRouter router =
+        router(
+            """
+            shards:
+              s0:
+                url: "r2dbc:mysql://app@127.0.0.1:3306/a"
+                replicas: [{url: "r2dbc:mysql://127.0.0.1:3316/a"}, {url: "r2dbc:mysql://127.0.0.1:3326/a"}]
+            reads: {preference: replica-preferred, retries: 1, max-lag: 3s, hedge: true}
+            breaker: {window: 10, failure-rate: 30, probe-interval: 100ms}
+            slow-statement: 1s
+            """);
+    StepVerifier.create(router.statistics())
+        .assertNext(
+            all ->
+                assertThat(all.get(0).replicas())
+                    .extracting(ShardStatistics.Replica::port)
+                    .containsExactly(3316, 3326))
+        .expectComplete()
+        .verify(BOUND);
+  }
+
+  @Test
   void aShardsPoolSaysWhatDiffers() {
-    PoolBounds router = new PoolBounds(30, 5, 40, s(1), s(2), s(3), s(4), s(5));
+    PoolBounds router = new PoolBounds(30, 5, 40, s(1), s(2), s(3), s(4));
     assertThat(RouterDocument.pool(Setting.root(Map.of("max-size", "4")), router))
-        .isEqualTo(new PoolBounds(4, 4, 40, s(1), s(2), s(3), s(4), s(5)));
+        .isEqualTo(new PoolBounds(4, 4, 40, s(1), s(2), s(3), s(4)));
 
     ShardRouter made =
         router(
@@ -505,7 +543,8 @@ class RouterDocumentTests {
         arguments("[]", "document: a list (expected: a map)"),
         arguments(
             "shard: {}",
-            "shard: unknown (expected: one of shards, pool, timeouts, strategies, tables)"),
+            "shard: unknown (expected: one of shards, pool, timeouts, breaker, reads,"
+                + " slow-statement, hot-keys, row-counts, strategies, tables)"),
         arguments(
             "shards: {s0: {}, s1: {}, s0: {}}",
             "document, line 1, column 26: a key that is there already (expected: each key once)"),
@@ -534,10 +573,13 @@ class RouterDocumentTests {
         badUrl("r2dbc:mysql://app:a%b@h/d"),
         badUrl("r2dbc:mysql://app:a b@h/d"),
         arguments("shards: {s0: {url: \"r2dbc:mysql://app@h:99999/d\"}}", noDriver()),
-        arguments("shards: {s0: {url: \"r2dbc:mysql://app@h/d?sslMode=no\"}}", noDriver()),
+        arguments(
+            "shards: {s0: {url: \"r2dbc:mysql://app@h/d?sslMode=no\"}}",
+            "shards.s0.url: sslMode: not shown (expected: one of DISABLED, PREFERRED, REQUIRED,"
+                + " VERIFY_CA, VERIFY_IDENTITY, TUNNEL)"),
         arguments(
             "shards: {s0: {url: \"r2dbc:mysql://app@h/d\", user: x}}",
-            "shards.s0.user: unknown (expected: one of url, username, password, pool)"),
+            "shards.s0.user: unknown (expected: one of url, username, password, pool, replicas)"),
         arguments(
             "shards: {s0: {url: \"r2dbc:mysql://h/d\", password: x}}",
             "shards.s0.username: missing (expected: an account's name, here or in the URL)"),
@@ -554,8 +596,7 @@ class RouterDocumentTests {
         arguments(
             "pool: {size: 1}",
             "pool.size: unknown (expected: one of max-size, min-idle, max-pending,"
-                + " acquire-timeout, connect-timeout, validation-timeout, max-idle-time,"
-                + " max-lifetime)"),
+                + " connect-timeout, validation-timeout, max-idle-time, max-lifetime)"),
         arguments(
             "pool: {max-size: 5, min-idle: 6}",
             "pool.min-idle: 6 (expected: a whole number from 0 to 5)"),
@@ -566,7 +607,34 @@ class RouterDocumentTests {
             "pool: {max-pending: 99999999999999999999999999}",
             "pool.max-pending: 99999999999999999999999999 (expected: a whole number from 1 to"
                 + " 2147483647)"),
-        arguments("pool: {acquire-timeout: 5}", "pool.acquire-timeout: 5 (expected: " + time + ")"),
+        arguments("timeouts: {acquire: 5}", "timeouts.acquire: 5 (expected: " + time + ")"),
+        arguments(
+            "timeouts: {gap: 2m}", "timeouts.gap: 2m (expected: at most timeouts.total, PT1M)"),
+        arguments(
+            "breaker: {window: 0}", "breaker.window: 0 (expected: a whole number from 1 to 10000)"),
+        arguments(
+            "breaker: {window: 5, min-calls: 6}",
+            "breaker.min-calls: 6 (expected: a whole number from 1 to 5)"),
+        arguments(
+            "breaker: {probe-interval: 9ms}",
+            "breaker.probe-interval: PT0.009S (expected: at least 10 ms)"),
+        arguments(
+            "reads: {preference: primary-preferred}",
+            "reads.preference: primary-preferred (expected: one of primary, replica-preferred,"
+                + " nearest)"),
+        arguments(
+            "reads: {retries: 11}", "reads.retries: 11 (expected: a whole number from 0 to 10)"),
+        arguments("reads: {hedge: yes}", "reads.hedge: yes (expected: true or false)"),
+        arguments("row-counts: {exact: no}", "row-counts.exact: no (expected: true or false)"),
+        arguments("hot-keys: 1", "hot-keys: 1 (expected: true or false)"),
+        arguments("slow-statement: 1", "slow-statement: 1 (expected: " + time + ")"),
+        arguments(
+            "shards: {s0: {url: \"r2dbc:mysql://app@h/d\", replicas: [{url: x}]}}",
+            "shards.s0.replicas[0].url: not shown (expected: " + URL + ")"),
+        arguments(
+            "shards: {s0: {url: \"r2dbc:mysql://app@h/d\", replicas: x}}",
+            "shards.s0.replicas: x (expected: a list of servers, each with url, and username and"
+                + " password where they are not the shard's)"),
         arguments(
             "pool: {connect-timeout: 0s}", "pool.connect-timeout: 0s (expected: " + time + ")"),
         arguments("pool: {max-lifetime: 366d}", "pool.max-lifetime: 366d (expected: " + time + ")"),
@@ -808,7 +876,10 @@ class RouterDocumentTests {
   @MethodSource("bad")
   void refusesWithThePath(String yaml, String message) {
     String document =
-        yaml.matches("(?s)(pool|timeouts|strategies|tables):.*") ? SHARDS + yaml : yaml;
+        yaml.matches(
+                "(?s)(pool|timeouts|breaker|reads|slow-statement|hot-keys|row-counts|strategies|tables):.*")
+            ? SHARDS + yaml
+            : yaml;
     assertThatIllegalArgumentException()
         .isThrownBy(() -> ShardRouter.fromYaml(document))
         .withMessage(message)
@@ -892,7 +963,10 @@ class RouterDocumentTests {
       })
   void neverShowsASecret(String yaml) {
     String document =
-        yaml.matches("(?s)(pool|timeouts|strategies|tables):.*") ? SHARDS + yaml : yaml;
+        yaml.matches(
+                "(?s)(pool|timeouts|breaker|reads|slow-statement|hot-keys|row-counts|strategies|tables):.*")
+            ? SHARDS + yaml
+            : yaml;
     Throwable error = catchThrowable(() -> ShardRouter.fromYaml(document));
     assertThat(error).isInstanceOf(IllegalArgumentException.class);
     StringWriter trace = new StringWriter();

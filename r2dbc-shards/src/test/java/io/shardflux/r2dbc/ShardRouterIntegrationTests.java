@@ -370,13 +370,40 @@ class ShardRouterIntegrationTests {
   }
 
   @Test
+  void keysThatAreAskedForMostAreTold() {
+    ShardRouter counting = TestShards.router(shards).hotKeys(true).build();
+    try {
+      Mono<User> seventh =
+          counting
+              .on("users", ShardKey.of(7))
+              .sql("SELECT id, name FROM users WHERE id = :id")
+              .bind("id", 7)
+              .map(User::of)
+              .one();
+      seventh.repeat(49).then().block(BOUND);
+      counting
+          .onKeys("users", List.of(ShardKey.of(7), ShardKey.of(8)))
+          .sql("SELECT id, name FROM users WHERE id IN (:keys)")
+          .map(User::of)
+          .rows()
+          .then()
+          .block(BOUND);
+      assertThat(counting.hotKeys("users").get(0)).isEqualTo(new HotKey(ShardKey.of(7), 51, 51));
+      assertThat(router.hotKeys("users")).isEmpty();
+      assertThatIllegalArgumentException().isThrownBy(() -> router.hotKeys("nothing"));
+    } finally {
+      counting.close().block(BOUND);
+    }
+  }
+
+  @Test
   void aFullQueueIsRefusedAtOnceAndALongOneTimesOut() {
-    PoolBounds one =
-        PoolBounds.defaults()
-            .withMaxSize(1)
-            .withMaxPending(1)
-            .withAcquireTimeout(Duration.ofSeconds(1));
-    ShardRouter narrow = TestShards.router(shards).pool(one).build();
+    PoolBounds one = PoolBounds.defaults().withMaxSize(1).withMaxPending(1);
+    ShardRouter narrow =
+        TestShards.router(shards)
+            .pool(one)
+            .timeouts(Timeouts.defaults().withAcquire(Duration.ofSeconds(1)))
+            .build();
     try {
       Mono<Long> slow = narrow.on(IDS.get(0)).sql("DO SLEEP(3)").rowsUpdated();
       StepVerifier.create(
@@ -409,7 +436,8 @@ class ShardRouterIntegrationTests {
   void aShardThatIsDownAtStartStopsNoOther() {
     List<Shard> withDown = new ArrayList<>(shards);
     withDown.add(nowhere("shard_3"));
-    ShardRouter some = TestShards.router(withDown).build();
+    ShardRouter some =
+        TestShards.router(withDown).rowCounts(new RowCounts(true, Duration.ofSeconds(1))).build();
     try {
       some.warmUp().block(BOUND);
       StepVerifier.create(

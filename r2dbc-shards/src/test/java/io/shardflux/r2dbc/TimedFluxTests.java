@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.shardflux.router.ShardId;
 import java.time.Duration;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -12,6 +14,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.reactivestreams.Publisher;
@@ -30,9 +34,15 @@ class TimedFluxTests {
   private static final Duration BOUND = Duration.ofSeconds(10);
   private static final ShardId SHARD = ShardId.of("s1");
   private static final Timeouts TIMEOUTS =
-      new Timeouts(Duration.ofSeconds(2), Duration.ofSeconds(5));
+      new Timeouts(
+          Duration.ofSeconds(1),
+          Duration.ofSeconds(2),
+          Duration.ofSeconds(4),
+          Duration.ofSeconds(5));
+  private static final String SQL = "SELECT :id";
 
   private final VirtualTimeScheduler time = VirtualTimeScheduler.create();
+  private final Testimony witness = new Testimony();
   private final TestPublisher<Integer> source = TestPublisher.create();
 
   @AfterEach
@@ -80,6 +90,87 @@ class TimedFluxTests {
         .then(() -> time.advanceTimeBy(Duration.ofSeconds(1)))
         .expectErrorSatisfies(late("after 2 rows, within 5000 ms"))
         .verify(BOUND);
+  }
+
+  @Test
+  void noConnectionInTimeIsLate() {
+    StepVerifier.create(connecting(connected -> source, TIMEOUTS, time))
+        .then(() -> time.advanceTimeBy(Duration.ofMillis(999)))
+        .then(source::assertNotCancelled)
+        .then(() -> time.advanceTimeBy(Duration.ofMillis(1)))
+        .expectErrorSatisfies(late("s1: no connection within 1000 ms"))
+        .verify(BOUND);
+    source.assertCancelled();
+  }
+
+  @Test
+  void aGapIsNoticedWithinAQuarterMore() {
+    StepVerifier.create(timed(source, TIMEOUTS.withTotal(Duration.ofHours(1)), time))
+        .then(() -> source.next(1))
+        .then(() -> time.advanceTimeBy(Duration.ofMillis(3_900)))
+        .then(() -> source.next(2))
+        .then(() -> time.advanceTimeBy(Duration.ofMillis(3_999)))
+        .then(source::assertNotCancelled)
+        .then(() -> time.advanceTimeBy(Duration.ofMillis(1_001)))
+        .expectNext(1, 2)
+        .expectErrorSatisfies(late("s1: no further row, after 2 rows, within 4000 ms"))
+        .verify(BOUND);
+    source.assertCancelled();
+  }
+
+  @Test
+  void rowsThatKeepComingHaveNoGap() {
+    StepVerifier.create(timed(source, TIMEOUTS.withTotal(Duration.ofHours(1)), time))
+        .then(
+            () -> {
+              for (int i = 0; i < 100; i++) {
+                source.next(i);
+                time.advanceTimeBy(Duration.ofMillis(3_900));
+              }
+            })
+        .then(source::complete)
+        .expectNextCount(100)
+        .expectComplete()
+        .verify(BOUND);
+  }
+
+  @Test
+  void aSlowConsumerMakesNoGap() {
+    StepVerifier.create(timed(source, TIMEOUTS, time), 1)
+        .then(() -> source.next(1))
+        .expectNext(1)
+        .then(() -> time.advanceTimeBy(Duration.ofHours(1)))
+        .thenRequest(1)
+        .then(() -> time.advanceTimeBy(Duration.ofSeconds(2)))
+        .then(() -> source.next(2))
+        .expectNext(2)
+        .thenCancel()
+        .verify(BOUND);
+    source.assertCancelled();
+  }
+
+  @Test
+  void whatBecameOfItIsToldOnce() {
+    StepVerifier.create(timed(source), 1)
+        .then(() -> time.advanceTimeBy(Duration.ofMillis(300)))
+        .then(() -> source.next(1))
+        .expectNext(1)
+        .then(() -> time.advanceTimeBy(Duration.ofSeconds(9)))
+        .thenRequest(1)
+        .then(() -> time.advanceTimeBy(Duration.ofMillis(200)))
+        .thenCancel()
+        .verify(BOUND);
+    StepVerifier.create(timed(Flux.empty())).expectComplete().verify(BOUND);
+    StepVerifier.create(timed(Flux.never()))
+        .then(() -> time.advanceTimeBy(Duration.ofSeconds(2)))
+        .expectError()
+        .verify(BOUND);
+    assertThat(witness.started).hasValue(3);
+    assertThat(witness.ends)
+        .containsExactly(
+            "1 rows, first 300 ms, spent 500 ms, no error, cancelled",
+            "0 rows, first 0 ms, spent 0 ms, no error",
+            "0 rows, first 2000 ms, spent 2000 ms, ShardTimeoutException");
   }
 
   @Test
@@ -145,8 +236,7 @@ class TimedFluxTests {
       Sinks.Many<Integer> rows = Sinks.many().unicast().onBackpressureBuffer();
       AtomicInteger inside = new AtomicInteger();
       Flux<Integer> raced =
-          new TimedFlux<>(
-                  rows.asFlux(), SHARD, Timeouts.of(Duration.ofMillis(2)), Schedulers.parallel())
+          timed(rows.asFlux(), Timeouts.of(Duration.ofMillis(2)), Schedulers.parallel())
               .doOnEach(
                   signal -> {
                     assertThat(inside.incrementAndGet()).isEqualTo(1);
@@ -176,9 +266,9 @@ class TimedFluxTests {
         TestPublisher<Integer> rows =
             TestPublisher.createNoncompliant(TestPublisher.Violation.CLEANUP_ON_TERMINATE);
         timer.nanos = 0;
-        new TimedFlux<>(rows, SHARD, Timeouts.of(Duration.ofNanos(1)), timer)
+        timed(rows, Timeouts.of(Duration.ofMillis(1)), timer)
             .subscribe(row -> {}, error -> told.set(true));
-        timer.nanos = 2;
+        timer.nanos = 2_000_000;
         int later = i % 60;
         CyclicBarrier start = new CyclicBarrier(2);
         Future<?> rung =
@@ -230,11 +320,54 @@ class TimedFluxTests {
   }
 
   private TimedFlux<Integer> timed(Publisher<Integer> rows) {
-    return new TimedFlux<>(rows, SHARD, TIMEOUTS, time);
+    return timed(rows, TIMEOUTS, time);
+  }
+
+  private TimedFlux<Integer> timed(Publisher<Integer> rows, Timeouts timeouts, Scheduler timer) {
+    return connecting(
+        connected -> {
+          connected.run();
+          return rows;
+        },
+        timeouts,
+        timer);
+  }
+
+  private TimedFlux<Integer> connecting(
+      Function<Runnable, Publisher<Integer>> rows, Timeouts timeouts, Scheduler timer) {
+    return new TimedFlux<>(rows, SHARD, SQL, timeouts, timer, witness);
+  }
+
+  /** Keeps what it is told. */
+  private static final class Testimony implements TimedFlux.Witness {
+
+    private final AtomicInteger started = new AtomicInteger();
+    private final Queue<String> ends = new ConcurrentLinkedQueue<>();
+
+    @Override
+    public void started() {
+      started.incrementAndGet();
+    }
+
+    @Override
+    public void ended(
+        long rows, long first, long spent, @Nullable Throwable error, boolean cancelled) {
+      ends.add(
+          "%d rows, first %d ms, spent %d ms, %s%s"
+              .formatted(
+                  rows,
+                  TimeUnit.NANOSECONDS.toMillis(first),
+                  TimeUnit.NANOSECONDS.toMillis(spent),
+                  error == null ? "no error" : error.getClass().getSimpleName(),
+                  cancelled ? ", cancelled" : ""));
+    }
   }
 
   private static Consumer<Throwable> late(String message) {
     return error ->
-        assertThat(error).isInstanceOf(ShardTimeoutException.class).hasMessageContaining(message);
+        assertThat(error)
+            .isInstanceOf(ShardTimeoutException.class)
+            .hasMessageContaining(message)
+            .hasMessageContaining("in: " + SQL);
   }
 }

@@ -24,7 +24,7 @@ record ReadRequest(Set<Long> ids, boolean ordered, Timeouts timeouts) {
   static final int MAX_IDS = 1_000;
 
   private static final Duration MAX_TIMEOUT = Duration.ofMinutes(10);
-  private static final Timeouts DEFAULT = new Timeouts(Duration.ofSeconds(10), MAX_TIMEOUT);
+  private static final Timeouts DEFAULT = Timeouts.defaults().withTotal(MAX_TIMEOUT);
   private static final Timeouts KEYED = Timeouts.of(Duration.ofSeconds(10));
   private static final Set<String> NAMES = new TreeSet<>(Set.of("ids", "order", "timeout"));
   private static final Pattern TIMEOUT = Pattern.compile("([0-9]{1,9})(ms|s)");

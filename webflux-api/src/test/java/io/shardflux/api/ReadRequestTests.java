@@ -21,8 +21,7 @@ final class ReadRequestTests {
     ReadRequest request = of("");
     assertThat(request.ids()).isEmpty();
     assertThat(request.ordered()).isFalse();
-    assertThat(request.timeouts())
-        .isEqualTo(new Timeouts(Duration.ofSeconds(10), Duration.ofMinutes(10)));
+    assertThat(request.timeouts()).isEqualTo(Timeouts.defaults().withTotal(Duration.ofMinutes(10)));
   }
 
   @ParameterizedTest

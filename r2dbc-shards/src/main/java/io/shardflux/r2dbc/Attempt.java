@@ -1,0 +1,77 @@
+package io.shardflux.r2dbc;
+
+import java.time.Duration;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import reactor.core.publisher.Flux;
+import reactor.core.scheduler.Schedulers;
+
+/** One go of a piece of work at one server; to be subscribed to once. */
+final class Attempt<T> implements TimedFlux.Witness {
+
+  private static final Logger log = LoggerFactory.getLogger("io.shardflux.slow");
+
+  private final ServerPool server;
+  private final Work<T> work;
+  private final Timeouts limits;
+  private final @Nullable Duration slow;
+  private volatile boolean answered;
+
+  Attempt(ServerPool server, Work<T> work, Timeouts limits, @Nullable Duration slow) {
+    this.server = server;
+    this.work = work;
+    this.limits = limits;
+    this.slow = slow;
+  }
+
+  Flux<T> rows() {
+    return new TimedFlux<>(
+        connected ->
+            server.withConnection(
+                connection -> {
+                  connected.run();
+                  return work.execution().apply(connection, server.dialect());
+                }),
+        server.server().shard(),
+        work.text(),
+        limits,
+        Schedulers.parallel(),
+        this);
+  }
+
+  ServerPool server() {
+    return server;
+  }
+
+  /** Whether a row of it has reached the caller. */
+  boolean answered() {
+    return answered;
+  }
+
+  @Override
+  public void started() {
+    server.started();
+  }
+
+  @Override
+  public void ended(
+      long rows, long first, long spent, @Nullable Throwable error, boolean cancelled) {
+    answered = rows > 0;
+    server.ended(rows, first, error, cancelled);
+    if (slow != null && spent >= slow.toNanos()) {
+      logSlow(rows, spent, error, cancelled);
+    }
+  }
+
+  private void logSlow(long rows, long spent, @Nullable Throwable error, boolean cancelled) {
+    log.atWarn()
+        .addKeyValue("shard", server.server().shard())
+        .addKeyValue("server", server.server())
+        .addKeyValue("elapsed_ms", Duration.ofNanos(spent).toMillis())
+        .addKeyValue("rows", rows)
+        .addKeyValue("outcome", Outcome.of(error, cancelled))
+        .addKeyValue("statement", ShardTimeoutException.shortened(work.text()))
+        .log("slow statement");
+  }
+}

@@ -1,0 +1,78 @@
+package io.shardflux.r2dbc;
+
+import io.r2dbc.pool.ConnectionPool;
+import io.r2dbc.pool.ConnectionPoolConfiguration;
+import io.r2dbc.spi.Connection;
+import io.r2dbc.spi.Result;
+import java.time.Duration;
+import java.util.function.Function;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+import reactor.netty.resources.LoopResources;
+
+/**
+ * A server's few connections for the router's own ends: telling it to end a statement, and asking
+ * how it is doing. No user's statement ever runs on them.
+ */
+final class ControlConnections {
+
+  private static final Duration BOUND = Duration.ofSeconds(1);
+  private static final int CONNECTIONS = 2;
+  private static final int PENDING = 10_000;
+  // Of its own: what is to be ended may be flooding the others.
+  private static final LoopResources LOOP = LoopResources.create("shardflux-control", 1, true);
+
+  private final ServerConnections connections;
+  private final ConnectionPool pool;
+
+  ControlConnections(Server server, ServerConnections users, PoolBounds bounds) {
+    this.connections = users.on(LOOP);
+    this.pool =
+        new ConnectionPool(
+            ConnectionPoolConfiguration.builder(connections)
+                .name(server + "-control")
+                .initialSize(0)
+                .maxSize(CONNECTIONS)
+                .maxAcquireTime(BOUND)
+                .maxCreateConnectionTime(bounds.connectTimeout())
+                .maxIdleTime(bounds.maxIdleTime())
+                .maxLifeTime(bounds.maxLifetime())
+                .customizer(
+                    builder ->
+                        builder
+                            .maxPendingAcquire(PENDING)
+                            .evictionPredicate(
+                                (connection, metadata) -> !connections.open(connection)))
+                .build());
+  }
+
+  /** Runs a statement for its effect, within a second. */
+  Mono<Void> run(String sql) {
+    return use(connection -> execute(connection, sql));
+  }
+
+  /** Lends a connection for at most a second, the wait for it included. */
+  <T> Mono<T> use(Function<Connection, Mono<T>> work) {
+    return Mono.usingWhen(
+            new Acquisition(pool.create()),
+            work,
+            Connection::close,
+            (connection, error) -> discard(connection),
+            this::discard)
+        .timeout(BOUND);
+  }
+
+  Mono<Void> close() {
+    return pool.disposeLater();
+  }
+
+  static Mono<Void> execute(Connection connection, String sql) {
+    return Flux.from(connection.createStatement(sql).execute())
+        .concatMap(Result::getRowsUpdated)
+        .then();
+  }
+
+  private Mono<Void> discard(Connection connection) {
+    return connections.cut(connection).then(Mono.from(connection.close()));
+  }
+}

@@ -1,0 +1,67 @@
+package io.shardflux.r2dbc;
+
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicInteger;
+import reactor.core.publisher.Mono;
+import reactor.core.publisher.Sinks;
+
+/** Counts what is under way on a shard, lets no more in once shut, and tells when it is empty. */
+final class Gate {
+
+  private final AtomicInteger inside = new AtomicInteger();
+  private final Queue<Sinks.Empty<Void>> waiting = new ConcurrentLinkedQueue<>();
+  private volatile boolean shut;
+
+  /** Whether the gate is open; each that got in is to {@link #leave}. */
+  boolean enter() {
+    hold();
+    if (shut) {
+      leave();
+      return false;
+    }
+    return true;
+  }
+
+  /** For what goes on behind a statement that is inside still, also where the gate is shut. */
+  void hold() {
+    inside.incrementAndGet();
+  }
+
+  void leave() {
+    if (inside.decrementAndGet() == 0) {
+      tell();
+    }
+  }
+
+  void shut() {
+    shut = true;
+  }
+
+  void open() {
+    shut = false;
+  }
+
+  int inside() {
+    return inside.get();
+  }
+
+  /** Completes when nothing is inside. */
+  Mono<Void> empty() {
+    return Mono.defer(
+        () -> {
+          Sinks.Empty<Void> end = Sinks.empty();
+          waiting.add(end);
+          if (inside.get() == 0) {
+            tell();
+          }
+          return end.asMono();
+        });
+  }
+
+  private void tell() {
+    for (Sinks.Empty<Void> end = waiting.poll(); end != null; end = waiting.poll()) {
+      end.tryEmitEmpty();
+    }
+  }
+}

@@ -1,0 +1,17 @@
+package io.shardflux.r2dbc;
+
+import org.jspecify.annotations.Nullable;
+
+/** How a statement ended, in one word for logs and meters. */
+final class Outcome {
+
+  private Outcome() {}
+
+  /** {@code success}, {@code cancelled}, or the error's kind. */
+  static String of(@Nullable Throwable error, boolean cancelled) {
+    if (cancelled) {
+      return "cancelled";
+    }
+    return error == null ? "success" : ErrorCounts.Kind.of(error).label();
+  }
+}

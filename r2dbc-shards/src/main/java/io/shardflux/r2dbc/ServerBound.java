@@ -1,0 +1,25 @@
+package io.shardflux.r2dbc;
+
+import java.time.Duration;
+
+/**
+ * When the server itself is to end a statement, should nobody tell it to: a router that died or was
+ * cut off leaves no statement behind. Only for answers that are taken whole, as a server's clock
+ * goes on while a consumer is slow.
+ *
+ * @param dialect the server's
+ * @param time from the statement's start
+ */
+record ServerBound(Dialect dialect, Duration time) {
+
+  /** The router's own bound comes first, also over a slow network. */
+  private static final Duration MARGIN = Duration.ofSeconds(5);
+
+  static ServerBound behind(Timeouts timeouts, Dialect dialect) {
+    return new ServerBound(dialect, timeouts.total().plus(MARGIN));
+  }
+
+  String in(SqlTemplate sql, String driverSql) {
+    return dialect.bounded(sql, driverSql, time);
+  }
+}

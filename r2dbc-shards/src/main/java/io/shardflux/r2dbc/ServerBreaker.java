@@ -1,0 +1,170 @@
+package io.shardflux.r2dbc;
+
+import io.github.resilience4j.circuitbreaker.CircuitBreaker;
+import io.github.resilience4j.circuitbreaker.CircuitBreaker.State;
+import io.github.resilience4j.circuitbreaker.CircuitBreakerConfig;
+import io.github.resilience4j.circuitbreaker.CircuitBreakerConfig.SlidingWindowSynchronizationStrategy;
+import io.github.resilience4j.circuitbreaker.CircuitBreakerConfig.SlidingWindowType;
+import java.time.Duration;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+import reactor.core.Disposable;
+import reactor.core.Disposables;
+import reactor.core.publisher.Mono;
+import reactor.util.retry.Retry;
+
+/**
+ * Whether a server is asked. Opens by {@link BreakerBounds}, and closes with the first probe that
+ * gets through: no user's statement is put at risk to find out.
+ */
+final class ServerBreaker {
+
+  /** A server that probes well and fails again within that time is waited for longer each time. */
+  private static final long RELAPSE = TimeUnit.SECONDS.toNanos(10);
+
+  private static final Duration LONGEST_WAIT = Duration.ofSeconds(2);
+
+  private final BreakerBounds bounds;
+  private final Mono<?> probe;
+  private final Consumer<String> changed;
+  private final CircuitBreaker breaker;
+  private final Disposable.Swap probing = Disposables.swap();
+  private volatile @Nullable Throwable cause;
+  private volatile boolean opened;
+  private volatile long openedAt;
+  // Guarded by this.
+  private Duration wait;
+  private boolean relapsing;
+  private long closedAt;
+
+  /**
+   * A closed breaker.
+   *
+   * @param probe asks the server, within a bound, and errors if it does not answer
+   * @param changed is told the reason of each change
+   */
+  ServerBreaker(String name, BreakerBounds bounds, Mono<?> probe, Consumer<String> changed) {
+    this.bounds = bounds;
+    this.probe = probe;
+    this.changed = changed;
+    this.wait = bounds.probeInterval();
+    this.breaker =
+        CircuitBreaker.of(
+            name,
+            CircuitBreakerConfig.custom()
+                // Lock-free, as it is told on event loops.
+                .slidingWindow(
+                    bounds.window(),
+                    bounds.minCalls(),
+                    SlidingWindowType.COUNT_BASED,
+                    SlidingWindowSynchronizationStrategy.LOCK_FREE)
+                .failureRateThreshold(bounds.failureRate())
+                .build());
+    breaker
+        .getEventPublisher()
+        .onStateTransition(event -> entered(event.getStateTransition().getToState()));
+  }
+
+  boolean closed() {
+    return breaker.getState() == State.CLOSED;
+  }
+
+  String state() {
+    return breaker.getState().name();
+  }
+
+  /** In percent; -1 where there were too few statements. */
+  double failureRate() {
+    return breaker.getMetrics().getFailureRate();
+  }
+
+  /** Whether it fails half as often as would open it. */
+  boolean failing() {
+    return failureRate() * 2 >= bounds.failureRate();
+  }
+
+  /** Why it opened last, or null. */
+  @Nullable Throwable cause() {
+    return cause;
+  }
+
+  /** Whether it has been open since that moment of {@link System#nanoTime}. */
+  boolean openedSince(long nanos) {
+    return opened && openedAt - nanos > 0;
+  }
+
+  void succeeded() {
+    breaker.onSuccess(0, TimeUnit.NANOSECONDS);
+  }
+
+  void failed(Throwable error) {
+    cause = error;
+    breaker.onError(0, TimeUnit.NANOSECONDS, error);
+  }
+
+  /** Opens at once. */
+  synchronized void trip(Throwable error) {
+    if (closed()) {
+      cause = error;
+      breaker.transitionToOpenState();
+    }
+  }
+
+  /** Opens until it is {@linkplain #close closed}, whatever a probe would say. */
+  synchronized void force() {
+    if (breaker.getState() != State.FORCED_OPEN) {
+      cause = null;
+      breaker.transitionToForcedOpenState();
+    }
+  }
+
+  synchronized void close() {
+    if (!closed()) {
+      breaker.transitionToClosedState();
+    }
+  }
+
+  /** Probes no more. */
+  void dispose() {
+    probing.dispose();
+  }
+
+  private synchronized void entered(State state) {
+    switch (state) {
+      case OPEN -> {
+        noteOpening();
+        probing.update(probeUntilUp().subscribe());
+        changed.accept("down: " + cause);
+      }
+      case FORCED_OPEN -> {
+        noteOpening();
+        probing.update(Disposables.single());
+        changed.accept("opened by hand");
+      }
+      default -> {
+        closedAt = System.nanoTime();
+        relapsing = true;
+        probing.update(Disposables.single());
+        changed.accept("up again");
+      }
+    }
+  }
+
+  private void noteOpening() {
+    opened = true;
+    openedAt = System.nanoTime();
+    boolean relapse = relapsing && openedAt - closedAt < RELAPSE;
+    Duration doubled = wait.multipliedBy(2);
+    Duration longest =
+        LONGEST_WAIT.compareTo(bounds.probeInterval()) > 0 ? LONGEST_WAIT : bounds.probeInterval();
+    wait = !relapse ? bounds.probeInterval() : doubled.compareTo(longest) < 0 ? doubled : longest;
+  }
+
+  private Mono<Void> probeUntilUp() {
+    return probe
+        .delaySubscription(wait)
+        .retryWhen(Retry.indefinitely())
+        .then(Mono.fromRunnable(this::close));
+  }
+}

@@ -1,0 +1,397 @@
+package io.shardflux.r2dbc;
+
+import io.r2dbc.pool.ConnectionPool;
+import io.r2dbc.pool.ConnectionPoolConfiguration;
+import io.r2dbc.pool.PoolMetrics;
+import io.r2dbc.spi.Connection;
+import io.r2dbc.spi.ConnectionFactoryOptions;
+import io.r2dbc.spi.Option;
+import io.r2dbc.spi.R2dbcException;
+import io.r2dbc.spi.ValidationDepth;
+import java.time.Duration;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+import org.reactivestreams.Publisher;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+import reactor.pool.PooledRefMetadata;
+
+/**
+ * One server's connections, and what is known of it. Opens nothing before its first use. Once its
+ * breaker is open it is not asked, until a probe of its own gets through.
+ */
+final class ServerPool {
+
+  private static final Logger log = LoggerFactory.getLogger(ServerPool.class);
+  // Else a server hangs up on a consumer that takes nothing for a minute.
+  private static final String SLOW_READERS = "net_write_timeout=600";
+  private static final Duration EVICTION_INTERVAL = Duration.ofSeconds(30);
+  private static final Duration CONNECT_MARGIN = Duration.ofSeconds(1);
+
+  private final Server server;
+  private final PoolBounds bounds;
+  private final Gate gate;
+  private final ServerConnections connections;
+  private final ControlConnections control;
+  private final ConnectionPool pool;
+  private final Settlement settlement;
+  private final ServerBreaker breaker;
+  private final AtomicInteger inFlight = new AtomicInteger();
+  private final LatencyWindow latency = new LatencyWindow(System::nanoTime);
+  private final ErrorCounts errors = new ErrorCounts();
+  private volatile boolean closing;
+
+  /**
+   * A server's pool; connects to nothing.
+   *
+   * @param gate the shard's, which is not empty while a connection is being taken back
+   * @param changed is told the reason when the server goes out or comes back
+   */
+  ServerPool(
+      Server server,
+      PoolBounds bounds,
+      BreakerBounds breakerBounds,
+      Gate gate,
+      Consumer<String> changed) {
+    this.server = server;
+    this.bounds = bounds;
+    this.gate = gate;
+    checkTls(server);
+    this.connections = new ServerConnections(withDefaults(server.options(), bounds));
+    this.control = new ControlConnections(server, connections, bounds);
+    this.pool = new ConnectionPool(configuration());
+    this.settlement = new Settlement(server, connections, control);
+    this.breaker =
+        new ServerBreaker(
+            server.toString(),
+            breakerBounds,
+            probe(),
+            reason -> {
+              log.atWarn().addKeyValue("shard", server.shard()).log("{}: {}", server, reason);
+              changed.accept(server + " " + reason);
+            });
+  }
+
+  private static void checkTls(Server server) {
+    try {
+      var unused = Tls.loaded(server.options());
+    } catch (IllegalArgumentException e) {
+      throw new IllegalArgumentException("shard " + server.shard() + ", " + e.getMessage(), e);
+    }
+  }
+
+  Server server() {
+    return server;
+  }
+
+  ServerBreaker breaker() {
+    return breaker;
+  }
+
+  ControlConnections control() {
+    return control;
+  }
+
+  Dialect dialect() {
+    return connections.dialect();
+  }
+
+  LatencyWindow latency() {
+    return latency;
+  }
+
+  ErrorCounts errors() {
+    return errors;
+  }
+
+  /** Statements under way, those that wait for a connection included. */
+  int inFlight() {
+    return inFlight.get();
+  }
+
+  long kills() {
+    return settlement.kills();
+  }
+
+  int maxSize() {
+    return bounds.maxSize();
+  }
+
+  ShardStatistics.Pool connectionCounts() {
+    PoolMetrics metrics = pool.getMetrics().orElseThrow();
+    return new ShardStatistics.Pool(
+        metrics.acquiredSize(),
+        metrics.idleSize(),
+        metrics.pendingAcquireSize(),
+        metrics.getMaxAllocatedSize());
+  }
+
+  /** Opens the idle minimum. A server that is down completes all the same. */
+  Mono<Void> warmUp() {
+    return pool.warmup()
+        .doOnError(this::noteFailure)
+        .onErrorResume(
+            error -> {
+              log.atWarn()
+                  .addKeyValue("shard", server.shard())
+                  .log("{} can't be warmed up: {}", server, error.toString());
+              return Mono.empty();
+            })
+        .then();
+  }
+
+  /** A statement begins; it is to {@link #ended}. */
+  void started() {
+    inFlight.incrementAndGet();
+  }
+
+  /** What became of a statement. */
+  void ended(long rows, long first, @Nullable Throwable error, boolean cancelled) {
+    inFlight.decrementAndGet();
+    if (error != null) {
+      errors.add(error);
+      if (ShardErrors.outage(error)) {
+        breaker.failed(error);
+      } else if (ShardErrors.answered(error)) {
+        breaker.succeeded();
+      }
+    } else if (!cancelled || rows > 0) {
+      latency.record(first);
+      breaker.succeeded();
+    }
+  }
+
+  /**
+   * Runs the work on a connection of its own, and takes that back when the work ends, fails or is
+   * cancelled; a statement that is then still under way is ended on the server.
+   */
+  <T> Flux<T> withConnection(Function<Connection, ? extends Publisher<T>> work) {
+    return withConnection(acquire(), work);
+  }
+
+  private <T> Flux<T> withConnection(
+      Mono<Connection> acquired, Function<Connection, ? extends Publisher<T>> work) {
+    return Flux.usingWhen(
+            acquired,
+            connection -> Flux.from(work.apply(connection)).cancelOn(connections.loop(connection)),
+            Connection::close,
+            this::afterError,
+            this::takeBack)
+        .onErrorMap(error -> ShardErrors.named(server.shard(), error));
+  }
+
+  /** The same for work that may end with a statement of its own half read. */
+  <T> Flux<T> lend(Duration acquire, Function<Connection, ? extends Publisher<T>> work) {
+    return lent(
+        acquire,
+        connection ->
+            Flux.concat(work.apply(connection), nothing(settlement.settleBehindWork(connection))));
+  }
+
+  /**
+   * The same in a transaction, committed when the work completes. Behind an error or a cancel the
+   * connection is taken back, and that rolls back.
+   */
+  <T> Flux<T> withTransaction(Duration acquire, Function<Connection, ? extends Publisher<T>> work) {
+    return lent(
+        acquire,
+        connection ->
+            Flux.concat(
+                nothing(connection.beginTransaction()),
+                Flux.defer(() -> work.apply(connection)),
+                nothing(settlement.settleBehindWork(connection)),
+                nothing(Mono.defer(() -> Mono.from(connection.commitTransaction())))));
+  }
+
+  private <T> Flux<T> lent(Duration acquire, Function<Connection, Flux<T>> work) {
+    return Flux.defer(
+        () -> {
+          started();
+          AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();
+          return withConnection(
+                  acquire().timeout(acquire, Mono.error(() -> notAcquired(acquire))), work)
+              .doOnError(failure::set)
+              .doFinally(end -> endedLending(failure.get()));
+        });
+  }
+
+  /** How long a caller keeps a connection says nothing of the server. */
+  private void endedLending(@Nullable Throwable error) {
+    inFlight.decrementAndGet();
+    if (error instanceof R2dbcException) {
+      errors.add(error);
+      if (ShardErrors.outage(error)) {
+        breaker.failed(error);
+      }
+    }
+  }
+
+  private ShardTimeoutException notAcquired(Duration acquire) {
+    return new ShardTimeoutException(
+        server.shard(),
+        ShardTimeoutException.Bound.ACQUIRE,
+        acquire,
+        acquire,
+        0,
+        "lent connection");
+  }
+
+  private static <T> Flux<T> nothing(Publisher<Void> step) {
+    return Mono.from(step).<T>then(Mono.empty()).flux();
+  }
+
+  /** Closes every connection, those in use too, after telling the server to end what they do. */
+  Mono<Void> close() {
+    return Mono.defer(
+        () -> {
+          closing = true;
+          breaker.dispose();
+          return pool.disposeLater()
+              .thenMany(Flux.defer(() -> Flux.fromIterable(connections.all())).flatMap(this::end))
+              .then(control.close());
+        });
+  }
+
+  private Mono<Void> end(Connection connection) {
+    return settlement.settle(connection).then(connections.cut(connection));
+  }
+
+  private Publisher<Void> afterError(Connection connection, Throwable error) {
+    boolean answered = error instanceof R2dbcException said && said.getErrorCode() != 0;
+    return answered && connection.isAutoCommit() ? connection.close() : takeBack(connection);
+  }
+
+  private Mono<Void> takeBack(Connection connection) {
+    return Mono.defer(
+            () -> {
+              gate.hold();
+              return settlement.settle(connection).then(rollBack(connection));
+            })
+        .then(Mono.from(connection.close()))
+        .onErrorResume(
+            error -> {
+              log.atWarn()
+                  .addKeyValue("shard", server.shard())
+                  .log("{}: a connection could not be given back: {}", server, error.toString());
+              return Mono.empty();
+            })
+        .doFinally(end -> gate.leave());
+  }
+
+  /** A connection whose transaction can't be rolled back must not be used again. */
+  private Mono<Void> rollBack(Connection connection) {
+    return Mono.defer(
+        () ->
+            !connections.open(connection) || connection.isAutoCommit()
+                ? Mono.empty()
+                : Mono.from(connection.rollbackTransaction())
+                    .timeout(bounds.validationTimeout())
+                    .onErrorResume(error -> connections.cut(connection)));
+  }
+
+  private Mono<Connection> acquire() {
+    return Mono.defer(
+        () ->
+            breaker.closed()
+                ? new Acquisition(pool.create())
+                    .doOnError(this::noteFailure)
+                    .onErrorMap(error -> ShardErrors.notAcquired(server, bounds, error))
+                : Mono.error(down()));
+  }
+
+  private ShardUnavailableException down() {
+    Throwable cause = breaker.cause();
+    return new ShardUnavailableException(
+        server.shard(),
+        ShardUnavailableException.Why.NOT_ASKED,
+        cause == null
+            ? "taken out by hand, not asked (expected: its breaker closed again)"
+            : "down, not asked (expected: a server that answers at "
+                + server.host()
+                + ":"
+                + server.port()
+                + "; it is probed until it does)",
+        cause);
+  }
+
+  private void noteFailure(Throwable error) {
+    if (!closing && ShardErrors.connectFailure(error)) {
+      breaker.trip(error);
+    }
+  }
+
+  private Mono<?> probe() {
+    return Mono.usingWhen(connections.create(), this::alive, connections::close)
+        .timeout(bounds.connectTimeout().plus(CONNECT_MARGIN));
+  }
+
+  private Mono<Boolean> alive(Connection connection) {
+    return Mono.from(connection.validate(ValidationDepth.REMOTE))
+        .filter(Boolean::booleanValue)
+        .switchIfEmpty(Mono.error(() -> new IllegalStateException("not valid")));
+  }
+
+  private ConnectionPoolConfiguration configuration() {
+    return ConnectionPoolConfiguration.builder(connections)
+        .name(server.toString())
+        .initialSize(0)
+        .minIdle(bounds.minIdle())
+        .maxSize(bounds.maxSize())
+        .maxCreateConnectionTime(bounds.connectTimeout().plus(CONNECT_MARGIN))
+        .maxValidationTime(bounds.validationTimeout())
+        .maxIdleTime(bounds.maxIdleTime())
+        .maxLifeTime(bounds.maxLifetime())
+        .backgroundEvictionInterval(EVICTION_INTERVAL)
+        .validationDepth(ValidationDepth.LOCAL)
+        .acquireRetry(0)
+        .customizer(
+            builder ->
+                builder
+                    .maxPendingAcquire(bounds.maxPending())
+                    .destroyHandler(connections::close)
+                    .evictionPredicate(this::spent))
+        .build();
+  }
+
+  /**
+   * A lost connection is dropped when it is met in the pool, so that no statement ever sees it; so
+   * is one from before the server was out, which may be lost without a word.
+   */
+  private boolean spent(Connection connection, PooledRefMetadata metadata) {
+    return !connections.open(connection)
+        || breaker.openedSince(connections.link(connection).openedAt())
+        || metadata.idleTime() >= bounds.maxIdleTime().toMillis()
+        || metadata.lifeTime() >= bounds.maxLifetime().toMillis();
+  }
+
+  /**
+   * Sessions run in UTC, so that SQL and Java agree on an instant's text; what the user set stays.
+   */
+  private static ConnectionFactoryOptions withDefaults(
+      ConnectionFactoryOptions options, PoolBounds bounds) {
+    ConnectionFactoryOptions.Builder builder = options.mutate();
+    setDefault(options, builder, ConnectionFactoryOptions.CONNECT_TIMEOUT, bounds.connectTimeout());
+    if (!options.hasOption(Option.valueOf("connectionTimeZone"))) {
+      builder.option(Option.valueOf("connectionTimeZone"), "UTC");
+      builder.option(Option.valueOf("forceConnectionTimeZoneToSession"), true);
+    }
+    setDefault(options, builder, Option.valueOf("tcpKeepAlive"), true);
+    setDefault(options, builder, Option.valueOf("sessionVariables"), new String[] {SLOW_READERS});
+    return builder.build();
+  }
+
+  private static <T> void setDefault(
+      ConnectionFactoryOptions options,
+      ConnectionFactoryOptions.Builder builder,
+      Option<T> option,
+      T value) {
+    if (!options.hasOption(option)) {
+      builder.option(option, value);
+    }
+  }
+}
