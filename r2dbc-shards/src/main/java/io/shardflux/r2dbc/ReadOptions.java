@@ -10,8 +10,8 @@ import java.time.Duration;
  * @param preference which server is asked (default the primary)
  * @param retries how often a read is tried again that met a transient error before its first row;
  *     over all reads of a shard at most every tenth is (default 2, from 0 to 10)
- * @param maxLag how far behind its primary a replica may be to be asked, in whole seconds as
- *     servers report it (default 10 s)
+ * @param maxLag how far behind its primary a replica may be to be asked, as it told within the last
+ *     second or so (default 10 s, from 1 s)
  * @param hedge whether a read that may go to a replica is sent to a second server once it takes
  *     longer than 95 % of the shard's; the first answer wins, the other is cancelled, and hedges
  *     and retries together are at most a tenth of all reads (default false)
@@ -32,8 +32,8 @@ public record ReadOptions(ReadPreference preference, int retries, Duration maxLa
       throw new IllegalArgumentException(
           "reads.retries: " + retries + " (expected: from 0 to " + MAX_RETRIES + ")");
     }
-    if (maxLag.isNegative()) {
-      throw new IllegalArgumentException("reads.max-lag: " + maxLag + " (expected: not below 0)");
+    if (maxLag.toSeconds() < 1) {
+      throw new IllegalArgumentException("reads.max-lag: " + maxLag + " (expected: at least 1 s)");
     }
   }
 

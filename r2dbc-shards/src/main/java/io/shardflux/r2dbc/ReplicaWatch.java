@@ -3,6 +3,7 @@ package io.shardflux.r2dbc;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
@@ -29,22 +30,16 @@ final class ReplicaWatch {
    *
    * @param lag how far it was behind
    * @param at when it said so, of {@link System#nanoTime}
-   * @param severed whether it hears nothing from its source any more
-   * @param roundTrip how long it takes to answer
+   * @param roundTrip how long it took to answer
    */
-  record Seen(Duration lag, long at, boolean severed, Duration roundTrip) {
-
-    /** One that hears nothing falls behind as time goes. */
-    Duration lagNow() {
-      return severed ? lag.plusNanos(System.nanoTime() - at) : lag;
-    }
-  }
+  record Seen(Duration lag, long at, Duration roundTrip) {}
 
   private final ServerPool primary;
   private final List<ServerPool> replicas;
   private final Duration maxLag;
   private final Runnable changed;
   private final Map<ServerPool, Seen> seen = new ConcurrentHashMap<>();
+  private final Map<ServerPool, Boolean> told = new ConcurrentHashMap<>();
   private final AtomicBoolean begun = new AtomicBoolean();
   private final Disposable.Swap watching = Disposables.swap();
 
@@ -73,15 +68,10 @@ final class ReplicaWatch {
     watching.dispose();
   }
 
-  /**
-   * Whether a replica may be read from. One that lost a primary which is down has all there is,
-   * however long ago.
-   */
+  /** Whether a replica may be read from. */
   boolean usable(ServerPool replica) {
-    Seen now = seen.get(replica);
-    return now != null
-        && replica.breaker().closed()
-        && (now.lagNow().compareTo(maxLag) <= 0 || (now.severed() && !primary.breaker().closed()));
+    Duration behind = lag(replica);
+    return behind != null && replica.breaker().closed() && behind.compareTo(maxLag) <= 0;
   }
 
   /** Those of the servers whose answers come soonest. */
@@ -93,9 +83,16 @@ final class ReplicaWatch {
         .toList();
   }
 
+  /**
+   * How far a replica is behind at most: what it said, and the time since for which the primary is
+   * known to have lived. A replica that lost its primary gets no older by itself.
+   */
   @Nullable Duration lag(ServerPool replica) {
-    Seen now = seen.get(replica);
-    return now == null ? null : now.lagNow();
+    Seen said = seen.get(replica);
+    Seen source = seen.get(primary);
+    return said == null || source == null
+        ? null
+        : said.lag().plusNanos(Math.max(0, source.at() - said.at()));
   }
 
   private Duration roundTrip(ServerPool server) {
@@ -105,7 +102,12 @@ final class ReplicaWatch {
 
   private Mono<Void> watch(ServerPool server) {
     return Mono.defer(() -> look(server))
-        .onErrorResume(error -> Mono.fromRunnable(() -> lose(server, error.toString())))
+        .onErrorResume(
+            error -> {
+              log.debug("{} does not answer: {}", server.server(), error.toString());
+              return Mono.empty();
+            })
+        .then(Mono.fromRunnable(() -> tell(server)))
         .then(Mono.delay(INTERVAL))
         .repeat()
         .then();
@@ -113,7 +115,7 @@ final class ReplicaWatch {
 
   private Mono<Void> look(ServerPool server) {
     if (!server.breaker().closed()) {
-      return Mono.fromRunnable(() -> seen.remove(server));
+      return Mono.empty();
     }
     long start = System.nanoTime();
     return server
@@ -124,39 +126,32 @@ final class ReplicaWatch {
             roundTrip ->
                 server == primary
                     ? Mono.fromRunnable(
-                        () -> seen.put(server, new Seen(Duration.ZERO, start, false, roundTrip)))
+                        () -> seen.put(primary, new Seen(Duration.ZERO, start, roundTrip)))
                     : server
                         .control()
                         .use(ReplicaLag::of)
-                        .doOnNext(lag -> note(server, lag, roundTrip))
+                        .doOnNext(lag -> note(server, lag, start, roundTrip))
                         .then());
   }
 
-  private void note(ServerPool replica, ReplicaLag lag, Duration roundTrip) {
-    boolean before = usable(replica);
-    Seen last = seen.get(replica);
+  private void note(ServerPool replica, ReplicaLag lag, long at, Duration roundTrip) {
     if (lag instanceof ReplicaLag.Following following) {
-      seen.put(replica, new Seen(following.behind(), System.nanoTime(), false, roundTrip));
-    } else if (lag instanceof ReplicaLag.Severed && last != null) {
-      seen.put(replica, new Seen(last.lag(), last.at(), true, roundTrip));
+      seen.put(replica, new Seen(following.behind(), at, roundTrip));
     } else {
-      seen.remove(replica);
+      log.debug("{}: {}", replica.server(), lag);
     }
-    tell(replica, before, lag.toString());
   }
 
-  private void lose(ServerPool server, String reason) {
-    boolean before = usable(server);
-    seen.remove(server);
-    tell(server, before, reason);
-  }
-
-  private void tell(ServerPool server, boolean before, String reason) {
-    boolean now = usable(server);
-    if (server != primary && before != now) {
+  private void tell(ServerPool replica) {
+    boolean now = usable(replica);
+    if (replica != primary && now != Boolean.TRUE.equals(told.put(replica, now))) {
       log.atInfo()
-          .addKeyValue("shard", server.server().shard())
-          .log("{} is {}: {}", server.server(), now ? "read from" : "not read from", reason);
+          .addKeyValue("shard", replica.server().shard())
+          .log(
+              "{} is {}, its lag is {}",
+              replica.server(),
+              now ? "read from" : "not read from",
+              Objects.requireNonNullElse(lag(replica), "not known"));
       changed.run();
     }
   }

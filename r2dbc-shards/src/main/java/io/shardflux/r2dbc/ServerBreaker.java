@@ -11,6 +11,7 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import reactor.core.Disposable;
 import reactor.core.Disposables;
+import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.util.retry.Retry;
 
@@ -23,6 +24,8 @@ final class ServerBreaker {
   /** A server that probes well and fails again within that time is waited for longer each time. */
   private static final long RELAPSE = TimeUnit.SECONDS.toNanos(10);
 
+  private static final int PROBES = 4;
+  private static final Duration PROBES_APART = Duration.ofSeconds(1);
   private static final Duration LONGEST_WAIT = Duration.ofSeconds(2);
 
   private final BreakerBounds bounds;
@@ -31,8 +34,7 @@ final class ServerBreaker {
   private final CircuitBreaker breaker;
   private final Disposable.Swap probing = Disposables.swap();
   private volatile @Nullable Throwable cause;
-  private volatile boolean opened;
-  private volatile long openedAt;
+  private volatile long lastOpened = System.nanoTime();
   // Guarded by this.
   private Duration wait;
   private boolean relapsing;
@@ -89,9 +91,9 @@ final class ServerBreaker {
     return cause;
   }
 
-  /** Whether it has been open since that moment of {@link System#nanoTime}. */
-  boolean openedSince(long nanos) {
-    return opened && openedAt - nanos > 0;
+  /** When it opened last, of {@link System#nanoTime}; where it never did, a time before all use. */
+  long lastOpened() {
+    return lastOpened;
   }
 
   void succeeded() {
@@ -152,19 +154,20 @@ final class ServerBreaker {
   }
 
   private void noteOpening() {
-    opened = true;
-    openedAt = System.nanoTime();
-    boolean relapse = relapsing && openedAt - closedAt < RELAPSE;
+    lastOpened = System.nanoTime();
+    boolean relapse = relapsing && lastOpened - closedAt < RELAPSE;
     Duration doubled = wait.multipliedBy(2);
     Duration longest =
         LONGEST_WAIT.compareTo(bounds.probeInterval()) > 0 ? LONGEST_WAIT : bounds.probeInterval();
     wait = !relapse ? bounds.probeInterval() : doubled.compareTo(longest) < 0 ? doubled : longest;
   }
 
+  /** Several at a time, so that one that is stuck in a dead network holds up no other. */
   private Mono<Void> probeUntilUp() {
-    return probe
-        .delaySubscription(wait)
-        .retryWhen(Retry.indefinitely())
+    Mono<?> probed = probe.delaySubscription(wait).retryWhen(Retry.indefinitely());
+    return Flux.range(0, PROBES)
+        .flatMap(i -> probed.delaySubscription(PROBES_APART.multipliedBy(i)))
+        .next()
         .then(Mono.fromRunnable(this::close));
   }
 }

@@ -110,6 +110,12 @@ final class ServerConnections implements ConnectionFactory {
     return links.containsKey(unpooled(connection));
   }
 
+  /** Whether a connection is open and was opened after that moment of {@link System#nanoTime}. */
+  boolean openedAfter(Connection connection, long nanos) {
+    Link link = links.get(unpooled(connection));
+    return link != null && link.openedAt() - nanos > 0;
+  }
+
   /** Those that are open now, unpooled. */
   List<Connection> all() {
     return List.copyOf(links.keySet());

@@ -363,8 +363,7 @@ final class ServerPool {
    * is one from before the server was out, which may be lost without a word.
    */
   private boolean spent(Connection connection, PooledRefMetadata metadata) {
-    return !connections.open(connection)
-        || breaker.openedSince(connections.link(connection).openedAt())
+    return !connections.openedAfter(connection, breaker.lastOpened())
         || metadata.idleTime() >= bounds.maxIdleTime().toMillis()
         || metadata.lifeTime() >= bounds.maxLifetime().toMillis();
   }

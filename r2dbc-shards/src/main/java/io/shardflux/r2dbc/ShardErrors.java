@@ -55,7 +55,7 @@ final class ShardErrors {
     return sameCategory(shard, known);
   }
 
-  /** What went wrong before there was a connection. */
+  /** What went wrong before there was a connection, where that is not the server's own answer. */
   static Throwable notAcquired(Server server, PoolBounds bounds, Throwable error) {
     ShardId shard = server.shard();
     if (rooted(error, PoolAcquirePendingLimitException.class) != null) {
@@ -104,7 +104,7 @@ final class ShardErrors {
               + " (expected: a server that listens and answers)",
           error);
     }
-    return named(shard, error);
+    return error;
   }
 
   /** Whether the server can't be connected to, as against a refused login or a busy pool. */
@@ -136,6 +136,12 @@ final class ShardErrors {
     }
     return error instanceof R2dbcRollbackException
         || error instanceof R2dbcTransientResourceException;
+  }
+
+  /** Whether no server was burdened with the statement that failed so. */
+  static boolean unsent(Throwable error) {
+    return error instanceof ShardUnavailableException unavailable
+        && (unavailable.why() == Why.NOT_CONNECTED || unavailable.why() == Why.NOT_ASKED);
   }
 
   private static boolean noRoom(Throwable error) {

@@ -359,7 +359,7 @@ final class ShardServers {
           || attempt.answered()
           || !ShardErrors.passing(error)
           || !elsewhere(attempt)
-          || !budget.withdraw()) {
+          || !(ShardErrors.unsent(error) || budget.withdraw())) {
         return Flux.error(error);
       }
       long wait = ThreadLocalRandom.current().nextLong(BACKOFF_MILLIS << retry);

@@ -227,7 +227,13 @@ final class TimedFlux<T> extends Flux<T> {
 
     private void testify(long spent, @Nullable Throwable error, boolean cancelled) {
       long count = rows;
-      flux.witness.ended(count, count == 0 ? now() - start : first, spent, error, cancelled);
+      long answer = count == 0 ? now() - start : first;
+      try {
+        flux.witness.ended(count, answer, spent, error, cancelled);
+      } catch (RuntimeException | LinkageError failed) {
+        // Whoever waits for the end must get it all the same.
+        Operators.onErrorDropped(failed, currentContext());
+      }
     }
 
     // Called under the lock. A clock that stands needs no alarm: its start sets one.
@@ -271,15 +277,18 @@ final class TimedFlux<T> extends Flux<T> {
       }
     }
 
+    // Never longer than a look at gaps: a first row sets no alarm of its own.
     private long untilNextLook() {
-      long bound = flux.timeouts.total().toNanos() - spent();
-      if (rows > 0) {
-        return Math.max(1, Math.min(bound, flux.timeouts.gap().toNanos() / LOOKS));
+      Timeouts timeouts = flux.timeouts;
+      long spent = spent();
+      long look = Math.min(timeouts.gap().toNanos() / LOOKS, timeouts.total().toNanos() - spent);
+      if (rows == 0) {
+        look = Math.min(look, timeouts.firstRow().toNanos() - spent);
       }
-      bound = Math.min(bound, flux.timeouts.firstRow().toNanos() - spent());
-      return connected
-          ? bound
-          : Math.min(bound, Math.max(1, flux.timeouts.acquire().toNanos() - spent()));
+      if (!connected) {
+        look = Math.min(look, timeouts.acquire().toNanos() - spent);
+      }
+      return Math.max(1, look);
     }
 
     private @Nullable ShardTimeoutException lateness(long spent) {
