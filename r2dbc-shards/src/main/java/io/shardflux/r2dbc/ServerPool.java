@@ -9,6 +9,7 @@ import io.r2dbc.spi.Option;
 import io.r2dbc.spi.R2dbcException;
 import io.r2dbc.spi.ValidationDepth;
 import java.time.Duration;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
@@ -44,6 +45,7 @@ final class ServerPool {
   private final AtomicInteger inFlight = new AtomicInteger();
   private final LatencyWindow latency = new LatencyWindow(System::nanoTime);
   private final ErrorCounts errors = new ErrorCounts();
+  private final AtomicBoolean looking = new AtomicBoolean();
   private volatile boolean closing;
 
   /**
@@ -157,6 +159,7 @@ final class ServerPool {
       errors.add(error);
       if (ShardErrors.outage(error)) {
         breaker.failed(error);
+        lookWhetherLost(error);
       } else if (ShardErrors.answered(error)) {
         breaker.succeeded();
       }
@@ -227,7 +230,17 @@ final class ServerPool {
       errors.add(error);
       if (ShardErrors.outage(error)) {
         breaker.failed(error);
+        lookWhetherLost(error);
       }
+    }
+  }
+
+  /**
+   * A lost connection may be the last that anybody asks for: whether the server is there counts.
+   */
+  private void lookWhetherLost(Throwable error) {
+    if (ShardErrors.lost(error) && !closing && looking.compareAndSet(false, true)) {
+      probe().doFinally(end -> looking.set(false)).subscribe(null, this::noteFailure);
     }
   }
 

@@ -138,6 +138,11 @@ final class ShardErrors {
         || error instanceof R2dbcTransientResourceException;
   }
 
+  /** Whether a statement lost its connection. */
+  static boolean lost(Throwable error) {
+    return error instanceof ShardUnavailableException unavailable && unavailable.why() == Why.LOST;
+  }
+
   /** Whether no server was burdened with the statement that failed so. */
   static boolean unsent(Throwable error) {
     return error instanceof ShardUnavailableException unavailable
