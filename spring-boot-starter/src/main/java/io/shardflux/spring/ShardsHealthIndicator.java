@@ -43,8 +43,8 @@ final class ShardsHealthIndicator extends AbstractReactiveHealthIndicator {
 
   private static boolean answers(ShardStatistics.Status status) {
     return switch (status) {
-      case ACTIVE -> true;
-      case DOWN -> false;
+      case ACTIVE, DEGRADED -> true;
+      case DOWN, DRAINING -> false;
     };
   }
 }
