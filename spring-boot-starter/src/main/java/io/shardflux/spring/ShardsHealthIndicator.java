@@ -44,7 +44,7 @@ final class ShardsHealthIndicator extends AbstractReactiveHealthIndicator {
   private static boolean answers(ShardStatistics.Status status) {
     return switch (status) {
       case ACTIVE, DEGRADED -> true;
-      case DOWN, DRAINING -> false;
+      case DRAINING, DOWN -> false;
     };
   }
 }
