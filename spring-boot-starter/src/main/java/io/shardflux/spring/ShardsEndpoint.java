@@ -2,16 +2,18 @@ package io.shardflux.spring;
 
 import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.ShardStatistics;
+import io.shardflux.router.ShardId;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import org.jspecify.annotations.Nullable;
+import org.springframework.boot.actuate.endpoint.InvalidEndpointRequestException;
 import org.springframework.boot.actuate.endpoint.annotation.Endpoint;
 import org.springframework.boot.actuate.endpoint.annotation.ReadOperation;
 import org.springframework.boot.actuate.endpoint.annotation.Selector;
+import org.springframework.boot.actuate.endpoint.annotation.WriteOperation;
 import reactor.core.publisher.Mono;
 
-/** {@code /actuator/shards}: how the shards are doing. Asks no server. */
+/** {@code /actuator/shards}: how the shards are doing, and taking one out. Asks no server. */
 @Endpoint(id = "shards")
 final class ShardsEndpoint {
 
@@ -19,6 +21,16 @@ final class ShardsEndpoint {
 
   ShardsEndpoint(ShardRouter router) {
     this.router = router;
+  }
+
+  /** What can be done to a shard. */
+  enum Action {
+    /** Its new statements are refused, those under way end. */
+    DRAIN,
+    /** It is not asked, whatever its servers say. */
+    OPEN,
+    /** It is asked again. */
+    CLOSE
   }
 
   /** All shards by name. */
@@ -37,12 +49,27 @@ final class ShardsEndpoint {
       int port,
       ShardStatistics.Status status,
       double load,
-      @Nullable Long rowCount,
-      ShardStatistics.Pool pool) {
+      ShardStatistics.Pool pool,
+      int inFlight,
+      ShardStatistics.Latency latency,
+      Map<String, Long> errors,
+      long kills,
+      ShardStatistics.Breaker breaker,
+      List<ShardStatistics.Replica> replicas) {
 
     static Shard of(ShardStatistics shard) {
       return new Shard(
-          shard.host(), shard.port(), shard.status(), shard.load(), shard.rowCount(), shard.pool());
+          shard.host(),
+          shard.port(),
+          shard.status(),
+          shard.load(),
+          shard.pool(),
+          shard.inFlight(),
+          shard.latency(),
+          shard.errors(),
+          shard.kills(),
+          shard.breaker(),
+          shard.replicas());
     }
   }
 
@@ -55,5 +82,30 @@ final class ShardsEndpoint {
   @ReadOperation
   Mono<Shard> shard(@Selector String shard) {
     return shards().flatMap(all -> Mono.justOrEmpty(all.shards().get(shard)));
+  }
+
+  /**
+   * Begins the action and answers with how the shard is then: a draining one goes on until nothing
+   * is in flight. An unknown shard is a 400.
+   */
+  @WriteOperation
+  Mono<Shard> change(@Selector String shard, Action action) {
+    return shard(shard)
+        .switchIfEmpty(Mono.error(() -> unknown(shard)))
+        .then(Mono.defer(() -> begin(action, ShardId.of(shard))))
+        .then(shard(shard));
+  }
+
+  private Mono<Void> begin(Action action, ShardId shard) {
+    return switch (action) {
+      case DRAIN -> Mono.fromRunnable(() -> router.drain(shard).subscribe());
+      case OPEN -> router.openBreaker(shard);
+      case CLOSE -> router.closeBreaker(shard);
+    };
+  }
+
+  private InvalidEndpointRequestException unknown(String shard) {
+    String reason = "shard: " + shard + " (expected: one of " + router.topology().shards() + ")";
+    return new InvalidEndpointRequestException(reason, reason);
   }
 }

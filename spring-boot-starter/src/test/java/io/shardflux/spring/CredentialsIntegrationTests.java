@@ -80,6 +80,8 @@ class CredentialsIntegrationTests {
             with(
                 EXPOSED,
                 "shardflux.shards.shard_1.password=" + PASSWORD,
+                "shardflux.shards.shard_1.replicas[0].url=r2dbc:mysql://127.0.0.1:1/a",
+                "shardflux.shards.shard_1.replicas[0].password=" + PASSWORD,
                 "shardflux.shards.shard_3.username=" + ACCOUNT,
                 "shardflux.shards.shard_3.password=" + PASSWORD,
                 "shardflux.strategies.by_key.type=directory",

@@ -29,6 +29,7 @@ import tools.jackson.databind.json.JsonMapper;
 class MetadataTests {
 
   private static final Path PAGE = Path.of("..", "src", "docs", "configuration.md");
+  private static final Path REPLICAS = PAGE.resolveSibling("replicas.md");
   private static final String PREFIX = "shardflux.";
   private static final String STRATEGY = "strategies.*";
 
@@ -59,7 +60,9 @@ class MetadataTests {
   @Test
   void hasEveryKeyOfThePageAndNoOther() throws IOException {
     Set<String> documented = new TreeSet<>(defaults().keySet());
-    Matcher examples = Pattern.compile("(?s)```yaml\n(.*?)```").matcher(Files.readString(PAGE));
+    Matcher examples =
+        Pattern.compile("(?s)```yaml\n(.*?)```")
+            .matcher(Files.readString(PAGE) + Files.readString(REPLICAS));
     while (examples.find()) {
       Map<?, ?> example = new Yaml().load(examples.group(1));
       collect("", example, documented);
@@ -94,6 +97,7 @@ class MetadataTests {
 
   @ParameterizedTest
   @CsvSource({
+    "reads.preference, reads.preference,",
     "strategies.*.type, strategies.by_id.type,",
     "strategies.*.function, strategies.by_id.function, hash",
     "strategies.*.period, strategies.by_id.period, time",
@@ -117,9 +121,11 @@ class MetadataTests {
       }
     }
     Map<String, Object> document =
-        path.startsWith("tables")
-            ? Map.of("tables", Map.of("users", table))
-            : Map.of("strategies", Map.of("by_id", strategy));
+        switch (path.substring(0, path.indexOf('.'))) {
+          case "reads" -> Map.of("reads", Map.of(key, "nope"));
+          case "tables" -> Map.of("tables", Map.of("users", table));
+          default -> Map.of("strategies", Map.of("by_id", strategy));
+        };
     Assertions.assertThatIllegalArgumentException()
         .isThrownBy(() -> ShardRouter.builder(document))
         .withMessage(path + ": nope (expected: one of " + String.join(", ", hinted(hint)) + ")");
@@ -172,11 +178,15 @@ class MetadataTests {
         column = cells(line).indexOf("default");
       } else if (keys && line.startsWith("| `")) {
         List<String> cells = cells(line);
+        String key = cells.get(0).replace("`", "");
         for (String prefix : prefixes) {
+          if (key.equals("replicas") && prefix.startsWith(STRATEGY)) {
+            continue;
+          }
           // What a shard has of its own differs from the default, and has none.
           boolean own = prefix.endsWith(".pool.");
           String value = own || column < 0 ? "" : literal(cells.get(column));
-          defaults.put(prefix + cells.get(0).replace("`", ""), value);
+          defaults.put(prefix + key, value);
         }
       }
     }
@@ -202,7 +212,9 @@ class MetadataTests {
 
   private static String literal(String cell) {
     String first = cell.replace("`", "").replaceFirst(",.*", "");
-    return first.matches("[0-9]+(ms|s|m|h|d)?|crc32|shardflux_directory") ? first : "";
+    return first.matches("[0-9]+(ms|s|m|h|d)?|crc32|shardflux_directory|primary|false")
+        ? first
+        : "";
   }
 
   private static void collect(String path, Object value, Set<String> keys) {

@@ -5,14 +5,18 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.shardflux.r2dbc.Shard;
 import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.ShardStatistics;
+import io.shardflux.r2dbc.ShardUnavailableException;
 import io.shardflux.servers.Database;
 import io.shardflux.servers.TestServers;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 import org.springframework.test.web.reactive.server.WebTestClient;
+import reactor.core.publisher.Mono;
+import reactor.test.StepVerifier;
 
 /** Health, the endpoint and the end of an application, on real servers. */
 class ShardsIntegrationTests {
@@ -88,6 +92,77 @@ class ShardsIntegrationTests {
           .jsonPath("$.status")
           .isEqualTo("DOWN");
     }
+  }
+
+  @Test
+  void takesAShardOutAndBackIn() {
+    try (WebApplication application = WebApplication.on(urls, EXPOSED)) {
+      WebApplication.Slow slow = new WebApplication.Slow(application.router());
+      Mono<String> asked = slow.ask("SELECT 'asked'");
+      CompletableFuture<String> underWay = slow.ask("SELECT CONCAT('after ', SLEEP(2))").toFuture();
+      Awaitility.await()
+          .atMost(WebApplication.BOUND)
+          .until(() -> acquired(application.router()) > 0);
+      changed(application, "drain")
+          .jsonPath("$.status")
+          .isEqualTo("DRAINING")
+          .jsonPath("$.inFlight")
+          .isEqualTo(1);
+      StepVerifier.create(asked)
+          .expectError(ShardUnavailableException.class)
+          .verify(WebApplication.BOUND);
+      assertThat(underWay.orTimeout(WebApplication.BOUND.toSeconds(), TimeUnit.SECONDS).join())
+          .isEqualTo("after 0");
+      changed(application, "close").jsonPath("$.status").isEqualTo("ACTIVE");
+      StepVerifier.create(asked).expectNext("asked").expectComplete().verify(WebApplication.BOUND);
+
+      changed(application, "open")
+          .jsonPath("$.status")
+          .isEqualTo("DOWN")
+          .jsonPath("$.breaker.state")
+          .isEqualTo("FORCED_OPEN");
+      StepVerifier.create(asked)
+          .expectError(ShardUnavailableException.class)
+          .verify(WebApplication.BOUND);
+      get(application, "/actuator/health")
+          .expectStatus()
+          .isOk()
+          .expectBody()
+          .jsonPath("$.status")
+          .isEqualTo("DEGRADED");
+      changed(application, "close").jsonPath("$.status").isEqualTo("ACTIVE");
+      StepVerifier.create(asked).expectNext("asked").expectComplete().verify(WebApplication.BOUND);
+    }
+  }
+
+  @Test
+  void refusesWhatItCantDoToAShard() {
+    try (WebApplication application = WebApplication.on(urls, EXPOSED)) {
+      change(application, "shard_3", "drain").expectStatus().isBadRequest();
+      change(application, "shard_0", "destroy").expectStatus().isBadRequest();
+    }
+    try (WebApplication application =
+        WebApplication.on(
+            urls,
+            "management.endpoints.web.exposure.include=shards",
+            "management.endpoint.shards.access=read-only")) {
+      get(application, "/actuator/shards/shard_0").expectStatus().isOk();
+      change(application, "shard_0", "drain").expectStatus().isEqualTo(405);
+    }
+  }
+
+  private static WebTestClient.BodyContentSpec changed(WebApplication application, String action) {
+    return change(application, "shard_0", action).expectStatus().isOk().expectBody();
+  }
+
+  private static WebTestClient.ResponseSpec change(
+      WebApplication application, String shard, String action) {
+    return application
+        .client()
+        .post()
+        .uri("/actuator/shards/" + shard)
+        .bodyValue(Map.of("action", action))
+        .exchange();
   }
 
   @Test
