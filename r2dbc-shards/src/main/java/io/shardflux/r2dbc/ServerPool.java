@@ -37,6 +37,7 @@ final class ServerPool {
   private final Server server;
   private final PoolBounds bounds;
   private final Gate gate;
+  private final Consumer<String> changed;
   private final ServerConnections connections;
   private final ControlConnections control;
   private final ConnectionPool pool;
@@ -46,6 +47,7 @@ final class ServerPool {
   private final LatencyWindow latency = new LatencyWindow(System::nanoTime);
   private final ErrorCounts errors = new ErrorCounts();
   private final AtomicBoolean looking = new AtomicBoolean();
+  private volatile boolean failing;
   private volatile boolean closing;
 
   /**
@@ -63,6 +65,7 @@ final class ServerPool {
     this.server = server;
     this.bounds = bounds;
     this.gate = gate;
+    this.changed = changed;
     checkTls(server);
     this.connections = new ServerConnections(withDefaults(server.options(), bounds));
     this.control = new ControlConnections(server, connections, bounds);
@@ -158,15 +161,31 @@ final class ServerPool {
     if (error != null) {
       errors.add(error);
       if (ShardErrors.outage(error)) {
-        breaker.failed(error);
-        lookWhetherLost(error);
+        noteOutage(error);
       } else if (ShardErrors.answered(error)) {
-        breaker.succeeded();
+        noteAnswer();
       }
     } else if (!cancelled || rows > 0) {
       latency.record(first);
-      breaker.succeeded();
+      noteAnswer();
     }
+  }
+
+  private void noteAnswer() {
+    breaker.succeeded();
+    if (failing && !breaker.failing()) {
+      failing = false;
+      changed.accept(server + " fails seldom again");
+    }
+  }
+
+  private void noteOutage(Throwable error) {
+    breaker.failed(error);
+    if (!failing && breaker.failing()) {
+      failing = true;
+      changed.accept(server + " fails often: " + error.getMessage());
+    }
+    lookWhetherLost(error);
   }
 
   /**
@@ -229,8 +248,7 @@ final class ServerPool {
     if (error instanceof R2dbcException) {
       errors.add(error);
       if (ShardErrors.outage(error)) {
-        breaker.failed(error);
-        lookWhetherLost(error);
+        noteOutage(error);
       }
     }
   }

@@ -28,6 +28,12 @@ final class ShardErrors {
   /** MySQL's ER_QUERY_TIMEOUT and MariaDB's ER_STATEMENT_TIMEOUT. */
   private static final Set<Integer> STATEMENT_TIMEOUTS = Set.of(3024, 1969);
 
+  /**
+   * What a server says last on a connection that it ends: ER_SERVER_SHUTDOWN, MariaDB's
+   * ER_CONNECTION_KILLED, MySQL's ER_SESSION_WAS_KILLED and ER_CLIENT_INTERACTION_TIMEOUT.
+   */
+  private static final Set<Integer> LAST_WORDS = Set.of(1053, 1927, 3169, 4031);
+
   /** ER_CON_COUNT_ERROR, ER_TOO_MANY_USER_CONNECTIONS and ER_USER_LIMIT_REACHED. */
   private static final Set<Integer> TOO_MANY_CONNECTIONS = Set.of(1040, 1203, 1226);
 
@@ -41,7 +47,7 @@ final class ShardErrors {
     if (!(error instanceof R2dbcException known)) {
       return error;
     }
-    if (lostConnection(error)) {
+    if (lostConnection(error) || LAST_WORDS.contains(known.getErrorCode())) {
       return new ShardUnavailableException(
           shard,
           Why.LOST,

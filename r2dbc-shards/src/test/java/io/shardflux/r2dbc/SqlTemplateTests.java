@@ -4,10 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import java.lang.ref.WeakReference;
+import java.time.Duration;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class SqlTemplateTests {
@@ -119,5 +121,83 @@ class SqlTemplateTests {
         .isThrownBy(() -> one.check(sql, null))
         .withMessageContaining("bind: no value for b");
     one.with(sql, "b", null).check(sql, null);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "SELECT a FROM t WHERE id = :id",
+        "  select a from t",
+        "/* why */ SELECT a FROM t",
+        "-- why\nSELECT a FROM t",
+        "(SELECT a FROM t) UNION (SELECT b FROM u)",
+        "WITH r AS (SELECT 1) SELECT * FROM r",
+        "SELECT REPLACE(a, 'b', 'c') FROM t",
+        "SELECT 'FOR UPDATE', `into`, \"@x\" FROM t -- INTO",
+        "SELECT t.share, t.next FROM t",
+      })
+  void readsAreKnownByTheirWords(String sql) {
+    assertThat(SqlTemplate.of(sql).reads()).isTrue();
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "INSERT INTO t VALUES (1)",
+        "UPDATE t SET a = 1",
+        "DELETE FROM t",
+        "REPLACE INTO t VALUES (1)",
+        "CALL p()",
+        "DO SLEEP(1)",
+        "SHOW STATUS",
+        "SET @x = 1",
+        "SELECT a FROM t FOR UPDATE",
+        "SELECT a FROM t FOR SHARE",
+        "SELECT a FROM t LOCK IN SHARE MODE",
+        "SELECT a INTO @x FROM t",
+        "SELECT a FROM t INTO OUTFILE '/tmp/x'",
+        "SELECT @x := @x + 1",
+        "SELECT @@port",
+        "SELECT GET_LOCK('a', 1)",
+        "SELECT LAST_INSERT_ID()",
+        "SELECT NEXTVAL(s)",
+        "SELECT NEXT VALUE FOR s",
+        "SELECT 1 /*! FOR UPDATE */",
+        "SELECT 1 /*M! FOR UPDATE */",
+        "WITH r AS (SELECT 1) UPDATE t SET a = 1",
+        "WITH r AS (SELECT 1) DELETE FROM t",
+      })
+  void allElseIsAWrite(String sql) {
+    assertThat(SqlTemplate.of(sql).reads()).isFalse();
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "SELECT a FROM t|SELECT /*+ MAX_EXECUTION_TIME(1500) */ a FROM t",
+        "select a from t|select /*+ MAX_EXECUTION_TIME(1500) */ a from t",
+        "SELECT /*+ NO_ICP(t) */ a FROM t|SELECT /*+ NO_ICP(t) */ a FROM t",
+        "(SELECT 1) UNION (SELECT 2)|(SELECT 1) UNION (SELECT 2)",
+        "WITH r AS (SELECT 1) SELECT 2|WITH r AS (SELECT 1) SELECT 2",
+        "UPDATE t SET a = 1|UPDATE t SET a = 1",
+      })
+  void mysqlIsToldItsBoundByAHint(String sql, String bounded) {
+    assertThat(Dialect.MYSQL.bounded(SqlTemplate.of(sql), sql, Duration.ofMillis(1500)))
+        .isEqualTo(bounded);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "SELECT a FROM t|SET STATEMENT max_statement_time=1.5 FOR SELECT a FROM t",
+        "DELETE FROM t|SET STATEMENT max_statement_time=1.5 FOR DELETE FROM t",
+        "CREATE TABLE t (a INT)|CREATE TABLE t (a INT)",
+        "CALL p()|CALL p()",
+      })
+  void mariadbIsToldItsBoundByAPrefix(String sql, String bounded) {
+    assertThat(Dialect.MARIADB.bounded(SqlTemplate.of(sql), sql, Duration.ofMillis(1500)))
+        .isEqualTo(bounded);
   }
 }

@@ -1,0 +1,166 @@
+package io.shardflux.r2dbc;
+
+import static io.shardflux.r2dbc.TestShards.BOUND;
+import static io.shardflux.r2dbc.TestShards.IDS;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.r2dbc.spi.R2dbcException;
+import io.shardflux.servers.TestServers;
+import java.time.Duration;
+import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+import reactor.test.StepVerifier;
+
+/** Reads whose connection is ended on the server, the mildest way to lose one. */
+class ReadRetriesIntegrationTests {
+
+  private final List<Shard> shards = TestShards.fresh(TestServers.shared());
+  private final ShardRouter router = TestShards.router(shards).build();
+
+  @BeforeEach
+  void load() {
+    TestShards.load(router);
+  }
+
+  @AfterEach
+  void close() {
+    router.close().block(BOUND);
+  }
+
+  @Test
+  void aReadThatLostItsConnectionIsAskedAgain() {
+    fillBudget();
+    AtomicInteger attempts = new AtomicInteger();
+    StepVerifier.create(endingItself("SELECT", attempts, Work.Terms.of(Timeouts.defaults())))
+        .expectNext(1L)
+        .expectComplete()
+        .verify(BOUND);
+    assertThat(attempts).hasValue(2);
+  }
+
+  @Test
+  void oneWithoutABudgetIsNot() {
+    AtomicInteger attempts = new AtomicInteger();
+    ShardServers fresh = new ShardServers(shards.get(0), RouterOptions.defaults(), event -> {});
+    try {
+      StepVerifier.create(fresh.run(work("SELECT", attempts, Work.Terms.of(Timeouts.defaults()))))
+          .expectError(ShardUnavailableException.class)
+          .verify(BOUND);
+      assertThat(attempts).hasValue(1);
+    } finally {
+      fresh.close(BOUND).block(BOUND);
+    }
+  }
+
+  @Test
+  void aWriteIsNot() {
+    fillBudget();
+    AtomicInteger attempts = new AtomicInteger();
+    StepVerifier.create(endingItself("DO", attempts, Work.Terms.of(Timeouts.defaults())))
+        .expectError(ShardUnavailableException.class)
+        .verify(BOUND);
+    assertThat(attempts).hasValue(1);
+  }
+
+  @Test
+  void whatIsMarkedAsAWriteIsNot() {
+    fillBudget();
+    AtomicInteger attempts = new AtomicInteger();
+    StepVerifier.create(
+            endingItself("SELECT", attempts, Work.Terms.of(Timeouts.defaults()).asWrite()))
+        .expectError(ShardUnavailableException.class)
+        .verify(BOUND);
+    assertThat(attempts).hasValue(1);
+  }
+
+  @Test
+  void aReadOfWhichARowHasArrivedIsNot() {
+    fillBudget();
+    AtomicInteger attempts = new AtomicInteger();
+    Work<Long> work =
+        new Work<>(
+            "SELECT",
+            true,
+            Work.Terms.of(Timeouts.defaults()),
+            (connection, dialect) ->
+                Flux.concat(
+                    Mono.fromSupplier(() -> (long) attempts.incrementAndGet()),
+                    Mono.error(
+                        new ShardUnavailableException(
+                            IDS.get(0), ShardUnavailableException.Why.LOST, "lost", null))));
+    StepVerifier.create(router.onOne(Mono.just(IDS.get(0)), servers -> servers.run(work)))
+        .expectNext(1L)
+        .expectError(ShardUnavailableException.class)
+        .verify(BOUND);
+    assertThat(attempts).hasValue(1);
+  }
+
+  @Test
+  void theServerItselfEndsWhatTakesTooLong() {
+    SqlTemplate heavy =
+        SqlTemplate.of("SELECT COUNT(*) FROM users a, users b, users c, users d WHERE a.id < b.id");
+    StepVerifier.create(
+            router
+                .on(IDS.get(0))
+                .inConnection(
+                    connection ->
+                        Flux.from(connection.createStatement("SELECT VERSION()").execute())
+                            .concatMap(result -> result.map(row -> row.get(0, String.class)))
+                            .single()
+                            .flatMapMany(
+                                version ->
+                                    BoundStatement.of(heavy, Bindings.NONE)
+                                        .rows(
+                                            connection,
+                                            new ServerBound(
+                                                Dialect.of(Objects.requireNonNull(version)),
+                                                Duration.ofSeconds(1)),
+                                            (row, metadata) -> row.get(0)))))
+        .expectErrorSatisfies(
+            error ->
+                assertThat(error)
+                    .isInstanceOf(ShardTimeoutException.class)
+                    .extracting(late -> ((R2dbcException) late).getErrorCode())
+                    .isIn(1969, 3024))
+        .verify(BOUND);
+  }
+
+  /** Ten reads allow for one more. */
+  private void fillBudget() {
+    router
+        .on(IDS.get(0))
+        .sql("SELECT id FROM users WHERE id = :id")
+        .bind("id", 1)
+        .map((row, metadata) -> 1)
+        .all()
+        .repeat(19)
+        .then()
+        .block(BOUND);
+  }
+
+  private Flux<Long> endingItself(String text, AtomicInteger attempts, Work.Terms terms) {
+    Work<Long> work = work(text, attempts, terms);
+    return router.onOne(Mono.just(IDS.get(0)), servers -> servers.run(work));
+  }
+
+  /** Has its connection ended by the server, the first time; then asks for a 1. */
+  private static Work<Long> work(String text, AtomicInteger attempts, Work.Terms terms) {
+    return Work.of(
+        SqlTemplate.of(text + " 1"),
+        terms,
+        (connection, dialect) ->
+            Flux.from(
+                    connection
+                        .createStatement(
+                            attempts.incrementAndGet() == 1 ? "KILL CONNECTION_ID()" : "SELECT 1")
+                        .execute())
+                .concatMap(
+                    result -> result.map(row -> Objects.requireNonNull(row.get(0, Long.class)))));
+  }
+}
