@@ -56,7 +56,7 @@ final class Observed {
       context.<Observation>getOrEmpty(PARENT).ifPresent(observation::parentObservation);
       return new Observed(observation.start());
     } catch (RuntimeException e) {
-      log.warn("an observation could not begin", e);
+      log.warn("an observation could not begin: {}", e.toString());
       return NONE;
     }
   }
@@ -95,7 +95,7 @@ final class Observed {
       }
       observation.stop();
     } catch (RuntimeException e) {
-      log.warn("an observation could not end", e);
+      log.warn("an observation could not end: {}", e.toString());
     }
   }
 
