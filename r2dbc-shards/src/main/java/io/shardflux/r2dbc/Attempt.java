@@ -6,6 +6,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import reactor.core.publisher.Flux;
 import reactor.core.scheduler.Schedulers;
+import reactor.util.context.Context;
 
 /** One go of a piece of work at one server; to be subscribed to once. */
 final class Attempt<T> implements TimedFlux.Witness {
@@ -15,14 +16,15 @@ final class Attempt<T> implements TimedFlux.Witness {
   private final ServerPool server;
   private final Work<T> work;
   private final Timeouts limits;
-  private final @Nullable Duration slow;
+  private final RouterOptions options;
+  private Observed observed = Observed.NONE;
   private volatile boolean answered;
 
-  Attempt(ServerPool server, Work<T> work, Timeouts limits, @Nullable Duration slow) {
+  Attempt(ServerPool server, Work<T> work, Timeouts limits, RouterOptions options) {
     this.server = server;
     this.work = work;
     this.limits = limits;
-    this.slow = slow;
+    this.options = options;
   }
 
   Flux<T> rows() {
@@ -50,8 +52,16 @@ final class Attempt<T> implements TimedFlux.Witness {
   }
 
   @Override
-  public void started() {
+  public Context started(Context context) {
     server.started();
+    observed =
+        Observed.start(
+            options.observations(),
+            server.server(),
+            work.read() ? "read" : "write",
+            work.text(),
+            context);
+    return observed.in(context);
   }
 
   @Override
@@ -59,6 +69,8 @@ final class Attempt<T> implements TimedFlux.Witness {
       long rows, long first, long spent, @Nullable Throwable error, boolean cancelled) {
     answered = rows > 0;
     server.ended(rows, first, error, cancelled);
+    observed.ended(rows, error, cancelled);
+    Duration slow = options.slowStatement();
     if (slow != null && spent >= slow.toNanos()) {
       logSlow(rows, spent, error, cancelled);
     }

@@ -56,6 +56,11 @@ final class ErrorCounts {
     counts.computeIfAbsent(Kind.of(error), kind -> new LongAdder()).increment();
   }
 
+  long count(Kind kind) {
+    LongAdder count = counts.get(kind);
+    return count == null ? 0 : count.sum();
+  }
+
   /** Adds these to a sum by label. */
   void addTo(Map<String, Long> sum) {
     counts.forEach((kind, count) -> sum.merge(kind.label(), count.sum(), Long::sum));

@@ -1,5 +1,6 @@
 package io.shardflux.r2dbc;
 
+import io.micrometer.observation.ObservationRegistry;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
@@ -11,13 +12,15 @@ import org.jspecify.annotations.Nullable;
  * @param breaker when a server counts as down
  * @param reads what is done for reads
  * @param slowStatement from when on a statement is logged, or null if none is
+ * @param observations where each go at a server is observed
  */
 record RouterOptions(
     PoolBounds pool,
     Timeouts timeouts,
     BreakerBounds breaker,
     ReadOptions reads,
-    @Nullable Duration slowStatement) {
+    @Nullable Duration slowStatement,
+    ObservationRegistry observations) {
 
   static RouterOptions defaults() {
     return new RouterOptions(
@@ -25,26 +28,31 @@ record RouterOptions(
         Timeouts.defaults(),
         BreakerBounds.defaults(),
         ReadOptions.defaults(),
-        null);
+        null,
+        ObservationRegistry.NOOP);
   }
 
   RouterOptions with(PoolBounds other) {
-    return new RouterOptions(other, timeouts, breaker, reads, slowStatement);
+    return new RouterOptions(other, timeouts, breaker, reads, slowStatement, observations);
   }
 
   RouterOptions with(Timeouts other) {
-    return new RouterOptions(pool, other, breaker, reads, slowStatement);
+    return new RouterOptions(pool, other, breaker, reads, slowStatement, observations);
   }
 
   RouterOptions with(BreakerBounds other) {
-    return new RouterOptions(pool, timeouts, other, reads, slowStatement);
+    return new RouterOptions(pool, timeouts, other, reads, slowStatement, observations);
   }
 
   RouterOptions with(ReadOptions other) {
-    return new RouterOptions(pool, timeouts, breaker, other, slowStatement);
+    return new RouterOptions(pool, timeouts, breaker, other, slowStatement, observations);
   }
 
   RouterOptions withSlowStatement(Duration other) {
-    return new RouterOptions(pool, timeouts, breaker, reads, other);
+    return new RouterOptions(pool, timeouts, breaker, reads, other, observations);
+  }
+
+  RouterOptions with(ObservationRegistry other) {
+    return new RouterOptions(pool, timeouts, breaker, reads, slowStatement, other);
   }
 }

@@ -22,8 +22,16 @@ record Server(ShardId shard, ConnectionFactoryOptions options, boolean primary) 
     return port == null ? 0 : Integer.parseInt(port.toString());
   }
 
+  String address() {
+    return host() + ":" + port();
+  }
+
+  String role() {
+    return primary ? "primary" : "replica";
+  }
+
   @Override
   public String toString() {
-    return shard + "@" + host() + ":" + port() + (primary ? "" : " (replica)");
+    return shard + "@" + address() + (primary ? "" : " (replica)");
   }
 }

@@ -2,6 +2,7 @@ package io.shardflux.r2dbc;
 
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
+import io.micrometer.observation.ObservationRegistry;
 import io.r2dbc.spi.Connection;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
@@ -18,6 +19,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.function.BiFunction;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.BufferOverflowStrategy;
@@ -71,6 +73,7 @@ public final class ShardRouter {
   private final RowCountCache rowCounts;
   private volatile Shards shards;
   // Guarded by this.
+  private final List<Consumer<Collection<ShardServers>>> watchers = new ArrayList<>();
   private boolean closed;
 
   private ShardRouter(Builder builder) {
@@ -315,8 +318,11 @@ public final class ShardRouter {
 
   /** How every shard is doing, asking no server. */
   public Mono<List<ShardStatistics>> statistics() {
-    return Mono.fromSupplier(
-        () -> shards.servers().values().stream().map(servers -> servers.statistics(null)).toList());
+    return Mono.fromSupplier(this::statisticsNow);
+  }
+
+  List<ShardStatistics> statisticsNow() {
+    return shards.servers().values().stream().map(servers -> servers.statistics(null)).toList();
   }
 
   /**
@@ -338,6 +344,12 @@ public final class ShardRouter {
                     .map(servers::statistics)
                     .switchIfEmpty(Mono.fromSupplier(() -> servers.statistics(null))))
         .collectList();
+  }
+
+  /** Tells of the shards there are, and again whenever one comes or goes, one at a time. */
+  synchronized void watch(Consumer<Collection<ShardServers>> watcher) {
+    watchers.add(watcher);
+    watcher.accept(shards.servers().values());
   }
 
   private Mono<Long> countedRows(RowCounts counts, ShardId shard, String table) {
@@ -536,18 +548,24 @@ public final class ShardRouter {
     Topology topology = shards.topology().withShard(shard.id());
     Map<ShardId, ShardServers> servers = new LinkedHashMap<>(shards.servers());
     servers.put(shard.id(), servers(shard));
-    shards = new Shards(topology, Collections.unmodifiableMap(servers));
+    swap(topology, servers);
   }
 
   private synchronized ShardServers swapOut(ShardId shard) {
     Topology topology = shards.topology().withoutShard(shard);
     Map<ShardId, ShardServers> servers = new LinkedHashMap<>(shards.servers());
     ShardServers gone = servers.remove(shard);
-    shards = new Shards(topology, Collections.unmodifiableMap(servers));
+    swap(topology, servers);
     if (gone == null) {
       throw new IllegalStateException("shard: " + shard + ", without a pool");
     }
     return gone;
+  }
+
+  // Called under the lock.
+  private void swap(Topology topology, Map<ShardId, ShardServers> servers) {
+    shards = new Shards(topology, Collections.unmodifiableMap(servers));
+    watchers.forEach(watcher -> watcher.accept(servers.values()));
   }
 
   /** Collects the parts of a {@link ShardRouter}. Not thread-safe. */
@@ -631,6 +649,16 @@ public final class ShardRouter {
             "slow-statement: " + time + " (expected: at least 1 ms)");
       }
       options = options.withSlowStatement(time);
+      return this;
+    }
+
+    /**
+     * Where each go at a server is observed, as {@link ShardObservation} says. Nothing is, and
+     * statements run as if there were no such thing, if this is not said or the registry has no
+     * handler. Handlers run on event loops, so they must not block.
+     */
+    public Builder observations(ObservationRegistry registry) {
+      options = options.with(registry);
       return this;
     }
 

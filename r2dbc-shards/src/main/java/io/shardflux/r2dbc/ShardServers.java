@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -40,6 +41,8 @@ final class ShardServers {
   private final List<ServerPool> replicas = new ArrayList<>();
   private final ReplicaWatch watch;
   private final RetryBudget budget = new RetryBudget();
+  private final LongAdder retries = new LongAdder();
+  private final LongAdder hedges = new LongAdder();
   private final AtomicBoolean closing = new AtomicBoolean();
   private final Sinks.Empty<Void> closed = Sinks.empty();
   private volatile boolean draining;
@@ -121,11 +124,15 @@ final class ShardServers {
   }
 
   <T> Flux<T> lend(Function<Connection, ? extends Publisher<T>> work) {
-    return primary.lend(options.timeouts().acquire(), work);
+    return lent(primary.lend(options.timeouts().acquire(), work), "lend");
   }
 
   <T> Flux<T> withTransaction(Function<Connection, ? extends Publisher<T>> work) {
-    return primary.withTransaction(options.timeouts().acquire(), work);
+    return lent(primary.withTransaction(options.timeouts().acquire(), work), "transaction");
+  }
+
+  private <T> Flux<T> lent(Flux<T> work, String operation) {
+    return Observed.lending(work, options.observations(), primary.server(), operation);
   }
 
   /** Takes no new statements, and completes when those under way have ended. */
@@ -151,6 +158,19 @@ final class ShardServers {
     }
     servers().forEach(server -> server.breaker().close());
     refresh("closed by hand");
+  }
+
+  long retries() {
+    return retries.sum();
+  }
+
+  long hedges() {
+    return hedges.sum();
+  }
+
+  /** How far a replica is behind, null if that is not known. */
+  @Nullable Duration lag(ServerPool replica) {
+    return watch.lag(replica);
   }
 
   ShardStatistics statistics(@Nullable Long rowCount) {
@@ -207,7 +227,8 @@ final class ShardServers {
         .then();
   }
 
-  private List<ServerPool> servers() {
+  /** The primary first. */
+  List<ServerPool> servers() {
     List<ServerPool> servers = new ArrayList<>();
     servers.add(primary);
     servers.addAll(replicas);
@@ -215,7 +236,7 @@ final class ShardServers {
   }
 
   private <T> Attempt<T> attempt(ServerPool server, Work<T> work, Timeouts limits) {
-    return new Attempt<>(server, work, limits, options.slowStatement());
+    return new Attempt<>(server, work, limits, options);
   }
 
   private ReadPreference preference(Work<?> work, ContextView context) {
@@ -259,7 +280,7 @@ final class ShardServers {
     return preference == ReadPreference.NEAREST ? watch.nearest(fit) : fit;
   }
 
-  private ShardStatistics.Status status() {
+  ShardStatistics.Status status() {
     if (draining) {
       return ShardStatistics.Status.DRAINING;
     }
@@ -362,6 +383,7 @@ final class ShardServers {
           || !(ShardErrors.unsent(error) || budget.withdraw())) {
         return Flux.error(error);
       }
+      retries.increment();
       long wait = ThreadLocalRandom.current().nextLong(BACKOFF_MILLIS << retry);
       return Mono.delay(Duration.ofMillis(wait)).flatMapMany(tick -> go(retry + 1, left));
     }
@@ -388,6 +410,7 @@ final class ShardServers {
         return Flux.never();
       }
       tried.add(other);
+      hedges.increment();
       Attempt<T> attempt = attempt(other, work, limits);
       // The first go is under way still, and tells what becomes of the read.
       return attempt

@@ -27,8 +27,8 @@ final class TimedFlux<T> extends Flux<T> {
   /** Told of each subscription, before its subscriber is, what becomes of it. */
   interface Witness {
 
-    /** A statement begins; told once. */
-    void started();
+    /** A statement begins; told once. Gives the context it runs in, from its subscriber's. */
+    Context started(Context context);
 
     /**
      * A statement is over; told once.
@@ -75,8 +75,7 @@ final class TimedFlux<T> extends Flux<T> {
 
   @Override
   public void subscribe(CoreSubscriber<? super T> actual) {
-    Timed<T> timed = new Timed<>(actual, this);
-    witness.started();
+    Timed<T> timed = new Timed<>(actual, this, witness.started(actual.currentContext()));
     source.apply(timed::connected).subscribe(timed);
   }
 
@@ -84,6 +83,7 @@ final class TimedFlux<T> extends Flux<T> {
 
     private final CoreSubscriber<? super T> actual;
     private final TimedFlux<T> flux;
+    private final Context context;
     private final long start;
     private final Disposable.Swap alarm = Disposables.swap();
 
@@ -109,15 +109,16 @@ final class TimedFlux<T> extends Flux<T> {
     private long rowsSeen;
     private long rowsSeenAt;
 
-    Timed(CoreSubscriber<? super T> actual, TimedFlux<T> flux) {
+    Timed(CoreSubscriber<? super T> actual, TimedFlux<T> flux, Context context) {
       this.actual = actual;
       this.flux = flux;
+      this.context = context;
       this.start = now();
     }
 
     @Override
     public Context currentContext() {
-      return actual.currentContext();
+      return context;
     }
 
     @Override

@@ -26,6 +26,7 @@ class ArchitectureTests {
             "io.netty..",
             "javax.net.ssl..",
             "com.github.benmanes.caffeine..",
+            "io.micrometer..",
             "org.HdrHistogram..",
             "io.github.resilience4j..",
             "org.apache.datasketches.frequencies..",

@@ -28,6 +28,7 @@ import reactor.core.scheduler.Schedulers;
 import reactor.test.StepVerifier;
 import reactor.test.publisher.TestPublisher;
 import reactor.test.scheduler.VirtualTimeScheduler;
+import reactor.util.context.Context;
 
 class TimedFluxTests {
 
@@ -345,8 +346,9 @@ class TimedFluxTests {
     private final Queue<String> ends = new ConcurrentLinkedQueue<>();
 
     @Override
-    public void started() {
+    public Context started(Context context) {
       started.incrementAndGet();
+      return context;
     }
 
     @Override

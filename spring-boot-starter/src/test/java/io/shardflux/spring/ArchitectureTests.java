@@ -22,6 +22,7 @@ class ArchitectureTests {
             ROOT,
             "io.shardflux.router..",
             "io.shardflux.r2dbc..",
+            "io.micrometer..",
             "org.springframework..",
             "reactor..",
             "org.slf4j..")

@@ -57,6 +57,11 @@ final class WebApplication implements AutoCloseable {
 
   /** With a shard for each URL, and more properties. */
   static WebApplication on(List<String> urls, String... more) {
+    return of(Application.class, urls, more);
+  }
+
+  /** The same of another application. */
+  static WebApplication of(Class<?> application, List<String> urls, String... more) {
     List<String> arguments = new ArrayList<>(List.of("--server.port=0"));
     for (int i = 0; i < urls.size(); i++) {
       arguments.add("--shardflux.shards.shard_" + i + ".url=" + urls.get(i));
@@ -65,7 +70,7 @@ final class WebApplication implements AutoCloseable {
       arguments.add("--" + property);
     }
     return new WebApplication(
-        new SpringApplicationBuilder(Application.class).run(arguments.toArray(String[]::new)));
+        new SpringApplicationBuilder(application).run(arguments.toArray(String[]::new)));
   }
 
   ConfigurableApplicationContext context() {

@@ -1,0 +1,43 @@
+package io.shardflux.spring;
+
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.observation.ObservationRegistry;
+import io.shardflux.r2dbc.ShardMeters;
+import io.shardflux.r2dbc.ShardRouter;
+import org.springframework.boot.autoconfigure.AutoConfiguration;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnSingleCandidate;
+import org.springframework.context.annotation.Bean;
+import org.springframework.core.Ordered;
+import org.springframework.core.annotation.Order;
+
+/**
+ * What Micrometer gets of a {@link ShardRouter}: observations of its statements where there is an
+ * {@link ObservationRegistry}, and {@link ShardMeters} where there is a {@link MeterRegistry}.
+ */
+@AutoConfiguration(
+    after = ShardfluxAutoConfiguration.class,
+    afterName = {
+      "org.springframework.boot.micrometer.observation.autoconfigure.ObservationAutoConfiguration",
+      "org.springframework.boot.micrometer.metrics.autoconfigure"
+          + ".CompositeMeterRegistryAutoConfiguration"
+    })
+public final class ShardfluxMicrometerAutoConfiguration {
+
+  /** First, so that one of the application's own may say otherwise. */
+  @Bean
+  @Order(Ordered.HIGHEST_PRECEDENCE)
+  @ConditionalOnSingleCandidate(ObservationRegistry.class)
+  ShardRouterCustomizer shardRouterObservations(ObservationRegistry registry) {
+    return builder -> builder.observations(registry);
+  }
+
+  @Bean
+  @ConditionalOnMissingBean
+  @ConditionalOnBean(MeterRegistry.class)
+  @ConditionalOnSingleCandidate(ShardRouter.class)
+  ShardMeters shardMeters(ShardRouter router) {
+    return new ShardMeters(router);
+  }
+}
