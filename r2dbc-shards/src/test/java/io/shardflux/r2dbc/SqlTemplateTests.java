@@ -120,4 +120,43 @@ class SqlTemplateTests {
         .withMessageContaining("bind: no value for b");
     one.with(sql, "b", null).check(sql, null);
   }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "SELECT 1",
+        "SELECT 1;",
+        "SELECT 1 ; -- the end",
+        "/* who */ SELECT a FROM t WHERE b = ';' AND c = :update",
+        "(SELECT a FROM t) UNION (SELECT b FROM u)",
+        "WITH x AS (SELECT 1) SELECT * FROM x",
+        "SELECT t.update, `into` FROM t",
+      })
+  void readsAreTold(String text) {
+    assertThat(SqlTemplate.of(text).reads()).isTrue();
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "SELECT a FROM t FOR UPDATE",
+        "SELECT a FROM t LOCK IN SHARE MODE",
+        "SELECT a INTO OUTFILE '/tmp/x' FROM t",
+        "SELECT a INTO @x FROM t",
+        "SELECT @x := a FROM t",
+        "SELECT NEXTVAL(s)",
+        "SELECT NEXT VALUE FOR s",
+        "SELECT s.nextval",
+        "SELECT IS_FREE_LOCK('x')",
+        "SELECT 1 /*! INTO OUTFILE '/tmp/x' */",
+        "SELECT 1 /*M!100000 FOR UPDATE */",
+        "WITH x AS (SELECT 1) DELETE FROM t WHERE id IN (SELECT * FROM x)",
+        "SELECT 1; DELETE FROM t",
+        "SELECT 1;CALL change()",
+        "VALUES (NEXTVAL(s))",
+        "-- SELECT\nDELETE FROM t",
+      })
+  void whatMayChangeSomethingIsNoRead(String text) {
+    assertThat(SqlTemplate.of(text).reads()).isFalse();
+  }
 }
