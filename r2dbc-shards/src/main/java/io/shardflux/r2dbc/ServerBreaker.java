@@ -86,9 +86,9 @@ final class ServerBreaker {
     return failureRate() * 2 >= bounds.failureRate();
   }
 
-  /** Why it opened last, or null. */
+  /** Why it opened last, or null where that was by hand. */
   @Nullable Throwable cause() {
-    return cause;
+    return breaker.getState() == State.FORCED_OPEN ? null : cause;
   }
 
   /** When it opened last, of {@link System#nanoTime}; where it never did, a time before all use. */
@@ -123,6 +123,13 @@ final class ServerBreaker {
 
   synchronized void close() {
     if (!closed()) {
+      breaker.transitionToClosedState();
+    }
+  }
+
+  /** One that was opened by hand meanwhile stays open. */
+  private synchronized void probedWell() {
+    if (breaker.getState() == State.OPEN) {
       breaker.transitionToClosedState();
     }
   }
@@ -168,6 +175,6 @@ final class ServerBreaker {
     return Flux.range(0, PROBES)
         .flatMap(i -> probed.delaySubscription(PROBES_APART.multipliedBy(i)))
         .next()
-        .then(Mono.fromRunnable(this::close));
+        .then(Mono.fromRunnable(this::probedWell));
   }
 }
