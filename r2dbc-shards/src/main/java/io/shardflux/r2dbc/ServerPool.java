@@ -12,6 +12,7 @@ import java.time.Duration;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.BiFunction;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -174,16 +175,18 @@ final class ServerPool {
    * cancelled; a statement that is then still under way is ended on the server.
    */
   <T> Flux<T> withConnection(Function<Connection, ? extends Publisher<T>> work) {
-    return withConnection(acquire(), work);
+    return withConnection(acquire(), work, this::afterError);
   }
 
   private <T> Flux<T> withConnection(
-      Mono<Connection> acquired, Function<Connection, ? extends Publisher<T>> work) {
+      Mono<Connection> acquired,
+      Function<Connection, ? extends Publisher<T>> work,
+      BiFunction<Connection, Throwable, Publisher<Void>> afterError) {
     return Flux.usingWhen(
             acquired,
             connection -> Flux.from(work.apply(connection)).cancelOn(connections.loop(connection)),
             Connection::close,
-            this::afterError,
+            afterError,
             this::takeBack)
         .onErrorMap(error -> ShardErrors.named(server.shard(), error));
   }
@@ -217,7 +220,10 @@ final class ServerPool {
           started();
           AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();
           return withConnection(
-                  acquire().timeout(acquire, Mono.error(() -> notAcquired(acquire))), work)
+                  acquire().timeout(acquire, Mono.error(() -> notAcquired(acquire))),
+                  work,
+                  // The error may be of anything, and a statement be under way still.
+                  (connection, error) -> takeBack(connection))
               .doOnError(failure::set)
               .doFinally(end -> endedLending(failure.get()));
         });

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.r2dbc.spi.Connection;
 import io.r2dbc.spi.ConnectionFactories;
+import io.r2dbc.spi.R2dbcBadGrammarException;
 import io.r2dbc.spi.R2dbcTimeoutException;
 import io.r2dbc.spi.Result;
 import io.shardflux.servers.TestServers;
@@ -46,6 +47,20 @@ class LentConnectionIntegrationTests {
     StepVerifier.create(target.inConnection(LentConnectionIntegrationTests::threeRows))
         .expectNextCount(3)
         .expectComplete()
+        .verify(BOUND);
+    assertConnectionIsFree();
+  }
+
+  @Test
+  void workThatFailsElsewhereGivesTheConnectionBack() {
+    ShardTarget other = router.on(IDS.get(1));
+    StepVerifier.create(
+            target.inConnection(
+                connection ->
+                    Flux.from(connection.createStatement(ENDLESS).execute())
+                        .concatMap(result -> result.map(row -> 1))
+                        .concatMap(row -> other.sql("DELETE FROM nowhere").rowsUpdated())))
+        .expectError(R2dbcBadGrammarException.class)
         .verify(BOUND);
     assertConnectionIsFree();
   }
