@@ -232,7 +232,7 @@ final class ServerPool {
   /** How long a caller keeps a connection says nothing of the server. */
   private void endedLending(@Nullable Throwable error) {
     inFlight.decrementAndGet();
-    if (error instanceof R2dbcException) {
+    if (error instanceof R2dbcException && !ShardErrors.elsewhere(server.shard(), error)) {
       errors.add(error);
       if (ShardErrors.outage(error)) {
         breaker.failed(error);

@@ -124,6 +124,13 @@ final class ShardErrors {
     return error instanceof ShardTimeoutException late && !late.acquiring();
   }
 
+  /** Whether an error is another shard's, which work on a lent connection may have asked. */
+  static boolean elsewhere(ShardId shard, Throwable error) {
+    return (error instanceof ShardUnavailableException unavailable
+            && !unavailable.shard().equals(shard))
+        || (error instanceof ShardTimeoutException late && !late.shard().equals(shard));
+  }
+
   /** Whether the server answered, if only to refuse. */
   static boolean answered(Throwable error) {
     return error instanceof R2dbcException said && said.getErrorCode() != 0;

@@ -66,6 +66,33 @@ class LentConnectionIntegrationTests {
   }
 
   @Test
+  void anotherShardThatIsDownCostsTheLendingOneNothing() {
+    Shard down = Shard.of("down", "r2dbc:mysql://127.0.0.1:1/none").withCredentials("a", "b");
+    router.addShard(down).block(BOUND);
+    StepVerifier.create(
+            Flux.range(0, 20)
+                .concatMap(
+                    i ->
+                        target
+                            .inConnection(
+                                connection ->
+                                    router
+                                        .closeBreaker(down.id())
+                                        .then(router.on(down.id()).sql("DO 0").rowsUpdated()))
+                            .onErrorComplete(ShardUnavailableException.class)))
+        .expectComplete()
+        .verify(BOUND);
+    StepVerifier.create(
+            router
+                .statistics()
+                .map(shards -> shards.get(0))
+                .map(shard -> shard.status() + ", " + shard.errors()))
+        .expectNext("ACTIVE, {}")
+        .expectComplete()
+        .verify(BOUND);
+  }
+
+  @Test
   void aTransactionThatLeavesRowsUnreadIsCommitted() {
     StepVerifier.create(
             target.inTransaction(
