@@ -149,6 +149,10 @@ final class ShardServers {
     if (!closing.get()) {
       draining = false;
       gate.open();
+      if (closing.get()) {
+        // It began to close meanwhile, and what is shut then stays so.
+        gate.shut();
+      }
     }
     servers().forEach(server -> server.breaker().close());
     refresh("closed by hand");
