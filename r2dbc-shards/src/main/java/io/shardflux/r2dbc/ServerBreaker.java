@@ -86,9 +86,9 @@ final class ServerBreaker {
     return failureRate() * 2 >= bounds.failureRate();
   }
 
-  /** Why it opened last, or null. */
+  /** Why it opened last, or null where that was by hand. */
   @Nullable Throwable cause() {
-    return cause;
+    return breaker.getState() == State.FORCED_OPEN ? null : cause;
   }
 
   /** When it opened last, of {@link System#nanoTime}; where it never did, a time before all use. */
@@ -127,6 +127,13 @@ final class ServerBreaker {
     }
   }
 
+  /** One that was opened by hand meanwhile stays open. */
+  private synchronized void probedWell() {
+    if (breaker.getState() == State.OPEN) {
+      breaker.transitionToClosedState();
+    }
+  }
+
   /** Probes no more. */
   void dispose() {
     probing.dispose();
@@ -137,7 +144,8 @@ final class ServerBreaker {
       case OPEN -> {
         noteOpening();
         probing.update(probeUntilUp().subscribe());
-        changed.accept("down: " + cause);
+        Throwable reason = cause;
+        changed.accept("down: " + (reason == null ? "not known why" : ShardErrors.brief(reason)));
       }
       case FORCED_OPEN -> {
         noteOpening();
@@ -168,6 +176,6 @@ final class ServerBreaker {
     return Flux.range(0, PROBES)
         .flatMap(i -> probed.delaySubscription(PROBES_APART.multipliedBy(i)))
         .next()
-        .then(Mono.fromRunnable(this::close));
+        .then(Mono.fromRunnable(this::probedWell));
   }
 }

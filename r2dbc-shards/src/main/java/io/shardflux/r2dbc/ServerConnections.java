@@ -1,5 +1,6 @@
 package io.shardflux.r2dbc;
 
+import io.netty.channel.AdaptiveRecvByteBufAllocator;
 import io.netty.channel.Channel;
 import io.netty.channel.EventLoopGroup;
 import io.r2dbc.spi.Connection;
@@ -31,6 +32,9 @@ import reactor.netty.tcp.TcpResources;
 final class ServerConnections implements ConnectionFactory {
 
   private static final Option<LoopResources> LOOP_RESOURCES = Option.valueOf("loopResources");
+
+  /** Bytes. A connection's megabyte of small rows at once would keep its loop from all others. */
+  private static final int TURN = 16 << 10;
 
   private static final Duration GOODBYE_BOUND = Duration.ofSeconds(1);
 
@@ -199,6 +203,10 @@ final class ServerConnections implements ConnectionFactory {
     @Override
     public <C extends Channel> C onChannel(Class<C> type, EventLoopGroup group) {
       C channel = loops.onChannel(type, group);
+      channel
+          .config()
+          .setRecvByteBufAllocator(
+              new AdaptiveRecvByteBufAllocator(64, 2_048, TURN).maxMessagesPerRead(1));
       captured = channel;
       return channel;
     }

@@ -12,6 +12,7 @@ import java.time.Duration;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.BiFunction;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -183,7 +184,7 @@ final class ServerPool {
     breaker.failed(error);
     if (!failing && breaker.failing()) {
       failing = true;
-      changed.accept(server + " fails often: " + error.getMessage());
+      changed.accept(server + " fails often: " + ShardErrors.brief(error));
     }
     lookWhetherLost(error);
   }
@@ -193,16 +194,18 @@ final class ServerPool {
    * cancelled; a statement that is then still under way is ended on the server.
    */
   <T> Flux<T> withConnection(Function<Connection, ? extends Publisher<T>> work) {
-    return withConnection(acquire(), work);
+    return withConnection(acquire(), work, this::afterError);
   }
 
   private <T> Flux<T> withConnection(
-      Mono<Connection> acquired, Function<Connection, ? extends Publisher<T>> work) {
+      Mono<Connection> acquired,
+      Function<Connection, ? extends Publisher<T>> work,
+      BiFunction<Connection, Throwable, Publisher<Void>> afterError) {
     return Flux.usingWhen(
             acquired,
             connection -> Flux.from(work.apply(connection)).cancelOn(connections.loop(connection)),
-            Connection::close,
-            this::afterError,
+            this::giveBack,
+            afterError,
             this::takeBack)
         .onErrorMap(error -> ShardErrors.named(server.shard(), error));
   }
@@ -236,7 +239,10 @@ final class ServerPool {
           started();
           AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();
           return withConnection(
-                  acquire().timeout(acquire, Mono.error(() -> notAcquired(acquire))), work)
+                  acquire().timeout(acquire, Mono.error(() -> notAcquired(acquire))),
+                  work,
+                  // The error may be of anything, and a statement be under way still.
+                  (connection, error) -> takeBack(connection))
               .doOnError(failure::set)
               .doFinally(end -> endedLending(failure.get()));
         });
@@ -245,7 +251,7 @@ final class ServerPool {
   /** How long a caller keeps a connection says nothing of the server. */
   private void endedLending(@Nullable Throwable error) {
     inFlight.decrementAndGet();
-    if (error instanceof R2dbcException) {
+    if (error instanceof R2dbcException && !ShardErrors.elsewhere(server.shard(), error)) {
       errors.add(error);
       if (ShardErrors.outage(error)) {
         noteOutage(error);
@@ -294,7 +300,16 @@ final class ServerPool {
 
   private Publisher<Void> afterError(Connection connection, Throwable error) {
     boolean answered = error instanceof R2dbcException said && said.getErrorCode() != 0;
-    return answered && connection.isAutoCommit() ? connection.close() : takeBack(connection);
+    return answered && connection.isAutoCommit() ? giveBack(connection) : takeBack(connection);
+  }
+
+  /** The pool rolls back first, which a driver that is stuck never ends; cut, it fails. */
+  private Mono<Void> giveBack(Connection connection) {
+    return Mono.defer(
+        () -> {
+          Mono<Void> given = Mono.from(connection.close()).cache();
+          return given.timeout(bounds.validationTimeout(), connections.cut(connection).then(given));
+        });
   }
 
   private Mono<Void> takeBack(Connection connection) {
@@ -303,7 +318,7 @@ final class ServerPool {
               gate.hold();
               return settlement.settle(connection).then(rollBack(connection));
             })
-        .then(Mono.from(connection.close()))
+        .then(giveBack(connection))
         .onErrorResume(
             error -> {
               log.atWarn()

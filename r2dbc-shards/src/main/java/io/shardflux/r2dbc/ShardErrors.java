@@ -37,6 +37,8 @@ final class ShardErrors {
   /** ER_CON_COUNT_ERROR, ER_TOO_MANY_USER_CONNECTIONS and ER_USER_LIMIT_REACHED. */
   private static final Set<Integer> TOO_MANY_CONNECTIONS = Set.of(1040, 1203, 1226);
 
+  private static final int QUERY_INTERRUPTED = 1317;
+
   private ShardErrors() {}
 
   static Throwable named(ShardId shard, Throwable error) {
@@ -130,6 +132,13 @@ final class ShardErrors {
     return error instanceof ShardTimeoutException late && !late.acquiring();
   }
 
+  /** Whether an error is another shard's, which work on a lent connection may have asked. */
+  static boolean elsewhere(ShardId shard, Throwable error) {
+    return (error instanceof ShardUnavailableException unavailable
+            && !unavailable.shard().equals(shard))
+        || (error instanceof ShardTimeoutException late && !late.shard().equals(shard));
+  }
+
   /** Whether the server answered, if only to refuse. */
   static boolean answered(Throwable error) {
     return error instanceof R2dbcException said && said.getErrorCode() != 0;
@@ -140,8 +149,19 @@ final class ShardErrors {
     if (error instanceof ShardUnavailableException unavailable) {
       return unavailable.why() != Why.OVERLOADED;
     }
+    // Who ended a statement by hand does not want to see it again.
     return error instanceof R2dbcRollbackException
-        || error instanceof R2dbcTransientResourceException;
+        || (error instanceof R2dbcTransientResourceException passing
+            && passing.getErrorCode() != QUERY_INTERRUPTED);
+  }
+
+  /** An error without the statement, of which an event or a log of the shard's is not the place. */
+  static String brief(Throwable error) {
+    String message = String.valueOf(error.getMessage());
+    int statement = message.lastIndexOf(" in: ");
+    return error instanceof ShardTimeoutException && statement >= 0
+        ? message.substring(0, message.indexOf(" in: "))
+        : error.toString();
   }
 
   /** Whether a statement lost its connection. */

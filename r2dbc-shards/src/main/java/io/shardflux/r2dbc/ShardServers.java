@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.LongAdder;
@@ -155,6 +156,10 @@ final class ShardServers {
     if (!closing.get()) {
       draining = false;
       gate.open();
+      if (closing.get()) {
+        // It began to close meanwhile, and what is shut then stays so.
+        gate.shut();
+      }
     }
     servers().forEach(server -> server.breaker().close());
     refresh("closed by hand");
@@ -352,7 +357,9 @@ final class ShardServers {
     private final Work<T> work;
     private final ReadPreference preference;
     private final long start = System.nanoTime();
-    private final List<ServerPool> tried = new ArrayList<>();
+    // A hedge may be on its way to a server while its first go fails on another thread.
+    private final List<ServerPool> tried = new CopyOnWriteArrayList<>();
+    private volatile boolean hedgeAnswered;
 
     Reading(Work<T> work, ReadPreference preference) {
       this.work = work;
@@ -378,6 +385,7 @@ final class ShardServers {
       Timeouts left = work.terms().timeouts().after(Duration.ofNanos(System.nanoTime() - start));
       if (left == null
           || attempt.answered()
+          || hedgeAnswered
           || !ShardErrors.passing(error)
           || !elsewhere(attempt)
           || !(ShardErrors.unsent(error) || budget.withdraw())) {
@@ -399,8 +407,11 @@ final class ShardServers {
       if (!options.reads().hedge() || preference == ReadPreference.PRIMARY || usual < 0) {
         return first;
       }
-      Flux<T> second =
-          Mono.delay(Duration.ofNanos(usual)).flatMapMany(tick -> hedge(server, limits));
+      Timeouts left = limits.after(Duration.ofNanos(usual));
+      if (left == null) {
+        return first;
+      }
+      Flux<T> second = Mono.delay(Duration.ofNanos(usual)).flatMapMany(tick -> hedge(server, left));
       return Flux.firstWithSignal(first, second);
     }
 
@@ -415,7 +426,8 @@ final class ShardServers {
       // The first go is under way still, and tells what becomes of the read.
       return attempt
           .rows()
-          .onErrorResume(error -> attempt.answered() ? Flux.error(error) : Flux.never());
+          .doOnNext(row -> hedgeAnswered = true)
+          .onErrorResume(error -> hedgeAnswered ? Flux.error(error) : Flux.never());
     }
   }
 }

@@ -120,6 +120,8 @@ final class SqlTemplate {
             "GET_LOCK",
             "RELEASE_LOCK",
             "RELEASE_ALL_LOCKS",
+            "IS_FREE_LOCK",
+            "IS_USED_LOCK",
             "NEXTVAL",
             "SETVAL",
             "LASTVAL",
@@ -143,6 +145,7 @@ final class SqlTemplate {
     private String firstWord = "";
     private int afterFirstWord;
     private boolean onlyReads = true;
+    private boolean ended;
 
     Scan(String sql) {
       this.sql = sql;
@@ -178,6 +181,7 @@ final class SqlTemplate {
         word();
       } else {
         onlyReads &= c != '@' && !sql.startsWith(":=", at);
+        ended |= c == ';';
         at++;
       }
     }
@@ -185,7 +189,10 @@ final class SqlTemplate {
     private void word() {
       int end = nameEnd(at);
       String word = sql.substring(at, end).toUpperCase(Locale.ROOT);
-      boolean qualified = at > 0 && sql.charAt(at - 1) == '.';
+      // MariaDB in its Oracle mode has NEXTVAL behind a sequence's name.
+      boolean qualified = at > 0 && sql.charAt(at - 1) == '.' && !word.equals("NEXTVAL");
+      // A second statement may do anything.
+      onlyReads &= !ended;
       if (firstWord.isEmpty()) {
         firstWord = word;
         afterFirstWord = end;

@@ -299,7 +299,9 @@ final class TimedFlux<T> extends Flux<T> {
           return late(Bound.ACQUIRE, timeouts.acquire(), spent);
         }
         if (spent >= timeouts.firstRow().toNanos()) {
-          return late(Bound.FIRST_ROW, timeouts.firstRow(), spent);
+          // Without a connection the server was not asked, and is not to be blamed.
+          Bound bound = connected ? Bound.FIRST_ROW : Bound.ACQUIRE;
+          return late(bound, timeouts.firstRow(), spent);
         }
       }
       if (spent >= timeouts.total().toNanos()) {

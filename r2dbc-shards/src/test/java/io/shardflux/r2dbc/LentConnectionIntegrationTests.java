@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.r2dbc.spi.Connection;
 import io.r2dbc.spi.ConnectionFactories;
+import io.r2dbc.spi.R2dbcBadGrammarException;
 import io.r2dbc.spi.R2dbcTimeoutException;
 import io.r2dbc.spi.Result;
 import io.shardflux.servers.TestServers;
@@ -48,6 +49,47 @@ class LentConnectionIntegrationTests {
         .expectComplete()
         .verify(BOUND);
     assertConnectionIsFree();
+  }
+
+  @Test
+  void workThatFailsElsewhereGivesTheConnectionBack() {
+    ShardTarget other = router.on(IDS.get(1));
+    StepVerifier.create(
+            target.inConnection(
+                connection ->
+                    Flux.from(connection.createStatement(ENDLESS).execute())
+                        .concatMap(result -> result.map(row -> 1))
+                        .concatMap(row -> other.sql("DELETE FROM nowhere").rowsUpdated())))
+        .expectError(R2dbcBadGrammarException.class)
+        .verify(BOUND);
+    assertConnectionIsFree();
+  }
+
+  @Test
+  void anotherShardThatIsDownCostsTheLendingOneNothing() {
+    Shard down = Shard.of("down", "r2dbc:mysql://127.0.0.1:1/none").withCredentials("a", "b");
+    router.addShard(down).block(BOUND);
+    StepVerifier.create(
+            Flux.range(0, 20)
+                .concatMap(
+                    i ->
+                        target
+                            .inConnection(
+                                connection ->
+                                    router
+                                        .closeBreaker(down.id())
+                                        .then(router.on(down.id()).sql("DO 0").rowsUpdated()))
+                            .onErrorComplete(ShardUnavailableException.class)))
+        .expectComplete()
+        .verify(BOUND);
+    StepVerifier.create(
+            router
+                .statistics()
+                .map(shards -> shards.get(0))
+                .map(shard -> shard.status() + ", " + shard.errors()))
+        .expectNext("ACTIVE, {}")
+        .expectComplete()
+        .verify(BOUND);
   }
 
   @Test

@@ -13,8 +13,11 @@ import io.shardflux.servers.TestServers;
 import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import reactor.core.Disposable;
+import reactor.core.publisher.Flux;
 
 /** One of three shards fails under a steady load, in each way that a server or a network has. */
 class OneShardOutIntegrationTests {
@@ -33,6 +36,10 @@ class OneShardOutIntegrationTests {
   private static final Duration NOISE = Duration.ofMillis(50);
 
   private static final int READS = 200;
+
+  /** A hundred million rows. */
+  private static final String FLOOD =
+      "SELECT a.id FROM users a JOIN users b JOIN users c JOIN users d";
 
   private final TestServers servers = TestServers.shared();
   private final DatabaseServer server = servers.servers().get(2);
@@ -114,6 +121,39 @@ class OneShardOutIntegrationTests {
       report.check();
       assertThat(all.ofOthersThan(VICTIM).errors()).isEmpty();
       assertThat(all.of(VICTIM).percentile(100)).isLessThan(TIMEOUT.plus(SLACK));
+    }
+    ServerSide.awaitOnlyIdle(router, shards);
+    router.close().block(BOUND);
+    ServerSide.awaitNone(shards);
+  }
+
+  @Test
+  void itsFloodHoldsUpNoReadOfTheOthers() {
+    ShardRouter router = TestShards.router(shards).timeouts(Timeouts.of(TIMEOUT)).build();
+    TestShards.load(router);
+    try (SteadyLoad load = SteadyLoad.on(router)) {
+      Disposable flood =
+          Flux.range(0, PoolBounds.defaults().maxSize())
+              .flatMap(
+                  i ->
+                      router
+                          .on(VICTIM)
+                          .sql(FLOOD)
+                          .timeouts(Timeouts.of(BOUND))
+                          .map((row, metadata) -> 1)
+                          .all())
+              .subscribe();
+      Await.until(
+          "every connection flooded",
+          ServerSide.statements(shards.get(2)),
+          count -> count == PoolBounds.defaults().maxSize());
+
+      long flooded = System.nanoTime();
+      load.awaitReads(OTHERS, flooded, READS);
+      flood.dispose();
+      Reads others = load.finish().ofOthersThan(VICTIM).begunFrom(flooded);
+      System.out.println("FLOODED: others during: " + others);
+      assertThat(others.errors()).isEmpty();
     }
     ServerSide.awaitOnlyIdle(router, shards);
     router.close().block(BOUND);

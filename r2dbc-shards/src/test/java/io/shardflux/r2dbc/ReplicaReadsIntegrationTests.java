@@ -14,6 +14,8 @@ import io.shardflux.servers.Replication;
 import io.shardflux.servers.TestServers;
 import java.time.Duration;
 import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Function;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -183,6 +185,54 @@ class ReplicaReadsIntegrationTests {
           .verify(BOUND);
     } finally {
       hedging.close().block(BOUND);
+    }
+  }
+
+  @Test
+  void aHedgeThatGaveRowsAndIsLostGivesNoneTwice() {
+    Relay relay = Relay.to(Shard.of("shard_0", new Database(primary, copy.name()).r2dbcUrl()));
+    ShardRouter hedging =
+        TestShards.router(
+                List.of(
+                    relay
+                        .instead(Shard.of("shard_0", copy.r2dbcUrl()))
+                        .withReplica(copy.r2dbcUrl())))
+            .reads(READS.withHedge(true))
+            .build();
+    // Rows come one by one, on the replica after a while.
+    String slow =
+        "SELECT id, REPEAT('x', 20000), SLEEP(IF((SELECT name FROM users WHERE id = 1) = 'replica',"
+            + " 2, 0.02)) FROM users ORDER BY id";
+    try {
+      awaitReadsFrom(hedging, "replica");
+      // The usual time is taken anew once a second.
+      long end = System.nanoTime() + Duration.ofSeconds(2).toNanos();
+      StepVerifier.create(who(hedging).repeat(() -> System.nanoTime() < end).count())
+          .expectNextMatches(reads -> reads > 300)
+          .expectComplete()
+          .verify(BOUND);
+      List<Long> ids = new CopyOnWriteArrayList<>();
+      StepVerifier.create(
+              hedging
+                  .on(IDS.get(0))
+                  .sql(slow)
+                  .map((row, metadata) -> Objects.requireNonNull(row.get(0, Long.class)))
+                  .all()
+                  .doOnNext(ids::add)
+                  .doOnNext(
+                      id -> {
+                        if (ids.size() == 2) {
+                          relay.reset();
+                        }
+                      })
+                  .take(20))
+          .thenConsumeWhile(id -> true)
+          .expectError(ShardUnavailableException.class)
+          .verify(BOUND);
+      assertThat(ids).hasSizeGreaterThanOrEqualTo(2).doesNotHaveDuplicates();
+    } finally {
+      hedging.close().block(BOUND);
+      relay.close();
     }
   }
 

@@ -134,7 +134,9 @@ class SqlTemplateTests {
         "WITH r AS (SELECT 1) SELECT * FROM r",
         "SELECT REPLACE(a, 'b', 'c') FROM t",
         "SELECT 'FOR UPDATE', `into`, \"@x\" FROM t -- INTO",
-        "SELECT t.share, t.next FROM t",
+        "SELECT t.share, t.next, t.update FROM t",
+        "SELECT 1 ; -- the end",
+        "SELECT a FROM t WHERE b = ';' AND c = :update",
       })
   void readsAreKnownByTheirWords(String sql) {
     assertThat(SqlTemplate.of(sql).reads()).isTrue();
@@ -162,6 +164,12 @@ class SqlTemplateTests {
         "SELECT LAST_INSERT_ID()",
         "SELECT NEXTVAL(s)",
         "SELECT NEXT VALUE FOR s",
+        "SELECT s.nextval",
+        "SELECT IS_FREE_LOCK('x')",
+        "SELECT 1; DELETE FROM t",
+        "SELECT 1;CALL change()",
+        "VALUES (NEXTVAL(s))",
+        "-- SELECT\nDELETE FROM t",
         "SELECT 1 /*! FOR UPDATE */",
         "SELECT 1 /*M! FOR UPDATE */",
         "WITH r AS (SELECT 1) UPDATE t SET a = 1",

@@ -105,6 +105,20 @@ class TimedFluxTests {
   }
 
   @Test
+  void noConnectionUntilTheFirstRowIsDueSaysNothingAgainstTheServer() {
+    StepVerifier.create(
+            connecting(connected -> source, TIMEOUTS.withFirstRow(Duration.ofMillis(500)), time))
+        .then(() -> time.advanceTimeBy(Duration.ofMillis(500)))
+        .expectErrorSatisfies(
+            error ->
+                assertThat(error)
+                    .hasMessageContaining("s1: no connection within 500 ms")
+                    .matches(late -> !ShardErrors.outage(late)))
+        .verify(BOUND);
+    source.assertCancelled();
+  }
+
+  @Test
   void aGapIsNoticedWithinAQuarterMore() {
     StepVerifier.create(timed(source, TIMEOUTS.withTotal(Duration.ofHours(1)), time))
         .then(() -> source.next(1))

@@ -11,6 +11,7 @@ import io.shardflux.router.ShardId;
 import io.shardflux.servers.Database;
 import io.shardflux.servers.TestServers;
 import java.util.List;
+import java.util.Optional;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -181,15 +182,18 @@ class TracingIntegrationTests {
         .expectBody()
         .jsonPath("$.length()")
         .isEqualTo(3);
-    SimpleSpan request =
-        tracer.getSpans().stream()
-            .filter(span -> span.getName().startsWith("http"))
-            .findFirst()
-            .orElseThrow();
-    Awaitility.await()
+    return Awaitility.await()
         .atMost(WebApplication.BOUND)
-        .until(() -> request.getEndTimestamp().toEpochMilli() > 0);
-    return request;
+        .until(this::endedRequest, Optional::isPresent)
+        .orElseThrow();
+  }
+
+  /** A span has no name before it ends. */
+  private Optional<SimpleSpan> endedRequest() {
+    return tracer.getSpans().stream()
+        .filter(span -> span.getEndTimestamp().toEpochMilli() > 0)
+        .filter(span -> span.getName() != null && span.getName().startsWith("http"))
+        .findFirst();
   }
 
   private int acquired() {
