@@ -6,7 +6,6 @@ import io.shardflux.servers.Database;
 import io.shardflux.servers.TestServers;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -28,7 +27,6 @@ import tools.jackson.databind.json.JsonMapper;
 final class FaultsIntegrationTests {
 
   private static final JsonMapper JSON = new JsonMapper();
-  private static final Duration WELL_WITHIN = Duration.ofSeconds(30);
 
   /** Far more than what sockets and the application hold on the way, so that reading takes part. */
   private static final int USERS = 150_000;
@@ -49,29 +47,19 @@ final class FaultsIntegrationTests {
   @AfterEach
   void restore() {
     servers.restore();
-    awaitWell();
-  }
-
-  /** A server that was out is asked again only once a probe has got through. */
-  private void awaitWell() {
-    long end = System.nanoTime() + WELL_WITHIN.toNanos();
-    while (!well()) {
-      assertThat(System.nanoTime() - end).as("not well in time").isNegative();
-      Thread.onSpinWait();
-    }
-  }
-
-  private boolean well() {
-    byte[] health =
-        application
-            .client()
-            .get()
-            .uri("/actuator/health")
-            .exchange()
-            .expectBody()
-            .returnResult()
-            .getResponseBody();
-    return health != null && JSON.readTree(health).path("status").asString().equals("UP");
+    // A server that was out is asked again only once a probe has got through.
+    Awaitility.await()
+        .atMost(TestApplication.BOUND)
+        .untilAsserted(
+            () ->
+                application
+                    .client()
+                    .get()
+                    .uri("/actuator/health")
+                    .exchange()
+                    .expectBody()
+                    .jsonPath("$.status")
+                    .isEqualTo("UP"));
   }
 
   @AfterAll
