@@ -90,8 +90,8 @@ class SoakIntegrationTests {
       ThreadInfo[] all = ManagementFactory.getThreadMXBean().dumpAllThreads(false, false, 0);
       return Arrays.stream(all)
           .map(thread -> thread.getThreadName().replaceAll("[0-9]+", "#"))
-          // They come with demand, and go a minute after it.
-          .filter(name -> !name.startsWith("boundedElastic"))
+          // They come with demand and go a minute after it; a reaper is of a server's process.
+          .filter(name -> !name.startsWith("boundedElastic") && !name.startsWith("process reaper"))
           .collect(Collectors.groupingBy(name -> name, TreeMap::new, Collectors.counting()));
     }
 
