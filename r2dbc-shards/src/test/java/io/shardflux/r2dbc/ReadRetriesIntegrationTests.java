@@ -4,6 +4,7 @@ import static io.shardflux.r2dbc.TestShards.BOUND;
 import static io.shardflux.r2dbc.TestShards.IDS;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.r2dbc.spi.Connection;
 import io.r2dbc.spi.R2dbcException;
 import io.shardflux.servers.TestServers;
 import java.time.Duration;
@@ -104,7 +105,8 @@ class ReadRetriesIntegrationTests {
   @Test
   void theServerItselfEndsWhatTakesTooLong() {
     SqlTemplate heavy =
-        SqlTemplate.of("SELECT COUNT(*) FROM users a, users b, users c, users d WHERE a.id < b.id");
+        SqlTemplate.of(
+            "SELECT COUNT(*) FROM users a, users b, users c, users d, users e, users f WHERE a.id < b.id");
     StepVerifier.create(
             router
                 .on(IDS.get(0))
@@ -150,17 +152,20 @@ class ReadRetriesIntegrationTests {
   }
 
   /** Has its connection ended by the server, the first time; then asks for a 1. */
-  private static Work<Long> work(String text, AtomicInteger attempts, Work.Terms terms) {
+  private Work<Long> work(String text, AtomicInteger attempts, Work.Terms terms) {
     return Work.of(
         SqlTemplate.of(text + " 1"),
         terms,
         (connection, dialect) ->
-            Flux.from(
-                    connection
-                        .createStatement(
-                            attempts.incrementAndGet() == 1 ? "KILL CONNECTION_ID()" : "SELECT 1")
-                        .execute())
-                .concatMap(
-                    result -> result.map(row -> Objects.requireNonNull(row.get(0, Long.class)))));
+            attempts.incrementAndGet() == 1
+                ? number(connection, "SELECT CONNECTION_ID()")
+                    .concatMap(id -> router.on(IDS.get(0)).sql("KILL " + id).rowsUpdated())
+                    .thenMany(number(connection, "SELECT SLEEP(30)"))
+                : number(connection, "SELECT 1"));
+  }
+
+  private static Flux<Long> number(Connection connection, String sql) {
+    return Flux.defer(() -> connection.createStatement(sql).execute())
+        .concatMap(result -> result.map(row -> Objects.requireNonNull(row.get(0, Long.class))));
   }
 }
