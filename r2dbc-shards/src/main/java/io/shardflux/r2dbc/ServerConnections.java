@@ -3,6 +3,7 @@ package io.shardflux.r2dbc;
 import io.netty.channel.AdaptiveRecvByteBufAllocator;
 import io.netty.channel.Channel;
 import io.netty.channel.EventLoopGroup;
+import io.netty.resolver.AddressResolverGroup;
 import io.r2dbc.spi.Connection;
 import io.r2dbc.spi.ConnectionFactories;
 import io.r2dbc.spi.ConnectionFactory;
@@ -23,6 +24,7 @@ import reactor.core.scheduler.Schedulers;
 import reactor.netty.FutureMono;
 import reactor.netty.resources.LoopResources;
 import reactor.netty.tcp.TcpResources;
+import reactor.netty.transport.NameResolverProvider;
 
 /**
  * Opens a server's connections and knows of each what the driver does not tell: its id on the
@@ -32,6 +34,8 @@ import reactor.netty.tcp.TcpResources;
 final class ServerConnections implements ConnectionFactory {
 
   private static final Option<LoopResources> LOOP_RESOURCES = Option.valueOf("loopResources");
+
+  private static final Option<AddressResolverGroup<?>> RESOLVER = Option.valueOf("resolver");
 
   /** Bytes. A connection's megabyte of small rows at once would keep its loop from all others. */
   private static final int TURN = 16 << 10;
@@ -70,7 +74,7 @@ final class ServerConnections implements ConnectionFactory {
               ChannelCapture capture = new ChannelCapture(loopResources());
               ConnectionFactory factory =
                   ConnectionFactories.get(
-                      Tls.loaded(options).mutate().option(LOOP_RESOURCES, capture).build());
+                      named(Tls.loaded(options)).option(LOOP_RESOURCES, capture).build());
               return Mono.<Connection>from(factory.create())
                   .flatMap(connection -> identify(connection, capture))
                   // Also where the handshake or the question hangs and is given up.
@@ -166,6 +170,19 @@ final class ServerConnections implements ConnectionFactory {
               channel.closeFuture().addListener(closed -> links.remove(connection));
               return connection;
             });
+  }
+
+  /** With the one resolver of names: the driver would leave one behind with each connection. */
+  private static ConnectionFactoryOptions.Builder named(ConnectionFactoryOptions options) {
+    ConnectionFactoryOptions.Builder named = options.mutate();
+    return options.hasOption(RESOLVER) ? named : named.option(RESOLVER, Names.RESOLVER);
+  }
+
+  /** Made with the first connection. */
+  private static final class Names {
+
+    static final AddressResolverGroup<?> RESOLVER =
+        NameResolverProvider.builder().build().newNameResolverGroup(TcpResources.get(), true);
   }
 
   private LoopResources loopResources() {
