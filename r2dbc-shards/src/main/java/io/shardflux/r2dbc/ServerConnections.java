@@ -3,7 +3,6 @@ package io.shardflux.r2dbc;
 import io.netty.channel.AdaptiveRecvByteBufAllocator;
 import io.netty.channel.Channel;
 import io.netty.channel.EventLoopGroup;
-import io.netty.resolver.AddressResolverGroup;
 import io.r2dbc.spi.Connection;
 import io.r2dbc.spi.ConnectionFactories;
 import io.r2dbc.spi.ConnectionFactory;
@@ -24,7 +23,6 @@ import reactor.core.scheduler.Schedulers;
 import reactor.netty.FutureMono;
 import reactor.netty.resources.LoopResources;
 import reactor.netty.tcp.TcpResources;
-import reactor.netty.transport.NameResolverProvider;
 
 /**
  * Opens a server's connections and knows of each what the driver does not tell: its id on the
@@ -34,8 +32,6 @@ import reactor.netty.transport.NameResolverProvider;
 final class ServerConnections implements ConnectionFactory {
 
   private static final Option<LoopResources> LOOP_RESOURCES = Option.valueOf("loopResources");
-
-  private static final Option<AddressResolverGroup<?>> RESOLVER = Option.valueOf("resolver");
 
   /** Bytes. A connection's megabyte of small rows at once would keep its loop from all others. */
   private static final int TURN = 16 << 10;
@@ -74,7 +70,7 @@ final class ServerConnections implements ConnectionFactory {
               ChannelCapture capture = new ChannelCapture(loopResources());
               ConnectionFactory factory =
                   ConnectionFactories.get(
-                      named(Tls.loaded(options)).option(LOOP_RESOURCES, capture).build());
+                      Tls.loaded(options).mutate().option(LOOP_RESOURCES, capture).build());
               return Mono.<Connection>from(factory.create())
                   .flatMap(connection -> identify(connection, capture))
                   // Also where the handshake or the question hangs and is given up.
@@ -172,19 +168,6 @@ final class ServerConnections implements ConnectionFactory {
             });
   }
 
-  /** With the one resolver of names: the driver would leave one behind with each connection. */
-  private static ConnectionFactoryOptions.Builder named(ConnectionFactoryOptions options) {
-    ConnectionFactoryOptions.Builder named = options.mutate();
-    return options.hasOption(RESOLVER) ? named : named.option(RESOLVER, Names.RESOLVER);
-  }
-
-  /** Made with the first connection. */
-  private static final class Names {
-
-    static final AddressResolverGroup<?> RESOLVER =
-        NameResolverProvider.builder().build().newNameResolverGroup(TcpResources.get(), true);
-  }
-
   private LoopResources loopResources() {
     LoopResources users = (LoopResources) options.getValue(LOOP_RESOURCES);
     return users == null ? TcpResources.get() : users;
@@ -215,6 +198,18 @@ final class ServerConnections implements ConnectionFactory {
       if (channel != null && channel.isRegistered()) {
         var unused = channel.close();
       }
+    }
+
+    // Reactor Netty keeps a resolver of names, for ever, for each hash of loop resources that it
+    // met.
+    @Override
+    public int hashCode() {
+      return loops.hashCode();
+    }
+
+    @Override
+    public boolean equals(@Nullable Object other) {
+      return other instanceof ChannelCapture capture && loops.equals(capture.loops);
     }
 
     @Override
