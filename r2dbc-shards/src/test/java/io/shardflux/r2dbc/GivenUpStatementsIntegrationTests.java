@@ -4,11 +4,13 @@ import static io.shardflux.r2dbc.TestShards.BOUND;
 import static io.shardflux.r2dbc.TestShards.IDS;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.r2dbc.spi.R2dbcException;
 import io.shardflux.router.ShardId;
 import io.shardflux.servers.TestServers;
 import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import reactor.core.Disposable;
@@ -91,6 +93,26 @@ class GivenUpStatementsIntegrationTests {
     Await.until("nothing runs", ServerSide.statements(shards.get(2)), count -> count == 0);
     router.close().block(BOUND);
     ServerSide.awaitNone(shards);
+  }
+
+  @Test
+  void oneThatEndsAsTheWayFallsSilentFreesItsConnection() {
+    StepVerifier.create(
+            router
+                .on(FAR)
+                .sql("SELECT 1")
+                .map(
+                    (row, metadata) -> {
+                      relay.drop();
+                      return 1;
+                    })
+                .all()
+                .onErrorComplete(R2dbcException.class))
+        .expectNext(1)
+        .expectComplete()
+        .verify(BOUND);
+    Await.until(
+        "no connection taken", router.statistics(), all -> all.get(2).pool().acquired() == 0);
   }
 
   private void begin(Way way) {
