@@ -3,6 +3,7 @@ package io.shardflux.api;
 import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.servers.Database;
 import java.io.IOException;
+import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -14,11 +15,15 @@ import org.springframework.boot.builder.SpringApplicationBuilder;
 import org.springframework.context.ConfigurableApplicationContext;
 import org.springframework.core.io.ClassPathResource;
 import org.springframework.test.web.reactive.server.WebTestClient;
+import reactor.core.publisher.Mono;
 
 /** The application on a free port, with the configuration that a user would write. */
 final class TestApplication implements AutoCloseable {
 
   static final Duration BOUND = Duration.ofSeconds(60);
+
+  /** Below what a statement may take in all, so that what hangs is seen hanging. */
+  private static final Duration ANSWER = Duration.ofSeconds(40);
 
   private final ConfigurableApplicationContext context;
 
@@ -68,7 +73,19 @@ final class TestApplication implements AutoCloseable {
     return WebTestClient.bindToServer()
         .baseUrl("http://localhost:" + port())
         .responseTimeout(BOUND)
+        .filter(
+            (request, server) ->
+                server
+                    .exchange(request)
+                    .timeout(ANSWER, Mono.defer(() -> unanswered(request.url()))))
         .build();
+  }
+
+  /** Says what the shards do meanwhile. */
+  private <T> Mono<T> unanswered(URI url) {
+    return router()
+        .statistics()
+        .flatMap(shards -> Mono.error(new AssertionError(url + " is unanswered: " + shards)));
   }
 
   /** Waits until no connection is in use. */
