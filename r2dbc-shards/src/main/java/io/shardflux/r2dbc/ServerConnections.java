@@ -3,6 +3,7 @@ package io.shardflux.r2dbc;
 import io.netty.channel.AdaptiveRecvByteBufAllocator;
 import io.netty.channel.Channel;
 import io.netty.channel.EventLoopGroup;
+import io.netty.resolver.AddressResolverGroup;
 import io.r2dbc.spi.Connection;
 import io.r2dbc.spi.ConnectionFactories;
 import io.r2dbc.spi.ConnectionFactory;
@@ -22,6 +23,7 @@ import reactor.core.scheduler.Scheduler;
 import reactor.core.scheduler.Schedulers;
 import reactor.netty.FutureMono;
 import reactor.netty.resources.LoopResources;
+import reactor.netty.tcp.TcpClient;
 import reactor.netty.tcp.TcpResources;
 
 /**
@@ -32,6 +34,8 @@ import reactor.netty.tcp.TcpResources;
 final class ServerConnections implements ConnectionFactory {
 
   private static final Option<LoopResources> LOOP_RESOURCES = Option.valueOf("loopResources");
+
+  private static final Option<AddressResolverGroup<?>> RESOLVER = Option.valueOf("resolver");
 
   /** Bytes. A connection's megabyte of small rows at once would keep its loop from all others. */
   private static final int TURN = 16 << 10;
@@ -70,7 +74,7 @@ final class ServerConnections implements ConnectionFactory {
               ChannelCapture capture = new ChannelCapture(loopResources());
               ConnectionFactory factory =
                   ConnectionFactories.get(
-                      Tls.loaded(options).mutate().option(LOOP_RESOURCES, capture).build());
+                      named(Tls.loaded(options)).option(LOOP_RESOURCES, capture).build());
               return Mono.<Connection>from(factory.create())
                   .flatMap(connection -> identify(connection, capture))
                   // Also where the handshake or the question hangs and is given up.
@@ -168,6 +172,19 @@ final class ServerConnections implements ConnectionFactory {
             });
   }
 
+  /**
+   * With the loops' own resolver of names: one over a capture would ask by channels it captures.
+   */
+  private ConnectionFactoryOptions.Builder named(ConnectionFactoryOptions loaded) {
+    ConnectionFactoryOptions.Builder named = loaded.mutate();
+    return loaded.hasOption(RESOLVER)
+        ? named
+        : named.option(
+            RESOLVER,
+            Objects.requireNonNull(
+                TcpClient.newConnection().runOn(loopResources()).configuration().resolver()));
+  }
+
   private LoopResources loopResources() {
     LoopResources users = (LoopResources) options.getValue(LOOP_RESOURCES);
     return users == null ? TcpResources.get() : users;
@@ -200,8 +217,7 @@ final class ServerConnections implements ConnectionFactory {
       }
     }
 
-    // Reactor Netty keeps a resolver of names, for ever, for each hash of loop resources that it
-    // met.
+    // Reactor Netty keeps a resolver for each hash of loop resources that it ever met.
     @Override
     public int hashCode() {
       return loops.hashCode();
