@@ -6,9 +6,7 @@ import io.shardflux.router.ShardDirectory;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
 import java.nio.charset.StandardCharsets;
-import java.time.Duration;
 import java.util.Objects;
-import java.util.function.Function;
 import java.util.regex.Pattern;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
@@ -39,41 +37,28 @@ public final class TableDirectory implements ShardDirectory {
   static final Pattern NAME = Pattern.compile("[A-Za-z0-9_.-]{1,64}");
 
   private static final int MAX_KEY_BYTES = 2_800;
-  private static final Duration DRAIN_TIME = Duration.ofSeconds(30);
-  private static final Pattern TABLE = Pattern.compile("[A-Za-z0-9_]{1,64}");
 
   private static final String KEY = " WHERE directory = ? AND key_text = ? AND key_types = ?";
 
-  private final Shard server;
-  private final String table;
+  private final ControlTable table;
   private final String name;
-  private final Timeouts timeouts;
-  private final ShardServers servers;
   private final SqlTemplate find;
   private final SqlTemplate assign;
   private final SqlTemplate reassign;
   private final SqlTemplate assigned;
 
   private TableDirectory(Shard server, String table, String name, Timeouts timeouts) {
-    check(TABLE, "directory table", table, "letters, digits or '_'");
-    check(NAME, "directory", name, "letters, digits, '_', '-' or '.'");
-    this.server = server;
-    this.table = table;
+    ControlTable.check(NAME, "directory", name, "letters, digits, '_', '-' or '.'");
+    this.table = new ControlTable(server, "directory table", table, timeouts);
     this.name = name;
-    this.timeouts = timeouts;
-    String quoted = "`" + table + "`";
-    this.find = SqlTemplate.of("SELECT shard FROM " + quoted + KEY);
+    this.find = this.table.sql("SELECT shard FROM {table}" + KEY);
     this.assign =
-        SqlTemplate.of(
-            "INSERT INTO "
-                + quoted
-                + " (directory, key_text, key_types, shard) VALUES (?, ?, ?, ?)"
+        this.table.sql(
+            "INSERT INTO {table} (directory, key_text, key_types, shard) VALUES (?, ?, ?, ?)"
                 + " ON DUPLICATE KEY UPDATE shard = shard");
-    this.reassign = SqlTemplate.of("UPDATE " + quoted + " SET shard = ?" + KEY + " AND shard = ?");
+    this.reassign = this.table.sql("UPDATE {table} SET shard = ?" + KEY + " AND shard = ?");
     this.assigned =
-        SqlTemplate.of(
-            "SELECT key_text, key_types FROM " + quoted + " WHERE directory = ? AND shard = ?");
-    this.servers = new ShardServers(server, RouterOptions.defaults().with(timeouts), event -> {});
+        this.table.sql("SELECT key_text, key_types FROM {table} WHERE directory = ? AND shard = ?");
   }
 
   /**
@@ -103,9 +88,9 @@ public final class TableDirectory implements ShardDirectory {
   /** Makes the table if it is not there; the account must be allowed to. */
   public Mono<Void> createTable() {
     SqlTemplate create =
-        SqlTemplate.of(
+        table.sql(
             """
-            CREATE TABLE IF NOT EXISTS `%s` (
+            CREATE TABLE IF NOT EXISTS {table} (
               directory VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
               key_text VARBINARY(%d) NOT NULL,
               key_types VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
@@ -115,9 +100,8 @@ public final class TableDirectory implements ShardDirectory {
               PRIMARY KEY (directory, key_text, key_types),
               KEY shard (directory, shard)
             ) ENGINE = InnoDB"""
-                .formatted(table, MAX_KEY_BYTES));
-    BoundStatement statement = bound(create);
-    return run(create, connection -> statement.rowsUpdated(connection, null)).then();
+                .formatted(MAX_KEY_BYTES));
+    return table.update(create).then();
   }
 
   @Override
@@ -125,7 +109,7 @@ public final class TableDirectory implements ShardDirectory {
     return Mono.defer(
         () -> {
           KeyText text = KeyText.of(key);
-          return run(find, connection -> shard(connection, text)).singleOrEmpty();
+          return table.run(find, connection -> shard(connection, text)).singleOrEmpty();
         });
   }
 
@@ -134,8 +118,10 @@ public final class TableDirectory implements ShardDirectory {
     return Mono.defer(
         () -> {
           KeyText text = KeyText.of(key);
-          BoundStatement insert = bound(assign, name, bytes(text), text.types(), shard.value());
-          return run(
+          BoundStatement insert =
+              ControlTable.bound(assign, name, bytes(text), text.types(), shard.value());
+          return table
+              .run(
                   assign,
                   connection ->
                       insert.rowsUpdated(connection, null).thenMany(shard(connection, text)))
@@ -152,10 +138,8 @@ public final class TableDirectory implements ShardDirectory {
     return Mono.defer(
         () -> {
           KeyText text = KeyText.of(key);
-          BoundStatement update =
-              bound(reassign, to.value(), name, bytes(text), text.types(), from.value());
-          return run(reassign, connection -> update.rowsUpdated(connection, null))
-              .single()
+          return table
+              .update(reassign, to.value(), name, bytes(text), text.types(), from.value())
               .map(rows -> rows == 1);
         });
   }
@@ -164,8 +148,8 @@ public final class TableDirectory implements ShardDirectory {
   public Flux<ShardKey> assigned(ShardId shard) {
     return Flux.defer(
         () -> {
-          BoundStatement select = bound(assigned, name, shard.value());
-          return run(
+          BoundStatement select = ControlTable.bound(assigned, name, shard.value());
+          return table.run(
               assigned, connection -> select.rows(connection, null, (row, metadata) -> key(row)));
         });
   }
@@ -175,17 +159,17 @@ public final class TableDirectory implements ShardDirectory {
    * ShardUnavailableException}. Closing twice does nothing more.
    */
   public Mono<Void> close() {
-    return servers.close(DRAIN_TIME);
+    return table.close();
   }
 
   /** Its name, table and server, without credentials. */
   @Override
   public String toString() {
-    return name + " in " + table + " on " + server;
+    return name + " in " + table;
   }
 
   private Flux<ShardId> shard(Connection connection, KeyText key) {
-    return bound(find, name, bytes(key), key.types())
+    return ControlTable.bound(find, name, bytes(key), key.types())
         .rows(connection, null, (row, metadata) -> ShardId.of(text(row, 0)));
   }
 
@@ -195,29 +179,6 @@ public final class TableDirectory implements ShardDirectory {
     } catch (IllegalArgumentException e) {
       throw new IllegalStateException(this + ", " + e.getMessage(), e);
     }
-  }
-
-  private <T> Flux<T> run(SqlTemplate sql, Function<Connection, Flux<T>> execution) {
-    Work<T> work =
-        Work.of(sql, Work.Terms.of(timeouts), (connection, dialect) -> execution.apply(connection));
-    return Flux.using(this::entered, entered -> entered.run(work), ShardServers::leave);
-  }
-
-  private ShardServers entered() {
-    try {
-      servers.enter();
-    } catch (PoolClosingException closing) {
-      throw closing.asUnavailable();
-    }
-    return servers;
-  }
-
-  private static BoundStatement bound(SqlTemplate sql, Object... values) {
-    Bindings bindings = Bindings.NONE;
-    for (int i = 0; i < values.length; i++) {
-      bindings = bindings.with(sql, Integer.toString(i), values[i]);
-    }
-    return BoundStatement.of(sql, bindings);
   }
 
   /** In UTF-8, so that the text meets no character set on its way to the column. */
@@ -237,12 +198,5 @@ public final class TableDirectory implements ShardDirectory {
   private static String text(Row row, int column) {
     return new String(
         Objects.requireNonNull(row.get(column, byte[].class)), StandardCharsets.UTF_8);
-  }
-
-  private static void check(Pattern pattern, String what, String name, String characters) {
-    if (!pattern.matcher(name).matches()) {
-      throw new IllegalArgumentException(
-          what + ": " + name + " (expected: 1 to 64 " + characters + ")");
-    }
   }
 }
