@@ -211,19 +211,16 @@ class CancellationIntegrationTests {
   private void assertNothingIsUnderWay() {
     awaitAcquired(0);
     for (Shard shard : shards) {
-      StepVerifier.create(queries(shard)).expectNext(0L).expectComplete().verify(BOUND);
+      // Where a connection was cut, its server finds out in its own time.
+      Await.until("nothing runs on " + shard, queries(shard), count -> count == 0);
     }
   }
 
   private void awaitAcquired(int acquired) {
-    StepVerifier.create(
-            router
-                .statistics()
-                .filter(all -> all.stream().allMatch(s -> s.pool().acquired() == acquired))
-                .repeatWhenEmpty(tries -> tries.delayElements(Duration.ofMillis(50)).take(200)))
-        .expectNextCount(1)
-        .expectComplete()
-        .verify(BOUND);
+    Await.until(
+        acquired + " connections taken",
+        router.statistics(),
+        all -> all.stream().allMatch(shard -> shard.pool().acquired() == acquired));
   }
 
   private Mono<Long> queries(Shard shard) {
