@@ -530,7 +530,13 @@ class TableDirectoryIntegrationTests {
                 TableDirectory.DEFAULT_TABLE,
                 "accounts",
                 Timeouts.of(Duration.ofMillis(500))));
-    get(hasty.assign(ShardKey.of(1), S0));
+    // To open a connection may take longer than that.
+    Await.until(
+        "an answer in time",
+        hasty
+            .assign(ShardKey.of(1), S0)
+            .onErrorResume(ShardTimeoutException.class, late -> Mono.empty()),
+        S0::equals);
     servers.pause(database.server());
     StepVerifier.create(hasty.find(ShardKey.of(1)))
         .expectErrorSatisfies(
