@@ -61,7 +61,7 @@ final class Bindings {
     }
   }
 
-  private static void bind(Statement statement, int index, @Nullable Object value) {
+  static void bind(Statement statement, int index, @Nullable Object value) {
     if (value == null) {
       statement.bindNull(index, Object.class);
     } else {

@@ -10,6 +10,7 @@ import io.r2dbc.spi.ConnectionFactory;
 import io.r2dbc.spi.ConnectionFactoryMetadata;
 import io.r2dbc.spi.ConnectionFactoryOptions;
 import io.r2dbc.spi.Option;
+import io.r2dbc.spi.Readable;
 import io.r2dbc.spi.Wrapped;
 import java.time.Duration;
 import java.util.List;
@@ -40,6 +41,8 @@ final class ServerConnections implements ConnectionFactory {
   /** Bytes. A connection's megabyte of small rows at once would keep its loop from all others. */
   private static final int TURN = 16 << 10;
 
+  static final String IDENTITY = "SELECT CONNECTION_ID(), VERSION(), @@max_allowed_packet";
+
   private static final Duration GOODBYE_BOUND = Duration.ofSeconds(1);
 
   /**
@@ -49,8 +52,9 @@ final class ServerConnections implements ConnectionFactory {
    * @param channel its socket
    * @param loop the one thread on which the driver reads its answers
    * @param openedAt when it was opened, of {@link System#nanoTime}
+   * @param maxPacket what the server takes on it at once, its {@code max_allowed_packet} in bytes
    */
-  record Link(long id, Channel channel, Scheduler loop, long openedAt) {}
+  record Link(long id, Channel channel, Scheduler loop, long openedAt, long maxPacket) {}
 
   private final ConnectionFactoryOptions options;
   private final ConnectionFactory plain;
@@ -113,6 +117,12 @@ final class ServerConnections implements ConnectionFactory {
     return dialect;
   }
 
+  /** Bytes that the server takes at once; a closed connection takes all, and fails by it. */
+  long maxPacket(Connection connection) {
+    Link link = links.get(unpooled(connection));
+    return link == null ? Long.MAX_VALUE : link.maxPacket();
+  }
+
   /** Whether a connection is open, as far as this side knows. */
   boolean open(Connection connection) {
     return links.containsKey(unpooled(connection));
@@ -148,28 +158,26 @@ final class ServerConnections implements ConnectionFactory {
   }
 
   private Mono<Connection> identify(Connection connection, ChannelCapture capture) {
-    return Flux.from(connection.createStatement("SELECT CONNECTION_ID(), VERSION()").execute())
-        .concatMap(
-            result ->
-                result.map(
-                    row -> {
-                      dialect = Dialect.of(Objects.requireNonNull(row.get(1, String.class)));
-                      return Objects.requireNonNull(row.get(0, Long.class));
-                    }))
+    return Flux.from(connection.createStatement(IDENTITY).execute())
+        .concatMap(result -> result.map(row -> link(row, capture.channel())))
         .single()
         .map(
-            id -> {
-              Channel channel = capture.channel();
-              links.put(
-                  connection,
-                  new Link(
-                      id,
-                      channel,
-                      Schedulers.fromExecutor(channel.eventLoop()),
-                      System.nanoTime()));
+            link -> {
+              links.put(connection, link);
+              Channel channel = link.channel();
               channel.closeFuture().addListener(closed -> links.remove(connection));
               return connection;
             });
+  }
+
+  private Link link(Readable row, Channel channel) {
+    dialect = Dialect.of(Objects.requireNonNull(row.get(1, String.class)));
+    return new Link(
+        Objects.requireNonNull(row.get(0, Long.class)),
+        channel,
+        Schedulers.fromExecutor(channel.eventLoop()),
+        System.nanoTime(),
+        Objects.requireNonNull(row.get(2, Long.class)));
   }
 
   /**

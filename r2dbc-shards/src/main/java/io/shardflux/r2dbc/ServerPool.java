@@ -107,6 +107,11 @@ final class ServerPool {
     return connections.dialect();
   }
 
+  /** Bytes that the server takes at once on a connection that is lent. */
+  long maxPacket(Connection connection) {
+    return connections.maxPacket(connection);
+  }
+
   LatencyWindow latency() {
     return latency;
   }

@@ -208,13 +208,7 @@ public final class ShardRouter {
 
   /** The shard where a key of a table lies. */
   public ShardTarget on(String table, ShardKey key) {
-    return new ShardTarget(
-        this,
-        Mono.defer(
-            () -> {
-              note(table, key);
-              return topology().locate(table, key);
-            }));
+    return new ShardTarget(this, asked(table, key));
   }
 
   /**
@@ -236,6 +230,32 @@ public final class ShardRouter {
   /** All shards. */
   public ScatterTarget onAll() {
     return new ScatterTarget(this, new Reach.All());
+  }
+
+  /**
+   * Stores streams of rows, many by one statement.
+   *
+   * @param table where they go, by its rule
+   * @param sql {@code INSERT INTO … VALUES (…)} or {@code REPLACE INTO … VALUES (…)} of one row,
+   *     with {@code :name} markers in its row group alone and nothing behind it
+   * @param key where a row lies
+   * @param values a row's values by the names of the markers, NULL where one is null: text,
+   *     numbers, booleans, {@code byte[]} or {@code ByteBuffer}, enums, and dates and times of
+   *     {@code java.time}; not to be changed before the row's outcome is there
+   * @throws IllegalArgumentException if the table is unknown or a reference table, or the statement
+   *     is another: {@code IGNORE} and {@code ON DUPLICATE KEY UPDATE} are refused, as they leave
+   *     open what became of a row
+   */
+  public <T> RowInserts<T> inserts(
+      String table,
+      String sql,
+      Function<? super T, ShardKey> key,
+      Function<? super T, ? extends Map<String, ? extends @Nullable Object>> values) {
+    if (topology().table(table) instanceof TableRule.Reference) {
+      throw new IllegalArgumentException(
+          "table: " + table + ", which is on every shard (expected: a sharded or a pinned one)");
+    }
+    return new RowInserts<>(this, table, InsertSql.of(template(sql)), key, values);
   }
 
   /**
@@ -385,6 +405,15 @@ public final class ShardRouter {
     };
   }
 
+  /** The shard of a key that a statement is for. */
+  Mono<ShardId> asked(String table, ShardKey key) {
+    return Mono.defer(
+        () -> {
+          note(table, key);
+          return topology().locate(table, key);
+        });
+  }
+
   private void note(String table, ShardKey key) {
     if (hotKeys != null) {
       hotKeys.record(table, key);
@@ -405,6 +434,23 @@ public final class ShardRouter {
         shard.flatMapMany(
             id -> Flux.using(() -> entered(shards.of(id)), work, ShardServers::leave)),
         SWAPS_SURVIVED);
+  }
+
+  /**
+   * The same for what was located before. Errors with {@link PoolClosingException} if the shard is
+   * gone or going: then it is to be located anew.
+   */
+  <T> Flux<T> onLocated(ShardId shard, Function<ShardServers, Flux<T>> work) {
+    return Flux.using(
+        () -> {
+          ShardServers found = shards.servers().get(shard);
+          if (found == null) {
+            throw new PoolClosingException(shard);
+          }
+          return entered(found);
+        },
+        work,
+        ShardServers::leave);
   }
 
   /** What one of a plan's statements does with a connection. */

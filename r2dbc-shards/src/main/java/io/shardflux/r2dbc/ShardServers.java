@@ -165,6 +165,11 @@ final class ShardServers {
     refresh("closed by hand");
   }
 
+  /** Bytes that the primary takes at once on a connection of its own. */
+  long maxPacket(Connection connection) {
+    return primary.maxPacket(connection);
+  }
+
   long retries() {
     return retries.sum();
   }

@@ -75,6 +75,20 @@ final class SqlTemplate {
     return words.afterSelect();
   }
 
+  /**
+   * Where the row group of an {@code INSERT} or {@code REPLACE} of one row begins, if all markers
+   * stand in it, nothing behind it, and no word before it that lets the server pass over rows; else
+   * -1.
+   */
+  int rowGroup() {
+    return words.rowGroup();
+  }
+
+  /** Whether it is a {@code REPLACE}. */
+  boolean replaces() {
+    return words.first().equals("REPLACE");
+  }
+
   /** About how many characters it holds in memory. */
   int weight() {
     return 1_000 + 2 * text.length() + 50 * markers.size();
@@ -104,7 +118,13 @@ final class SqlTemplate {
    *
    * @param first the first of them, in capitals
    */
-  private record Words(String first, boolean read, int afterSelect) {
+  private record Words(String first, boolean read, int afterSelect, int rowGroup) {
+
+    static final Set<String> OF_INSERTS = Set.of("INSERT", "REPLACE");
+
+    /** Those by which an insert may store fewer or other rows than it lists. */
+    static final Set<String> NOT_IN_INSERTS =
+        Set.of("IGNORE", "DELAYED", "SELECT", "WITH", "TABLE", "SET");
 
     static final Set<String> CHANGES = Set.of("INSERT", "UPDATE", "DELETE", "REPLACE");
     static final Set<String> OF_ROWS =
@@ -146,6 +166,11 @@ final class SqlTemplate {
     private int afterFirstWord;
     private boolean onlyReads = true;
     private boolean ended;
+    private boolean plainInsert = true;
+    private int depth;
+    private int afterValues = -1;
+    private int groupStart = -1;
+    private int groupEnd = -1;
 
     Scan(String sql) {
       this.sql = sql;
@@ -167,7 +192,9 @@ final class SqlTemplate {
         skipTo("\n");
       } else if (sql.startsWith("/*", at)) {
         // What stands in such a comment is run.
-        onlyReads &= !sql.startsWith("/*!", at) && !sql.startsWith("/*M!", at);
+        boolean text = !sql.startsWith("/*!", at) && !sql.startsWith("/*M!", at);
+        onlyReads &= text;
+        plainInsert &= text;
         at += 2;
         skipTo("*/");
       } else if (c == '?') {
@@ -182,7 +209,16 @@ final class SqlTemplate {
       } else {
         onlyReads &= c != '@' && !sql.startsWith(":=", at);
         ended |= c == ';';
+        parenthesis(c);
         at++;
+      }
+    }
+
+    private void parenthesis(char c) {
+      if (c == '(' && depth++ == 0 && afterValues >= 0 && groupStart < 0) {
+        groupStart = at;
+      } else if (c == ')' && --depth == 0 && groupStart >= 0 && groupEnd < 0) {
+        groupEnd = at + 1;
       }
     }
 
@@ -197,6 +233,10 @@ final class SqlTemplate {
         firstWord = word;
         afterFirstWord = end;
       } else if (!qualified) {
+        if (depth == 0 && afterValues < 0) {
+          plainInsert &= !Words.NOT_IN_INSERTS.contains(word);
+          afterValues = word.equals("VALUES") || word.equals("VALUE") ? end : -1;
+        }
         onlyReads &= !Words.NOT_IN_READS.contains(word);
         onlyReads &= !firstWord.equals("WITH") || !Words.CHANGES.contains(word);
       }
@@ -212,7 +252,19 @@ final class SqlTemplate {
       return new Words(
           firstWord,
           onlyReads && (select || firstWord.equals("WITH")),
-          hintable ? afterFirstWord : -1);
+          hintable ? afterFirstWord : -1,
+          insertsOneRow() ? groupStart : -1);
+    }
+
+    private boolean insertsOneRow() {
+      return Words.OF_INSERTS.contains(firstWord)
+          && plainInsert
+          && !ended
+          && groupEnd >= 0
+          && sql.substring(afterValues, groupStart).isBlank()
+          && sql.substring(groupEnd).isBlank()
+          && !markers.isEmpty()
+          && pieces.get(0).length() > groupStart;
     }
 
     private void marker(int length, String name) {

@@ -557,7 +557,7 @@ class TableDirectoryIntegrationTests {
     public void beforeQuery(QueryExecutionInfo execution) {
       execution.getQueries().stream()
           .map(QueryInfo::getQuery)
-          .filter(sql -> !sql.equals("SELECT CONNECTION_ID(), VERSION()"))
+          .filter(sql -> !sql.equals(ServerConnections.IDENTITY))
           .forEach(seen::add);
     }
 

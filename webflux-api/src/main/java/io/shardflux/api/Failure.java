@@ -1,7 +1,6 @@
 package io.shardflux.api;
 
 import io.r2dbc.spi.R2dbcDataIntegrityViolationException;
-import io.r2dbc.spi.R2dbcException;
 import io.r2dbc.spi.R2dbcTimeoutException;
 import io.r2dbc.spi.R2dbcTransientException;
 import io.shardflux.r2dbc.ShardTimeoutException;
@@ -72,21 +71,12 @@ record Failure(String code, HttpStatus status, String message, List<FieldError> 
         "the shard refused the statement; the log says why");
   }
 
-  /**
-   * Of a write that must not be taken for undone when it may have been done.
-   *
-   * @param sent whether it had been sent when the error came
-   */
-  static Failure ofWrite(Throwable error, boolean sent) {
-    Failure failure = of(error);
-    boolean answered = error instanceof R2dbcException known && known.getErrorCode() > 0;
-    if (!sent || answered) {
-      return failure;
-    }
+  /** Of a write that must not be taken for undone, as it may have been done. */
+  static Failure unknown(Throwable error) {
     log.warn("a write's outcome is not known", error);
     return new Failure(
         "outcome_unknown",
-        failure.status(),
+        of(error).status(),
         "it is not known whether the user was stored; send it again, or read it, to find out");
   }
 

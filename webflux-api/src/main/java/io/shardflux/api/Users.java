@@ -1,24 +1,21 @@
 package io.shardflux.api;
 
-import io.r2dbc.spi.Connection;
-import io.r2dbc.spi.R2dbcDataIntegrityViolationException;
-import io.r2dbc.spi.Result;
 import io.r2dbc.spi.Row;
 import io.r2dbc.spi.RowMetadata;
-import io.r2dbc.spi.Statement;
 import io.shardflux.r2dbc.FailurePolicy;
+import io.shardflux.r2dbc.InsertOutcome;
+import io.shardflux.r2dbc.RowInserts;
 import io.shardflux.r2dbc.ScatterRows;
 import io.shardflux.r2dbc.ScatterTarget;
 import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.ShardSignal;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
-import java.time.Duration;
-import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
-import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
 import org.springframework.http.HttpStatus;
 import org.springframework.stereotype.Component;
 import reactor.core.publisher.Flux;
@@ -33,21 +30,24 @@ final class Users {
   /** The longest array; whoever wants more reads lines. */
   static final int MAX_ARRAY = 10_000;
 
-  private static final Duration WRITE_BOUND = Duration.ofSeconds(30);
   private static final String SELECT = "SELECT id, username, email, name FROM users";
   private static final String KEYS = " WHERE id IN (:keys)";
-  private static final String INSERT = "INSERT INTO users (id, username, email, name) VALUES ";
+  private static final String INSERT =
+      "INSERT INTO users (id, username, email, name) VALUES (:id, :username, :email, :name)";
   private static final String UPDATE =
       "UPDATE users SET username = :username, email = :email, name = :name WHERE id = :id";
   private static final String EXISTS = "SELECT 1 FROM users WHERE id = :id";
   private static final String DELETE = "DELETE FROM users WHERE id = :id";
 
   private final ShardRouter router;
+  private final RowInserts<Entry> inserts;
 
   Users(ShardRouter router) {
-    // Refuses at the start what every request would fail by.
-    router.topology().table(TABLE);
     this.router = router;
+    // Refuses at the start what every request would fail by.
+    this.inserts =
+        router.inserts(
+            TABLE, INSERT, entry -> ShardKey.of(entry.user().id()), entry -> values(entry.user()));
   }
 
   /** The shard of a user, whether there is one of that id or not. */
@@ -70,19 +70,66 @@ final class Users {
    * did.
    */
   Mono<NdjsonLine.Found> insert(User user) {
-    return locate(user.id())
-        .flatMap(
-            shard ->
-                insert(shard, List.of(new Numbered(1, user)))
-                    .single()
-                    .handle(
-                        (outcome, sink) -> {
-                          if (outcome instanceof NdjsonLine.Refused refused) {
-                            sink.error(new Refusal(refused.failure()));
-                          } else {
-                            sink.next(new NdjsonLine.Found(user, shard));
-                          }
-                        }));
+    return inserts
+        .store(Mono.just(new Entry.Good(1, user)))
+        .single()
+        .map(
+            outcome -> {
+              if (outcome instanceof InsertOutcome.Stored<Entry> stored) {
+                return new NdjsonLine.Found(user, stored.shard());
+              }
+              throw new Refusal(failure(outcome));
+            });
+  }
+
+  /** Stores the users among some lines, and answers each line; errors only if they do. */
+  Flux<NdjsonLine> insert(Flux<Entry> entries) {
+    return Flux.defer(() -> inserts.store(entries).map(new Answers()::of));
+  }
+
+  /** A line that was read: a user, or what is wrong with it. */
+  sealed interface Entry {
+
+    /** Where it stood. */
+    long line();
+
+    /**
+     * The user.
+     *
+     * @throws Refusal if it is none
+     */
+    User user();
+
+    record Good(long line, User user) implements Entry {}
+
+    record Bad(long line, Refusal refusal) implements Entry {
+
+      @Override
+      public User user() {
+        throw refusal;
+      }
+    }
+  }
+
+  /** Answers to the lines of one upload. What failed many is put into words, and logged, once. */
+  private static final class Answers {
+
+    private @Nullable Throwable lastError;
+    private @Nullable Failure lastFailure;
+
+    NdjsonLine of(InsertOutcome<Entry> outcome) {
+      if (outcome instanceof InsertOutcome.Stored<Entry> stored) {
+        return new NdjsonLine.Stored(stored.row().user().id(), stored.shard());
+      }
+      Throwable error = error(outcome);
+      Failure failure = error.equals(lastError) ? lastFailure : null;
+      if (failure == null) {
+        failure = failure(outcome);
+      }
+      lastError = error;
+      lastFailure = failure;
+      return new NdjsonLine.Refused(outcome.row().line(), failure);
+    }
   }
 
   /** The user as it now is; empty if there was none of that id. */
@@ -128,56 +175,24 @@ final class Users {
         .doOnNext(Users::refuseTooMany);
   }
 
-  /**
-   * Stores users of one shard by one statement, and says of each what became of it. If the server
-   * refuses the statement for its data, it has stored none, and they are tried one by one.
-   */
-  Flux<NdjsonLine> insert(ShardId shard, List<Numbered> users) {
-    AtomicBoolean sent = new AtomicBoolean();
-    return router
-        .on(shard)
-        .inConnection(
-            connection -> {
-              sent.set(true);
-              return insert(connection, users);
-            })
-        .then()
-        .timeout(WRITE_BOUND)
-        .thenMany(Flux.fromIterable(users).<NdjsonLine>map(user -> stored(user, shard)))
-        .onErrorResume(
-            error ->
-                users.size() > 1 && error instanceof R2dbcDataIntegrityViolationException
-                    ? Flux.fromIterable(users).concatMap(user -> insert(shard, List.of(user)))
-                    : refused(users, Failure.ofWrite(error, sent.get())));
+  private static Map<String, ?> values(User user) {
+    return Map.of(
+        "id", user.id(), "username", user.username(), "email", user.email(), "name", user.name());
   }
 
-  /**
-   * A user of an upload.
-   *
-   * @param line where it stood
-   */
-  record Numbered(long line, User user) {}
+  private static Failure failure(InsertOutcome<Entry> outcome) {
+    Throwable error = error(outcome);
+    return outcome instanceof InsertOutcome.Unknown ? Failure.unknown(error) : Failure.of(error);
+  }
 
-  private static Flux<Long> insert(Connection connection, List<Numbered> users) {
-    String rows = String.join(",", Collections.nCopies(users.size(), "(?,?,?,?)"));
-    Statement statement = connection.createStatement(INSERT + rows);
-    int i = 0;
-    for (Numbered numbered : users) {
-      User user = numbered.user();
-      statement.bind(i++, user.id());
-      statement.bind(i++, user.username());
-      statement.bind(i++, user.email());
-      statement.bind(i++, user.name());
+  private static Throwable error(InsertOutcome<Entry> outcome) {
+    if (outcome instanceof InsertOutcome.Unknown<Entry> unknown) {
+      return unknown.error();
     }
-    return Flux.<Result>from(statement.execute()).concatMap(Result::getRowsUpdated);
-  }
-
-  private static NdjsonLine stored(Numbered numbered, ShardId shard) {
-    return new NdjsonLine.Stored(numbered.user().id(), shard);
-  }
-
-  private static Flux<NdjsonLine> refused(List<Numbered> users, Failure failure) {
-    return Flux.fromIterable(users).map(user -> new NdjsonLine.Refused(user.line(), failure));
+    if (outcome instanceof InsertOutcome.Refused<Entry> refused) {
+      return refused.error();
+    }
+    throw new IllegalStateException("no error tells of " + outcome);
   }
 
   /** MySQL counts no row as updated that already was as wanted. */
