@@ -63,6 +63,11 @@ final class SqlTemplate {
     return words.read();
   }
 
+  /** Whether it cuts its rows off after a number of them, at some place. */
+  boolean limited() {
+    return words.limited();
+  }
+
   /** Whether it is a {@code SELECT}, or one of the statements that change rows. */
   boolean changesOrReadsRows() {
     return Words.OF_ROWS.contains(words.first());
@@ -104,7 +109,9 @@ final class SqlTemplate {
    *
    * @param first the first of them, in capitals
    */
-  private record Words(String first, boolean read, int afterSelect) {
+  private record Words(String first, boolean read, boolean limited, int afterSelect) {
+
+    static final Set<String> LIMITS = Set.of("LIMIT", "FETCH");
 
     static final Set<String> CHANGES = Set.of("INSERT", "UPDATE", "DELETE", "REPLACE");
     static final Set<String> OF_ROWS =
@@ -145,6 +152,7 @@ final class SqlTemplate {
     private String firstWord = "";
     private int afterFirstWord;
     private boolean onlyReads = true;
+    private boolean limited;
     private boolean ended;
 
     Scan(String sql) {
@@ -198,6 +206,7 @@ final class SqlTemplate {
         afterFirstWord = end;
       } else if (!qualified) {
         onlyReads &= !Words.NOT_IN_READS.contains(word);
+        limited |= Words.LIMITS.contains(word);
         onlyReads &= !firstWord.equals("WITH") || !Words.CHANGES.contains(word);
       }
       at = end;
@@ -212,6 +221,7 @@ final class SqlTemplate {
       return new Words(
           firstWord,
           onlyReads && (select || firstWord.equals("WITH")),
+          limited,
           hintable ? afterFirstWord : -1);
     }
 
