@@ -74,6 +74,7 @@ public final class KeyedReads<T> {
   private final Timeouts timeouts;
   private final @Nullable ReadPreference preference;
   private final Map<ReadPreference, Map<ShardServers, ReadQueue<T>>> queues;
+  private final Way way = new Way();
 
   KeyedReads(ShardRouter router, Shape<T> shape) {
     this(router, shape, router.timeouts(), null, new EnumMap<>(ReadPreference.class));
@@ -133,7 +134,7 @@ public final class KeyedReads<T> {
 
   private void read(ShardKey key, CoreSubscriber<? super T> actual, boolean single) {
     long start = Schedulers.parallel().now(TimeUnit.NANOSECONDS);
-    new PointRead<>(actual, new Way(), key, single, timeouts, start).begin();
+    new PointRead<>(actual, way, key, single, timeouts, start).begin();
   }
 
   private final class Way implements PointRead.Way<T> {
@@ -188,6 +189,11 @@ public final class KeyedReads<T> {
     @Override
     public void leave() {
       servers.leave();
+    }
+
+    @Override
+    public void failed(Throwable error) {
+      servers.failed(error);
     }
 
     @Override

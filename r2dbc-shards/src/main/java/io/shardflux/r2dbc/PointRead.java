@@ -187,15 +187,7 @@ final class PointRead<T> implements Subscription {
     }
   }
 
-  /** Whether it had waited too long, and was told so. */
-  boolean expireWaiting(ShardId shard, long now, String statement) {
-    boolean late = now >= waitingDeadline();
-    if (late) {
-      fail(Phase.WAITING, lateWaiting(shard, now, statement));
-    }
-    return late;
-  }
-
+  /** That it has waited for too long. */
   ShardTimeoutException lateWaiting(ShardId shard, long now, String statement) {
     return late(shard, Bound.ACQUIRE, longestWait(), now, statement);
   }

@@ -34,6 +34,9 @@ final class ReadQueue<T> {
 
     /** A read that entered the shard is over. */
     void leave();
+
+    /** A read failed that was in no batch. */
+    void failed(Throwable error);
   }
 
   private static final long NEVER = Long.MAX_VALUE;
@@ -88,7 +91,7 @@ final class ReadQueue<T> {
   void add(PointRead<T> read) {
     if (waitingCount.incrementAndGet() > bounds.maxWaiting()) {
       waitingCount.decrementAndGet();
-      read.fail(PointRead.Phase.WAITING, overloaded());
+      failWaiting(read, overloaded());
       return;
     }
     arriving.add(read);
@@ -96,6 +99,11 @@ final class ReadQueue<T> {
     if (telling != Thread.currentThread()) {
       drain();
     }
+  }
+
+  private void failWaiting(PointRead<T> read, Throwable error) {
+    shard.failed(error);
+    read.fail(PointRead.Phase.WAITING, error);
   }
 
   /** A waiting read was given up; once they are many, they are let go. */
@@ -190,7 +198,12 @@ final class ReadQueue<T> {
     long now = now();
     long next = NEVER;
     for (PointRead<T> read : waiting) {
-      if (!read.over() && !read.expireWaiting(shard.id(), now, statement)) {
+      if (read.over()) {
+        continue;
+      }
+      if (now >= read.waitingDeadline()) {
+        failWaiting(read, read.lateWaiting(shard.id(), now, statement));
+      } else {
         next = Math.min(next, read.waitingDeadline());
       }
     }

@@ -140,6 +140,11 @@ final class ShardServers {
         held -> leave());
   }
 
+  /** A read failed before it was sent to any server. */
+  void failed(Throwable error) {
+    primary.errors().add(error);
+  }
+
   <T> Flux<T> lend(Function<Connection, ? extends Publisher<T>> work) {
     return lent(primary.lend(options.timeouts().acquire(), work), "lend");
   }

@@ -6,6 +6,7 @@ import io.r2dbc.spi.R2dbcNonTransientResourceException;
 import io.r2dbc.spi.R2dbcTransientResourceException;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
+import io.shardflux.router.UnroutableKeyException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -236,6 +237,7 @@ class ReadQueueTests {
     crowded.occupy();
     List<Answer> waiting = IntStream.range(0, 3).mapToObj(crowded::ask).toList();
     crowded.ask(3).failedBy(ShardUnavailableException.class);
+    assertThat(crowded.failures).hasSize(1);
     // Who has given up makes room.
     waiting.get(0).cancel();
     waiting.get(1).cancel();
@@ -258,6 +260,7 @@ class ReadQueueTests {
     assertThat(later.events).isEmpty();
     timer.advanceTimeBy(Duration.ofSeconds(3));
     later.failedBy(ShardTimeoutException.class);
+    assertThat(shard.failures).hasSize(2);
   }
 
   @Test
@@ -376,6 +379,44 @@ class ReadQueueTests {
     assertThat(again).hasSize(5).allSatisfy(answer -> answer.has("row"));
   }
 
+  @Test
+  void aReadThatIsGivenUpWhileItIsLocatedNeverEnters() {
+    Sinks.One<ShardId> located = Sinks.one();
+    AtomicInteger cancels = new AtomicInteger();
+    shard.lookup = located.asMono().doOnCancel(cancels::incrementAndGet);
+    Answer given = shard.ask(1);
+    given.cancel();
+    assertThat(cancels).hasValue(1);
+    Answer kept = shard.ask(2);
+    located.tryEmitValue(SHARD);
+    assertThat(shard.asked()).containsExactly(keys(2));
+    shard.answer(0);
+    kept.has("row");
+    assertThat(shard.entered).hasValue(1);
+  }
+
+  @Test
+  void aKeyThatLiesNowhereIsAnError() {
+    shard.lookup = Mono.error(new UnroutableKeyException("key: 1"));
+    shard.ask(1).failedBy(UnroutableKeyException.class);
+    assertThat(shard.entered).hasValue(0);
+  }
+
+  @Test
+  void aReadThatMeetsAClosingShardIsLocatedAnew() {
+    AtomicInteger lookups = new AtomicInteger();
+    shard.lookup = Mono.just(SHARD).doOnSubscribe(lookup -> lookups.incrementAndGet());
+    shard.closings.set(2);
+    Answer survivor = shard.ask(1);
+    shard.answer(0);
+    survivor.has("row");
+    assertThat(lookups).hasValue(3);
+    shard.closings.set(Integer.MAX_VALUE);
+    shard.ask(2).failedBy(ShardUnavailableException.class);
+    assertThat(lookups).hasValue(7);
+    assertThat(shard.left).hasValue(1);
+  }
+
   /** The laws, whatever the order of things. */
   @Test
   void everyReadEndsOnceWithItsOwnRowsOnManyThreads() {
@@ -485,6 +526,9 @@ class ReadQueueTests {
     private final List<Sinks.Many<ReadBatch.Found<String>>> sinks = new ArrayList<>();
     private final AtomicInteger entered = new AtomicInteger();
     private final AtomicInteger left = new AtomicInteger();
+    private final Queue<Throwable> failures = new ConcurrentLinkedQueue<>();
+    private final AtomicInteger closings = new AtomicInteger();
+    private Mono<ShardId> lookup = Mono.just(SHARD);
 
     FakeShard(Coalescing bounds, Scheduler timer) {
       this.timer = timer;
@@ -507,6 +551,11 @@ class ReadQueueTests {
     @Override
     public void leave() {
       left.incrementAndGet();
+    }
+
+    @Override
+    public void failed(Throwable error) {
+      failures.add(error);
     }
 
     /** Has both places taken, by keys that nobody else asks for. */
@@ -549,11 +598,14 @@ class ReadQueueTests {
           new PointRead.Way<>() {
             @Override
             public Mono<ShardId> locate(ShardKey located) {
-              return Mono.just(SHARD);
+              return lookup;
             }
 
             @Override
             public ReadQueue<String> enter(ShardId id, ContextView context) {
+              if (closings.getAndDecrement() > 0) {
+                throw new PoolClosingException(id);
+              }
               entered.incrementAndGet();
               return queue;
             }
