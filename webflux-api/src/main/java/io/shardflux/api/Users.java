@@ -7,10 +7,12 @@ import io.r2dbc.spi.Row;
 import io.r2dbc.spi.RowMetadata;
 import io.r2dbc.spi.Statement;
 import io.shardflux.r2dbc.FailurePolicy;
+import io.shardflux.r2dbc.KeyedReads;
 import io.shardflux.r2dbc.ScatterRows;
 import io.shardflux.r2dbc.ScatterTarget;
 import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.ShardSignal;
+import io.shardflux.r2dbc.Timeouts;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
 import java.time.Duration;
@@ -33,6 +35,7 @@ final class Users {
   /** The longest array; whoever wants more reads lines. */
   static final int MAX_ARRAY = 10_000;
 
+  private static final Duration FIND_BOUND = Duration.ofSeconds(10);
   private static final Duration WRITE_BOUND = Duration.ofSeconds(30);
   private static final String SELECT = "SELECT id, username, email, name FROM users";
   private static final String KEYS = " WHERE id IN (:keys)";
@@ -43,11 +46,16 @@ final class Users {
   private static final String DELETE = "DELETE FROM users WHERE id = :id";
 
   private final ShardRouter router;
+  private final KeyedReads<User> byId;
 
   Users(ShardRouter router) {
-    // Refuses at the start what every request would fail by.
-    router.topology().table(TABLE);
     this.router = router;
+    // Refuses at the start what every request would fail by.
+    this.byId =
+        router
+            .coalesced(
+                TABLE, SELECT + KEYS, (row, metadata) -> ShardKey.of(number(row)), Users::user)
+            .timeouts(Timeouts.of(FIND_BOUND));
   }
 
   /** The shard of a user, whether there is one of that id or not. */
@@ -62,7 +70,10 @@ final class Users {
 
   /** The user, or empty. */
   Mono<NdjsonLine.Found> find(long id) {
-    return found(rows(ReadRequest.of(id), "", FailurePolicy.failFast())).singleOrEmpty();
+    ShardKey key = ShardKey.of(id);
+    return router
+        .locate(TABLE, key)
+        .flatMap(shard -> byId.one(key).map(user -> new NdjsonLine.Found(user, shard)));
   }
 
   /**
