@@ -75,6 +75,14 @@ final class Observed {
     }
   }
 
+  /** A context with the parent that another one has, and nothing else of it. */
+  static Context parentOf(ContextView context) {
+    return context
+        .getOrEmpty(PARENT)
+        .map(parent -> Context.of(PARENT, parent))
+        .orElseGet(Context::empty);
+  }
+
   /** The context of what runs below it. */
   Context in(Context context) {
     return observation.isNoop() ? context : context.put(PARENT, observation);

@@ -99,11 +99,16 @@ sealed interface Reach {
         SqlTemplate sql, Bindings bindings, List<ShardKey> keys) {
       List<BoundStatement> statements = new ArrayList<>();
       for (int from = 0; from < keys.size(); from += KEYS_PER_STATEMENT) {
-        List<ShardKey> chunk = keys.subList(from, Math.min(keys.size(), from + KEYS_PER_STATEMENT));
-        String driverSql = sql.render(KEYS, group(chunk.get(0).size()), chunk.size());
-        statements.add(new BoundStatement(driverSql, sql, bindings, KEYS, values(chunk)));
+        int to = Math.min(keys.size(), from + KEYS_PER_STATEMENT);
+        statements.add(statement(sql, bindings, keys.subList(from, to)));
       }
       return statements;
+    }
+
+    /** One statement for at most {@link #KEYS_PER_STATEMENT} keys. */
+    static BoundStatement statement(SqlTemplate sql, Bindings bindings, List<ShardKey> keys) {
+      String driverSql = sql.render(KEYS, group(keys.get(0).size()), keys.size());
+      return new BoundStatement(driverSql, sql, bindings, KEYS, values(keys));
     }
 
     private static String group(int parts) {

@@ -22,7 +22,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A router's meters: connections, statements under way, statuses, lags, kills, errors, retries,
- * hedges and imbalance. Those of a shard come and go with it.
+ * hedges, batches and imbalance. Those of a shard come and go with it.
  *
  * <p>Reading them asks no server and waits for nothing. Each registry is to be bound to once.
  */
@@ -99,6 +99,10 @@ public final class ShardMeters implements MeterBinder {
           ofShard,
           shard,
           ShardServers::hedges);
+      counter(
+          "shardflux.batches", "Batches of coalesced reads", ofShard, shard, ShardServers::batches);
+      counter(
+          "shardflux.batch.keys", "Keys of these batches", ofShard, shard, ShardServers::batchKeys);
       shard.servers().forEach(this::addServer);
       return meters;
     }

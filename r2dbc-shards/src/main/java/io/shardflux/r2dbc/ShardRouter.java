@@ -4,6 +4,8 @@ import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
 import io.micrometer.observation.ObservationRegistry;
 import io.r2dbc.spi.Connection;
+import io.r2dbc.spi.Row;
+import io.r2dbc.spi.RowMetadata;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
 import io.shardflux.router.ShardingStrategy;
@@ -43,7 +45,8 @@ public final class ShardRouter {
   /** In characters or so: long statements are few then, and short ones some thousands. */
   private static final int CACHED_TEMPLATES = 8 << 20;
 
-  private static final int SWAPS_SURVIVED = 3;
+  static final int SWAPS_SURVIVED = 3;
+
   private static final int EVENTS_HELD = 256;
   private static final Duration DRAIN_TIME = Duration.ofSeconds(30);
 
@@ -225,6 +228,51 @@ public final class ShardRouter {
    */
   public ScatterTarget onKeys(String table, Collection<ShardKey> keys) {
     return new ScatterTarget(this, new Reach.Keys(table, new LinkedHashSet<>(keys)));
+  }
+
+  /**
+   * Reads of single keys that are joined, with {@link Coalescing#defaults()}; see {@link
+   * #coalesced(String, String, BiFunction, BiFunction, Coalescing)}.
+   */
+  public <T> KeyedReads<T> coalesced(
+      String table,
+      String sql,
+      BiFunction<Row, RowMetadata, ShardKey> key,
+      BiFunction<Row, RowMetadata, T> mapping) {
+    return coalesced(table, sql, key, mapping, Coalescing.defaults());
+  }
+
+  /**
+   * Reads of single keys that are joined: while batches are on their way to a shard, newcomers
+   * gather, and the next batch takes them all, up to a bound, as one {@code IN} list. There is no
+   * timer: a read that finds no batches under way is sent at once.
+   *
+   * <pre>{@code
+   * KeyedReads<User> users = router.coalesced("users", "SELECT id, name FROM users WHERE id IN (:keys)",
+   *     (row, metadata) -> ShardKey.of(row.get("id", Long.class)), User::of);
+   * Mono<User> one = users.one(ShardKey.of(42));
+   * }</pre>
+   *
+   * <p>Each row has to be of one key alone, and to be the same whatever other keys are asked for:
+   * the statement must not aggregate over keys.
+   *
+   * @param table the table by whose rule keys are located
+   * @param sql one read with the marker {@code :keys} and no other; see {@link #onKeys}
+   * @param key which key a row is of, as it was asked for; of one that was not the read fails
+   * @param mapping what becomes of each row; both are called on event loops, must not block and
+   *     must not return null
+   * @throws IllegalArgumentException if the table is unknown, the statement is no read, limits its
+   *     rows, or has no or other markers
+   */
+  public <T> KeyedReads<T> coalesced(
+      String table,
+      String sql,
+      BiFunction<Row, RowMetadata, ShardKey> key,
+      BiFunction<Row, RowMetadata, T> mapping,
+      Coalescing coalescing) {
+    topology().table(table);
+    return new KeyedReads<>(
+        this, new KeyedReads.Shape<>(table, template(sql), key, mapping, coalescing));
   }
 
   /** All shards. */
@@ -426,6 +474,17 @@ public final class ShardRouter {
 
   SqlTemplate template(String sql) {
     return templates.get(sql, SqlTemplate::of);
+  }
+
+  /**
+   * A shard's servers, which can't be closed until they are {@linkplain ShardServers#leave left}.
+   */
+  ShardServers enter(ShardId shard) {
+    return entered(shards.of(shard));
+  }
+
+  boolean has(ShardServers servers) {
+    return shards.servers().containsValue(servers);
   }
 
   /** Runs the work on the servers of a shard, which can't be closed under it. */

@@ -44,6 +44,8 @@ final class ShardServers {
   private final RetryBudget budget = new RetryBudget();
   private final LongAdder retries = new LongAdder();
   private final LongAdder hedges = new LongAdder();
+  private final LongAdder batches = new LongAdder();
+  private final LongAdder batchKeys = new LongAdder();
   private final AtomicBoolean closing = new AtomicBoolean();
   private final Sinks.Empty<Void> closed = Sinks.empty();
   private volatile boolean draining;
@@ -121,7 +123,26 @@ final class ShardServers {
     }
     return replicas.isEmpty()
         ? new Reading<>(work, ReadPreference.PRIMARY).rows()
-        : Flux.deferContextual(context -> new Reading<>(work, preference(work, context)).rows());
+        : Flux.deferContextual(
+            context -> new Reading<>(work, preference(work.terms().preference(), context)).rows());
+  }
+
+  /** Does the work for reads of so many keys, which need not be inside as long as it goes on. */
+  <T> Flux<T> batch(Work<T> work, int keys) {
+    return Flux.using(
+        () -> {
+          gate.hold();
+          batches.increment();
+          batchKeys.add(keys);
+          return this;
+        },
+        held -> run(work),
+        held -> leave());
+  }
+
+  /** A read failed before it was sent to any server. */
+  void failed(Throwable error) {
+    primary.errors().add(error);
   }
 
   <T> Flux<T> lend(Function<Connection, ? extends Publisher<T>> work) {
@@ -176,6 +197,14 @@ final class ShardServers {
 
   long hedges() {
     return hedges.sum();
+  }
+
+  long batches() {
+    return batches.sum();
+  }
+
+  long batchKeys() {
+    return batchKeys.sum();
   }
 
   /** How far a replica is behind, null if that is not known. */
@@ -249,11 +278,11 @@ final class ShardServers {
     return new Attempt<>(server, work, limits, options);
   }
 
-  private ReadPreference preference(Work<?> work, ContextView context) {
-    if (context.hasKey(READ_YOUR_WRITES)) {
+  /** Which server a subscriber's reads go to, that has a preference of its own or none. */
+  ReadPreference preference(@Nullable ReadPreference own, ContextView context) {
+    if (replicas.isEmpty() || context.hasKey(READ_YOUR_WRITES)) {
       return ReadPreference.PRIMARY;
     }
-    ReadPreference own = work.terms().preference();
     return own == null ? options.reads().preference() : own;
   }
 

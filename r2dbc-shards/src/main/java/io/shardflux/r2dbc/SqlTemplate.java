@@ -63,6 +63,11 @@ final class SqlTemplate {
     return words.read();
   }
 
+  /** Whether it cuts its rows off after a number of them, at some place. */
+  boolean limited() {
+    return words.limited();
+  }
+
   /** Whether it is a {@code SELECT}, or one of the statements that change rows. */
   boolean changesOrReadsRows() {
     return Words.OF_ROWS.contains(words.first());
@@ -118,7 +123,9 @@ final class SqlTemplate {
    *
    * @param first the first of them, in capitals
    */
-  private record Words(String first, boolean read, int afterSelect, int rowGroup) {
+  private record Words(String first, boolean read, boolean limited, int afterSelect, int rowGroup) {
+
+    static final Set<String> LIMITS = Set.of("LIMIT", "FETCH");
 
     static final Set<String> OF_INSERTS = Set.of("INSERT", "REPLACE");
 
@@ -165,6 +172,7 @@ final class SqlTemplate {
     private String firstWord = "";
     private int afterFirstWord;
     private boolean onlyReads = true;
+    private boolean limited;
     private boolean ended;
     private boolean plainInsert = true;
     private int depth;
@@ -238,6 +246,7 @@ final class SqlTemplate {
           afterValues = word.equals("VALUES") || word.equals("VALUE") ? end : -1;
         }
         onlyReads &= !Words.NOT_IN_READS.contains(word);
+        limited |= Words.LIMITS.contains(word);
         onlyReads &= !firstWord.equals("WITH") || !Words.CHANGES.contains(word);
       }
       at = end;
@@ -252,6 +261,7 @@ final class SqlTemplate {
       return new Words(
           firstWord,
           onlyReads && (select || firstWord.equals("WITH")),
+          limited,
           hintable ? afterFirstWord : -1,
           insertsOneRow() ? groupStart : -1);
     }

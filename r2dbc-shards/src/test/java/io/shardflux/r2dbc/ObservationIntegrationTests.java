@@ -18,6 +18,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.stream.Collectors;
@@ -95,6 +96,34 @@ class ObservationIntegrationTests {
   @AfterEach
   void close() {
     router.close().block(BOUND);
+  }
+
+  @Test
+  void aBatchIsObservedUnderItsFirstCaller() {
+    KeyedReads<Long> reads =
+        router.coalesced(
+            "users",
+            "SELECT id FROM users WHERE id IN (:keys)",
+            (row, metadata) -> ShardKey.of(row.get(0, Long.class)),
+            (row, metadata) -> Objects.requireNonNull(row.get(0, Long.class)),
+            Coalescing.defaults().withInFlight(1));
+    Observation none = Observation.start("none", registry);
+    Observation first = Observation.start("first", registry);
+    Observation second = Observation.start("second", registry);
+    // With the only place taken, the others go together.
+    StepVerifier.create(
+            Flux.just(none, first, second)
+                .flatMap(
+                    parent ->
+                        reads
+                            .one(ShardKey.of(42))
+                            .contextWrite(context -> context.put(Observed.PARENT, parent))))
+        .expectNext(42L, 42L, 42L)
+        .expectComplete()
+        .verify(BOUND);
+    assertThat(ended)
+        .extracting(seen -> seen.context().getParentObservation(), seen -> seen.key("rows"))
+        .containsExactly(tuple(none, "1"), tuple(first, "1"));
   }
 
   @Test

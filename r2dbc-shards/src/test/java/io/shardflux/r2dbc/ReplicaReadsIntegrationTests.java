@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import io.r2dbc.spi.Connection;
 import io.r2dbc.spi.ConnectionFactories;
 import io.r2dbc.spi.Result;
+import io.shardflux.router.ShardKey;
 import io.shardflux.servers.Database;
 import io.shardflux.servers.DatabaseServer;
 import io.shardflux.servers.Replication;
@@ -93,6 +94,39 @@ class ReplicaReadsIntegrationTests {
                 .collectList()
                 .contextWrite(ShardRouter.readYourWrites()))
         .expectNext(List.of("primary"))
+        .expectComplete()
+        .verify(BOUND);
+  }
+
+  @Test
+  void whoReadsHisWritesIsInNoBatchOfTheReplicas() {
+    KeyedReads<String> joined =
+        router.coalesced(
+            "users",
+            "SELECT id, name FROM users WHERE id IN (:keys)",
+            (row, metadata) -> ShardKey.of(row.get(0, Long.class)),
+            (row, metadata) -> Objects.requireNonNull(row.get(1, String.class)));
+    ShardKey key = ShardKey.of(1);
+    StepVerifier.create(
+            Flux.range(0, 300)
+                .flatMap(
+                    i ->
+                        switch (i % 3) {
+                          case 0 ->
+                              joined
+                                  .one(key)
+                                  .filter("primary"::equals)
+                                  .contextWrite(ShardRouter.readYourWrites());
+                          case 1 ->
+                              joined
+                                  .prefer(ReadPreference.PRIMARY)
+                                  .one(key)
+                                  .filter("primary"::equals);
+                          default -> joined.one(key).filter("replica"::equals);
+                        },
+                    300)
+                .count())
+        .expectNext(300L)
         .expectComplete()
         .verify(BOUND);
   }

@@ -10,6 +10,7 @@ import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.Meter;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.shardflux.router.ShardId;
+import io.shardflux.router.ShardKey;
 import io.shardflux.servers.Database;
 import io.shardflux.servers.Replication;
 import io.shardflux.servers.TestServers;
@@ -163,6 +164,30 @@ class ShardMetersIntegrationTests {
     read(router, "SELECT conflict()").onErrorComplete().block(BOUND);
     assertThat(counter("shardflux.retries", "shard", "shard_0")).isEqualTo(2);
     assertThat(counter("shardflux.errors", "shard", "shard_0", "kind", "rollback")).isEqualTo(4);
+  }
+
+  @Test
+  void batchesAndTheirKeysAreCounted() {
+    new ShardMeters(router).bindTo(registry);
+    KeyedReads<Long> numbers =
+        router.coalesced(
+            "users",
+            "SELECT 1 FROM DUAL WHERE 1 IN (:keys)",
+            (row, metadata) -> ShardKey.of(row.get(0, Long.class)),
+            (row, metadata) -> 1L);
+    StepVerifier.create(Flux.range(1, 100).flatMap(id -> numbers.one(ShardKey.of(id)), 100).count())
+        .expectNext(1L)
+        .expectComplete()
+        .verify(BOUND);
+    double batches = 0;
+    double keys = 0;
+    for (ShardId shard : IDS) {
+      batches += counter("shardflux.batches", "shard", shard.value());
+      keys += counter("shardflux.batch.keys", "shard", shard.value());
+    }
+    assertThat(keys).isEqualTo(100);
+    // Two of each shard at least, and all else gathers behind them.
+    assertThat(batches).isBetween(6.0, 50.0);
   }
 
   private static Mono<Integer> read(ShardRouter router, String sql) {

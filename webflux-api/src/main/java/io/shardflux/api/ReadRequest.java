@@ -25,18 +25,12 @@ record ReadRequest(Set<Long> ids, boolean ordered, Timeouts timeouts) {
 
   private static final Duration MAX_TIMEOUT = Duration.ofMinutes(10);
   private static final Timeouts DEFAULT = Timeouts.defaults().withTotal(MAX_TIMEOUT);
-  private static final Timeouts KEYED = Timeouts.of(Duration.ofSeconds(10));
   private static final Set<String> NAMES = new TreeSet<>(Set.of("ids", "order", "timeout"));
   private static final Pattern TIMEOUT = Pattern.compile("([0-9]{1,9})(ms|s)");
   private static final Pattern ID = Pattern.compile("[1-9][0-9]{0,18}");
 
   ReadRequest {
     ids = Set.copyOf(ids);
-  }
-
-  /** One user. */
-  static ReadRequest of(long id) {
-    return new ReadRequest(Set.of(id), false, KEYED);
   }
 
   /**

@@ -4,13 +4,16 @@ import io.r2dbc.spi.Row;
 import io.r2dbc.spi.RowMetadata;
 import io.shardflux.r2dbc.FailurePolicy;
 import io.shardflux.r2dbc.InsertOutcome;
+import io.shardflux.r2dbc.KeyedReads;
 import io.shardflux.r2dbc.RowInserts;
 import io.shardflux.r2dbc.ScatterRows;
 import io.shardflux.r2dbc.ScatterTarget;
 import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.ShardSignal;
+import io.shardflux.r2dbc.Timeouts;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
+import java.time.Duration;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
@@ -30,6 +33,7 @@ final class Users {
   /** The longest array; whoever wants more reads lines. */
   static final int MAX_ARRAY = 10_000;
 
+  private static final Duration FIND_BOUND = Duration.ofSeconds(10);
   private static final String SELECT = "SELECT id, username, email, name FROM users";
   private static final String KEYS = " WHERE id IN (:keys)";
   private static final String INSERT =
@@ -41,6 +45,7 @@ final class Users {
 
   private final ShardRouter router;
   private final RowInserts<Entry> inserts;
+  private final KeyedReads<User> byId;
 
   Users(ShardRouter router) {
     this.router = router;
@@ -48,6 +53,11 @@ final class Users {
     this.inserts =
         router.inserts(
             TABLE, INSERT, entry -> ShardKey.of(entry.user().id()), entry -> values(entry.user()));
+    this.byId =
+        router
+            .coalesced(
+                TABLE, SELECT + KEYS, (row, metadata) -> ShardKey.of(number(row)), Users::user)
+            .timeouts(Timeouts.of(FIND_BOUND));
   }
 
   /** The shard of a user, whether there is one of that id or not. */
@@ -62,7 +72,10 @@ final class Users {
 
   /** The user, or empty. */
   Mono<NdjsonLine.Found> find(long id) {
-    return found(rows(ReadRequest.of(id), "", FailurePolicy.failFast())).singleOrEmpty();
+    ShardKey key = ShardKey.of(id);
+    return router
+        .locate(TABLE, key)
+        .flatMap(shard -> byId.one(key).map(user -> new NdjsonLine.Found(user, shard)));
   }
 
   /**
