@@ -1,0 +1,125 @@
+package io.shardflux.benchmarks;
+
+import io.shardflux.benchmarks.Contender.Way;
+import io.shardflux.benchmarks.Report.SmallHeap;
+import io.shardflux.servers.TestServers;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import org.openjdk.jmh.runner.options.TimeValue;
+
+/** Runs the scenarios, prints the table and writes the JSON. */
+public final class Bench {
+
+  private static final Duration WARM_UP = Duration.ofSeconds(2);
+  private static final String SMALL_HEAP = "64m";
+
+  private final Options options;
+  private final List<Endpoint> shards;
+  private final Data data;
+  private final List<Result> results = new ArrayList<>();
+  private final List<SmallHeap> smallHeaps = new ArrayList<>();
+  private final List<Lookup> lookups = new ArrayList<>();
+
+  private Bench(Options options, List<Endpoint> shards) {
+    this.options = options;
+    this.shards = shards;
+    this.data = new Data(shards);
+  }
+
+  /**
+   * Runs them on the servers that tests would have.
+   *
+   * @param args the file for the JSON
+   */
+  public static void main(String[] args) throws IOException, SQLException {
+    Options options = Options.of(System.getProperties());
+    List<Endpoint> shards =
+        TestServers.shared().freshDatabases("bench").stream().map(Endpoint::of).toList();
+    Report report = new Bench(options, shards).run();
+    Files.writeString(Path.of(args[0]), report.json());
+    System.out.println(report.table());
+    System.exit(0);
+  }
+
+  private Report run() throws IOException, SQLException {
+    say(options.users() + " users are made on " + shards);
+    data.load(options.users());
+    for (Scenario scenario : options.scenarios()) {
+      run(scenario);
+    }
+    return Report.of(Setting.of(options, data.serverVersion()), results, smallHeaps, lookups);
+  }
+
+  private void run(Scenario scenario) throws IOException, SQLException {
+    if (scenario == Scenario.LOOKUPS) {
+      say(scenario + ": by JMH");
+      lookups.addAll(Microbenchmarks.run(".*", 1, options.rounds(), TimeValue.seconds(1)));
+      return;
+    }
+    List<ContenderProcess> contenders = new ArrayList<>();
+    try {
+      for (Way way : scenario.ways()) {
+        contenders.add(new ContenderProcess(way, shards, scenario.heap()));
+      }
+      for (Task task : scenario.tasks(options)) {
+        compare(contenders, task);
+      }
+    } finally {
+      for (ContenderProcess contender : contenders) {
+        contender.close();
+      }
+    }
+    if (scenario == Scenario.STREAMS) {
+      streamUnderSmallHeap(scenario.tasks(options));
+    }
+  }
+
+  /** Each in turn, round by round, after a round that does not count. */
+  private void compare(List<ContenderProcess> contenders, Task task)
+      throws IOException, SQLException {
+    Map<Way, List<Figures>> figures = new EnumMap<>(Way.class);
+    for (int round = 0; round <= options.rounds(); round++) {
+      for (ContenderProcess contender : contenders) {
+        Figures one =
+            perform(contender, round == 0 ? task.with(WARM_UP, 0) : task.with(task.time(), round));
+        if (round > 0) {
+          figures.computeIfAbsent(contender.way(), way -> new ArrayList<>()).add(one);
+        }
+      }
+    }
+    figures.forEach((way, rounds) -> results.add(Result.of(task, way, rounds)));
+  }
+
+  private Figures perform(ContenderProcess contender, Task task) throws IOException, SQLException {
+    Figures figures = contender.perform(task);
+    if (task.act().writes()) {
+      data.takeInserts(figures.operations());
+    }
+    say("%s, %s: %,.0f/s".formatted(task, contender.way(), figures.perSecond()));
+    return figures;
+  }
+
+  /** A tenth of the rows, then all: what is held of the heap must be the same. */
+  private void streamUnderSmallHeap(List<Task> tasks) throws IOException, SQLException {
+    try (ContenderProcess router = new ContenderProcess(Way.ROUTER, shards, SMALL_HEAP)) {
+      for (Task task : tasks) {
+        for (long rows : new long[] {options.users() / 10, options.users()}) {
+          Figures figures = perform(router, task.of(rows));
+          smallHeaps.add(
+              new SmallHeap(SMALL_HEAP, task.act(), rows, figures.perSecond(), figures.heapMib()));
+        }
+      }
+    }
+  }
+
+  private static void say(String what) {
+    System.out.println(what);
+  }
+}

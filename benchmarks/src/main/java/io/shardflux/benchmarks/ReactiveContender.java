@@ -1,0 +1,112 @@
+package io.shardflux.benchmarks;
+
+import io.shardflux.benchmarks.Meter.Tally;
+import java.time.Duration;
+import java.util.SplittableRandom;
+import java.util.concurrent.atomic.LongAdder;
+import java.util.function.Supplier;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+
+/** A way whose answers come by {@code Mono} and {@code Flux}. */
+abstract non-sealed class ReactiveContender extends Contender {
+
+  abstract Mono<User> find(long id);
+
+  /** Gives how many rows were stored. */
+  abstract Mono<Long> insert(User user);
+
+  /** Gives how many rows were stored, in as many parts as it likes. */
+  abstract Flux<Long> insertAll(Flux<User> users);
+
+  /** Those from 1 to a last one. */
+  abstract Flux<User> all(long last, boolean ordered);
+
+  @Override
+  final Tally perform(Task task) {
+    return switch (task.act()) {
+      case READ -> read(task);
+      case INSERT -> insert(task);
+      case INSERT_ALL -> insertAll(task);
+      case STREAM, STREAM_IN_ORDER -> stream(task);
+      case NDJSON -> throw new IllegalArgumentException("task: " + task + " (expected: no HTTP)");
+    };
+  }
+
+  private Tally read(Task task) {
+    Requests requests = new Requests(task);
+    SplittableRandom seeds = new SplittableRandom(task.seed());
+    return lanes(
+        task,
+        requests,
+        () -> {
+          SplittableRandom keys = seeds.split();
+          return () -> {
+            long id = keys.nextLong(1, task.users() + 1);
+            return find(id).map(user -> user.as(id)).single();
+          };
+        });
+  }
+
+  private Tally insert(Task task) {
+    Requests requests = new Requests(task);
+    return lanes(
+        task,
+        requests,
+        () ->
+            () -> Mono.defer(() -> insert(requests.newcomer())).filter(rows -> rows == 1).single());
+  }
+
+  /** One request after the other on each lane, until the time is over. */
+  private static Tally lanes(Task task, Requests requests, Supplier<Supplier<Mono<?>>> lanes) {
+    block(
+        task.bound(),
+        Flux.range(0, task.inFlight())
+            .map(lane -> lanes.get())
+            .flatMap(lane -> timed(lane, requests).repeat(requests::more).then(), task.inFlight())
+            .then());
+    return requests.tally();
+  }
+
+  private static Mono<?> timed(Supplier<Mono<?>> lane, Requests requests) {
+    return Mono.defer(
+        () -> {
+          long start = System.nanoTime();
+          return lane.get().doOnSuccess(answer -> requests.answered(start));
+        });
+  }
+
+  private Tally insertAll(Task task) {
+    Requests requests = new Requests(task);
+    LongAdder sent = new LongAdder();
+    LongAdder stored = new LongAdder();
+    Flux<User> users =
+        Flux.generate(
+            sink -> {
+              if (requests.more()) {
+                sent.increment();
+                sink.next(requests.newcomer());
+              } else {
+                sink.complete();
+              }
+            });
+    block(task.bound(), insertAll(users).doOnNext(stored::add).then());
+    if (stored.sum() != sent.sum()) {
+      throw new IllegalStateException("rows stored: " + stored + " (expected: " + sent + ")");
+    }
+    return new Tally(stored.sum(), latencies());
+  }
+
+  private Tally stream(Task task) {
+    Census census = new Census(task);
+    block(
+        task.bound(),
+        all(task.users(), task.act() == Task.Act.STREAM_IN_ORDER).doOnNext(census::take).then());
+    return census.whole(task);
+  }
+
+  /** Waits for the end. */
+  static void block(Duration bound, Mono<Void> work) {
+    work.block(bound);
+  }
+}

@@ -1,0 +1,89 @@
+package io.shardflux.benchmarks;
+
+import io.shardflux.r2dbc.PoolBounds;
+import io.shardflux.r2dbc.ScatterRows;
+import io.shardflux.r2dbc.Shard;
+import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.r2dbc.Timeouts;
+import io.shardflux.router.KeyColumn;
+import io.shardflux.router.ShardId;
+import io.shardflux.router.ShardKey;
+import io.shardflux.router.ShardingStrategy;
+import io.shardflux.router.TableRule;
+import java.time.Duration;
+import java.util.Comparator;
+import java.util.List;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+
+/** The router, with its defaults. */
+final class Routed extends ReactiveContender {
+
+  private static final Duration BOUND = Duration.ofMinutes(5);
+
+  private final ShardRouter router;
+
+  Routed(List<Endpoint> shards) {
+    this.router = router(shards);
+    router.warmUp().block(BOUND);
+  }
+
+  @Override
+  Mono<User> find(long id) {
+    return router
+        .on("users", ShardKey.of(id))
+        .sql(SELECT + " WHERE id = :id")
+        .bind("id", id)
+        .map((row, metadata) -> ByHand.user(row))
+        .one();
+  }
+
+  @Override
+  Mono<Long> insert(User user) {
+    return router
+        .on("inserts", ShardKey.of(user.id()))
+        .sql(INSERT + "(:id, :username, :email, :name)")
+        .bind("id", user.id())
+        .bind("username", user.username())
+        .bind("email", user.email())
+        .bind("name", user.name())
+        .rowsUpdated();
+  }
+
+  @Override
+  Flux<Long> insertAll(Flux<User> users) {
+    return users.flatMap(this::insert, Task.BATCH);
+  }
+
+  @Override
+  Flux<User> all(long last, boolean ordered) {
+    ScatterRows<User> rows =
+        router
+            .onAll()
+            .sql(SELECT + " WHERE id <= :last" + (ordered ? " ORDER BY id" : ""))
+            .bind("last", last)
+            .timeouts(Timeouts.defaults().withTotal(BOUND))
+            .map((row, metadata) -> ByHand.user(row));
+    return (ordered ? rows.orderedBy(Comparator.comparingLong(User::id)) : rows).rows();
+  }
+
+  @Override
+  public void close() {
+    router.close().block(BOUND);
+  }
+
+  static ShardRouter router(List<Endpoint> shards) {
+    List<ShardId> ids = Endpoint.names(shards.size()).stream().map(ShardId::of).toList();
+    List<KeyColumn> key = List.of(KeyColumn.integer("id"));
+    ShardRouter.Builder builder =
+        ShardRouter.builder()
+            .pool(PoolBounds.defaults().withMaxSize(POOL_SIZE))
+            .strategy("by_id", ShardingStrategy.modulo(ids))
+            .table(new TableRule.Sharded("users", key, "by_id"))
+            .table(new TableRule.Sharded("inserts", key, "by_id"));
+    for (int i = 0; i < shards.size(); i++) {
+      builder.shard(Shard.of(Endpoint.name(i), shards.get(i).r2dbcUrl()));
+    }
+    return builder.build();
+  }
+}

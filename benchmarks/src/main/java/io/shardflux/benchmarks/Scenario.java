@@ -1,0 +1,95 @@
+package io.shardflux.benchmarks;
+
+import io.shardflux.benchmarks.Contender.Way;
+import io.shardflux.benchmarks.Task.Act;
+import java.time.Duration;
+import java.util.List;
+import java.util.Locale;
+import java.util.stream.IntStream;
+
+/** What is compared. */
+enum Scenario {
+  READS("512m") {
+    @Override
+    List<Way> ways() {
+      return List.of(Way.BY_HAND, Way.ROUTER, Way.SHARDINGSPHERE, Way.JDBC);
+    }
+
+    @Override
+    List<Task> tasks(Options options) {
+      return IntStream.of(1, 16, 64, 256).mapToObj(n -> task(Act.READ, n, options)).toList();
+    }
+  },
+  WRITES("512m") {
+    @Override
+    List<Way> ways() {
+      return List.of(Way.BY_HAND, Way.ROUTER, Way.SHARDINGSPHERE, Way.JDBC);
+    }
+
+    @Override
+    List<Task> tasks(Options options) {
+      return List.of(task(Act.INSERT, 64, options), task(Act.INSERT_ALL, 4, options));
+    }
+  },
+  STREAMS("256m") {
+    @Override
+    List<Way> ways() {
+      return List.of(Way.BY_HAND, Way.ROUTER, Way.SHARDINGSPHERE);
+    }
+
+    @Override
+    List<Task> tasks(Options options) {
+      return List.of(task(Act.STREAM, 0, options), task(Act.STREAM_IN_ORDER, 0, options));
+    }
+  },
+  HTTP("256m") {
+    @Override
+    List<Way> ways() {
+      return List.of(Way.WEB_BY_HAND, Way.WEB_ROUTER);
+    }
+
+    @Override
+    List<Task> tasks(Options options) {
+      return List.of(task(Act.NDJSON, 0, options));
+    }
+  },
+  /** Of the router alone, by JMH; see {@link Lookups}. */
+  LOOKUPS("512m") {
+    @Override
+    List<Way> ways() {
+      return List.of();
+    }
+
+    @Override
+    List<Task> tasks(Options options) {
+      return List.of();
+    }
+  };
+
+  private final String heap;
+
+  Scenario(String heap) {
+    this.heap = heap;
+  }
+
+  /** Who is compared, in turn. */
+  abstract List<Way> ways();
+
+  /** What each does in each round. */
+  abstract List<Task> tasks(Options options);
+
+  /** Of each contender's JVM. */
+  String heap() {
+    return heap;
+  }
+
+  /** As it is named in options. */
+  @Override
+  public String toString() {
+    return name().toLowerCase(Locale.ROOT);
+  }
+
+  private static Task task(Act act, int inFlight, Options options) {
+    return new Task(act, inFlight, Duration.ofSeconds(options.seconds()), options.users(), 0);
+  }
+}

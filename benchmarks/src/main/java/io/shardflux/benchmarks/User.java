@@ -1,0 +1,31 @@
+package io.shardflux.benchmarks;
+
+/** A row of the table, which its id tells in full. */
+record User(long id, String username, String email, String name) {
+
+  private static final String PREFIX = "user";
+
+  static User of(long id) {
+    String username = PREFIX + id;
+    return new User(id, username, username + "@example.org", "User " + id);
+  }
+
+  /**
+   * Whether it is whole and nobody else's. Allocates nothing, so that the figures are those of the
+   * contenders.
+   */
+  boolean isWhole() {
+    return username.startsWith(PREFIX)
+        && Long.parseLong(username, PREFIX.length(), username.length(), 10) == id
+        && email.startsWith(username)
+        && Long.parseLong(name, PREFIX.length() + 1, name.length(), 10) == id;
+  }
+
+  /** This one, if it is the one that was asked for. */
+  User as(long wanted) {
+    if (id != wanted || !isWhole()) {
+      throw new IllegalStateException("answer for " + wanted + ": " + this);
+    }
+    return this;
+  }
+}

@@ -1,0 +1,5 @@
+/** The router side by side with what one would take instead. */
+@NullMarked
+package io.shardflux.benchmarks;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,85 @@
+package io.shardflux.benchmarks;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.shardflux.benchmarks.Contender.Way;
+import io.shardflux.benchmarks.Task.Act;
+import io.shardflux.servers.TestServers;
+import java.time.Duration;
+import java.util.List;
+import java.util.Properties;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** Each contender does its work, on few rows and for a moment. */
+final class BenchIntegrationTests {
+
+  private static final int USERS = 1_000;
+  private static final Duration TIME = Duration.ofMillis(200);
+
+  private static List<Endpoint> shards = List.of();
+  private static Data data = new Data(List.of());
+
+  @BeforeAll
+  static void load() throws Exception {
+    shards = TestServers.shared().freshDatabases("bench").stream().map(Endpoint::of).toList();
+    data = new Data(shards);
+    data.load(USERS);
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void contendersDoWhatTheirScenariosAsk(Way way) throws Exception {
+    try (Contender contender = way.open(shards)) {
+      for (Scenario scenario : Scenario.values()) {
+        if (scenario.ways().contains(way)) {
+          for (Task task : scenario.tasks(Options.of(new Properties()))) {
+            perform(contender, task.of(USERS).with(TIME, 1));
+          }
+        }
+      }
+    }
+  }
+
+  private static void perform(Contender contender, Task task) throws Exception {
+    Figures figures = new Meter().measure(() -> contender.perform(task));
+    assertThat(figures.operations()).as("%s", task).isPositive();
+    assertThat(figures.bytes()).as("%s", task).isPositive();
+    if (task.act() == Act.READ || task.act() == Act.INSERT) {
+      assertThat(figures.p50Micros()).as("%s", task).isPositive();
+    } else if (!task.act().writes()) {
+      assertThat(figures.operations()).isEqualTo(USERS);
+    }
+    if (task.act().writes()) {
+      data.takeInserts(figures.operations());
+    }
+  }
+
+  @Test
+  void aProcessOfItsOwnGivesFigures() throws Exception {
+    try (ContenderProcess process = new ContenderProcess(Way.ROUTER, shards, "64m")) {
+      Figures figures = process.perform(new Task(Act.STREAM_IN_ORDER, 0, TIME, USERS, 0));
+      assertThat(figures.operations()).isEqualTo(USERS);
+    }
+  }
+
+  @Test
+  void aWrongAnswerEndsTheBench() throws Exception {
+    Task tooMany = new Task(Act.STREAM, 0, TIME, USERS + 1, 0);
+    try (ContenderProcess process = new ContenderProcess(Way.BY_HAND, shards, "64m")) {
+      assertThatThrownBy(() -> process.perform(tooMany))
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessageContaining("rows: 1000 (expected: 1001)");
+    }
+  }
+
+  @Test
+  void insertsThatAreNotThereAreMissed() {
+    assertThatThrownBy(() -> data.takeInserts(1))
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessage("rows: 0 (expected: 1)");
+  }
+}
