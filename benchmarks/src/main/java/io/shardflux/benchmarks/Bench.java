@@ -17,7 +17,8 @@ import org.openjdk.jmh.runner.options.TimeValue;
 /** Runs the scenarios, prints the table and writes the JSON. */
 public final class Bench {
 
-  private static final Duration WARM_UP = Duration.ofSeconds(2);
+  private static final Duration WARM_UP = Duration.ofSeconds(3);
+  private static final TimeValue LOOKUP_TIME = TimeValue.milliseconds(500);
   private static final String SMALL_HEAP = "64m";
 
   private final Options options;
@@ -60,7 +61,7 @@ public final class Bench {
   private void run(Scenario scenario) throws IOException, SQLException {
     if (scenario == Scenario.LOOKUPS) {
       say(scenario + ": by JMH");
-      lookups.addAll(Microbenchmarks.run(".*", 1, options.rounds(), TimeValue.seconds(1)));
+      lookups.addAll(Microbenchmarks.run(".*", 1, options.rounds(), LOOKUP_TIME));
       return;
     }
     List<ContenderProcess> contenders = new ArrayList<>();

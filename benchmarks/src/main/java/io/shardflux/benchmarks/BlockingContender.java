@@ -92,7 +92,7 @@ abstract non-sealed class BlockingContender extends Contender {
         PreparedStatement statement = connection.prepareStatement(SELECT + " WHERE id = ?")) {
       statement.setLong(1, id);
       try (ResultSet rows = statement.executeQuery()) {
-        if (!rows.next() || !user(rows).as(id).isWhole() || rows.next()) {
+        if (!rows.next() || user(rows).as(id).id() != id || rows.next()) {
           throw new IllegalStateException("answer for " + id + ": none, or more than one");
         }
       }

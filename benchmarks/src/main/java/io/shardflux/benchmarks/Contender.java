@@ -31,6 +31,12 @@ abstract sealed class Contender implements AutoCloseable
         return new Routed(shards);
       }
     },
+    COALESCED("coalesced") {
+      @Override
+      Contender open(List<Endpoint> shards) {
+        return new Coalesced(shards);
+      }
+    },
     SHARDINGSPHERE("ShardingSphere") {
       @Override
       Contender open(List<Endpoint> shards) {

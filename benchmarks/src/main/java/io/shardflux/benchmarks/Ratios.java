@@ -27,6 +27,8 @@ final class Ratios {
     Ratios all = new Ratios(results, lookups);
     all.compare(Act.READ, 64, Way.ROUTER, Way.BY_HAND);
     all.compare(Act.READ, 64, Way.ROUTER, Way.SHARDINGSPHERE);
+    all.compare(Act.READ, 256, Way.COALESCED, Way.BY_HAND);
+    all.compareLatency(Act.READ, 1, Way.COALESCED, Way.BY_HAND);
     all.compare(Act.INSERT, 64, Way.ROUTER, Way.BY_HAND);
     all.compare(Act.INSERT, 64, Way.ROUTER, Way.SHARDINGSPHERE);
     all.compare(Act.INSERT_ALL, 4, Way.ROUTER, Way.BY_HAND);
@@ -49,6 +51,14 @@ final class Ratios {
     Optional<Result> right = find(act, inFlight, other);
     add(name + "throughput" + ways, left, right, Result::perSecond);
     add(name + "CPU" + ways, left, right, Result::cpuMicros);
+  }
+
+  private void compareLatency(Act act, int inFlight, Way one, Way other) {
+    add(
+        act + ", " + inFlight + ": p50, " + one + " / " + other,
+        find(act, inFlight, one),
+        find(act, inFlight, other),
+        Result::p50Micros);
   }
 
   private void compareOrders() {

@@ -104,7 +104,7 @@ record Report(
         number(result.bytes().median(), 0),
         latency(result.p50Micros()),
         latency(result.p99Micros()),
-        number(result.heapMib().median(), 0));
+        result.heapMib().max() == 0 ? "-" : number(result.heapMib().median(), 0));
   }
 
   private static String latency(Spread micros) {

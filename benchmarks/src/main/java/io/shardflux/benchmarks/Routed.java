@@ -1,6 +1,8 @@
 package io.shardflux.benchmarks;
 
+import io.shardflux.r2dbc.InsertOutcome;
 import io.shardflux.r2dbc.PoolBounds;
+import io.shardflux.r2dbc.RowInserts;
 import io.shardflux.r2dbc.ScatterRows;
 import io.shardflux.r2dbc.Shard;
 import io.shardflux.r2dbc.ShardRouter;
@@ -13,18 +15,23 @@ import io.shardflux.router.TableRule;
 import java.time.Duration;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
 /** The router, with its defaults. */
-final class Routed extends ReactiveContender {
+class Routed extends ReactiveContender {
 
+  private static final String ONE_INSERT = INSERT + "(:id, :username, :email, :name)";
   private static final Duration BOUND = Duration.ofMinutes(5);
 
-  private final ShardRouter router;
+  final ShardRouter router;
+  private final RowInserts<User> inserts;
 
   Routed(List<Endpoint> shards) {
     this.router = router(shards);
+    this.inserts =
+        router.inserts("inserts", ONE_INSERT, user -> ShardKey.of(user.id()), Routed::values);
     router.warmUp().block(BOUND);
   }
 
@@ -42,7 +49,7 @@ final class Routed extends ReactiveContender {
   Mono<Long> insert(User user) {
     return router
         .on("inserts", ShardKey.of(user.id()))
-        .sql(INSERT + "(:id, :username, :email, :name)")
+        .sql(ONE_INSERT)
         .bind("id", user.id())
         .bind("username", user.username())
         .bind("email", user.email())
@@ -52,7 +59,9 @@ final class Routed extends ReactiveContender {
 
   @Override
   Flux<Long> insertAll(Flux<User> users) {
-    return users.flatMap(this::insert, Task.BATCH);
+    return inserts
+        .store(users)
+        .map(outcome -> outcome instanceof InsertOutcome.Stored<User> ? 1L : 0L);
   }
 
   @Override
@@ -72,7 +81,15 @@ final class Routed extends ReactiveContender {
     router.close().block(BOUND);
   }
 
-  static ShardRouter router(List<Endpoint> shards) {
+  private static Map<String, Object> values(User user) {
+    return Map.of(
+        "id", user.id(),
+        "username", user.username(),
+        "email", user.email(),
+        "name", user.name());
+  }
+
+  private static ShardRouter router(List<Endpoint> shards) {
     List<ShardId> ids = Endpoint.names(shards.size()).stream().map(ShardId::of).toList();
     List<KeyColumn> key = List.of(KeyColumn.integer("id"));
     ShardRouter.Builder builder =

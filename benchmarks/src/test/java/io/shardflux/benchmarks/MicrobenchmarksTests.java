@@ -13,7 +13,13 @@ class MicrobenchmarksTests {
     List<Lookup> lookups = Microbenchmarks.run(".*", 0, 1, TimeValue.milliseconds(20));
     assertThat(lookups)
         .extracting(Lookup::name)
-        .contains("hash", "ringOf1000", "directoryCached", "keyOfInteger", "canonicalText");
+        .contains(
+            "hash",
+            "ringOf1000",
+            "directoryCached",
+            "keyOfInteger",
+            "canonicalText",
+            "inOrder, 300 shards");
     assertThat(lookups).allMatch(lookup -> lookup.nanos() > 0 && lookup.bytes() >= 0);
   }
 }
