@@ -17,6 +17,7 @@ import org.openjdk.jmh.runner.options.TimeValue;
 /** Runs the scenarios, prints the table and writes the JSON. */
 public final class Bench {
 
+  private static final Duration FIRST_WARM_UP = Duration.ofSeconds(10);
   private static final Duration WARM_UP = Duration.ofSeconds(3);
   private static final TimeValue LOOKUP_TIME = TimeValue.milliseconds(500);
   private static final String SMALL_HEAP = "64m";
@@ -69,8 +70,10 @@ public final class Bench {
       for (Way way : scenario.ways()) {
         contenders.add(new ContenderProcess(way, shards, scenario.heap()));
       }
+      Duration warmUp = FIRST_WARM_UP;
       for (Task task : scenario.tasks(options)) {
-        compare(contenders, task);
+        compare(contenders, task, warmUp);
+        warmUp = WARM_UP;
       }
     } finally {
       for (ContenderProcess contender : contenders) {
@@ -83,13 +86,13 @@ public final class Bench {
   }
 
   /** Each in turn, round by round, after a round that does not count. */
-  private void compare(List<ContenderProcess> contenders, Task task)
+  private void compare(List<ContenderProcess> contenders, Task task, Duration warmUp)
       throws IOException, SQLException {
     Map<Way, List<Figures>> figures = new EnumMap<>(Way.class);
     for (int round = 0; round <= options.rounds(); round++) {
       for (ContenderProcess contender : contenders) {
         Figures one =
-            perform(contender, round == 0 ? task.with(WARM_UP, 0) : task.with(task.time(), round));
+            perform(contender, round == 0 ? task.with(warmUp, 0) : task.with(task.time(), round));
         if (round > 0) {
           figures.computeIfAbsent(contender.way(), way -> new ArrayList<>()).add(one);
         }

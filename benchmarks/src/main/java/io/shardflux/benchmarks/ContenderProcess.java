@@ -118,12 +118,14 @@ final class ContenderProcess implements AutoCloseable {
       Start start = (Start) tasks.readObject();
       try (Contender contender = start.way().open(start.shards())) {
         serve(contender, tasks, answers);
-      } catch (RuntimeException e) {
+      } catch (RuntimeException | Error e) {
         e.printStackTrace();
         answers.writeObject(new Answer(null, e.toString()));
       }
+    } finally {
+      // Threads of libraries may be left.
+      System.exit(0);
     }
-    System.exit(0);
   }
 
   private static void serve(

@@ -14,6 +14,7 @@ final class Jdbc extends BlockingContender {
   private final List<HikariDataSource> pools;
 
   Jdbc(List<Endpoint> shards) {
+    super(shards.size());
     this.pools = shards.stream().map(Jdbc::pool).toList();
   }
 

@@ -1,7 +1,6 @@
 package io.shardflux.benchmarks;
 
 import io.shardflux.benchmarks.Meter.Tally;
-import java.time.Duration;
 import java.util.SplittableRandom;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Supplier;
@@ -59,12 +58,11 @@ abstract non-sealed class ReactiveContender extends Contender {
 
   /** One request after the other on each lane, until the time is over. */
   private static Tally lanes(Task task, Requests requests, Supplier<Supplier<Mono<?>>> lanes) {
-    block(
-        task.bound(),
-        Flux.range(0, task.inFlight())
-            .map(lane -> lanes.get())
-            .flatMap(lane -> timed(lane, requests).repeat(requests::more).then(), task.inFlight())
-            .then());
+    Flux.range(0, task.inFlight())
+        .map(lane -> lanes.get())
+        .flatMap(lane -> timed(lane, requests).repeat(requests::more).then(), task.inFlight())
+        .then()
+        .block(task.bound());
     return requests.tally();
   }
 
@@ -90,7 +88,7 @@ abstract non-sealed class ReactiveContender extends Contender {
                 sink.complete();
               }
             });
-    block(task.bound(), insertAll(users).doOnNext(stored::add).then());
+    insertAll(users).doOnNext(stored::add).then().block(task.bound());
     if (stored.sum() != sent.sum()) {
       throw new IllegalStateException("rows stored: " + stored + " (expected: " + sent + ")");
     }
@@ -99,14 +97,10 @@ abstract non-sealed class ReactiveContender extends Contender {
 
   private Tally stream(Task task) {
     Census census = new Census(task);
-    block(
-        task.bound(),
-        all(task.users(), task.act() == Task.Act.STREAM_IN_ORDER).doOnNext(census::take).then());
+    all(task.users(), task.act() == Task.Act.STREAM_IN_ORDER)
+        .doOnNext(census::take)
+        .then()
+        .block(task.bound());
     return census.whole(task);
-  }
-
-  /** Waits for the end. */
-  static void block(Duration bound, Mono<Void> work) {
-    work.block(bound);
   }
 }

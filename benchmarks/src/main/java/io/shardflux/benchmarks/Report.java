@@ -75,7 +75,7 @@ record Report(
                 one.act() + ", -Xmx" + one.heap(),
                 "%,d".formatted(one.rows()),
                 number(one.perSecond(), 0),
-                number(one.heapMib(), 1)));
+                heap(one.heapMib())));
     table.section(
         lookups,
         "%-45s %11s %9s %9s",
@@ -104,11 +104,16 @@ record Report(
         number(result.bytes().median(), 0),
         latency(result.p50Micros()),
         latency(result.p99Micros()),
-        result.heapMib().max() == 0 ? "-" : number(result.heapMib().median(), 0));
+        heap(result.heapMib().median()));
   }
 
   private static String latency(Spread micros) {
     return micros.max() == 0 ? "-" : number(micros.median(), 0);
+  }
+
+  /** Nothing where there was no garbage collection. */
+  private static String heap(double mib) {
+    return mib == 0 ? "-" : number(mib, 1);
   }
 
   private static String number(double figure, int decimals) {

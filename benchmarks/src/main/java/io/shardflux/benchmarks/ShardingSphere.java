@@ -20,6 +20,7 @@ final class ShardingSphere extends BlockingContender {
   private final DataSource source;
 
   ShardingSphere(List<Endpoint> shards) {
+    super(shards.size());
     try {
       this.source =
           YamlShardingSphereDataSourceFactory.createDataSource(

@@ -49,7 +49,7 @@ class ReportTests {
   void theTableHasALineForEach() {
     assertThat(report.table().replaceAll(" +", " "))
         .contains("server MySQL 9\n")
-        .contains("read by key, 64 by hand 2,000 1,000 - 4,000 30.00 512 150 900 12\n")
+        .contains("read by key, 64 by hand 2,000 1,000 - 4,000 30.00 512 150 900 12.0\n")
         .contains("all rows as they come, -Xmx64m 1,000,000 250,000 21.0\n")
         .contains("ringOf1000 300.0 1.0 0.0\n")
         .contains("lookup hash: time / 40 ns 0.50\n");
