@@ -17,8 +17,12 @@ import org.openjdk.jmh.runner.options.TimeValue;
 /** Runs the scenarios, prints the table and writes the JSON. */
 public final class Bench {
 
-  private static final Duration FIRST_WARM_UP = Duration.ofSeconds(10);
-  private static final Duration WARM_UP = Duration.ofSeconds(3);
+  private static final Duration WARM_UP = Duration.ofSeconds(2);
+  private static final int MAX_WARM_UPS = 10;
+
+  /** A pass that is no more than that faster than the one before ends the warming up. */
+  private static final double SETTLED = 1.1;
+
   private static final TimeValue LOOKUP_TIME = TimeValue.milliseconds(500);
   private static final String SMALL_HEAP = "64m";
 
@@ -70,10 +74,8 @@ public final class Bench {
       for (Way way : scenario.ways()) {
         contenders.add(new ContenderProcess(way, shards, scenario.heap()));
       }
-      Duration warmUp = FIRST_WARM_UP;
       for (Task task : scenario.tasks(options)) {
-        compare(contenders, task, warmUp);
-        warmUp = WARM_UP;
+        compare(contenders, task);
       }
     } finally {
       for (ContenderProcess contender : contenders) {
@@ -85,20 +87,32 @@ public final class Bench {
     }
   }
 
-  /** Each in turn, round by round, after a round that does not count. */
-  private void compare(List<ContenderProcess> contenders, Task task, Duration warmUp)
+  /** Each in turn, round by round, once all are warm. */
+  private void compare(List<ContenderProcess> contenders, Task task)
       throws IOException, SQLException {
+    for (ContenderProcess contender : contenders) {
+      warmUp(contender, task.with(WARM_UP, 0));
+    }
     Map<Way, List<Figures>> figures = new EnumMap<>(Way.class);
-    for (int round = 0; round <= options.rounds(); round++) {
+    for (int round = 1; round <= options.rounds(); round++) {
       for (ContenderProcess contender : contenders) {
-        Figures one =
-            perform(contender, round == 0 ? task.with(warmUp, 0) : task.with(task.time(), round));
-        if (round > 0) {
-          figures.computeIfAbsent(contender.way(), way -> new ArrayList<>()).add(one);
-        }
+        Figures one = perform(contender, task.with(task.time(), round));
+        figures.computeIfAbsent(contender.way(), way -> new ArrayList<>()).add(one);
       }
     }
     figures.forEach((way, rounds) -> results.add(Result.of(task, way, rounds)));
+  }
+
+  /** Until it gets no faster: how long code takes to be compiled depends on the machine. */
+  private void warmUp(ContenderProcess contender, Task task) throws IOException, SQLException {
+    double before = 0;
+    for (int i = 0; i < MAX_WARM_UPS; i++) {
+      double now = perform(contender, task).perSecond();
+      if (now < before * SETTLED) {
+        return;
+      }
+      before = now;
+    }
   }
 
   private Figures perform(ContenderProcess contender, Task task) throws IOException, SQLException {
