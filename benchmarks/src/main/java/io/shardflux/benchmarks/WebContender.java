@@ -29,6 +29,23 @@ final class WebContender extends Contender {
 
   /** The module webflux-api. */
   static WebContender routed(List<Endpoint> shards) {
+    return new WebContender(
+        new SpringApplicationBuilder(ShardfluxApplication.class).run(settings(shards)),
+        "{\"summary\":{\"asked\":3,\"answered\":3,\"failed\":[],\"rows\":%d,\"complete\":true}}");
+  }
+
+  /** A controller that gives what {@link ByHand} gives. */
+  static WebContender byHand(List<Endpoint> shards) {
+    return new WebContender(
+        new SpringApplicationBuilder(PlainApplication.class)
+            .initializers(
+                context -> context.getBeanFactory().registerSingleton("byHand", new ByHand(shards)))
+            .run(settings(shards)),
+        "");
+  }
+
+  /** The same for both: webflux-api would start servers of its own if no shards were named. */
+  private static String[] settings(List<Endpoint> shards) {
     List<String> settings =
         new ArrayList<>(
             List.of(
@@ -43,20 +60,7 @@ final class WebContender extends Contender {
       settings.add("--shardflux.shards." + name + ".url=" + shards.get(i).r2dbcUrl());
       settings.add("--shardflux.strategies.by_id.shards[" + i + "]=" + name);
     }
-    return new WebContender(
-        new SpringApplicationBuilder(ShardfluxApplication.class)
-            .run(settings.toArray(String[]::new)),
-        "{\"summary\":{\"asked\":3,\"answered\":3,\"failed\":[],\"rows\":%d,\"complete\":true}}");
-  }
-
-  /** A controller that gives what {@link ByHand} gives. */
-  static WebContender byHand(List<Endpoint> shards) {
-    return new WebContender(
-        new SpringApplicationBuilder(PlainApplication.class)
-            .initializers(
-                context -> context.getBeanFactory().registerSingleton("byHand", new ByHand(shards)))
-            .run("--server.port=0"),
-        "");
+    return settings.toArray(String[]::new);
   }
 
   @Override
