@@ -7,10 +7,8 @@ import io.netty.resolver.AddressResolverGroup;
 import io.r2dbc.spi.Connection;
 import io.r2dbc.spi.ConnectionFactories;
 import io.r2dbc.spi.ConnectionFactory;
-import io.r2dbc.spi.ConnectionFactoryMetadata;
 import io.r2dbc.spi.ConnectionFactoryOptions;
 import io.r2dbc.spi.Option;
-import io.r2dbc.spi.Wrapped;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -25,13 +23,15 @@ import reactor.netty.FutureMono;
 import reactor.netty.resources.LoopResources;
 import reactor.netty.tcp.TcpClient;
 import reactor.netty.tcp.TcpResources;
+import reactor.pool.PoolBuilder;
+import reactor.pool.PoolConfig;
 
 /**
  * Opens a server's connections and knows of each what the driver does not tell: its id on the
  * server, by which another connection can end its statement, and its channel, which can be closed
  * whatever the driver waits for.
  */
-final class ServerConnections implements ConnectionFactory {
+final class ServerConnections {
 
   private static final Option<LoopResources> LOOP_RESOURCES = Option.valueOf("loopResources");
 
@@ -53,13 +53,13 @@ final class ServerConnections implements ConnectionFactory {
   record Link(long id, Channel channel, Scheduler loop, long openedAt) {}
 
   private final ConnectionFactoryOptions options;
-  private final ConnectionFactory plain;
   private final Map<Connection, Link> links = new ConcurrentHashMap<>();
   private volatile Dialect dialect = Dialect.MYSQL;
 
   ServerConnections(ConnectionFactoryOptions options) {
     this.options = options;
-    this.plain = ConnectionFactories.get(options);
+    // Refuses at once what no driver takes.
+    var unused = ConnectionFactories.get(options);
   }
 
   /** The same server's connections, on an event loop of their own. */
@@ -67,8 +67,8 @@ final class ServerConnections implements ConnectionFactory {
     return new ServerConnections(options.mutate().option(LOOP_RESOURCES, loops).build());
   }
 
-  @Override
-  public Mono<Connection> create() {
+  /** Opens one, which is to be {@linkplain #close closed}. */
+  Mono<Connection> create() {
     return Mono.defer(
             () -> {
               ChannelCapture capture = new ChannelCapture(loopResources());
@@ -85,9 +85,11 @@ final class ServerConnections implements ConnectionFactory {
         .subscribeOn(Schedulers.boundedElastic());
   }
 
-  @Override
-  public ConnectionFactoryMetadata getMetadata() {
-    return plain.getMetadata();
+  /** A pool of them, of which the one used last is used next, so that the others can be idle. */
+  PoolBuilder<Connection, PoolConfig<Connection>> pool(Duration createBound) {
+    return PoolBuilder.from(create().timeout(createBound))
+        .destroyHandler(this::close)
+        .idleResourceReuseMruOrder();
   }
 
   /**
@@ -95,13 +97,13 @@ final class ServerConnections implements ConnectionFactory {
    * end, by which the driver's queue may run two statements at once or none any more.
    */
   Scheduler loop(Connection connection) {
-    Link link = links.get(unpooled(connection));
+    Link link = links.get(connection);
     return link == null ? Schedulers.immediate() : link.loop();
   }
 
-  /** The other side of a connection, also of a pooled one. */
+  /** The other side of a connection. */
   Link link(Connection connection) {
-    Link link = links.get(unpooled(connection));
+    Link link = links.get(connection);
     if (link == null) {
       throw new IllegalStateException("connection: closed");
     }
@@ -115,16 +117,16 @@ final class ServerConnections implements ConnectionFactory {
 
   /** Whether a connection is open, as far as this side knows. */
   boolean open(Connection connection) {
-    return links.containsKey(unpooled(connection));
+    return links.containsKey(connection);
   }
 
   /** Whether a connection is open and was opened after that moment of {@link System#nanoTime}. */
   boolean openedAfter(Connection connection, long nanos) {
-    Link link = links.get(unpooled(connection));
+    Link link = links.get(connection);
     return link != null && link.openedAt() - nanos > 0;
   }
 
-  /** Those that are open now, unpooled. */
+  /** Those that are open now. */
   List<Connection> all() {
     return List.copyOf(links.keySet());
   }
@@ -133,7 +135,7 @@ final class ServerConnections implements ConnectionFactory {
   Mono<Void> cut(Connection connection) {
     return Mono.defer(
         () -> {
-          Link link = links.get(unpooled(connection));
+          Link link = links.get(connection);
           return link == null ? Mono.empty() : FutureMono.from(link.channel().close());
         });
   }
@@ -188,12 +190,6 @@ final class ServerConnections implements ConnectionFactory {
   private LoopResources loopResources() {
     LoopResources users = (LoopResources) options.getValue(LOOP_RESOURCES);
     return users == null ? TcpResources.get() : users;
-  }
-
-  private static Connection unpooled(Connection connection) {
-    return connection instanceof Wrapped<?> pooled && pooled.unwrap() instanceof Connection inner
-        ? inner
-        : connection;
   }
 
   /** Hands the driver its event loops, and keeps the one channel that it makes on them. */
