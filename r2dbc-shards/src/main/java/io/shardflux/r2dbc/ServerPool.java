@@ -191,25 +191,26 @@ final class ServerPool {
 
   /**
    * Runs the work on a connection of its own, and takes that back when the work ends, fails or is
-   * cancelled; a statement that is then still under way is ended on the server.
+   * cancelled; a statement that is then still under way is ended on the server. Errors are as the
+   * driver says them.
    */
   <T> Flux<T> withConnection(Function<Connection, ? extends Publisher<T>> work) {
     return withConnection(work, this::afterError);
   }
 
+  // Looks at the breaker now: called with each subscription.
   private <T> Flux<T> withConnection(
       Function<Connection, ? extends Publisher<T>> work,
       BiFunction<PooledRef<Connection>, Throwable, Publisher<Void>> afterError) {
     return Flux.usingWhen(
-            acquire(),
-            ref -> {
-              Connection connection = ref.poolable();
-              return Flux.from(work.apply(connection)).cancelOn(connections.loop(connection));
-            },
-            this::giveBack,
-            afterError,
-            this::takeBack)
-        .onErrorMap(error -> ShardErrors.named(server.shard(), error));
+        acquire(),
+        ref -> {
+          Connection connection = ref.poolable();
+          return Flux.from(work.apply(connection)).cancelOn(connections.loop(connection));
+        },
+        this::giveBack,
+        afterError,
+        this::takeBack);
   }
 
   /** The same for work that may end with a statement of its own half read. */
@@ -249,7 +250,8 @@ final class ServerPool {
                   },
                   // The error may be of anything, and a statement be under way still.
                   (ref, error) -> takeBack(ref));
-          return rows.timeout(
+          return rows.onErrorMap(error -> ShardErrors.named(server.shard(), error))
+              .timeout(
                   Mono.delay(acquire)
                       .flatMap(time -> connected.get() ? Mono.never() : Mono.just(time)),
                   row -> Mono.never(),
@@ -356,13 +358,12 @@ final class ServerPool {
    * cancel that meets a hand-over then either finds the pool still waiting or reaches the user.
    */
   private Mono<PooledRef<Connection>> acquire() {
-    return Mono.defer(
-        () ->
-            breaker.closed()
-                ? pool.acquire()
-                    .doOnError(this::noteFailure)
-                    .onErrorMap(error -> ShardErrors.notAcquired(server, bounds, error))
-                : Mono.error(down()));
+    return breaker.closed() ? pool.acquire().onErrorMap(this::notAcquired) : Mono.error(down());
+  }
+
+  private Throwable notAcquired(Throwable error) {
+    noteFailure(error);
+    return ShardErrors.notAcquired(server, bounds, error);
   }
 
   private ShardUnavailableException down() {

@@ -478,6 +478,10 @@ public final class ShardRouter {
 
   private static <T> BiFunction<Connection, Dialect, Flux<T>> inTurn(
       List<BoundStatement> statements, Execution<T> execution) {
+    if (statements.size() == 1) {
+      BoundStatement only = statements.get(0);
+      return (connection, dialect) -> execution.on(only, connection, dialect);
+    }
     return (connection, dialect) ->
         Flux.fromIterable(statements)
             .concatMap(statement -> execution.on(statement, connection, dialect));
