@@ -29,7 +29,7 @@ final class ControlConnections {
     this.connections = users.on(LOOP);
     this.pool =
         connections
-            .pool(bounds.connectTimeout())
+            .pool(bounds.connectTimeout(), error -> {})
             .sizeBetween(0, CONNECTIONS)
             .maxPendingAcquire(PENDING)
             .evictionPredicate((connection, metadata) -> !connections.open(connection))

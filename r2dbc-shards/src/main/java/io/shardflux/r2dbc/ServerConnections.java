@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
@@ -85,9 +86,14 @@ final class ServerConnections {
         .subscribeOn(Schedulers.boundedElastic());
   }
 
-  /** A pool of them, of which the one used last is used next, so that the others can be idle. */
-  PoolBuilder<Connection, PoolConfig<Connection>> pool(Duration createBound) {
-    return PoolBuilder.from(create().timeout(createBound))
+  /**
+   * A pool of them, of which the one used last is used next, so that the others can be idle.
+   *
+   * @param failed is told of each that can't be opened, also where nobody waits for it any more
+   */
+  PoolBuilder<Connection, PoolConfig<Connection>> pool(
+      Duration createBound, Consumer<Throwable> failed) {
+    return PoolBuilder.from(create().timeout(createBound).doOnError(failed))
         .destroyHandler(this::close)
         .idleResourceReuseMruOrder();
   }

@@ -140,7 +140,6 @@ final class ServerPool {
   /** Opens the idle minimum. A server that is down completes all the same. */
   Mono<Void> warmUp() {
     return pool.warmup()
-        .doOnError(this::noteFailure)
         .onErrorResume(
             error -> {
               log.atWarn()
@@ -358,12 +357,9 @@ final class ServerPool {
    * cancel that meets a hand-over then either finds the pool still waiting or reaches the user.
    */
   private Mono<PooledRef<Connection>> acquire() {
-    return breaker.closed() ? pool.acquire().onErrorMap(this::notAcquired) : Mono.error(down());
-  }
-
-  private Throwable notAcquired(Throwable error) {
-    noteFailure(error);
-    return ShardErrors.notAcquired(server, bounds, error);
+    return breaker.closed()
+        ? pool.acquire().onErrorMap(error -> ShardErrors.notAcquired(server, bounds, error))
+        : Mono.error(down());
   }
 
   private ShardUnavailableException down() {
@@ -400,7 +396,7 @@ final class ServerPool {
 
   private InstrumentedPool<Connection> pool() {
     return connections
-        .pool(bounds.connectTimeout().plus(CONNECT_MARGIN))
+        .pool(bounds.connectTimeout().plus(CONNECT_MARGIN), this::noteFailure)
         .sizeBetween(bounds.minIdle(), bounds.maxSize())
         .maxPendingAcquire(bounds.maxPending())
         .evictionPredicate(this::spent)
