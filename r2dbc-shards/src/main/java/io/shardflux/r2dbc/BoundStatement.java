@@ -8,7 +8,6 @@ import io.r2dbc.spi.Statement;
 import java.util.List;
 import java.util.function.BiFunction;
 import org.jspecify.annotations.Nullable;
-import org.reactivestreams.Publisher;
 import reactor.core.publisher.Flux;
 
 /**
@@ -49,6 +48,6 @@ record BoundStatement(
     Statement statement =
         connection.createStatement(bound == null ? driverSql : bound.in(sql, driverSql));
     bindings.apply(statement, sql, listMarker, listValues);
-    return Flux.from((Publisher<? extends Result>) statement.execute()).cast(Result.class);
+    return Flux.from(statement.execute());
   }
 }

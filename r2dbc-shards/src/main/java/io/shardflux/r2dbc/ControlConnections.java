@@ -1,7 +1,5 @@
 package io.shardflux.r2dbc;
 
-import io.r2dbc.pool.ConnectionPool;
-import io.r2dbc.pool.ConnectionPoolConfiguration;
 import io.r2dbc.spi.Connection;
 import io.r2dbc.spi.Result;
 import java.time.Duration;
@@ -9,6 +7,8 @@ import java.util.function.Function;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.netty.resources.LoopResources;
+import reactor.pool.InstrumentedPool;
+import reactor.pool.PooledRef;
 
 /**
  * A server's few connections for the router's own ends: telling it to end a statement, and asking
@@ -23,27 +23,17 @@ final class ControlConnections {
   private static final LoopResources LOOP = LoopResources.create("shardflux-control", 1, true);
 
   private final ServerConnections connections;
-  private final ConnectionPool pool;
+  private final InstrumentedPool<Connection> pool;
 
   ControlConnections(Server server, ServerConnections users, PoolBounds bounds) {
     this.connections = users.on(LOOP);
     this.pool =
-        new ConnectionPool(
-            ConnectionPoolConfiguration.builder(connections)
-                .name(server + "-control")
-                .initialSize(0)
-                .maxSize(CONNECTIONS)
-                .maxAcquireTime(BOUND)
-                .maxCreateConnectionTime(bounds.connectTimeout())
-                .maxIdleTime(bounds.maxIdleTime())
-                .maxLifeTime(bounds.maxLifetime())
-                .customizer(
-                    builder ->
-                        builder
-                            .maxPendingAcquire(PENDING)
-                            .evictionPredicate(
-                                (connection, metadata) -> !connections.open(connection)))
-                .build());
+        connections
+            .pool(bounds.connectTimeout(), error -> {})
+            .sizeBetween(0, CONNECTIONS)
+            .maxPendingAcquire(PENDING)
+            .evictionPredicate((connection, metadata) -> !connections.open(connection))
+            .buildPool();
   }
 
   /** Runs a statement for its effect, within a second. */
@@ -54,10 +44,10 @@ final class ControlConnections {
   /** Lends a connection for at most a second, the wait for it included. */
   <T> Mono<T> use(Function<Connection, Mono<T>> work) {
     return Mono.usingWhen(
-            new Acquisition(pool.create()),
-            work,
-            Connection::close,
-            (connection, error) -> discard(connection),
+            pool.acquire(),
+            ref -> work.apply(ref.poolable()),
+            PooledRef::release,
+            (ref, error) -> discard(ref),
             this::discard)
         .timeout(BOUND);
   }
@@ -72,7 +62,7 @@ final class ControlConnections {
         .then();
   }
 
-  private Mono<Void> discard(Connection connection) {
-    return connections.cut(connection).then(Mono.from(connection.close()));
+  private Mono<Void> discard(PooledRef<Connection> ref) {
+    return connections.cut(ref.poolable()).then(ref.invalidate());
   }
 }

@@ -11,8 +11,8 @@ import java.time.Duration;
  * @param maxPending callers that may wait for a connection; one more is refused at once (default
  *     1,000, from 1)
  * @param connectTimeout how long opening a connection may take (default 3 s)
- * @param validationTimeout how long checking an idle connection before its use may take (default 1
- *     s)
+ * @param rollbackTimeout how long rolling back what a connection was given back with may take
+ *     before it is closed instead (default 1 s)
  * @param maxIdleTime an idle connection above {@code minIdle} is closed after that time (default 10
  *     min)
  * @param maxLifetime a connection is closed at that age, once idle (default 30 min)
@@ -22,7 +22,7 @@ public record PoolBounds(
     int minIdle,
     int maxPending,
     Duration connectTimeout,
-    Duration validationTimeout,
+    Duration rollbackTimeout,
     Duration maxIdleTime,
     Duration maxLifetime) {
 
@@ -47,7 +47,7 @@ public record PoolBounds(
         minIdle >= 0 && minIdle <= maxSize, "min-idle", minIdle, "from 0 to max-size, " + maxSize);
     check(maxPending >= 1, "max-pending", maxPending, "at least 1");
     checkPositive("connect-timeout", connectTimeout);
-    checkPositive("validation-timeout", validationTimeout);
+    checkPositive("rollback-timeout", rollbackTimeout);
     checkPositive("max-idle-time", maxIdleTime);
     checkPositive("max-lifetime", maxLifetime);
   }
@@ -64,7 +64,7 @@ public record PoolBounds(
         Math.min(minIdle, Math.max(size, 0)),
         maxPending,
         connectTimeout,
-        validationTimeout,
+        rollbackTimeout,
         maxIdleTime,
         maxLifetime);
   }
@@ -72,13 +72,13 @@ public record PoolBounds(
   /** These bounds with another queue length. */
   public PoolBounds withMaxPending(int pending) {
     return new PoolBounds(
-        maxSize, minIdle, pending, connectTimeout, validationTimeout, maxIdleTime, maxLifetime);
+        maxSize, minIdle, pending, connectTimeout, rollbackTimeout, maxIdleTime, maxLifetime);
   }
 
   /** These bounds with another time to open a connection. */
   public PoolBounds withConnectTimeout(Duration timeout) {
     return new PoolBounds(
-        maxSize, minIdle, maxPending, timeout, validationTimeout, maxIdleTime, maxLifetime);
+        maxSize, minIdle, maxPending, timeout, rollbackTimeout, maxIdleTime, maxLifetime);
   }
 
   private static void checkPositive(String name, Duration time) {

@@ -215,7 +215,7 @@ final class RouterDocument {
         "min-idle",
         "max-pending",
         "connect-timeout",
-        "validation-timeout",
+        "rollback-timeout",
         "max-idle-time",
         "max-lifetime");
     int maxSize = count(setting, "max-size", others.maxSize(), 1);
@@ -224,7 +224,7 @@ final class RouterDocument {
         minIdle(setting.get("min-idle"), others, maxSize),
         count(setting, "max-pending", others.maxPending(), 1),
         time(setting, "connect-timeout", others.connectTimeout()),
-        time(setting, "validation-timeout", others.validationTimeout()),
+        time(setting, "rollback-timeout", others.rollbackTimeout()),
         time(setting, "max-idle-time", others.maxIdleTime()),
         time(setting, "max-lifetime", others.maxLifetime()));
   }

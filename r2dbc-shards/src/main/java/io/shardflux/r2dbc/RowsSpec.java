@@ -1,6 +1,5 @@
 package io.shardflux.r2dbc;
 
-import java.util.concurrent.atomic.AtomicBoolean;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
@@ -30,19 +29,9 @@ public final class RowsSpec<T> {
 
   /** The row, or empty; a second one is an error, {@link TooManyRowsException}. */
   public Mono<T> one() {
-    return Mono.defer(
-        () -> {
-          AtomicBoolean seen = new AtomicBoolean();
-          return whole
-              .<T>handle(
-                  (row, sink) -> {
-                    if (seen.getAndSet(true)) {
-                      sink.error(new TooManyRowsException(sql));
-                    } else {
-                      sink.next(row);
-                    }
-                  })
-              .singleOrEmpty();
+    return whole.reduce(
+        (row, second) -> {
+          throw new TooManyRowsException(sql);
         });
   }
 

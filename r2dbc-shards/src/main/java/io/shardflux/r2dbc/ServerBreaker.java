@@ -35,6 +35,10 @@ final class ServerBreaker {
   private final Disposable.Swap probing = Disposables.swap();
   private volatile @Nullable Throwable cause;
   private volatile long lastOpened = System.nanoTime();
+
+  /** The state last acted on. */
+  private volatile State seen = State.CLOSED;
+
   // Guarded by this.
   private Duration wait;
   private boolean relapsing;
@@ -63,9 +67,6 @@ final class ServerBreaker {
                     SlidingWindowSynchronizationStrategy.LOCK_FREE)
                 .failureRateThreshold(bounds.failureRate())
                 .build());
-    breaker
-        .getEventPublisher()
-        .onStateTransition(event -> entered(event.getStateTransition().getToState()));
   }
 
   boolean closed() {
@@ -98,11 +99,13 @@ final class ServerBreaker {
 
   void succeeded() {
     breaker.onSuccess(0, TimeUnit.NANOSECONDS);
+    look();
   }
 
   void failed(Throwable error) {
     cause = error;
     breaker.onError(0, TimeUnit.NANOSECONDS, error);
+    look();
   }
 
   /** Opens at once. */
@@ -110,6 +113,7 @@ final class ServerBreaker {
     if (closed()) {
       cause = error;
       breaker.transitionToOpenState();
+      look();
     }
   }
 
@@ -118,12 +122,14 @@ final class ServerBreaker {
     if (breaker.getState() != State.FORCED_OPEN) {
       cause = null;
       breaker.transitionToForcedOpenState();
+      look();
     }
   }
 
   synchronized void close() {
     if (!closed()) {
       breaker.transitionToClosedState();
+      look();
     }
   }
 
@@ -131,6 +137,7 @@ final class ServerBreaker {
   private synchronized void probedWell() {
     if (breaker.getState() == State.OPEN) {
       breaker.transitionToClosedState();
+      look();
     }
   }
 
@@ -139,7 +146,23 @@ final class ServerBreaker {
     probing.dispose();
   }
 
-  private synchronized void entered(State state) {
+  /** As nobody is told by resilience4j: with a listener it makes an event of each success. */
+  private void look() {
+    if (breaker.getState() != seen) {
+      act();
+    }
+  }
+
+  private synchronized void act() {
+    State state = breaker.getState();
+    if (state != seen) {
+      seen = state;
+      entered(state);
+    }
+  }
+
+  // Called under the lock.
+  private void entered(State state) {
     switch (state) {
       case OPEN -> {
         noteOpening();

@@ -7,16 +7,15 @@ import io.netty.resolver.AddressResolverGroup;
 import io.r2dbc.spi.Connection;
 import io.r2dbc.spi.ConnectionFactories;
 import io.r2dbc.spi.ConnectionFactory;
-import io.r2dbc.spi.ConnectionFactoryMetadata;
 import io.r2dbc.spi.ConnectionFactoryOptions;
 import io.r2dbc.spi.Option;
 import io.r2dbc.spi.Readable;
-import io.r2dbc.spi.Wrapped;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
@@ -26,13 +25,15 @@ import reactor.netty.FutureMono;
 import reactor.netty.resources.LoopResources;
 import reactor.netty.tcp.TcpClient;
 import reactor.netty.tcp.TcpResources;
+import reactor.pool.PoolBuilder;
+import reactor.pool.PoolConfig;
 
 /**
  * Opens a server's connections and knows of each what the driver does not tell: its id on the
  * server, by which another connection can end its statement, and its channel, which can be closed
  * whatever the driver waits for.
  */
-final class ServerConnections implements ConnectionFactory {
+final class ServerConnections {
 
   private static final Option<LoopResources> LOOP_RESOURCES = Option.valueOf("loopResources");
 
@@ -57,13 +58,13 @@ final class ServerConnections implements ConnectionFactory {
   record Link(long id, Channel channel, Scheduler loop, long openedAt, long maxPacket) {}
 
   private final ConnectionFactoryOptions options;
-  private final ConnectionFactory plain;
   private final Map<Connection, Link> links = new ConcurrentHashMap<>();
   private volatile Dialect dialect = Dialect.MYSQL;
 
   ServerConnections(ConnectionFactoryOptions options) {
     this.options = options;
-    this.plain = ConnectionFactories.get(options);
+    // Refuses at once what no driver takes.
+    var unused = ConnectionFactories.get(options);
   }
 
   /** The same server's connections, on an event loop of their own. */
@@ -71,8 +72,8 @@ final class ServerConnections implements ConnectionFactory {
     return new ServerConnections(options.mutate().option(LOOP_RESOURCES, loops).build());
   }
 
-  @Override
-  public Mono<Connection> create() {
+  /** Opens one, which is to be {@linkplain #close closed}. */
+  Mono<Connection> create() {
     return Mono.defer(
             () -> {
               ChannelCapture capture = new ChannelCapture(loopResources());
@@ -89,9 +90,16 @@ final class ServerConnections implements ConnectionFactory {
         .subscribeOn(Schedulers.boundedElastic());
   }
 
-  @Override
-  public ConnectionFactoryMetadata getMetadata() {
-    return plain.getMetadata();
+  /**
+   * A pool of them, of which the one used last is used next, so that the others can be idle.
+   *
+   * @param failed is told of each that can't be opened, also where nobody waits for it any more
+   */
+  PoolBuilder<Connection, PoolConfig<Connection>> pool(
+      Duration createBound, Consumer<Throwable> failed) {
+    return PoolBuilder.from(create().timeout(createBound).doOnError(failed))
+        .destroyHandler(this::close)
+        .idleResourceReuseMruOrder();
   }
 
   /**
@@ -99,13 +107,13 @@ final class ServerConnections implements ConnectionFactory {
    * end, by which the driver's queue may run two statements at once or none any more.
    */
   Scheduler loop(Connection connection) {
-    Link link = links.get(unpooled(connection));
+    Link link = links.get(connection);
     return link == null ? Schedulers.immediate() : link.loop();
   }
 
-  /** The other side of a connection, also of a pooled one. */
+  /** The other side of a connection. */
   Link link(Connection connection) {
-    Link link = links.get(unpooled(connection));
+    Link link = links.get(connection);
     if (link == null) {
       throw new IllegalStateException("connection: closed");
     }
@@ -119,22 +127,22 @@ final class ServerConnections implements ConnectionFactory {
 
   /** Bytes that the server takes at once; a closed connection takes all, and fails by it. */
   long maxPacket(Connection connection) {
-    Link link = links.get(unpooled(connection));
+    Link link = links.get(connection);
     return link == null ? Long.MAX_VALUE : link.maxPacket();
   }
 
   /** Whether a connection is open, as far as this side knows. */
   boolean open(Connection connection) {
-    return links.containsKey(unpooled(connection));
+    return links.containsKey(connection);
   }
 
   /** Whether a connection is open and was opened after that moment of {@link System#nanoTime}. */
   boolean openedAfter(Connection connection, long nanos) {
-    Link link = links.get(unpooled(connection));
+    Link link = links.get(connection);
     return link != null && link.openedAt() - nanos > 0;
   }
 
-  /** Those that are open now, unpooled. */
+  /** Those that are open now. */
   List<Connection> all() {
     return List.copyOf(links.keySet());
   }
@@ -143,7 +151,7 @@ final class ServerConnections implements ConnectionFactory {
   Mono<Void> cut(Connection connection) {
     return Mono.defer(
         () -> {
-          Link link = links.get(unpooled(connection));
+          Link link = links.get(connection);
           return link == null ? Mono.empty() : FutureMono.from(link.channel().close());
         });
   }
@@ -196,12 +204,6 @@ final class ServerConnections implements ConnectionFactory {
   private LoopResources loopResources() {
     LoopResources users = (LoopResources) options.getValue(LOOP_RESOURCES);
     return users == null ? TcpResources.get() : users;
-  }
-
-  private static Connection unpooled(Connection connection) {
-    return connection instanceof Wrapped<?> pooled && pooled.unwrap() instanceof Connection inner
-        ? inner
-        : connection;
   }
 
   /** Hands the driver its event loops, and keeps the one channel that it makes on them. */

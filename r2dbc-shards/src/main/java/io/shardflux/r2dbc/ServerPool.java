@@ -1,8 +1,5 @@
 package io.shardflux.r2dbc;
 
-import io.r2dbc.pool.ConnectionPool;
-import io.r2dbc.pool.ConnectionPoolConfiguration;
-import io.r2dbc.pool.PoolMetrics;
 import io.r2dbc.spi.Connection;
 import io.r2dbc.spi.ConnectionFactoryOptions;
 import io.r2dbc.spi.Option;
@@ -21,6 +18,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
+import reactor.pool.InstrumentedPool;
+import reactor.pool.InstrumentedPool.PoolMetrics;
+import reactor.pool.PooledRef;
 import reactor.pool.PooledRefMetadata;
 
 /**
@@ -41,7 +41,7 @@ final class ServerPool {
   private final Consumer<String> changed;
   private final ServerConnections connections;
   private final ControlConnections control;
-  private final ConnectionPool pool;
+  private final InstrumentedPool<Connection> pool;
   private final Settlement settlement;
   private final ServerBreaker breaker;
   private final AtomicInteger inFlight = new AtomicInteger();
@@ -70,7 +70,7 @@ final class ServerPool {
     checkTls(server);
     this.connections = new ServerConnections(withDefaults(server.options(), bounds));
     this.control = new ControlConnections(server, connections, bounds);
-    this.pool = new ConnectionPool(configuration());
+    this.pool = pool();
     this.settlement = new Settlement(server, connections, control);
     this.breaker =
         new ServerBreaker(
@@ -134,7 +134,7 @@ final class ServerPool {
   }
 
   ShardStatistics.Pool connectionCounts() {
-    PoolMetrics metrics = pool.getMetrics().orElseThrow();
+    PoolMetrics metrics = pool.metrics();
     return new ShardStatistics.Pool(
         metrics.acquiredSize(),
         metrics.idleSize(),
@@ -145,7 +145,6 @@ final class ServerPool {
   /** Opens the idle minimum. A server that is down completes all the same. */
   Mono<Void> warmUp() {
     return pool.warmup()
-        .doOnError(this::noteFailure)
         .onErrorResume(
             error -> {
               log.atWarn()
@@ -196,23 +195,26 @@ final class ServerPool {
 
   /**
    * Runs the work on a connection of its own, and takes that back when the work ends, fails or is
-   * cancelled; a statement that is then still under way is ended on the server.
+   * cancelled; a statement that is then still under way is ended on the server. Errors are as the
+   * driver says them.
    */
   <T> Flux<T> withConnection(Function<Connection, ? extends Publisher<T>> work) {
-    return withConnection(acquire(), work, this::afterError);
+    return withConnection(work, this::afterError);
   }
 
+  // Looks at the breaker now: called with each subscription.
   private <T> Flux<T> withConnection(
-      Mono<Connection> acquired,
       Function<Connection, ? extends Publisher<T>> work,
-      BiFunction<Connection, Throwable, Publisher<Void>> afterError) {
+      BiFunction<PooledRef<Connection>, Throwable, Publisher<Void>> afterError) {
     return Flux.usingWhen(
-            acquired,
-            connection -> Flux.from(work.apply(connection)).cancelOn(connections.loop(connection)),
-            this::giveBack,
-            afterError,
-            this::takeBack)
-        .onErrorMap(error -> ShardErrors.named(server.shard(), error));
+        acquire(),
+        ref -> {
+          Connection connection = ref.poolable();
+          return Flux.from(work.apply(connection)).cancelOn(connections.loop(connection));
+        },
+        this::giveBack,
+        afterError,
+        this::takeBack);
   }
 
   /** The same for work that may end with a statement of its own half read. */
@@ -242,12 +244,22 @@ final class ServerPool {
     return Flux.defer(
         () -> {
           started();
+          AtomicBoolean connected = new AtomicBoolean();
           AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();
-          return withConnection(
-                  acquire().timeout(acquire, Mono.error(() -> notAcquired(acquire))),
-                  work,
+          Flux<T> rows =
+              withConnection(
+                  connection -> {
+                    connected.set(true);
+                    return work.apply(connection);
+                  },
                   // The error may be of anything, and a statement be under way still.
-                  (connection, error) -> takeBack(connection))
+                  (ref, error) -> takeBack(ref));
+          return rows.onErrorMap(error -> ShardErrors.named(server.shard(), error))
+              .timeout(
+                  Mono.delay(acquire)
+                      .flatMap(time -> connected.get() ? Mono.never() : Mono.just(time)),
+                  row -> Mono.never(),
+                  Mono.error(() -> notAcquired(acquire)))
               .doOnError(failure::set)
               .doFinally(end -> endedLending(failure.get()));
         });
@@ -303,27 +315,24 @@ final class ServerPool {
     return settlement.settle(connection).then(connections.cut(connection));
   }
 
-  private Publisher<Void> afterError(Connection connection, Throwable error) {
+  private Publisher<Void> afterError(PooledRef<Connection> ref, Throwable error) {
     boolean answered = error instanceof R2dbcException said && said.getErrorCode() != 0;
-    return answered && connection.isAutoCommit() ? giveBack(connection) : takeBack(connection);
+    return answered && ref.poolable().isAutoCommit() ? giveBack(ref) : takeBack(ref);
   }
 
-  /** The pool rolls back first, which a driver that is stuck never ends; cut, it fails. */
-  private Mono<Void> giveBack(Connection connection) {
-    return Mono.defer(
-        () -> {
-          Mono<Void> given = Mono.from(connection.close()).cache();
-          return given.timeout(bounds.validationTimeout(), connections.cut(connection).then(given));
-        });
+  private Mono<Void> giveBack(PooledRef<Connection> ref) {
+    Connection connection = ref.poolable();
+    return connection.isAutoCommit() ? ref.release() : rollBack(connection).then(ref.release());
   }
 
-  private Mono<Void> takeBack(Connection connection) {
+  private Mono<Void> takeBack(PooledRef<Connection> ref) {
+    Connection connection = ref.poolable();
     return Mono.defer(
             () -> {
               gate.hold();
               return settlement.settle(connection).then(rollBack(connection));
             })
-        .then(giveBack(connection))
+        .then(ref.release())
         .onErrorResume(
             error -> {
               log.atWarn()
@@ -334,25 +343,28 @@ final class ServerPool {
         .doFinally(end -> gate.leave());
   }
 
-  /** A connection whose transaction can't be rolled back must not be used again. */
+  /**
+   * A driver that is stuck never answers, and a connection whose transaction can't be rolled back
+   * must not be used again: cut, it is dropped.
+   */
   private Mono<Void> rollBack(Connection connection) {
     return Mono.defer(
         () ->
             !connections.open(connection) || connection.isAutoCommit()
                 ? Mono.empty()
                 : Mono.from(connection.rollbackTransaction())
-                    .timeout(bounds.validationTimeout())
+                    .timeout(bounds.rollbackTimeout())
                     .onErrorResume(error -> connections.cut(connection)));
   }
 
-  private Mono<Connection> acquire() {
-    return Mono.defer(
-        () ->
-            breaker.closed()
-                ? new Acquisition(pool.create())
-                    .doOnError(this::noteFailure)
-                    .onErrorMap(error -> ShardErrors.notAcquired(server, bounds, error))
-                : Mono.error(down()));
+  /**
+   * A connection of the pool. Nothing that may drop it stands between the pool and who uses it: a
+   * cancel that meets a hand-over then either finds the pool still waiting or reaches the user.
+   */
+  private Mono<PooledRef<Connection>> acquire() {
+    return breaker.closed()
+        ? pool.acquire().onErrorMap(error -> ShardErrors.notAcquired(server, bounds, error))
+        : Mono.error(down());
   }
 
   private ShardUnavailableException down() {
@@ -387,26 +399,14 @@ final class ServerPool {
         .switchIfEmpty(Mono.error(() -> new IllegalStateException("not valid")));
   }
 
-  private ConnectionPoolConfiguration configuration() {
-    return ConnectionPoolConfiguration.builder(connections)
-        .name(server.toString())
-        .initialSize(0)
-        .minIdle(bounds.minIdle())
-        .maxSize(bounds.maxSize())
-        .maxCreateConnectionTime(bounds.connectTimeout().plus(CONNECT_MARGIN))
-        .maxValidationTime(bounds.validationTimeout())
-        .maxIdleTime(bounds.maxIdleTime())
-        .maxLifeTime(bounds.maxLifetime())
-        .backgroundEvictionInterval(EVICTION_INTERVAL)
-        .validationDepth(ValidationDepth.LOCAL)
-        .acquireRetry(0)
-        .customizer(
-            builder ->
-                builder
-                    .maxPendingAcquire(bounds.maxPending())
-                    .destroyHandler(connections::close)
-                    .evictionPredicate(this::spent))
-        .build();
+  private InstrumentedPool<Connection> pool() {
+    return connections
+        .pool(bounds.connectTimeout().plus(CONNECT_MARGIN), this::noteFailure)
+        .sizeBetween(bounds.minIdle(), bounds.maxSize())
+        .maxPendingAcquire(bounds.maxPending())
+        .evictionPredicate(this::spent)
+        .evictInBackground(EVICTION_INTERVAL)
+        .buildPool();
   }
 
   /**

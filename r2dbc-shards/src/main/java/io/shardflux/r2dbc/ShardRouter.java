@@ -106,7 +106,7 @@ public final class ShardRouter {
    *   shard_0: {url: "r2dbc:mysql://127.0.0.1:3306/shard_0", username: app, password: "…"}
    *   shard_1: {url: "r2dbc:mysql://127.0.0.1:3307/shard_1", username: app, password: "…", pool: {max-size: 20}}
    * pool: {max-size: 10, min-idle: 1, max-pending: 1000, connect-timeout: 3s,
-   *   validation-timeout: 1s, max-idle-time: 10m, max-lifetime: 30m}
+   *   rollback-timeout: 1s, max-idle-time: 10m, max-lifetime: 30m}
    * timeouts: {acquire: 5s, first-row: 10s, gap: 10s, total: 60s}
    * breaker: {window: 20, min-calls: 10, failure-rate: 50, probe-interval: 250ms}
    * reads: {preference: primary, retries: 2, max-lag: 10s, hedge: false}
@@ -583,6 +583,10 @@ public final class ShardRouter {
 
   private static <T> BiFunction<Connection, Dialect, Flux<T>> inTurn(
       List<BoundStatement> statements, Execution<T> execution) {
+    if (statements.size() == 1) {
+      BoundStatement only = statements.get(0);
+      return (connection, dialect) -> execution.on(only, connection, dialect);
+    }
     return (connection, dialect) ->
         Flux.fromIterable(statements)
             .concatMap(statement -> execution.on(statement, connection, dialect));

@@ -19,8 +19,9 @@ import reactor.core.scheduler.Scheduler;
 import reactor.util.context.Context;
 
 /**
- * One server's rows, held to {@link Timeouts}. The clock runs only while rows are wanted, which
- * {@link Flux#timeout} can't do: there a slow consumer looks like a slow shard.
+ * One server's rows, held to {@link Timeouts}, and its errors by the shard's name. The clock runs
+ * only while rows are wanted, which {@link Flux#timeout} can't do: there a slow consumer looks like
+ * a slow shard.
  */
 final class TimedFlux<T> extends Flux<T> {
 
@@ -174,11 +175,12 @@ final class TimedFlux<T> extends Flux<T> {
 
     @Override
     public void onError(Throwable error) {
-      finish(error, false);
+      Throwable named = ShardErrors.named(flux.shard, error);
+      finish(named, false);
       if (emitting.getAndIncrement() == 0) {
-        actual.onError(error);
+        actual.onError(named);
       } else {
-        Operators.onErrorDropped(error, currentContext());
+        Operators.onErrorDropped(named, currentContext());
       }
     }
 

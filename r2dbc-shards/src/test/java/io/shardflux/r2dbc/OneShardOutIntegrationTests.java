@@ -18,6 +18,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import reactor.core.Disposable;
 import reactor.core.publisher.Flux;
+import reactor.test.StepVerifier;
 
 /** One of three shards fails under a steady load, in each way that a server or a network has. */
 class OneShardOutIntegrationTests {
@@ -125,6 +126,25 @@ class OneShardOutIntegrationTests {
     ServerSide.awaitOnlyIdle(router, shards);
     router.close().block(BOUND);
     ServerSide.awaitNone(shards);
+  }
+
+  /** A statement may be allowed less time than the opening of its connection is. */
+  @Test
+  void isOutAlsoWhereNobodyWaitsForItsConnections() {
+    relay.drop();
+    ShardRouter router =
+        TestShards.router(List.of(shards.get(0), shards.get(1), relay.instead(shards.get(2))))
+            .pool(PoolBounds.defaults().withConnectTimeout(TIMEOUT))
+            .timeouts(Timeouts.of(TIMEOUT))
+            .build();
+    StepVerifier.create(router.on(VICTIM).sql("DO 0").rowsUpdated())
+        .expectError(ShardTimeoutException.class)
+        .verify(BOUND);
+    Await.until(
+        VICTIM + " down",
+        router.statistics(),
+        all -> all.get(2).status() == ShardStatistics.Status.DOWN);
+    router.close().block(BOUND);
   }
 
   @Test

@@ -7,6 +7,7 @@ import io.netty.channel.ChannelOption;
 import io.netty.channel.socket.DuplexChannel;
 import io.r2dbc.spi.ConnectionFactoryOptions;
 import java.time.Duration;
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
@@ -181,11 +182,6 @@ final class Relay implements AutoCloseable {
     way.connect().subscribe(link::join, error -> near.dispose());
   }
 
-  private static void resetChannel(Channel channel) {
-    channel.config().setOption(ChannelOption.SO_LINGER, 0);
-    var unused = channel.close();
-  }
-
   /** A connection from the router, and the one to the server that belongs to it. */
   private static final class Link {
 
@@ -201,13 +197,26 @@ final class Relay implements AutoCloseable {
     void obey(Conduct next) {
       conduct = next;
       if (next.kind() == Kind.RESET) {
-        Connection other = far;
-        if (other != null) {
-          resetChannel(other.channel());
-        }
-        resetChannel(near.channel());
+        // On their loop, as one that is closed meanwhile takes no option.
+        near.channel().eventLoop().execute(this::reset);
       } else if (next.kind() == Kind.HALF_CLOSE && near.channel() instanceof DuplexChannel half) {
         var unused = half.shutdownOutput();
+      }
+    }
+
+    private void reset() {
+      Connection other = far;
+      List<Connection> ends = other == null ? List.of(near) : List.of(near, other);
+      // All before the first is closed: the end of one is the end of the other.
+      ends.forEach(end -> lingerNot(end.channel()));
+      for (Connection end : ends) {
+        var unused = end.channel().close();
+      }
+    }
+
+    private static void lingerNot(Channel channel) {
+      if (channel.isOpen()) {
+        channel.config().setOption(ChannelOption.SO_LINGER, 0);
       }
     }
 

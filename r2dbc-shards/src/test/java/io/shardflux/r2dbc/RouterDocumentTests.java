@@ -206,7 +206,7 @@ class RouterDocumentTests {
             "min-idle", "3",
             "max-pending", "400",
             "connect-timeout", "2s",
-            "validation-timeout", "PT0.25S",
+            "rollback-timeout", "PT0.25S",
             "max-idle-time", "6h",
             "max-lifetime", "1d");
     assertThat(RouterDocument.pool(Setting.root(all), PoolBounds.defaults()))
@@ -596,7 +596,7 @@ class RouterDocumentTests {
         arguments(
             "pool: {size: 1}",
             "pool.size: unknown (expected: one of max-size, min-idle, max-pending,"
-                + " connect-timeout, validation-timeout, max-idle-time, max-lifetime)"),
+                + " connect-timeout, rollback-timeout, max-idle-time, max-lifetime)"),
         arguments(
             "pool: {max-size: 5, min-idle: 6}",
             "pool.min-idle: 6 (expected: a whole number from 0 to 5)"),
