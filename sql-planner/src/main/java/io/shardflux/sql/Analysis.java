@@ -1,0 +1,1035 @@
+package io.shardflux.sql;
+
+import io.shardflux.router.KeyColumn;
+import io.shardflux.router.ShardingStrategy;
+import io.shardflux.router.TableRule;
+import io.shardflux.router.Topology;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a statement's tables, names and conditions are, and which of its key columns are equal. Not
+ * thread-safe.
+ *
+ * <p>Key columns of all mentions of tables are numbered. Two that are equal in every row that
+ * counts are in one class, and tables whose key columns are so are a cluster: rows that meet are on
+ * one shard.
+ */
+final class Analysis {
+
+  private final Catalog catalog;
+  private final Topology topology;
+  private final List<KeyPart> keys = new ArrayList<>();
+  private final List<Integer> parents = new ArrayList<>();
+  private final List<Rows> rows = new ArrayList<>();
+  private final Set<String> tables = new LinkedHashSet<>();
+  private final Set<String> references = new LinkedHashSet<>();
+  private final Types types = new Types();
+  private boolean session;
+  private boolean clock;
+  private boolean random;
+
+  Analysis(Catalog catalog, Topology topology) {
+    this.catalog = catalog;
+    this.topology = topology;
+  }
+
+  /** The tables that are named, in their order. */
+  Set<String> tables() {
+    return tables;
+  }
+
+  Set<String> references() {
+    return references;
+  }
+
+  List<Rows> rows() {
+    return rows;
+  }
+
+  boolean usesSession() {
+    return session;
+  }
+
+  boolean usesClock() {
+    return clock;
+  }
+
+  boolean usesRandom() {
+    return random;
+  }
+
+  KeyPart key(int number) {
+    return keys.get(number);
+  }
+
+  /** What is known of a query, to whoever it is a part of. */
+  record QueryInfo(
+      List<Scope.Column> columns,
+      List<Rows> rows,
+      @Nullable RefusedSqlException rowsRefusal,
+      @Nullable RefusedSqlException refusal) {}
+
+  /**
+   * What is known of a select.
+   *
+   * @param rows the mentions of sharded and pinned tables in it, however deep
+   * @param refusal why the rows that it selects from can't be had shard by shard, null if they can
+   */
+  record Block(
+      Scope scope, Query.Select select, List<Rows> rows, @Nullable RefusedSqlException refusal) {}
+
+  /** The names of {@code WITH} that are seen in a place. */
+  record Names(@Nullable Names outer, Map<String, Query.Cte> ctes) {
+
+    static final Names NONE = new Names(null, Map.of());
+
+    Names with(List<Query.Cte> more) {
+      Map<String, Query.Cte> named = new LinkedHashMap<>();
+      more.forEach(cte -> named.put(cte.name(), cte));
+      return more.isEmpty() ? this : new Names(this, named);
+    }
+
+    Query.@Nullable Cte find(String name) {
+      Query.Cte cte = ctes.get(name);
+      return cte != null || outer == null ? cte : outer.find(name);
+    }
+  }
+
+  // Tables
+
+  /** The rule of a table, which the catalog knows too. */
+  TableRule rule(String table) {
+    TableRule rule = topology.tables().get(table);
+    if (rule == null) {
+      throw new RefusedSqlException(
+          RefusalCode.UNKNOWN_TABLE,
+          table + ": not in the topology (" + topology.tables().keySet() + ")");
+    }
+    if (catalog.columns(table) == null) {
+      throw new RefusedSqlException(RefusalCode.UNKNOWN_TABLE, table + ": not in the catalog");
+    }
+    tables.add(table);
+    return rule;
+  }
+
+  List<Catalog.Column> columns(String table) {
+    List<Catalog.Column> columns = catalog.columns(table);
+    return columns == null ? List.of() : columns;
+  }
+
+  /** The parts of a sharded table's key. */
+  List<KeyPart> keyParts(TableRule.Sharded rule) {
+    List<KeyPart> parts = new ArrayList<>();
+    for (KeyColumn column : rule.key()) {
+      Catalog.Column known =
+          columns(rule.table()).stream()
+              .filter(each -> each.name().equalsIgnoreCase(column.name()))
+              .findFirst()
+              .orElseThrow(
+                  () ->
+                      new RefusedSqlException(
+                          RefusalCode.UNKNOWN_COLUMN,
+                          rule.table()
+                              + "."
+                              + column.name()
+                              + ": a key column, not in the catalog"));
+      parts.add(KeyPart.of(rule.table(), rule.strategy(), parts.size(), column.type(), known));
+    }
+    return parts;
+  }
+
+  /** Numbers the key columns of one more mention of a table, null for a reference table. */
+  @Nullable Rows mention(String table, Rows.Zone zone) {
+    TableRule rule = rule(table);
+    if (rule instanceof TableRule.Reference) {
+      references.add(table);
+      return null;
+    }
+    List<Integer> numbers = new ArrayList<>();
+    if (rule instanceof TableRule.Sharded sharded) {
+      for (KeyPart part : keyParts(sharded)) {
+        numbers.add(keys.size());
+        parents.add(keys.size());
+        keys.add(part);
+      }
+      Rows mention = new Rows(table, sharded.strategy(), null, numbers, zone);
+      rows.add(mention);
+      return mention;
+    }
+    Rows mention = new Rows(table, null, ((TableRule.Pinned) rule).shard(), numbers, zone);
+    rows.add(mention);
+    return mention;
+  }
+
+  private Scope.Source source(String alias, String table, @Nullable Rows mention) {
+    List<Scope.Column> columns = new ArrayList<>();
+    List<Scope.Column> unique = new ArrayList<>();
+    for (Catalog.Column column : columns(table)) {
+      int number = -1;
+      for (int key : mention == null ? List.<Integer>of() : mention.keys()) {
+        number = keys.get(key).column().name().equals(column.name()) ? key : number;
+      }
+      Scope.Column scoped =
+          new Scope.Column(column.name(), SqlType.of(column), column.nullable(), number);
+      columns.add(scoped);
+      if (column.primary() && mention == null) {
+        unique.add(scoped);
+      }
+    }
+    return new Scope.Source(alias, columns, mention == null, unique);
+  }
+
+  /** What values an expression of a select has. */
+  SqlType type(Expr expr, Block block) {
+    return types.of(expr, block);
+  }
+
+  // Equal key columns
+
+  int root(int key) {
+    int at = key;
+    while (parents.get(at) != at) {
+      at = parents.get(at);
+    }
+    return at;
+  }
+
+  void unite(int a, int b) {
+    if (a >= 0 && b >= 0 && keys.get(a).fits(keys.get(b))) {
+      parents.set(root(a), root(b));
+    }
+  }
+
+  /**
+   * Makes a key column of an inner query one with that of the query around it. It is so for the
+   * rows of either that meet; an inner column that is one with another already stays so, or else
+   * two outer ones would seem equal.
+   */
+  private void attach(int inner, int outer, int mark) {
+    if (inner < mark || outer < 0) {
+      return;
+    }
+    for (int key = 0; key < mark; key++) {
+      if (root(key) == root(inner)) {
+        return;
+      }
+    }
+    unite(inner, outer);
+  }
+
+  private void uniteKeys(Rows a, Rows b) {
+    for (int i = 0; i < a.keys().size() && a.keys().size() == b.keys().size(); i++) {
+      unite(a.keys().get(i), b.keys().get(i));
+    }
+  }
+
+  /** The classes of a mention's key columns, in the order of the parts. */
+  List<Integer> roots(Rows mention) {
+    return mention.keys().stream().map(this::root).toList();
+  }
+
+  /** Whether all rows that meet are on one shard. */
+  boolean isCluster(List<Rows> mentions) {
+    Set<Object> clusters = new HashSet<>();
+    for (Rows mention : mentions) {
+      clusters.add(cluster(mention));
+    }
+    return clusters.size() <= 1;
+  }
+
+  private Object cluster(Rows mention) {
+    return mention.pinned() != null ? mention.pinned() : roots(mention);
+  }
+
+  /** The mentions by cluster. */
+  List<List<Rows>> clusters() {
+    Map<Object, List<Rows>> clusters = new LinkedHashMap<>();
+    for (Rows mention : rows) {
+      clusters.computeIfAbsent(cluster(mention), key -> new ArrayList<>()).add(mention);
+    }
+    return List.copyOf(clusters.values());
+  }
+
+  /** What routes a cluster of sharded tables. */
+  KeyRouter router(List<Rows> cluster) {
+    Rows first = cluster.get(0);
+    List<Integer> roots = roots(first);
+    List<KeyCondition> conditions =
+        common(cluster).stream()
+            .flatMap(zone -> zone.conditions().stream())
+            .map(condition -> condition.over(key -> roots.indexOf(root(key))))
+            .toList();
+    ShardingStrategy strategy = topology.strategy(first.table());
+    return new KeyRouter(
+        first.keys().stream().map(keys::get).toList(),
+        KeyCondition.and(conditions),
+        strategy.shards());
+  }
+
+  /** The zones that all of these are in. */
+  private static List<Rows.Zone> common(List<Rows> mentions) {
+    List<Rows.Zone> common = new ArrayList<>(mentions.get(0).zone().chain());
+    for (Rows mention : mentions) {
+      common.retainAll(mention.zone().chain());
+    }
+    return common;
+  }
+
+  /** Whether these columns' values tell rows of different shards apart. */
+  boolean holdKey(List<Integer> columns, List<Rows> mentions) {
+    if (mentions.isEmpty() || mentions.get(0).pinned() != null) {
+      return false;
+    }
+    Set<Integer> held = new HashSet<>();
+    for (int column : columns) {
+      if (column >= 0 && keys.get(column).exact()) {
+        held.add(root(column));
+      }
+    }
+    return held.containsAll(roots(mentions.get(0)));
+  }
+
+  // Queries
+
+  /** Analyses a query that is a part of a statement. */
+  QueryInfo query(Query query, @Nullable Scope outer, Rows.Zone zone, Names outerNames) {
+    Names names = names(query, outerNames);
+    boolean union = query.branches().size() > 1;
+    List<QueryInfo> branches = new ArrayList<>();
+    List<KeyCondition> alternatives = new ArrayList<>();
+    for (Query.Branch branch : query.branches()) {
+      Rows.Zone own = union ? new Rows.Zone(zone) : zone;
+      branches.add(
+          branch.body() instanceof Query.Select select
+              ? info(block(select, query, outer, own, names))
+              : query(((Query.Nested) branch.body()).query(), outer, own, names));
+      alternatives.add(KeyCondition.and(own.conditions()));
+    }
+    if (!union) {
+      return limited(query, branches.get(0));
+    }
+    QueryInfo united = union(query, branches, outer == null);
+    // Each row is of one branch and satisfies its conditions, whether or not shards could merge it.
+    zone.add(KeyCondition.or(alternatives));
+    return limited(query, united);
+  }
+
+  Names names(Query query, Names outer) {
+    return outer.with(query.ctes());
+  }
+
+  private static QueryInfo limited(Query query, QueryInfo info) {
+    if (query.limit() == null || info.refusal() != null) {
+      return info;
+    }
+    RefusedSqlException refusal =
+        new RefusedSqlException(RefusalCode.CROSS_SHARD_SUBQUERY, "a LIMIT inside the statement");
+    return new QueryInfo(info.columns(), info.rows(), info.rowsRefusal(), refusal);
+  }
+
+  private QueryInfo union(Query query, List<QueryInfo> branches, boolean alone) {
+    List<Rows> all = new ArrayList<>();
+    RefusedSqlException rowsRefusal = null;
+    RefusedSqlException refusal = null;
+    for (QueryInfo branch : branches) {
+      all.addAll(branch.rows());
+      rowsRefusal = rowsRefusal == null ? branch.rowsRefusal() : rowsRefusal;
+      refusal = refusal == null ? branch.refusal() : refusal;
+    }
+    boolean some = branches.stream().anyMatch(branch -> branch.rows().isEmpty());
+    if (refusal == null && some && !all.isEmpty()) {
+      refusal =
+          new RefusedSqlException(
+              RefusalCode.SET_OPERATION, "rows of a reference table united with others");
+    }
+    List<Scope.Column> columns = new ArrayList<>();
+    for (int i = 0; i < branches.get(0).columns().size(); i++) {
+      columns.add(united(branches, i, alone && refusal == null));
+    }
+    if (alone && refusal == null) {
+      // A row is of one branch alone, so that no two keys of theirs are ever told apart.
+      all.forEach(each -> uniteKeys(all.get(0), each));
+    }
+    boolean unionAll =
+        query.branches().stream()
+            .allMatch(branch -> branch.operator() == null || branch.operator().equals("UNION ALL"));
+    if (refusal == null
+        && !all.isEmpty()
+        && !(isCluster(all) && (unionAll || holdKey(keys(columns), all)))) {
+      refusal =
+          new RefusedSqlException(
+              RefusalCode.SET_OPERATION,
+              unionAll
+                  ? "UNION ALL of rows with different keys"
+                  : "UNION of rows without their key");
+    }
+    return new QueryInfo(columns, all, rowsRefusal, refusal);
+  }
+
+  private Scope.Column united(List<QueryInfo> branches, int index, boolean keyed) {
+    List<SqlType> types = new ArrayList<>();
+    boolean nullable = false;
+    int key = keyed ? branches.get(0).columns().get(index).key() : -1;
+    for (QueryInfo branch : branches) {
+      if (branch.columns().size() <= index) {
+        throw new RefusedSqlException(
+            RefusalCode.SET_OPERATION, "selects of different numbers of columns");
+      }
+      Scope.Column column = branch.columns().get(index);
+      types.add(column.type());
+      nullable |= column.nullable();
+      key = key >= 0 && column.key() >= 0 && keys.get(key).fits(keys.get(column.key())) ? key : -1;
+    }
+    if (key >= 0) {
+      for (QueryInfo branch : branches) {
+        unite(key, branch.columns().get(index).key());
+      }
+    }
+    String name = branches.get(0).columns().get(index).name();
+    return new Scope.Column(name, SqlType.choice(types), nullable, key);
+  }
+
+  static List<Integer> keys(List<Scope.Column> columns) {
+    return columns.stream().map(Scope.Column::certainKey).toList();
+  }
+
+  /** What a select gives to whoever it is a part of. */
+  private QueryInfo info(Block block) {
+    List<Scope.Column> columns = outputs(block);
+    RefusedSqlException refusal = block.refusal() != null ? block.refusal() : whole(block, columns);
+    if (refusal != null) {
+      columns = columns.stream().map(Scope.Column::withoutKey).toList();
+    }
+    return new QueryInfo(columns, block.rows(), block.refusal(), refusal);
+  }
+
+  /** Why a select's result isn't that of the shards together, null if it is. */
+  private @Nullable RefusedSqlException whole(Block block, List<Scope.Column> columns) {
+    Query.Select select = block.select();
+    if (block.rows().isEmpty()) {
+      return null;
+    }
+    if (hasWindow(select)) {
+      return new RefusedSqlException(RefusalCode.WINDOW, "a window function inside the statement");
+    }
+    if (select.rollup() || (isGrouped(select) && !groupsHoldKey(block))) {
+      return new RefusedSqlException(
+          RefusalCode.CROSS_SHARD_SUBQUERY, "groups inside the statement, not by the key");
+    }
+    if (select.distinct() && !holdKey(keys(columns), block.rows())) {
+      return new RefusedSqlException(
+          RefusalCode.CROSS_SHARD_SUBQUERY, "DISTINCT inside the statement, without the key");
+    }
+    return null;
+  }
+
+  static boolean isGrouped(Query.Select select) {
+    return !select.group().isEmpty()
+        || select.items().stream().anyMatch(item -> item.expr() != null && aggregates(item.expr()))
+        || (select.having() != null && aggregates(select.having()));
+  }
+
+  /** Whether every group is of rows of one shard. */
+  boolean groupsHoldKey(Block block) {
+    List<Integer> grouped = new ArrayList<>();
+    for (Expr expr : block.select().group()) {
+      Expr meant = grouped(block, expr);
+      Scope.Column column = meant instanceof Expr.Name name ? block.scope().findHere(name) : null;
+      grouped.add(column == null ? -1 : column.certainKey());
+    }
+    return holdKey(grouped, block.rows());
+  }
+
+  /** What an item of {@code GROUP BY} means: a column, else an alias or a position. */
+  Expr grouped(Block block, Expr expr) {
+    Expr bare = expr.bare();
+    if (bare instanceof Expr.Literal literal && literal.value() instanceof Long position) {
+      return item(block.select(), position).bare();
+    }
+    if (bare instanceof Expr.Name name
+        && name.table() == null
+        && block.scope().findHere(name) == null) {
+      Expr aliased = aliased(block.select(), name);
+      return aliased == null ? bare : aliased.bare();
+    }
+    return bare;
+  }
+
+  static Expr item(Query.Select select, long position) {
+    boolean star = select.items().stream().anyMatch(Query.Item::isStar);
+    if (star || position < 1 || position > select.items().size()) {
+      throw new RefusedSqlException(
+          RefusalCode.UNKNOWN_COLUMN, "position " + position + " of the select list");
+    }
+    Expr expr = select.items().get((int) position - 1).expr();
+    if (expr == null) {
+      throw new IllegalStateException("a star");
+    }
+    return expr;
+  }
+
+  /** The item of an alias, null if there is none. */
+  static @Nullable Expr aliased(Query.Select select, Expr.Name name) {
+    for (Query.Item item : select.items()) {
+      if (name.table() == null && name.column().equalsIgnoreCase(item.alias())) {
+        return item.expr();
+      }
+    }
+    return null;
+  }
+
+  /** The index of the item that has a name as its own, -1 if there is none. */
+  static int output(Query.Select select, Expr.Name name) {
+    for (int i = 0; i < select.items().size() && name.table() == null; i++) {
+      Query.Item item = select.items().get(i);
+      String output = item.alias();
+      if (output == null && item.expr() != null && item.expr().bare() instanceof Expr.Name other) {
+        output = other.column();
+      }
+      if (name.column().equalsIgnoreCase(output)) {
+        return i;
+      }
+    }
+    return -1;
+  }
+
+  static boolean aggregates(Expr expr) {
+    return Functions.isAggregate(expr) || expr.children().stream().anyMatch(Analysis::aggregates);
+  }
+
+  static boolean hasWindow(Query.Select select) {
+    return select.windows()
+        || select.items().stream().anyMatch(item -> item.expr() != null && hasWindow(item.expr()));
+  }
+
+  static boolean hasWindow(Expr expr) {
+    return (expr instanceof Expr.Call call
+            && (call.over() || Functions.WINDOW.contains(call.name())))
+        || expr.children().stream().anyMatch(Analysis::hasWindow);
+  }
+
+  /** The columns of a select's result. */
+  List<Scope.Column> outputs(Block block) {
+    List<Scope.Column> outputs = new ArrayList<>();
+    for (Query.Item item : block.select().items()) {
+      if (item.expr() == null) {
+        outputs.addAll(starred(block.scope(), item));
+      } else {
+        outputs.add(output(block, item, item.expr()));
+      }
+    }
+    return outputs;
+  }
+
+  private static List<Scope.Column> starred(Scope scope, Query.Item item) {
+    if (item.table() == null && scope.hasUsing()) {
+      throw new RefusedSqlException(
+          RefusalCode.SYNTAX, "* of a join by USING inside the statement");
+    }
+    List<Scope.Column> columns = new ArrayList<>();
+    for (Scope.Source source : scope.sources()) {
+      if (item.table() == null || item.table().equals(source.alias())) {
+        columns.addAll(source.columns());
+      }
+    }
+    return columns;
+  }
+
+  private Scope.Column output(Block block, Query.Item item, Expr expr) {
+    Expr bare = expr.bare();
+    if (bare instanceof Expr.Name name) {
+      Scope.Column column = block.scope().findHere(name);
+      if (column != null) {
+        return column.named(item.alias() == null ? name.column() : item.alias());
+      }
+    }
+    return new Scope.Column(
+        item.alias() == null ? "" : item.alias(), types.of(expr, block), true, -1);
+  }
+
+  // Selects
+
+  /** Analyses a select; the query that it is alone in, or null, brings its {@code ORDER BY}. */
+  Block block(
+      Query.Select select,
+      @Nullable Query query,
+      @Nullable Scope outer,
+      Rows.Zone zone,
+      Names names) {
+    BlockAnalysis analysis = new BlockAnalysis(new Scope(outer), zone, names);
+    analysis.from(select.from());
+    analysis.where(select.where());
+    Block sofar = new Block(analysis.scope, select, analysis.mentions, null);
+    for (Query.Item item : select.items()) {
+      if (item.expr() != null) {
+        analysis.visit(item.expr(), null);
+      }
+    }
+    select.group().forEach(expr -> analysis.visit(grouped(sofar, expr), select));
+    if (select.having() != null) {
+      analysis.visit(select.having(), select);
+    }
+    if (query != null && query.branches().size() == 1) {
+      query.order().forEach(item -> analysis.visit(item.expr(), select));
+    }
+    return analysis.block(select);
+  }
+
+  /** Analyses the tables and conditions of an {@code UPDATE} or {@code DELETE}. */
+  Block block(List<Query.From> from, @Nullable Expr where, List<Expr> exprs, List<Query.Cte> ctes) {
+    BlockAnalysis analysis =
+        new BlockAnalysis(new Scope(null), new Rows.Zone(null), Names.NONE.with(ctes));
+    analysis.from(from);
+    analysis.where(where);
+    exprs.forEach(expr -> analysis.visit(expr, null));
+    Span none = new Span(0, 0);
+    return analysis.block(
+        new Query.Select(
+            none, false, List.of(), none, null, from, where, List.of(), false, null, false));
+  }
+
+  /** Checks an expression that may name no column of a table. */
+  void checkValues(Expr expr) {
+    if (expr instanceof Expr.Subquery) {
+      throw new RefusedSqlException(
+          RefusalCode.CROSS_SHARD_SUBQUERY, "a query among the values of an INSERT");
+    }
+    checkFunction(expr);
+    expr.children().forEach(this::checkValues);
+  }
+
+  private void checkFunction(Expr expr) {
+    if (expr instanceof Expr.Variable) {
+      session = true;
+    }
+    if (expr instanceof Expr.Call call) {
+      if (!Functions.isKnown(call.name())) {
+        throw new RefusedSqlException(RefusalCode.FUNCTION, call.name());
+      }
+      session |= Functions.SESSION.contains(call.name());
+      random |= Functions.RANDOM.contains(call.name());
+      clock |=
+          Functions.CLOCK.contains(call.name())
+              && !(call.name().equals("UNIX_TIMESTAMP") && !call.children().isEmpty());
+    }
+  }
+
+  /** The analysis of one select. */
+  private final class BlockAnalysis {
+
+    private final Scope scope;
+    private final Rows.Zone zone;
+    private final Names names;
+    private final List<Rows> mentions = new ArrayList<>();
+    private final Map<Integer, Rows> owners = new HashMap<>();
+
+    /** Key columns from this number on are of this select, those before of what it is inside. */
+    private final int mark = keys.size();
+
+    private final List<int[]> correlated = new ArrayList<>();
+    private @Nullable RefusedSqlException refusal;
+    private boolean fromSharded;
+
+    BlockAnalysis(Scope scope, Rows.Zone zone, Names names) {
+      this.scope = scope;
+      this.zone = zone;
+      this.names = names;
+    }
+
+    Block block(Query.Select select) {
+      if (refusal == null && !isCluster(mentions)) {
+        refusal =
+            new RefusedSqlException(
+                RefusalCode.CROSS_SHARD_JOIN,
+                "tables that aren't joined by all their key columns: "
+                    + mentions.stream().map(Rows::table).distinct().toList());
+      }
+      if (refusal == null && !fromSharded && !mentions.isEmpty()) {
+        refusal =
+            new RefusedSqlException(
+                RefusalCode.CROSS_SHARD_SUBQUERY, "rows of every shard, chosen by a sharded table");
+      }
+      return new Block(scope, select, mentions, refusal);
+    }
+
+    private void refuse(RefusedSqlException reason) {
+      refusal = refusal == null ? reason : refusal;
+    }
+
+    void from(List<Query.From> tables) {
+      tables.forEach(table -> add(table, zone, false));
+      fromSharded = !mentions.isEmpty();
+    }
+
+    void where(@Nullable Expr where) {
+      if (where != null) {
+        condition(where, zone, null);
+      }
+      correlated.forEach(pair -> attach(pair[0], pair[1], mark));
+      if (where != null) {
+        visit(where, null);
+      }
+    }
+
+    /** Adds a source of rows and gives the mentions of tables in it. */
+    private List<Rows> add(Query.From from, Rows.Zone place, boolean nullable) {
+      if (from instanceof Query.Join join) {
+        return add(join, place, nullable);
+      }
+      if (from instanceof Query.Derived derived) {
+        return add(derived.alias(), derived.columns(), derived.query(), names, place, nullable);
+      }
+      Query.Table table = (Query.Table) from;
+      Query.Cte cte = names.find(table.name());
+      if (cte != null) {
+        return add(table.alias(), cte, place, nullable);
+      }
+      Rows mention = mention(table.name(), place);
+      Scope.Source source = source(table.alias(), table.name(), mention);
+      addSource(source, nullable);
+      if (mention == null) {
+        return List.of();
+      }
+      mentions.add(mention);
+      mention.keys().forEach(key -> owners.put(key, mention));
+      return List.of(mention);
+    }
+
+    private List<Rows> add(String alias, Query.Cte cte, Rows.Zone place, boolean nullable) {
+      if (cte.recursive()) {
+        throw new RefusedSqlException(RefusalCode.SYNTAX, "WITH RECURSIVE");
+      }
+      return add(alias, cte.columns(), cte.query(), before(cte), place, nullable);
+    }
+
+    /** The names that are seen by one of {@code WITH}: those before it. */
+    private Names before(Query.Cte cte) {
+      Names at = names;
+      while (at.outer() != null && !at.ctes().containsValue(cte)) {
+        at = at.outer();
+      }
+      Map<String, Query.Cte> earlier = new LinkedHashMap<>();
+      for (Query.Cte each : at.ctes().values()) {
+        if (each.equals(cte)) {
+          break;
+        }
+        earlier.put(each.name(), each);
+      }
+      return new Names(at.outer(), earlier);
+    }
+
+    private List<Rows> add(
+        String alias,
+        List<String> columnNames,
+        Query query,
+        Names seen,
+        Rows.Zone place,
+        boolean nullable) {
+      Rows.Zone own = new Rows.Zone(place);
+      QueryInfo info = query(query, null, own, seen);
+      if (info.refusal() == null) {
+        own.conditions().forEach(place::add);
+      } else {
+        refuse(info.refusal());
+      }
+      List<Scope.Column> columns = new ArrayList<>(info.columns());
+      for (int i = 0; i < columnNames.size() && i < columns.size(); i++) {
+        columns.set(i, columns.get(i).named(columnNames.get(i)));
+      }
+      addSource(new Scope.Source(alias, columns, false, List.of()), nullable);
+      mentions.addAll(info.rows());
+      for (Rows mention : info.rows()) {
+        mention.keys().forEach(key -> owners.put(key, mention));
+      }
+      return info.rows();
+    }
+
+    private void addSource(Scope.Source source, boolean nullable) {
+      scope.add(
+          nullable
+              ? new Scope.Source(
+                  source.alias(),
+                  source.columns().stream().map(Scope.Column::orNull).toList(),
+                  source.reference(),
+                  source.unique().stream().map(Scope.Column::orNull).toList())
+              : source);
+    }
+
+    private List<Rows> add(Query.Join join, Rows.Zone place, boolean nullable) {
+      boolean leftInner = join.kind() == Query.Join.Kind.RIGHT;
+      boolean rightInner = join.kind() == Query.Join.Kind.LEFT;
+      Rows.Zone inner = leftInner || rightInner ? new Rows.Zone(place) : place;
+      List<Rows> left = add(join.left(), leftInner ? inner : place, nullable || leftInner);
+      int leftSources = scope.sources().size();
+      List<Rows> right = add(join.right(), rightInner ? inner : place, nullable || rightInner);
+      List<Rows> kept = rightInner ? left : right;
+      List<Rows> matched = rightInner ? right : left;
+      if (inner != place && kept.isEmpty() && !matched.isEmpty()) {
+        refuse(
+            new RefusedSqlException(
+                RefusalCode.CROSS_SHARD_JOIN,
+                "an outer join that keeps all rows of a reference table"));
+      }
+      if (join.on() != null) {
+        condition(join.on(), inner, inner == place ? null : matched);
+        visit(join.on(), null);
+      }
+      for (String column : join.using()) {
+        using(column, leftSources, leftInner);
+      }
+      List<Rows> all = new ArrayList<>(left);
+      all.addAll(right);
+      return all;
+    }
+
+    private void using(String column, int leftSources, boolean rightJoin) {
+      if (rightJoin) {
+        throw new RefusedSqlException(RefusalCode.SYNTAX, "RIGHT JOIN with USING");
+      }
+      Scope.Column left = column(scope.sources().subList(0, leftSources), column);
+      Scope.Column right =
+          column(scope.sources().subList(leftSources, scope.sources().size()), column);
+      unite(left.key(), right.key());
+      scope.using(column);
+    }
+
+    private static Scope.Column column(List<Scope.Source> sources, String name) {
+      return sources.stream()
+          .flatMap(source -> source.columns().stream())
+          .filter(column -> column.name().equalsIgnoreCase(name))
+          .findFirst()
+          .orElseThrow(() -> new RefusedSqlException(RefusalCode.UNKNOWN_COLUMN, name));
+    }
+
+    /**
+     * Takes what a condition says of key columns.
+     *
+     * @param matched the tables that an outer join's condition is about, null if all rows satisfy
+     *     it
+     */
+    private void condition(Expr condition, Rows.Zone place, @Nullable List<Rows> matched) {
+      for (Expr each : conjuncts(condition)) {
+        equalities(each, matched);
+        place.add(keyCondition(each));
+      }
+    }
+
+    private void equalities(Expr condition, @Nullable List<Rows> matched) {
+      if (!(condition instanceof Expr.Op op) || !op.is("=")) {
+        return;
+      }
+      List<Expr> left = components(op.children().get(0));
+      List<Expr> right = components(op.children().get(1));
+      for (int i = 0; i < left.size() && left.size() == right.size(); i++) {
+        int a = keyOf(left.get(i));
+        int b = keyOf(right.get(i));
+        if (a >= 0 && b >= 0 && (matched == null || isOf(matched, a) || isOf(matched, b))) {
+          equal(a, b);
+        }
+      }
+    }
+
+    private boolean isOf(List<Rows> matched, int key) {
+      Rows owner = owners.get(key);
+      return owner != null && matched.contains(owner);
+    }
+
+    private void equal(int a, int b) {
+      if (Math.min(a, b) >= mark) {
+        unite(a, b);
+      } else if (Math.max(a, b) >= mark) {
+        correlated.add(new int[] {Math.max(a, b), Math.min(a, b)});
+      }
+    }
+
+    /** The number of the key column that an expression is, or -1. */
+    private int keyOf(Expr expr) {
+      Scope.Column column = expr.bare() instanceof Expr.Name name ? scope.find(name) : null;
+      return column == null ? -1 : column.key();
+    }
+
+    private int exactKeyOf(Expr expr) {
+      int key = keyOf(expr);
+      if (key >= 0 && !keys.get(key).exact()) {
+        throw new RefusedSqlException(
+            RefusalCode.KEY_COLLATION, keys.get(key) + ": " + keys.get(key).column().collation());
+      }
+      return key;
+    }
+
+    private KeyCondition keyCondition(Expr condition) {
+      Expr bare = condition.bare();
+      if (bare instanceof Expr.Literal literal) {
+        return isTrue(literal) ? new KeyCondition.Any() : new KeyCondition.Never();
+      }
+      if (bare instanceof Expr.In in) {
+        return in.negated() ? new KeyCondition.Any() : points(in.left(), in.values());
+      }
+      if (!(bare instanceof Expr.Op op)) {
+        return new KeyCondition.Any();
+      }
+      List<Expr> operands = op.children();
+      return switch (op.operator()) {
+        case "AND" -> KeyCondition.and(operands.stream().map(this::keyCondition).toList());
+        case "OR" -> KeyCondition.or(operands.stream().map(this::keyCondition).toList());
+        case "=" -> equality(operands.get(0), operands.get(1));
+        case "<", "<=", ">", ">=" -> bound(operands.get(0), op.operator(), operands.get(1));
+        case "BETWEEN" -> between(operands.get(0), operands.get(1), operands.get(2));
+        default -> new KeyCondition.Any();
+      };
+    }
+
+    private static boolean isTrue(Expr.Literal literal) {
+      Object value = literal.value();
+      if (!literal.known() || value instanceof String) {
+        return true;
+      }
+      return !(value == null || value.equals(false) || value.equals(0L));
+    }
+
+    private KeyCondition equality(Expr left, Expr right) {
+      if (left.bare() instanceof Expr.Literal a
+          && right.bare() instanceof Expr.Literal b
+          && a.value() instanceof Long x
+          && b.value() instanceof Long y) {
+        return x.equals(y) ? new KeyCondition.Any() : new KeyCondition.Never();
+      }
+      KeyCondition points = points(left, List.of(right));
+      return points instanceof KeyCondition.Any ? points(right, List.of(left)) : points;
+    }
+
+    private KeyCondition points(Expr left, List<Expr> rows) {
+      List<Expr> columns = components(left);
+      List<Integer> said = new ArrayList<>();
+      List<Integer> numbers = new ArrayList<>();
+      for (int i = 0; i < columns.size(); i++) {
+        int key = keyOf(columns.get(i));
+        if (key >= 0) {
+          said.add(i);
+          numbers.add(key);
+        }
+      }
+      List<List<Expr>> values = new ArrayList<>();
+      for (Expr row : rows) {
+        List<Expr> components = components(row);
+        if (numbers.isEmpty() || components.size() != columns.size()) {
+          return new KeyCondition.Any();
+        }
+        List<Expr> value = said.stream().map(i -> components.get(i).bare()).toList();
+        if (!value.stream().allMatch(Analysis::isConstant)) {
+          return new KeyCondition.Any();
+        }
+        values.add(value);
+      }
+      said.forEach(i -> exactKeyOf(columns.get(i)));
+      return new KeyCondition.Points(numbers, values, false);
+    }
+
+    /** Two bounds are one condition: the type and the collation of each count for both. */
+    private KeyCondition between(Expr value, Expr low, Expr high) {
+      return keyOf(value) >= 0 && isConstant(low.bare()) && isConstant(high.bare())
+          ? new KeyCondition.Between(exactKeyOf(value), low.bare(), high.bare())
+          : new KeyCondition.Any();
+    }
+
+    private KeyCondition bound(Expr left, String operator, Expr right) {
+      if (keyOf(left) >= 0 && isConstant(right.bare())) {
+        return new KeyCondition.Bound(exactKeyOf(left), operator, right.bare());
+      }
+      if (keyOf(right) >= 0 && isConstant(left.bare())) {
+        String mirrored =
+            operator.startsWith("<") ? operator.replace('<', '>') : operator.replace('>', '<');
+        return new KeyCondition.Bound(exactKeyOf(right), mirrored, left.bare());
+      }
+      return new KeyCondition.Any();
+    }
+
+    /**
+     * Checks the functions and names in an expression and takes its queries.
+     *
+     * @param aliases the select whose aliases may be meant, null if none may
+     */
+    void visit(Expr expr, Query.@Nullable Select aliases) {
+      checkFunction(expr);
+      if (expr instanceof Expr.Name name) {
+        if ((aliases == null || output(aliases, name) < 0) && scope.find(name) == null) {
+          throw new RefusedSqlException(
+              RefusalCode.UNKNOWN_COLUMN,
+              (name.table() == null ? "" : name.table() + ".") + name.column());
+        }
+      } else if (expr instanceof Expr.Subquery subquery) {
+        take(subquery);
+      }
+      expr.children().forEach(child -> visit(child, aliases));
+    }
+
+    private void take(Expr.Subquery subquery) {
+      Rows.Zone own = new Rows.Zone(zone);
+      int inner = keys.size();
+      QueryInfo info = query(subquery.query(), scope, own, names);
+      if (subquery.use() == Expr.Subquery.Use.VALUE) {
+        SqlType type = info.columns().get(0).type();
+        types.put(subquery, type.kind() == SqlType.Kind.ENUM ? SqlType.NONE : type);
+      }
+      if (info.rows().isEmpty()) {
+        if (subquery.query().limit() != null
+            && subquery.use() != Expr.Subquery.Use.EXISTS
+            && !references.isEmpty()) {
+          refuse(
+              new RefusedSqlException(
+                  RefusalCode.CROSS_SHARD_SUBQUERY, "a LIMIT inside the statement"));
+        }
+        return;
+      }
+      boolean in =
+          subquery.use() == Expr.Subquery.Use.IN || subquery.use() == Expr.Subquery.Use.NOT_IN;
+      if (in && subquery.left() != null && info.refusal() == null) {
+        uniteIn(components(subquery.left()), info.columns(), inner);
+      }
+      mentions.addAll(info.rows());
+      if (info.rowsRefusal() != null) {
+        refuse(info.rowsRefusal());
+      }
+    }
+
+    /**
+     * A row is only looked for among those of its own shard, unless NULL makes the others count.
+     */
+    private void uniteIn(List<Expr> left, List<Scope.Column> right, int inner) {
+      for (int i = 0; i < left.size() && left.size() == right.size(); i++) {
+        Scope.Column column =
+            left.get(i).bare() instanceof Expr.Name name ? scope.find(name) : null;
+        if (column != null && !column.nullable() && !right.get(i).nullable()) {
+          attach(right.get(i).key(), column.key(), inner);
+        }
+      }
+    }
+  }
+
+  private static boolean isConstant(Expr expr) {
+    return expr instanceof Expr.Literal || expr instanceof Expr.Marker;
+  }
+
+  static List<Expr> conjuncts(Expr condition) {
+    Expr bare = condition.bare();
+    if (!(bare instanceof Expr.Op op) || !op.is("AND")) {
+      return List.of(bare);
+    }
+    List<Expr> all = new ArrayList<>();
+    op.children().forEach(child -> all.addAll(conjuncts(child)));
+    return all;
+  }
+
+  /** The components of a row value; a single value is one of itself. */
+  static List<Expr> components(Expr expr) {
+    return expr.bare() instanceof Expr.Row row ? row.children() : List.of(expr.bare());
+  }
+}

@@ -1,0 +1,55 @@
+package io.shardflux.sql;
+
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The columns of the tables, as {@code information_schema} describes them. Immutable.
+ *
+ * <p>A change of the schema asks for a new catalog. Tables have the same columns on every shard.
+ */
+public final class Catalog {
+
+  private final Map<String, List<Column>> tables;
+
+  private Catalog(Map<String, List<Column>> tables) {
+    this.tables = tables;
+  }
+
+  /** A catalog of tables by name, each with its columns in their order. */
+  public static Catalog of(Map<String, List<Column>> tables) {
+    Map<String, List<Column>> copy = new HashMap<>();
+    tables.forEach((table, columns) -> copy.put(table, List.copyOf(columns)));
+    return new Catalog(Map.copyOf(copy));
+  }
+
+  /** The tables with their columns in order. */
+  public Map<String, List<Column>> tables() {
+    return tables;
+  }
+
+  /** The columns of a table in order, or null if it isn't there. */
+  @Nullable List<Column> columns(String table) {
+    return tables.get(table);
+  }
+
+  /**
+   * A column.
+   *
+   * @param name the name
+   * @param type {@code COLUMN_TYPE}, such as {@code bigint unsigned} or {@code varchar(20)}
+   * @param nullable whether it may be NULL
+   * @param collation {@code COLLATION_NAME}, null where it has none
+   * @param primary whether it is in the primary key
+   * @param autoIncrement whether {@code EXTRA} says {@code auto_increment}
+   */
+  public record Column(
+      String name,
+      String type,
+      boolean nullable,
+      @Nullable String collation,
+      boolean primary,
+      boolean autoIncrement) {}
+}

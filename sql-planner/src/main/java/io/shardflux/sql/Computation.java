@@ -1,0 +1,127 @@
+package io.shardflux.sql;
+
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** A number or a truth value that is computed of a merged row; NULL as in SQL. */
+sealed interface Computation {
+
+  @Nullable Object of(@Nullable Object[] row, int hidden, Binds binds);
+
+  /** Whether it holds; not if it is NULL. */
+  default boolean holds(@Nullable Object[] row, int hidden, Binds binds) {
+    return Boolean.TRUE.equals(of(row, hidden, binds));
+  }
+
+  record Column(int column) implements Computation {
+    @Override
+    public @Nullable Object of(@Nullable Object[] row, int hidden, Binds binds) {
+      return SortKey.at(row, column, hidden);
+    }
+  }
+
+  record Constant(Expr expr) implements Computation {
+    @Override
+    public @Nullable Object of(@Nullable Object[] row, int hidden, Binds binds) {
+      Object value = KeyCondition.value(expr, binds);
+      if (value != null && !Values.isNumber(value)) {
+        throw new RefusedSqlException(
+            RefusalCode.HAVING,
+            "a bound " + value.getClass().getSimpleName() + " (expected: a number)");
+      }
+      return value;
+    }
+  }
+
+  record Arithmetic(String operator, Computation left, Computation right) implements Computation {
+    @Override
+    public @Nullable Object of(@Nullable Object[] row, int hidden, Binds binds) {
+      return Values.apply(operator, left.of(row, hidden, binds), right.of(row, hidden, binds));
+    }
+  }
+
+  /** The first that isn't NULL. */
+  record First(List<Computation> options) implements Computation {
+    @Override
+    public @Nullable Object of(@Nullable Object[] row, int hidden, Binds binds) {
+      for (Computation option : options) {
+        Object value = option.of(row, hidden, binds);
+        if (value != null) {
+          return value;
+        }
+      }
+      return null;
+    }
+  }
+
+  record Comparison(String operator, Computation left, Computation right) implements Computation {
+    @Override
+    public @Nullable Object of(@Nullable Object[] row, int hidden, Binds binds) {
+      Object a = left.of(row, hidden, binds);
+      Object b = right.of(row, hidden, binds);
+      if (operator.equals("<=>")) {
+        return Values.compare(a, b) == 0;
+      }
+      if (a == null || b == null) {
+        return null;
+      }
+      int order = Values.compare(a, b);
+      return switch (operator) {
+        case "=" -> order == 0;
+        case "<>" -> order != 0;
+        case "<" -> order < 0;
+        case "<=" -> order <= 0;
+        case ">" -> order > 0;
+        default -> order >= 0;
+      };
+    }
+  }
+
+  record All(List<Computation> conditions) implements Computation {
+    @Override
+    public @Nullable Object of(@Nullable Object[] row, int hidden, Binds binds) {
+      return join(conditions, false, row, hidden, binds);
+    }
+  }
+
+  record Some(List<Computation> conditions) implements Computation {
+    @Override
+    public @Nullable Object of(@Nullable Object[] row, int hidden, Binds binds) {
+      return join(conditions, true, row, hidden, binds);
+    }
+  }
+
+  record Not(Computation condition) implements Computation {
+    @Override
+    public @Nullable Object of(@Nullable Object[] row, int hidden, Binds binds) {
+      Object value = condition.of(row, hidden, binds);
+      return value == null ? null : !value.equals(true);
+    }
+  }
+
+  record IsNull(Computation value) implements Computation {
+    @Override
+    public Object of(@Nullable Object[] row, int hidden, Binds binds) {
+      return value.of(row, hidden, binds) == null;
+    }
+  }
+
+  /** AND or OR of three values; {@code decisive} is the one that settles it. */
+  private static @Nullable Object join(
+      List<Computation> conditions,
+      boolean decisive,
+      @Nullable Object[] row,
+      int hidden,
+      Binds binds) {
+    Object joined = !decisive;
+    for (Computation condition : conditions) {
+      Object value = condition.of(row, hidden, binds);
+      if (value == null) {
+        joined = null;
+      } else if (value.equals(decisive)) {
+        return decisive;
+      }
+    }
+    return joined;
+  }
+}

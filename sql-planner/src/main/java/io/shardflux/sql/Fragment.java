@@ -1,0 +1,44 @@
+package io.shardflux.sql;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * SQL made of pieces of the text and of words between them.
+ *
+ * @param pieces {@code String}s and {@code Span}s
+ */
+record Fragment(List<Object> pieces) {
+
+  static Fragment of(Object... pieces) {
+    List<Object> flat = new ArrayList<>();
+    for (Object piece : pieces) {
+      if (piece instanceof Fragment fragment) {
+        flat.addAll(fragment.pieces());
+      } else {
+        flat.add(piece);
+      }
+    }
+    return new Fragment(flat);
+  }
+
+  static Fragment joined(List<Fragment> fragments, String separator) {
+    List<Object> pieces = new ArrayList<>();
+    for (Fragment fragment : fragments) {
+      if (!pieces.isEmpty()) {
+        pieces.add(separator);
+      }
+      pieces.addAll(fragment.pieces());
+    }
+    return new Fragment(pieces);
+  }
+
+  /** The text of it, markers and all. */
+  String in(String text) {
+    StringBuilder built = new StringBuilder();
+    for (Object piece : pieces) {
+      built.append(piece instanceof Span span ? span.of(text) : piece.toString());
+    }
+    return built.toString();
+  }
+}

@@ -1,0 +1,57 @@
+package io.shardflux.sql;
+
+import io.shardflux.router.KeyType;
+import java.util.Locale;
+import java.util.Set;
+
+/**
+ * A column that is a part of a sharded table's key.
+ *
+ * @param index which part
+ * @param exact whether equal values are the same to the letter, so that they are on one shard
+ * @param padded whether its collation ignores spaces at the end
+ */
+record KeyPart(
+    String table,
+    String strategy,
+    int index,
+    KeyType type,
+    Catalog.Column column,
+    boolean exact,
+    boolean padded) {
+
+  private static final Set<String> UNPADDED = Set.of("binary", "utf8mb4_0900_bin");
+
+  static KeyPart of(String table, String strategy, int index, KeyType type, Catalog.Column column) {
+    String collation = column.collation();
+    boolean text = type == KeyType.TEXT;
+    boolean exact = !text || collation == null || isBinary(collation);
+    boolean padded = text && collation != null && isPadded(collation);
+    return new KeyPart(table, strategy, index, type, column, exact, padded);
+  }
+
+  private static boolean isBinary(String collation) {
+    return collation.equals("binary") || collation.endsWith("_bin");
+  }
+
+  /** Whether a collation ignores spaces at the end. */
+  static boolean isPadded(String collation) {
+    String lower = collation.toLowerCase(Locale.ROOT);
+    return !UNPADDED.contains(lower) && !lower.contains("_0900_") && !lower.contains("_nopad");
+  }
+
+  /** Whether equal values of both are on the same shard, as the same part of a key. */
+  boolean fits(KeyPart other) {
+    return exact
+        && other.exact
+        && index == other.index
+        && type == other.type
+        && strategy.equals(other.strategy)
+        && padded == other.padded;
+  }
+
+  @Override
+  public String toString() {
+    return table + "." + column.name();
+  }
+}

@@ -1,0 +1,238 @@
+package io.shardflux.sql;
+
+import io.shardflux.router.KeyType;
+import java.math.BigDecimal;
+import java.math.BigInteger;
+import java.nio.charset.StandardCharsets;
+import java.time.DateTimeException;
+import java.time.Instant;
+import java.time.LocalDate;
+import java.time.LocalDateTime;
+import java.time.LocalTime;
+import java.time.OffsetDateTime;
+import java.time.ZonedDateTime;
+import java.time.format.DateTimeFormatter;
+import java.time.format.DateTimeFormatterBuilder;
+import java.time.temporal.ChronoField;
+import java.util.Arrays;
+import java.util.Locale;
+import java.util.UUID;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The one value of a key column that MySQL finds equal to a given value: as exact as its implicit
+ * conversions are, or not at all.
+ */
+final class KeyValue {
+
+  /** No value of the column equals it. */
+  static final Object NEVER = new Object();
+
+  /** Which one equals it can't be said. */
+  static final Object UNKNOWN = new Object();
+
+  private static final double MAX_EXACT = 1L << 53;
+  private static final BigInteger MAX_UNSIGNED =
+      BigInteger.ONE.shiftLeft(Long.SIZE).subtract(BigInteger.ONE);
+  private static final BigInteger MIN_SIGNED = BigInteger.valueOf(Long.MIN_VALUE);
+  private static final Pattern INTEGER = Pattern.compile("-?(0|[1-9][0-9]{0,14})");
+  private static final Pattern UUID_TEXT =
+      Pattern.compile("[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}");
+  private static final DateTimeFormatter DATE_TIME =
+      new DateTimeFormatterBuilder()
+          .appendPattern("uuuu-MM-dd HH:mm:ss")
+          .optionalStart()
+          .appendFraction(ChronoField.NANO_OF_SECOND, 1, 6, true)
+          .toFormatter(Locale.ROOT);
+
+  private KeyValue() {}
+
+  /** A date as it is written in SQL, {@code 2026-01-31}, and in no other form. */
+  static LocalDate date(String text) {
+    if (text.length() != 10) {
+      throw new DateTimeException("no date of ten characters");
+    }
+    return LocalDate.parse(text);
+  }
+
+  /** A date-time as it is written in SQL, {@code 2026-01-31 12:00:00}, in no other form. */
+  static LocalDateTime dateTime(String text) {
+    return LocalDateTime.parse(text, DATE_TIME);
+  }
+
+  /**
+   * The column's value that equals a given one, {@link #NEVER} or {@link #UNKNOWN}.
+   *
+   * @param padded whether the column's collation ignores spaces at the end
+   */
+  static Object equal(@Nullable Object value, KeyType type, boolean padded) {
+    if (value == null) {
+      return NEVER;
+    }
+    Object plain = value instanceof Boolean truth ? (Object) (truth ? 1L : 0L) : value;
+    return switch (type) {
+      case INTEGER -> integer(plain);
+      case TEXT -> text(plain, padded);
+      case UUID -> uuid(plain);
+      case DATE -> date(plain);
+      case DATETIME -> dateTime(plain);
+      case INSTANT -> instant(plain);
+    };
+  }
+
+  /** Whether the column stores a value as {@link #equal} names it, to the letter. */
+  static boolean storedAsIs(Object value, Object equal, String columnType) {
+    if (value instanceof String text) {
+      return !(equal instanceof String || equal instanceof UUID) || text.equals(equal.toString());
+    }
+    if (value instanceof Float || value instanceof Double || value instanceof Boolean) {
+      return equal instanceof Long;
+    }
+    return fits(equal, columnType);
+  }
+
+  /** Whether a date-time has no more digits of fraction than its column. */
+  private static boolean fits(Object value, String columnType) {
+    int nanos =
+        value instanceof LocalDateTime local
+            ? local.get(ChronoField.NANO_OF_SECOND)
+            : value instanceof Instant instant ? instant.get(ChronoField.NANO_OF_SECOND) : 0;
+    int open = columnType.indexOf('(');
+    int digits = open < 0 || nanos == 0 ? 0 : columnType.charAt(open + 1) - '0';
+    return nanos % (int) Math.pow(10, 9 - digits) == 0;
+  }
+
+  private static Object integer(Object value) {
+    if (value instanceof Byte
+        || value instanceof Short
+        || value instanceof Integer
+        || value instanceof Long) {
+      return ((Number) value).longValue();
+    }
+    if (value instanceof BigInteger number) {
+      return integer(number);
+    }
+    if (value instanceof BigDecimal number) {
+      return number.stripTrailingZeros().scale() <= 0 && number.precision() - number.scale() < 30
+          ? integer(number.toBigIntegerExact())
+          : NEVER;
+    }
+    if (value instanceof Double || value instanceof Float) {
+      double number = ((Number) value).doubleValue();
+      if (!(Math.abs(number) < (value instanceof Float ? 1 << 24 : MAX_EXACT))) {
+        return UNKNOWN;
+      }
+      return number == Math.rint(number) ? (Object) (long) number : NEVER;
+    }
+    return value instanceof String text && INTEGER.matcher(text).matches()
+        ? Long.valueOf(text)
+        : UNKNOWN;
+  }
+
+  private static Object integer(BigInteger number) {
+    if (number.bitLength() < Long.SIZE) {
+      return number.longValue();
+    }
+    return number.compareTo(MIN_SIGNED) < 0 || number.compareTo(MAX_UNSIGNED) > 0 ? NEVER : number;
+  }
+
+  private static Object text(Object value, boolean padded) {
+    if (value instanceof UUID uuid) {
+      return uuid.toString();
+    }
+    return value instanceof String text ? padded ? withoutPadding(text) : text : UNKNOWN;
+  }
+
+  private static String withoutPadding(String text) {
+    int end = text.length();
+    while (end > 0 && text.charAt(end - 1) == ' ') {
+      end--;
+    }
+    return text.substring(0, end);
+  }
+
+  private static Object uuid(Object value) {
+    if (value instanceof UUID) {
+      return value;
+    }
+    return value instanceof String text && UUID_TEXT.matcher(text).matches()
+        ? UUID.fromString(text)
+        : UNKNOWN;
+  }
+
+  private static Object date(Object value) {
+    if (value instanceof LocalDate) {
+      return value;
+    }
+    if (value instanceof LocalDateTime dateTime) {
+      return dateTime.toLocalTime().equals(LocalTime.MIDNIGHT) ? dateTime.toLocalDate() : NEVER;
+    }
+    if (value instanceof String text) {
+      try {
+        return date(text);
+      } catch (DateTimeException e) {
+        return UNKNOWN;
+      }
+    }
+    return UNKNOWN;
+  }
+
+  private static Object dateTime(Object value) {
+    if (value instanceof LocalDateTime dateTime) {
+      return dateTime.get(ChronoField.NANO_OF_SECOND) % 1000 == 0 ? dateTime : UNKNOWN;
+    }
+    if (value instanceof LocalDate date) {
+      return date.atStartOfDay();
+    }
+    if (value instanceof String text) {
+      try {
+        return text.length() == 10 ? date(text).atStartOfDay() : dateTime(text);
+      } catch (DateTimeException e) {
+        return UNKNOWN;
+      }
+    }
+    return UNKNOWN;
+  }
+
+  /** What has no zone depends on the session's. */
+  private static Object instant(Object value) {
+    Instant instant =
+        value instanceof Instant plain
+            ? plain
+            : value instanceof OffsetDateTime offset
+                ? offset.toInstant()
+                : value instanceof ZonedDateTime zoned ? zoned.toInstant() : null;
+    return instant != null && instant.get(ChronoField.NANO_OF_SECOND) % 1000 == 0
+        ? instant
+        : UNKNOWN;
+  }
+
+  /** The order of two values of one key column. */
+  static int compare(Object a, Object b) {
+    if (a instanceof Long x && b instanceof Long y) {
+      return Long.compare(x, y);
+    }
+    if (a instanceof Long || a instanceof BigInteger) {
+      return big(a).compareTo(big(b));
+    }
+    if (a instanceof String x) {
+      return Arrays.compareUnsigned(
+          x.getBytes(StandardCharsets.UTF_8), ((String) b).getBytes(StandardCharsets.UTF_8));
+    }
+    if (a instanceof LocalDate x) {
+      return x.compareTo((LocalDate) b);
+    }
+    if (a instanceof LocalDateTime x) {
+      return x.compareTo((LocalDateTime) b);
+    }
+    if (a instanceof Instant x) {
+      return x.compareTo((Instant) b);
+    }
+    return a.toString().compareTo(b.toString());
+  }
+
+  private static BigInteger big(Object integer) {
+    return integer instanceof BigInteger big ? big : BigInteger.valueOf((Long) integer);
+  }
+}

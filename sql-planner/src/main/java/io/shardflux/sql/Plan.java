@@ -1,0 +1,49 @@
+package io.shardflux.sql;
+
+import io.shardflux.router.ShardId;
+import java.util.List;
+
+/** What the shards are sent, and how their answers become one. Immutable. */
+public sealed interface Plan {
+
+  /** The shards with what each is sent, at least one. */
+  List<Part> parts();
+
+  /**
+   * One shard's share.
+   *
+   * @param shard the shard
+   * @param sql what it is sent
+   */
+  record Part(ShardId shard, ShardSql sql) {}
+
+  /**
+   * The answer is one shard's, as it is.
+   *
+   * @param part the shard and its SQL
+   */
+  record Direct(Part part) implements Plan {
+
+    @Override
+    public List<Part> parts() {
+      return List.of(part);
+    }
+  }
+
+  /**
+   * Several shards' rows, merged.
+   *
+   * @param parts at least two
+   * @param merge how
+   */
+  record Scatter(List<Part> parts, Merge merge) implements Plan {}
+
+  /**
+   * Several shards' changes; the count of rows is the sum of theirs, or that of any one shard where
+   * each changes its own copy.
+   *
+   * @param parts at least two
+   * @param copies whether each shard changes its copy of the same rows
+   */
+  record Writes(List<Part> parts, boolean copies) implements Plan {}
+}

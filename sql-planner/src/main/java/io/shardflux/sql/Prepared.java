@@ -1,0 +1,120 @@
+package io.shardflux.sql;
+
+import io.shardflux.router.ShardId;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The analysis of one text, against one catalog and one topology. Immutable, thread-safe.
+ *
+ * <p>A statement goes: {@link #route} says what its values touch, the caller asks the topology for
+ * the shards, and {@link #plan} says what each is sent.
+ */
+public final class Prepared {
+
+  private final Statements statement;
+
+  Prepared(Statements statement) {
+    this.statement = statement;
+  }
+
+  /**
+   * What is known of a statement.
+   *
+   * @param keyTable the table whose key a hint names; null if there is none
+   * @param whole the text without its hint
+   */
+  record Statements(
+      StatementKind kind,
+      List<@Nullable String> markers,
+      Hints hints,
+      Set<String> tables,
+      @Nullable RefusedSqlException sessionRefusal,
+      @Nullable String keyTable,
+      ShardSql whole,
+      Router router,
+      Several several) {}
+
+  /** What certain values touch. */
+  interface Router {
+    Routing route(Binds binds);
+  }
+
+  /** The plan over several shards, or over one of each row. */
+  interface Several {
+    Plan plan(Binds binds, Hints hints, List<ShardId> shards);
+  }
+
+  /** What it does. */
+  public StatementKind kind() {
+    return statement.kind();
+  }
+
+  /**
+   * The markers in the order of the text: a name, or null for a {@code ?}. A name that stands
+   * several times is one marker.
+   */
+  public List<@Nullable String> markers() {
+    return statement.markers();
+  }
+
+  /** What the text's first comment says. */
+  public Hints hints() {
+    return statement.hints();
+  }
+
+  /** The tables it names, each once. */
+  public Set<String> tables() {
+    return statement.tables();
+  }
+
+  /**
+   * Why it may only run inside a transaction that is bound to a shard: it depends on a session's
+   * state or changes it. Null if it doesn't.
+   */
+  public @Nullable RefusedSqlException sessionRefusal() {
+    return statement.sessionRefusal();
+  }
+
+  /**
+   * What the statement touches with these values.
+   *
+   * @param hints those of the text and others, as {@link Hints#or} joins them
+   * @throws IllegalArgumentException if there aren't as many values as markers
+   * @throws RefusedSqlException if the statement is refused, as all are that aren't understood
+   *     unless a hint names the shard; or a value can't be a key, such as NULL in an inserted row
+   */
+  public Routing route(Binds binds, Hints hints) {
+    if (binds.size() != statement.markers().size()) {
+      throw new IllegalArgumentException(
+          "values: " + binds.size() + " (expected: " + statement.markers().size() + ")");
+    }
+    if (hints.shard() != null) {
+      return new Routing.On(hints.shard());
+    }
+    if (hints.key() == null) {
+      return statement.router().route(binds);
+    }
+    if (statement.keyTable() == null) {
+      throw new RefusedSqlException(RefusalCode.HINT, "a key for a statement of no sharded table");
+    }
+    return new Routing.Keys(statement.keyTable(), List.of(hints.key()));
+  }
+
+  /**
+   * What the shards are sent.
+   *
+   * @param shards the shards that the routing came to: of {@link Routing.Rows} one for each row, of
+   *     {@link Routing.Nowhere} and {@link Routing.Anywhere} any one, of others each once
+   * @throws RefusedSqlException if it can't be answered over several shards, or the hints don't
+   *     permit it
+   */
+  public Plan plan(Binds binds, Hints hints, List<ShardId> shards) {
+    boolean one = shards.size() == 1 || new LinkedHashSet<>(shards).size() == 1;
+    return one
+        ? new Plan.Direct(new Plan.Part(shards.get(0), statement.whole()))
+        : statement.several().plan(binds, hints, shards);
+  }
+}

@@ -1,0 +1,101 @@
+package io.shardflux.sql;
+
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/** The columns that an expression may name. */
+final class Scope {
+
+  private final @Nullable Scope outer;
+  private final List<Source> sources = new ArrayList<>();
+  private final Set<String> using = new HashSet<>();
+
+  Scope(@Nullable Scope outer) {
+    this.outer = outer;
+  }
+
+  List<Source> sources() {
+    return sources;
+  }
+
+  void add(Source source) {
+    if (sources.stream().anyMatch(other -> other.alias().equalsIgnoreCase(source.alias()))) {
+      throw new RefusedSqlException(
+          RefusalCode.AMBIGUOUS_NAME, source.alias() + ": two tables of that name");
+    }
+    sources.add(source);
+  }
+
+  /** Has a name mean the first table's column, as {@code USING} does. */
+  void using(String column) {
+    using.add(column.toLowerCase(Locale.ROOT));
+  }
+
+  boolean hasUsing() {
+    return !using.isEmpty();
+  }
+
+  /** The column of a name, here or further out; null if there is none. */
+  @Nullable Column find(Expr.Name name) {
+    Column here = findHere(name);
+    return here != null || outer == null ? here : outer.find(name);
+  }
+
+  /** The column of a name here; null if there is none. */
+  @Nullable Column findHere(Expr.Name name) {
+    Column found = null;
+    for (Source source : sources) {
+      if (name.table() != null && !name.table().equals(source.alias())) {
+        continue;
+      }
+      for (Column column : source.columns()) {
+        if (!column.name().equalsIgnoreCase(name.column())) {
+          continue;
+        }
+        if (found != null && !using.contains(name.column().toLowerCase(Locale.ROOT))) {
+          throw new RefusedSqlException(
+              RefusalCode.UNKNOWN_COLUMN, name.column() + ": in several tables");
+        }
+        found = found == null ? column : found;
+      }
+    }
+    return found;
+  }
+
+  /**
+   * A table, or what stands for one.
+   *
+   * @param reference whether it is a reference table
+   * @param unique the columns that tell a reference table's rows apart; of others none
+   */
+  record Source(String alias, List<Column> columns, boolean reference, List<Column> unique) {}
+
+  /**
+   * A column.
+   *
+   * @param key the number of the key column that it holds, or -1
+   */
+  record Column(String name, SqlType type, boolean nullable, int key) {
+
+    /** Its key, if it always has one: the NULL of an outer join may be on any shard. */
+    int certainKey() {
+      return nullable ? -1 : key;
+    }
+
+    Column withoutKey() {
+      return new Column(name, type, nullable, -1);
+    }
+
+    Column orNull() {
+      return new Column(name, type, true, key);
+    }
+
+    Column named(String other) {
+      return new Column(other, type, nullable, key);
+    }
+  }
+}

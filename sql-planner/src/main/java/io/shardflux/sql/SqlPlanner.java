@@ -1,0 +1,88 @@
+package io.shardflux.sql;
+
+import com.github.benmanes.caffeine.cache.Cache;
+import com.github.benmanes.caffeine.cache.Caffeine;
+import io.shardflux.router.Topology;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Analyses SQL texts and keeps what it found, refusals too, by text. Thread-safe.
+ *
+ * <p>{@link #cached} is for event loops; a text that is new to it goes to {@link #prepare} on
+ * another thread, which takes up to some milliseconds of CPU time.
+ */
+public final class SqlPlanner {
+
+  /** What an entry weighs beside its text, in characters. */
+  private static final int ENTRY_WEIGHT = 256;
+
+  private final PlannerOptions options;
+  private final Cache<String, Entry> cache;
+
+  private SqlPlanner(PlannerOptions options) {
+    this.options = options;
+    this.cache =
+        Caffeine.newBuilder()
+            .maximumWeight(options.cacheWeight())
+            .<String, Entry>weigher((sql, entry) -> ENTRY_WEIGHT + sql.length())
+            // No thread of another's: what is evicted is only dropped.
+            .executor(Runnable::run)
+            .build();
+  }
+
+  /** A planner with an empty cache. */
+  public static SqlPlanner of(PlannerOptions options) {
+    return new SqlPlanner(options);
+  }
+
+  /**
+   * What is known of a text, in well under a microsecond; null if nothing is, or what is known is
+   * of another catalog or topology.
+   *
+   * @throws RefusedSqlException if the text is known to be refused, whatever the hints
+   */
+  public @Nullable Prepared cached(String sql, Catalog catalog, Topology topology) {
+    Entry entry = cache.getIfPresent(sql);
+    return entry == null || entry.catalog != catalog || entry.topology != topology
+        ? null
+        : entry.get();
+  }
+
+  /**
+   * The analysis of a text; kept for {@link #cached}. What is refused unless a hint names the shard
+   * is refused by {@link Prepared#route}, as hints may come from elsewhere too.
+   *
+   * @throws RefusedSqlException if the text is refused, whatever the hints: it is too large, more
+   *     than one statement, has comments that run, or a malformed hint
+   */
+  public Prepared prepare(String sql, Catalog catalog, Topology topology) {
+    Entry entry = entry(sql, catalog, topology);
+    if (sql.length() <= options.maxLength()) {
+      cache.put(sql, entry);
+    }
+    return entry.get();
+  }
+
+  private Entry entry(String sql, Catalog catalog, Topology topology) {
+    try {
+      Prepared prepared = new Preparation(sql, catalog, topology, options).prepare();
+      return new Entry(catalog, topology, prepared, null);
+    } catch (RefusedSqlException e) {
+      return new Entry(catalog, topology, null, e);
+    }
+  }
+
+  private record Entry(
+      Catalog catalog,
+      Topology topology,
+      @Nullable Prepared prepared,
+      @Nullable RefusedSqlException refusal) {
+
+    Prepared get() {
+      if (prepared == null) {
+        throw refusal == null ? new IllegalStateException("an empty entry") : refusal;
+      }
+      return prepared;
+    }
+  }
+}

@@ -1,0 +1,148 @@
+package io.shardflux.sql;
+
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What values an expression has, as far as their order goes.
+ *
+ * @param collation of text; null where only the server knows it
+ */
+record SqlType(Kind kind, @Nullable String collation) {
+
+  enum Kind {
+    /** Ordered as drivers give it. */
+    NUMBER,
+    /** Ordered by the number that {@code + 0} makes of it. */
+    SMALL_NUMBER,
+    TEMPORAL,
+    /** Ordered by its index or bits, and text wherever it is an operand. */
+    ENUM,
+    TEXT,
+    BINARY,
+    NULL,
+    /** Text in the statement, whose collation gives way to any column's. */
+    LITERAL,
+    /** A bound value. */
+    MARKER,
+    /** No order that could be merged by. */
+    NONE
+  }
+
+  static final SqlType NUMBER = new SqlType(Kind.NUMBER, null);
+  static final SqlType TEMPORAL = new SqlType(Kind.TEMPORAL, null);
+  static final SqlType TEXT = new SqlType(Kind.TEXT, null);
+  static final SqlType BINARY = new SqlType(Kind.BINARY, null);
+  static final SqlType NULL = new SqlType(Kind.NULL, null);
+  static final SqlType LITERAL = new SqlType(Kind.LITERAL, null);
+  static final SqlType MARKER = new SqlType(Kind.MARKER, null);
+  static final SqlType NONE = new SqlType(Kind.NONE, null);
+
+  private static final Set<String> NUMBERS =
+      Set.of("smallint", "mediumint", "int", "integer", "bigint", "decimal", "numeric", "double");
+  private static final Set<String> SMALL_NUMBERS = Set.of("tinyint", "bit", "year", "float");
+  private static final Set<String> TEMPORALS = Set.of("date", "datetime", "timestamp", "time");
+
+  static SqlType of(Catalog.Column column) {
+    String name = name(column.type());
+    if (NUMBERS.contains(name)) {
+      return NUMBER;
+    }
+    if (SMALL_NUMBERS.contains(name)) {
+      return new SqlType(Kind.SMALL_NUMBER, null);
+    }
+    if (TEMPORALS.contains(name)) {
+      return TEMPORAL;
+    }
+    if (name.equals("enum") || name.equals("set")) {
+      return new SqlType(Kind.ENUM, column.collation());
+    }
+    if (name.endsWith("char") || name.endsWith("text")) {
+      return new SqlType(Kind.TEXT, column.collation());
+    }
+    return name.endsWith("binary") || name.endsWith("blob") ? BINARY : NONE;
+  }
+
+  private static String name(String type) {
+    String lower = type.toLowerCase(Locale.ROOT);
+    int end = 0;
+    while (end < lower.length() && Character.isLetter(lower.charAt(end))) {
+      end++;
+    }
+    return lower.substring(0, end);
+  }
+
+  /** Of the one value that is chosen of several. */
+  static SqlType choice(List<SqlType> types) {
+    SqlType choice = NULL;
+    for (SqlType type : types) {
+      choice = choice.or(type);
+    }
+    return choice;
+  }
+
+  private SqlType or(SqlType other) {
+    if (kind == Kind.NULL || other.kind == Kind.NULL) {
+      SqlType type = kind == Kind.NULL ? other : this;
+      return type.kind == Kind.ENUM ? new SqlType(Kind.TEXT, type.collation) : type;
+    }
+    if (kind == Kind.NONE || other.kind == Kind.NONE) {
+      return NONE;
+    }
+    if (kind == Kind.BINARY || other.kind == Kind.BINARY) {
+      return kind == other.kind ? this : NONE;
+    }
+    if (isText() || other.isText()) {
+      return isText() && other.isText() ? both(other) : text(other);
+    }
+    if (kind == other.kind) {
+      return kind == Kind.MARKER ? NONE : this;
+    }
+    if (kind == Kind.LITERAL || other.kind == Kind.LITERAL) {
+      return TEXT;
+    }
+    if (kind == Kind.MARKER || other.kind == Kind.MARKER) {
+      return NONE;
+    }
+    return kind == Kind.TEMPORAL || other.kind == Kind.TEMPORAL
+        ? TEXT
+        : new SqlType(Kind.SMALL_NUMBER, null);
+  }
+
+  private SqlType text(SqlType other) {
+    return new SqlType(Kind.TEXT, isText() ? collation : other.collation);
+  }
+
+  /** Of two texts: those of two known collations have none that could be asked for. */
+  private SqlType both(SqlType other) {
+    if (collation == null || other.collation == null) {
+      return TEXT;
+    }
+    return collation.equals(other.collation) ? new SqlType(Kind.TEXT, collation) : NONE;
+  }
+
+  private boolean isText() {
+    return kind == Kind.TEXT || kind == Kind.ENUM;
+  }
+
+  /** Of {@code MIN} and {@code MAX}. */
+  SqlType extreme() {
+    return kind == Kind.ENUM ? new SqlType(Kind.TEXT, collation) : this;
+  }
+
+  /** Of what text functions make of it: text of its collation, if it is text. */
+  static SqlType textOf(List<SqlType> arguments) {
+    SqlType text = LITERAL;
+    for (SqlType type : arguments) {
+      if (type.kind == Kind.BINARY) {
+        return NONE;
+      }
+      if (type.isText()) {
+        text = text.or(type);
+      }
+    }
+    return text.kind == Kind.LITERAL ? TEXT : text;
+  }
+}

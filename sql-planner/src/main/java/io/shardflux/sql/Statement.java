@@ -1,0 +1,59 @@
+package io.shardflux.sql;
+
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** A statement. */
+sealed interface Statement {
+
+  record Read(Query query) implements Statement {}
+
+  /**
+   * {@code INSERT} or {@code REPLACE}.
+   *
+   * @param columns the columns as they are named; empty if none is
+   * @param head up to and with {@code VALUES}
+   * @param rows the rows; empty for a query
+   * @param tail from behind the last row on
+   */
+  record Insert(
+      Query.Table table,
+      List<String> columns,
+      Span head,
+      List<InsertedRow> rows,
+      Span tail,
+      @Nullable Query query,
+      List<Assignment> updates)
+      implements Statement {}
+
+  /** One row of {@code VALUES}, with its parentheses; a value is null for {@code DEFAULT}. */
+  record InsertedRow(Span span, List<@Nullable Expr> values) {}
+
+  record Assignment(Expr.Name column, @Nullable Expr value) {}
+
+  record Update(
+      List<Query.From> tables,
+      List<Assignment> assignments,
+      @Nullable Expr where,
+      boolean limited,
+      List<Query.OrderItem> order,
+      List<Query.Cte> ctes)
+      implements Statement {}
+
+  /**
+   * A delete.
+   *
+   * @param targets the tables that rows are deleted of, by their aliases
+   */
+  record Delete(
+      List<String> targets,
+      List<Query.From> tables,
+      @Nullable Expr where,
+      boolean limited,
+      List<Query.OrderItem> order,
+      List<Query.Cte> ctes)
+      implements Statement {}
+
+  /** A change of the session's state. */
+  record Session() implements Statement {}
+}

@@ -1,0 +1,159 @@
+package io.shardflux.sql;
+
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/** The types of expressions, as far as their order goes. Not thread-safe. */
+final class Types {
+
+  private final Map<Expr.Subquery, SqlType> values = new HashMap<>();
+
+  /** Takes the type of a subquery's value. */
+  void put(Expr.Subquery subquery, SqlType type) {
+    values.put(subquery, type);
+  }
+
+  /** The type of an expression in a select. */
+  SqlType of(Expr expr, Analysis.Block block) {
+    Expr bare = expr.bare();
+    if (bare instanceof Expr.Name name) {
+      Scope.Column column = block.scope().find(name);
+      if (column != null) {
+        return column.type();
+      }
+      Expr aliased = Analysis.aliased(block.select(), name);
+      return aliased == null || aliased.equals(bare) ? SqlType.NONE : of(aliased, block);
+    }
+    if (bare instanceof Expr.Literal literal) {
+      return type(literal);
+    }
+    if (bare instanceof Expr.Marker) {
+      return SqlType.MARKER;
+    }
+    if (bare instanceof Expr.In) {
+      return SqlType.NUMBER;
+    }
+    if (bare instanceof Expr.Subquery subquery) {
+      return values.getOrDefault(subquery, SqlType.NUMBER);
+    }
+    List<SqlType> operands = bare.children().stream().map(child -> of(child, block)).toList();
+    if (bare instanceof Expr.Op op) {
+      return type(op, operands, block);
+    }
+    return bare instanceof Expr.Call call ? type(call, operands) : SqlType.NONE;
+  }
+
+  private static SqlType type(Expr.Literal literal) {
+    if (!literal.known()) {
+      return SqlType.NONE;
+    }
+    Object value = literal.value();
+    if (value == null) {
+      return SqlType.NULL;
+    }
+    if (value instanceof String) {
+      return SqlType.LITERAL;
+    }
+    return value instanceof Number || value instanceof Boolean ? SqlType.NUMBER : SqlType.TEMPORAL;
+  }
+
+  private SqlType type(Expr.Op op, List<SqlType> operands, Analysis.Block block) {
+    String operator = op.operator();
+    if (operator.startsWith("COLLATE ")) {
+      return new SqlType(SqlType.Kind.TEXT, operator.substring("COLLATE ".length()));
+    }
+    if (operator.startsWith("CAST ")) {
+      return cast(operator.substring("CAST ".length()));
+    }
+    if (operator.startsWith("CONVERT USING ")) {
+      return operator.endsWith(" binary") ? SqlType.BINARY : SqlType.TEXT;
+    }
+    return switch (operator) {
+      case "CASE" ->
+          SqlType.choice(
+              op.children().get(1).children().stream().map(each -> of(each, block)).toList());
+      case "BINARY" -> SqlType.BINARY;
+      case "->>" -> SqlType.TEXT;
+      case "->", "WHEN", "BASE WHEN", "THEN", "THEN ELSE" -> SqlType.NONE;
+      case "+", "-" -> {
+        boolean interval =
+            op.children().stream()
+                .anyMatch(
+                    child ->
+                        child.bare() instanceof Expr.Op other
+                            && other.operator().startsWith("INTERVAL "));
+        yield !interval
+            ? SqlType.NUMBER
+            : operands.contains(SqlType.TEMPORAL) ? SqlType.TEMPORAL : SqlType.TEXT;
+      }
+      default -> SqlType.NUMBER;
+    };
+  }
+
+  private static SqlType cast(String type) {
+    return switch (type.split(" ", 2)[0]) {
+      case "SIGNED", "UNSIGNED", "INTEGER", "INT", "DECIMAL", "DOUBLE", "REAL" -> SqlType.NUMBER;
+      case "FLOAT", "YEAR" -> new SqlType(SqlType.Kind.SMALL_NUMBER, null);
+      case "DATE", "DATETIME", "TIME" -> SqlType.TEMPORAL;
+      case "CHAR", "NCHAR" -> SqlType.TEXT;
+      case "BINARY" -> SqlType.BINARY;
+      default -> SqlType.NONE;
+    };
+  }
+
+  private static SqlType type(Expr.Call call, List<SqlType> arguments) {
+    String name = call.name();
+    if (call.over()) {
+      return SqlType.NONE;
+    }
+    if (name.equals("MIN") || name.equals("MAX")) {
+      return arguments.get(0).extreme();
+    }
+    if (name.equals("ANY_VALUE")) {
+      return arguments.get(0);
+    }
+    if (name.equals("GROUP_CONCAT")) {
+      return SqlType.TEXT;
+    }
+    if (name.startsWith("JSON_") && Functions.AGGREGATES.contains(name)) {
+      return SqlType.NONE;
+    }
+    if (Functions.CHOICES.contains(name)) {
+      return SqlType.choice(arguments);
+    }
+    if (name.equals("IF") && arguments.size() == 3) {
+      return SqlType.choice(arguments.subList(1, 3));
+    }
+    if (name.equals("NULLIF") && !arguments.isEmpty()) {
+      return SqlType.choice(List.of(arguments.get(0), SqlType.NULL));
+    }
+    if (Functions.SHIFTS.contains(name)) {
+      boolean temporal =
+          !arguments.isEmpty()
+              && arguments
+                  .get(name.equals("TIMESTAMPADD") ? arguments.size() - 1 : 0)
+                  .equals(SqlType.TEMPORAL);
+      return temporal ? SqlType.TEMPORAL : SqlType.TEXT;
+    }
+    if (name.equals("FROM_UNIXTIME")) {
+      return arguments.size() == 1 ? SqlType.TEMPORAL : SqlType.TEXT;
+    }
+    if (Functions.NUMBERS.contains(name)
+        || Functions.AGGREGATES.contains(name)
+        || name.equals("UNIX_TIMESTAMP")
+        || name.equals("RAND")) {
+      return SqlType.NUMBER;
+    }
+    if (name.equals("YEAR")) {
+      return new SqlType(SqlType.Kind.SMALL_NUMBER, null);
+    }
+    if (Functions.TEMPORALS.contains(name) || Functions.CLOCK.contains(name)) {
+      return SqlType.TEMPORAL;
+    }
+    if (Functions.BINARIES.contains(name)) {
+      return SqlType.BINARY;
+    }
+    return Functions.TEXTS.contains(name) ? SqlType.textOf(arguments) : SqlType.NONE;
+  }
+}

@@ -1,0 +1,237 @@
+package io.shardflux.sql;
+
+import java.math.BigDecimal;
+import java.math.BigInteger;
+import java.math.RoundingMode;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import org.jspecify.annotations.Nullable;
+
+/** Values of shards' rows: their order, and arithmetic as MySQL's is. */
+final class Values {
+
+  /** MySQL's {@code div_precision_increment} as it comes. */
+  private static final int DIVISION_DIGITS = 4;
+
+  private static final int MAX_SCALE = 30;
+
+  private Values() {}
+
+  /** The order of two values of one column, NULL first. */
+  static int compare(@Nullable Object a, @Nullable Object b) {
+    if (a == null || b == null) {
+      return Boolean.compare(a != null, b != null);
+    }
+    if (isNumber(a) && isNumber(b)) {
+      return compareNumbers(number(a), number(b));
+    }
+    return compareBytes(bytes(a), bytes(b), new byte[0]);
+  }
+
+  /** The order of two weights of text, where the shorter one goes on with its padding. */
+  static int compare(@Nullable Object a, @Nullable Object b, @Nullable Object padding) {
+    if (a == null || b == null || padding == null) {
+      return compare(a, b);
+    }
+    return compareBytes(bytes(a), bytes(b), bytes(padding));
+  }
+
+  private static int compareBytes(byte[] a, byte[] b, byte[] padding) {
+    int common = Math.min(a.length, b.length);
+    int length = padding.length == 0 ? common : Math.max(a.length, b.length);
+    for (int i = 0; i < length; i++) {
+      int x = i < a.length ? a[i] : padding[(i - a.length) % padding.length];
+      int y = i < b.length ? b[i] : padding[(i - b.length) % padding.length];
+      if (x != y) {
+        return Integer.compare(x & 0xff, y & 0xff);
+      }
+    }
+    return padding.length == 0 ? Integer.compare(a.length, b.length) : 0;
+  }
+
+  private static byte[] bytes(Object value) {
+    if (value instanceof byte[] bytes) {
+      return bytes;
+    }
+    if (value instanceof ByteBuffer buffer) {
+      byte[] bytes = new byte[buffer.remaining()];
+      buffer.duplicate().get(bytes);
+      return bytes;
+    }
+    return value.toString().getBytes(StandardCharsets.UTF_8);
+  }
+
+  static boolean isNumber(@Nullable Object value) {
+    return value instanceof Number || value instanceof Boolean;
+  }
+
+  private static Number number(Object value) {
+    return value instanceof Boolean truth ? (Number) (truth ? 1L : 0L) : (Number) value;
+  }
+
+  static int compareNumbers(Number a, Number b) {
+    if (isLong(a) && isLong(b)) {
+      return Long.compare(a.longValue(), b.longValue());
+    }
+    if (isDouble(a) || isDouble(b)) {
+      double x = a.doubleValue();
+      double y = b.doubleValue();
+      return x < y ? -1 : x > y ? 1 : 0;
+    }
+    return decimal(a).compareTo(decimal(b));
+  }
+
+  private static boolean isLong(Number value) {
+    return value instanceof Long
+        || value instanceof Integer
+        || value instanceof Short
+        || value instanceof Byte;
+  }
+
+  private static boolean isDouble(Number value) {
+    return value instanceof Double || value instanceof Float;
+  }
+
+  private static BigDecimal decimal(Number value) {
+    if (value instanceof BigDecimal decimal) {
+      return decimal;
+    }
+    if (value instanceof Quotient quotient) {
+      return quotient.value;
+    }
+    return value instanceof BigInteger integer
+        ? new BigDecimal(integer)
+        : isLong(value) ? BigDecimal.valueOf(value.longValue()) : new BigDecimal(value.toString());
+  }
+
+  /** The sum of what {@code SUM} gave, of which NULL is nothing. */
+  static @Nullable Object sum(@Nullable Object a, @Nullable Object b) {
+    if (a == null || b == null) {
+      return a == null ? b : a;
+    }
+    Number x = number(a);
+    Number y = number(b);
+    return isDouble(x) || isDouble(y)
+        ? (Object) (x.doubleValue() + y.doubleValue())
+        : decimal(x).add(decimal(y));
+  }
+
+  /** The sum of counts. */
+  static Object count(@Nullable Object a, @Nullable Object b) {
+    return (a == null ? 0 : number(a).longValue()) + (b == null ? 0 : number(b).longValue());
+  }
+
+  /** A sum by a count, of the scale that {@code AVG} has; NULL of none. */
+  static @Nullable Object average(@Nullable Object sum, long count) {
+    if (sum == null || count == 0) {
+      return null;
+    }
+    return shown(apply("/", sum, count));
+  }
+
+  /** A value as a column shows it: decimals rounded to the scale of their type. */
+  static @Nullable Object shown(@Nullable Object value) {
+    return value instanceof Quotient quotient
+        ? quotient.value.setScale(quotient.scale, RoundingMode.HALF_UP)
+        : value;
+  }
+
+  /** Arithmetic by MySQL's rules for integers, decimals and doubles; NULL of NULL. */
+  static @Nullable Object apply(String operator, @Nullable Object a, @Nullable Object b) {
+    if (a == null || b == null) {
+      return null;
+    }
+    Number x = number(a);
+    Number y = number(b);
+    if (isDouble(x) || isDouble(y)) {
+      return apply(operator, x.doubleValue(), y.doubleValue());
+    }
+    if (operator.equals("/")) {
+      return decimal(y).signum() == 0 ? null : Quotient.of(decimal(x), decimal(y));
+    }
+    if (isLong(x) && isLong(y)) {
+      return switch (operator) {
+        case "+" -> (Object) Math.addExact(x.longValue(), y.longValue());
+        case "-" -> Math.subtractExact(x.longValue(), y.longValue());
+        default -> Math.multiplyExact(x.longValue(), y.longValue());
+      };
+    }
+    int scale =
+        operator.equals("*")
+            ? Math.min(MAX_SCALE, scale(x) + scale(y))
+            : Math.max(scale(x), scale(y));
+    BigDecimal result =
+        switch (operator) {
+          case "+" -> decimal(x).add(decimal(y));
+          case "-" -> decimal(x).subtract(decimal(y));
+          default -> decimal(x).multiply(decimal(y));
+        };
+    return new Quotient(result, scale);
+  }
+
+  private static @Nullable Object apply(String operator, double a, double b) {
+    return switch (operator) {
+      case "+" -> (Object) (a + b);
+      case "-" -> a - b;
+      case "*" -> a * b;
+      default -> b == 0 ? null : a / b;
+    };
+  }
+
+  private static int scale(Number value) {
+    return value instanceof Quotient quotient
+        ? quotient.scale
+        : Math.max(0, decimal(value).scale());
+  }
+
+  /** A decimal with more digits than its type has: MySQL goes on computing with those. */
+  private static final class Quotient extends Number {
+
+    private static final long serialVersionUID = 1L;
+
+    /** The digits that MySQL keeps in one word. */
+    private static final int WORD = 9;
+
+    private final BigDecimal value;
+    private final int scale;
+
+    Quotient(BigDecimal value, int scale) {
+      this.value = value;
+      this.scale = scale;
+    }
+
+    static Quotient of(BigDecimal a, BigDecimal b) {
+      int scale = Math.max(0, a.scale());
+      int left = words(scale);
+      int right = words(Math.max(0, b.scale()));
+      int more = DIVISION_DIGITS - (left - scale + right - Math.max(0, b.scale()));
+      int digits = words(left + right + Math.max(0, more));
+      return new Quotient(
+          a.divide(b, digits, RoundingMode.DOWN), Math.min(MAX_SCALE, scale + DIVISION_DIGITS));
+    }
+
+    private static int words(int digits) {
+      return (digits + WORD - 1) / WORD * WORD;
+    }
+
+    @Override
+    public int intValue() {
+      return value.intValue();
+    }
+
+    @Override
+    public long longValue() {
+      return value.longValue();
+    }
+
+    @Override
+    public float floatValue() {
+      return value.floatValue();
+    }
+
+    @Override
+    public double doubleValue() {
+      return value.doubleValue();
+    }
+  }
+}

@@ -1,0 +1,169 @@
+package io.shardflux.sql;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class RefusalTests {
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '~',
+      value = {
+        "SYNTAX | SELECT FROM users",
+        "SYNTAX | SELECT * FROM users WHERE id = 'x",
+        "SYNTAX | SELECT * INTO OUTFILE 'f' FROM users",
+        "SYNTAX | WITH RECURSIVE w AS (SELECT 1) SELECT * FROM w",
+        "SYNTAX | SELECT * FROM users NATURAL JOIN orders",
+        "SEVERAL_STATEMENTS | SELECT 1; DROP TABLE users",
+        "EXECUTABLE_COMMENT | SELECT /*!50000 1 */ 2",
+        "EXECUTABLE_COMMENT | SELECT /*M! 1 */ 2",
+        "EXECUTABLE_COMMENT | SELECT /*+ SET_VAR(sql_mode='') */ 2",
+        "HINT | /* shardflux: shards=a */ SELECT 1",
+        "HINT | /* shardflux: timeout=1h */ SELECT 1",
+        "HINT | /* shardflux: shard=a, shard=b */ SELECT 1",
+        "HINT | /* shardflux: key=x */ SELECT * FROM users",
+        "STATEMENT | CREATE TABLE x (id INT)",
+        "STATEMENT | TRUNCATE users",
+        "TRANSACTION_CONTROL | START TRANSACTION",
+        "UNKNOWN_TABLE | SELECT * FROM nope",
+        "UNKNOWN_TABLE | SELECT * FROM information_schema.tables",
+        "UNKNOWN_COLUMN | SELECT nope FROM users",
+        "UNKNOWN_COLUMN | SELECT x.id FROM users",
+        "UNKNOWN_COLUMN | SELECT id FROM users u JOIN orders o ON u.id = o.user_id",
+        "AMBIGUOUS_NAME | SELECT id AS age FROM users ORDER BY age + 1",
+        "FUNCTION | SELECT my_function(id) FROM users WHERE id = 1",
+        "FUNCTION | SELECT SLEEP(1)",
+        "NON_DETERMINISTIC | SELECT id FROM users ORDER BY RAND()",
+        "NON_DETERMINISTIC | INSERT INTO countries VALUES ('DE', UUID())",
+        "NON_DETERMINISTIC | UPDATE countries SET title = NOW()",
+        "KEY_COLLATION | SELECT * FROM names WHERE name = 'x'",
+        "KEY_COLLATION | INSERT INTO names VALUES ('x')",
+        "KEY_MISSING | INSERT INTO users (name) VALUES ('x')",
+        "KEY_MISSING | INSERT INTO users (id) VALUES (1 + 1)",
+        "KEY_MISSING | INSERT INTO users (id) VALUES (NULL)",
+        "KEY_MISSING | INSERT INTO users (id) VALUES (DEFAULT)",
+        "KEY_VALUE | INSERT INTO users (id) VALUES (1.5)",
+        "KEY_VALUE | INSERT INTO docs (tenant, id) VALUES ('x ', 1)",
+        "KEY_VALUE | INSERT INTO docs (tenant, id) VALUES (5, 1)",
+        "KEY_UPDATE | UPDATE users SET id = 2 WHERE id = 1",
+        "KEY_UPDATE | INSERT INTO users (id) VALUES (1) ON DUPLICATE KEY UPDATE id = 2",
+        "CROSS_SHARD_JOIN | SELECT * FROM users u JOIN orders o ON o.id = u.id",
+        "CROSS_SHARD_JOIN | SELECT * FROM users u JOIN events e ON e.at = u.id",
+        "CROSS_SHARD_JOIN | SELECT * FROM users u JOIN config c ON c.k = u.name",
+        "CROSS_SHARD_JOIN | SELECT * FROM countries c LEFT JOIN users u ON u.country = c.code",
+        "CROSS_SHARD_JOIN | SELECT * FROM docs a JOIN docs b ON a.tenant = b.tenant",
+        "CROSS_SHARD_JOIN | SELECT * FROM users a, users c WHERE NOT EXISTS (SELECT 1 FROM orders b WHERE b.user_id = c.id AND b.user_id = a.id)",
+        "CROSS_SHARD_JOIN | SELECT a.id FROM users a LEFT JOIN users b ON a.id = b.id LEFT JOIN orders o ON a.id = b.id",
+        "CROSS_SHARD_JOIN | SELECT (SELECT COUNT(*) FROM orders) FROM users",
+        "CROSS_SHARD_JOIN | SELECT * FROM users WHERE age IN (SELECT user_id FROM orders)",
+        "CROSS_SHARD_JOIN | SELECT * FROM users a WHERE a.age IN (SELECT b.id FROM users b WHERE b.id = a.id UNION ALL SELECT user_id FROM orders)",
+        "CROSS_SHARD_SUBQUERY | SELECT * FROM countries WHERE code IN (SELECT country FROM users)",
+        "CROSS_SHARD_SUBQUERY | SELECT * FROM (SELECT id FROM users LIMIT 3) x",
+        "CROSS_SHARD_SUBQUERY | SELECT * FROM (SELECT age, COUNT(*) FROM users GROUP BY age) x",
+        "CROSS_SHARD_SUBQUERY | SELECT * FROM (SELECT DISTINCT age FROM users) x",
+        "SET_OPERATION | SELECT id FROM users UNION ALL SELECT at FROM events",
+        "SET_OPERATION | SELECT id FROM users EXCEPT SELECT id FROM orders",
+        "AGGREGATE | SELECT GROUP_CONCAT(name) FROM users",
+        "AGGREGATE | SELECT age, COUNT(*) FROM users GROUP BY age WITH ROLLUP",
+        "AGGREGATE_EXPRESSION | SELECT ROUND(AVG(age)) FROM users",
+        "HAVING | SELECT age FROM users GROUP BY age HAVING MAX(name) > 'x'",
+        "NOT_GROUPED | SELECT name, COUNT(*) FROM users",
+        "NOT_GROUPED | SELECT name, COUNT(*) FROM users GROUP BY age",
+        "NOT_GROUPED | SELECT DISTINCT name FROM users ORDER BY age",
+        "WINDOW | SELECT ROW_NUMBER() OVER (ORDER BY age) FROM users",
+        "UNSORTABLE | SELECT data FROM users ORDER BY data",
+        "UNSORTABLE | SELECT id FROM users ORDER BY COALESCE(name, nick)",
+        "SCATTERED_LOCK | SELECT * FROM users FOR UPDATE",
+        "SCATTERED_LOCK | SELECT * FROM countries FOR SHARE",
+        "SCATTER_FORBIDDEN | /* shardflux: scatter=false */ SELECT * FROM users",
+        "SCATTERED_WRITE | UPDATE users SET age = 1",
+        "SCATTERED_WRITE | INSERT INTO users (id) VALUES (1), (2), (3), (4)",
+        "SCATTERED_WRITE_FORM | /* shardflux: scatter-writes=true */ DELETE FROM users LIMIT 5",
+        "SCATTERED_WRITE_FORM | INSERT INTO orders (user_id) SELECT id FROM users",
+        "SCATTERED_WRITE_FORM | UPDATE countries SET title = 'x' LIMIT 1",
+        "OFFSET_TOO_LARGE | SELECT * FROM users LIMIT 5 OFFSET 100001",
+      })
+  void refuses(RefusalCode code, String sql) {
+    RefusedSqlException refusal =
+        catchThrowableOfType(RefusedSqlException.class, () -> Shop.plan(sql));
+    assertThat(refusal).isNotNull();
+    assertThat(refusal.code()).isEqualTo(code);
+    assertThat(refusal).hasMessageContaining(code.wayOut());
+  }
+
+  @Test
+  void refusesWhatDependsOnTheSqlMode() {
+    assertThatThrownBy(() -> Shop.plan("SELECT * FROM users WHERE id = 1 || 2"))
+        .hasMessageStartingWith("SYNTAX");
+  }
+
+  @Test
+  void refusesLimitsThatAreNoNumbers() {
+    assertThatThrownBy(() -> Shop.plan("SELECT * FROM users LIMIT ?", -1))
+        .hasMessageStartingWith("LIMIT_VALUE");
+    assertThatThrownBy(() -> Shop.plan("SELECT * FROM users LIMIT ?", "5"))
+        .hasMessageStartingWith("LIMIT_VALUE");
+  }
+
+  @Test
+  void sendsWhatIsNotUnderstoodToTheShardThatAHintNames() {
+    assertThat(Shop.plan("/* shardflux: shard=b */ ANALYZE TABLE users").parts())
+        .containsExactly(new Plan.Part(Shop.B, new ShardSql("ANALYZE TABLE users", List.of())));
+    Prepared prepared = Shop.prepare("SELECT my_function(id) FROM users");
+    Hints hints = new Hints(Shop.C, null, null, null, null, null, null);
+    assertThat(prepared.route(Binds.NONE, hints)).isEqualTo(new Routing.On(Shop.C));
+  }
+
+  @Test
+  void namesWhatDependsOnItsSession() {
+    for (String sql :
+        List.of("SELECT @x", "SET NAMES utf8mb4", "SELECT LAST_INSERT_ID()", "SELECT @@sql_mode")) {
+      RefusedSqlException refusal = Shop.prepare(sql).sessionRefusal();
+      assertThat(refusal).isNotNull();
+      assertThat(refusal.code()).isEqualTo(RefusalCode.SESSION_STATE);
+    }
+    assertThat(Shop.prepare("SELECT 1").sessionRefusal()).isNull();
+  }
+
+  @Test
+  void boundsTextAndNesting() {
+    SqlPlanner planner = SqlPlanner.of(new PlannerOptions(100, 8, 1000, 10, 10));
+    assertThatThrownBy(
+            () -> planner.prepare("SELECT " + "1".repeat(94), Shop.CATALOG, Shop.TOPOLOGY))
+        .hasMessage(
+            "TOO_LARGE: text: 101 characters (expected: at most 100) ("
+                + RefusalCode.TOO_LARGE.wayOut()
+                + ")");
+    assertThatThrownBy(
+            () ->
+                planner.prepare(
+                    "SELECT " + "(".repeat(9) + 1 + ")".repeat(9), Shop.CATALOG, Shop.TOPOLOGY))
+        .hasMessageStartingWith("TOO_LARGE");
+    assertThatThrownBy(() -> Shop.prepare("SELECT " + "NOT ".repeat(5000) + "1"))
+        .hasMessageStartingWith("TOO_LARGE");
+  }
+
+  @Test
+  void keepsWhatItFoundByText() {
+    SqlPlanner planner = SqlPlanner.of(PlannerOptions.defaults());
+    String sql = "SELECT * FROM users";
+    assertThat(planner.cached(sql, Shop.CATALOG, Shop.TOPOLOGY)).isNull();
+    Prepared prepared = planner.prepare(sql, Shop.CATALOG, Shop.TOPOLOGY);
+    assertThat(planner.cached(sql, Shop.CATALOG, Shop.TOPOLOGY)).isSameAs(prepared);
+    assertThat(
+            planner.cached(
+                sql, Shop.CATALOG, Shop.TOPOLOGY.withShard(io.shardflux.router.ShardId.of("d"))))
+        .isNull();
+    assertThatThrownBy(() -> planner.prepare("SELECT 1; 2", Shop.CATALOG, Shop.TOPOLOGY))
+        .isInstanceOf(RefusedSqlException.class);
+    assertThatThrownBy(() -> planner.cached("SELECT 1; 2", Shop.CATALOG, Shop.TOPOLOGY))
+        .isInstanceOf(RefusedSqlException.class);
+  }
+}

@@ -1,0 +1,237 @@
+package io.shardflux.sql;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.shardflux.router.ShardKey;
+import java.math.BigDecimal;
+import java.math.BigInteger;
+import java.time.LocalDate;
+import java.util.List;
+import java.util.UUID;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class RoutingTests {
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "id = 42 | 42",
+        "42 = id | 42",
+        "(id) = (42) | 42",
+        "`id` = 42 AND age > 3 | 42",
+        "u.id = 42 | 42",
+        "ID = 42 | 42",
+        "id IN (1, 2, 3) | 1 2 3",
+        "id IN (1, NULL, 1) | 1",
+        "id = 1 OR id = 2 | 1 2",
+        "id = 1 OR (id = 2 AND age = 3) | 1 2",
+        "id IN (1, 2) AND id IN (2, 3) | 2",
+        "id IN (1, 2, 3) AND id > 2 | 3",
+        "id = '42' | 42",
+        "id = 42.0 | 42",
+        "id = 4.2e1 | 42",
+        "id = -7 | -7",
+        "id = TRUE | 1",
+        "id = 18446744073709551615 | 18446744073709551615",
+        "id = 1 AND NOT (id = 2) AND id NOT IN (3, NULL) AND id <=> 4 | 1",
+        "(id, age) = (1, 2) | 1",
+        "(id, age) IN ((1, 2), (3, 4)) | 1 3",
+        "id = 5 AND EXISTS (SELECT 1 FROM orders o WHERE o.user_id = u.id) | 5",
+      })
+  void routesByKeys(String condition, String keys) {
+    Routing routing = Shop.route("SELECT * FROM users u WHERE " + condition);
+    assertThat(routing).isInstanceOf(Routing.Keys.class);
+    List<String> routed = ((Routing.Keys) routing).keys().stream().map(ShardKey::toString).toList();
+    assertThat(routed).containsExactly(keys.split(" "));
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "id = NULL",
+        "id = 1 AND id = 2",
+        "id = 42.5",
+        "id IN (NULL)",
+        "1 = 0",
+        "FALSE",
+        "NULL",
+        "id > 5 AND id < 5",
+        "id = 99999999999999999999",
+        "id = 1 AND age = 2 AND 1 = 2",
+      })
+  void touchesNoRowWhereNoneCanBe(String condition) {
+    assertThat(Shop.route("SELECT COUNT(*) FROM users WHERE " + condition))
+        .isEqualTo(new Routing.Nowhere());
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "id = 1 OR age = 2",
+        "id + 0 = 1",
+        "NOT id = 1",
+        "id = age",
+        "id = '42abc'",
+        "id = ' 42'",
+        "id = 0x2A",
+        "id = 9007199254740993e0",
+        "id = 1 XOR age = 3",
+        "(id = 1) IS TRUE",
+        "id IN (1, age)",
+        "id = 1 = 0",
+        "id <> 1",
+        "id IS NULL",
+        "id = DATE '2026-01-01'",
+        "1",
+      })
+  void goesEverywhereWhereKeysAreNotKnown(String condition) {
+    assertThat(Shop.route("SELECT * FROM users WHERE " + condition))
+        .isInstanceOf(Routing.Everywhere.class);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "at BETWEEN 10 AND 99 | a",
+        "at < 100 | a",
+        "at <= 100 | a b",
+        "at >= 100 AND at < 200 | b",
+        "199 < at | c",
+        "at = 5 OR at > 250 | a c",
+        "at BETWEEN 150 AND 160 OR at BETWEEN 170 AND 180 | b",
+        "at > 99.5 | a b c",
+      })
+  void prunesShardsByRanges(String condition, String shards) {
+    Routing routing = Shop.route("SELECT * FROM events WHERE " + condition);
+    assertThat(Shop.shards(routing).stream().map(Object::toString))
+        .containsExactlyInAnyOrder(shards.split(" "));
+  }
+
+  @Test
+  void routesByCompositeKeys() {
+    assertThat(Shop.route("SELECT * FROM docs WHERE id IN (1, 2) AND tenant = 'x'"))
+        .isEqualTo(new Routing.Keys("docs", List.of(ShardKey.of("x", 1), ShardKey.of("x", 2))));
+    assertThat(Shop.route("SELECT * FROM docs WHERE tenant = 'x  ' AND id = ?", 3))
+        .isEqualTo(new Routing.Keys("docs", List.of(ShardKey.of("x", 3))));
+    assertThat(Shop.route("SELECT * FROM docs WHERE id = 1"))
+        .isInstanceOf(Routing.Everywhere.class);
+  }
+
+  @Test
+  void routesByBoundValues() {
+    String sql = "SELECT * FROM users WHERE id = ?";
+    Routing seven = new Routing.Keys("users", List.of(ShardKey.of(7)));
+    for (Object value :
+        List.of(7, 7L, (short) 7, BigInteger.valueOf(7), new BigDecimal("7.00"), 7.0, "7")) {
+      assertThat(Shop.route(sql, value)).isEqualTo(seven);
+    }
+    assertThat(Shop.route(sql, (Object) null)).isEqualTo(new Routing.Nowhere());
+    assertThat(Shop.route(sql, UUID.randomUUID())).isInstanceOf(Routing.Everywhere.class);
+    assertThat(Shop.route("SELECT * FROM days WHERE day = :d", LocalDate.of(2026, 1, 2)))
+        .isEqualTo(new Routing.Keys("days", List.of(ShardKey.of(LocalDate.of(2026, 1, 2)))));
+    assertThat(Shop.route("SELECT * FROM days WHERE day = '2026-01-02'"))
+        .isEqualTo(new Routing.Keys("days", List.of(ShardKey.of(LocalDate.of(2026, 1, 2)))));
+    assertThat(Shop.route("SELECT * FROM days WHERE day = '2026-1-2'"))
+        .isInstanceOf(Routing.Everywhere.class);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "SELECT 1 FROM users u JOIN orders o ON o.user_id = u.id WHERE o.user_id = 5",
+        "SELECT 1 FROM users u LEFT JOIN orders o ON o.user_id = u.id WHERE u.id = 5",
+        "SELECT 1 FROM users u LEFT JOIN orders o ON o.user_id = u.id WHERE o.user_id = 5",
+        "SELECT 1 FROM orders o RIGHT JOIN users u ON o.user_id = u.id WHERE u.id = 5",
+        "SELECT 1 FROM users u, orders o WHERE u.id = 5 AND u.id = o.user_id",
+        "SELECT 1 FROM (SELECT id, name FROM users) x WHERE x.id = 5",
+        "SELECT 1 FROM (SELECT id AS k, COUNT(*) FROM users GROUP BY id) x WHERE x.k = 5",
+        "SELECT 1 FROM (SELECT id FROM users WHERE id = 5) x JOIN orders o ON o.user_id = x.id",
+        "WITH w AS (SELECT user_id k FROM orders) SELECT 1 FROM w WHERE k = 5",
+        "WITH w (k) AS (SELECT user_id FROM orders) SELECT 1 FROM w JOIN users ON id = k AND k = 5",
+        "SELECT id FROM users WHERE id = 5 UNION SELECT user_id FROM orders WHERE user_id = 5",
+        "SELECT 1 FROM (SELECT id FROM users UNION ALL SELECT user_id FROM orders) x WHERE id = 5",
+        "SELECT 1 FROM users u WHERE u.id IN (SELECT user_id FROM orders) AND u.id = 5",
+        "SELECT 1 FROM countries c LEFT JOIN users u ON u.country = c.code AND u.id = 5",
+        "DELETE FROM users WHERE id = 5",
+        "UPDATE users u JOIN orders o ON o.user_id = u.id SET u.age = 1 WHERE o.user_id = 5",
+        "INSERT INTO orders (user_id, id) SELECT id, age FROM users WHERE id = 5",
+        "/* shardflux: key=5 */ SELECT 1 FROM users",
+      })
+  void carriesKeysThroughTheStatement(String sql) {
+    assertThat(Shop.plan(sql))
+        .isInstanceOfSatisfying(
+            Plan.Direct.class,
+            direct ->
+                assertThat(direct.part().shard()).isEqualTo(Shop.locate("users", ShardKey.of(5))));
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "SELECT 1 FROM users u LEFT JOIN orders o ON o.user_id = u.id AND o.user_id = 5",
+        "SELECT 1 FROM users u LEFT JOIN orders o ON o.user_id = u.id AND u.id = 5",
+        "SELECT 1 FROM users u WHERE EXISTS (SELECT 1 FROM orders o WHERE o.user_id = u.id OR u.id = 5)",
+        "SELECT 1 FROM users u WHERE u.id NOT IN (SELECT user_id FROM orders WHERE user_id = 5)",
+        "SELECT 1 FROM (SELECT age, MAX(id) m FROM users GROUP BY age) x WHERE x.m = 5",
+      })
+  void takesNoKeyOfWhatDoesNotHoldOfEveryRow(String sql) {
+    assertThat(Shop.shards(Shop.route(sql))).hasSize(3);
+  }
+
+  @Test
+  void routesTablesOfOneShardAndOfAll() {
+    assertThat(Shop.route("SELECT * FROM config")).isEqualTo(new Routing.On(Shop.B));
+    assertThat(Shop.route("SELECT * FROM countries")).isEqualTo(new Routing.Anywhere());
+    assertThat(Shop.route("SELECT 1")).isEqualTo(new Routing.Anywhere());
+    assertThat(Shop.plan("UPDATE countries SET title = 'x'"))
+        .isInstanceOfSatisfying(Plan.Writes.class, writes -> assertThat(writes.copies()).isTrue());
+  }
+
+  @Test
+  void splitsInsertedRowsByShard() {
+    String sql =
+        "/* shardflux: scatter-writes=true */ INSERT INTO users (id, name) VALUES (1, 'a;?'), (:k, ?),"
+            + " (3, \"b\") ON DUPLICATE KEY UPDATE name = :k";
+    Plan plan = Shop.plan(sql, 7, "x");
+    assertThat(plan).isInstanceOf(Plan.Writes.class);
+    assertThat(plan.parts())
+        .extracting(Plan.Part::sql)
+        .containsExactly(
+            new ShardSql(
+                "INSERT INTO users (id, name) VALUES (1, 'a;?') ON DUPLICATE KEY UPDATE name = ?",
+                List.of(0)),
+            new ShardSql(
+                "INSERT INTO users (id, name) VALUES (?, ?), (3, \"b\") ON DUPLICATE KEY UPDATE name"
+                    + " = ?",
+                List.of(0, 1, 0)));
+  }
+
+  @Test
+  void sendsTheTextAsItIsWithoutItsHint() {
+    Prepared prepared =
+        Shop.prepare(
+            "/* shardflux: timeout=250ms, scatter=false, read-preference='replica' */ SELECT /* x */ *"
+                + " FROM users WHERE id=:id AND name='?:id' ; ");
+    assertThat(prepared.markers()).containsExactly("id");
+    assertThat(prepared.hints().timeout()).hasMillis(250);
+    assertThat(prepared.hints().readPreference()).isEqualTo("replica");
+    Plan plan = prepared.plan(Binds.of(1), prepared.hints(), List.of(Shop.A));
+    assertThat(plan.parts().get(0).sql())
+        .isEqualTo(
+            new ShardSql("SELECT /* x */ * FROM users WHERE id=? AND name='?:id'", List.of(0)));
+  }
+
+  @Test
+  void wantsAsManyValuesAsMarkers() {
+    Prepared prepared = Shop.prepare("SELECT * FROM users WHERE id = ?");
+    assertThatThrownBy(() -> prepared.route(Binds.NONE, Hints.NONE))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("values: 0 (expected: 1)");
+  }
+}
