@@ -1,7 +1,10 @@
 package io.shardflux.r2dbc;
 
+import io.r2dbc.spi.Connection;
 import java.time.Duration;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
+import org.reactivestreams.Publisher;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import reactor.core.publisher.Flux;
@@ -13,15 +16,22 @@ final class Attempt<T> implements TimedFlux.Witness {
 
   private static final Logger log = LoggerFactory.getLogger("io.shardflux.slow");
 
+  /** Where an attempt's connection comes from. */
+  interface Lender {
+    <T> Flux<T> withConnection(Function<Connection, ? extends Publisher<T>> work);
+  }
+
   private final ServerPool server;
+  private final Lender lender;
   private final Work<T> work;
   private final Timeouts limits;
   private final RouterOptions options;
   private Observed observed = Observed.NONE;
   private volatile boolean answered;
 
-  Attempt(ServerPool server, Work<T> work, Timeouts limits, RouterOptions options) {
+  Attempt(ServerPool server, Lender lender, Work<T> work, Timeouts limits, RouterOptions options) {
     this.server = server;
+    this.lender = lender;
     this.work = work;
     this.limits = limits;
     this.options = options;
@@ -30,7 +40,7 @@ final class Attempt<T> implements TimedFlux.Witness {
   Flux<T> rows() {
     return new TimedFlux<>(
         connected ->
-            server.withConnection(
+            lender.withConnection(
                 connection -> {
                   connected.run();
                   return work.execution().apply(connection, server.dialect());

@@ -31,6 +31,25 @@ final class Bindings {
     return new Bindings(more);
   }
 
+  /** These and a value for every marker of a statement with {@code ?} alone, in their order. */
+  Bindings withAll(SqlTemplate sql, List<? extends @Nullable Object> all) {
+    List<String> markers = sql.markers();
+    if (sql.named() || !values.isEmpty() || all.size() != markers.size()) {
+      throw new IllegalArgumentException(
+          "bind: "
+              + all.size()
+              + " values (expected: one for each ?, of which there are "
+              + (sql.named() ? 0 : markers.size() - values.size())
+              + ") in: "
+              + sql.text());
+    }
+    Map<String, @Nullable Object> more = new LinkedHashMap<>();
+    for (int i = 0; i < all.size(); i++) {
+      more.put(markers.get(i), all.get(i));
+    }
+    return new Bindings(more);
+  }
+
   /** Refuses a statement that has a marker without a value; the marker excepted is filled later. */
   void check(SqlTemplate sql, @Nullable String except) {
     for (String marker : sql.markers()) {

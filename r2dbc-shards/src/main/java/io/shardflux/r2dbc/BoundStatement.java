@@ -7,6 +7,7 @@ import io.r2dbc.spi.RowMetadata;
 import io.r2dbc.spi.Statement;
 import java.util.List;
 import java.util.function.BiFunction;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
 
@@ -45,9 +46,14 @@ record BoundStatement(
   }
 
   private Flux<Result> results(Connection connection, @Nullable ServerBound bound) {
+    return results(connection, bound, UnaryOperator.identity());
+  }
+
+  Flux<Result> results(
+      Connection connection, @Nullable ServerBound bound, UnaryOperator<Statement> settings) {
     Statement statement =
         connection.createStatement(bound == null ? driverSql : bound.in(sql, driverSql));
     bindings.apply(statement, sql, listMarker, listValues);
-    return Flux.from(statement.execute());
+    return Flux.from(settings.apply(statement).execute());
   }
 }

@@ -18,6 +18,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
+import reactor.core.scheduler.Scheduler;
 import reactor.pool.InstrumentedPool;
 import reactor.pool.InstrumentedPool.PoolMetrics;
 import reactor.pool.PooledRef;
@@ -238,6 +239,21 @@ final class ServerPool {
                 Flux.defer(() -> work.apply(connection)),
                 nothing(settlement.settleBehindWork(connection)),
                 nothing(Mono.defer(() -> Mono.from(connection.commitTransaction())))));
+  }
+
+  /** The same for work that settles its own statements. */
+  <T> Flux<T> hold(Duration acquire, Function<Connection, Flux<T>> work) {
+    return lent(acquire, work);
+  }
+
+  /** Gets a held connection back from a statement that was given up; see {@link Settlement}. */
+  Mono<Void> settle(Connection connection) {
+    return settlement.settle(connection);
+  }
+
+  /** Where a held connection's statements are to be cancelled. */
+  Scheduler loop(Connection connection) {
+    return connections.loop(connection);
   }
 
   private <T> Flux<T> lent(Duration acquire, Function<Connection, Flux<T>> work) {

@@ -462,14 +462,30 @@ public final class ShardRouter {
         });
   }
 
-  private void note(String table, ShardKey key) {
+  /**
+   * Counts a key for {@link #hotKeys} that a statement for a shard by name is asked for by.
+   *
+   * @param table a table of the topology
+   */
+  public void note(String table, ShardKey key) {
     if (hotKeys != null) {
       hotKeys.record(table, key);
     }
   }
 
-  Timeouts timeouts() {
+  /** The times a statement is held to that names none. */
+  public Timeouts timeouts() {
     return options.timeouts();
+  }
+
+  /**
+   * The markers of a statement in their order: the names of all {@code :name}, or the positions
+   * from 0 of all {@code ?}.
+   *
+   * @throws IllegalArgumentException as {@link ShardTarget#sql}
+   */
+  public List<String> markers(String sql) {
+    return template(sql).markers();
   }
 
   SqlTemplate template(String sql) {

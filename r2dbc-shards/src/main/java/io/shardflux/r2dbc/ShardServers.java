@@ -1,6 +1,7 @@
 package io.shardflux.r2dbc;
 
 import io.r2dbc.spi.Connection;
+import io.r2dbc.spi.TransactionDefinition;
 import io.shardflux.router.ShardId;
 import java.time.Duration;
 import java.time.Instant;
@@ -153,6 +154,17 @@ final class ShardServers {
     return lent(primary.withTransaction(options.timeouts().acquire(), work), "transaction");
   }
 
+  /** Begins a transaction, and keeps its connection until the transaction is over. */
+  Flux<ShardTransaction> hold(
+      TransactionDefinition definition, Function<String, SqlTemplate> templates) {
+    return lent(
+        primary.hold(
+            options.timeouts().acquire(),
+            connection ->
+                new ShardTransaction(primary, connection, options, templates).begun(definition)),
+        "transaction");
+  }
+
   private <T> Flux<T> lent(Flux<T> work, String operation) {
     return Observed.lending(work, options.observations(), primary.server(), operation);
   }
@@ -275,7 +287,7 @@ final class ShardServers {
   }
 
   private <T> Attempt<T> attempt(ServerPool server, Work<T> work, Timeouts limits) {
-    return new Attempt<>(server, work, limits, options);
+    return new Attempt<>(server, server::withConnection, work, limits, options);
   }
 
   /** Which server a subscriber's reads go to, that has a preference of its own or none. */

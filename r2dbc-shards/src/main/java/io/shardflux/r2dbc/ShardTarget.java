@@ -1,6 +1,7 @@
 package io.shardflux.r2dbc;
 
 import io.r2dbc.spi.Connection;
+import io.r2dbc.spi.TransactionDefinition;
 import io.shardflux.router.ShardId;
 import java.util.function.Function;
 import org.reactivestreams.Publisher;
@@ -34,7 +35,7 @@ public final class ShardTarget {
    */
   public StatementSpec sql(String sql) {
     return new StatementSpec(
-        this, router.template(sql), Bindings.NONE, Work.Terms.of(router.timeouts()));
+        this::run, router.template(sql), Bindings.NONE, Work.Terms.of(router.timeouts()));
   }
 
   /**
@@ -56,7 +57,18 @@ public final class ShardTarget {
     return router.onOne(shard, servers -> servers.withTransaction(work));
   }
 
-  <T> Flux<T> run(Work<T> work) {
+  /**
+   * Begins a transaction whose end is the caller's to say; see {@link ShardTransaction}. A cancel
+   * before it is there leaves none behind.
+   *
+   * @param definition its isolation level and the like, as R2DBC has them
+   */
+  public Mono<ShardTransaction> begin(TransactionDefinition definition) {
+    return ShardTransaction.first(
+        router.onOne(shard, servers -> servers.hold(definition, router::template)));
+  }
+
+  private <T> Flux<T> run(Work<T> work) {
     return router.onOne(shard, servers -> servers.run(work));
   }
 }

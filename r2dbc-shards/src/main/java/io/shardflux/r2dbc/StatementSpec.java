@@ -1,10 +1,16 @@
 package io.shardflux.r2dbc;
 
 import io.r2dbc.spi.Connection;
+import io.r2dbc.spi.Result;
 import io.r2dbc.spi.Row;
 import io.r2dbc.spi.RowMetadata;
+import io.r2dbc.spi.Statement;
+import java.util.List;
 import java.util.function.BiFunction;
+import java.util.function.Function;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
+import org.reactivestreams.Publisher;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
@@ -14,13 +20,18 @@ import reactor.core.publisher.Mono;
  */
 public final class StatementSpec {
 
-  private final ShardTarget target;
+  /** Where a statement is run. */
+  interface Place {
+    <T> Flux<T> run(Work<T> work);
+  }
+
+  private final Place place;
   private final SqlTemplate sql;
   private final Bindings bindings;
   private final Work.Terms terms;
 
-  StatementSpec(ShardTarget target, SqlTemplate sql, Bindings bindings, Work.Terms terms) {
-    this.target = target;
+  StatementSpec(Place place, SqlTemplate sql, Bindings bindings, Work.Terms terms) {
+    this.place = place;
     this.sql = sql;
     this.bindings = bindings;
     this.terms = terms;
@@ -32,7 +43,7 @@ public final class StatementSpec {
    * @throws IllegalArgumentException if there is no such marker, or it has a value
    */
   public StatementSpec bind(String name, @Nullable Object value) {
-    return new StatementSpec(target, sql, bindings.with(sql, name, value), terms);
+    return new StatementSpec(place, sql, bindings.with(sql, name, value), terms);
   }
 
   /**
@@ -44,14 +55,23 @@ public final class StatementSpec {
     return bind(Integer.toString(position), value);
   }
 
+  /**
+   * Binds values, or NULLs, to all of its {@code ?} in their order; cheaper than one by one.
+   *
+   * @throws IllegalArgumentException if there are more or fewer {@code ?}, or one has a value
+   */
+  public StatementSpec bindAll(List<? extends @Nullable Object> values) {
+    return new StatementSpec(place, sql, bindings.withAll(sql, values), terms);
+  }
+
   /** Holds the statement to other times than the router's. */
   public StatementSpec timeouts(Timeouts other) {
-    return new StatementSpec(target, sql, bindings, terms.with(other));
+    return new StatementSpec(place, sql, bindings, terms.with(other));
   }
 
   /** Sends a read to another server than the router would; see {@link ReadOptions}. */
   public StatementSpec prefer(ReadPreference preference) {
-    return new StatementSpec(target, sql, bindings, terms.preferring(preference));
+    return new StatementSpec(place, sql, bindings, terms.preferring(preference));
   }
 
   /**
@@ -59,7 +79,7 @@ public final class StatementSpec {
    * something. It then goes to the primary, and once.
    */
   public StatementSpec write() {
-    return new StatementSpec(target, sql, bindings, terms.asWrite());
+    return new StatementSpec(place, sql, bindings, terms.asWrite());
   }
 
   /**
@@ -83,7 +103,7 @@ public final class StatementSpec {
    */
   public Mono<Long> rowsUpdated() {
     BoundStatement statement = BoundStatement.of(sql, bindings);
-    return target
+    return place
         .run(
             Work.of(
                 sql,
@@ -92,8 +112,24 @@ public final class StatementSpec {
         .single();
   }
 
+  /**
+   * What becomes of the driver's own results. They are to be consumed within what the function
+   * returns; a read is tried again only where nothing came of it.
+   *
+   * @param settings what else the driver's statement is told, such as {@link
+   *     Statement#returnGeneratedValues}; its values are bound already
+   * @throws IllegalArgumentException if a marker has no value
+   */
+  public <T> Flux<T> results(
+      UnaryOperator<Statement> settings,
+      Function<? super Result, ? extends Publisher<T>> consumer) {
+    BoundStatement statement = BoundStatement.of(sql, bindings);
+    return run(
+        (connection, dialect) -> statement.results(connection, null, settings).concatMap(consumer));
+  }
+
   private <T> Flux<T> run(BiFunction<Connection, Dialect, Flux<T>> execution) {
-    return target.run(Work.of(sql, terms, execution));
+    return place.run(Work.of(sql, terms, execution));
   }
 
   private ServerBound bound(Dialect dialect) {
