@@ -1,0 +1,145 @@
+package io.shardflux.driver;
+
+import io.asyncer.r2dbc.mysql.constant.MySqlType;
+import io.r2dbc.spi.ColumnMetadata;
+import io.r2dbc.spi.Nullability;
+import io.r2dbc.spi.Row;
+import io.r2dbc.spi.Type;
+import java.time.Duration;
+import java.time.LocalDateTime;
+import java.time.ZoneId;
+import java.time.ZoneOffset;
+import java.time.ZonedDateTime;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A column as a shard describes it, and what its values need to be read without loss and given as
+ * the driver gives them. A {@code TIME} is read as a duration, a {@code TINYINT(1)} as a number:
+ * what the driver makes of them by default can't be compared or grouped by.
+ */
+final class Column implements ColumnMetadata {
+
+  private final String name;
+  private final Type type;
+  private final Nullability nullability;
+  private final @Nullable Integer precision;
+  private final @Nullable Integer scale;
+  private final @Nullable Class<?> javaType;
+  // Of the session, known from the first value on.
+  private volatile @Nullable ZoneId zone;
+  private volatile boolean flag;
+
+  Column(ColumnMetadata column) {
+    this.name = column.getName();
+    this.type = column.getType();
+    this.nullability = column.getNullability();
+    this.precision = column.getPrecision();
+    this.scale = column.getScale();
+    this.javaType = column.getJavaType();
+  }
+
+  /** A column of text that no shard has. */
+  Column(String name) {
+    this.name = name;
+    this.type = MySqlType.VARCHAR;
+    this.nullability = Nullability.NULLABLE;
+    this.precision = null;
+    this.scale = null;
+    this.javaType = String.class;
+  }
+
+  /** A row's value of this column, which outlives the row. */
+  @Nullable Object read(Row row, int index) {
+    if (type == MySqlType.TIME) {
+      return row.get(index, Duration.class);
+    }
+    Object value = row.get(index);
+    if (value instanceof Boolean && type == MySqlType.TINYINT) {
+      flag |= oneBit();
+      return row.get(index, Byte.class);
+    }
+    if (value instanceof ZonedDateTime instant) {
+      zone = instant.getZone();
+    } else if (value instanceof LocalDateTime && zone == null) {
+      zone = zone(row, index);
+    }
+    return value;
+  }
+
+  /**
+   * The same of another server's row, whose column is of that type: a number's width is as the
+   * server's way to it had it.
+   */
+  @Nullable Object read(Row row, int index, Type other) {
+    return other != type && numeric(other) && type instanceof MySqlType mine && mine.isNumeric()
+        ? row.get(index, mine.getJavaType())
+        : read(row, index);
+  }
+
+  private static boolean numeric(Type type) {
+    return type instanceof MySqlType known && known.isNumeric();
+  }
+
+  private static @Nullable ZoneId zone(Row row, int index) {
+    ZonedDateTime instant = row.get(index, ZonedDateTime.class);
+    return instant == null ? null : instant.getZone();
+  }
+
+  /** Where date-times without a zone are. */
+  ZoneId zone() {
+    ZoneId known = zone;
+    return known == null ? ZoneOffset.UTC : known;
+  }
+
+  /** Whether its numbers are given as booleans. */
+  boolean flag() {
+    return flag;
+  }
+
+  /** Whether its values may be had as streams of bytes. */
+  boolean large() {
+    return type instanceof MySqlType known && known.isLob();
+  }
+
+  /** Whether its values may be had as streams of text. */
+  boolean largeText() {
+    return large() || type == MySqlType.JSON;
+  }
+
+  /** Whether a number of it may be had as a boolean. */
+  boolean oneBit() {
+    return (type == MySqlType.TINYINT || type == MySqlType.BIT)
+        && precision != null
+        && precision == 1;
+  }
+
+  @Override
+  public String getName() {
+    return name;
+  }
+
+  @Override
+  public Type getType() {
+    return type;
+  }
+
+  @Override
+  public Nullability getNullability() {
+    return nullability;
+  }
+
+  @Override
+  public @Nullable Integer getPrecision() {
+    return precision;
+  }
+
+  @Override
+  public @Nullable Integer getScale() {
+    return scale;
+  }
+
+  @Override
+  public @Nullable Class<?> getJavaType() {
+    return javaType;
+  }
+}

@@ -1,0 +1,370 @@
+package io.shardflux.driver;
+
+import io.r2dbc.spi.R2dbcException;
+import io.r2dbc.spi.R2dbcNonTransientResourceException;
+import io.r2dbc.spi.Result;
+import io.r2dbc.spi.Row;
+import io.r2dbc.spi.Statement;
+import io.shardflux.r2dbc.ReadPreference;
+import io.shardflux.r2dbc.StatementSpec;
+import io.shardflux.router.ShardId;
+import io.shardflux.sql.Binds;
+import io.shardflux.sql.Hints;
+import io.shardflux.sql.Plan;
+import io.shardflux.sql.Prepared;
+import io.shardflux.sql.RefusedSqlException;
+import io.shardflux.sql.Routing;
+import io.shardflux.sql.ShardSql;
+import io.shardflux.sql.StatementKind;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+
+/**
+ * One statement on its way: analysed, planned, and run on its shards. Reads are run when their
+ * result is consumed; everything else at once, and its result holds what came of it.
+ */
+final class Execution {
+
+  private final VirtualConnection connection;
+  private final SqlEngine engine;
+  private final String sql;
+  private final @Nullable String @Nullable [] generated;
+
+  /**
+   * A statement.
+   *
+   * @param generated the columns whose generated values are wanted, or null
+   */
+  Execution(VirtualConnection connection, String sql, @Nullable String @Nullable [] generated) {
+    this.connection = connection;
+    this.engine = connection.engine();
+    this.sql = sql;
+    this.generated = generated;
+  }
+
+  Mono<Result> run(Binds binds, Hints hints) {
+    return prepared(prepared -> planned(prepared, binds, hints))
+        .onErrorMap(error -> Refusals.named(error, sql));
+  }
+
+  /** The work with the statement's analysis, and once more where the catalog was too old for it. */
+  private <T> Mono<T> prepared(Function<Prepared, Mono<T>> work) {
+    return prepared()
+        .flatMap(work)
+        .onErrorResume(
+            RefusedSqlException.class, refused -> engine.again(sql, refused).flatMap(work));
+  }
+
+  private Mono<Prepared> prepared() {
+    return Mono.defer(
+        () -> {
+          Prepared known = engine.known(sql);
+          return known == null ? engine.prepare(sql) : Mono.just(known);
+        });
+  }
+
+  private Mono<Result> planned(Prepared prepared, Binds binds, Hints given) {
+    Hints hints = engine.withDefaults(prepared.hints().or(given));
+    VirtualTransaction transaction = transactionOf(prepared);
+    ShardId bound = transaction == null ? null : transaction.shard();
+    RefusedSqlException needsSession = prepared.sessionRefusal();
+    if (needsSession != null && bound == null) {
+      return Mono.error(needsSession);
+    }
+    VirtualTransaction within =
+        transaction != null && bound == null && bindsNothing(prepared, binds, hints)
+            ? null
+            : transaction;
+    return engine
+        .plan(sql, prepared, binds, hints, bound)
+        .flatMap(plan -> new Run(prepared, binds, hints, within).of(plan));
+  }
+
+  /** Whether any shard would do, so that a transaction is not to be bound to one by it. */
+  private static boolean bindsNothing(Prepared prepared, Binds binds, Hints hints) {
+    boolean locking =
+        prepared.kind() == StatementKind.LOCKING_READ || prepared.kind() == StatementKind.OTHER;
+    Routing routing = prepared.route(binds, hints);
+    return !locking && (routing instanceof Routing.Anywhere || routing instanceof Routing.Nowhere);
+  }
+
+  /** The transaction that the statement has to be in, if any. */
+  private @Nullable VirtualTransaction transactionOf(Prepared prepared) {
+    VirtualTransaction transaction = connection.transaction();
+    if (transaction == null) {
+      return null;
+    }
+    if (transaction.readOnly() && prepared.kind() != StatementKind.READ) {
+      throw Refusals.readOnly(sql);
+    }
+    return transaction.readsAnywhere() ? null : transaction;
+  }
+
+  /** What would be done, or why nothing would. */
+  Mono<Explanation> explain(Binds binds, Hints given) {
+    return prepared(
+            prepared ->
+                engine.plan(
+                    sql, prepared, binds, engine.withDefaults(prepared.hints().or(given)), null))
+        .map(Execution::explained)
+        .onErrorResume(
+            RefusedSqlException.class,
+            refused -> Mono.just(new Explanation(List.of(), null, 0, refused)));
+  }
+
+  private static Explanation explained(Plan plan) {
+    List<Explanation.Part> parts =
+        plan.parts().stream()
+            .map(part -> new Explanation.Part(part.shard(), part.sql().text()))
+            .toList();
+    return plan instanceof Plan.Scatter scatter
+        ? new Explanation(parts, scatter.merge().toString(), scatter.merge().maxRows(), null)
+        : new Explanation(parts, null, 0, null);
+  }
+
+  /** As rows: {@code shard}, {@code sql}, {@code merge}, {@code refusal}. */
+  static Result shown(Explanation explanation) {
+    Columns columns =
+        new Columns(
+            List.of(
+                new Column("shard"),
+                new Column("sql"),
+                new Column("merge"),
+                new Column("refusal")));
+    List<@Nullable Object[]> rows = new ArrayList<>();
+    explanation
+        .parts()
+        .forEach(
+            part ->
+                rows.add(
+                    new @Nullable Object[] {
+                      part.shard().value(), part.sql(), explanation.merge(), null
+                    }));
+    RefusedSqlException refusal = explanation.refusal();
+    if (refusal != null) {
+      rows.add(new @Nullable Object[] {null, null, null, refusal.getMessage()});
+    }
+    return new RowsResult(new ListSource(columns, rows));
+  }
+
+  /** One run of it, with its values. */
+  private final class Run {
+
+    private final Prepared prepared;
+    private final Binds binds;
+    private final Hints hints;
+    private final @Nullable VirtualTransaction transaction;
+
+    Run(Prepared prepared, Binds binds, Hints hints, @Nullable VirtualTransaction transaction) {
+      this.prepared = prepared;
+      this.binds = binds;
+      this.hints = hints;
+      this.transaction = transaction;
+    }
+
+    Mono<Result> of(Plan plan) {
+      if (plan instanceof Plan.Direct direct) {
+        return direct(direct.part());
+      }
+      if (transaction != null) {
+        return Mono.error(several(plan, transaction));
+      }
+      return plan instanceof Plan.Scatter scatter
+          ? Mono.just(new RowsResult(scatter(scatter)))
+          : writes((Plan.Writes) plan);
+    }
+
+    private R2dbcException several(Plan plan, VirtualTransaction within) {
+      List<ShardId> shards = plan.parts().stream().map(Plan.Part::shard).toList();
+      ShardId pinned = within.shard();
+      return pinned == null
+          ? Refusals.severalInTransaction(shards, sql)
+          : Refusals.elsewhere(shards, pinned, sql);
+    }
+
+    private Mono<Result> direct(Plan.Part part) {
+      if (transaction == null) {
+        return direct(statement(part));
+      }
+      return transaction
+          .on(part.shard(), sql)
+          .flatMap(there -> direct(told(there.sql(part.sql().text()), part.sql())));
+    }
+
+    private Mono<Result> direct(StatementSpec statement) {
+      return prepared.kind() == StatementKind.READ
+          ? Mono.just(new RowsResult(new DirectSource(statement)))
+          : changes(statement).cast(Result.class);
+    }
+
+    private ScatterSource scatter(Plan.Scatter scatter) {
+      return new ScatterSource(
+          scatter.parts().stream()
+              .map(
+                  part ->
+                      new ScatterSource.ShardRows(part.shard(), new DirectSource(statement(part))))
+              .toList(),
+          scatter.merge(),
+          Tolerance.of(hints.failurePolicy()),
+          () -> oneShards(scatter.parts().get(0).shard()));
+    }
+
+    private Source oneShards(ShardId shard) {
+      Plan.Part whole = prepared.plan(binds, hints, List.of(shard)).parts().get(0);
+      return new DirectSource(statement(whole));
+    }
+
+    private StatementSpec statement(Plan.Part part) {
+      return told(engine.router().on(part.shard()).sql(part.sql().text()), part.sql());
+    }
+
+    /** With its values and what the hints say. */
+    private StatementSpec told(StatementSpec statement, ShardSql part) {
+      StatementSpec told = statement;
+      List<Integer> markers = part.markers();
+      if (!markers.isEmpty()) {
+        List<@Nullable Object> values = new ArrayList<>(markers.size());
+        markers.forEach(marker -> values.add(binds.get(marker)));
+        told = told.bindAll(values);
+      }
+      Duration time = hints.timeout() == null ? connection.statementTime() : hints.timeout();
+      if (!time.isZero()) {
+        told = told.timeouts(engine.router().timeouts().withTotal(time));
+      }
+      String preference = hints.readPreference();
+      return preference == null ? told : told.prefer(preferred(preference));
+    }
+
+    /** Runs it at once, and holds what comes of it. */
+    private Mono<ChangesResult> changes(StatementSpec statement) {
+      return Mono.defer(
+          () -> {
+            AtomicLong count = new AtomicLong();
+            return statement
+                .write()
+                .<Row>results(
+                    this::generating,
+                    result ->
+                        result
+                            .filter(segment -> counted(segment, count))
+                            .map((row, metadata) -> HeldRow.of(row)))
+                .take(engine.maxHeldRows() + 1L)
+                .collectList()
+                .map(rows -> ChangesResult.of(count.get(), bounded(rows)));
+          });
+    }
+
+    private Statement generating(Statement statement) {
+      return generated == null ? statement : statement.returnGeneratedValues(generated);
+    }
+
+    private static boolean counted(Result.Segment segment, AtomicLong count) {
+      if (segment instanceof Result.UpdateCount update) {
+        count.addAndGet(update.value());
+      }
+      return true;
+    }
+
+    private List<Row> bounded(List<Row> rows) {
+      if (rows.size() > engine.maxHeldRows()) {
+        throw Refusals.refused(
+            "rows: more than "
+                + engine.maxHeldRows()
+                + " (expected: at most so many of a statement that isn't a plain read)",
+            sql);
+      }
+      return rows;
+    }
+
+    private Mono<Result> writes(Plan.Writes plan) {
+      if (generated != null) {
+        return Mono.error(
+            Refusals.refused(
+                "generated values of rows on several shards (expected: a statement for each row)",
+                sql));
+      }
+      for (int i = 0; i < binds.size(); i++) {
+        if (plan.copies() && VirtualStatement.once(binds.get(i))) {
+          return Mono.error(
+              Refusals.refused(
+                  "bind: a stream for several shards (expected: its bytes or its text)", sql));
+        }
+      }
+      Map<ShardId, Throwable> failed = new LinkedHashMap<>();
+      Map<ShardId, Long> done = new LinkedHashMap<>();
+      return Flux.fromIterable(plan.parts())
+          .flatMap(
+              part ->
+                  statement(part)
+                      .rowsUpdated()
+                      .doOnNext(
+                          rows -> {
+                            synchronized (done) {
+                              done.put(part.shard(), rows);
+                            }
+                          })
+                      .onErrorResume(
+                          error -> {
+                            synchronized (done) {
+                              failed.put(part.shard(), error);
+                            }
+                            return Mono.empty();
+                          }),
+              plan.parts().size())
+          .then(Mono.defer(() -> written(plan, done, failed)));
+    }
+
+    private Mono<Result> written(
+        Plan.Writes plan, Map<ShardId, Long> done, Map<ShardId, Throwable> failed) {
+      if (!failed.isEmpty()) {
+        return Mono.error(partly(done, failed));
+      }
+      long rows =
+          plan.copies()
+              ? done.values().stream().mapToLong(Long::longValue).max().orElse(0)
+              : done.values().stream().mapToLong(Long::longValue).sum();
+      return Mono.just(ChangesResult.of(rows, List.of()));
+    }
+
+    private Throwable partly(Map<ShardId, Long> done, Map<ShardId, Throwable> failed) {
+      Throwable first = failed.values().iterator().next();
+      if (done.isEmpty() && failed.size() == 1) {
+        return first;
+      }
+      String state = first instanceof R2dbcException known ? known.getSqlState() : null;
+      R2dbcException all =
+          new R2dbcNonTransientResourceException(
+              "write: failed on "
+                  + failed.keySet()
+                  + ", done on "
+                  + done
+                  + " with so many rows (expected: all shards; what is done is not undone); "
+                  + first.getMessage(),
+              state,
+              0,
+              sql,
+              first);
+      failed.values().stream().skip(1).forEach(all::addSuppressed);
+      return all;
+    }
+  }
+
+  private static ReadPreference preferred(String hint) {
+    try {
+      return ReadPreference.valueOf(hint.toUpperCase(Locale.ROOT).replace('-', '_'));
+    } catch (IllegalArgumentException unknown) {
+      throw new IllegalArgumentException(
+          "read-preference: " + hint + " (expected: primary, replica-preferred or nearest)",
+          unknown);
+    }
+  }
+}

@@ -1,0 +1,86 @@
+package io.shardflux.driver;
+
+import io.r2dbc.spi.R2dbcBadGrammarException;
+import io.r2dbc.spi.R2dbcException;
+import io.r2dbc.spi.R2dbcNonTransientResourceException;
+import io.r2dbc.spi.R2dbcTransientException;
+import io.r2dbc.spi.R2dbcTransientResourceException;
+import io.shardflux.router.ShardId;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+
+/**
+ * The failed shards of one statement. The first failure is told a moment later, so that those of
+ * the other shards, which often are of the same cause, are told with it.
+ */
+final class Failures {
+
+  private static final Logger log = LoggerFactory.getLogger("io.shardflux.partial");
+  private static final Duration MOMENT = Duration.ofMillis(100);
+
+  private final Tolerance tolerance;
+  private final int shards;
+  private final Map<ShardId, Throwable> failures = new LinkedHashMap<>();
+
+  Failures(Tolerance tolerance, int shards) {
+    this.tolerance = tolerance;
+    this.shards = shards;
+  }
+
+  /** A shard's rows, whose failure is one of these. */
+  <T> Flux<T> watched(ShardId shard, Flux<T> rows) {
+    return rows.onErrorResume(error -> failed(shard, error));
+  }
+
+  private <T> Flux<T> failed(ShardId shard, Throwable error) {
+    int count = add(shard, error);
+    if (count == shards) {
+      return Flux.error(whole());
+    }
+    if (tolerance == Tolerance.PARTIAL) {
+      log.atWarn()
+          .addKeyValue("shard", shard)
+          .log("rows of {} are missing, as was allowed: {}", shard, error.toString());
+      return Flux.empty();
+    }
+    return count == 1 ? Mono.delay(MOMENT).flatMapMany(tick -> Flux.error(whole())) : Flux.never();
+  }
+
+  private synchronized int add(ShardId shard, Throwable error) {
+    failures.put(shard, error);
+    return failures.size();
+  }
+
+  /** The one failure as it is, or one for them all. */
+  private synchronized Throwable whole() {
+    List<Throwable> errors = List.copyOf(failures.values());
+    Throwable first = errors.get(0);
+    if (errors.size() == 1 || !(first instanceof R2dbcException known)) {
+      return first;
+    }
+    R2dbcException all = together(known, errors);
+    errors.forEach(all::addSuppressed);
+    return all;
+  }
+
+  private R2dbcException together(R2dbcException first, List<Throwable> errors) {
+    String message =
+        "shards: " + failures.keySet() + " of " + shards + " failed; " + first.getMessage();
+    if (errors.stream().allMatch(R2dbcTransientException.class::isInstance)) {
+      return new R2dbcTransientResourceException(
+          message, first.getSqlState(), first.getErrorCode(), first.getSql());
+    }
+    if (errors.stream().allMatch(R2dbcBadGrammarException.class::isInstance)) {
+      return new R2dbcBadGrammarException(
+          message, first.getSqlState(), first.getErrorCode(), first.getSql());
+    }
+    return new R2dbcNonTransientResourceException(
+        message, first.getSqlState(), first.getErrorCode(), first.getSql());
+  }
+}

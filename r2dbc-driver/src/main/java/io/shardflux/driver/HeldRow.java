@@ -1,0 +1,44 @@
+package io.shardflux.driver;
+
+import io.r2dbc.spi.Row;
+import io.r2dbc.spi.RowMetadata;
+import org.jspecify.annotations.Nullable;
+
+/** A row whose values were taken out of the driver's, so that it may be kept. */
+final class HeldRow implements Row {
+
+  private final Columns columns;
+  private final @Nullable Object[] values;
+
+  HeldRow(Columns columns, @Nullable Object[] values) {
+    this.columns = columns;
+    this.values = values;
+  }
+
+  /** What a driver's row holds, which is gone when its mapping returns. */
+  static HeldRow of(Row row) {
+    Columns columns = new Columns(row.getMetadata());
+    @Nullable Object[] values = new Object[columns.size()];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = columns.column(i).read(row, i);
+    }
+    return new HeldRow(columns, values);
+  }
+
+  @Override
+  public RowMetadata getMetadata() {
+    return columns;
+  }
+
+  @Override
+  public <T> @Nullable T get(int index, Class<T> type) {
+    Column column = columns.column(index);
+    Object value = values[index];
+    return value == null ? null : Values.as(value, type, column);
+  }
+
+  @Override
+  public <T> @Nullable T get(String name, Class<T> type) {
+    return get(columns.index(name), type);
+  }
+}

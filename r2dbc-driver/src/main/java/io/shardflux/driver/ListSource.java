@@ -1,0 +1,28 @@
+package io.shardflux.driver;
+
+import io.r2dbc.spi.Row;
+import io.r2dbc.spi.RowMetadata;
+import java.util.List;
+import java.util.function.BiFunction;
+import org.jspecify.annotations.Nullable;
+import reactor.core.publisher.Flux;
+
+/**
+ * Rows of the driver's own.
+ *
+ * @param columns their columns
+ * @param rows their values
+ */
+record ListSource(Columns columns, List<@Nullable Object[]> rows) implements Source {
+
+  @Override
+  public <T> Flux<T> rows(BiFunction<Row, RowMetadata, ? extends T> mapping) {
+    return Flux.fromIterable(rows)
+        .map(values -> mapping.apply(new HeldRow(columns, values), columns));
+  }
+
+  @Override
+  public Flux<Long> updates() {
+    return Flux.empty();
+  }
+}

@@ -1,0 +1,90 @@
+package io.shardflux.driver;
+
+import io.r2dbc.spi.Readable;
+import io.r2dbc.spi.Result;
+import io.r2dbc.spi.Row;
+import io.r2dbc.spi.RowMetadata;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.BiFunction;
+import java.util.function.Function;
+import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
+import org.reactivestreams.Publisher;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+
+/** A result that is asked for when somebody consumes it, so that its rows need not be held. */
+final class RowsResult implements Result {
+
+  /** A row as a segment. */
+  record Segment(Row row) implements RowSegment {}
+
+  /** A number of rows as a segment. */
+  record Count(long value) implements UpdateCount {}
+
+  private final Source source;
+  private final @Nullable Predicate<Result.Segment> filter;
+  private final AtomicBoolean consumed;
+
+  RowsResult(Source source) {
+    this(source, null, new AtomicBoolean());
+  }
+
+  private RowsResult(
+      Source source, @Nullable Predicate<Result.Segment> filter, AtomicBoolean consumed) {
+    this.source = source;
+    this.filter = filter;
+    this.consumed = consumed;
+  }
+
+  @Override
+  public Mono<Long> getRowsUpdated() {
+    consume();
+    return source.updates().filter(count -> wanted(new Count(count))).reduce(Long::sum);
+  }
+
+  @Override
+  public <T> Flux<T> map(BiFunction<Row, RowMetadata, ? extends T> mapping) {
+    consume();
+    return filter == null
+        ? source.rows(mapping)
+        : source
+            .rows(
+                (row, metadata) ->
+                    wanted(new Segment(row))
+                        ? Optional.<T>of(mapping.apply(row, metadata))
+                        : Optional.<T>empty())
+            .<T>handle((row, sink) -> row.ifPresent(sink::next));
+  }
+
+  @Override
+  public <T> Flux<T> map(Function<? super Readable, ? extends T> mapping) {
+    return map((row, metadata) -> mapping.apply(row));
+  }
+
+  @Override
+  public RowsResult filter(Predicate<Result.Segment> predicate) {
+    return new RowsResult(source, filter == null ? predicate : filter.and(predicate), consumed);
+  }
+
+  @Override
+  public <T> Flux<T> flatMap(Function<Result.Segment, ? extends Publisher<? extends T>> mapping) {
+    consume();
+    return source
+        .<Result.Segment>rows(
+            (row, metadata) -> new Segment(row instanceof HeldRow ? row : HeldRow.of(row)))
+        .filter(this::wanted)
+        .concatMap(mapping);
+  }
+
+  private boolean wanted(Result.Segment segment) {
+    return filter == null || filter.test(segment);
+  }
+
+  private void consume() {
+    if (!consumed.compareAndSet(false, true)) {
+      throw new IllegalStateException("result: consumed twice (expected: once)");
+    }
+  }
+}

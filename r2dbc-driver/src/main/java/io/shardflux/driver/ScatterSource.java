@@ -1,0 +1,199 @@
+package io.shardflux.driver;
+
+import io.r2dbc.spi.R2dbcBadGrammarException;
+import io.r2dbc.spi.Row;
+import io.r2dbc.spi.RowMetadata;
+import io.shardflux.router.ShardId;
+import io.shardflux.sql.Fold;
+import io.shardflux.sql.Merge;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.BiFunction;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+
+/**
+ * The rows of several shards as those of one database: merged in their order, folded, and without
+ * their hidden columns. At most {@link #PREFETCH} rows of each shard are held, besides those that
+ * the fold says it holds.
+ *
+ * @param shards what each shard is asked
+ * @param merge how their rows become one answer
+ * @param tolerance what a failed shard does
+ * @param ofNoRow one shard's answer to the statement as it was written, which is the answer where
+ *     no shard has a row to make it of
+ */
+record ScatterSource(
+    List<ShardRows> shards, Merge merge, Tolerance tolerance, Supplier<? extends Source> ofNoRow)
+    implements Source {
+
+  static final int PREFETCH = 256;
+
+  /** A shard and the statement for it. */
+  record ShardRows(ShardId shard, DirectSource source) {}
+
+  /**
+   * What rows became of one row.
+   *
+   * @param more whether more are wanted
+   */
+  private record Step(List<@Nullable Object[]> rows, boolean more) {}
+
+  @Override
+  public <T> Flux<T> rows(BiFunction<Row, RowMetadata, ? extends T> mapping) {
+    return Flux.defer(
+        () -> {
+          AtomicReference<@Nullable Columns> seen = new AtomicReference<>();
+          Answer answer = new Answer(seen);
+          return folded(merged(seen))
+              .<T>handle(
+                  (values, sink) -> {
+                    Columns columns = answer.columns();
+                    if (columns != null) {
+                      sink.next(mapping.apply(new HeldRow(columns, values), columns));
+                    }
+                  })
+              .concatWith(
+                  Flux.defer(
+                      () -> answer.blind ? ofNoRow.get().<T>rows(mapping) : Flux.<T>empty()));
+        });
+  }
+
+  @Override
+  public Flux<Long> updates() {
+    return Flux.defer(() -> merged(new AtomicReference<>()).thenMany(Flux.empty()));
+  }
+
+  /** The columns of one run's answer. */
+  private final class Answer {
+
+    private final AtomicReference<@Nullable Columns> seen;
+    private @Nullable Columns visible;
+    private boolean blind;
+
+    Answer(AtomicReference<@Nullable Columns> seen) {
+      this.seen = seen;
+    }
+
+    /** Null where no shard had a row: a shard tells of its columns with its rows. */
+    @Nullable Columns columns() {
+      Columns all = seen.get();
+      if (visible == null && all != null) {
+        visible = all.without(merge.hidden());
+      }
+      blind |= visible == null;
+      return visible;
+    }
+  }
+
+  private Flux<@Nullable Object[]> merged(AtomicReference<@Nullable Columns> seen) {
+    Failures failures = new Failures(tolerance, shards.size());
+    List<Flux<@Nullable Object[]>> sources =
+        shards.stream().map(part -> failures.watched(part.shard(), read(part, seen))).toList();
+    Comparator<@Nullable Object[]> order = order();
+    return order == null
+        ? Flux.merge(Flux.fromIterable(sources), sources.size(), PREFETCH)
+        : inOrder(order, sources);
+  }
+
+  // The class file does not tell that the arrays hold nulls.
+  @SuppressWarnings("NullAway")
+  private @Nullable Comparator<@Nullable Object[]> order() {
+    return merge.order();
+  }
+
+  @SuppressWarnings("unchecked")
+  private static Flux<@Nullable Object[]> inOrder(
+      Comparator<@Nullable Object[]> order, List<Flux<@Nullable Object[]>> sources) {
+    return Flux.mergeComparing(PREFETCH, order, sources.toArray(Flux[]::new));
+  }
+
+  private Flux<@Nullable Object[]> read(ShardRows part, AtomicReference<@Nullable Columns> seen) {
+    return Flux.defer(
+        () -> {
+          AtomicReference<@Nullable Reading> reading = new AtomicReference<>();
+          return part.source()
+              .rows(
+                  (row, metadata) -> {
+                    Reading known = reading.getPlain();
+                    if (known == null) {
+                      known = agreed(part.shard(), new Columns(metadata), seen);
+                      reading.setPlain(known);
+                    }
+                    return known.values(row);
+                  });
+        });
+  }
+
+  /**
+   * How a shard's rows are read: as those of the shard whose row was the first.
+   *
+   * @param columns that shard's
+   * @param own this shard's
+   */
+  private record Reading(Columns columns, Columns own) {
+
+    @Nullable Object[] values(Row row) {
+      @Nullable Object[] values = new Object[columns.size()];
+      for (int i = 0; i < values.length; i++) {
+        values[i] = columns.column(i).read(row, i, own.column(i).getType());
+      }
+      return values;
+    }
+  }
+
+  /** A table may have been changed on some shards only. */
+  private Reading agreed(ShardId shard, Columns own, AtomicReference<@Nullable Columns> seen) {
+    seen.compareAndSet(null, own);
+    Columns first = seen.get();
+    if (first == null
+        || first.size() != own.size()
+        || !visibleNames(first).equals(visibleNames(own))) {
+      throw new R2dbcBadGrammarException(
+          shard
+              + ": columns "
+              + visibleNames(own)
+              + " (expected: those of the other shards, "
+              + (first == null ? own : first).names()
+              + ")",
+          "42000",
+          0,
+          "");
+    }
+    return new Reading(first, own);
+  }
+
+  private List<String> visibleNames(Columns columns) {
+    return columns.names().subList(0, Math.max(0, columns.size() - merge.hidden()));
+  }
+
+  private Flux<@Nullable Object[]> folded(Flux<@Nullable Object[]> rows) {
+    if (merge.passes()) {
+      return rows;
+    }
+    Fold fold = merge.begin();
+    AtomicReference<Boolean> ended = new AtomicReference<>(false);
+    return rows.map(
+            row -> {
+              List<@Nullable Object[]> answer = new ArrayList<>(1);
+              return new Step(answer, fold.next(row, answer::add));
+            })
+        .takeUntil(
+            step -> {
+              ended.setPlain(!step.more());
+              return !step.more();
+            })
+        .concatWith(Mono.defer(() -> ended.getPlain() ? Mono.empty() : Mono.just(last(fold))))
+        .concatMapIterable(Step::rows);
+  }
+
+  private static Step last(Fold fold) {
+    List<@Nullable Object[]> answer = new ArrayList<>();
+    fold.end(answer::add);
+    return new Step(answer, false);
+  }
+}

@@ -1,0 +1,120 @@
+package io.shardflux.driver;
+
+import io.r2dbc.spi.Closeable;
+import io.r2dbc.spi.Connection;
+import io.r2dbc.spi.ConnectionFactory;
+import io.r2dbc.spi.ConnectionFactoryMetadata;
+import io.r2dbc.spi.ConnectionMetadata;
+import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.sql.Hints;
+import io.shardflux.sql.PlannerOptions;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+import reactor.core.publisher.Mono;
+import reactor.util.context.Context;
+import reactor.util.context.ContextView;
+
+/**
+ * Connections to all shards as if they were one database. Each statement's answer is the one that a
+ * single big database would give; where that can't be known, it is refused by an {@link
+ * io.r2dbc.spi.R2dbcBadGrammarException} that says why and what to do instead, and nothing is sent.
+ *
+ * <p>Thread-safe. Its connections cost nothing, so no pool is to be put around them: they take the
+ * shards' pooled connections for each statement or transaction. The tables' columns are read from
+ * the shards with the first statement.
+ */
+public final class ShardfluxConnectionFactory implements ConnectionFactory, Closeable {
+
+  /** Of the Reactor context. */
+  private static final Class<Hints> HINTS = Hints.class;
+
+  /** Spring and others choose their dialect by this name. */
+  private static final String PRODUCT = "Shardflux (MySQL)";
+
+  private final SqlEngine engine;
+  private final Metadata metadata;
+
+  ShardfluxConnectionFactory(SqlEngine engine) {
+    this.engine = engine;
+    this.metadata = new Metadata(engine);
+  }
+
+  /** Over a router, with the planner's default bounds; reads may go to several shards. */
+  public static ShardfluxConnectionFactory of(ShardRouter router) {
+    return of(router, PlannerOptions.defaults(), ScatterReads.ALLOWED);
+  }
+
+  /**
+   * Over a router.
+   *
+   * @param options the planner's bounds
+   * @param scatter whether reads without a key may go to several shards
+   */
+  public static ShardfluxConnectionFactory of(
+      ShardRouter router, PlannerOptions options, ScatterReads scatter) {
+    return new ShardfluxConnectionFactory(new SqlEngine(router, options, scatter));
+  }
+
+  /**
+   * For {@code contextWrite}: what is said of the statements of that subscription. What a statement
+   * says of itself in its first comment goes before.
+   */
+  public static Function<Context, Context> hints(Hints hints) {
+    return context -> context.put(HINTS, hints);
+  }
+
+  static Hints hints(ContextView context) {
+    return context.<Hints>getOrEmpty(HINTS).orElse(Hints.NONE);
+  }
+
+  @Override
+  public Mono<Connection> create() {
+    return Mono.fromSupplier(this::connection);
+  }
+
+  private VirtualConnection connection() {
+    return new VirtualConnection(engine, metadata);
+  }
+
+  @Override
+  public ConnectionFactoryMetadata getMetadata() {
+    return () -> PRODUCT;
+  }
+
+  /**
+   * What would be done for a statement, with nothing sent to its shards.
+   *
+   * @param values those of its markers, in their order
+   */
+  public Mono<Explanation> explain(String sql, @Nullable Object... values) {
+    return Mono.deferContextual(
+        context ->
+            new Execution(connection(), sql, null)
+                .explain(VirtualStatement.binds(values), hints(context)));
+  }
+
+  /** The router it goes by. */
+  public ShardRouter router() {
+    return engine.router();
+  }
+
+  /** Closes the router; see {@link ShardRouter#close()}. */
+  @Override
+  public Mono<Void> close() {
+    return engine.router().close();
+  }
+
+  /** Of the servers, which all are alike. */
+  private record Metadata(SqlEngine engine) implements ConnectionMetadata {
+
+    @Override
+    public String getDatabaseProductName() {
+      return PRODUCT;
+    }
+
+    @Override
+    public String getDatabaseVersion() {
+      return engine.version();
+    }
+  }
+}

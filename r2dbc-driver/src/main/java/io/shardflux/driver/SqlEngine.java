@@ -1,0 +1,178 @@
+package io.shardflux.driver;
+
+import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.router.KeyRange;
+import io.shardflux.router.ShardId;
+import io.shardflux.router.ShardKey;
+import io.shardflux.router.Topology;
+import io.shardflux.sql.Binds;
+import io.shardflux.sql.Catalog;
+import io.shardflux.sql.Hints;
+import io.shardflux.sql.Plan;
+import io.shardflux.sql.PlannerOptions;
+import io.shardflux.sql.Prepared;
+import io.shardflux.sql.RefusedSqlException;
+import io.shardflux.sql.Routing;
+import io.shardflux.sql.SqlPlanner;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ThreadLocalRandom;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+import reactor.core.scheduler.Schedulers;
+
+/** From SQL to plans. Thread-safe; texts that are new are analysed off the event loops. */
+class SqlEngine {
+
+  private static final Logger scatters = LoggerFactory.getLogger("io.shardflux.scatter");
+  private static final int LOOKUPS_AT_ONCE = 64;
+
+  private final ShardRouter router;
+  private final SqlPlanner planner;
+  private final CatalogSource catalogs;
+  private final ScatterReads policy;
+  private final Hints defaults;
+  private final int maxHeldRows;
+
+  SqlEngine(ShardRouter router, PlannerOptions options, ScatterReads policy) {
+    this.router = router;
+    this.planner = SqlPlanner.of(options);
+    this.catalogs = new CatalogSource(router);
+    this.policy = policy;
+    this.defaults = new Hints(null, null, policy != ScatterReads.REFUSED, null, null, null, null);
+    this.maxHeldRows = options.maxMergedRows();
+  }
+
+  ShardRouter router() {
+    return router;
+  }
+
+  /** The rows that a result may hold that isn't streamed. */
+  int maxHeldRows() {
+    return maxHeldRows;
+  }
+
+  /** The servers' version, empty before the first use. */
+  String version() {
+    return catalogs.version();
+  }
+
+  /** These and the policy. */
+  Hints withDefaults(Hints hints) {
+    return hints.or(defaults);
+  }
+
+  /**
+   * The analysis of a text, or null if that is yet to be made, by {@link #prepare}.
+   *
+   * @throws RefusedSqlException if the text is known to be refused
+   */
+  @Nullable Prepared known(String sql) {
+    Catalog catalog = catalogs.now();
+    return catalog == null ? null : planner.cached(sql, catalog, router.topology());
+  }
+
+  Mono<Prepared> prepare(String sql) {
+    return catalogs.get().flatMap(catalog -> analyse(sql, catalog));
+  }
+
+  /** The analysis after a refusal, where that may have been of what the catalog didn't know yet. */
+  Mono<Prepared> again(String sql, RefusedSqlException refused) {
+    if (!refused.code().name().startsWith("UNKNOWN")) {
+      return Mono.error(refused);
+    }
+    Catalog before = catalogs.now();
+    return catalogs
+        .refreshed()
+        .flatMap(
+            now -> {
+              Prepared known = known(sql);
+              if (known == null) {
+                return analyse(sql, now);
+              }
+              return now == before ? Mono.error(refused) : Mono.just(known);
+            });
+  }
+
+  private Mono<Prepared> analyse(String sql, Catalog catalog) {
+    return Mono.fromCallable(() -> planner.prepare(sql, catalog, router.topology()))
+        .subscribeOn(Schedulers.boundedElastic());
+  }
+
+  /**
+   * What each shard is sent.
+   *
+   * @param bound the shard that a statement goes to which any would answer, or null
+   */
+  Mono<Plan> plan(
+      String sql, Prepared prepared, Binds binds, Hints hints, @Nullable ShardId bound) {
+    Routing routing = prepared.route(binds, hints);
+    return shards(routing, bound)
+        .map(
+            shards -> {
+              Plan plan = prepared.plan(binds, hints, shards);
+              if (policy == ScatterReads.LOGGED && plan instanceof Plan.Scatter) {
+                scatters.atWarn().addKeyValue("shards", shards).log("several shards: {}", sql);
+              }
+              return plan;
+            });
+  }
+
+  private Mono<List<ShardId>> shards(Routing routing, @Nullable ShardId bound) {
+    Topology topology = router.topology();
+    if (routing instanceof Routing.Rows rows) {
+      return located(topology, rows.table(), rows.keys());
+    }
+    if (routing instanceof Routing.Keys keys) {
+      return located(topology, keys.table(), keys.keys()).map(SqlEngine::distinct);
+    }
+    if (routing instanceof Routing.Together together) {
+      return Flux.fromIterable(together.parts())
+          .concatMap(part -> shards(part, bound))
+          .collect(LinkedHashSet<ShardId>::new, Set::addAll)
+          .map(List::copyOf);
+    }
+    return Mono.just(immediate(topology, routing, bound));
+  }
+
+  private static List<ShardId> immediate(
+      Topology topology, Routing routing, @Nullable ShardId bound) {
+    if (routing instanceof Routing.On on) {
+      return List.of(on.shard());
+    }
+    if (routing instanceof Routing.Everywhere everywhere) {
+      return List.copyOf(everywhere.shards());
+    }
+    if (routing instanceof Routing.Ranges ranges) {
+      Set<ShardId> touched = new LinkedHashSet<>();
+      for (KeyRange range : ranges.ranges()) {
+        touched.addAll(topology.strategy(ranges.table()).touching(range));
+      }
+      return touched.isEmpty() ? List.of(any(topology)) : List.copyOf(touched);
+    }
+    return List.of(bound == null ? any(topology) : bound);
+  }
+
+  private static ShardId any(Topology topology) {
+    List<ShardId> shards = List.copyOf(topology.shards());
+    return shards.get(ThreadLocalRandom.current().nextInt(shards.size()));
+  }
+
+  private static Mono<List<ShardId>> located(Topology topology, String table, List<ShardKey> keys) {
+    if (keys.size() == 1) {
+      return topology.locate(table, keys.get(0)).map(List::of);
+    }
+    return Flux.fromIterable(keys)
+        .flatMapSequential(key -> topology.locate(table, key), LOOKUPS_AT_ONCE)
+        .collectList();
+  }
+
+  private static List<ShardId> distinct(List<ShardId> shards) {
+    return shards.size() == 1 ? shards : new ArrayList<>(new LinkedHashSet<>(shards));
+  }
+}

@@ -1,0 +1,155 @@
+package io.shardflux.driver;
+
+import io.r2dbc.spi.Blob;
+import io.r2dbc.spi.Clob;
+import io.r2dbc.spi.Parameter;
+import io.r2dbc.spi.Result;
+import io.r2dbc.spi.Statement;
+import io.shardflux.sql.Binds;
+import io.shardflux.sql.Hints;
+import io.shardflux.sql.Prepared;
+import io.shardflux.sql.RefusedSqlException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.UUID;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+
+/** A statement for whichever shards its text and values name. */
+final class VirtualStatement implements Statement {
+
+  private static final Pattern EXPLAIN =
+      Pattern.compile("\\s*EXPLAIN\\s+SHARDS\\s+", Pattern.CASE_INSENSITIVE);
+
+  /** Stands for NULL where a value is still missing otherwise. */
+  private static final Object NULL = new Object();
+
+  private final VirtualConnection connection;
+  private final String sql;
+  private final boolean explain;
+  private final Markers markers;
+  private final List<Binds> bindings = new ArrayList<>();
+  private @Nullable Object[] current;
+  private @Nullable String @Nullable [] generated;
+
+  VirtualStatement(VirtualConnection connection, String text) {
+    this.connection = connection;
+    Matcher explaining = EXPLAIN.matcher(text);
+    this.explain = explaining.lookingAt();
+    this.sql = explain ? text.substring(explaining.end()) : text;
+    this.markers = Markers.of(sql, known(), connection.engine().router());
+    this.current = new Object[markers.count()];
+  }
+
+  /** A text that is known to be refused is so when it is run. */
+  private @Nullable Prepared known() {
+    try {
+      return connection.engine().known(sql);
+    } catch (RefusedSqlException refused) {
+      return null;
+    }
+  }
+
+  @Override
+  public Statement add() {
+    bindings.add(bound());
+    current = new Object[markers.count()];
+    return this;
+  }
+
+  @Override
+  public Statement bind(int index, Object value) {
+    VirtualConnection.require(value, "value");
+    return set(markers.index(index), value);
+  }
+
+  @Override
+  public Statement bind(String name, Object value) {
+    VirtualConnection.require(name, "name");
+    VirtualConnection.require(value, "value");
+    return set(markers.index(name), value);
+  }
+
+  @Override
+  public Statement bindNull(int index, Class<?> type) {
+    VirtualConnection.require(type, "type");
+    return set(markers.index(index), NULL);
+  }
+
+  @Override
+  public Statement bindNull(String name, Class<?> type) {
+    VirtualConnection.require(name, "name");
+    VirtualConnection.require(type, "type");
+    return set(markers.index(name), NULL);
+  }
+
+  private Statement set(int index, Object value) {
+    Object given = value instanceof Parameter parameter ? parameter.getValue() : value;
+    if (given instanceof Class) {
+      throw new IllegalArgumentException(
+          "bind: a class (expected: a value; bindNull takes a class)");
+    }
+    current[index] = given == null ? NULL : given instanceof UUID ? given.toString() : given;
+    return this;
+  }
+
+  @Override
+  public Statement returnGeneratedValues(String... columns) {
+    VirtualConnection.require(columns, "columns");
+    generated = columns.clone();
+    return this;
+  }
+
+  @Override
+  public Flux<? extends Result> execute() {
+    List<Binds> all = new ArrayList<>(bindings);
+    all.add(bound());
+    Execution execution = new Execution(connection, sql, generated);
+    return all.size() == 1
+        ? run(execution, all.get(0)).flux()
+        : Flux.fromIterable(all).concatMap(binds -> run(execution, binds), 1);
+  }
+
+  private Mono<Result> run(Execution execution, Binds binds) {
+    return Mono.deferContextual(
+        context -> {
+          connection.checkOpen();
+          Hints hints = ShardfluxConnectionFactory.hints(context);
+          return explain
+              ? execution.explain(binds, hints).map(Execution::shown)
+              : execution.run(binds, hints);
+        });
+  }
+
+  private Binds bound() {
+    @Nullable Object[] values = current.clone();
+    for (int i = 0; i < values.length; i++) {
+      if (values[i] == null) {
+        throw new IllegalStateException(
+            "bind: no value for marker "
+                + i
+                + " (expected: one for each of "
+                + values.length
+                + ")");
+      }
+      if (values[i] == NULL) {
+        values[i] = null;
+      }
+    }
+    return binds(values);
+  }
+
+  // The class file does not tell that the array holds nulls.
+  @SuppressWarnings("NullAway")
+  static Binds binds(@Nullable Object[] values) {
+    return Binds.of(values);
+  }
+
+  /** Whether a value can be sent but once. */
+  static boolean once(@Nullable Object value) {
+    return value instanceof Blob || value instanceof Clob;
+  }
+}

@@ -1,0 +1,142 @@
+package io.shardflux.driver;
+
+import io.r2dbc.spi.IsolationLevel;
+import io.r2dbc.spi.TransactionDefinition;
+import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.r2dbc.ShardTransaction;
+import io.shardflux.router.ShardId;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+
+/**
+ * A transaction of a connection: nothing until its first statement names a shard, and from then on
+ * one of that shard's.
+ */
+final class VirtualTransaction {
+
+  private final ShardRouter router;
+  private final TransactionDefinition definition;
+
+  // Guarded by this.
+  private final List<String> savepoints = new ArrayList<>();
+  private @Nullable ShardId shard;
+  private @Nullable Mono<ShardTransaction> begun;
+
+  VirtualTransaction(ShardRouter router, TransactionDefinition definition) {
+    this.router = router;
+    this.definition = definition;
+  }
+
+  boolean readOnly() {
+    return Boolean.TRUE.equals(definition.getAttribute(TransactionDefinition.READ_ONLY));
+  }
+
+  /**
+   * Whether each of its reads has a view of its own, and so any shard may be read: it only reads,
+   * and asks for no more isolation than that.
+   */
+  boolean readsAnywhere() {
+    IsolationLevel level = definition.getAttribute(TransactionDefinition.ISOLATION_LEVEL);
+    return readOnly()
+        && (level == null
+            || level.equals(IsolationLevel.READ_COMMITTED)
+            || level.equals(IsolationLevel.READ_UNCOMMITTED));
+  }
+
+  /** The shard it is on, or null. */
+  synchronized @Nullable ShardId shard() {
+    return shard;
+  }
+
+  /** The transaction on that shard; errors if it is on another one. */
+  synchronized Mono<ShardTransaction> on(ShardId wanted, String sql) {
+    if (begun == null) {
+      shard = wanted;
+      begun =
+          router
+              .on(wanted)
+              .begin(definition)
+              .flatMap(this::withSavepoints)
+              .doOnError(this::forget)
+              .cache();
+    }
+    return wanted.equals(shard) && begun != null
+        ? begun
+        : Mono.error(Refusals.elsewhere(wanted, shard == null ? wanted : shard, sql));
+  }
+
+  private Mono<ShardTransaction> withSavepoints(ShardTransaction transaction) {
+    return Flux.fromIterable(names())
+        .concatMap(transaction::createSavepoint)
+        .then(Mono.just(transaction));
+  }
+
+  private synchronized List<String> names() {
+    return List.copyOf(savepoints);
+  }
+
+  private synchronized void forget(Throwable error) {
+    begun = null;
+    shard = null;
+  }
+
+  Mono<Void> createSavepoint(String name) {
+    return savepoint(
+        transaction -> transaction.createSavepoint(name),
+        () -> {
+          savepoints.remove(name);
+          savepoints.add(name);
+        });
+  }
+
+  Mono<Void> releaseSavepoint(String name) {
+    return savepoint(
+        transaction -> transaction.releaseSavepoint(name),
+        () -> cut(name, savepoints.indexOf(name)));
+  }
+
+  Mono<Void> rollbackToSavepoint(String name) {
+    return savepoint(
+        transaction -> transaction.rollbackToSavepoint(name),
+        () -> cut(name, savepoints.indexOf(name) + 1));
+  }
+
+  Mono<Void> commit() {
+    return Mono.defer(() -> end(ShardTransaction::commit));
+  }
+
+  Mono<Void> rollback() {
+    return Mono.defer(() -> end(ShardTransaction::rollback));
+  }
+
+  private synchronized Mono<Void> end(Function<ShardTransaction, Mono<Void>> ending) {
+    return begun == null ? Mono.empty() : begun.flatMap(ending);
+  }
+
+  /** On the shard where there is one, else in the list of those to be set there. */
+  private Mono<Void> savepoint(Function<ShardTransaction, Mono<Void>> there, Runnable here) {
+    return Mono.defer(
+        () -> {
+          synchronized (this) {
+            if (begun != null) {
+              return begun.flatMap(there);
+            }
+            here.run();
+            return Mono.empty();
+          }
+        });
+  }
+
+  // Called under the lock.
+  private void cut(String name, int from) {
+    if (!savepoints.contains(name)) {
+      throw new IllegalArgumentException(
+          "savepoint: " + name + " (expected: one of " + savepoints + ")");
+    }
+    savepoints.subList(from, savepoints.size()).clear();
+  }
+}

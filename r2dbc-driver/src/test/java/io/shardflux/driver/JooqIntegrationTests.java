@@ -1,0 +1,137 @@
+package io.shardflux.driver;
+
+import static io.shardflux.driver.DriverShards.BOUND;
+import static org.jooq.impl.DSL.avg;
+import static org.jooq.impl.DSL.count;
+import static org.jooq.impl.DSL.field;
+import static org.jooq.impl.DSL.name;
+import static org.jooq.impl.DSL.table;
+
+import java.math.BigDecimal;
+import java.math.RoundingMode;
+import org.jooq.DSLContext;
+import org.jooq.Field;
+import org.jooq.Record;
+import org.jooq.SQLDialect;
+import org.jooq.Table;
+import org.jooq.impl.DSL;
+import org.jooq.impl.SQLDataType;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+import reactor.test.StepVerifier;
+
+/** jOOQ over R2DBC, as over one database. */
+class JooqIntegrationTests {
+
+  private static final Table<Record> USERS = table(name("users"));
+  private static final Field<Long> ID = field(name("users", "id"), SQLDataType.BIGINT);
+  private static final Field<String> NAME = field(name("users", "name"), SQLDataType.VARCHAR);
+  private static final Field<Integer> AGE = field(name("users", "age"), SQLDataType.INTEGER);
+  private static final Field<String> COUNTRY = field(name("users", "country"), SQLDataType.CHAR);
+  private static final Table<Record> ORDERS = table(name("orders"));
+  private static final Field<Long> USER_ID = field(name("orders", "user_id"), SQLDataType.BIGINT);
+
+  private static DriverShards shards;
+  private static DSLContext jooq;
+
+  @BeforeAll
+  static void start() {
+    System.setProperty("org.jooq.no-logo", "true");
+    System.setProperty("org.jooq.no-tips", "true");
+    shards = new DriverShards();
+    shards.load(60);
+    jooq = DSL.using(shards.factory, SQLDialect.MYSQL);
+  }
+
+  @AfterAll
+  static void stop() {
+    shards.close();
+  }
+
+  @Test
+  void readsByKey() {
+    StepVerifier.create(
+            Mono.from(jooq.select(NAME).from(USERS).where(ID.eq(7L))).map(row -> row.get(NAME)))
+        .expectNext("user 7")
+        .expectComplete()
+        .verify(BOUND);
+  }
+
+  @Test
+  void readsInOrderOverAllShards() {
+    StepVerifier.create(
+            Flux.from(
+                    jooq.select(ID, AGE)
+                        .from(USERS)
+                        .where(COUNTRY.eq("FR"))
+                        .orderBy(AGE.desc(), ID)
+                        .limit(3)
+                        .offset(3))
+                .map(row -> row.get(ID)))
+        .expectNext(43L, 41L, 39L)
+        .expectComplete()
+        .verify(BOUND);
+  }
+
+  @Test
+  void aggregatesOverAllShards() {
+    StepVerifier.create(
+            Flux.from(
+                    jooq.select(COUNTRY, count(), avg(AGE))
+                        .from(USERS)
+                        .groupBy(COUNTRY)
+                        .orderBy(COUNTRY))
+                .map(
+                    row ->
+                        row.value1()
+                            + " "
+                            + row.value2()
+                            + " "
+                            + row.value3().setScale(2, RoundingMode.HALF_UP)))
+        .expectNext("DE 30 21.72", "FR 30 21.67")
+        .expectComplete()
+        .verify(BOUND);
+  }
+
+  @Test
+  void joinsColocatedTables() {
+    StepVerifier.create(
+            Mono.from(jooq.selectCount().from(USERS).join(ORDERS).on(ID.eq(USER_ID)))
+                .map(row -> row.value1()))
+        .expectNext(90)
+        .expectComplete()
+        .verify(BOUND);
+  }
+
+  @Test
+  void writesAndIsTransactional() {
+    StepVerifier.create(
+            Mono.from(
+                jooq.insertInto(USERS)
+                    .columns(ID, NAME, AGE)
+                    .values(6000L, "a", 1)
+                    .values(6003L, "b", 2)))
+        .expectNext(2)
+        .expectComplete()
+        .verify(BOUND);
+    StepVerifier.create(
+            jooq.transactionPublisher(
+                inside ->
+                    Flux.from(inside.dsl().update(USERS).set(AGE, 5).where(ID.eq(6000L)))
+                        .thenMany(Mono.<BigDecimal>error(new IllegalStateException("on purpose")))))
+        .expectError()
+        .verify(BOUND);
+    StepVerifier.create(
+            Mono.from(jooq.select(AGE).from(USERS).where(ID.eq(6000L))).map(row -> row.get(AGE)))
+        .expectNext(1)
+        .expectComplete()
+        .verify(BOUND);
+    StepVerifier.create(Mono.from(jooq.deleteFrom(USERS).where(ID.in(6000L, 6003L))))
+        .expectNext(2)
+        .expectComplete()
+        .verify(BOUND);
+  }
+}

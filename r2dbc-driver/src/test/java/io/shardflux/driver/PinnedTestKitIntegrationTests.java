@@ -1,0 +1,20 @@
+package io.shardflux.driver;
+
+import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.router.TableRule;
+import java.util.List;
+import java.util.stream.Stream;
+
+/** The TestKit's tables on one of three shards. */
+class PinnedTestKitIntegrationTests extends ShardsTestKit {
+
+  PinnedTestKitIntegrationTests() {
+    super(ShardRouter.builder(), tables());
+  }
+
+  private static List<TableRule> tables() {
+    return Stream.of("test", "test_two_column", "blob_test", "clob_test")
+        .<TableRule>map(table -> new TableRule.Pinned(table, DriverShards.IDS.get(1)))
+        .toList();
+  }
+}

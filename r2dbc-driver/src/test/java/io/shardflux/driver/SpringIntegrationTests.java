@@ -1,0 +1,354 @@
+package io.shardflux.driver;
+
+import static io.shardflux.driver.DriverShards.BOUND;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.r2dbc.spi.ConnectionFactory;
+import io.shardflux.sql.Hints;
+import java.math.BigDecimal;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.stream.LongStream;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.springframework.context.annotation.AnnotationConfigApplicationContext;
+import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Configuration;
+import org.springframework.dao.DataAccessException;
+import org.springframework.data.annotation.Id;
+import org.springframework.data.annotation.Transient;
+import org.springframework.data.domain.PageRequest;
+import org.springframework.data.domain.Pageable;
+import org.springframework.data.domain.Persistable;
+import org.springframework.data.domain.Sort;
+import org.springframework.data.r2dbc.config.AbstractR2dbcConfiguration;
+import org.springframework.data.r2dbc.repository.Query;
+import org.springframework.data.r2dbc.repository.R2dbcRepository;
+import org.springframework.data.r2dbc.repository.config.EnableR2dbcRepositories;
+import org.springframework.data.relational.core.mapping.Table;
+import org.springframework.r2dbc.connection.R2dbcTransactionManager;
+import org.springframework.r2dbc.core.DatabaseClient;
+import org.springframework.transaction.ReactiveTransactionManager;
+import org.springframework.transaction.annotation.EnableTransactionManagement;
+import org.springframework.transaction.annotation.Transactional;
+import org.springframework.transaction.reactive.TransactionalOperator;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+import reactor.test.StepVerifier;
+
+/** Spring's client, transactions and repositories, as over one database. */
+class SpringIntegrationTests {
+
+  private static DriverShards shards;
+  private static AnnotationConfigApplicationContext context;
+
+  @BeforeAll
+  static void start() {
+    shards = new DriverShards();
+    shards.load(60);
+    context = new AnnotationConfigApplicationContext();
+    context.registerBean(ConnectionFactory.class, () -> shards.factory);
+    context.register(Application.class);
+    context.refresh();
+  }
+
+  @AfterAll
+  static void stop() {
+    context.close();
+    shards.close();
+  }
+
+  /** A user, whose id the application gives. */
+  @Table("users")
+  public static final class User implements Persistable<Long> {
+
+    @Id private @Nullable Long id;
+    private @Nullable String name;
+    private @Nullable Integer age;
+    private @Nullable String country;
+    @Transient private boolean fresh;
+
+    /** An empty one. */
+    public User() {}
+
+    static User of(long id, String name, int age, String country) {
+      User user = new User();
+      user.id = id;
+      user.name = name;
+      user.age = age;
+      user.country = country;
+      user.fresh = true;
+      return user;
+    }
+
+    @Override
+    public @Nullable Long getId() {
+      return id;
+    }
+
+    @Override
+    public boolean isNew() {
+      return fresh;
+    }
+
+    /** The name. */
+    public @Nullable String getName() {
+      return name;
+    }
+
+    /** The age. */
+    public @Nullable Integer getAge() {
+      return age;
+    }
+
+    /** The country. */
+    public @Nullable String getCountry() {
+      return country;
+    }
+  }
+
+  /** What stands in the pinned table. */
+  @Table("settings")
+  public record Setting(@Id @Nullable Integer id, String label) {}
+
+  /** Users by Spring Data. */
+  public interface Users extends R2dbcRepository<User, Long> {
+    /** By a column that is not the key. */
+    Flux<User> findByCountryOrderByAgeDescIdAsc(String country, Pageable page);
+
+    /** A count. */
+    Mono<Long> countByAgeGreaterThan(int age);
+
+    /** Whether there is one. */
+    Mono<Boolean> existsByName(String name);
+
+    /** By the key. */
+    Mono<Long> deleteByIdIn(List<Long> ids);
+
+    /** A query in SQL. */
+    @Query("SELECT SUM(total) FROM orders WHERE user_id = :id")
+    Mono<BigDecimal> total(long id);
+  }
+
+  /** Settings by Spring Data, whose id the database gives. */
+  public interface Settings extends R2dbcRepository<Setting, Integer> {}
+
+  /** What a user would write. */
+  public static class Service {
+
+    private final Users users;
+
+    /** Over the repository. */
+    public Service(Users users) {
+      this.users = users;
+    }
+
+    /** Fails behind its write. */
+    @Transactional
+    public Mono<Void> saveAndFail(User user) {
+      return users.save(user).then(Mono.error(new IllegalStateException("on purpose")));
+    }
+
+    /** Two of one shard. */
+    @Transactional
+    public Mono<Void> saveBoth(User one, User other) {
+      return users.save(one).then(users.save(other)).then();
+    }
+  }
+
+  /** The application. */
+  @Configuration(proxyBeanMethods = false)
+  @EnableTransactionManagement
+  @EnableR2dbcRepositories(considerNestedRepositories = true)
+  static class Application extends AbstractR2dbcConfiguration {
+
+    @Override
+    public ConnectionFactory connectionFactory() {
+      return shards.factory;
+    }
+
+    @Bean
+    ReactiveTransactionManager transactionManager(ConnectionFactory factory) {
+      return new R2dbcTransactionManager(factory);
+    }
+
+    @Bean
+    Service service(Users users) {
+      return new Service(users);
+    }
+  }
+
+  @Test
+  void theClientReadsAndWrites() {
+    DatabaseClient client = context.getBean(DatabaseClient.class);
+    StepVerifier.create(
+            client
+                .sql("SELECT name FROM users WHERE id = :id")
+                .bind("id", 7)
+                .map(row -> Objects.requireNonNull(row.get("name", String.class)))
+                .one())
+        .expectNext("user 7")
+        .expectComplete()
+        .verify(BOUND);
+    StepVerifier.create(
+            client
+                .sql("SELECT id FROM users WHERE id IN (:ids) ORDER BY id")
+                .bind("ids", List.of(9, 1, 5))
+                .mapValue(Long.class)
+                .all())
+        .expectNext(1L, 5L, 9L)
+        .expectComplete()
+        .verify(BOUND);
+    StepVerifier.create(
+            client
+                .sql("SELECT country, COUNT(*) FROM users GROUP BY country ORDER BY country")
+                .fetch()
+                .all())
+        .expectNext(Map.of("country", "DE", "COUNT(*)", 30L))
+        .expectNext(Map.of("country", "FR", "COUNT(*)", 30L))
+        .expectComplete()
+        .verify(BOUND);
+    StepVerifier.create(client.sql("UPDATE users SET age = age WHERE id = 3").fetch().rowsUpdated())
+        .expectNextCount(1)
+        .expectComplete()
+        .verify(BOUND);
+  }
+
+  @Test
+  void anOperatorCommitsOrRollsBack() {
+    DatabaseClient client = context.getBean(DatabaseClient.class);
+    TransactionalOperator operator =
+        TransactionalOperator.create(context.getBean(ReactiveTransactionManager.class));
+    Mono<Long> insert =
+        client.sql("INSERT INTO users (id, name) VALUES (3000, 'x')").fetch().rowsUpdated();
+    StepVerifier.create(
+            insert
+                .then(Mono.error(new IllegalStateException("on purpose")))
+                .as(operator::transactional))
+        .expectError(IllegalStateException.class)
+        .verify(BOUND);
+    assertThat(exists(3000)).isFalse();
+    StepVerifier.create(insert.as(operator::transactional))
+        .expectNext(1L)
+        .expectComplete()
+        .verify(BOUND);
+    assertThat(exists(3000)).isTrue();
+    shards.updated("DELETE FROM users WHERE id = 3000").block(BOUND);
+  }
+
+  @Test
+  void aRepositoryFindsByKeyAndByOtherColumns() {
+    Users users = context.getBean(Users.class);
+    StepVerifier.create(users.findById(7L).map(SpringIntegrationTests::name))
+        .expectNext("user 7")
+        .expectComplete()
+        .verify(BOUND);
+    StepVerifier.create(users.countByAgeGreaterThan(45))
+        .expectNext(4L)
+        .expectComplete()
+        .verify(BOUND);
+    StepVerifier.create(users.existsByName("user 59"))
+        .expectNext(true)
+        .expectComplete()
+        .verify(BOUND);
+    StepVerifier.create(users.existsByName("nobody"))
+        .expectNext(false)
+        .expectComplete()
+        .verify(BOUND);
+    StepVerifier.create(users.count()).expectNext(60L).expectComplete().verify(BOUND);
+    StepVerifier.create(users.total(7))
+        .expectNext(new BigDecimal("21.06"))
+        .expectComplete()
+        .verify(BOUND);
+    StepVerifier.create(
+            users.findAllById(List.of(3L, 4L, 5L)).map(SpringIntegrationTests::id).collectList())
+        .assertNext(ids -> assertThat(ids).containsExactlyInAnyOrder(3L, 4L, 5L))
+        .expectComplete()
+        .verify(BOUND);
+  }
+
+  @Test
+  void aRepositoryPages() {
+    Users users = context.getBean(Users.class);
+    StepVerifier.create(
+            users
+                .findByCountryOrderByAgeDescIdAsc("FR", PageRequest.of(1, 3))
+                .map(SpringIntegrationTests::id))
+        .expectNext(43L, 41L, 39L)
+        .expectComplete()
+        .verify(BOUND);
+    StepVerifier.create(users.findAll(Sort.by("id")).map(SpringIntegrationTests::id).collectList())
+        .expectNext(LongStream.rangeClosed(1, 60).boxed().toList())
+        .expectComplete()
+        .verify(BOUND);
+  }
+
+  @Test
+  void aRepositorySavesAndDeletes() {
+    Users users = context.getBean(Users.class);
+    StepVerifier.create(
+            users
+                .save(User.of(4000, "new", 1, "DE"))
+                .then(users.save(User.of(4001, "new", 1, "DE")))
+                .then(users.findById(4000L))
+                .map(SpringIntegrationTests::name))
+        .expectNext("new")
+        .expectComplete()
+        .verify(BOUND);
+    Hints permitted = new Hints(null, null, null, true, null, null, null);
+    StepVerifier.create(
+            users
+                .deleteByIdIn(List.of(4000L, 4001L))
+                .contextWrite(ShardfluxConnectionFactory.hints(permitted)))
+        .expectNext(2L)
+        .expectComplete()
+        .verify(BOUND);
+    Settings settings = context.getBean(Settings.class);
+    StepVerifier.create(settings.save(new Setting(null, "generated")))
+        .assertNext(saved -> assertThat(saved.id()).isPositive())
+        .expectComplete()
+        .verify(BOUND);
+  }
+
+  @Test
+  void annotatedMethodsAreTransactions() {
+    Service service = context.getBean(Service.class);
+    StepVerifier.create(service.saveAndFail(User.of(5001, "x", 1, "DE")))
+        .expectError(IllegalStateException.class)
+        .verify(BOUND);
+    assertThat(exists(5001)).isFalse();
+    StepVerifier.create(service.saveBoth(User.of(5001, "x", 1, "DE"), User.of(5004, "x", 1, "DE")))
+        .expectComplete()
+        .verify(BOUND);
+    assertThat(exists(5004)).isTrue();
+    StepVerifier.create(service.saveBoth(User.of(5007, "x", 1, "DE"), User.of(5008, "x", 1, "DE")))
+        .expectErrorSatisfies(
+            error ->
+                assertThat(error)
+                    .isInstanceOf(DataAccessException.class)
+                    .rootCause()
+                    .hasMessageStartingWith(
+                        "shard_1: not in this transaction, which is on shard_0"))
+        .verify(BOUND);
+    assertThat(exists(5007)).isFalse();
+    shards
+        .updated("/* shardflux: scatter-writes=true */ DELETE FROM users WHERE id IN (5001, 5004)")
+        .block(BOUND);
+  }
+
+  private static String name(User user) {
+    return Objects.requireNonNull(user.getName());
+  }
+
+  private static Long id(User user) {
+    return Objects.requireNonNull(user.getId());
+  }
+
+  private static boolean exists(long id) {
+    return Boolean.TRUE.equals(
+        shards.rows(row -> 1, "SELECT 1 FROM users WHERE id = ?", id).hasElements().block(BOUND));
+  }
+}
