@@ -1,0 +1,39 @@
+package io.shardflux.driver;
+
+import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.router.ShardId;
+import io.shardflux.sql.Binds;
+import io.shardflux.sql.Hints;
+import io.shardflux.sql.Plan;
+import io.shardflux.sql.PlannerOptions;
+import io.shardflux.sql.Prepared;
+import java.util.function.UnaryOperator;
+import org.jspecify.annotations.Nullable;
+import reactor.core.publisher.Mono;
+
+/** Drivers whose plans are changed before they are run. */
+public final class MutatedFactory {
+
+  private MutatedFactory() {}
+
+  /** Over a router, with its plans changed. */
+  public static ShardfluxConnectionFactory of(ShardRouter router, UnaryOperator<Plan> mutation) {
+    return new ShardfluxConnectionFactory(new Engine(router, mutation));
+  }
+
+  private static final class Engine extends SqlEngine {
+
+    private final UnaryOperator<Plan> mutation;
+
+    Engine(ShardRouter router, UnaryOperator<Plan> mutation) {
+      super(router, PlannerOptions.defaults(), ScatterReads.ALLOWED);
+      this.mutation = mutation;
+    }
+
+    @Override
+    Mono<Plan> plan(
+        String sql, Prepared prepared, Binds binds, Hints hints, @Nullable ShardId bound) {
+      return super.plan(sql, prepared, binds, hints, bound).map(mutation);
+    }
+  }
+}

@@ -1,0 +1,154 @@
+package io.shardflux.driver.differential;
+
+import io.shardflux.driver.ShardfluxConnectionFactory;
+import io.shardflux.driver.differential.Answer.Failed;
+import io.shardflux.driver.differential.Answer.Refused;
+import io.shardflux.driver.differential.Generated.Rendered;
+import io.shardflux.driver.differential.Generated.Support;
+import io.shardflux.driver.differential.Generated.Value;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import org.jspecify.annotations.Nullable;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+
+/** Asks the driver and one database the same, and tells where they differ. */
+final class Differential {
+
+  private static final int READS = 100;
+  private static final int WRITES = 15;
+
+  /** Statements from one fresh start of the tables to the next. */
+  private static final int BLOCK = 4 * (READS + WRITES);
+
+  private final DifferentialShards shards;
+  private final ShardfluxConnectionFactory sharded;
+  private final Comparison comparison;
+
+  Differential(DifferentialShards shards, ShardfluxConnectionFactory sharded) {
+    this.shards = shards;
+    this.sharded = sharded;
+    this.comparison = new Comparison(shards.weights());
+  }
+
+  /** A statement with what both said. */
+  private record Asking(int index, Generated statement, Answer whole, Answer other) {}
+
+  /**
+   * Asks so many statements, from the block on that the first one is in; ends early after so many
+   * failures.
+   */
+  Report run(long seed, int first, int statements, int mostFailures) {
+    Report report = new Report(seed);
+    for (int block = first / BLOCK; wanted(report, statements, mostFailures) > 0; block++) {
+      shards.reset();
+      StatementGenerator reads =
+          new StatementGenerator(new Random(seed * 1_000_003 + block), shards.tables());
+      WriteGenerator writes =
+          new WriteGenerator(new Random(seed * 1_000_003 - block - 1), shards.tables());
+      for (int i = 0; i < BLOCK; i += READS + WRITES) {
+        int index = block * BLOCK + i;
+        read(reads, index, Math.min(READS, wanted(report, statements, mostFailures)), report);
+        write(
+            writes,
+            index + READS,
+            Math.min(WRITES, wanted(report, statements, mostFailures)),
+            report);
+      }
+      shards.astray().forEach(row -> report.failure(report.asked(), "astray: " + row));
+    }
+    return report;
+  }
+
+  private static int wanted(Report report, int statements, int mostFailures) {
+    return report.failures().size() < mostFailures ? statements - report.asked() : 0;
+  }
+
+  private void read(StatementGenerator generator, int index, int count, Report report) {
+    List<Generated> statements = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      statements.add(generator.read());
+    }
+    Flux.range(0, count)
+        .flatMapSequential(i -> ask(index + i, statements.get(i)), DifferentialShards.AT_ONCE)
+        .collectList()
+        .blockOptional(DifferentialShards.BOUND)
+        .orElseThrow()
+        .forEach(answer -> judge(answer, report));
+  }
+
+  private void write(WriteGenerator generator, int index, int count, Report report) {
+    for (int i = 0; i < count; i++) {
+      Asking asked =
+          ask(index + i, generator.write()).blockOptional(DifferentialShards.BOUND).orElseThrow();
+      judge(asked, report);
+      Table table = asked.statement().writes();
+      String difference = table == null ? null : shards.difference(table);
+      if (difference != null) {
+        if (!(asked.other() instanceof Refused)) {
+          report.failure(asked.index(), told(asked, table + ": " + difference, report));
+        }
+        shards.reset();
+      }
+    }
+  }
+
+  private Mono<Asking> ask(int index, Generated statement) {
+    boolean write = statement.writes() != null;
+    Mono<Answer> other = Asked.of(sharded, statement.sharded(), write);
+    // One database would do what has to be refused.
+    return statement.support() == Support.REFUSED
+        ? other.map(answer -> new Asking(index, statement, answer, answer))
+        : Mono.zip(Asked.of(shards.whole(), statement.whole(), write), other)
+            .map(both -> new Asking(index, statement, both.getT1(), both.getT2()));
+  }
+
+  private void judge(Asking asked, Report report) {
+    Generated statement = asked.statement();
+    if (asked.other() instanceof Refused refused) {
+      report.refused(statement, refused);
+      if (statement.support() == Support.SUPPORTED) {
+        report.failure(asked.index(), told(asked, "refused: " + refused.message(), report));
+      }
+      return;
+    }
+    String difference = difference(asked);
+    if (difference == null) {
+      report.equal(statement, asked.whole() instanceof Failed);
+    } else {
+      report.wrong(statement);
+      report.failure(asked.index(), told(asked, difference, report));
+    }
+  }
+
+  private @Nullable String difference(Asking asked) {
+    return asked.statement().support() == Support.REFUSED
+        ? "not refused: " + asked.other()
+        : comparison.difference(asked.whole(), asked.other(), asked.statement().expected());
+  }
+
+  private String told(Asking asked, String difference, Report report) {
+    int block = asked.index() / BLOCK * BLOCK;
+    return asked.index()
+        + " "
+        + asked.statement()
+        + "\n  "
+        + difference
+        + "\n  plan: "
+        + plan(asked.statement().sharded())
+        + "\n  again: "
+        + report.again(block, asked.index() - block + 1)
+        + "\n";
+  }
+
+  private String plan(Rendered statement) {
+    Object[] values = statement.binds().values().stream().map(Value::value).toArray();
+    return sharded
+        .explain(statement.sql(), values)
+        .map(String::valueOf)
+        .onErrorResume(error -> Mono.just(error.toString()))
+        .blockOptional(DifferentialShards.BOUND)
+        .orElseThrow();
+  }
+}

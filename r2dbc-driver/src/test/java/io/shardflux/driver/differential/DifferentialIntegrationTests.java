@@ -1,0 +1,30 @@
+package io.shardflux.driver.differential;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.shardflux.driver.ShardfluxConnectionFactory;
+import org.junit.jupiter.api.Test;
+
+/**
+ * The driver answers as one database that holds all rows, or refuses. What a failure prints asks
+ * its statement again, with {@code -Dit.test=DifferentialIntegrationTests}.
+ */
+class DifferentialIntegrationTests {
+
+  private static final int MOST_FAILURES = 40;
+
+  private final long seed = Long.getLong("differential.seed", System.nanoTime() % 1_000_000);
+  private final int first = Integer.getInteger("differential.first", 0);
+  private final int statements = Integer.getInteger("differential.statements", 20_000);
+
+  @Test
+  void answersAsOneDatabaseOrRefuses() {
+    try (DifferentialShards shards = DifferentialShards.fresh()) {
+      Differential differential =
+          new Differential(shards, ShardfluxConnectionFactory.of(shards.router()));
+      Report report = differential.run(seed, first, statements, MOST_FAILURES);
+      System.out.println(report);
+      assertThat(report.failures()).isEmpty();
+    }
+  }
+}

@@ -1,0 +1,11 @@
+package io.shardflux.driver.differential;
+
+import java.util.List;
+
+/**
+ * What a statement reads from.
+ *
+ * @param sql as it stands after {@code FROM}
+ * @param shape what it is, for the count of the refused
+ */
+record From(String sql, List<Source> sources, String shape) {}

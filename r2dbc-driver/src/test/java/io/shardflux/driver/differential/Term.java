@@ -1,0 +1,4 @@
+package io.shardflux.driver.differential;
+
+/** An expression. */
+record Term(String sql, Kind kind) {}
