@@ -8,6 +8,7 @@ import io.shardflux.sql.Plan.Writes;
 import java.util.List;
 import java.util.Map;
 import java.util.function.UnaryOperator;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /** Ways to be wrong about several shards, to see that a test notices. */
@@ -41,7 +42,7 @@ public enum MergeMutation implements UnaryOperator<Plan> {
     @Override
     String sql(String sql, Merge merge) {
       return merge.shape().grouping() == null
-          ? sql.replaceFirst(" ORDER BY ([a-z.]+)(?=,| |$)", " ORDER BY $1 IS NULL, $1")
+          ? sql.replaceFirst(" ORDER BY ([a-z]+[.][a-z_]+)(?=,| |$)", " ORDER BY $1 IS NULL, $1")
           : sql;
     }
   },
@@ -112,12 +113,14 @@ public enum MergeMutation implements UnaryOperator<Plan> {
           : aggregate;
     }
   },
-  MIN_BY_JAVA {
+  EXTREMES_BY_JAVA {
     @Override
     Aggregate aggregate(Aggregate aggregate) {
-      return aggregate.kind() == Aggregate.Kind.MIN
+      boolean extreme =
+          aggregate.kind() == Aggregate.Kind.MIN || aggregate.kind() == Aggregate.Kind.MAX;
+      return extreme
           ? new Aggregate(
-              Aggregate.Kind.MIN,
+              aggregate.kind(),
               aggregate.column(),
               List.of(),
               List.of(new SortKey(aggregate.column(), SortKey.NONE, false)))
@@ -146,8 +149,7 @@ public enum MergeMutation implements UnaryOperator<Plan> {
   };
 
   private static final int MAX_ROWS = 100_000;
-  private static final java.util.regex.Pattern LIMITED =
-      java.util.regex.Pattern.compile(" LIMIT [0-9]+$");
+  private static final Pattern LIMITED = Pattern.compile(" LIMIT [0-9]+$");
 
   @Override
   public Plan apply(Plan plan) {

@@ -16,7 +16,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 class MergeMutationsIntegrationTests {
 
   private static final long SEED = 1;
-  private static final int STATEMENTS = 1_500;
+  private static final int STATEMENTS = 3_000;
 
   private final DifferentialShards shards = DifferentialShards.fresh();
 
