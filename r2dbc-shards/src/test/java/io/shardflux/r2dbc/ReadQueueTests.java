@@ -439,6 +439,33 @@ class ReadQueueTests {
                           : Flux.fromIterable(keys).map(key -> row(key).apply(batch));
                     })
                 .delaySubscription(
+  /** Such as a {@code StackOverflowError} in one caller's own code. */
+  @Test
+  void aCallerThatFailsFatallyHarmsNobody() {
+    Queue<Throwable> dropped = new ConcurrentLinkedQueue<>();
+    Hooks.onErrorDropped(dropped::add);
+    shard.occupy();
+    shard.subscribe(
+        ShardKey.of(1),
+        false,
+        TIMES,
+        new BaseSubscriber<>() {
+          @Override
+          protected void hookOnNext(String row) {
+            throw new StackOverflowError();
+          }
+        });
+    Answer other = shard.ask(2);
+    shard.answer(0);
+    shard.answer(2);
+    other.has("row");
+    Answer next = shard.ask(3);
+    assertThat(shard.asked().get(3)).isEqualTo(keys(3));
+    shard.answer(3);
+    next.has("row");
+    assertThat(dropped).hasOnlyElementsOfType(StackOverflowError.class);
+  }
+
                     Duration.ofNanos(ThreadLocalRandom.current().nextInt(200_000)), servers)
                 .doFinally(end -> active.decrementAndGet());
           }
