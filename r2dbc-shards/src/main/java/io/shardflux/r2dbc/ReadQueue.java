@@ -145,12 +145,12 @@ final class ReadQueue<T> {
   }
 
   private void takeIn() {
-    if (2 * abandonedCount.get() > waitingCount.get()) {
-      letGo();
-    }
     for (PointRead<T> read = arriving.poll(); read != null; read = arriving.poll()) {
       waiting.add(read);
       wakeAt(read.waitingDeadline());
+    }
+    if (2 * abandonedCount.get() > waitingCount.get()) {
+      letGo();
     }
   }
 

@@ -248,6 +248,29 @@ class ReadQueueTests {
   }
 
   @Test
+  void whoGivesUpBeforeHeIsInLineMakesRoomToo() {
+    FakeShard crowded = new FakeShard(Coalescing.defaults().withMaxWaiting(3), timer);
+    List<Answer> asked = new ArrayList<>();
+    crowded.subscribe(
+        ShardKey.of(0),
+        false,
+        TIMES,
+        new BaseSubscriber<>() {
+          @Override
+          protected void hookOnComplete() {
+            IntStream.range(2, 5).mapToObj(crowded::ask).forEach(asked::add);
+            asked.get(0).cancel();
+            asked.get(1).cancel();
+            asked.add(crowded.ask(5));
+          }
+        });
+    crowded.ask(1);
+    crowded.answer(0);
+    assertThat(asked.get(3).events).isEmpty();
+    assertThat(crowded.asked().get(2)).isEqualTo(keys(4, 5));
+  }
+
+  @Test
   void whoWaitsTooLongIsToldSo() {
     shard.occupy();
     Answer waiting = shard.ask(1);
