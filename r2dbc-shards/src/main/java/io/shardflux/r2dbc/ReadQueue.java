@@ -41,6 +41,9 @@ final class ReadQueue<T> {
 
   private static final long NEVER = Long.MAX_VALUE;
 
+  /** Between looks at all reads for the late ones, which else would be one for each of them. */
+  private static final long PAUSE = TimeUnit.MILLISECONDS.toNanos(10);
+
   private final Shard<T> shard;
   private final String statement;
   private final Coalescing bounds;
@@ -211,9 +214,7 @@ final class ReadQueue<T> {
     for (ReadBatch<T> batch : active) {
       next = Math.min(next, batch.expire(now));
     }
-    if (next != NEVER) {
-      wakeAt(next);
-    }
+    wakeAt(Math.max(next, now + PAUSE));
   }
 
   private void wakeAt(long time) {

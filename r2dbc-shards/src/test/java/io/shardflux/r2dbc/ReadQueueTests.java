@@ -287,6 +287,46 @@ class ReadQueueTests {
   }
 
   @Test
+  void manyThatAreLateOneAfterTheOtherAreLookedForSeldom() {
+    AtomicInteger alarms = new AtomicInteger();
+    FakeShard hung = new FakeShard(Coalescing.defaults(), counting(timer, alarms));
+    hung.occupy();
+    List<Answer> waiting = new ArrayList<>();
+    for (int i = 0; i < 5_000; i++) {
+      timer.advanceTimeBy(Duration.ofNanos(100_000));
+      waiting.add(hung.ask(i));
+    }
+    timer.advanceTimeBy(TIMES.acquire().plusMillis(20));
+    waiting.forEach(answer -> answer.failedBy(ShardTimeoutException.class));
+    assertThat(alarms).hasValueLessThan(100);
+  }
+
+  private static Scheduler counting(Scheduler timer, AtomicInteger alarms) {
+    return new Scheduler() {
+      @Override
+      public Disposable schedule(Runnable task) {
+        return timer.schedule(task);
+      }
+
+      @Override
+      public Disposable schedule(Runnable task, long delay, TimeUnit unit) {
+        alarms.incrementAndGet();
+        return timer.schedule(task, delay, unit);
+      }
+
+      @Override
+      public Worker createWorker() {
+        return timer.createWorker();
+      }
+
+      @Override
+      public long now(TimeUnit unit) {
+        return timer.now(unit);
+      }
+    };
+  }
+
+  @Test
   void eachIsHeldToItsOwnTotalTime() {
     shard.occupy();
     Answer hasty = shard.ask(ShardKey.of(1), false, Timeouts.of(Duration.ofMillis(100)));
