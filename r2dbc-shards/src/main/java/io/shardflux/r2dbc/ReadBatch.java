@@ -45,6 +45,7 @@ final class ReadBatch<T> implements CoreSubscriber<ReadBatch.Found<T>>, PointRea
   private volatile boolean ended;
   private @Nullable PointRead<T> last;
   private long firstDeadline = Long.MAX_VALUE;
+  private boolean sent;
   private Context context = Context.empty();
   private int rows;
   private @Nullable Throwable stray;
@@ -138,6 +139,7 @@ final class ReadBatch<T> implements CoreSubscriber<ReadBatch.Found<T>>, PointRea
 
   /** Begins, with no lock held. */
   void send() {
+    sent = true;
     context = Observed.parentOf(reads.get(0).context());
     try {
       queue.rows(this).subscribe(this);
@@ -160,11 +162,12 @@ final class ReadBatch<T> implements CoreSubscriber<ReadBatch.Found<T>>, PointRea
   }
 
   /**
-   * Tells those so that have to be at their end, and gives the earliest end of the others. The last
-   * of them to be late are told by the statement's own clock, which holds the server to it, too.
+   * Tells those so that have to be at their end, and gives the earliest end of the others. Once it
+   * is sent, the last of them to be late are told by the statement's own clock, which holds the
+   * server to it, too.
    */
   long expire(long now) {
-    long end = last().deadline();
+    long end = sent ? last().deadline() : Long.MAX_VALUE;
     long next = Long.MAX_VALUE;
     if (over.get()) {
       return next;

@@ -59,6 +59,7 @@ final class ReadQueue<T> {
 
   // Of the one who drains.
   private final Deque<PointRead<T>> waiting = new ArrayDeque<>();
+  private final Deque<ReadBatch<T>> unsent = new ArrayDeque<>();
   private final List<ReadBatch<T>> active = new ArrayList<>();
   private final Disposable.Swap alarm = Disposables.swap();
   private long alarmAt = NEVER;
@@ -152,6 +153,10 @@ final class ReadQueue<T> {
       waiting.add(read);
       wakeAt(read.waitingDeadline());
     }
+    for (ReadBatch<T> part = parts.poll(); part != null; part = parts.poll()) {
+      unsent.add(part);
+      wakeAt(part.firstDeadline());
+    }
     if (2 * abandonedCount.get() > waitingCount.get()) {
       letGo();
     }
@@ -166,7 +171,7 @@ final class ReadQueue<T> {
 
   /** Sends a batch, if there is anything to send. */
   private boolean sent() {
-    ReadBatch<T> batch = parts.poll();
+    ReadBatch<T> batch = unsent.poll();
     if (batch == null) {
       if (waiting.isEmpty()) {
         return false;
@@ -195,7 +200,7 @@ final class ReadQueue<T> {
     return batch;
   }
 
-  /** Tells reads that are late so, whether they wait or are in a batch. */
+  /** Tells reads that are late so, whether they wait or are in a batch, sent or not. */
   private void expire() {
     alarmAt = NEVER;
     long now = now();
@@ -211,6 +216,9 @@ final class ReadQueue<T> {
       }
     }
     letGo();
+    for (ReadBatch<T> batch : unsent) {
+      next = Math.min(next, batch.expire(now));
+    }
     for (ReadBatch<T> batch : active) {
       next = Math.min(next, batch.expire(now));
     }

@@ -342,6 +342,27 @@ class ReadQueueTests {
   }
 
   @Test
+  void whoseRefusedBatchWaitsToBeAskedInPartsIsHeldToItsTimesToo() {
+    FakeShard busy = new FakeShard(Coalescing.defaults().withInFlight(1), timer);
+    busy.ask(0);
+    Answer patient = busy.ask(1);
+    Answer hasty = busy.ask(ShardKey.of(2), false, Timeouts.of(Duration.ofMillis(100)));
+    Answer given = busy.ask(3);
+    busy.answer(0);
+    busy.fail(1, new R2dbcNonTransientResourceException("picky", "45000", 1644));
+    assertThat(busy.asked().get(2)).isEqualTo(keys(1));
+    given.cancel();
+    timer.advanceTimeBy(Duration.ofMillis(99));
+    assertThat(hasty.events).isEmpty();
+    timer.advanceTimeBy(Duration.ofMillis(1));
+    hasty.failedBy(ShardTimeoutException.class);
+    busy.answer(2);
+    patient.has("row");
+    assertThat(busy.batches).hasSize(3);
+    assertThat(busy.left).hasValue(4);
+  }
+
+  @Test
   void aStatementThatOnlyLateReadsWantIsEnded() {
     shard.occupy();
     shard.ask(ShardKey.of(1), false, Timeouts.of(Duration.ofMillis(100)));
@@ -416,6 +437,33 @@ class ReadQueueTests {
     shard.answer(2);
     other.has("row");
     assertThat(dropped).isNotEmpty();
+  }
+
+  /** Such as a {@code StackOverflowError} in one caller's own code. */
+  @Test
+  void aCallerThatFailsFatallyHarmsNobody() {
+    Queue<Throwable> dropped = new ConcurrentLinkedQueue<>();
+    Hooks.onErrorDropped(dropped::add);
+    shard.occupy();
+    shard.subscribe(
+        ShardKey.of(1),
+        false,
+        TIMES,
+        new BaseSubscriber<>() {
+          @Override
+          protected void hookOnNext(String row) {
+            throw new StackOverflowError();
+          }
+        });
+    Answer other = shard.ask(2);
+    shard.answer(0);
+    shard.answer(2);
+    other.has("row");
+    Answer next = shard.ask(3);
+    assertThat(shard.asked().get(3)).isEqualTo(keys(3));
+    shard.answer(3);
+    next.has("row");
+    assertThat(dropped).hasOnlyElementsOfType(StackOverflowError.class);
   }
 
   @Test
@@ -502,33 +550,6 @@ class ReadQueueTests {
                           : Flux.fromIterable(keys).map(key -> row(key).apply(batch));
                     })
                 .delaySubscription(
-  /** Such as a {@code StackOverflowError} in one caller's own code. */
-  @Test
-  void aCallerThatFailsFatallyHarmsNobody() {
-    Queue<Throwable> dropped = new ConcurrentLinkedQueue<>();
-    Hooks.onErrorDropped(dropped::add);
-    shard.occupy();
-    shard.subscribe(
-        ShardKey.of(1),
-        false,
-        TIMES,
-        new BaseSubscriber<>() {
-          @Override
-          protected void hookOnNext(String row) {
-            throw new StackOverflowError();
-          }
-        });
-    Answer other = shard.ask(2);
-    shard.answer(0);
-    shard.answer(2);
-    other.has("row");
-    Answer next = shard.ask(3);
-    assertThat(shard.asked().get(3)).isEqualTo(keys(3));
-    shard.answer(3);
-    next.has("row");
-    assertThat(dropped).hasOnlyElementsOfType(StackOverflowError.class);
-  }
-
                     Duration.ofNanos(ThreadLocalRandom.current().nextInt(200_000)), servers)
                 .doFinally(end -> active.decrementAndGet());
           }
