@@ -173,6 +173,37 @@ class RowInsertsIntegrationTests {
   }
 
   @Test
+  void aRowThatMayNotGoForAReplaceIsRefusedAlone() {
+    assertThat(outcomes(Flux.range(20, 300).map(Note::of))).hasOnlyElementsOfType(Stored.class);
+    ShardId shard = located(100);
+    run(shard, "CREATE TABLE marks (seq BIGINT, FOREIGN KEY (seq) REFERENCES notes (seq))");
+    run(shard, "INSERT INTO marks SELECT seq FROM notes WHERE id = 100");
+    List<InsertOutcome<Note>> outcomes =
+        outcomes(
+            inserts(router, "REPLACE INTO notes (id, text) VALUES (:id, :text)"),
+            Flux.range(20, 300).map(id -> new Note(id, "new")));
+
+    assertThat(refused(outcomes)).extracting(refused -> refused.row().id()).containsExactly(100L);
+    assertThat(outcomes).hasSize(300).noneMatch(outcome -> outcome instanceof Unknown);
+  }
+
+  @Test
+  void aRowWhoseExpressionFindsTooManyIsRefusedAlone() {
+    IDS.forEach(shard -> run(shard, "CREATE TABLE words (note BIGINT, word TEXT)"));
+    IDS.forEach(shard -> run(shard, "INSERT INTO words VALUES (100, 'a'), (100, 'b'), (101, 'c')"));
+    List<InsertOutcome<Note>> outcomes =
+        outcomes(
+            inserts(
+                router,
+                "INSERT INTO notes (id, text) VALUES (:id,"
+                    + " COALESCE((SELECT word FROM words WHERE note = :id), :text))"),
+            Flux.range(20, 300).map(Note::of));
+
+    assertThat(refused(outcomes)).extracting(refused -> refused.row().id()).containsExactly(100L);
+    assertThat(text(101)).isEqualTo("c");
+  }
+
+  @Test
   void whatCannotBeSentIsRefusedAlone() {
     RowInserts<Object> any =
         router.inserts(
@@ -466,6 +497,10 @@ class RowInsertsIntegrationTests {
   }
 
   private List<InsertOutcome<Note>> outcomes(Flux<Note> notes) {
+  private void run(ShardId shard, String sql) {
+    router.on(shard).sql(sql).rowsUpdated().block(BOUND);
+  }
+
     return outcomes(inserts, notes);
   }
 
