@@ -209,22 +209,38 @@ class RowInsertsIntegrationTests {
         router.inserts(
             "notes",
             INSERT,
-            row -> row instanceof String text ? ShardKey.of(text) : ShardKey.of((Integer) row),
+            row ->
+                row.equals(6)
+                    ? nothing()
+                    : row instanceof String text ? ShardKey.of(text) : ShardKey.of((Integer) row),
             row ->
                 switch (String.valueOf(row)) {
                   case "1" -> Map.of("id", 1);
                   case "2" -> Map.of("id", 2, "text", LocalDateTime.class);
                   case "3" -> throw new IllegalStateException("three");
+                  case "7" -> nothing();
+                  case "8" -> Map.of("id", 8, "text", Double.NaN);
                   default -> Map.of("id", row, "text", "x");
                 });
 
     List<InsertOutcome<Object>> outcomes =
-        any.store(Flux.just(1, 2, 3, "four", 5)).collectList().blockOptional(BOUND).orElseThrow();
+        any.store(Flux.just(6, 7, 8, 1, 2, 3, "four", 5))
+            .collectList()
+            .blockOptional(BOUND)
+            .orElseThrow();
     assertThat(error(outcomes, 1)).hasMessageStartingWith("values: none for text");
     assertThat(error(outcomes, 2)).hasMessageStartingWith("values: text, a java.lang.Class");
     assertThat(error(outcomes, 3)).hasMessage("three");
     assertThat(error(outcomes, "four")).isInstanceOf(UnroutableKeyException.class);
-    assertThat(outcomes).contains(new Stored<Object>(5, located(5))).hasSize(5);
+    assertThat(error(outcomes, 6)).hasMessageStartingWith("key: null");
+    assertThat(error(outcomes, 7)).hasMessageStartingWith("values: null");
+    assertThat(error(outcomes, 8)).hasMessageStartingWith("values: text, NaN (expected: a finite");
+    assertThat(outcomes).contains(new Stored<Object>(5, located(5))).hasSize(8);
+  }
+
+  @SuppressWarnings({"NullAway", "TypeParameterUnusedInFormals"})
+  private static <T> T nothing() {
+    return null;
   }
 
   @Test
@@ -481,6 +497,10 @@ class RowInsertsIntegrationTests {
     assertThat(outcomes).noneMatch(outcome -> outcome instanceof Unknown);
   }
 
+  private void run(ShardId shard, String sql) {
+    router.on(shard).sql(sql).rowsUpdated().block(BOUND);
+  }
+
   private ShardRouter router(Timeouts timeouts) {
     return router(timeouts, shards);
   }
@@ -497,10 +517,6 @@ class RowInsertsIntegrationTests {
   }
 
   private List<InsertOutcome<Note>> outcomes(Flux<Note> notes) {
-  private void run(ShardId shard, String sql) {
-    router.on(shard).sql(sql).rowsUpdated().block(BOUND);
-  }
-
     return outcomes(inserts, notes);
   }
 
