@@ -15,7 +15,6 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.reactivestreams.Subscription;
 import reactor.core.CoreSubscriber;
-import reactor.core.Exceptions;
 import reactor.core.publisher.Operators;
 import reactor.util.context.Context;
 
@@ -144,7 +143,7 @@ final class ReadBatch<T> implements CoreSubscriber<ReadBatch.Found<T>>, PointRea
     try {
       queue.rows(this).subscribe(this);
     } catch (Throwable e) {
-      Exceptions.throwIfJvmFatal(e);
+      // Also what is fatal, as a caller's stack may be too deep: the drain must go on.
       onError(e);
     }
   }

@@ -467,6 +467,26 @@ class ReadQueueTests {
   }
 
   @Test
+  void aCallerWhoseStackIsTooDeepToSendHarmsNobody() {
+    AtomicInteger tries = new AtomicInteger();
+    FakeShard deep =
+        new FakeShard(Coalescing.defaults(), timer) {
+          @Override
+          public Flux<ReadBatch.Found<String>> rows(ReadBatch<String> batch) {
+            if (tries.getAndIncrement() == 0) {
+              throw new StackOverflowError();
+            }
+            return super.rows(batch);
+          }
+        };
+    deep.ask(1).failedBy(StackOverflowError.class);
+    Answer next = deep.ask(2);
+    deep.answer(0);
+    next.has("row");
+    assertThat(deep.left).hasValue(2);
+  }
+
+  @Test
   void aReadThatIsAskedAgainByWhoIsToldGathersWithTheOthers() {
     List<Answer> again = new ArrayList<>();
     shard.occupy();
