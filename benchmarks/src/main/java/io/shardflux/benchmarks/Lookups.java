@@ -29,6 +29,7 @@ public class Lookups {
 
   private static final int KEYS = SampleStrategies.KEYS;
   private static final long FIRST_INTEGER = SampleStrategies.FIRST_INTEGER;
+  private static final Instant FIRST_INSTANT = Instant.parse("2024-01-01T00:00:00Z");
   private static final List<ShardId> TEN = SampleStrategies.TEN;
 
   private final ShardKey[] integers = keys(ShardKey::of);
@@ -145,6 +146,6 @@ public class Lookups {
   }
 
   private static Instant instant(long number) {
-    return Instant.parse("2024-01-01T00:00:00Z").plusSeconds(number % KEYS * 40_000);
+    return FIRST_INSTANT.plusSeconds(number % KEYS * 40_000);
   }
 }

@@ -34,8 +34,6 @@ final class Literals {
           Short.class,
           Integer.class,
           Long.class,
-          Float.class,
-          Double.class,
           Year.class,
           LocalDate.class,
           LocalTime.class,
@@ -51,7 +49,7 @@ final class Literals {
   /**
    * An upper bound in bytes, and for text and bytes the length itself and a few more.
    *
-   * @throws IllegalArgumentException if no bound is known for such a value
+   * @throws IllegalArgumentException if no bound is known for such a value, or it is not finite
    */
   static long maxBytes(@Nullable Object value) {
     return AROUND + content(value);
@@ -63,6 +61,9 @@ final class Literals {
     }
     if (value instanceof CharSequence text) {
       return escaped(text);
+    }
+    if (value instanceof Double || value instanceof Float) {
+      return finite((Number) value);
     }
     if (OF_FIXED_SIZE.contains(value.getClass())) {
       return FIXED;
@@ -84,6 +85,14 @@ final class Literals {
             + value.getClass().getName()
             + " (expected: null, text, a number, a boolean, a byte[] or ByteBuffer, an enum, or a"
             + " date or time of java.time)");
+  }
+
+  /** SQL has no others: as a literal {@code NaN} is a column's name, and fails all rows with it. */
+  private static long finite(Number value) {
+    if (!Double.isFinite(value.doubleValue())) {
+      throw new IllegalArgumentException(value + " (expected: a finite number)");
+    }
+    return FIXED;
   }
 
   private static long hex(int bytes) {

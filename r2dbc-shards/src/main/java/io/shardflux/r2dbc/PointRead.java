@@ -12,7 +12,6 @@ import java.util.concurrent.atomic.AtomicReferenceFieldUpdater;
 import org.jspecify.annotations.Nullable;
 import org.reactivestreams.Subscription;
 import reactor.core.CoreSubscriber;
-import reactor.core.Exceptions;
 import reactor.core.publisher.Mono;
 import reactor.core.publisher.Operators;
 import reactor.util.context.Context;
@@ -261,7 +260,7 @@ final class PointRead<T> implements Subscription {
     try {
       telling.run();
     } catch (Throwable e) {
-      Exceptions.throwIfJvmFatal(e);
+      // Also what is fatal, such as an overflow of the stack: it is this caller's alone.
       Operators.onErrorDropped(e, actual.currentContext());
     }
   }

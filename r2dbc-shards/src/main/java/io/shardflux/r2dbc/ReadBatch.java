@@ -15,7 +15,6 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.reactivestreams.Subscription;
 import reactor.core.CoreSubscriber;
-import reactor.core.Exceptions;
 import reactor.core.publisher.Operators;
 import reactor.util.context.Context;
 
@@ -45,6 +44,7 @@ final class ReadBatch<T> implements CoreSubscriber<ReadBatch.Found<T>>, PointRea
   private volatile boolean ended;
   private @Nullable PointRead<T> last;
   private long firstDeadline = Long.MAX_VALUE;
+  private boolean sent;
   private Context context = Context.empty();
   private int rows;
   private @Nullable Throwable stray;
@@ -138,11 +138,12 @@ final class ReadBatch<T> implements CoreSubscriber<ReadBatch.Found<T>>, PointRea
 
   /** Begins, with no lock held. */
   void send() {
+    sent = true;
     context = Observed.parentOf(reads.get(0).context());
     try {
       queue.rows(this).subscribe(this);
     } catch (Throwable e) {
-      Exceptions.throwIfJvmFatal(e);
+      // Also what is fatal, as a caller's stack may be too deep: the drain must go on.
       onError(e);
     }
   }
@@ -160,11 +161,12 @@ final class ReadBatch<T> implements CoreSubscriber<ReadBatch.Found<T>>, PointRea
   }
 
   /**
-   * Tells those so that have to be at their end, and gives the earliest end of the others. The last
-   * of them to be late are told by the statement's own clock, which holds the server to it, too.
+   * Tells those so that have to be at their end, and gives the earliest end of the others. Once it
+   * is sent, the last of them to be late are told by the statement's own clock, which holds the
+   * server to it, too.
    */
   long expire(long now) {
-    long end = last().deadline();
+    long end = sent ? last().deadline() : Long.MAX_VALUE;
     long next = Long.MAX_VALUE;
     if (over.get()) {
       return next;

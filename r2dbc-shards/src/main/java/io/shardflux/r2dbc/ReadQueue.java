@@ -41,6 +41,9 @@ final class ReadQueue<T> {
 
   private static final long NEVER = Long.MAX_VALUE;
 
+  /** Between looks at all reads for the late ones, which else would be one for each of them. */
+  private static final long PAUSE = TimeUnit.MILLISECONDS.toNanos(10);
+
   private final Shard<T> shard;
   private final String statement;
   private final Coalescing bounds;
@@ -56,6 +59,7 @@ final class ReadQueue<T> {
 
   // Of the one who drains.
   private final Deque<PointRead<T>> waiting = new ArrayDeque<>();
+  private final Deque<ReadBatch<T>> unsent = new ArrayDeque<>();
   private final List<ReadBatch<T>> active = new ArrayList<>();
   private final Disposable.Swap alarm = Disposables.swap();
   private long alarmAt = NEVER;
@@ -145,12 +149,16 @@ final class ReadQueue<T> {
   }
 
   private void takeIn() {
-    if (2 * abandonedCount.get() > waitingCount.get()) {
-      letGo();
-    }
     for (PointRead<T> read = arriving.poll(); read != null; read = arriving.poll()) {
       waiting.add(read);
       wakeAt(read.waitingDeadline());
+    }
+    for (ReadBatch<T> part = parts.poll(); part != null; part = parts.poll()) {
+      unsent.add(part);
+      wakeAt(part.firstDeadline());
+    }
+    if (2 * abandonedCount.get() > waitingCount.get()) {
+      letGo();
     }
   }
 
@@ -163,7 +171,7 @@ final class ReadQueue<T> {
 
   /** Sends a batch, if there is anything to send. */
   private boolean sent() {
-    ReadBatch<T> batch = parts.poll();
+    ReadBatch<T> batch = unsent.poll();
     if (batch == null) {
       if (waiting.isEmpty()) {
         return false;
@@ -192,7 +200,7 @@ final class ReadQueue<T> {
     return batch;
   }
 
-  /** Tells reads that are late so, whether they wait or are in a batch. */
+  /** Tells reads that are late so, whether they wait or are in a batch, sent or not. */
   private void expire() {
     alarmAt = NEVER;
     long now = now();
@@ -208,12 +216,13 @@ final class ReadQueue<T> {
       }
     }
     letGo();
+    for (ReadBatch<T> batch : unsent) {
+      next = Math.min(next, batch.expire(now));
+    }
     for (ReadBatch<T> batch : active) {
       next = Math.min(next, batch.expire(now));
     }
-    if (next != NEVER) {
-      wakeAt(next);
-    }
+    wakeAt(Math.max(next, now + PAUSE));
   }
 
   private void wakeAt(long time) {

@@ -4,6 +4,7 @@ import io.shardflux.r2dbc.InsertQueue.Batch;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -88,8 +89,13 @@ public final class RowInserts<T> {
   /** A row with its values, or with why it has none. */
   InsertRow<T> read(T row) {
     try {
-      @Nullable Object[] bound = sql.values(values.apply(row));
-      return InsertRow.of(row, key.apply(row), bound, sql.bytes(bound));
+      @Nullable Object[] bound =
+          sql.values(
+              Objects.requireNonNull(
+                  values.apply(row), "values: null (expected: one for each marker)"));
+      ShardKey where =
+          Objects.requireNonNull(key.apply(row), "key: null (expected: where the row lies)");
+      return InsertRow.of(row, where, bound, sql.bytes(bound));
     } catch (Throwable e) {
       Exceptions.throwIfFatal(e);
       return InsertRow.refused(row, e);

@@ -45,16 +45,18 @@ final class ShardErrors {
   /**
    * Errors that one row of several can be the cause of, by their codes, since the driver does not
    * pass on every SQLSTATE: duplicates (1022, 1062, 1169, 1586, 1859), NULL (1048), foreign keys
-   * (1216, 1452, 1557), values out of range, cut off, or none of the type's (1264, 1265, 1292,
-   * 1300, 1365, 1366, 1367, 1406, 1411, 1416, 1441, 1690, 3140 to 3158, 3616, 3617, 3643, 3751,
-   * 3903), rows too large (139, 1118), partitions (1526, 1591, 1748), checks of MySQL (3819) and
-   * MariaDB (4025), and what a trigger signals (1644).
+   * (1216, 1217, 1451, 1452, 1557), more than a row where one is wanted (1172, 1242), values out of
+   * range, cut off, or none of the type's (1264, 1265, 1292, 1300, 1365, 1366, 1367, 1406, 1411,
+   * 1416, 1441, 1690, 3140 to 3158, 3616, 3617, 3643, 3751, 3903), rows too large (139, 1118),
+   * partitions (1526, 1591, 1748), checks of MySQL (3819) and MariaDB (4025), and what a trigger
+   * signals (1644).
    */
   private static final Set<Integer> OF_ONE_ROW =
       Set.of(
-          139, 1022, 1048, 1062, 1118, 1169, 1216, 1264, 1265, 1292, 1300, 1365, 1366, 1367, 1406,
-          1411, 1416, 1441, 1452, 1526, 1557, 1586, 1591, 1644, 1690, 1748, 1859, 3140, 3141, 3144,
-          3146, 3148, 3150, 3156, 3157, 3158, 3616, 3617, 3643, 3751, 3819, 3903, 4025);
+          139, 1022, 1048, 1062, 1118, 1169, 1172, 1216, 1217, 1242, 1264, 1265, 1292, 1300, 1365,
+          1366, 1367, 1406, 1411, 1416, 1441, 1451, 1452, 1526, 1557, 1586, 1591, 1644, 1690, 1748,
+          1859, 3140, 3141, 3144, 3146, 3148, 3150, 3156, 3157, 3158, 3616, 3617, 3643, 3751, 3819,
+          3903, 4025);
 
   private ShardErrors() {}
 

@@ -275,7 +275,7 @@ public final class ShardIds {
       return Mono.error(new PoolClosingException(server).asUnavailable());
     }
     NodeLease before = held;
-    Mono<NodeLease> had = before == null ? Mono.empty() : renewed(before);
+    Mono<NodeLease> had = before == null ? Mono.empty() : Mono.defer(() -> renewed(before));
     return had.switchIfEmpty(Mono.defer(() -> taken(true)))
         .doOnNext(
             current -> {

@@ -248,6 +248,29 @@ class ReadQueueTests {
   }
 
   @Test
+  void whoGivesUpBeforeHeIsInLineMakesRoomToo() {
+    FakeShard crowded = new FakeShard(Coalescing.defaults().withMaxWaiting(3), timer);
+    List<Answer> asked = new ArrayList<>();
+    crowded.subscribe(
+        ShardKey.of(0),
+        false,
+        TIMES,
+        new BaseSubscriber<>() {
+          @Override
+          protected void hookOnComplete() {
+            IntStream.range(2, 5).mapToObj(crowded::ask).forEach(asked::add);
+            asked.get(0).cancel();
+            asked.get(1).cancel();
+            asked.add(crowded.ask(5));
+          }
+        });
+    crowded.ask(1);
+    crowded.answer(0);
+    assertThat(asked.get(3).events).isEmpty();
+    assertThat(crowded.asked().get(2)).isEqualTo(keys(4, 5));
+  }
+
+  @Test
   void whoWaitsTooLongIsToldSo() {
     shard.occupy();
     Answer waiting = shard.ask(1);
@@ -264,6 +287,46 @@ class ReadQueueTests {
   }
 
   @Test
+  void manyThatAreLateOneAfterTheOtherAreLookedForSeldom() {
+    AtomicInteger alarms = new AtomicInteger();
+    FakeShard hung = new FakeShard(Coalescing.defaults(), counting(timer, alarms));
+    hung.occupy();
+    List<Answer> waiting = new ArrayList<>();
+    for (int i = 0; i < 5_000; i++) {
+      timer.advanceTimeBy(Duration.ofNanos(100_000));
+      waiting.add(hung.ask(i));
+    }
+    timer.advanceTimeBy(TIMES.acquire().plusMillis(20));
+    waiting.forEach(answer -> answer.failedBy(ShardTimeoutException.class));
+    assertThat(alarms).hasValueLessThan(100);
+  }
+
+  private static Scheduler counting(Scheduler timer, AtomicInteger alarms) {
+    return new Scheduler() {
+      @Override
+      public Disposable schedule(Runnable task) {
+        return timer.schedule(task);
+      }
+
+      @Override
+      public Disposable schedule(Runnable task, long delay, TimeUnit unit) {
+        alarms.incrementAndGet();
+        return timer.schedule(task, delay, unit);
+      }
+
+      @Override
+      public Worker createWorker() {
+        return timer.createWorker();
+      }
+
+      @Override
+      public long now(TimeUnit unit) {
+        return timer.now(unit);
+      }
+    };
+  }
+
+  @Test
   void eachIsHeldToItsOwnTotalTime() {
     shard.occupy();
     Answer hasty = shard.ask(ShardKey.of(1), false, Timeouts.of(Duration.ofMillis(100)));
@@ -276,6 +339,27 @@ class ReadQueueTests {
     shard.rows(2, row(1, "too late"), row(2, "b"));
     shard.complete(2);
     patient.has("b");
+  }
+
+  @Test
+  void whoseRefusedBatchWaitsToBeAskedInPartsIsHeldToItsTimesToo() {
+    FakeShard busy = new FakeShard(Coalescing.defaults().withInFlight(1), timer);
+    busy.ask(0);
+    Answer patient = busy.ask(1);
+    Answer hasty = busy.ask(ShardKey.of(2), false, Timeouts.of(Duration.ofMillis(100)));
+    Answer given = busy.ask(3);
+    busy.answer(0);
+    busy.fail(1, new R2dbcNonTransientResourceException("picky", "45000", 1644));
+    assertThat(busy.asked().get(2)).isEqualTo(keys(1));
+    given.cancel();
+    timer.advanceTimeBy(Duration.ofMillis(99));
+    assertThat(hasty.events).isEmpty();
+    timer.advanceTimeBy(Duration.ofMillis(1));
+    hasty.failedBy(ShardTimeoutException.class);
+    busy.answer(2);
+    patient.has("row");
+    assertThat(busy.batches).hasSize(3);
+    assertThat(busy.left).hasValue(4);
   }
 
   @Test
@@ -353,6 +437,53 @@ class ReadQueueTests {
     shard.answer(2);
     other.has("row");
     assertThat(dropped).isNotEmpty();
+  }
+
+  /** Such as a {@code StackOverflowError} in one caller's own code. */
+  @Test
+  void aCallerThatFailsFatallyHarmsNobody() {
+    Queue<Throwable> dropped = new ConcurrentLinkedQueue<>();
+    Hooks.onErrorDropped(dropped::add);
+    shard.occupy();
+    shard.subscribe(
+        ShardKey.of(1),
+        false,
+        TIMES,
+        new BaseSubscriber<>() {
+          @Override
+          protected void hookOnNext(String row) {
+            throw new StackOverflowError();
+          }
+        });
+    Answer other = shard.ask(2);
+    shard.answer(0);
+    shard.answer(2);
+    other.has("row");
+    Answer next = shard.ask(3);
+    assertThat(shard.asked().get(3)).isEqualTo(keys(3));
+    shard.answer(3);
+    next.has("row");
+    assertThat(dropped).hasOnlyElementsOfType(StackOverflowError.class);
+  }
+
+  @Test
+  void aCallerWhoseStackIsTooDeepToSendHarmsNobody() {
+    AtomicInteger tries = new AtomicInteger();
+    FakeShard deep =
+        new FakeShard(Coalescing.defaults(), timer) {
+          @Override
+          public Flux<ReadBatch.Found<String>> rows(ReadBatch<String> batch) {
+            if (tries.getAndIncrement() == 0) {
+              throw new StackOverflowError();
+            }
+            return super.rows(batch);
+          }
+        };
+    deep.ask(1).failedBy(StackOverflowError.class);
+    Answer next = deep.ask(2);
+    deep.answer(0);
+    next.has("row");
+    assertThat(deep.left).hasValue(2);
   }
 
   @Test

@@ -203,12 +203,7 @@ class ReplicaReadsIntegrationTests {
     ShardRouter hedging = router(original, READS.withHedge(true));
     try {
       awaitReadsFrom(hedging, "replica");
-      // The usual time is taken anew once a second.
-      long end = System.nanoTime() + Duration.ofSeconds(2).toNanos();
-      StepVerifier.create(who(hedging).repeat(() -> System.nanoTime() < end).count())
-          .expectNextMatches(reads -> reads > 300)
-          .expectComplete()
-          .verify(BOUND);
+      learnUsualTime(hedging);
       StepVerifier.create(
               onReplica(
                   connection ->
@@ -240,12 +235,7 @@ class ReplicaReadsIntegrationTests {
             + " 2, 0.02)) FROM users ORDER BY id";
     try {
       awaitReadsFrom(hedging, "replica");
-      // The usual time is taken anew once a second.
-      long end = System.nanoTime() + Duration.ofSeconds(2).toNanos();
-      StepVerifier.create(who(hedging).repeat(() -> System.nanoTime() < end).count())
-          .expectNextMatches(reads -> reads > 300)
-          .expectComplete()
-          .verify(BOUND);
+      learnUsualTime(hedging);
       List<Long> ids = new CopyOnWriteArrayList<>();
       StepVerifier.create(
               hedging
@@ -324,6 +314,18 @@ class ReplicaReadsIntegrationTests {
 
   private void awaitReadsFrom(String server) {
     awaitReadsFrom(router, server);
+  }
+
+  /** Reads until hedges may begin, which takes some reads and is looked at once a second. */
+  private static void learnUsualTime(ShardRouter router) {
+    Await.until(
+        "enough reads of the replica",
+        who(router).repeat(50).then(router.statistics()),
+        all -> all.get(0).replicas().get(0).latency().count() >= LatencyWindow.MIN_SAMPLES);
+    Await.until(
+        "the usual time is taken anew",
+        Mono.delay(Duration.ofMillis(1_100)).then(who(router)),
+        name -> true);
   }
 
   private static void awaitReadsFrom(ShardRouter router, String server) {

@@ -189,6 +189,18 @@ class ShardIdsTests {
   }
 
   @Test
+  void aClockThatIsBehindForAMomentEndsNoRenewals() {
+    next();
+    time.advanceTimeBy(Duration.ofMillis(9_950));
+    next();
+    clockError = Duration.ofMillis(-100);
+    time.advanceTimeBy(Duration.ofMillis(50));
+    clockError = Duration.ZERO;
+    time.advanceTimeBy(Duration.ofSeconds(10));
+    assertThat(table.asked).containsExactly("take 0 to 30000", "renew 5 to 41000");
+  }
+
+  @Test
   void aRenewalThatFailedIsTriedAgainSoon() {
     next();
     table.failure = new R2dbcTransientResourceException("down");

@@ -44,6 +44,19 @@ class TlsIntegrationTests {
   private static final ShardId ID = ShardId.of("shard_0");
   private static final String KEY_PASSWORD = "k3y pass";
 
+  /** Patient, as a handshake takes long on a busy machine. */
+  private static final PoolBounds POOL =
+      PoolBounds.defaults().withMaxSize(2).withConnectTimeout(Duration.ofSeconds(30));
+
+  private static final Timeouts TIMES = Timeouts.of(Duration.ofSeconds(40));
+
+  private static final String PATIENT =
+      """
+
+      pool: {connect-timeout: 30s}
+      timeouts: {acquire: 40s, first-row: 40s, gap: 40s, total: 40s}
+      """;
+
   private Path folder;
 
   private Certificates certificates;
@@ -238,7 +251,7 @@ class TlsIntegrationTests {
   void filesAreReadForEachNewConnection() throws Exception {
     certificates.write("rotated.pem", Files.readString(Path.of(certificates.file("ca.pem"))));
     String url = url("root", secure, "VERIFY_CA") + "&sslCa=" + certificates.file("rotated.pem");
-    try (Access access = new Access(url, PoolBounds.defaults().withMaxSize(1))) {
+    try (Access access = new Access(url, POOL.withMaxSize(1))) {
       Files.delete(Path.of(certificates.file("rotated.pem")));
       StepVerifier.create(access.status("Ssl_cipher"))
           .expectErrorSatisfies(
@@ -278,7 +291,7 @@ class TlsIntegrationTests {
             .replace("db0.internal:3306", "localhost:" + secure)
             .replace("/etc/shardflux/", folder + File.separator);
     assertThat(here).doesNotContain("internal", "/etc/");
-    try (Access access = new Access(ShardRouter.fromYaml(here))) {
+    try (Access access = new Access(ShardRouter.fromYaml(here + PATIENT))) {
       StepVerifier.create(access.status("Ssl_cipher"))
           .expectNextMatches(cipher -> !cipher.isEmpty())
           .expectComplete()
@@ -376,11 +389,16 @@ class TlsIntegrationTests {
   private record Access(ShardRouter router) implements AutoCloseable {
 
     Access(String url) {
-      this(url, PoolBounds.defaults().withMaxSize(2));
+      this(url, POOL);
     }
 
     Access(String url, PoolBounds bounds) {
-      this(ShardRouter.builder().shard(Shard.of(ID.value(), url)).pool(bounds).build());
+      this(
+          ShardRouter.builder()
+              .shard(Shard.of(ID.value(), url))
+              .pool(bounds)
+              .timeouts(TIMES)
+              .build());
     }
 
     void run(String sql) {

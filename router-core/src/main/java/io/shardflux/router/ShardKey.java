@@ -10,11 +10,9 @@ import java.time.Instant;
 import java.time.LocalDate;
 import java.time.LocalDateTime;
 import java.time.ZoneOffset;
-import java.time.format.DateTimeFormatter;
 import java.time.temporal.ChronoField;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Locale;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -33,8 +31,7 @@ public final class ShardKey {
   private static final BigInteger MIN_SIGNED = BigInteger.valueOf(Long.MIN_VALUE);
   private static final int MAX_PARTS = 16;
   private static final int MAX_TEXT_BYTES = 3072;
-  private static final DateTimeFormatter DATE_TIME =
-      DateTimeFormatter.ofPattern("uuuu-MM-dd HH:mm:ss.SSSSSS", Locale.ROOT);
+  private static final String DATE_TIME = "0000-00-00 00:00:00.000000";
 
   private final Object[] parts;
   private final byte[][] texts;
@@ -193,11 +190,34 @@ public final class ShardKey {
     if (part instanceof String text) {
       return encode(text);
     }
-    String text =
-        part instanceof LocalDateTime dateTime
-            ? DATE_TIME.format(dateTime)
-            : part instanceof Instant instant ? DATE_TIME.format(utc(instant)) : part.toString();
-    return text.getBytes(StandardCharsets.ISO_8859_1);
+    if (part instanceof LocalDateTime dateTime) {
+      return text(dateTime);
+    }
+    if (part instanceof Instant instant) {
+      return text(utc(instant));
+    }
+    return part.toString().getBytes(StandardCharsets.ISO_8859_1);
+  }
+
+  /** By hand, as a formatter makes a decimal number of each fraction of a second. */
+  private static byte[] text(LocalDateTime dateTime) {
+    byte[] text = DATE_TIME.getBytes(StandardCharsets.ISO_8859_1);
+    put(text, 4, dateTime.getYear());
+    put(text, 7, dateTime.getMonthValue());
+    put(text, 10, dateTime.getDayOfMonth());
+    put(text, 13, dateTime.getHour());
+    put(text, 16, dateTime.getMinute());
+    put(text, 19, dateTime.getSecond());
+    put(text, 26, dateTime.getNano() / 1000);
+    return text;
+  }
+
+  /** Puts a number's digits before {@code end}, where zeros are. */
+  private static void put(byte[] text, int end, int number) {
+    int at = end;
+    for (int rest = number; rest > 0; rest /= 10) {
+      text[--at] = (byte) ('0' + rest % 10);
+    }
   }
 
   private static LocalDateTime utc(Instant instant) {

@@ -7,9 +7,14 @@ import java.math.BigInteger;
 import java.time.Instant;
 import java.time.LocalDate;
 import java.time.LocalDateTime;
+import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
+import java.util.Locale;
 import java.util.UUID;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
+import net.jqwik.api.constraints.IntRange;
+import net.jqwik.api.constraints.LongRange;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 
@@ -61,6 +66,18 @@ class ShardKeyTests {
     assertThat(ShardKey.of(UUID.fromString("0000000A-0000-0000-0000-00000000000B")).text(0))
         .isEqualTo("0000000a-0000-0000-0000-00000000000b");
     assertThat(ShardKey.of("acme", 42)).hasToString("(acme, 42)");
+  }
+
+  @Property
+  void timesAreWrittenAsAFormatterWould(
+      @ForAll @LongRange(min = -30_610_224_000L, max = 253_402_300_799L) long second,
+      @ForAll @IntRange(max = 999_999) int micros) {
+    LocalDateTime time = LocalDateTime.ofEpochSecond(second, micros * 1000, ZoneOffset.UTC);
+    String text =
+        DateTimeFormatter.ofPattern("uuuu-MM-dd HH:mm:ss.SSSSSS", Locale.ROOT).format(time);
+
+    assertThat(ShardKey.of(time).text(0)).isEqualTo(text);
+    assertThat(ShardKey.of(time.toInstant(ZoneOffset.UTC)).text(0)).isEqualTo(text);
   }
 
   @Test
