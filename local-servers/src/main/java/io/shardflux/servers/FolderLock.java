@@ -10,6 +10,8 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
 /** One JVM's hold on a folder; the operating system ends it with the JVM, however that ends. */
@@ -17,9 +19,17 @@ final class FolderLock implements AutoCloseable {
 
   private static final String FILE = "lock";
 
+  /**
+   * The folders that this JVM holds. Their files are not opened again: with the closing of any
+   * channel to a file, POSIX lets go of all that the process has locked of it.
+   */
+  private static final Set<Path> HELD = ConcurrentHashMap.newKeySet();
+
+  private final Path folder;
   private final FileChannel channel;
 
-  private FolderLock(FileChannel channel) {
+  private FolderLock(Path folder, FileChannel channel) {
+    this.folder = folder;
     this.channel = channel;
   }
 
@@ -28,7 +38,7 @@ final class FolderLock implements AutoCloseable {
     FileChannel channel = open(folder);
     try {
       channel.lock();
-      return new FolderLock(channel);
+      return new FolderLock(folder.toRealPath(), channel);
     } catch (IOException | RuntimeException e) {
       channel.close();
       throw e;
@@ -37,6 +47,22 @@ final class FolderLock implements AutoCloseable {
 
   /** The lock, or nothing if a live JVM (this one or another) holds it. */
   static @Nullable FolderLock tryLock(Path folder) throws IOException {
+    Path real = Files.createDirectories(folder).toRealPath();
+    if (!HELD.add(real)) {
+      return null;
+    }
+    FolderLock lock = null;
+    try {
+      lock = lockedByNobody(real);
+      return lock;
+    } finally {
+      if (lock == null) {
+        HELD.remove(real);
+      }
+    }
+  }
+
+  private static @Nullable FolderLock lockedByNobody(Path folder) throws IOException {
     FileChannel channel = open(folder);
     if (!tryLock(channel)) {
       channel.close();
@@ -46,7 +72,7 @@ final class FolderLock implements AutoCloseable {
     channel.write(
         ByteBuffer.wrap(
             Long.toString(ProcessHandle.current().pid()).getBytes(StandardCharsets.UTF_8)));
-    return new FolderLock(channel);
+    return new FolderLock(folder, channel);
   }
 
   /**
@@ -64,7 +90,9 @@ final class FolderLock implements AutoCloseable {
   /** The process id that the holder wrote. */
   static String holder(Path folder) {
     try {
-      return Files.readString(folder.resolve(FILE)).strip();
+      return HELD.contains(folder.toRealPath())
+          ? Long.toString(ProcessHandle.current().pid())
+          : Files.readString(folder.resolve(FILE)).strip();
     } catch (IOException e) {
       return "unknown";
     }
@@ -76,6 +104,8 @@ final class FolderLock implements AutoCloseable {
       channel.close();
     } catch (IOException e) {
       throw new UncheckedIOException(e);
+    } finally {
+      HELD.remove(folder);
     }
   }
 

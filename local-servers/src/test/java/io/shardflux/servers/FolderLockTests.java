@@ -29,6 +29,23 @@ class FolderLockTests {
     second.close();
   }
 
+  /** A lock of POSIX is gone once the process closes any other channel to the file. */
+  @Test
+  void aSecondTryLosesNothingOfTheFirst() throws IOException {
+    FolderLock held = FolderLock.tryLock(folder);
+    assertThat(held).isNotNull();
+    assertThat(FolderLock.tryLock(folder)).isNull();
+    assertThat(FolderLock.holder(folder)).isEqualTo("" + ProcessHandle.current().pid());
+    try (OtherJvm other = OtherJvm.tryingToLock(folder)) {
+      assertThat(other.answer()).isEqualTo("refused");
+    }
+    held.close();
+    try (OtherJvm other = OtherJvm.tryingToLock(folder)) {
+      assertThat(other.answer()).isEqualTo("locked");
+      assertThat(FolderLock.tryLock(folder)).isNull();
+    }
+  }
+
   @Test
   void makesTheFolder() throws IOException {
     Path deep = folder.resolve("a/b");

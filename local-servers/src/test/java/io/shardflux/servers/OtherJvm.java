@@ -43,6 +43,11 @@ final class OtherJvm implements AutoCloseable {
     return run("lock", file.toString());
   }
 
+  /** Says whether it {@code locked} a folder or was {@code refused}. */
+  static OtherJvm tryingToLock(Path folder) throws IOException {
+    return run("folder", folder.toString());
+  }
+
   /** What it said when it was ready. */
   String answer() {
     return answer;
@@ -86,6 +91,7 @@ final class OtherJvm implements AutoCloseable {
           case "servers" ->
               kept(Path.of(arguments[1]), Integer.parseInt(arguments[2])).servers().toString();
           case "temporary" -> temporary(arguments[1]);
+          case "folder" -> FolderLock.tryLock(Path.of(arguments[1])) == null ? "refused" : "locked";
           case "lock" -> lock(Path.of(arguments[1]));
           default -> throw new IllegalArgumentException(arguments[0]);
         };
