@@ -37,6 +37,12 @@ abstract sealed class Contender implements AutoCloseable
         return new Coalesced(shards);
       }
     },
+    DRIVER("driver") {
+      @Override
+      Contender open(List<Endpoint> shards) {
+        return new Driven(shards);
+      }
+    },
     SHARDINGSPHERE("ShardingSphere") {
       @Override
       Contender open(List<Endpoint> shards) {

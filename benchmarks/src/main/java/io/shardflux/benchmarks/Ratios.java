@@ -13,6 +13,7 @@ final class Ratios {
 
   private static final double HASH_NANOS = 40;
   private static final double RING_NANOS = 150;
+  private static final double PLAN_NANOS = 2_000;
 
   private final List<Result> results;
   private final List<Lookup> lookups;
@@ -27,6 +28,7 @@ final class Ratios {
     Ratios all = new Ratios(results, lookups);
     all.compare(Act.READ, 64, Way.ROUTER, Way.BY_HAND);
     all.compare(Act.READ, 64, Way.ROUTER, Way.SHARDINGSPHERE);
+    all.compare(Act.READ, 64, Way.DRIVER, Way.BY_HAND);
     all.compare(Act.READ, 256, Way.COALESCED, Way.BY_HAND);
     all.compareLatency(Act.READ, 1, Way.COALESCED, Way.BY_HAND);
     all.compare(Act.INSERT, 64, Way.ROUTER, Way.BY_HAND);
@@ -41,6 +43,7 @@ final class Ratios {
     all.compare(Act.NDJSON, 0, Way.WEB_ROUTER, Way.WEB_BY_HAND);
     all.bound("hash", HASH_NANOS);
     all.bound("ringOf1000", RING_NANOS);
+    all.bound("pointRead", PLAN_NANOS);
     return List.copyOf(all.ratios);
   }
 

@@ -12,7 +12,8 @@ enum Scenario {
   READS("512m") {
     @Override
     List<Way> ways() {
-      return List.of(Way.BY_HAND, Way.ROUTER, Way.COALESCED, Way.SHARDINGSPHERE, Way.JDBC);
+      return List.of(
+          Way.BY_HAND, Way.ROUTER, Way.COALESCED, Way.DRIVER, Way.SHARDINGSPHERE, Way.JDBC);
     }
 
     @Override
