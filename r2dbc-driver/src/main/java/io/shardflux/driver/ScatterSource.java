@@ -1,6 +1,7 @@
 package io.shardflux.driver;
 
 import io.r2dbc.spi.R2dbcBadGrammarException;
+import io.r2dbc.spi.R2dbcNonTransientResourceException;
 import io.r2dbc.spi.Row;
 import io.r2dbc.spi.RowMetadata;
 import io.shardflux.router.ShardId;
@@ -11,6 +12,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BiFunction;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
@@ -109,7 +111,35 @@ record ScatterSource(
   @SuppressWarnings("unchecked")
   private static Flux<@Nullable Object[]> inOrder(
       Comparator<@Nullable Object[]> order, List<Flux<@Nullable Object[]>> sources) {
-    return Flux.mergeComparing(PREFETCH, order, sources.toArray(Flux[]::new));
+    return Flux.mergeComparing(
+        PREFETCH,
+        order,
+        sources.stream().map(rows -> rows.doOnNext(new Sorted(order))).toArray(Flux[]::new));
+  }
+
+  /**
+   * One shard's rows, which a merge takes to be sorted: it would give wrong groups and a wrong
+   * order where a server sorts otherwise.
+   */
+  private static final class Sorted implements Consumer<@Nullable Object[]> {
+
+    private final Comparator<@Nullable Object[]> order;
+    private @Nullable Object @Nullable [] last;
+
+    Sorted(Comparator<@Nullable Object[]> order) {
+      this.order = order;
+    }
+
+    @Override
+    public void accept(@Nullable Object[] row) {
+      if (last != null && order.compare(last, row) > 0) {
+        throw new R2dbcNonTransientResourceException(
+            "a shard's rows are not in the order that it was asked for (expected: a server that"
+                + " sorts as its collations say; ask without ORDER BY, or one shard)");
+      }
+      // A fold may write into the row when this has let it pass.
+      last = row.clone();
+    }
   }
 
   private Flux<@Nullable Object[]> read(ShardRows part, AtomicReference<@Nullable Columns> seen) {
