@@ -207,15 +207,18 @@ final class ServerPool {
   private <T> Flux<T> withConnection(
       Function<Connection, ? extends Publisher<T>> work,
       BiFunction<PooledRef<Connection>, Throwable, Publisher<Void>> afterError) {
+    AtomicBoolean ended = new AtomicBoolean();
     return Flux.usingWhen(
         acquire(),
         ref -> {
           Connection connection = ref.poolable();
-          return Flux.from(work.apply(connection)).cancelOn(connections.loop(connection));
+          return Flux.from(work.apply(connection))
+              .doOnComplete(() -> ended.set(true))
+              .cancelOn(connections.loop(connection));
         },
         this::giveBack,
         afterError,
-        this::takeBack);
+        ref -> takeBack(ref, ended));
   }
 
   /** The same for work that may end with a statement of its own half read. */
@@ -342,11 +345,15 @@ final class ServerPool {
   }
 
   private Mono<Void> takeBack(PooledRef<Connection> ref) {
+    return takeBack(ref, new AtomicBoolean());
+  }
+
+  private Mono<Void> takeBack(PooledRef<Connection> ref, AtomicBoolean ended) {
     Connection connection = ref.poolable();
     return Mono.defer(
             () -> {
               gate.hold();
-              return settlement.settle(connection).then(rollBack(connection));
+              return settle(connection, ended).then(rollBack(connection));
             })
         .then(ref.release())
         .onErrorResume(
@@ -357,6 +364,17 @@ final class ServerPool {
               return Mono.empty();
             })
         .doFinally(end -> gate.leave());
+  }
+
+  /**
+   * Who takes one row cancels where the answer is about to end: that is seen behind what the loop
+   * is at, and there is nothing to settle then.
+   */
+  private Mono<Void> settle(Connection connection, AtomicBoolean ended) {
+    return Mono.defer(() -> ended.get() ? Mono.empty() : settlement.settle(connection))
+        .subscribeOn(connections.loop(connection))
+        // The loop is gone.
+        .onErrorResume(error -> settlement.settle(connection));
   }
 
   /**
