@@ -13,6 +13,7 @@ import org.junit.jupiter.api.Test;
 import org.springframework.boot.autoconfigure.AutoConfigurations;
 import org.springframework.boot.r2dbc.autoconfigure.R2dbcAutoConfiguration;
 import org.springframework.boot.r2dbc.autoconfigure.R2dbcConnectionDetails;
+import org.springframework.boot.r2dbc.autoconfigure.R2dbcInitializationAutoConfiguration;
 import org.springframework.boot.r2dbc.autoconfigure.R2dbcTransactionManagerAutoConfiguration;
 import org.springframework.boot.test.context.FilteredClassLoader;
 import org.springframework.boot.test.context.runner.ApplicationContextRunner;
@@ -149,6 +150,18 @@ class ShardfluxR2dbcAutoConfigurationTests {
               assertThat(context).hasNotFailed();
               assertThat(context).doesNotHaveBean(ConnectionFactory.class);
             });
+  }
+
+  @Test
+  void startsBesideScriptsThatAreTurnedOff() {
+    ApplicationContextRunner scripted =
+        named
+            .withConfiguration(AutoConfigurations.of(R2dbcInitializationAutoConfiguration.class))
+            .withPropertyValues("spring.sql.init.schema-locations=classpath:logback-test.xml");
+    scripted.run(context -> assertThat(context).hasFailed());
+    scripted
+        .withPropertyValues("spring.sql.init.mode=never")
+        .run(context -> assertThat(context).hasNotFailed());
   }
 
   @Test
