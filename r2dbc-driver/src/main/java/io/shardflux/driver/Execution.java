@@ -110,11 +110,15 @@ final class Execution {
   }
 
   /** What would be done, or why nothing would. */
-  Mono<Explanation> explain(Binds binds, Hints given) {
+  Mono<Explanation> explain(Function<Prepared, Binds> binds, Hints given) {
     return prepared(
             prepared ->
                 engine.plan(
-                    sql, prepared, binds, engine.withDefaults(prepared.hints().or(given)), null))
+                    sql,
+                    prepared,
+                    binds.apply(prepared),
+                    engine.withDefaults(prepared.hints().or(given)),
+                    null))
         .map(Execution::explained)
         .onErrorResume(
             RefusedSqlException.class,

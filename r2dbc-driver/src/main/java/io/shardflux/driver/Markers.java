@@ -1,10 +1,13 @@
 package io.shardflux.driver;
 
 import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.sql.Binds;
 import io.shardflux.sql.Prepared;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.NoSuchElementException;
 import org.jspecify.annotations.Nullable;
 
@@ -35,6 +38,17 @@ record Markers(List<? extends @Nullable String> names) {
 
   int count() {
     return names.size();
+  }
+
+  /** Values by name, of which there has to be one for each marker and no other. */
+  Binds binds(Map<String, ? extends @Nullable Object> values) {
+    if (!values.keySet().equals(new HashSet<>(names))) {
+      throw new IllegalArgumentException(
+          "values: " + values.keySet() + " (expected: one for each of " + names + ")");
+    }
+    List<@Nullable Object> inOrder = new ArrayList<>();
+    names.forEach(name -> inOrder.add(values.get(name)));
+    return Binds.of(inOrder);
   }
 
   int index(int index) {

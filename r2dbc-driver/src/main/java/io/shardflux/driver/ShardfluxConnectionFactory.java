@@ -6,8 +6,11 @@ import io.r2dbc.spi.ConnectionFactory;
 import io.r2dbc.spi.ConnectionFactoryMetadata;
 import io.r2dbc.spi.ConnectionMetadata;
 import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.sql.Binds;
 import io.shardflux.sql.Hints;
 import io.shardflux.sql.PlannerOptions;
+import io.shardflux.sql.Prepared;
+import java.util.Map;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Mono;
@@ -39,20 +42,14 @@ public final class ShardfluxConnectionFactory implements ConnectionFactory, Clos
     this.metadata = new Metadata(engine);
   }
 
-  /** Over a router, with the planner's default bounds; reads may go to several shards. */
+  /** Over a router, with the planner's default bounds; see {@link ShardRouter#scatterReads}. */
   public static ShardfluxConnectionFactory of(ShardRouter router) {
-    return of(router, PlannerOptions.defaults(), ScatterReads.ALLOWED);
+    return of(router, PlannerOptions.defaults());
   }
 
-  /**
-   * Over a router.
-   *
-   * @param options the planner's bounds
-   * @param scatter whether reads without a key may go to several shards
-   */
-  public static ShardfluxConnectionFactory of(
-      ShardRouter router, PlannerOptions options, ScatterReads scatter) {
-    return new ShardfluxConnectionFactory(new SqlEngine(router, options, scatter));
+  /** Over a router, with other bounds of the planner. */
+  public static ShardfluxConnectionFactory of(ShardRouter router, PlannerOptions options) {
+    return new ShardfluxConnectionFactory(new SqlEngine(router, options));
   }
 
   /**
@@ -82,15 +79,29 @@ public final class ShardfluxConnectionFactory implements ConnectionFactory, Clos
   }
 
   /**
-   * What would be done for a statement, with nothing sent to its shards.
+   * What would be done for a statement, which is not sent to its shards. Fails with an {@link
+   * IllegalArgumentException} if there are not as many values as markers.
    *
    * @param values those of its markers, in their order
    */
   public Mono<Explanation> explain(String sql, @Nullable Object... values) {
+    Binds binds = VirtualStatement.binds(values);
+    return explained(sql, prepared -> binds);
+  }
+
+  /**
+   * The same of a statement with named markers. Fails with an {@link IllegalArgumentException} if
+   * the names are not those of its markers.
+   *
+   * @param values those of its markers, by name
+   */
+  public Mono<Explanation> explain(String sql, Map<String, ? extends @Nullable Object> values) {
+    return explained(sql, prepared -> new Markers(prepared.markers()).binds(values));
+  }
+
+  private Mono<Explanation> explained(String sql, Function<Prepared, Binds> binds) {
     return Mono.deferContextual(
-        context ->
-            new Execution(connection(), sql, null)
-                .explain(VirtualStatement.binds(values), hints(context)));
+        context -> new Execution(connection(), sql, null).explain(binds, hints(context)));
   }
 
   /** The router it goes by. */

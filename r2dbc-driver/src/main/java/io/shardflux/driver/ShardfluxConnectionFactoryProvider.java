@@ -6,9 +6,7 @@ import static io.r2dbc.spi.ConnectionFactoryOptions.PROTOCOL;
 
 import io.r2dbc.spi.ConnectionFactoryOptions;
 import io.r2dbc.spi.ConnectionFactoryProvider;
-import io.r2dbc.spi.Option;
 import io.shardflux.r2dbc.ShardRouter;
-import io.shardflux.sql.PlannerOptions;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -19,15 +17,13 @@ import org.jspecify.annotations.Nullable;
 /**
  * Makes a {@link ShardfluxConnectionFactory} by URL: {@code
  * r2dbc:shardflux:file:///etc/shards.yaml} or {@code r2dbc:shardflux:classpath:///shards.yaml},
- * each the document of {@link ShardRouter#fromYaml}. {@code ?allow-scatter=true|log|false} says
- * whether reads without a key may go to several shards (true if it is not said).
+ * each the document of {@link ShardRouter#fromYaml}.
  */
 public final class ShardfluxConnectionFactoryProvider implements ConnectionFactoryProvider {
 
   /** The name in URLs. */
   public static final String SHARDFLUX = "shardflux";
 
-  private static final Option<String> ALLOW_SCATTER = Option.valueOf("allow-scatter");
   private static final int MAX_BYTES = 1 << 20;
 
   /** For {@link java.util.ServiceLoader}. */
@@ -50,11 +46,7 @@ public final class ShardfluxConnectionFactoryProvider implements ConnectionFacto
    */
   @Override
   public ShardfluxConnectionFactory create(ConnectionFactoryOptions options) {
-    Object scatter = options.getValue(ALLOW_SCATTER);
-    ScatterReads reads =
-        scatter == null ? ScatterReads.ALLOWED : ScatterReads.of(scatter.toString());
-    return ShardfluxConnectionFactory.of(
-        ShardRouter.fromYaml(document(options)), PlannerOptions.defaults(), reads);
+    return ShardfluxConnectionFactory.of(ShardRouter.fromYaml(document(options)));
   }
 
   private static String document(ConnectionFactoryOptions options) {

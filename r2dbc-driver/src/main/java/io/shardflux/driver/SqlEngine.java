@@ -1,5 +1,6 @@
 package io.shardflux.driver;
 
+import io.shardflux.r2dbc.ScatterReads;
 import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.router.KeyRange;
 import io.shardflux.router.ShardId;
@@ -39,11 +40,11 @@ class SqlEngine {
   private final Hints defaults;
   private final int maxHeldRows;
 
-  SqlEngine(ShardRouter router, PlannerOptions options, ScatterReads policy) {
+  SqlEngine(ShardRouter router, PlannerOptions options) {
     this.router = router;
     this.planner = SqlPlanner.of(options);
     this.catalogs = new CatalogSource(router);
-    this.policy = policy;
+    this.policy = router.scatterReads();
     this.defaults = new Hints(null, null, policy != ScatterReads.REFUSED, null, null, null, null);
     this.maxHeldRows = options.maxMergedRows();
   }

@@ -119,7 +119,7 @@ final class VirtualStatement implements Statement {
           connection.checkOpen();
           Hints hints = ShardfluxConnectionFactory.hints(context);
           return explain
-              ? execution.explain(binds, hints).map(Execution::shown)
+              ? execution.explain(prepared -> binds, hints).map(Execution::shown)
               : execution.run(binds, hints);
         });
   }

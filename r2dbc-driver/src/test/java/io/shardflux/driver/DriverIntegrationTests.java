@@ -16,6 +16,7 @@ import io.shardflux.sql.Hints;
 import java.math.BigDecimal;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
@@ -360,6 +361,22 @@ class DriverIntegrationTests {
                 row -> row.get("refusal", String.class), "explain  shards\nDELETE FROM users"))
         .expectNextMatches(refusal -> refusal.startsWith("SCATTERED_WRITE"))
         .expectComplete()
+        .verify(BOUND);
+  }
+
+  @Test
+  void explainTakesValuesByName() {
+    String sql = "SELECT name FROM users WHERE name = :name AND id = :id OR id = :id";
+    StepVerifier.create(shards.factory.explain(sql, Map.of("id", 5, "name", "x")))
+        .assertNext(
+            plan ->
+                assertThat(plan.parts())
+                    .extracting(Explanation.Part::shard)
+                    .containsExactly(IDS.get(2)))
+        .expectComplete()
+        .verify(BOUND);
+    StepVerifier.create(shards.factory.explain(sql, Map.of("id", 5)))
+        .expectErrorMessage("values: [id] (expected: one for each of [name, id])")
         .verify(BOUND);
   }
 

@@ -26,7 +26,7 @@ public final class MutatedFactory {
     private final UnaryOperator<Plan> mutation;
 
     Engine(ShardRouter router, UnaryOperator<Plan> mutation) {
-      super(router, PlannerOptions.defaults(), ScatterReads.ALLOWED);
+      super(router, PlannerOptions.defaults());
       this.mutation = mutation;
     }
 

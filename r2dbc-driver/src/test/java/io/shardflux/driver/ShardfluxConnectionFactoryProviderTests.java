@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import io.r2dbc.spi.ConnectionFactories;
 import io.r2dbc.spi.ConnectionFactory;
 import io.r2dbc.spi.Wrapped;
+import io.shardflux.r2dbc.ScatterReads;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -39,6 +40,16 @@ class ShardfluxConnectionFactoryProviderTests {
   }
 
   @Test
+  void theDocumentSaysWhetherReadsMayScatter() throws IOException {
+    Path document =
+        Files.writeString(
+            folder.resolve("shards.yaml"), DOCUMENT + "sql: {allow-scatter: false}\n");
+    ConnectionFactory factory = ConnectionFactories.get("r2dbc:shardflux:file://" + document);
+    assertThat(((ShardfluxConnectionFactory) unwrapped(factory)).router().scatterReads())
+        .isEqualTo(ScatterReads.REFUSED);
+  }
+
+  @Test
   void whatIsNotThereIsRefused() {
     assertThatIllegalArgumentException()
         .isThrownBy(() -> ConnectionFactories.get("r2dbc:shardflux:file:///nowhere/shards.yaml"))
@@ -46,9 +57,6 @@ class ShardfluxConnectionFactoryProviderTests {
     assertThatIllegalArgumentException()
         .isThrownBy(() -> ConnectionFactories.get("r2dbc:shardflux:classpath:///nowhere.yaml"))
         .withMessageContaining("classpath:///nowhere.yaml");
-    assertThatIllegalArgumentException()
-        .isThrownBy(() -> ConnectionFactories.get("r2dbc:shardflux://host/x?allow-scatter=maybe"))
-        .withMessage("allow-scatter: maybe (expected: true, log or false)");
   }
 
   private static Object unwrapped(ConnectionFactory factory) {

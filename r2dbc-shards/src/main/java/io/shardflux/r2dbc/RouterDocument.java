@@ -57,6 +57,7 @@ final class RouterDocument {
             "slow-statement",
             "hot-keys",
             "row-counts",
+            "sql",
             "strategies",
             "tables");
   }
@@ -141,7 +142,8 @@ final class RouterDocument {
         .timeouts(timeouts)
         .breaker(breaker(root.get("breaker")))
         .reads(reads(root.get("reads")))
-        .rowCounts(rowCounts(root.get("row-counts")));
+        .rowCounts(rowCounts(root.get("row-counts")))
+        .scatterReads(scatterReads(root.get("sql")));
     root.get("hot-keys").ifPresent(it -> builder.hotKeys(it.truth()));
     root.get("slow-statement").ifPresent(it -> builder.slowStatement(it.time()));
     for (Setting shard : root.get("shards").entries()) {
@@ -283,6 +285,21 @@ final class RouterDocument {
     return new RowCounts(
         setting.get("exact").or(defaults.exact(), Setting::truth),
         time(setting, "every", defaults.every()));
+  }
+
+  private static ScatterReads scatterReads(Setting setting) {
+    setting.only("allow-scatter");
+    return setting.get("allow-scatter").or(ScatterReads.ALLOWED, RouterDocument::allowScatter);
+  }
+
+  private static ScatterReads allowScatter(Setting setting) {
+    String expected = "one of true, log, false";
+    return switch (setting.text(expected)) {
+      case "true" -> ScatterReads.ALLOWED;
+      case "log" -> ScatterReads.LOGGED;
+      case "false" -> ScatterReads.REFUSED;
+      default -> throw setting.refused(expected);
+    };
   }
 
   private static Duration shorter(Duration one, Duration other) {

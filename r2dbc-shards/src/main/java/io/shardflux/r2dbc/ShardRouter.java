@@ -74,6 +74,7 @@ public final class ShardRouter {
   private final List<TableDirectory> directories;
   private final @Nullable HotKeys hotKeys;
   private final RowCountCache rowCounts;
+  private final ScatterReads scatterReads;
   private volatile Shards shards;
   // Guarded by this.
   private final List<Consumer<Collection<ShardServers>>> watchers = new ArrayList<>();
@@ -83,6 +84,7 @@ public final class ShardRouter {
     this.options = builder.options;
     this.directories = List.copyOf(builder.directories);
     this.hotKeys = builder.hotKeys ? new HotKeys(System::nanoTime) : null;
+    this.scatterReads = builder.scatterReads;
     RowCounts counts = builder.rowCounts;
     this.rowCounts =
         new RowCountCache(
@@ -113,6 +115,7 @@ public final class ShardRouter {
    * slow-statement: 1s
    * hot-keys: false
    * row-counts: {exact: false, every: 60s}
+   * sql: {allow-scatter: true}
    * strategies:
    *   by_id: {type: hash, shards: [shard_0, shard_1], slots: 1024, function: crc32}
    * tables:
@@ -478,6 +481,11 @@ public final class ShardRouter {
     return options.timeouts();
   }
 
+  /** Whether reads in SQL that name no key may go to several shards; the SQL driver goes by it. */
+  public ScatterReads scatterReads() {
+    return scatterReads;
+  }
+
   /**
    * The markers of a statement in their order: the names of all {@code :name}, or the positions
    * from 0 of all {@code ?}.
@@ -702,6 +710,7 @@ public final class ShardRouter {
     private RouterOptions options = RouterOptions.defaults();
     private boolean hotKeys;
     private RowCounts rowCounts = RowCounts.defaults();
+    private ScatterReads scatterReads = ScatterReads.ALLOWED;
 
     private Builder() {}
 
@@ -799,6 +808,12 @@ public final class ShardRouter {
     /** How tables' rows are counted; {@link RowCounts#defaults()} if it is not said. */
     public Builder rowCounts(RowCounts counts) {
       rowCounts = counts;
+      return this;
+    }
+
+    /** For SQL planned over all shards; {@link ScatterReads#ALLOWED} if it is not said. */
+    public Builder scatterReads(ScatterReads scatter) {
+      scatterReads = scatter;
       return this;
     }
 

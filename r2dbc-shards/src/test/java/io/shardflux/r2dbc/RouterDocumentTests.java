@@ -544,7 +544,7 @@ class RouterDocumentTests {
         arguments(
             "shard: {}",
             "shard: unknown (expected: one of shards, pool, timeouts, breaker, reads,"
-                + " slow-statement, hot-keys, row-counts, strategies, tables)"),
+                + " slow-statement, hot-keys, row-counts, sql, strategies, tables)"),
         arguments(
             "shards: {s0: {}, s1: {}, s0: {}}",
             "document, line 1, column 26: a key that is there already (expected: each key once)"),
@@ -626,6 +626,10 @@ class RouterDocumentTests {
             "reads: {retries: 11}", "reads.retries: 11 (expected: a whole number from 0 to 10)"),
         arguments("reads: {hedge: yes}", "reads.hedge: yes (expected: true or false)"),
         arguments("row-counts: {exact: no}", "row-counts.exact: no (expected: true or false)"),
+        arguments(
+            "sql: {allow-scatter: maybe}",
+            "sql.allow-scatter: maybe (expected: one of true, log, false)"),
+        arguments("sql: {scatter: true}", "sql.scatter: unknown (expected: one of allow-scatter)"),
         arguments("hot-keys: 1", "hot-keys: 1 (expected: true or false)"),
         arguments("slow-statement: 1", "slow-statement: 1 (expected: " + time + ")"),
         arguments(
@@ -877,13 +881,24 @@ class RouterDocumentTests {
   void refusesWithThePath(String yaml, String message) {
     String document =
         yaml.matches(
-                "(?s)(pool|timeouts|breaker|reads|slow-statement|hot-keys|row-counts|strategies|tables):.*")
+                "(?s)(pool|timeouts|breaker|reads|slow-statement|hot-keys|row-counts|sql|strategies|tables):.*")
             ? SHARDS + yaml
             : yaml;
     assertThatIllegalArgumentException()
         .isThrownBy(() -> ShardRouter.fromYaml(document))
         .withMessage(message)
         .withNoCause();
+  }
+
+  @Test
+  void readsWhetherSqlMayScatter() {
+    assertThat(router(SHARDS).scatterReads()).isEqualTo(ScatterReads.ALLOWED);
+    assertThat(router(SHARDS + "sql: {allow-scatter: true}").scatterReads())
+        .isEqualTo(ScatterReads.ALLOWED);
+    assertThat(router(SHARDS + "sql: {allow-scatter: log}").scatterReads())
+        .isEqualTo(ScatterReads.LOGGED);
+    assertThat(router(SHARDS + "sql: {allow-scatter: false}").scatterReads())
+        .isEqualTo(ScatterReads.REFUSED);
   }
 
   @Test
@@ -964,7 +979,7 @@ class RouterDocumentTests {
   void neverShowsASecret(String yaml) {
     String document =
         yaml.matches(
-                "(?s)(pool|timeouts|breaker|reads|slow-statement|hot-keys|row-counts|strategies|tables):.*")
+                "(?s)(pool|timeouts|breaker|reads|slow-statement|hot-keys|row-counts|sql|strategies|tables):.*")
             ? SHARDS + yaml
             : yaml;
     Throwable error = catchThrowable(() -> ShardRouter.fromYaml(document));

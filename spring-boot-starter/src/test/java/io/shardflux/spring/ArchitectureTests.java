@@ -22,6 +22,8 @@ class ArchitectureTests {
             ROOT,
             "io.shardflux.router..",
             "io.shardflux.r2dbc..",
+            "io.shardflux.driver..",
+            "io.r2dbc.spi..",
             "io.micrometer..",
             "org.springframework..",
             "reactor..",

@@ -98,6 +98,7 @@ class MetadataTests {
   @ParameterizedTest
   @CsvSource({
     "reads.preference, reads.preference,",
+    "sql.allow-scatter, sql.allow-scatter,",
     "strategies.*.type, strategies.by_id.type,",
     "strategies.*.function, strategies.by_id.function, hash",
     "strategies.*.period, strategies.by_id.period, time",
@@ -123,6 +124,7 @@ class MetadataTests {
     Map<String, Object> document =
         switch (path.substring(0, path.indexOf('.'))) {
           case "reads" -> Map.of("reads", Map.of(key, "nope"));
+          case "sql" -> Map.of("sql", Map.of(key, "nope"));
           case "tables" -> Map.of("tables", Map.of("users", table));
           default -> Map.of("strategies", Map.of("by_id", strategy));
         };
@@ -212,7 +214,7 @@ class MetadataTests {
 
   private static String literal(String cell) {
     String first = cell.replace("`", "").replaceFirst(",.*", "");
-    return first.matches("[0-9]+(ms|s|m|h|d)?|crc32|shardflux_directory|primary|false")
+    return first.matches("[0-9]+(ms|s|m|h|d)?|crc32|shardflux_directory|primary|true|false")
         ? first
         : "";
   }

@@ -24,7 +24,8 @@ final class Problems extends ResponseEntityExceptionHandler {
 
   private static final Logger log = LoggerFactory.getLogger(Problems.class);
   private static final String EXPECTED_PATH =
-      " (expected: /users, /users/{id}, /shards, /shards/route or /actuator/health)";
+      " (expected: /users, /users/{id}, /shards, /shards/route, /shards/explain or"
+          + " /actuator/health)";
   private static final String RETRY_AFTER_SECONDS = "1";
 
   @ExceptionHandler({

@@ -1,13 +1,8 @@
 package io.shardflux.api;
 
 import java.net.URI;
-import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
-import org.springframework.core.io.buffer.DataBuffer;
-import org.springframework.core.io.buffer.DataBufferLimitException;
-import org.springframework.core.io.buffer.DataBufferUtils;
-import org.springframework.http.HttpStatus;
 import org.springframework.http.MediaType;
 import org.springframework.http.ResponseEntity;
 import org.springframework.http.server.reactive.ServerHttpResponse;
@@ -19,14 +14,11 @@ import org.springframework.web.bind.annotation.PostMapping;
 import org.springframework.web.bind.annotation.PutMapping;
 import org.springframework.web.bind.annotation.RestController;
 import org.springframework.web.server.ServerWebExchange;
-import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
 /** {@code /users}: one as JSON, any number as lines of it. */
 @RestController
 final class UserController {
-
-  private static final int MAX_BODY_BYTES = Upload.MAX_LINE_BYTES;
 
   private final Users users;
   private final Upload upload;
@@ -41,7 +33,7 @@ final class UserController {
       consumes = MediaType.APPLICATION_JSON_VALUE,
       produces = MediaType.APPLICATION_JSON_VALUE)
   Mono<ResponseEntity<byte[]>> create(ServerWebExchange exchange) {
-    return body(exchange)
+    return JsonBody.of(exchange)
         .map(UserReader::read)
         .flatMap(users::insert)
         .map(
@@ -86,7 +78,7 @@ final class UserController {
       produces = MediaType.APPLICATION_JSON_VALUE)
   Mono<ResponseEntity<byte[]>> replace(@PathVariable String id, ServerWebExchange exchange) {
     long known = ReadRequest.id(id);
-    return body(exchange)
+    return JsonBody.of(exchange)
         .map(json -> UserReader.read(json, known))
         .flatMap(users::replace)
         .map(UserController::ok)
@@ -131,26 +123,5 @@ final class UserController {
     response.getHeaders().setContentType(MediaType.APPLICATION_JSON);
     return response.writeWith(
         Mono.fromSupplier(() -> response.bufferFactory().wrap(Json.array(all))));
-  }
-
-  /** The whole body, held to a size. */
-  private static Mono<ByteBuffer> body(ServerWebExchange exchange) {
-    Flux<DataBuffer> body = exchange.getRequest().getBody();
-    return DataBufferUtils.join(body, MAX_BODY_BYTES)
-        .map(
-            buffer -> {
-              byte[] bytes = new byte[buffer.readableByteCount()];
-              buffer.read(bytes);
-              DataBufferUtils.release(buffer);
-              return ByteBuffer.wrap(bytes);
-            })
-        .defaultIfEmpty(ByteBuffer.allocate(0))
-        .onErrorMap(
-            DataBufferLimitException.class,
-            error ->
-                Refusal.of(
-                    "too_long",
-                    HttpStatus.CONTENT_TOO_LARGE,
-                    "body above " + MAX_BODY_BYTES + " bytes (expected: at most as many)"));
   }
 }

@@ -1,0 +1,48 @@
+package io.shardflux.spring;
+
+import io.r2dbc.spi.ConnectionFactory;
+import io.shardflux.driver.ShardfluxConnectionFactory;
+import io.shardflux.r2dbc.ShardRouter;
+import org.springframework.boot.autoconfigure.AutoConfiguration;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnSingleCandidate;
+import org.springframework.boot.autoconfigure.condition.NoneNestedConditions;
+import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Conditional;
+
+/**
+ * SQL over the shards of a {@link ShardRouter}, as the application's {@link ConnectionFactory}.
+ * There is one if {@code r2dbc-driver} is on the class path and nothing else is said to be the
+ * application's database: no bean of that type or of its connection details, no {@code
+ * spring.r2dbc.url}.
+ */
+@AutoConfiguration(
+    after = ShardfluxAutoConfiguration.class,
+    beforeName = "org.springframework.boot.r2dbc.autoconfigure.R2dbcAutoConfiguration")
+@ConditionalOnClass(ShardfluxConnectionFactory.class)
+public final class ShardfluxR2dbcAutoConfiguration {
+
+  /** Whether {@code spring.r2dbc.url} names no other database. */
+  static final class NoUrl extends NoneNestedConditions {
+
+    NoUrl() {
+      super(ConfigurationPhase.REGISTER_BEAN);
+    }
+
+    @ConditionalOnProperty("spring.r2dbc.url")
+    static final class Url {}
+  }
+
+  /** The router is closed as its own bean. */
+  @Bean(destroyMethod = "")
+  @Conditional(NoUrl.class)
+  @ConditionalOnSingleCandidate(ShardRouter.class)
+  @ConditionalOnMissingBean(
+      value = ConnectionFactory.class,
+      type = "org.springframework.boot.r2dbc.autoconfigure.R2dbcConnectionDetails")
+  ShardfluxConnectionFactory shardfluxConnectionFactory(ShardRouter router) {
+    return ShardfluxConnectionFactory.of(router);
+  }
+}
