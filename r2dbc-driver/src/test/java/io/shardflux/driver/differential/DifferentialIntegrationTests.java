@@ -14,7 +14,7 @@ class DifferentialIntegrationTests {
   private static final int MOST_FAILURES = 40;
 
   /** Always the same, as servers have bugs of their own; another is for who goes looking. */
-  private static final long SEED = 2026;
+  private static final long SEED = 7;
 
   private final long seed = Long.getLong("differential.seed", SEED);
   private final int first = Integer.getInteger("differential.first", 0);

@@ -111,7 +111,8 @@ final class Terms {
                   name + " / 4",
                   name + " + 1.50",
                   "ROUND(" + name + ", 1)",
-                  "GREATEST(" + name + ", 1.00)",
+                  // Not of NULL, whose group MariaDB takes for that of 1.00.
+                  "GREATEST(COALESCE(" + name + ", 0), 1.00)",
                   "-" + name),
               Kind.DECIMAL);
       case DOUBLE -> new Term(dice.pick(name + " * 2", name + " + 0.5"), Kind.DOUBLE);
