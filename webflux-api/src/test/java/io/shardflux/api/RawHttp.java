@@ -11,16 +11,20 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One exchange over a bare socket: it sends and reads exactly when it is told to, so that a slow
- * reader is really slow. Every read ends after 60 s at the latest.
+ * One exchange over a bare socket, or several over one that is kept: it sends and reads exactly
+ * when it is told to, so that a slow reader is really slow. Every read ends after 60 s at the
+ * latest.
  */
 final class RawHttp implements Closeable {
 
   private static final int BOUND_MILLIS = 60_000;
   private static final int RECEIVE_BUFFER = 64 * 1024;
+  private static final Pattern LENGTH = Pattern.compile("(?i)content-length: (\\d+)");
 
   private final Socket socket = new Socket();
   private final InputStream in;
@@ -40,6 +44,31 @@ final class RawHttp implements Closeable {
     RawHttp http = new RawHttp(port);
     http.writeHead("GET " + path + " HTTP/1.1");
     return http;
+  }
+
+  /** A connection that is kept, for {@link #ask} and {@link #answer}. */
+  static RawHttp kept(int port) throws IOException {
+    return new RawHttp(port);
+  }
+
+  /** Asks for all of these at once, before any is answered. */
+  void ask(String... paths) throws IOException {
+    StringBuilder requests = new StringBuilder();
+    for (String path : paths) {
+      requests.append("GET ").append(path).append(" HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    }
+    write(requests.toString());
+  }
+
+  /** The status line and the headers of the next answer, whose body is passed over. */
+  String answer() throws IOException {
+    String head = head();
+    Matcher length = LENGTH.matcher(head);
+    if (!length.find()) {
+      throw new IOException("no length of the body: " + head);
+    }
+    in.skipNBytes(Long.parseLong(length.group(1)));
+    return head;
   }
 
   /** Begins an upload; lines are sent by {@link #send} and ended by {@link #end}. */

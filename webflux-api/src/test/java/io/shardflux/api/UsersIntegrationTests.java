@@ -74,6 +74,19 @@ final class UsersIntegrationTests {
   }
 
   @Test
+  void answersEveryRequestOfAKeptConnection() throws IOException {
+    post(json(42, "ada", "Ada")).expectStatus().isCreated();
+    try (RawHttp http = RawHttp.kept(application.port())) {
+      // The second is answered at once and so ends within the handling of the first's end.
+      http.ask("/users/42", "/users/no-number");
+      assertThat(http.answer()).startsWith("HTTP/1.1 200");
+      assertThat(http.answer()).startsWith("HTTP/1.1 400");
+      http.ask("/users/42");
+      assertThat(http.answer()).startsWith("HTTP/1.1 200");
+    }
+  }
+
+  @Test
   void refusesASecondUserOfAnId() {
     post(json(42, "ada", "Ada")).expectStatus().isCreated();
     post(json(42, "bob", "Bob"))
