@@ -417,10 +417,10 @@ final class Analysis {
     if (block.rows().isEmpty()) {
       return null;
     }
-    if (hasWindow(select)) {
+    if (select.hasWindow()) {
       return new RefusedSqlException(RefusalCode.WINDOW, "a window function inside the statement");
     }
-    if (select.rollup() || (isGrouped(select) && !groupsHoldKey(block))) {
+    if (select.rollup() || (select.isGrouped() && !groupsHoldKey(block))) {
       return new RefusedSqlException(
           RefusalCode.CROSS_SHARD_SUBQUERY, "groups inside the statement, not by the key");
     }
@@ -429,12 +429,6 @@ final class Analysis {
           RefusalCode.CROSS_SHARD_SUBQUERY, "DISTINCT inside the statement, without the key");
     }
     return null;
-  }
-
-  static boolean isGrouped(Query.Select select) {
-    return !select.group().isEmpty()
-        || select.items().stream().anyMatch(item -> item.expr() != null && aggregates(item.expr()))
-        || (select.having() != null && aggregates(select.having()));
   }
 
   /** Whether every group is of rows of one shard. */
@@ -452,68 +446,15 @@ final class Analysis {
   Expr grouped(Block block, Expr expr) {
     Expr bare = expr.bare();
     if (bare instanceof Expr.Literal literal && literal.value() instanceof Long position) {
-      return item(block.select(), position).bare();
+      return block.select().at(position).bare();
     }
     if (bare instanceof Expr.Name name
         && name.table() == null
         && block.scope().findHere(name) == null) {
-      Expr aliased = aliased(block.select(), name);
+      Expr aliased = block.select().aliased(name);
       return aliased == null ? bare : aliased.bare();
     }
     return bare;
-  }
-
-  static Expr item(Query.Select select, long position) {
-    boolean star = select.items().stream().anyMatch(Query.Item::isStar);
-    if (star || position < 1 || position > select.items().size()) {
-      throw new RefusedSqlException(
-          RefusalCode.UNKNOWN_COLUMN, "position " + position + " of the select list");
-    }
-    Expr expr = select.items().get((int) position - 1).expr();
-    if (expr == null) {
-      throw new IllegalStateException("a star");
-    }
-    return expr;
-  }
-
-  /** The item of an alias, null if there is none. */
-  static @Nullable Expr aliased(Query.Select select, Expr.Name name) {
-    for (Query.Item item : select.items()) {
-      if (name.table() == null && name.column().equalsIgnoreCase(item.alias())) {
-        return item.expr();
-      }
-    }
-    return null;
-  }
-
-  /** The index of the item that has a name as its own, -1 if there is none. */
-  static int output(Query.Select select, Expr.Name name) {
-    for (int i = 0; i < select.items().size() && name.table() == null; i++) {
-      Query.Item item = select.items().get(i);
-      String output = item.alias();
-      if (output == null && item.expr() != null && item.expr().bare() instanceof Expr.Name other) {
-        output = other.column();
-      }
-      if (name.column().equalsIgnoreCase(output)) {
-        return i;
-      }
-    }
-    return -1;
-  }
-
-  static boolean aggregates(Expr expr) {
-    return Functions.isAggregate(expr) || expr.children().stream().anyMatch(Analysis::aggregates);
-  }
-
-  static boolean hasWindow(Query.Select select) {
-    return select.windows()
-        || select.items().stream().anyMatch(item -> item.expr() != null && hasWindow(item.expr()));
-  }
-
-  static boolean hasWindow(Expr expr) {
-    return (expr instanceof Expr.Call call
-            && (call.over() || Functions.WINDOW.contains(call.name())))
-        || expr.children().stream().anyMatch(Analysis::hasWindow);
   }
 
   /** The columns of a select's result. */
@@ -592,8 +533,7 @@ final class Analysis {
     exprs.forEach(expr -> analysis.visit(expr, null));
     Span none = new Span(0, 0);
     return analysis.block(
-        new Query.Select(
-            none, false, List.of(), none, null, from, where, List.of(), false, null, false));
+        new Query.Select(none, false, List.of(), none, null, from, where, List.of(), false, null));
   }
 
   /** Checks an expression that may name no column of a table. */
@@ -816,7 +756,7 @@ final class Analysis {
      *     it
      */
     private void condition(Expr condition, Rows.Zone place, @Nullable List<Rows> matched) {
-      for (Expr each : conjuncts(condition)) {
+      for (Expr each : condition.conjuncts()) {
         equalities(each, matched);
         place.add(keyCondition(each));
       }
@@ -826,8 +766,8 @@ final class Analysis {
       if (!(condition instanceof Expr.Op op) || !op.is("=")) {
         return;
       }
-      List<Expr> left = components(op.children().get(0));
-      List<Expr> right = components(op.children().get(1));
+      List<Expr> left = op.children().get(0).components();
+      List<Expr> right = op.children().get(1).components();
       for (int i = 0; i < left.size() && left.size() == right.size(); i++) {
         int a = keyOf(left.get(i));
         int b = keyOf(right.get(i));
@@ -907,7 +847,7 @@ final class Analysis {
     }
 
     private KeyCondition points(Expr left, List<Expr> rows) {
-      List<Expr> columns = components(left);
+      List<Expr> columns = left.components();
       List<Integer> said = new ArrayList<>();
       List<Integer> numbers = new ArrayList<>();
       for (int i = 0; i < columns.size(); i++) {
@@ -919,12 +859,12 @@ final class Analysis {
       }
       List<List<Expr>> values = new ArrayList<>();
       for (Expr row : rows) {
-        List<Expr> components = components(row);
+        List<Expr> components = row.components();
         if (numbers.isEmpty() || components.size() != columns.size()) {
           return new KeyCondition.Any();
         }
         List<Expr> value = said.stream().map(i -> components.get(i).bare()).toList();
-        if (!value.stream().allMatch(Analysis::isConstant)) {
+        if (!value.stream().allMatch(Expr::isConstant)) {
           return new KeyCondition.Any();
         }
         values.add(value);
@@ -935,16 +875,16 @@ final class Analysis {
 
     /** Two bounds are one condition: the type and the collation of each count for both. */
     private KeyCondition between(Expr value, Expr low, Expr high) {
-      return keyOf(value) >= 0 && isConstant(low.bare()) && isConstant(high.bare())
+      return keyOf(value) >= 0 && low.bare().isConstant() && high.bare().isConstant()
           ? new KeyCondition.Between(exactKeyOf(value), low.bare(), high.bare())
           : new KeyCondition.Any();
     }
 
     private KeyCondition bound(Expr left, String operator, Expr right) {
-      if (keyOf(left) >= 0 && isConstant(right.bare())) {
+      if (keyOf(left) >= 0 && right.bare().isConstant()) {
         return new KeyCondition.Bound(exactKeyOf(left), operator, right.bare());
       }
-      if (keyOf(right) >= 0 && isConstant(left.bare())) {
+      if (keyOf(right) >= 0 && left.bare().isConstant()) {
         String mirrored =
             operator.startsWith("<") ? operator.replace('<', '>') : operator.replace('>', '<');
         return new KeyCondition.Bound(exactKeyOf(right), mirrored, left.bare());
@@ -960,7 +900,7 @@ final class Analysis {
     void visit(Expr expr, Query.@Nullable Select aliases) {
       checkFunction(expr);
       if (expr instanceof Expr.Name name) {
-        if ((aliases == null || output(aliases, name) < 0) && scope.find(name) == null) {
+        if ((aliases == null || aliases.indexOf(name) < 0) && scope.find(name) == null) {
           throw new RefusedSqlException(
               RefusalCode.UNKNOWN_COLUMN,
               (name.table() == null ? "" : name.table() + ".") + name.column());
@@ -992,7 +932,7 @@ final class Analysis {
       boolean in =
           subquery.use() == Expr.Subquery.Use.IN || subquery.use() == Expr.Subquery.Use.NOT_IN;
       if (in && subquery.left() != null && info.refusal() == null) {
-        uniteIn(components(subquery.left()), info.columns(), inner);
+        uniteIn(subquery.left().components(), info.columns(), inner);
       }
       mentions.addAll(info.rows());
       if (info.rowsRefusal() != null) {
@@ -1012,24 +952,5 @@ final class Analysis {
         }
       }
     }
-  }
-
-  private static boolean isConstant(Expr expr) {
-    return expr instanceof Expr.Literal || expr instanceof Expr.Marker;
-  }
-
-  static List<Expr> conjuncts(Expr condition) {
-    Expr bare = condition.bare();
-    if (!(bare instanceof Expr.Op op) || !op.is("AND")) {
-      return List.of(bare);
-    }
-    List<Expr> all = new ArrayList<>();
-    op.children().forEach(child -> all.addAll(conjuncts(child)));
-    return all;
-  }
-
-  /** The components of a row value; a single value is one of itself. */
-  static List<Expr> components(Expr expr) {
-    return expr.bare() instanceof Expr.Row row ? row.children() : List.of(expr.bare());
   }
 }

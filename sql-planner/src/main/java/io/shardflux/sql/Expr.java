@@ -16,6 +16,34 @@ sealed interface Expr {
     return this instanceof Paren paren ? paren.inner().bare() : this;
   }
 
+  /** Whether it has one value, known or bound. */
+  default boolean isConstant() {
+    return this instanceof Literal || this instanceof Marker;
+  }
+
+  /** Whether there is an aggregate in it. */
+  default boolean aggregates() {
+    return Functions.isAggregate(this) || children().stream().anyMatch(Expr::aggregates);
+  }
+
+  default boolean hasWindow() {
+    return (this instanceof Call call && (call.over() || Functions.WINDOW.contains(call.name())))
+        || children().stream().anyMatch(Expr::hasWindow);
+  }
+
+  /** The conditions that hold together if this one does. */
+  default List<Expr> conjuncts() {
+    Expr bare = bare();
+    return bare instanceof Op op && op.is("AND")
+        ? op.children().stream().flatMap(child -> child.conjuncts().stream()).toList()
+        : List.of(bare);
+  }
+
+  /** The components of a row value; a single value is one of itself. */
+  default List<Expr> components() {
+    return bare() instanceof Row row ? row.children() : List.of(bare());
+  }
+
   record Paren(Span span, Expr inner) implements Expr {
     @Override
     public List<Expr> children() {

@@ -56,9 +56,52 @@ record Query(
       @Nullable Expr where,
       List<Expr> group,
       boolean rollup,
-      @Nullable Expr having,
-      boolean windows)
-      implements Body {}
+      @Nullable Expr having)
+      implements Body {
+
+    boolean isStarred() {
+      return items.stream().anyMatch(Item::isStar);
+    }
+
+    boolean isGrouped() {
+      return !group.isEmpty()
+          || items.stream().anyMatch(item -> item.expr() != null && item.expr().aggregates())
+          || (having != null && having.aggregates());
+    }
+
+    boolean hasWindow() {
+      return items.stream().anyMatch(item -> item.expr() != null && item.expr().hasWindow());
+    }
+
+    /** The item at a position, from 1. */
+    Expr at(long position) {
+      if (isStarred() || position < 1 || position > items.size()) {
+        throw new RefusedSqlException(
+            RefusalCode.UNKNOWN_COLUMN, "position " + position + " of the select list");
+      }
+      return items.get((int) position - 1).value();
+    }
+
+    /** The item of an alias, null if there is none. */
+    @Nullable Expr aliased(Expr.Name name) {
+      for (Item item : items) {
+        if (name.table() == null && name.column().equalsIgnoreCase(item.alias())) {
+          return item.expr();
+        }
+      }
+      return null;
+    }
+
+    /** The index of the item that has a name as its own, -1 if there is none. */
+    int indexOf(Expr.Name name) {
+      for (int i = 0; i < items.size() && name.table() == null; i++) {
+        if (name.column().equalsIgnoreCase(items.get(i).name())) {
+          return i;
+        }
+      }
+      return -1;
+    }
+  }
 
   /**
    * An item of a select list.
@@ -70,6 +113,21 @@ record Query(
 
     boolean isStar() {
       return expr == null;
+    }
+
+    /** What it is, if it is no star. */
+    Expr value() {
+      if (expr == null) {
+        throw new IllegalStateException("a star");
+      }
+      return expr;
+    }
+
+    /** Its alias, or the column that it is; null if it has no name of its own. */
+    @Nullable String name() {
+      return alias == null && expr != null && expr.bare() instanceof Expr.Name column
+          ? column.column()
+          : alias;
     }
   }
 

@@ -64,8 +64,8 @@ record ScatterQuery(
       this.analysis = analysis;
       this.block = block;
       this.select = block.select();
-      this.starred = select.items().stream().anyMatch(Query.Item::isStar);
-      this.grouped = Analysis.isGrouped(select);
+      this.starred = select.isStarred();
+      this.grouped = select.isGrouped();
       this.local = grouped && !select.rollup() && analysis.groupsHoldKey(block);
     }
 
@@ -73,7 +73,7 @@ record ScatterQuery(
       if (block.refusal() != null) {
         throw block.refusal();
       }
-      if (Analysis.hasWindow(select) || orderHasWindow()) {
+      if (select.hasWindow() || orderHasWindow()) {
         throw new RefusedSqlException(RefusalCode.WINDOW, "a window function over several shards");
       }
       if (select.rollup()) {
@@ -101,7 +101,7 @@ record ScatterQuery(
     }
 
     private boolean orderHasWindow() {
-      return query.order().stream().anyMatch(item -> Analysis.hasWindow(item.expr()));
+      return query.order().stream().anyMatch(item -> item.expr().hasWindow());
     }
 
     // The three shapes
@@ -124,7 +124,7 @@ record ScatterQuery(
     private Merge.Grouping distinctRows() {
       if (!starred) {
         for (Query.Item item : select.items()) {
-          groups.add(expr(item).bare());
+          groups.add(item.value().bare());
         }
       } else {
         groups.addAll(starredColumns());
@@ -147,7 +147,7 @@ record ScatterQuery(
         if (item.isStar()) {
           throw notGrouped("*");
         }
-        mergedItem(i, expr(item).bare());
+        mergedItem(i, item.value().bare());
       }
       having();
       List<SortKey> keys = groupKeys();
@@ -170,7 +170,7 @@ record ScatterQuery(
     }
 
     private boolean isAggregateItem(Query.Item item) {
-      return item.expr() != null && Analysis.aggregates(item.expr());
+      return item.expr() != null && item.expr().aggregates();
     }
 
     private void mergedItem(int index, Expr expr) {
@@ -179,7 +179,7 @@ record ScatterQuery(
       }
       if (Functions.isAggregate(expr)) {
         aggregate((Expr.Call) expr, index);
-      } else if (Analysis.aggregates(expr)) {
+      } else if (expr.aggregates()) {
         computed.put(index, computation(expr, RefusalCode.AGGREGATE_EXPRESSION));
       } else {
         checkGrouped(expr);
@@ -300,7 +300,7 @@ record ScatterQuery(
         return columns.get((int) (at - 1));
       }
       int item = itemIndex(expr);
-      return item >= 0 ? expr(select.items().get(item)).bare() : bare;
+      return item >= 0 ? select.items().get(item).value().bare() : bare;
     }
 
     private int itemIndex(Expr expr) {
@@ -309,10 +309,10 @@ record ScatterQuery(
         if (starred) {
           return -1;
         }
-        Analysis.item(select, position);
+        select.at(position);
         return (int) (position - 1);
       }
-      return bare instanceof Expr.Name name ? Analysis.output(select, name) : -1;
+      return bare instanceof Expr.Name name ? select.indexOf(name) : -1;
     }
 
     private SortKey orderKey(Query.OrderItem item) {
@@ -349,7 +349,7 @@ record ScatterQuery(
                 : new SortKey(aggregate.column(), SortKey.NONE, false);
         return new SortKey(key.value(), key.padding(), descending);
       }
-      if (Analysis.aggregates(expr)) {
+      if (expr.aggregates()) {
         if (index < 0) {
           throw new RefusedSqlException(
               RefusalCode.AGGREGATE_EXPRESSION, "an order by what isn't selected");
@@ -363,7 +363,7 @@ record ScatterQuery(
     /** Refuses a name inside an expression that could be a column or an alias. */
     private void checkNames(Expr expr) {
       if (expr instanceof Expr.Name name) {
-        Expr aliased = Analysis.aliased(select, name);
+        Expr aliased = select.aliased(name);
         if (aliased != null
             && block.scope().findHere(name) != null
             && !same(aliased.bare(), name)) {
@@ -385,8 +385,8 @@ record ScatterQuery(
         starredColumns().forEach(column -> keys.add(key(column, -1, false)));
       }
       for (int i = 0; i < select.items().size() && !starred; i++) {
-        Expr expr = expr(select.items().get(i)).bare();
-        boolean merged = grouped && !local && Analysis.aggregates(expr);
+        Expr expr = select.items().get(i).value().bare();
+        boolean merged = grouped && !local && expr.aggregates();
         keys.add(merged ? mergedOrderKey(expr, i, false) : key(expr, i, false));
       }
       return keys;
@@ -447,7 +447,7 @@ record ScatterQuery(
     /** What every row of a group has alike, as ONLY_FULL_GROUP_BY wants to see it. */
     private Fragment single(Expr expr, Fragment value) {
       boolean plainly =
-          !(grouped || select.distinct()) || expr instanceof Expr.Name || Analysis.aggregates(expr);
+          !(grouped || select.distinct()) || expr instanceof Expr.Name || expr.aggregates();
       return plainly ? value : Fragment.of("MIN(", value, ")");
     }
 
@@ -463,7 +463,7 @@ record ScatterQuery(
 
     private int itemOf(Expr expr) {
       for (int i = 0; i < select.items().size() && !starred; i++) {
-        if (same(expr(select.items().get(i)).bare(), expr)) {
+        if (same(select.items().get(i).value().bare(), expr)) {
           return i;
         }
       }
@@ -500,7 +500,7 @@ record ScatterQuery(
 
     /** What a name is written as to mean the same in each clause; null if it does as it is. */
     private @Nullable Fragment meaning(Expr.Name name) {
-      Expr aliased = Analysis.aliased(select, name);
+      Expr aliased = select.aliased(name);
       if (aliased == null || same(aliased.bare(), name)) {
         return null;
       }
@@ -671,7 +671,7 @@ record ScatterQuery(
         return;
       }
       List<Computation> conditions = new ArrayList<>();
-      for (Expr condition : Analysis.conjuncts(select.having())) {
+      for (Expr condition : select.having().conjuncts()) {
         if (!aggregatesMeant(condition) && !groups.isEmpty()) {
           checkPushed(condition);
           pushedHaving.add(condition);
@@ -688,7 +688,7 @@ record ScatterQuery(
     private boolean aggregatesMeant(Expr expr) {
       Expr bare = expr.bare();
       return Functions.isAggregate(bare)
-          || Analysis.aggregates(inHaving(bare))
+          || inHaving(bare).aggregates()
           || bare.children().stream().anyMatch(this::aggregatesMeant);
     }
 
@@ -697,7 +697,7 @@ record ScatterQuery(
       if (!(expr instanceof Expr.Name name)) {
         return expr;
       }
-      Expr aliased = Analysis.aliased(select, name);
+      Expr aliased = select.aliased(name);
       if (aliased == null || same(aliased.bare(), expr)) {
         return expr;
       }
@@ -930,13 +930,6 @@ record ScatterQuery(
               .of(text.text())
               .replaceAll("\\s+", "")
               .equalsIgnoreCase(b.span().of(text.text()).replaceAll("\\s+", ""));
-    }
-
-    private static Expr expr(Query.Item item) {
-      if (item.expr() == null) {
-        throw new IllegalStateException("a star");
-      }
-      return item.expr();
     }
 
     // SQL

@@ -186,22 +186,11 @@ final class StatementParser extends ExprParser {
       rollup = skip("WITH", "ROLLUP");
     }
     Expr having = skip("HAVING") ? expr() : null;
-    boolean windows = skip("WINDOW");
-    if (windows) {
+    if (skip("WINDOW")) {
       throw new RefusedSqlException(RefusalCode.SYNTAX, "a WINDOW clause");
     }
     return new Query.Select(
-        since(start),
-        distinct,
-        items,
-        itemsSpan,
-        sources,
-        from,
-        where,
-        group,
-        rollup,
-        having,
-        windows);
+        since(start), distinct, items, itemsSpan, sources, from, where, group, rollup, having);
   }
 
   private Query.Item item(boolean first) {

@@ -22,7 +22,7 @@ final class Types {
       if (column != null) {
         return column.type();
       }
-      Expr aliased = Analysis.aliased(block.select(), name);
+      Expr aliased = block.select().aliased(name);
       return aliased == null || aliased.equals(bare) ? SqlType.NONE : of(aliased, block);
     }
     if (bare instanceof Expr.Literal literal) {
