@@ -70,39 +70,6 @@ final class Analysis {
     return keys.get(number);
   }
 
-  /** What is known of a query, to whoever it is a part of. */
-  record QueryInfo(
-      List<Scope.Column> columns,
-      List<Rows> rows,
-      @Nullable RefusedSqlException rowsRefusal,
-      @Nullable RefusedSqlException refusal) {}
-
-  /**
-   * What is known of a select.
-   *
-   * @param rows the mentions of sharded and pinned tables in it, however deep
-   * @param refusal why the rows that it selects from can't be had shard by shard, null if they can
-   */
-  record Block(
-      Scope scope, Query.Select select, List<Rows> rows, @Nullable RefusedSqlException refusal) {}
-
-  /** The names of {@code WITH} that are seen in a place. */
-  record Names(@Nullable Names outer, Map<String, Query.Cte> ctes) {
-
-    static final Names NONE = new Names(null, Map.of());
-
-    Names with(List<Query.Cte> more) {
-      Map<String, Query.Cte> named = new LinkedHashMap<>();
-      more.forEach(cte -> named.put(cte.name(), cte));
-      return more.isEmpty() ? this : new Names(this, named);
-    }
-
-    Query.@Nullable Cte find(String name) {
-      Query.Cte cte = ctes.get(name);
-      return cte != null || outer == null ? cte : outer.find(name);
-    }
-  }
-
   // Tables
 
   /** The rule of a table, which the catalog knows too. */
@@ -300,10 +267,10 @@ final class Analysis {
   // Queries
 
   /** Analyses a query that is a part of a statement. */
-  QueryInfo query(Query query, @Nullable Scope outer, Rows.Zone zone, Names outerNames) {
-    Names names = names(query, outerNames);
+  Relation query(Query query, @Nullable Scope outer, Rows.Zone zone, WithNames outerNames) {
+    WithNames names = outerNames.with(query.ctes());
     boolean union = query.branches().size() > 1;
-    List<QueryInfo> branches = new ArrayList<>();
+    List<Relation> branches = new ArrayList<>();
     List<KeyCondition> alternatives = new ArrayList<>();
     for (Query.Branch branch : query.branches()) {
       Rows.Zone own = union ? new Rows.Zone(zone) : zone;
@@ -314,32 +281,19 @@ final class Analysis {
       alternatives.add(KeyCondition.and(own.conditions()));
     }
     if (!union) {
-      return limited(query, branches.get(0));
+      return query.limit() == null ? branches.get(0) : branches.get(0).limited();
     }
-    QueryInfo united = union(query, branches, outer == null);
+    Relation united = union(query, branches, outer == null);
     // Each row is of one branch and satisfies its conditions, whether or not shards could merge it.
     zone.add(KeyCondition.or(alternatives));
-    return limited(query, united);
+    return query.limit() == null ? united : united.limited();
   }
 
-  Names names(Query query, Names outer) {
-    return outer.with(query.ctes());
-  }
-
-  private static QueryInfo limited(Query query, QueryInfo info) {
-    if (query.limit() == null || info.refusal() != null) {
-      return info;
-    }
-    RefusedSqlException refusal =
-        new RefusedSqlException(RefusalCode.CROSS_SHARD_SUBQUERY, "a LIMIT inside the statement");
-    return new QueryInfo(info.columns(), info.rows(), info.rowsRefusal(), refusal);
-  }
-
-  private QueryInfo union(Query query, List<QueryInfo> branches, boolean alone) {
+  private Relation union(Query query, List<Relation> branches, boolean alone) {
     List<Rows> all = new ArrayList<>();
     RefusedSqlException rowsRefusal = null;
     RefusedSqlException refusal = null;
-    for (QueryInfo branch : branches) {
+    for (Relation branch : branches) {
       all.addAll(branch.rows());
       rowsRefusal = rowsRefusal == null ? branch.rowsRefusal() : rowsRefusal;
       refusal = refusal == null ? branch.refusal() : refusal;
@@ -371,14 +325,14 @@ final class Analysis {
                   ? "UNION ALL of rows with different keys"
                   : "UNION of rows without their key");
     }
-    return new QueryInfo(columns, all, rowsRefusal, refusal);
+    return new Relation(columns, all, rowsRefusal, refusal);
   }
 
-  private Scope.Column united(List<QueryInfo> branches, int index, boolean keyed) {
+  private Scope.Column united(List<Relation> branches, int index, boolean keyed) {
     List<SqlType> types = new ArrayList<>();
     boolean nullable = false;
     int key = keyed ? branches.get(0).columns().get(index).key() : -1;
-    for (QueryInfo branch : branches) {
+    for (Relation branch : branches) {
       if (branch.columns().size() <= index) {
         throw new RefusedSqlException(
             RefusalCode.SET_OPERATION, "selects of different numbers of columns");
@@ -389,7 +343,7 @@ final class Analysis {
       key = key >= 0 && column.key() >= 0 && keys.get(key).fits(keys.get(column.key())) ? key : -1;
     }
     if (key >= 0) {
-      for (QueryInfo branch : branches) {
+      for (Relation branch : branches) {
         unite(key, branch.columns().get(index).key());
       }
     }
@@ -402,13 +356,13 @@ final class Analysis {
   }
 
   /** What a select gives to whoever it is a part of. */
-  private QueryInfo info(Block block) {
+  private Relation info(Block block) {
     List<Scope.Column> columns = outputs(block);
     RefusedSqlException refusal = block.refusal() != null ? block.refusal() : whole(block, columns);
     if (refusal != null) {
       columns = columns.stream().map(Scope.Column::withoutKey).toList();
     }
-    return new QueryInfo(columns, block.rows(), block.refusal(), refusal);
+    return new Relation(columns, block.rows(), block.refusal(), refusal);
   }
 
   /** Why a select's result isn't that of the shards together, null if it is. */
@@ -420,7 +374,7 @@ final class Analysis {
     if (select.hasWindow()) {
       return new RefusedSqlException(RefusalCode.WINDOW, "a window function inside the statement");
     }
-    if (select.rollup() || (select.isGrouped() && !groupsHoldKey(block))) {
+    if (select.rollup() || (select.isGrouped() && !holdKey(block.groupedKeys(), block.rows()))) {
       return new RefusedSqlException(
           RefusalCode.CROSS_SHARD_SUBQUERY, "groups inside the statement, not by the key");
     }
@@ -429,32 +383,6 @@ final class Analysis {
           RefusalCode.CROSS_SHARD_SUBQUERY, "DISTINCT inside the statement, without the key");
     }
     return null;
-  }
-
-  /** Whether every group is of rows of one shard. */
-  boolean groupsHoldKey(Block block) {
-    List<Integer> grouped = new ArrayList<>();
-    for (Expr expr : block.select().group()) {
-      Expr meant = grouped(block, expr);
-      Scope.Column column = meant instanceof Expr.Name name ? block.scope().findHere(name) : null;
-      grouped.add(column == null ? -1 : column.certainKey());
-    }
-    return holdKey(grouped, block.rows());
-  }
-
-  /** What an item of {@code GROUP BY} means: a column, else an alias or a position. */
-  Expr grouped(Block block, Expr expr) {
-    Expr bare = expr.bare();
-    if (bare instanceof Expr.Literal literal && literal.value() instanceof Long position) {
-      return block.select().at(position).bare();
-    }
-    if (bare instanceof Expr.Name name
-        && name.table() == null
-        && block.scope().findHere(name) == null) {
-      Expr aliased = block.select().aliased(name);
-      return aliased == null ? bare : aliased.bare();
-    }
-    return bare;
   }
 
   /** The columns of a select's result. */
@@ -504,7 +432,7 @@ final class Analysis {
       @Nullable Query query,
       @Nullable Scope outer,
       Rows.Zone zone,
-      Names names) {
+      WithNames names) {
     BlockAnalysis analysis = new BlockAnalysis(new Scope(outer), zone, names);
     analysis.from(select.from());
     analysis.where(select.where());
@@ -514,7 +442,7 @@ final class Analysis {
         analysis.visit(item.expr(), null);
       }
     }
-    select.group().forEach(expr -> analysis.visit(grouped(sofar, expr), select));
+    select.group().forEach(expr -> analysis.visit(sofar.grouped(expr), select));
     if (select.having() != null) {
       analysis.visit(select.having(), select);
     }
@@ -527,7 +455,7 @@ final class Analysis {
   /** Analyses the tables and conditions of an {@code UPDATE} or {@code DELETE}. */
   Block block(List<Query.From> from, @Nullable Expr where, List<Expr> exprs, List<Query.Cte> ctes) {
     BlockAnalysis analysis =
-        new BlockAnalysis(new Scope(null), new Rows.Zone(null), Names.NONE.with(ctes));
+        new BlockAnalysis(new Scope(null), new Rows.Zone(null), WithNames.NONE.with(ctes));
     analysis.from(from);
     analysis.where(where);
     exprs.forEach(expr -> analysis.visit(expr, null));
@@ -567,7 +495,7 @@ final class Analysis {
 
     private final Scope scope;
     private final Rows.Zone zone;
-    private final Names names;
+    private final WithNames names;
     private final List<Rows> mentions = new ArrayList<>();
     private final Map<Integer, Rows> owners = new HashMap<>();
 
@@ -578,7 +506,7 @@ final class Analysis {
     private @Nullable RefusedSqlException refusal;
     private boolean fromSharded;
 
-    BlockAnalysis(Scope scope, Rows.Zone zone, Names names) {
+    BlockAnalysis(Scope scope, Rows.Zone zone, WithNames names) {
       this.scope = scope;
       this.zone = zone;
       this.names = names;
@@ -647,34 +575,18 @@ final class Analysis {
       if (cte.recursive()) {
         throw new RefusedSqlException(RefusalCode.SYNTAX, "WITH RECURSIVE");
       }
-      return add(alias, cte.columns(), cte.query(), before(cte), place, nullable);
-    }
-
-    /** The names that are seen by one of {@code WITH}: those before it. */
-    private Names before(Query.Cte cte) {
-      Names at = names;
-      while (at.outer() != null && !at.ctes().containsValue(cte)) {
-        at = at.outer();
-      }
-      Map<String, Query.Cte> earlier = new LinkedHashMap<>();
-      for (Query.Cte each : at.ctes().values()) {
-        if (each.equals(cte)) {
-          break;
-        }
-        earlier.put(each.name(), each);
-      }
-      return new Names(at.outer(), earlier);
+      return add(alias, cte.columns(), cte.query(), names.before(cte), place, nullable);
     }
 
     private List<Rows> add(
         String alias,
         List<String> columnNames,
         Query query,
-        Names seen,
+        WithNames seen,
         Rows.Zone place,
         boolean nullable) {
       Rows.Zone own = new Rows.Zone(place);
-      QueryInfo info = query(query, null, own, seen);
+      Relation info = query(query, null, own, seen);
       if (info.refusal() == null) {
         own.conditions().forEach(place::add);
       } else {
@@ -914,7 +826,7 @@ final class Analysis {
     private void take(Expr.Subquery subquery) {
       Rows.Zone own = new Rows.Zone(zone);
       int inner = keys.size();
-      QueryInfo info = query(subquery.query(), scope, own, names);
+      Relation info = query(subquery.query(), scope, own, names);
       if (subquery.use() == Expr.Subquery.Use.VALUE) {
         SqlType type = info.columns().get(0).type();
         types.put(subquery, type.kind() == SqlType.Kind.ENUM ? SqlType.NONE : type);

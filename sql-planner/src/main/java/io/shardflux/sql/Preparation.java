@@ -124,10 +124,10 @@ final class Preparation {
     RefusedSqlException refusal = null;
     boolean locks = query.locks();
     Query.Select select = query.select();
-    Analysis.Block block = select == null ? null : block(select, query, analysis);
+    Block block = select == null ? null : block(select, query, analysis);
     List<Scope.Column> columns =
         select == null
-            ? analysis.query(query, null, new Rows.Zone(null), Analysis.Names.NONE).columns()
+            ? analysis.query(query, null, new Rows.Zone(null), WithNames.NONE).columns()
             : List.of();
     try {
       // What is refused here may still be sent to one shard as it is.
@@ -159,9 +159,9 @@ final class Preparation {
     };
   }
 
-  private static Analysis.Block block(Query.Select select, Query query, Analysis analysis) {
+  private static Block block(Query.Select select, Query query, Analysis analysis) {
     return analysis.block(
-        select, query, null, new Rows.Zone(null), analysis.names(query, Analysis.Names.NONE));
+        select, query, null, new Rows.Zone(null), WithNames.NONE.with(query.ctes()));
   }
 
   private Prepared.Several several(
@@ -452,7 +452,7 @@ final class Preparation {
 
   private Prepared insertQuery(Statement.Insert insert, TableRule rule, Query query) {
     Rows.Zone zone = new Rows.Zone(null);
-    Analysis.QueryInfo info = analysis.query(query, null, zone, Analysis.Names.NONE);
+    Relation info = analysis.query(query, null, zone, WithNames.NONE);
     if (rule instanceof TableRule.Reference) {
       if (!analysis.rows().isEmpty()) {
         throw new RefusedSqlException(
@@ -475,7 +475,7 @@ final class Preparation {
   }
 
   /** Ties the key columns of the rows that a query brings to those it takes them from. */
-  private void tie(Statement.Insert insert, Rows target, Analysis.QueryInfo info, Rows.Zone zone) {
+  private void tie(Statement.Insert insert, Rows target, Relation info, Rows.Zone zone) {
     List<String> columns = columns(insert);
     Query.Select select = insert.query() == null ? null : insert.query().select();
     for (int number : target.keys()) {
@@ -502,7 +502,7 @@ final class Preparation {
       }
     }
     update.order().forEach(item -> exprs.add(item.expr()));
-    Analysis.Block block = analysis.block(update.tables(), update.where(), exprs, update.ctes());
+    Block block = analysis.block(update.tables(), update.where(), exprs, update.ctes());
     for (Statement.Assignment assignment : update.assignments()) {
       Scope.Column column = block.scope().findHere(assignment.column());
       if (column != null && column.key() >= 0) {
@@ -527,7 +527,7 @@ final class Preparation {
   }
 
   private Prepared delete(Statement.Delete delete) {
-    Analysis.Block block =
+    Block block =
         analysis.block(
             delete.tables(),
             delete.where(),
@@ -541,7 +541,7 @@ final class Preparation {
   }
 
   private Prepared change(
-      StatementKind kind, Analysis.Block block, boolean limited, Predicate<Scope.Source> changed) {
+      StatementKind kind, Block block, boolean limited, Predicate<Scope.Source> changed) {
     if (analysis.rows().isEmpty()) {
       return reference(kind, limited);
     }

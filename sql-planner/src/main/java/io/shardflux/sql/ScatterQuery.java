@@ -21,7 +21,7 @@ record ScatterQuery(
         : new ShardSql(sql.text() + " LIMIT " + (offset + limit), sql.markers());
   }
 
-  static ScatterQuery of(SqlText text, Query query, Analysis analysis, Analysis.Block block) {
+  static ScatterQuery of(SqlText text, Query query, Analysis analysis, Block block) {
     return new Builder(text, query, analysis, block).build();
   }
 
@@ -31,7 +31,7 @@ record ScatterQuery(
     private final SqlText text;
     private final Query query;
     private final Analysis analysis;
-    private final Analysis.Block block;
+    private final Block block;
     private final Query.Select select;
     private final boolean starred;
 
@@ -58,7 +58,7 @@ record ScatterQuery(
     private final List<Fragment> shardOrder = new ArrayList<>();
     private List<SortKey> distinct = List.of();
 
-    Builder(SqlText text, Query query, Analysis analysis, Analysis.Block block) {
+    Builder(SqlText text, Query query, Analysis analysis, Block block) {
       this.text = text;
       this.query = query;
       this.analysis = analysis;
@@ -66,7 +66,8 @@ record ScatterQuery(
       this.select = block.select();
       this.starred = select.isStarred();
       this.grouped = select.isGrouped();
-      this.local = grouped && !select.rollup() && analysis.groupsHoldKey(block);
+      this.local =
+          grouped && !select.rollup() && analysis.holdKey(block.groupedKeys(), block.rows());
     }
 
     ScatterQuery build() {
@@ -138,7 +139,7 @@ record ScatterQuery(
     /** Groups that several shards have a part of. */
     private Merge.Grouping merged() {
       for (Expr expr : select.group()) {
-        Expr group = analysis.grouped(block, expr);
+        Expr group = block.grouped(expr);
         checkDetermined(group);
         groups.add(group);
       }

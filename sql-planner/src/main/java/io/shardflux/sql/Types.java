@@ -15,7 +15,7 @@ final class Types {
   }
 
   /** The type of an expression in a select. */
-  SqlType of(Expr expr, Analysis.Block block) {
+  SqlType of(Expr expr, Block block) {
     Expr bare = expr.bare();
     if (bare instanceof Expr.Name name) {
       Scope.Column column = block.scope().find(name);
@@ -58,7 +58,7 @@ final class Types {
     return value instanceof Number || value instanceof Boolean ? SqlType.NUMBER : SqlType.TEMPORAL;
   }
 
-  private SqlType type(Expr.Op op, List<SqlType> operands, Analysis.Block block) {
+  private SqlType type(Expr.Op op, List<SqlType> operands, Block block) {
     String operator = op.operator();
     if (operator.startsWith("COLLATE ")) {
       return new SqlType(SqlType.Kind.TEXT, operator.substring("COLLATE ".length()));
