@@ -1,13 +1,8 @@
 package io.shardflux.sql;
 
-import io.shardflux.router.KeyColumn;
-import io.shardflux.router.ShardingStrategy;
 import io.shardflux.router.TableRule;
-import io.shardflux.router.Topology;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.HashSet;
-import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -24,21 +19,23 @@ import org.jspecify.annotations.Nullable;
  */
 final class Analysis {
 
-  private final Catalog catalog;
-  private final Topology topology;
-  private final List<KeyPart> keys = new ArrayList<>();
-  private final List<Integer> parents = new ArrayList<>();
-  private final List<Rows> rows = new ArrayList<>();
-  private final Set<String> tables = new LinkedHashSet<>();
-  private final Set<String> references = new LinkedHashSet<>();
+  private final Schema schema;
+  private final Colocation colocation = new Colocation();
+  private final Volatility volatility = new Volatility();
   private final Types types = new Types();
-  private boolean session;
-  private boolean clock;
-  private boolean random;
+  private final Set<String> tables = new LinkedHashSet<>();
+  private boolean usesReference;
 
-  Analysis(Catalog catalog, Topology topology) {
-    this.catalog = catalog;
-    this.topology = topology;
+  Analysis(Schema schema) {
+    this.schema = schema;
+  }
+
+  Colocation colocation() {
+    return colocation;
+  }
+
+  Volatility volatility() {
+    return volatility;
   }
 
   /** The tables that are named, in their order. */
@@ -46,104 +43,33 @@ final class Analysis {
     return tables;
   }
 
-  Set<String> references() {
-    return references;
-  }
-
-  List<Rows> rows() {
-    return rows;
-  }
-
-  boolean usesSession() {
-    return session;
-  }
-
-  boolean usesClock() {
-    return clock;
-  }
-
-  boolean usesRandom() {
-    return random;
-  }
-
-  KeyPart key(int number) {
-    return keys.get(number);
-  }
-
   // Tables
 
-  /** The rule of a table, which the catalog knows too. */
+  /** The rule of a table that the statement names. */
   TableRule rule(String table) {
-    TableRule rule = topology.tables().get(table);
-    if (rule == null) {
-      throw new RefusedSqlException(
-          RefusalCode.UNKNOWN_TABLE,
-          table + ": not in the topology (" + topology.tables().keySet() + ")");
-    }
-    if (catalog.columns(table) == null) {
-      throw new RefusedSqlException(RefusalCode.UNKNOWN_TABLE, table + ": not in the catalog");
-    }
+    TableRule rule = schema.rule(table);
     tables.add(table);
     return rule;
   }
 
-  List<Catalog.Column> columns(String table) {
-    List<Catalog.Column> columns = catalog.columns(table);
-    return columns == null ? List.of() : columns;
-  }
-
-  /** The parts of a sharded table's key. */
-  List<KeyPart> keyParts(TableRule.Sharded rule) {
-    List<KeyPart> parts = new ArrayList<>();
-    for (KeyColumn column : rule.key()) {
-      Catalog.Column known =
-          columns(rule.table()).stream()
-              .filter(each -> each.name().equalsIgnoreCase(column.name()))
-              .findFirst()
-              .orElseThrow(
-                  () ->
-                      new RefusedSqlException(
-                          RefusalCode.UNKNOWN_COLUMN,
-                          rule.table()
-                              + "."
-                              + column.name()
-                              + ": a key column, not in the catalog"));
-      parts.add(KeyPart.of(rule.table(), rule.strategy(), parts.size(), column.type(), known));
-    }
-    return parts;
-  }
-
-  /** Numbers the key columns of one more mention of a table, null for a reference table. */
+  /** Takes one more mention of a table; null for a reference table. */
   @Nullable Rows mention(String table, Rows.Zone zone) {
     TableRule rule = rule(table);
-    if (rule instanceof TableRule.Reference) {
-      references.add(table);
-      return null;
-    }
-    List<Integer> numbers = new ArrayList<>();
     if (rule instanceof TableRule.Sharded sharded) {
-      for (KeyPart part : keyParts(sharded)) {
-        numbers.add(keys.size());
-        parents.add(keys.size());
-        keys.add(part);
-      }
-      Rows mention = new Rows(table, sharded.strategy(), null, numbers, zone);
-      rows.add(mention);
-      return mention;
+      return colocation.sharded(table, schema.keyParts(sharded), zone);
     }
-    Rows mention = new Rows(table, null, ((TableRule.Pinned) rule).shard(), numbers, zone);
-    rows.add(mention);
-    return mention;
+    if (rule instanceof TableRule.Pinned pinned) {
+      return colocation.pinned(table, pinned.shard(), zone);
+    }
+    usesReference = true;
+    return null;
   }
 
   private Scope.Source source(String alias, String table, @Nullable Rows mention) {
     List<Scope.Column> columns = new ArrayList<>();
     List<Scope.Column> unique = new ArrayList<>();
-    for (Catalog.Column column : columns(table)) {
-      int number = -1;
-      for (int key : mention == null ? List.<Integer>of() : mention.keys()) {
-        number = keys.get(key).column().name().equals(column.name()) ? key : number;
-      }
+    for (Catalog.Column column : schema.columns(table)) {
+      int number = mention == null ? -1 : colocation.key(mention, column.name());
       Scope.Column scoped =
           new Scope.Column(column.name(), SqlType.of(column), column.nullable(), number);
       columns.add(scoped);
@@ -157,111 +83,6 @@ final class Analysis {
   /** What values an expression of a select has. */
   SqlType type(Expr expr, Block block) {
     return types.of(expr, block);
-  }
-
-  // Equal key columns
-
-  int root(int key) {
-    int at = key;
-    while (parents.get(at) != at) {
-      at = parents.get(at);
-    }
-    return at;
-  }
-
-  void unite(int a, int b) {
-    if (a >= 0 && b >= 0 && keys.get(a).fits(keys.get(b))) {
-      parents.set(root(a), root(b));
-    }
-  }
-
-  /**
-   * Makes a key column of an inner query one with that of the query around it. It is so for the
-   * rows of either that meet; an inner column that is one with another already stays so, or else
-   * two outer ones would seem equal.
-   */
-  private void attach(int inner, int outer, int mark) {
-    if (inner < mark || outer < 0) {
-      return;
-    }
-    for (int key = 0; key < mark; key++) {
-      if (root(key) == root(inner)) {
-        return;
-      }
-    }
-    unite(inner, outer);
-  }
-
-  private void uniteKeys(Rows a, Rows b) {
-    for (int i = 0; i < a.keys().size() && a.keys().size() == b.keys().size(); i++) {
-      unite(a.keys().get(i), b.keys().get(i));
-    }
-  }
-
-  /** The classes of a mention's key columns, in the order of the parts. */
-  List<Integer> roots(Rows mention) {
-    return mention.keys().stream().map(this::root).toList();
-  }
-
-  /** Whether all rows that meet are on one shard. */
-  boolean isCluster(List<Rows> mentions) {
-    Set<Object> clusters = new HashSet<>();
-    for (Rows mention : mentions) {
-      clusters.add(cluster(mention));
-    }
-    return clusters.size() <= 1;
-  }
-
-  private Object cluster(Rows mention) {
-    return mention.pinned() != null ? mention.pinned() : roots(mention);
-  }
-
-  /** The mentions by cluster. */
-  List<List<Rows>> clusters() {
-    Map<Object, List<Rows>> clusters = new LinkedHashMap<>();
-    for (Rows mention : rows) {
-      clusters.computeIfAbsent(cluster(mention), key -> new ArrayList<>()).add(mention);
-    }
-    return List.copyOf(clusters.values());
-  }
-
-  /** What routes a cluster of sharded tables. */
-  KeyRouter router(List<Rows> cluster) {
-    Rows first = cluster.get(0);
-    List<Integer> roots = roots(first);
-    List<KeyCondition> conditions =
-        common(cluster).stream()
-            .flatMap(zone -> zone.conditions().stream())
-            .map(condition -> condition.over(key -> roots.indexOf(root(key))))
-            .toList();
-    ShardingStrategy strategy = topology.strategy(first.table());
-    return new KeyRouter(
-        first.keys().stream().map(keys::get).toList(),
-        KeyCondition.and(conditions),
-        strategy.shards());
-  }
-
-  /** The zones that all of these are in. */
-  private static List<Rows.Zone> common(List<Rows> mentions) {
-    List<Rows.Zone> common = new ArrayList<>(mentions.get(0).zone().chain());
-    for (Rows mention : mentions) {
-      common.retainAll(mention.zone().chain());
-    }
-    return common;
-  }
-
-  /** Whether these columns' values tell rows of different shards apart. */
-  boolean holdKey(List<Integer> columns, List<Rows> mentions) {
-    if (mentions.isEmpty() || mentions.get(0).pinned() != null) {
-      return false;
-    }
-    Set<Integer> held = new HashSet<>();
-    for (int column : columns) {
-      if (column >= 0 && keys.get(column).exact()) {
-        held.add(root(column));
-      }
-    }
-    return held.containsAll(roots(mentions.get(0)));
   }
 
   // Queries
@@ -310,14 +131,14 @@ final class Analysis {
     }
     if (alone && refusal == null) {
       // A row is of one branch alone, so that no two keys of theirs are ever told apart.
-      all.forEach(each -> uniteKeys(all.get(0), each));
+      all.forEach(each -> colocation.unite(all.get(0), each));
     }
     boolean unionAll =
         query.branches().stream()
             .allMatch(branch -> branch.operator() == null || branch.operator().equals("UNION ALL"));
     if (refusal == null
         && !all.isEmpty()
-        && !(isCluster(all) && (unionAll || holdKey(keys(columns), all)))) {
+        && !(colocation.isCluster(all) && (unionAll || colocation.holdKey(keys(columns), all)))) {
       refusal =
           new RefusedSqlException(
               RefusalCode.SET_OPERATION,
@@ -340,11 +161,14 @@ final class Analysis {
       Scope.Column column = branch.columns().get(index);
       types.add(column.type());
       nullable |= column.nullable();
-      key = key >= 0 && column.key() >= 0 && keys.get(key).fits(keys.get(column.key())) ? key : -1;
+      key =
+          key >= 0 && column.key() >= 0 && colocation.key(key).fits(colocation.key(column.key()))
+              ? key
+              : -1;
     }
     if (key >= 0) {
       for (Relation branch : branches) {
-        unite(key, branch.columns().get(index).key());
+        colocation.unite(key, branch.columns().get(index).key());
       }
     }
     String name = branches.get(0).columns().get(index).name();
@@ -374,11 +198,12 @@ final class Analysis {
     if (select.hasWindow()) {
       return new RefusedSqlException(RefusalCode.WINDOW, "a window function inside the statement");
     }
-    if (select.rollup() || (select.isGrouped() && !holdKey(block.groupedKeys(), block.rows()))) {
+    if (select.rollup()
+        || (select.isGrouped() && !colocation.holdKey(block.groupedKeys(), block.rows()))) {
       return new RefusedSqlException(
           RefusalCode.CROSS_SHARD_SUBQUERY, "groups inside the statement, not by the key");
     }
-    if (select.distinct() && !holdKey(keys(columns), block.rows())) {
+    if (select.distinct() && !colocation.holdKey(keys(columns), block.rows())) {
       return new RefusedSqlException(
           RefusalCode.CROSS_SHARD_SUBQUERY, "DISTINCT inside the statement, without the key");
     }
@@ -464,32 +289,6 @@ final class Analysis {
         new Query.Select(none, false, List.of(), none, null, from, where, List.of(), false, null));
   }
 
-  /** Checks an expression that may name no column of a table. */
-  void checkValues(Expr expr) {
-    if (expr instanceof Expr.Subquery) {
-      throw new RefusedSqlException(
-          RefusalCode.CROSS_SHARD_SUBQUERY, "a query among the values of an INSERT");
-    }
-    checkFunction(expr);
-    expr.children().forEach(this::checkValues);
-  }
-
-  private void checkFunction(Expr expr) {
-    if (expr instanceof Expr.Variable) {
-      session = true;
-    }
-    if (expr instanceof Expr.Call call) {
-      if (!Functions.isKnown(call.name())) {
-        throw new RefusedSqlException(RefusalCode.FUNCTION, call.name());
-      }
-      session |= Functions.SESSION.contains(call.name());
-      random |= Functions.RANDOM.contains(call.name());
-      clock |=
-          Functions.CLOCK.contains(call.name())
-              && !(call.name().equals("UNIX_TIMESTAMP") && !call.children().isEmpty());
-    }
-  }
-
   /** The analysis of one select. */
   private final class BlockAnalysis {
 
@@ -500,7 +299,7 @@ final class Analysis {
     private final Map<Integer, Rows> owners = new HashMap<>();
 
     /** Key columns from this number on are of this select, those before of what it is inside. */
-    private final int mark = keys.size();
+    private final int mark = colocation.size();
 
     private final List<int[]> correlated = new ArrayList<>();
     private @Nullable RefusedSqlException refusal;
@@ -513,7 +312,7 @@ final class Analysis {
     }
 
     Block block(Query.Select select) {
-      if (refusal == null && !isCluster(mentions)) {
+      if (refusal == null && !colocation.isCluster(mentions)) {
         refusal =
             new RefusedSqlException(
                 RefusalCode.CROSS_SHARD_JOIN,
@@ -541,7 +340,7 @@ final class Analysis {
       if (where != null) {
         condition(where, zone, null);
       }
-      correlated.forEach(pair -> attach(pair[0], pair[1], mark));
+      correlated.forEach(pair -> colocation.attach(pair[0], pair[1], mark));
       if (where != null) {
         visit(where, null);
       }
@@ -649,7 +448,7 @@ final class Analysis {
       Scope.Column left = column(scope.sources().subList(0, leftSources), column);
       Scope.Column right =
           column(scope.sources().subList(leftSources, scope.sources().size()), column);
-      unite(left.key(), right.key());
+      colocation.unite(left.key(), right.key());
       scope.using(column);
     }
 
@@ -696,7 +495,7 @@ final class Analysis {
 
     private void equal(int a, int b) {
       if (Math.min(a, b) >= mark) {
-        unite(a, b);
+        colocation.unite(a, b);
       } else if (Math.max(a, b) >= mark) {
         correlated.add(new int[] {Math.max(a, b), Math.min(a, b)});
       }
@@ -710,9 +509,10 @@ final class Analysis {
 
     private int exactKeyOf(Expr expr) {
       int key = keyOf(expr);
-      if (key >= 0 && !keys.get(key).exact()) {
+      if (key >= 0 && !colocation.key(key).exact()) {
         throw new RefusedSqlException(
-            RefusalCode.KEY_COLLATION, keys.get(key) + ": " + keys.get(key).column().collation());
+            RefusalCode.KEY_COLLATION,
+            colocation.key(key) + ": " + colocation.key(key).column().collation());
       }
       return key;
     }
@@ -810,7 +610,7 @@ final class Analysis {
      * @param aliases the select whose aliases may be meant, null if none may
      */
     void visit(Expr expr, Query.@Nullable Select aliases) {
-      checkFunction(expr);
+      volatility.take(expr);
       if (expr instanceof Expr.Name name) {
         if ((aliases == null || aliases.indexOf(name) < 0) && scope.find(name) == null) {
           throw new RefusedSqlException(
@@ -825,7 +625,7 @@ final class Analysis {
 
     private void take(Expr.Subquery subquery) {
       Rows.Zone own = new Rows.Zone(zone);
-      int inner = keys.size();
+      int inner = colocation.size();
       Relation info = query(subquery.query(), scope, own, names);
       if (subquery.use() == Expr.Subquery.Use.VALUE) {
         SqlType type = info.columns().get(0).type();
@@ -834,7 +634,7 @@ final class Analysis {
       if (info.rows().isEmpty()) {
         if (subquery.query().limit() != null
             && subquery.use() != Expr.Subquery.Use.EXISTS
-            && !references.isEmpty()) {
+            && usesReference) {
           refuse(
               new RefusedSqlException(
                   RefusalCode.CROSS_SHARD_SUBQUERY, "a LIMIT inside the statement"));
@@ -860,7 +660,7 @@ final class Analysis {
         Scope.Column column =
             left.get(i).bare() instanceof Expr.Name name ? scope.find(name) : null;
         if (column != null && !column.nullable() && !right.get(i).nullable()) {
-          attach(right.get(i).key(), column.key(), inner);
+          colocation.attach(right.get(i).key(), column.key(), inner);
         }
       }
     }

@@ -3,7 +3,6 @@ package io.shardflux.sql;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
 import io.shardflux.router.TableRule;
-import io.shardflux.router.Topology;
 import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -22,19 +21,17 @@ final class Preparation {
   private static final Routing ANYWHERE = new Routing.Anywhere();
   private static final Routing NOWHERE = new Routing.Nowhere();
 
-  private final Catalog catalog;
-  private final Topology topology;
+  private final Schema schema;
   private final PlannerOptions options;
   private final SqlText text;
   private final Analysis analysis;
   private @Nullable String keyTable;
 
-  Preparation(String sql, Catalog catalog, Topology topology, PlannerOptions options) {
-    this.catalog = catalog;
-    this.topology = topology;
+  Preparation(String sql, Schema schema, PlannerOptions options) {
+    this.schema = schema;
     this.options = options;
     this.text = SqlText.read(sql, options);
-    this.analysis = new Analysis(catalog, topology);
+    this.analysis = new Analysis(schema);
   }
 
   Prepared prepare() {
@@ -80,7 +77,7 @@ final class Preparation {
             text.markers(),
             HintReader.read(text.hint(), keyRule()),
             Set.copyOf(analysis.tables()),
-            analysis.usesSession() ? sessionRefusal() : null,
+            analysis.volatility().usesSession() ? sessionRefusal() : null,
             keyTable,
             SqlWriter.whole(text),
             router,
@@ -88,12 +85,13 @@ final class Preparation {
   }
 
   private TableRule.@Nullable Sharded keyRule() {
-    for (Rows mention : analysis.rows()) {
+    for (Rows mention : analysis.colocation().rows()) {
       if (keyTable == null && mention.pinned() == null) {
         keyTable = mention.table();
       }
     }
-    return keyTable != null && topology.tables().get(keyTable) instanceof TableRule.Sharded rule
+    return keyTable != null
+            && schema.topology().tables().get(keyTable) instanceof TableRule.Sharded rule
         ? rule
         : null;
   }
@@ -282,7 +280,7 @@ final class Preparation {
     if (select == null) {
       throw new RefusedSqlException(RefusalCode.SET_OPERATION, "set operations in parentheses");
     }
-    Analysis rewrittenAnalysis = new Analysis(catalog, topology);
+    Analysis rewrittenAnalysis = new Analysis(schema);
     return ScatterQuery.of(
         rewritten, query, rewrittenAnalysis, block(select, query, rewrittenAnalysis));
   }
@@ -291,13 +289,14 @@ final class Preparation {
 
   private Prepared.Router router() {
     List<Prepared.Router> routers = new ArrayList<>();
-    for (List<Rows> cluster : analysis.clusters()) {
+    for (List<Rows> cluster : analysis.colocation().clusters()) {
       ShardId pinned = cluster.get(0).pinned();
       if (pinned != null) {
         Routing on = new Routing.On(pinned);
         routers.add(binds -> on);
       } else {
-        routers.add(analysis.router(cluster)::route);
+        Set<ShardId> shards = schema.shards(cluster.get(0).table());
+        routers.add(analysis.colocation().router(cluster, shards)::route);
       }
     }
     if (routers.isEmpty()) {
@@ -353,12 +352,22 @@ final class Preparation {
 
   private void checkValue(@Nullable Expr value) {
     if (value != null) {
-      analysis.checkValues(value);
+      checkPlain(value);
     }
   }
 
+  /** Checks an expression that may name no column of a table. */
+  private void checkPlain(Expr expr) {
+    if (expr instanceof Expr.Subquery) {
+      throw new RefusedSqlException(
+          RefusalCode.CROSS_SHARD_SUBQUERY, "a query among the values of an INSERT");
+    }
+    analysis.volatility().take(expr);
+    expr.children().forEach(this::checkPlain);
+  }
+
   private List<KeyPart> checkKey(Statement.Insert insert, TableRule.Sharded rule) {
-    List<KeyPart> parts = analysis.keyParts(rule);
+    List<KeyPart> parts = schema.keyParts(rule);
     for (KeyPart part : parts) {
       if (!part.exact()) {
         throw new RefusedSqlException(
@@ -375,7 +384,7 @@ final class Preparation {
 
   private List<String> columns(Statement.Insert insert) {
     return insert.columns().isEmpty()
-        ? analysis.columns(insert.table().name()).stream().map(Catalog.Column::name).toList()
+        ? schema.columns(insert.table().name()).stream().map(Catalog.Column::name).toList()
         : insert.columns();
   }
 
@@ -454,7 +463,7 @@ final class Preparation {
     Rows.Zone zone = new Rows.Zone(null);
     Relation info = analysis.query(query, null, zone, WithNames.NONE);
     if (rule instanceof TableRule.Reference) {
-      if (!analysis.rows().isEmpty()) {
+      if (!analysis.colocation().rows().isEmpty()) {
         throw new RefusedSqlException(
             RefusalCode.SCATTERED_WRITE_FORM, "a reference table filled from a sharded one");
       }
@@ -479,11 +488,12 @@ final class Preparation {
     List<String> columns = columns(insert);
     Query.Select select = insert.query() == null ? null : insert.query().select();
     for (int number : target.keys()) {
-      int index = indexOf(columns, analysis.key(number));
+      int index = indexOf(columns, analysis.colocation().key(number));
       if (index >= info.columns().size()) {
-        throw new RefusedSqlException(RefusalCode.KEY_MISSING, analysis.key(number) + "");
+        throw new RefusedSqlException(
+            RefusalCode.KEY_MISSING, analysis.colocation().key(number) + "");
       }
-      analysis.unite(number, info.columns().get(index).key());
+      analysis.colocation().unite(number, info.columns().get(index).key());
       boolean plain = select != null && select.items().stream().noneMatch(Query.Item::isStar);
       Expr expr = plain && select != null ? select.items().get(index).expr() : null;
       if (expr != null
@@ -507,7 +517,7 @@ final class Preparation {
       Scope.Column column = block.scope().findHere(assignment.column());
       if (column != null && column.key() >= 0) {
         throw new RefusedSqlException(
-            RefusalCode.KEY_UPDATE, analysis.key(column.key()).toString());
+            RefusalCode.KEY_UPDATE, analysis.colocation().key(column.key()).toString());
       }
     }
     return change(
@@ -542,7 +552,7 @@ final class Preparation {
 
   private Prepared change(
       StatementKind kind, Block block, boolean limited, Predicate<Scope.Source> changed) {
-    if (analysis.rows().isEmpty()) {
+    if (analysis.colocation().rows().isEmpty()) {
       return reference(kind, limited);
     }
     if (block.scope().sources().stream()
@@ -568,7 +578,7 @@ final class Preparation {
 
   /** A change of every copy of a reference table, which has to be the same on all. */
   private Prepared reference(StatementKind kind, boolean limited) {
-    if (analysis.usesClock() || analysis.usesRandom() || analysis.usesSession()) {
+    if (analysis.volatility().isVolatile()) {
       throw new RefusedSqlException(
           RefusalCode.NON_DETERMINISTIC, "a change of every copy of a reference table");
     }
@@ -576,7 +586,7 @@ final class Preparation {
       throw new RefusedSqlException(
           RefusalCode.SCATTERED_WRITE_FORM, "LIMIT in a change of a reference table");
     }
-    Routing everywhere = new Routing.Everywhere(topology.shards());
+    Routing everywhere = new Routing.Everywhere(schema.topology().shards());
     return prepared(kind, binds -> everywhere, (binds, hints, shards) -> copies(shards));
   }
 

@@ -12,12 +12,7 @@ import org.jspecify.annotations.Nullable;
  * @param keys the numbers of its key columns
  * @param zone whose conditions its rows satisfy where they count
  */
-record Rows(
-    String table,
-    @Nullable String strategy,
-    @Nullable ShardId pinned,
-    List<Integer> keys,
-    Zone zone) {
+record Rows(String table, @Nullable ShardId pinned, List<Integer> keys, Zone zone) {
 
   /** Conditions that hold together, and within those of a wider zone. */
   static final class Zone {

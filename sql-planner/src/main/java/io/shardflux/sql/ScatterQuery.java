@@ -67,7 +67,9 @@ record ScatterQuery(
       this.starred = select.isStarred();
       this.grouped = select.isGrouped();
       this.local =
-          grouped && !select.rollup() && analysis.holdKey(block.groupedKeys(), block.rows());
+          grouped
+              && !select.rollup()
+              && analysis.colocation().holdKey(block.groupedKeys(), block.rows());
     }
 
     ScatterQuery build() {
@@ -644,7 +646,7 @@ record ScatterQuery(
             argument.bare() instanceof Expr.Name name ? block.scope().findHere(name) : null;
         keys.add(column == null ? -1 : column.key());
       }
-      return analysis.holdKey(keys, block.rows());
+      return analysis.colocation().holdKey(keys, block.rows());
     }
 
     private Aggregate distinctAggregate(Expr.Call call, int column) {

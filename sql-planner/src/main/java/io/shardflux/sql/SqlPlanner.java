@@ -65,7 +65,7 @@ public final class SqlPlanner {
 
   private Entry entry(String sql, Catalog catalog, Topology topology) {
     try {
-      Prepared prepared = new Preparation(sql, catalog, topology, options).prepare();
+      Prepared prepared = new Preparation(sql, new Schema(catalog, topology), options).prepare();
       return new Entry(catalog, topology, prepared, null);
     } catch (RefusedSqlException e) {
       return new Entry(catalog, topology, null, e);

@@ -1,0 +1,58 @@
+package io.shardflux.sql;
+
+import io.shardflux.router.KeyColumn;
+import io.shardflux.router.ShardId;
+import io.shardflux.router.TableRule;
+import io.shardflux.router.Topology;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+
+/** The tables of a catalog, each with its rule in a topology. */
+record Schema(Catalog catalog, Topology topology) {
+
+  /** The rule of a table, which the catalog knows too. */
+  TableRule rule(String table) {
+    TableRule rule = topology.tables().get(table);
+    if (rule == null) {
+      throw new RefusedSqlException(
+          RefusalCode.UNKNOWN_TABLE,
+          table + ": not in the topology (" + topology.tables().keySet() + ")");
+    }
+    if (catalog.columns(table) == null) {
+      throw new RefusedSqlException(RefusalCode.UNKNOWN_TABLE, table + ": not in the catalog");
+    }
+    return rule;
+  }
+
+  List<Catalog.Column> columns(String table) {
+    List<Catalog.Column> columns = catalog.columns(table);
+    return columns == null ? List.of() : columns;
+  }
+
+  /** The parts of a sharded table's key. */
+  List<KeyPart> keyParts(TableRule.Sharded rule) {
+    List<KeyPart> parts = new ArrayList<>();
+    for (KeyColumn column : rule.key()) {
+      Catalog.Column known =
+          columns(rule.table()).stream()
+              .filter(each -> each.name().equalsIgnoreCase(column.name()))
+              .findFirst()
+              .orElseThrow(
+                  () ->
+                      new RefusedSqlException(
+                          RefusalCode.UNKNOWN_COLUMN,
+                          rule.table()
+                              + "."
+                              + column.name()
+                              + ": a key column, not in the catalog"));
+      parts.add(KeyPart.of(rule.table(), rule.strategy(), parts.size(), column.type(), known));
+    }
+    return parts;
+  }
+
+  /** The shards that a sharded table's rows may be on. */
+  Set<ShardId> shards(String table) {
+    return topology.strategy(table).shards();
+  }
+}
