@@ -97,156 +97,18 @@ final class Analysis {
       Rows.Zone own = union ? new Rows.Zone(zone) : zone;
       branches.add(
           branch.body() instanceof Query.Select select
-              ? info(block(select, query, outer, own, names))
+              ? new Projection(block(select, query, outer, own, names), types, colocation)
+                  .relation()
               : query(((Query.Nested) branch.body()).query(), outer, own, names));
       alternatives.add(KeyCondition.and(own.conditions()));
     }
     if (!union) {
       return query.limit() == null ? branches.get(0) : branches.get(0).limited();
     }
-    Relation united = union(query, branches, outer == null);
+    Relation united = new UnionAnalysis(query, branches, colocation).relation(outer == null);
     // Each row is of one branch and satisfies its conditions, whether or not shards could merge it.
     zone.add(KeyCondition.or(alternatives));
     return query.limit() == null ? united : united.limited();
-  }
-
-  private Relation union(Query query, List<Relation> branches, boolean alone) {
-    List<Rows> all = new ArrayList<>();
-    RefusedSqlException rowsRefusal = null;
-    RefusedSqlException refusal = null;
-    for (Relation branch : branches) {
-      all.addAll(branch.rows());
-      rowsRefusal = rowsRefusal == null ? branch.rowsRefusal() : rowsRefusal;
-      refusal = refusal == null ? branch.refusal() : refusal;
-    }
-    boolean some = branches.stream().anyMatch(branch -> branch.rows().isEmpty());
-    if (refusal == null && some && !all.isEmpty()) {
-      refusal =
-          new RefusedSqlException(
-              RefusalCode.SET_OPERATION, "rows of a reference table united with others");
-    }
-    List<Scope.Column> columns = new ArrayList<>();
-    for (int i = 0; i < branches.get(0).columns().size(); i++) {
-      columns.add(united(branches, i, alone && refusal == null));
-    }
-    if (alone && refusal == null) {
-      // A row is of one branch alone, so that no two keys of theirs are ever told apart.
-      all.forEach(each -> colocation.unite(all.get(0), each));
-    }
-    boolean unionAll =
-        query.branches().stream()
-            .allMatch(branch -> branch.operator() == null || branch.operator().equals("UNION ALL"));
-    if (refusal == null
-        && !all.isEmpty()
-        && !(colocation.isCluster(all) && (unionAll || colocation.holdKey(keys(columns), all)))) {
-      refusal =
-          new RefusedSqlException(
-              RefusalCode.SET_OPERATION,
-              unionAll
-                  ? "UNION ALL of rows with different keys"
-                  : "UNION of rows without their key");
-    }
-    return new Relation(columns, all, rowsRefusal, refusal);
-  }
-
-  private Scope.Column united(List<Relation> branches, int index, boolean keyed) {
-    List<SqlType> types = new ArrayList<>();
-    boolean nullable = false;
-    int key = keyed ? branches.get(0).columns().get(index).key() : -1;
-    for (Relation branch : branches) {
-      if (branch.columns().size() <= index) {
-        throw new RefusedSqlException(
-            RefusalCode.SET_OPERATION, "selects of different numbers of columns");
-      }
-      Scope.Column column = branch.columns().get(index);
-      types.add(column.type());
-      nullable |= column.nullable();
-      key =
-          key >= 0 && column.key() >= 0 && colocation.key(key).fits(colocation.key(column.key()))
-              ? key
-              : -1;
-    }
-    if (key >= 0) {
-      for (Relation branch : branches) {
-        colocation.unite(key, branch.columns().get(index).key());
-      }
-    }
-    String name = branches.get(0).columns().get(index).name();
-    return new Scope.Column(name, SqlType.choice(types), nullable, key);
-  }
-
-  static List<Integer> keys(List<Scope.Column> columns) {
-    return columns.stream().map(Scope.Column::certainKey).toList();
-  }
-
-  /** What a select gives to whoever it is a part of. */
-  private Relation info(Block block) {
-    List<Scope.Column> columns = outputs(block);
-    RefusedSqlException refusal = block.refusal() != null ? block.refusal() : whole(block, columns);
-    if (refusal != null) {
-      columns = columns.stream().map(Scope.Column::withoutKey).toList();
-    }
-    return new Relation(columns, block.rows(), block.refusal(), refusal);
-  }
-
-  /** Why a select's result isn't that of the shards together, null if it is. */
-  private @Nullable RefusedSqlException whole(Block block, List<Scope.Column> columns) {
-    Query.Select select = block.select();
-    if (block.rows().isEmpty()) {
-      return null;
-    }
-    if (select.hasWindow()) {
-      return new RefusedSqlException(RefusalCode.WINDOW, "a window function inside the statement");
-    }
-    if (select.rollup()
-        || (select.isGrouped() && !colocation.holdKey(block.groupedKeys(), block.rows()))) {
-      return new RefusedSqlException(
-          RefusalCode.CROSS_SHARD_SUBQUERY, "groups inside the statement, not by the key");
-    }
-    if (select.distinct() && !colocation.holdKey(keys(columns), block.rows())) {
-      return new RefusedSqlException(
-          RefusalCode.CROSS_SHARD_SUBQUERY, "DISTINCT inside the statement, without the key");
-    }
-    return null;
-  }
-
-  /** The columns of a select's result. */
-  List<Scope.Column> outputs(Block block) {
-    List<Scope.Column> outputs = new ArrayList<>();
-    for (Query.Item item : block.select().items()) {
-      if (item.expr() == null) {
-        outputs.addAll(starred(block.scope(), item));
-      } else {
-        outputs.add(output(block, item, item.expr()));
-      }
-    }
-    return outputs;
-  }
-
-  private static List<Scope.Column> starred(Scope scope, Query.Item item) {
-    if (item.table() == null && scope.hasUsing()) {
-      throw new RefusedSqlException(
-          RefusalCode.SYNTAX, "* of a join by USING inside the statement");
-    }
-    List<Scope.Column> columns = new ArrayList<>();
-    for (Scope.Source source : scope.sources()) {
-      if (item.table() == null || item.table().equals(source.alias())) {
-        columns.addAll(source.columns());
-      }
-    }
-    return columns;
-  }
-
-  private Scope.Column output(Block block, Query.Item item, Expr expr) {
-    Expr bare = expr.bare();
-    if (bare instanceof Expr.Name name) {
-      Scope.Column column = block.scope().findHere(name);
-      if (column != null) {
-        return column.named(item.alias() == null ? name.column() : item.alias());
-      }
-    }
-    return new Scope.Column(
-        item.alias() == null ? "" : item.alias(), types.of(expr, block), true, -1);
   }
 
   // Selects

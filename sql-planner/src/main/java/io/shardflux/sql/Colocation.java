@@ -69,9 +69,9 @@ final class Colocation {
 
   // Equal key columns
 
-  /** Makes two key columns one class, if they are key columns whose equal values meet. */
+  /** Makes two key columns one class, if they fit. */
   void unite(int a, int b) {
-    if (a >= 0 && b >= 0 && keys.get(a).fits(keys.get(b))) {
+    if (fit(a, b)) {
       parents.set(root(a), root(b));
     }
   }
@@ -91,6 +91,11 @@ final class Colocation {
       }
     }
     unite(inner, outer);
+  }
+
+  /** Whether both are key columns whose equal values are on one shard. */
+  boolean fit(int a, int b) {
+    return a >= 0 && b >= 0 && keys.get(a).fits(keys.get(b));
   }
 
   /** Makes the key columns of two mentions one by one the same. */

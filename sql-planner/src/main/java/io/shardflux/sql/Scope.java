@@ -86,6 +86,10 @@ final class Scope {
       return nullable ? -1 : key;
     }
 
+    static List<Integer> certainKeys(List<Column> columns) {
+      return columns.stream().map(Column::certainKey).toList();
+    }
+
     Column withoutKey() {
       return new Column(name, type, nullable, -1);
     }

@@ -1,0 +1,80 @@
+package io.shardflux.sql;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a select gives to the query that it is a part of: its columns, and whether shard by shard.
+ */
+record Projection(Block block, Types types, Colocation colocation) {
+
+  Relation relation() {
+    List<Scope.Column> columns = columns();
+    RefusedSqlException refusal = block.refusal() != null ? block.refusal() : whole(columns);
+    if (refusal != null) {
+      columns = columns.stream().map(Scope.Column::withoutKey).toList();
+    }
+    return new Relation(columns, block.rows(), block.refusal(), refusal);
+  }
+
+  /** Why a select's result isn't that of the shards together, null if it is. */
+  private @Nullable RefusedSqlException whole(List<Scope.Column> columns) {
+    Query.Select select = block.select();
+    if (block.rows().isEmpty()) {
+      return null;
+    }
+    if (select.hasWindow()) {
+      return new RefusedSqlException(RefusalCode.WINDOW, "a window function inside the statement");
+    }
+    if (select.rollup()
+        || (select.isGrouped() && !colocation.holdKey(block.groupedKeys(), block.rows()))) {
+      return new RefusedSqlException(
+          RefusalCode.CROSS_SHARD_SUBQUERY, "groups inside the statement, not by the key");
+    }
+    if (select.distinct() && !colocation.holdKey(Scope.Column.certainKeys(columns), block.rows())) {
+      return new RefusedSqlException(
+          RefusalCode.CROSS_SHARD_SUBQUERY, "DISTINCT inside the statement, without the key");
+    }
+    return null;
+  }
+
+  private List<Scope.Column> columns() {
+    List<Scope.Column> columns = new ArrayList<>();
+    for (Query.Item item : block.select().items()) {
+      if (item.expr() == null) {
+        columns.addAll(starred(item));
+      } else {
+        columns.add(column(item, item.expr()));
+      }
+    }
+    return columns;
+  }
+
+  private List<Scope.Column> starred(Query.Item item) {
+    Scope scope = block.scope();
+    if (item.table() == null && scope.hasUsing()) {
+      throw new RefusedSqlException(
+          RefusalCode.SYNTAX, "* of a join by USING inside the statement");
+    }
+    List<Scope.Column> columns = new ArrayList<>();
+    for (Scope.Source source : scope.sources()) {
+      if (item.table() == null || item.table().equals(source.alias())) {
+        columns.addAll(source.columns());
+      }
+    }
+    return columns;
+  }
+
+  private Scope.Column column(Query.Item item, Expr expr) {
+    Expr bare = expr.bare();
+    if (bare instanceof Expr.Name name) {
+      Scope.Column column = block.scope().findHere(name);
+      if (column != null) {
+        return column.named(item.alias() == null ? name.column() : item.alias());
+      }
+    }
+    return new Scope.Column(
+        item.alias() == null ? "" : item.alias(), types.of(expr, block), true, -1);
+  }
+}
