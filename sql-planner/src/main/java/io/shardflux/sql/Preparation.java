@@ -122,11 +122,9 @@ final class Preparation {
     RefusedSqlException refusal = null;
     boolean locks = query.locks();
     Query.Select select = query.select();
-    Block block = select == null ? null : block(select, query, analysis);
+    Block block = select == null ? null : analysis.select(query, select);
     List<Scope.Column> columns =
-        select == null
-            ? analysis.query(query, null, new Rows.Zone(null), WithNames.NONE).columns()
-            : List.of();
+        select == null ? analysis.query(query, Place.outermost()).columns() : List.of();
     try {
       // What is refused here may still be sent to one shard as it is.
       scatter =
@@ -155,11 +153,6 @@ final class Preparation {
       }
       return routing;
     };
-  }
-
-  private static Block block(Query.Select select, Query query, Analysis analysis) {
-    return analysis.block(
-        select, query, null, new Rows.Zone(null), WithNames.NONE.with(query.ctes()));
   }
 
   private Prepared.Several several(
@@ -282,7 +275,7 @@ final class Preparation {
     }
     Analysis rewrittenAnalysis = new Analysis(schema);
     return ScatterQuery.of(
-        rewritten, query, rewrittenAnalysis, block(select, query, rewrittenAnalysis));
+        rewritten, query, rewrittenAnalysis, rewrittenAnalysis.select(query, select));
   }
 
   // Where
@@ -460,8 +453,8 @@ final class Preparation {
   }
 
   private Prepared insertQuery(Statement.Insert insert, TableRule rule, Query query) {
-    Rows.Zone zone = new Rows.Zone(null);
-    Relation info = analysis.query(query, null, zone, WithNames.NONE);
+    Place place = Place.outermost();
+    Relation relation = analysis.query(query, place);
     if (rule instanceof TableRule.Reference) {
       if (!analysis.colocation().rows().isEmpty()) {
         throw new RefusedSqlException(
@@ -469,10 +462,10 @@ final class Preparation {
       }
       return reference(StatementKind.INSERT, query.limit() != null);
     }
-    Rows target = analysis.mention(insert.table().name(), zone);
+    Rows target = analysis.mention(insert.table().name(), place.zone());
     if (target != null && rule instanceof TableRule.Sharded sharded) {
       checkKey(insert, sharded);
-      tie(insert, target, info, zone);
+      tie(insert, target, relation, place.zone());
     }
     return prepared(
         StatementKind.INSERT,
@@ -484,16 +477,16 @@ final class Preparation {
   }
 
   /** Ties the key columns of the rows that a query brings to those it takes them from. */
-  private void tie(Statement.Insert insert, Rows target, Relation info, Rows.Zone zone) {
+  private void tie(Statement.Insert insert, Rows target, Relation relation, Rows.Zone zone) {
     List<String> columns = columns(insert);
     Query.Select select = insert.query() == null ? null : insert.query().select();
     for (int number : target.keys()) {
       int index = indexOf(columns, analysis.colocation().key(number));
-      if (index >= info.columns().size()) {
+      if (index >= relation.columns().size()) {
         throw new RefusedSqlException(
             RefusalCode.KEY_MISSING, analysis.colocation().key(number) + "");
       }
-      analysis.colocation().unite(number, info.columns().get(index).key());
+      analysis.colocation().unite(number, relation.columns().get(index).key());
       boolean plain = select != null && select.items().stream().noneMatch(Query.Item::isStar);
       Expr expr = plain && select != null ? select.items().get(index).expr() : null;
       if (expr != null
@@ -512,7 +505,7 @@ final class Preparation {
       }
     }
     update.order().forEach(item -> exprs.add(item.expr()));
-    Block block = analysis.block(update.tables(), update.where(), exprs, update.ctes());
+    Block block = analysis.changed(update.tables(), update.where(), exprs, update.ctes());
     for (Statement.Assignment assignment : update.assignments()) {
       Scope.Column column = block.scope().findHere(assignment.column());
       if (column != null && column.key() >= 0) {
@@ -538,7 +531,7 @@ final class Preparation {
 
   private Prepared delete(Statement.Delete delete) {
     Block block =
-        analysis.block(
+        analysis.changed(
             delete.tables(),
             delete.where(),
             delete.order().stream().map(Query.OrderItem::expr).toList(),

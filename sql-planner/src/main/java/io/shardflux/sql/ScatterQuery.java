@@ -337,7 +337,7 @@ record ScatterQuery(
     private void checkSorted(Expr expr) {
       if (expr instanceof Expr.Call call
           && isExtreme(call)
-          && analysis.type(call.children().get(0), block).kind() == SqlType.Kind.ENUM) {
+          && analysis.types().of(call.children().get(0), block).kind() == SqlType.Kind.ENUM) {
         throw new RefusedSqlException(RefusalCode.UNSORTABLE, call.name() + " of an ENUM");
       }
     }
@@ -398,7 +398,7 @@ record ScatterQuery(
     /** What a value is compared by; {@code index} is the item that it is, or -1. */
     private SortKey key(Expr expr, int index, boolean descending) {
       Expr bare = expr.bare();
-      SqlType type = analysis.type(bare, block);
+      SqlType type = analysis.types().of(bare, block);
       Fragment value = fragment(bare);
       boolean text = type.kind() == SqlType.Kind.TEXT || type.kind() == SqlType.Kind.LITERAL;
       int padding = text ? padding(bare, value, type) : SortKey.NONE;
@@ -654,7 +654,7 @@ record ScatterQuery(
       for (Expr argument : call.children()) {
         Expr bare = argument.bare();
         checkDetermined(bare);
-        SqlType.Kind kind = analysis.type(bare, block).kind();
+        SqlType.Kind kind = analysis.types().of(bare, block).kind();
         boolean number = kind == SqlType.Kind.NUMBER || kind == SqlType.Kind.SMALL_NUMBER;
         if (!call.name().equals("COUNT") && !number) {
           throw new RefusedSqlException(
@@ -739,7 +739,7 @@ record ScatterQuery(
     private void checkPushed(Expr expr, boolean compared) {
       Expr meant = inHaving(expr.bare());
       if (groupOf(meant) >= 0) {
-        SqlType.Kind kind = analysis.type(meant, block).kind();
+        SqlType.Kind kind = analysis.types().of(meant, block).kind();
         boolean spelled = kind == SqlType.Kind.TEXT || kind == SqlType.Kind.NONE;
         if (spelled && !compared) {
           throw new RefusedSqlException(
@@ -857,7 +857,7 @@ record ScatterQuery(
     }
 
     private void checkNumber(Expr expr, RefusalCode code) {
-      SqlType.Kind kind = analysis.type(expr, block).kind();
+      SqlType.Kind kind = analysis.types().of(expr, block).kind();
       if (kind != SqlType.Kind.NUMBER && kind != SqlType.Kind.SMALL_NUMBER) {
         throw new RefusedSqlException(code, describe(expr) + ", which is no number");
       }

@@ -45,6 +45,12 @@ final class Scope {
     return here != null || outer == null ? here : outer.find(name);
   }
 
+  /** The number of the key column that an expression is, or -1. */
+  int keyOf(Expr expr) {
+    Column column = expr.bare() instanceof Expr.Name name ? find(name) : null;
+    return column == null ? -1 : column.key();
+  }
+
   /** The column of a name here; null if there is none. */
   @Nullable Column findHere(Expr.Name name) {
     Column found = null;
@@ -72,7 +78,17 @@ final class Scope {
    * @param reference whether it is a reference table
    * @param unique the columns that tell a reference table's rows apart; of others none
    */
-  record Source(String alias, List<Column> columns, boolean reference, List<Column> unique) {}
+  record Source(String alias, List<Column> columns, boolean reference, List<Column> unique) {
+
+    /** The same where an outer join may have no row. */
+    Source orNull() {
+      return new Source(
+          alias,
+          columns.stream().map(Column::orNull).toList(),
+          reference,
+          unique.stream().map(Column::orNull).toList());
+    }
+  }
 
   /**
    * A column.
@@ -94,6 +110,7 @@ final class Scope {
       return new Column(name, type, nullable, -1);
     }
 
+    /** The same where an outer join may have no row. */
     Column orNull() {
       return new Column(name, type, true, key);
     }

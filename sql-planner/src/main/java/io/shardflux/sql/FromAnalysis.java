@@ -1,0 +1,159 @@
+package io.shardflux.sql;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** Takes the sources of one select: tables, queries and joins of them. Not thread-safe. */
+final class FromAnalysis {
+
+  private final Analysis analysis;
+  private final Scope scope;
+  private final WithNames names;
+  private final BlockRows rows;
+  private final Conditions conditions;
+  private final ExprAnalysis exprs;
+
+  FromAnalysis(
+      Analysis analysis,
+      Scope scope,
+      WithNames names,
+      BlockRows rows,
+      Conditions conditions,
+      ExprAnalysis exprs) {
+    this.analysis = analysis;
+    this.scope = scope;
+    this.names = names;
+    this.rows = rows;
+    this.conditions = conditions;
+    this.exprs = exprs;
+  }
+
+  /**
+   * Adds a source of rows and gives the mentions of tables in it.
+   *
+   * @param zone whose conditions its rows satisfy
+   * @param nullable whether an outer join may have no row of it
+   */
+  List<Rows> add(Query.From from, Rows.Zone zone, boolean nullable) {
+    if (from instanceof Query.Join join) {
+      return add(join, zone, nullable);
+    }
+    if (from instanceof Query.Derived derived) {
+      return add(derived.alias(), derived.columns(), derived.query(), names, zone, nullable);
+    }
+    Query.Table table = (Query.Table) from;
+    Query.Cte cte = names.find(table.name());
+    if (cte != null) {
+      return add(table.alias(), cte, zone, nullable);
+    }
+    Rows mention = analysis.mention(table.name(), zone);
+    Scope.Source source = source(table.alias(), table.name(), mention);
+    addSource(source, nullable);
+    if (mention == null) {
+      return List.of();
+    }
+    List<Rows> mentions = List.of(mention);
+    rows.add(mentions);
+    return mentions;
+  }
+
+  private List<Rows> add(String alias, Query.Cte cte, Rows.Zone zone, boolean nullable) {
+    if (cte.recursive()) {
+      throw new RefusedSqlException(RefusalCode.SYNTAX, "WITH RECURSIVE");
+    }
+    return add(alias, cte.columns(), cte.query(), names.before(cte), zone, nullable);
+  }
+
+  private List<Rows> add(
+      String alias,
+      List<String> columnNames,
+      Query query,
+      WithNames seen,
+      Rows.Zone zone,
+      boolean nullable) {
+    Rows.Zone own = new Rows.Zone(zone);
+    Relation relation = analysis.query(query, new Place(null, own, seen));
+    if (relation.refusal() == null) {
+      own.conditions().forEach(zone::add);
+    } else {
+      rows.refuse(relation.refusal());
+    }
+    List<Scope.Column> columns = new ArrayList<>(relation.columns());
+    for (int i = 0; i < columnNames.size() && i < columns.size(); i++) {
+      columns.set(i, columns.get(i).named(columnNames.get(i)));
+    }
+    addSource(new Scope.Source(alias, columns, false, List.of()), nullable);
+    rows.add(relation.rows());
+    return relation.rows();
+  }
+
+  private void addSource(Scope.Source source, boolean nullable) {
+    scope.add(nullable ? source.orNull() : source);
+  }
+
+  private List<Rows> add(Query.Join join, Rows.Zone zone, boolean nullable) {
+    boolean leftInner = join.kind() == Query.Join.Kind.RIGHT;
+    boolean rightInner = join.kind() == Query.Join.Kind.LEFT;
+    Rows.Zone inner = leftInner || rightInner ? new Rows.Zone(zone) : zone;
+    List<Rows> left = add(join.left(), leftInner ? inner : zone, nullable || leftInner);
+    int leftSources = scope.sources().size();
+    List<Rows> right = add(join.right(), rightInner ? inner : zone, nullable || rightInner);
+    List<Rows> kept = rightInner ? left : right;
+    List<Rows> matched = rightInner ? right : left;
+    if (inner != zone && kept.isEmpty() && !matched.isEmpty()) {
+      rows.refuse(
+          new RefusedSqlException(
+              RefusalCode.CROSS_SHARD_JOIN,
+              "an outer join that keeps all rows of a reference table"));
+    }
+    if (join.on() != null) {
+      if (inner == zone) {
+        conditions.where(join.on(), zone);
+      } else {
+        conditions.on(join.on(), inner, matched);
+      }
+      exprs.visit(join.on(), null);
+    }
+    for (String column : join.using()) {
+      using(column, leftSources, leftInner);
+    }
+    List<Rows> all = new ArrayList<>(left);
+    all.addAll(right);
+    return all;
+  }
+
+  private void using(String column, int leftSources, boolean rightJoin) {
+    if (rightJoin) {
+      throw new RefusedSqlException(RefusalCode.SYNTAX, "RIGHT JOIN with USING");
+    }
+    Scope.Column left = column(scope.sources().subList(0, leftSources), column);
+    Scope.Column right =
+        column(scope.sources().subList(leftSources, scope.sources().size()), column);
+    analysis.colocation().unite(left.key(), right.key());
+    scope.using(column);
+  }
+
+  private static Scope.Column column(List<Scope.Source> sources, String name) {
+    return sources.stream()
+        .flatMap(source -> source.columns().stream())
+        .filter(column -> column.name().equalsIgnoreCase(name))
+        .findFirst()
+        .orElseThrow(() -> new RefusedSqlException(RefusalCode.UNKNOWN_COLUMN, name));
+  }
+
+  private Scope.Source source(String alias, String table, @Nullable Rows mention) {
+    List<Scope.Column> columns = new ArrayList<>();
+    List<Scope.Column> unique = new ArrayList<>();
+    for (Catalog.Column column : analysis.schema().columns(table)) {
+      int number = mention == null ? -1 : analysis.colocation().key(mention, column.name());
+      Scope.Column scoped =
+          new Scope.Column(column.name(), SqlType.of(column), column.nullable(), number);
+      columns.add(scoped);
+      if (column.primary() && mention == null) {
+        unique.add(scoped);
+      }
+    }
+    return new Scope.Source(alias, columns, mention == null, unique);
+  }
+}

@@ -1,0 +1,26 @@
+package io.shardflux.sql;
+
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Where in a statement a query stands.
+ *
+ * @param outer the columns of the select around it that it may name; null if there are none
+ * @param zone whose conditions its rows satisfy
+ */
+record Place(@Nullable Scope outer, Rows.Zone zone, WithNames names) {
+
+  /** That of a statement itself. */
+  static Place outermost() {
+    return new Place(null, new Rows.Zone(null), WithNames.NONE);
+  }
+
+  Place with(List<Query.Cte> ctes) {
+    return new Place(outer, zone, names.with(ctes));
+  }
+
+  Place in(Rows.Zone other) {
+    return new Place(outer, other, names);
+  }
+}
