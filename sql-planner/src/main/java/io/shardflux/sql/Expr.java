@@ -31,6 +31,19 @@ sealed interface Expr {
         || children().stream().anyMatch(Expr::hasWindow);
   }
 
+  /** Whether its value may differ each time it is computed. */
+  default boolean isRandom() {
+    return (this instanceof Call call && Functions.RANDOM.contains(call.name()))
+        || children().stream().anyMatch(Expr::isRandom);
+  }
+
+  /** How a refusal names it. */
+  default String description() {
+    return this instanceof Name name
+        ? name.column()
+        : this instanceof Call call ? call.name() + "(…)" : "an expression";
+  }
+
   /** The conditions that hold together if this one does. */
   default List<Expr> conjuncts() {
     Expr bare = bare();

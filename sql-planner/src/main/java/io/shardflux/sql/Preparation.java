@@ -128,7 +128,9 @@ final class Preparation {
     try {
       // What is refused here may still be sent to one shard as it is.
       scatter =
-          block == null ? union(query, columns) : ScatterQuery.of(text, query, analysis, block);
+          block == null
+              ? union(query, columns)
+              : new ScatterPlanner(text, query, analysis, block).plan();
     } catch (RefusedSqlException e) {
       refusal = e;
     }
@@ -274,8 +276,9 @@ final class Preparation {
       throw new RefusedSqlException(RefusalCode.SET_OPERATION, "set operations in parentheses");
     }
     Analysis rewrittenAnalysis = new Analysis(schema);
-    return ScatterQuery.of(
-        rewritten, query, rewrittenAnalysis, rewrittenAnalysis.select(query, select));
+    return new ScatterPlanner(
+            rewritten, query, rewrittenAnalysis, rewrittenAnalysis.select(query, select))
+        .plan();
   }
 
   // Where

@@ -1,0 +1,169 @@
+package io.shardflux.sql;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/** The aggregates that are put together of the shards' own. Not thread-safe. */
+final class MergedAggregates {
+
+  private final Query query;
+  private final Block block;
+  private final Query.Select select;
+  private final Colocation colocation;
+  private final Equivalence equivalence;
+  private final SortKeys keys;
+  private final ShardExpressions expressions;
+  private final HiddenColumns hidden;
+  private final List<Expr> calls = new ArrayList<>();
+  private final List<Aggregate> aggregates = new ArrayList<>();
+  private final Map<Integer, Computation> computed = new LinkedHashMap<>();
+  private final List<Expr> finer = new ArrayList<>();
+
+  MergedAggregates(
+      Query query, Block block, Colocation colocation, Equivalence equivalence, SortKeys keys) {
+    this.query = query;
+    this.block = block;
+    this.select = block.select();
+    this.colocation = colocation;
+    this.equivalence = equivalence;
+    this.keys = keys;
+    this.expressions = keys.expressions();
+    this.hidden = keys.hidden();
+  }
+
+  List<Aggregate> all() {
+    return aggregates;
+  }
+
+  /** The columns of the answer that are computed of others. */
+  Map<Integer, Computation> computed() {
+    return computed;
+  }
+
+  /** What the shards group by beyond the answer's groups. */
+  List<Expr> finer() {
+    return finer;
+  }
+
+  /** The aggregate of a call; {@code index} is the item that it is, or -1. */
+  Aggregate of(Expr.Call call, int index) {
+    for (int i = 0; i < calls.size(); i++) {
+      if (equivalence.same(calls.get(i), call)) {
+        Aggregate known = aggregates.get(i);
+        if (index >= 0 && known.column() != index) {
+          computed.put(index, new Computation.Column(known.column()));
+        }
+        return known;
+      }
+    }
+    if (!Functions.MERGED.contains(call.name())
+        || (call.distinct() && call.name().equals("ANY_VALUE"))) {
+      throw new RefusedSqlException(RefusalCode.AGGREGATE, call.name());
+    }
+    int column = index >= 0 ? index : hidden.add(expressions.write(call));
+    return create(call, index, column);
+  }
+
+  private Aggregate create(Expr.Call call, int index, int column) {
+    if (isExtreme(call)) {
+      Aggregate.Kind kind = Aggregate.Kind.valueOf(call.name());
+      return add(
+          call, new Aggregate(kind, column, List.of(), List.of(keys.of(call, index, false))));
+    }
+    if (call.distinct() && (makesFiner() || !holdKey(call))) {
+      return add(call, distinctAggregate(call, column));
+    }
+    return switch (call.name()) {
+      case "COUNT" -> add(call, new Aggregate(Aggregate.Kind.COUNT, column, List.of(), List.of()));
+      case "SUM" -> add(call, new Aggregate(Aggregate.Kind.SUM, column, List.of(), List.of()));
+      case "AVG" -> add(call, average(call, column));
+      default -> add(call, new Aggregate(Aggregate.Kind.ANY, column, List.of(), List.of()));
+    };
+  }
+
+  private Aggregate average(Expr.Call call, int column) {
+    String each = call.distinct() ? "DISTINCT " : "";
+    Fragment argument = expressions.write(call.children().get(0));
+    int sum = part(call, "SUM", Fragment.of("SUM(" + each, argument, ")"));
+    int count = part(call, "COUNT", Fragment.of("COUNT(" + each, argument, ")"));
+    return new Aggregate(Aggregate.Kind.AVG, column, List.of(sum, count), List.of());
+  }
+
+  /** The column of an aggregate that another one is made of. */
+  private int part(Expr.Call call, String name, Fragment sql) {
+    Expr.Call other = new Expr.Call(call.span(), name, call.distinct(), false, call.children());
+    for (int i = 0; i < calls.size(); i++) {
+      if (equivalence.same(calls.get(i), other)) {
+        return aggregates.get(i).column();
+      }
+    }
+    int column = hidden.add(sql);
+    add(other, new Aggregate(Aggregate.Kind.valueOf(name), column, List.of(), List.of()));
+    return column;
+  }
+
+  private Aggregate add(Expr.Call call, Aggregate aggregate) {
+    calls.add(call);
+    aggregates.add(aggregate);
+    return aggregate;
+  }
+
+  /** Whether the shards' groups are finer than the answer's, so that each has a key again. */
+  private boolean makesFiner() {
+    return select.items().stream().map(Query.Item::expr).anyMatch(this::makesFiner)
+        || makesFiner(select.having())
+        || query.order().stream().map(Query.OrderItem::expr).anyMatch(this::makesFiner);
+  }
+
+  private boolean makesFiner(@Nullable Expr expr) {
+    if (expr == null) {
+      return false;
+    }
+    Expr bare = expr.bare();
+    return (isCountedOnce(bare) && !holdKey((Expr.Call) bare))
+        || bare.children().stream().anyMatch(this::makesFiner);
+  }
+
+  private static boolean isCountedOnce(Expr expr) {
+    return expr instanceof Expr.Call call
+        && call.distinct()
+        && Functions.isAggregate(call)
+        && !isExtreme(call);
+  }
+
+  static boolean isExtreme(Expr.Call call) {
+    return call.name().equals("MIN") || call.name().equals("MAX");
+  }
+
+  /** Whether what is counted once is on one shard alone. */
+  private boolean holdKey(Expr.Call call) {
+    List<Integer> columns = new ArrayList<>();
+    for (Expr argument : call.children()) {
+      Scope.Column column =
+          argument.bare() instanceof Expr.Name name ? block.scope().findHere(name) : null;
+      columns.add(column == null ? -1 : column.key());
+    }
+    return colocation.holdKey(columns, block.rows());
+  }
+
+  private Aggregate distinctAggregate(Expr.Call call, int column) {
+    List<SortKey> compared = new ArrayList<>();
+    for (Expr argument : call.children()) {
+      Expr bare = argument.bare();
+      SortKeys.checkDetermined(bare);
+      SqlType.Kind kind = keys.types().of(bare, block).kind();
+      boolean number = kind == SqlType.Kind.NUMBER || kind == SqlType.Kind.SMALL_NUMBER;
+      if (!call.name().equals("COUNT") && !number) {
+        throw new RefusedSqlException(
+            RefusalCode.AGGREGATE, call.name() + "(DISTINCT …) of what is no number");
+      }
+      finer.add(bare);
+      compared.add(keys.of(bare, -1, false));
+    }
+    Aggregate.Kind kind = Aggregate.Kind.valueOf(call.name() + "_DISTINCT");
+    return new Aggregate(kind, column, List.of(), compared);
+  }
+}

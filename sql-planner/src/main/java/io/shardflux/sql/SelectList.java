@@ -1,0 +1,92 @@
+package io.shardflux.sql;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/** The items of a select, and what the names and positions of other clauses mean by them. */
+final class SelectList {
+
+  private final Query.Select select;
+  private final Scope scope;
+  private final Equivalence equivalence;
+  private final boolean starred;
+
+  SelectList(Query.Select select, Scope scope, Equivalence equivalence) {
+    this.select = select;
+    this.scope = scope;
+    this.equivalence = equivalence;
+    this.starred = select.isStarred();
+  }
+
+  /** Whether positions in it are not those of the answer's columns. */
+  boolean isStarred() {
+    return starred;
+  }
+
+  /** All its columns, those of stars too. */
+  List<Expr> columns() {
+    return starred
+        ? starredColumns()
+        : select.items().stream().map(item -> item.value().bare()).toList();
+  }
+
+  /** What an item of {@code ORDER BY} means: an item of the list by position or name, or itself. */
+  Expr meant(Expr expr) {
+    Expr bare = expr.bare();
+    if (starred && bare instanceof Expr.Literal literal && literal.value() instanceof Long at) {
+      List<Expr> columns = starredColumns();
+      if (at < 1 || at > columns.size()) {
+        throw new RefusedSqlException(RefusalCode.UNKNOWN_COLUMN, "position " + at);
+      }
+      return columns.get((int) (at - 1));
+    }
+    int item = named(expr);
+    return item >= 0 ? select.items().get(item).value().bare() : bare;
+  }
+
+  /** The index of the item that an item of {@code ORDER BY} is by position or name, or -1. */
+  int named(Expr expr) {
+    Expr bare = expr.bare();
+    if (bare instanceof Expr.Literal literal && literal.value() instanceof Long position) {
+      if (starred) {
+        return -1;
+      }
+      select.at(position);
+      return (int) (position - 1);
+    }
+    return bare instanceof Expr.Name name ? select.indexOf(name) : -1;
+  }
+
+  /** The index of the item that is the same expression, or -1. */
+  int indexOf(Expr expr) {
+    for (int i = 0; i < select.items().size() && !starred; i++) {
+      if (equivalence.same(select.items().get(i).value().bare(), expr)) {
+        return i;
+      }
+    }
+    return -1;
+  }
+
+  private List<Expr> starredColumns() {
+    if (scope.hasUsing()) {
+      throw new RefusedSqlException(RefusalCode.SYNTAX, "DISTINCT * of a join by USING");
+    }
+    List<Expr> columns = new ArrayList<>();
+    for (Query.Item item : select.items()) {
+      if (item.expr() != null) {
+        columns.add(item.expr().bare());
+        continue;
+      }
+      for (Scope.Source source : scope.sources()) {
+        if (item.table() == null || item.table().equals(source.alias())) {
+          source
+              .columns()
+              .forEach(
+                  column ->
+                      columns.add(new Expr.Name(new Span(0, 0), source.alias(), column.name())));
+        }
+      }
+    }
+    return columns;
+  }
+}

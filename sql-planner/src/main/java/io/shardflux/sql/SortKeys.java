@@ -1,0 +1,74 @@
+package io.shardflux.sql;
+
+/**
+ * What values are compared by, so that the merge orders and tells apart as the servers do.
+ *
+ * @param groups whether the shards group rows
+ */
+record SortKeys(
+    Block block,
+    Types types,
+    SelectList list,
+    ShardExpressions expressions,
+    HiddenColumns hidden,
+    boolean groups) {
+
+  /** Refuses what has another value each time. */
+  static void checkDetermined(Expr expr) {
+    if (expr.isRandom()) {
+      throw new RefusedSqlException(
+          RefusalCode.NON_DETERMINISTIC, "random values to order or group by");
+    }
+  }
+
+  /** What a value is compared by; {@code index} is the item that it is, or -1. */
+  SortKey of(Expr expr, int index, boolean descending) {
+    Expr bare = expr.bare();
+    SqlType type = types.of(bare, block);
+    Fragment value = expressions.write(bare);
+    boolean textual = type.kind() == SqlType.Kind.TEXT || type.kind() == SqlType.Kind.LITERAL;
+    int padding = textual ? padding(bare, value, type) : SortKey.NONE;
+    int column =
+        switch (type.kind()) {
+          case NUMBER -> index >= 0 && !list.isStarred() ? index : hidden.add(single(bare, value));
+          case SMALL_NUMBER, TEMPORAL, ENUM ->
+              hidden.add(single(bare, Fragment.of("(", value, ") + 0")));
+          case TEXT, LITERAL, BINARY ->
+              hidden.add(single(bare, Fragment.of("WEIGHT_STRING(", value, ")")));
+          case NULL -> hidden.add(Fragment.of("NULL"));
+          default -> throw new RefusedSqlException(RefusalCode.UNSORTABLE, bare.description());
+        };
+    return new SortKey(column, padding, descending);
+  }
+
+  /** The hidden column of a space's weight where text is padded, or that of NULL where not. */
+  private int padding(Expr expr, Fragment value, SqlType type) {
+    String collation = type.collation();
+    if (collation == null) {
+      Fragment none = Fragment.of("CONCAT(LEFT(", value, ", 0), ");
+      return hidden.add(
+          single(
+              expr,
+              Fragment.of(
+                  "IF(", none, "'a') = ", none, "'a '), WEIGHT_STRING(", none, "' ')), NULL)")));
+    }
+    if (!KeyPart.isPadded(collation)) {
+      return SortKey.NONE;
+    }
+    if (collation.contains("uca1400") && !collation.endsWith("_ai_ci")) {
+      throw new RefusedSqlException(RefusalCode.UNSORTABLE, "the collation " + collation);
+    }
+    String charset = collation.substring(0, Math.max(0, collation.indexOf('_')));
+    if (charset.isEmpty() || charset.equals("uca1400")) {
+      charset = "utf8mb4";
+    }
+    return hidden.add(
+        Fragment.of("WEIGHT_STRING(CONVERT(' ' USING " + charset + ") COLLATE " + collation + ")"));
+  }
+
+  /** What every row of a group has alike, as ONLY_FULL_GROUP_BY wants to see it. */
+  private Fragment single(Expr expr, Fragment value) {
+    boolean plainly = !groups || expr instanceof Expr.Name || expr.aggregates();
+    return plainly ? value : Fragment.of("MIN(", value, ")");
+  }
+}
