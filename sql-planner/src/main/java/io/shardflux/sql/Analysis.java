@@ -19,6 +19,7 @@ final class Analysis {
   private final Types types = new Types();
   private final Set<String> tables = new LinkedHashSet<>();
   private boolean usesReference;
+  private @Nullable String keyTable;
 
   Analysis(Schema schema) {
     this.schema = schema;
@@ -50,6 +51,16 @@ final class Analysis {
     return tables;
   }
 
+  /** The table whose key a hint names: the first sharded one; null if there is none. */
+  @Nullable String keyTable() {
+    return keyTable;
+  }
+
+  /** Takes a sharded table that a hint may name the key of, unless there was one before. */
+  void keyOf(String table) {
+    keyTable = keyTable == null ? table : keyTable;
+  }
+
   /** The rule of a table that the statement names. */
   TableRule rule(String table) {
     TableRule rule = schema.rule(table);
@@ -61,6 +72,7 @@ final class Analysis {
   @Nullable Rows mention(String table, Rows.Zone zone) {
     TableRule rule = rule(table);
     if (rule instanceof TableRule.Sharded sharded) {
+      keyOf(table);
       return colocation.sharded(table, schema.keyParts(sharded), zone);
     }
     if (rule instanceof TableRule.Pinned pinned) {

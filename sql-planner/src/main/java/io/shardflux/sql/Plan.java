@@ -15,7 +15,13 @@ public sealed interface Plan {
    * @param shard the shard
    * @param sql what it is sent
    */
-  record Part(ShardId shard, ShardSql sql) {}
+  record Part(ShardId shard, ShardSql sql) {
+
+    /** The same to each. */
+    static List<Part> each(List<ShardId> shards, ShardSql sql) {
+      return shards.stream().map(shard -> new Part(shard, sql)).toList();
+    }
+  }
 
   /**
    * The answer is one shard's, as it is.

@@ -7,6 +7,7 @@ import io.shardflux.router.Topology;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /** The tables of a catalog, each with its rule in a topology. */
 record Schema(Catalog catalog, Topology topology) {
@@ -23,6 +24,11 @@ record Schema(Catalog catalog, Topology topology) {
       throw new RefusedSqlException(RefusalCode.UNKNOWN_TABLE, table + ": not in the catalog");
     }
     return rule;
+  }
+
+  /** The rule of a sharded table, null if it is none. */
+  TableRule.@Nullable Sharded sharded(String table) {
+    return topology.tables().get(table) instanceof TableRule.Sharded rule ? rule : null;
   }
 
   List<Catalog.Column> columns(String table) {

@@ -24,6 +24,11 @@ final class Volatility {
     }
   }
 
+  /** Takes a change of the session's state. */
+  void takeSession() {
+    session = true;
+  }
+
   boolean usesSession() {
     return session;
   }

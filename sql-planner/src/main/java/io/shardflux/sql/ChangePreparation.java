@@ -1,0 +1,82 @@
+package io.shardflux.sql;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Predicate;
+
+/** Prepares an {@code UPDATE} or {@code DELETE}. */
+record ChangePreparation(SqlText text, Schema schema, Analysis analysis) {
+
+  StatementPlan plan(Statement.Update update) {
+    List<Expr> exprs = new ArrayList<>();
+    for (Statement.Assignment assignment : update.assignments()) {
+      exprs.add(assignment.column());
+      if (assignment.value() != null) {
+        exprs.add(assignment.value());
+      }
+    }
+    update.order().forEach(item -> exprs.add(item.expr()));
+    Block block = analysis.changed(update.tables(), update.where(), exprs, update.ctes());
+    for (Statement.Assignment assignment : update.assignments()) {
+      Scope.Column column = block.scope().findHere(assignment.column());
+      if (column != null && column.key() >= 0) {
+        throw new RefusedSqlException(
+            RefusalCode.KEY_UPDATE, analysis.colocation().key(column.key()).toString());
+      }
+    }
+    return change(
+        StatementKind.UPDATE,
+        block,
+        update.limited() || !update.order().isEmpty(),
+        source ->
+            update.assignments().stream()
+                .anyMatch(assignment -> isOf(source, assignment.column())));
+  }
+
+  private static boolean isOf(Scope.Source source, Expr.Name name) {
+    return name.table() == null
+        ? source.columns().stream()
+            .anyMatch(column -> column.name().equalsIgnoreCase(name.column()))
+        : name.table().equals(source.alias());
+  }
+
+  StatementPlan plan(Statement.Delete delete) {
+    Block block =
+        analysis.changed(
+            delete.tables(),
+            delete.where(),
+            delete.order().stream().map(Query.OrderItem::expr).toList(),
+            delete.ctes());
+    return change(
+        StatementKind.DELETE,
+        block,
+        delete.limited() || !delete.order().isEmpty(),
+        source -> delete.targets().contains(source.alias()));
+  }
+
+  private StatementPlan change(
+      StatementKind kind, Block block, boolean limited, Predicate<Scope.Source> changed) {
+    if (analysis.colocation().rows().isEmpty()) {
+      return ScatteredWrite.reference(kind, text, schema, analysis, limited);
+    }
+    if (block.scope().sources().stream()
+        .anyMatch(source -> source.reference() && changed.test(source))) {
+      throw new RefusedSqlException(
+          RefusalCode.SCATTERED_WRITE_FORM, "a reference table changed by the rows of others");
+    }
+    return new StatementPlan(
+        kind,
+        ClusterRouter.of(analysis.colocation(), schema),
+        (binds, hints, shards) -> {
+          if (block.refusal() != null) {
+            throw block.refusal();
+          }
+          if (limited) {
+            throw new RefusedSqlException(
+                RefusalCode.SCATTERED_WRITE_FORM, "LIMIT or ORDER BY in a write");
+          }
+          ScatteredWrite.checkPermitted(hints, shards);
+          return ScatteredWrite.plan(text, shards);
+        });
+  }
+}

@@ -1,0 +1,194 @@
+package io.shardflux.sql;
+
+import io.shardflux.router.ShardId;
+import io.shardflux.router.ShardKey;
+import io.shardflux.router.TableRule;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/** Prepares an {@code INSERT} or {@code REPLACE}. */
+record InsertPreparation(SqlText text, Schema schema, Analysis analysis) {
+
+  StatementPlan plan(Statement.Insert insert) {
+    String table = insert.table().name();
+    TableRule rule = analysis.rule(table);
+    insert.updates().forEach(update -> checkValue(update.value()));
+    for (Statement.InsertedRow row : insert.rows()) {
+      row.values().forEach(this::checkValue);
+    }
+    if (insert.query() != null) {
+      return query(insert, rule, insert.query());
+    }
+    if (rule instanceof TableRule.Pinned pinned) {
+      Routing on = new Routing.On(pinned.shard());
+      return new StatementPlan(
+          StatementKind.INSERT,
+          binds -> on,
+          (binds, hints, shards) -> ScatteredWrite.copies(text, shards));
+    }
+    if (rule instanceof TableRule.Reference) {
+      return reference(false);
+    }
+    analysis.keyOf(table);
+    List<KeyPart> parts = checkKey(insert, (TableRule.Sharded) rule);
+    List<List<Expr>> keys = new ArrayList<>();
+    for (Statement.InsertedRow row : insert.rows()) {
+      keys.add(key(insert, row, parts));
+    }
+    return new StatementPlan(
+        StatementKind.INSERT,
+        binds -> rows(table, parts, keys, binds),
+        (binds, hints, shards) -> split(insert, hints, shards));
+  }
+
+  private void checkValue(@Nullable Expr value) {
+    if (value != null) {
+      checkPlain(value);
+    }
+  }
+
+  /** Checks an expression that may name no column of a table. */
+  private void checkPlain(Expr expr) {
+    if (expr instanceof Expr.Subquery) {
+      throw new RefusedSqlException(
+          RefusalCode.CROSS_SHARD_SUBQUERY, "a query among the values of an INSERT");
+    }
+    analysis.volatility().take(expr);
+    expr.children().forEach(this::checkPlain);
+  }
+
+  private List<KeyPart> checkKey(Statement.Insert insert, TableRule.Sharded rule) {
+    List<KeyPart> parts = schema.keyParts(rule);
+    for (KeyPart part : parts) {
+      if (!part.exact()) {
+        throw new RefusedSqlException(
+            RefusalCode.KEY_COLLATION, part + ": " + part.column().collation());
+      }
+      for (Statement.Assignment update : insert.updates()) {
+        if (update.column().column().equalsIgnoreCase(part.column().name())) {
+          throw new RefusedSqlException(RefusalCode.KEY_UPDATE, part.toString());
+        }
+      }
+    }
+    return parts;
+  }
+
+  private List<String> columns(Statement.Insert insert) {
+    return insert.columns().isEmpty()
+        ? schema.columns(insert.table().name()).stream().map(Catalog.Column::name).toList()
+        : insert.columns();
+  }
+
+  private static int indexOf(List<String> columns, KeyPart part) {
+    for (int i = 0; i < columns.size(); i++) {
+      if (columns.get(i).equalsIgnoreCase(part.column().name())) {
+        return i;
+      }
+    }
+    throw new RefusedSqlException(RefusalCode.KEY_MISSING, part + " is not given");
+  }
+
+  private List<Expr> key(Statement.Insert insert, Statement.InsertedRow row, List<KeyPart> parts) {
+    List<String> columns = columns(insert);
+    if (row.values().size() != columns.size()) {
+      throw new RefusedSqlException(
+          RefusalCode.KEY_MISSING,
+          "a row of " + row.values().size() + " values for " + columns.size() + " columns");
+    }
+    List<Expr> key = new ArrayList<>();
+    for (KeyPart part : parts) {
+      Expr value = row.values().get(indexOf(columns, part));
+      Expr bare = value == null ? null : value.bare();
+      if (!(bare instanceof Expr.Marker)
+          && !(bare instanceof Expr.Literal literal && literal.known())) {
+        throw new RefusedSqlException(
+            RefusalCode.KEY_MISSING, part + " is no plain value (expected: a literal or a marker)");
+      }
+      key.add(bare);
+    }
+    return key;
+  }
+
+  private static Routing rows(
+      String table, List<KeyPart> parts, List<List<Expr>> keys, Binds binds) {
+    List<ShardKey> located = new ArrayList<>(keys.size());
+    for (List<Expr> key : keys) {
+      Object[] values = new Object[key.size()];
+      for (int i = 0; i < values.length; i++) {
+        values[i] = KeyRouter.stored(parts.get(i), KeyCondition.value(key.get(i), binds));
+      }
+      located.add(ShardKey.of(values));
+    }
+    return new Routing.Rows(table, located);
+  }
+
+  private Plan split(Statement.Insert insert, Hints hints, List<ShardId> shards) {
+    ScatteredWrite.checkPermitted(hints, shards);
+    Map<ShardId, List<Span>> rows = new LinkedHashMap<>();
+    for (int i = 0; i < shards.size(); i++) {
+      rows.computeIfAbsent(shards.get(i), shard -> new ArrayList<>())
+          .add(insert.rows().get(i).span());
+    }
+    List<Plan.Part> parts = new ArrayList<>();
+    rows.forEach((shard, spans) -> parts.add(new Plan.Part(shard, rows(insert, spans))));
+    return new Plan.Writes(parts, false);
+  }
+
+  private ShardSql rows(Statement.Insert insert, List<Span> rows) {
+    SqlWriter sql = new SqlWriter(text).add(insert.head());
+    for (int i = 0; i < rows.size(); i++) {
+      sql.add(i == 0 ? " " : ", ").add(rows.get(i));
+    }
+    return sql.add(insert.tail()).done();
+  }
+
+  private StatementPlan query(Statement.Insert insert, TableRule rule, Query query) {
+    Place place = Place.outermost();
+    Relation relation = analysis.query(query, place);
+    if (rule instanceof TableRule.Reference) {
+      if (!analysis.colocation().rows().isEmpty()) {
+        throw new RefusedSqlException(
+            RefusalCode.SCATTERED_WRITE_FORM, "a reference table filled from a sharded one");
+      }
+      return reference(query.limit() != null);
+    }
+    Rows target = analysis.mention(insert.table().name(), place.zone());
+    if (target != null && rule instanceof TableRule.Sharded sharded) {
+      checkKey(insert, sharded);
+      tie(insert, target, relation, place.zone());
+    }
+    return new StatementPlan(
+        StatementKind.INSERT,
+        ClusterRouter.of(analysis.colocation(), schema),
+        StatementPlan.refusing(
+            new RefusedSqlException(
+                RefusalCode.SCATTERED_WRITE_FORM, "INSERT … SELECT over several shards")));
+  }
+
+  /** Ties the key columns of the rows that a query brings to those it takes them from. */
+  private void tie(Statement.Insert insert, Rows target, Relation relation, Rows.Zone zone) {
+    List<String> columns = columns(insert);
+    Query.Select select = insert.query() == null ? null : insert.query().select();
+    for (int number : target.keys()) {
+      int index = indexOf(columns, analysis.colocation().key(number));
+      if (index >= relation.columns().size()) {
+        throw new RefusedSqlException(
+            RefusalCode.KEY_MISSING, analysis.colocation().key(number) + "");
+      }
+      analysis.colocation().unite(number, relation.columns().get(index).key());
+      boolean plain = select != null && select.items().stream().noneMatch(Query.Item::isStar);
+      Expr expr = plain && select != null ? select.items().get(index).expr() : null;
+      if (expr != null
+          && (expr.bare() instanceof Expr.Marker || expr.bare() instanceof Expr.Literal)) {
+        zone.add(new KeyCondition.Points(List.of(number), List.of(List.of(expr.bare())), true));
+      }
+    }
+  }
+
+  private StatementPlan reference(boolean limited) {
+    return ScatteredWrite.reference(StatementKind.INSERT, text, schema, analysis, limited);
+  }
+}

@@ -1,0 +1,70 @@
+package io.shardflux.sql;
+
+import io.shardflux.router.ShardId;
+import java.util.List;
+import java.util.function.Supplier;
+
+/** Prepares a query. */
+record ReadPreparation(SqlText text, Schema schema, PlannerOptions options, Analysis analysis) {
+
+  StatementPlan plan(Query query) {
+    Prepared.Several several = several(query);
+    Prepared.Router router = ClusterRouter.of(analysis.colocation(), schema);
+    if (!query.locks()) {
+      return new StatementPlan(StatementKind.READ, router, permitted(several));
+    }
+    RefusedSqlException refusal =
+        new RefusedSqlException(RefusalCode.SCATTERED_LOCK, "FOR UPDATE or FOR SHARE");
+    return new StatementPlan(
+        StatementKind.LOCKING_READ, lockable(router), permitted(StatementPlan.refusing(refusal)));
+  }
+
+  private Prepared.Several several(Query query) {
+    Query.Select select = query.select();
+    if (select == null) {
+      List<Scope.Column> columns = analysis.query(query, Place.outermost()).columns();
+      return planned(() -> new UnionRewrite(text, schema, options).plan(query, columns));
+    }
+    Block block = analysis.select(query, select);
+    return planned(() -> new ScatterPlanner(text, query, analysis, block).plan());
+  }
+
+  /** What is refused here may still be sent to one shard as it is. */
+  private Prepared.Several planned(Supplier<ScatterQuery> planner) {
+    try {
+      ScatterQuery query = planner.get();
+      return (binds, hints, shards) -> scatter(query, binds, shards);
+    } catch (RefusedSqlException e) {
+      return StatementPlan.refusing(e);
+    }
+  }
+
+  private Plan scatter(ScatterQuery query, Binds binds, List<ShardId> shards) {
+    ScatterLimit limit = ScatterLimit.of(query, binds, options.maxOffset());
+    ShardSql sql = query.sql(limit.offset(), limit.count());
+    Merge merge =
+        new Merge(query.shape(), binds, limit.offset(), limit.count(), options.maxMergedRows());
+    return new Plan.Scatter(Plan.Part.each(shards, sql), merge);
+  }
+
+  private static Prepared.Several permitted(Prepared.Several several) {
+    return (binds, hints, shards) -> {
+      if (Boolean.FALSE.equals(hints.scatter())) {
+        throw new RefusedSqlException(RefusalCode.SCATTER_FORBIDDEN, shards.size() + " shards");
+      }
+      return several.plan(binds, hints, shards);
+    };
+  }
+
+  /** A lock on one copy of a reference table would keep nobody from the others. */
+  private static Prepared.Router lockable(Prepared.Router router) {
+    return binds -> {
+      Routing routing = router.route(binds);
+      if (routing instanceof Routing.Anywhere) {
+        throw new RefusedSqlException(
+            RefusalCode.SCATTERED_LOCK, "FOR UPDATE or FOR SHARE of a reference table");
+      }
+      return routing;
+    };
+  }
+}

@@ -1,0 +1,36 @@
+package io.shardflux.sql;
+
+import java.math.BigInteger;
+
+/** The values of a scattered query's {@code LIMIT} and {@code OFFSET}. */
+record ScatterLimit(long count, long offset) {
+
+  static ScatterLimit of(ScatterQuery query, Binds binds, long maxOffset) {
+    long count = query.limit() == null ? Merge.ALL : value(query.limit(), binds);
+    long offset = query.offset() == null ? 0 : value(query.offset(), binds);
+    if (offset > maxOffset) {
+      throw new RefusedSqlException(
+          RefusalCode.OFFSET_TOO_LARGE,
+          "offset: " + offset + " (expected: at most " + maxOffset + ")");
+    }
+    // Beyond what a long can count there is no row.
+    return new ScatterLimit(count > Merge.ALL - offset ? Merge.ALL : count, offset);
+  }
+
+  private static long value(Expr expr, Binds binds) {
+    Object bound = KeyCondition.value(expr, binds);
+    boolean whole =
+        bound instanceof Long
+            || bound instanceof Integer
+            || bound instanceof Short
+            || bound instanceof Byte
+            || (bound instanceof BigInteger large && large.bitLength() < Long.SIZE);
+    long number = whole && bound instanceof Number counted ? counted.longValue() : -1;
+    if (number < 0) {
+      throw new RefusedSqlException(
+          RefusalCode.LIMIT_VALUE,
+          "a bound " + (bound == null ? "NULL" : bound.getClass().getSimpleName()));
+    }
+    return number;
+  }
+}

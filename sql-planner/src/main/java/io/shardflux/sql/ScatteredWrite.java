@@ -1,0 +1,45 @@
+package io.shardflux.sql;
+
+import io.shardflux.router.ShardId;
+import java.util.LinkedHashSet;
+import java.util.List;
+
+/** Writes that go to several shards as they are. */
+final class ScatteredWrite {
+
+  private ScatteredWrite() {}
+
+  static void checkPermitted(Hints hints, List<ShardId> shards) {
+    if (!Boolean.TRUE.equals(hints.scatterWrites())) {
+      throw new RefusedSqlException(
+          RefusalCode.SCATTERED_WRITE,
+          "a write over " + new LinkedHashSet<>(shards).size() + " shards");
+    }
+  }
+
+  /** A write to each shard. */
+  static Plan plan(SqlText text, List<ShardId> shards) {
+    return new Plan.Writes(Plan.Part.each(shards, SqlWriter.whole(text)), false);
+  }
+
+  /** A write to each copy of the same rows. */
+  static Plan copies(SqlText text, List<ShardId> shards) {
+    return new Plan.Writes(Plan.Part.each(shards, SqlWriter.whole(text)), true);
+  }
+
+  /** A change of every copy of a reference table, which has to be the same on all. */
+  static StatementPlan reference(
+      StatementKind kind, SqlText text, Schema schema, Analysis analysis, boolean limited) {
+    if (analysis.volatility().isVolatile()) {
+      throw new RefusedSqlException(
+          RefusalCode.NON_DETERMINISTIC, "a change of every copy of a reference table");
+    }
+    if (limited) {
+      throw new RefusedSqlException(
+          RefusalCode.SCATTERED_WRITE_FORM, "LIMIT in a change of a reference table");
+    }
+    Routing everywhere = new Routing.Everywhere(schema.topology().shards());
+    return new StatementPlan(
+        kind, binds -> everywhere, (binds, hints, shards) -> copies(text, shards));
+  }
+}
