@@ -1,8 +1,5 @@
 package io.shardflux.sql;
 
-import java.math.BigDecimal;
-import java.math.BigInteger;
-import java.time.DateTimeException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -10,7 +7,7 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /** Parses expressions, by MySQL's precedence. */
-abstract class ExprParser extends Parser {
+abstract class ExprParser extends FunctionParser {
 
   private static final Set<String> COMPARISONS =
       Set.of("=", "<=>", "<", ">", "<=", ">=", "<>", "!=");
@@ -42,8 +39,7 @@ abstract class ExprParser extends Parser {
   /** A query, up to what isn't one any more. */
   abstract Query query();
 
-  abstract List<Query.OrderItem> order();
-
+  @Override
   final Expr expr() {
     enter();
     try {
@@ -51,14 +47,6 @@ abstract class ExprParser extends Parser {
     } finally {
       leave();
     }
-  }
-
-  final List<Expr> exprs() {
-    List<Expr> exprs = new ArrayList<>();
-    do {
-      exprs.add(expr());
-    } while (skip(","));
-    return exprs;
   }
 
   private interface Rule {
@@ -210,7 +198,8 @@ abstract class ExprParser extends Parser {
     return token.is("SELECT") || token.is("WITH");
   }
 
-  private Expr bits() {
+  @Override
+  final Expr bits() {
     return binary(this::bitAnd, "|");
   }
 
@@ -254,35 +243,9 @@ abstract class ExprParser extends Parser {
       next();
       Expr operand = unary();
       leave();
-      return signed(since(start), operator, operand);
+      return Literals.signed(since(start), operator, operand);
     }
     return collated();
-  }
-
-  private static Expr signed(Span span, String operator, Expr operand) {
-    if (operator.equals("+")) {
-      return operand instanceof Expr.Literal literal && literal.value() instanceof Number
-          ? new Expr.Literal(span, literal.value(), literal.known())
-          : new Expr.Op(span, "+", List.of(operand));
-    }
-    if (operator.equals("-") && operand instanceof Expr.Literal literal && literal.known()) {
-      Object value = literal.value();
-      if (value instanceof Long number) {
-        return new Expr.Literal(span, Math.negateExact(number), true);
-      }
-      if (value instanceof BigInteger number) {
-        BigInteger negative = number.negate();
-        Object narrow = negative.bitLength() < Long.SIZE ? (Object) negative.longValue() : negative;
-        return new Expr.Literal(span, narrow, true);
-      }
-      if (value instanceof BigDecimal number) {
-        return new Expr.Literal(span, number.negate(), true);
-      }
-      if (value instanceof Double number) {
-        return new Expr.Literal(span, -number, true);
-      }
-    }
-    return new Expr.Op(span, operator, List.of(operand));
   }
 
   private Expr collated() {
@@ -310,7 +273,7 @@ abstract class ExprParser extends Parser {
       }
       case NUMBER -> {
         next();
-        return new Expr.Literal(since(start), number(token.value()), true);
+        return new Expr.Literal(since(start), Literals.number(token.value()), true);
       }
       case BITS -> {
         next();
@@ -340,17 +303,6 @@ abstract class ExprParser extends Parser {
       value.append(next().value());
     }
     return new Expr.Literal(since(start), value.toString(), true);
-  }
-
-  private static Object number(String digits) {
-    if (digits.indexOf('e') >= 0 || digits.indexOf('E') >= 0) {
-      return Double.valueOf(digits);
-    }
-    if (digits.indexOf('.') >= 0) {
-      return new BigDecimal(digits.endsWith(".") ? digits + "0" : digits);
-    }
-    BigInteger integer = new BigInteger(digits);
-    return integer.bitLength() < Long.SIZE ? (Object) integer.longValue() : integer;
   }
 
   private Expr parenthesized(int start) {
@@ -426,213 +378,5 @@ abstract class ExprParser extends Parser {
     next();
     next();
     return new Expr.Literal(since(start), null, false);
-  }
-
-  private Expr temporal(int start) {
-    boolean date = is("DATE");
-    boolean time = is("TIME");
-    next();
-    String text = next().value();
-    try {
-      Object value = time ? null : date ? KeyValue.date(text) : KeyValue.dateTime(text);
-      return new Expr.Literal(since(start), value, value != null);
-    } catch (DateTimeException e) {
-      return new Expr.Literal(since(start), null, false);
-    }
-  }
-
-  private Expr cases(int start) {
-    expect("CASE");
-    List<Expr> conditions = new ArrayList<>();
-    List<Expr> results = new ArrayList<>();
-    boolean base = !is("WHEN");
-    if (base) {
-      conditions.add(expr());
-    }
-    while (skip("WHEN")) {
-      conditions.add(expr());
-      expect("THEN");
-      results.add(expr());
-    }
-    if (results.isEmpty()) {
-      throw unexpected();
-    }
-    boolean otherwise = skip("ELSE");
-    if (otherwise) {
-      results.add(expr());
-    }
-    expect("END");
-    Span span = since(start);
-    // The results alone give it its type.
-    return new Expr.Op(
-        span,
-        "CASE",
-        List.of(
-            new Expr.Op(span, base ? "BASE WHEN" : "WHEN", conditions),
-            new Expr.Op(span, otherwise ? "THEN ELSE" : "THEN", results)));
-  }
-
-  private Expr cast(int start) {
-    boolean convert = is("CONVERT");
-    next();
-    expect("(");
-    Expr operand = expr();
-    if (convert && skip("USING")) {
-      String charset = next().value().toLowerCase(Locale.ROOT);
-      expect(")");
-      return new Expr.Op(since(start), "CONVERT USING " + charset, List.of(operand));
-    }
-    expect(convert ? "," : "AS");
-    String type = type();
-    expect(")");
-    return new Expr.Op(since(start), "CAST " + type, List.of(operand));
-  }
-
-  /** A type in upper case, such as {@code CHAR ( 3 )}. */
-  private String type() {
-    if (token().kind() != Token.Kind.WORD) {
-      throw unexpected();
-    }
-    StringBuilder type = new StringBuilder(upper());
-    next();
-    while (!is(")")) {
-      if (skip("(")) {
-        type.append(" (");
-        while (token().kind() == Token.Kind.NUMBER || is(",")) {
-          type.append(' ').append(next().value());
-        }
-        expect(")");
-        type.append(" )");
-      } else if (token().kind() == Token.Kind.WORD) {
-        type.append(' ').append(upper());
-        next();
-      } else {
-        throw unexpected();
-      }
-    }
-    return type.toString();
-  }
-
-  private Expr interval(int start) {
-    expect("INTERVAL");
-    Expr count = expr();
-    if (token().kind() != Token.Kind.WORD || !token().value().matches("[A-Za-z_]+")) {
-      throw unexpected();
-    }
-    String unit = upper();
-    next();
-    return new Expr.Op(since(start), "INTERVAL " + unit, List.of(count));
-  }
-
-  private Expr match(int start) {
-    next();
-    expect("(");
-    List<Expr> operands = new ArrayList<>(exprs());
-    expect(")");
-    expect("AGAINST", "(");
-    operands.add(bits());
-    while (!is(")")) {
-      if (token().kind() != Token.Kind.WORD) {
-        throw unexpected();
-      }
-      next();
-    }
-    expect(")");
-    return new Expr.Call(since(start), "MATCH", false, false, operands);
-  }
-
-  private Expr call(int start) {
-    String name = upper();
-    next();
-    expect("(");
-    boolean distinct = skip("DISTINCT");
-    List<Expr> arguments = arguments(name);
-    expect(")");
-    boolean over = skip("OVER");
-    if (over) {
-      arguments.addAll(window());
-    }
-    return new Expr.Call(since(start), name, distinct, over, arguments);
-  }
-
-  private List<Expr> arguments(String name) {
-    List<Expr> arguments = new ArrayList<>();
-    if (is(")")) {
-      return arguments;
-    }
-    switch (name) {
-      case "COUNT" -> {
-        if (skip("*")) {
-          return arguments;
-        }
-      }
-      case "EXTRACT" -> {
-        next();
-        expect("FROM");
-      }
-      case "TRIM" -> {
-        boolean side = skip("BOTH") || skip("LEADING") || skip("TRAILING");
-        if (side && skip("FROM")) {
-          arguments.add(expr());
-          return arguments;
-        }
-      }
-      case "TIMESTAMPDIFF", "TIMESTAMPADD", "GET_FORMAT" -> {
-        next();
-        expect(",");
-      }
-      case "POSITION" -> {
-        arguments.add(bits());
-        expect("IN");
-      }
-      default -> {}
-    }
-    arguments.addAll(exprs());
-    while (!is(")")) {
-      restOfArguments(arguments);
-    }
-    return arguments;
-  }
-
-  private void restOfArguments(List<Expr> arguments) {
-    if (skip("FROM") || skip("FOR")) {
-      arguments.add(expr());
-    } else if (skip("SEPARATOR") || skip("USING")) {
-      next();
-    } else if (isSequence("ORDER", "BY")) {
-      order().forEach(item -> arguments.add(item.expr()));
-    } else if (skip("AS") || skip("RETURNING")) {
-      type();
-    } else {
-      throw unexpected();
-    }
-  }
-
-  /** What a window names, its frame left out. */
-  private List<Expr> window() {
-    List<Expr> named = new ArrayList<>();
-    if (!skip("(")) {
-      name();
-      return named;
-    }
-    if (token().isName() && !is("PARTITION") && !isAny("ROWS", "RANGE", "GROUPS")) {
-      next();
-    }
-    if (skip("PARTITION", "BY")) {
-      named.addAll(exprs());
-    }
-    if (isSequence("ORDER", "BY")) {
-      order().forEach(item -> named.add(item.expr()));
-    }
-    if (isAny("ROWS", "RANGE", "GROUPS")) {
-      while (!is(")")) {
-        if (token().kind() != Token.Kind.WORD && token().kind() != Token.Kind.NUMBER) {
-          throw unexpected();
-        }
-        next();
-      }
-    }
-    expect(")");
-    return named;
   }
 }

@@ -1,0 +1,48 @@
+package io.shardflux.sql;
+
+import java.math.BigDecimal;
+import java.math.BigInteger;
+import java.util.List;
+
+/** The values of constants. */
+final class Literals {
+
+  private Literals() {}
+
+  static Expr signed(Span span, String operator, Expr operand) {
+    if (operator.equals("+")) {
+      return operand instanceof Expr.Literal literal && literal.value() instanceof Number
+          ? new Expr.Literal(span, literal.value(), literal.known())
+          : new Expr.Op(span, "+", List.of(operand));
+    }
+    if (operator.equals("-") && operand instanceof Expr.Literal literal && literal.known()) {
+      Object value = literal.value();
+      if (value instanceof Long number) {
+        return new Expr.Literal(span, Math.negateExact(number), true);
+      }
+      if (value instanceof BigInteger number) {
+        BigInteger negative = number.negate();
+        Object narrow = negative.bitLength() < Long.SIZE ? (Object) negative.longValue() : negative;
+        return new Expr.Literal(span, narrow, true);
+      }
+      if (value instanceof BigDecimal number) {
+        return new Expr.Literal(span, number.negate(), true);
+      }
+      if (value instanceof Double number) {
+        return new Expr.Literal(span, -number, true);
+      }
+    }
+    return new Expr.Op(span, operator, List.of(operand));
+  }
+
+  static Object number(String digits) {
+    if (digits.indexOf('e') >= 0 || digits.indexOf('E') >= 0) {
+      return Double.valueOf(digits);
+    }
+    if (digits.indexOf('.') >= 0) {
+      return new BigDecimal(digits.endsWith(".") ? digits + "0" : digits);
+    }
+    BigInteger integer = new BigInteger(digits);
+    return integer.bitLength() < Long.SIZE ? (Object) integer.longValue() : integer;
+  }
+}
