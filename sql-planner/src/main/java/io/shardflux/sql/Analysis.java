@@ -126,8 +126,8 @@ final class Analysis {
   }
 
   /** Analyses the tables and conditions of an {@code UPDATE} or {@code DELETE}. */
-  Block changed(
-      List<Query.From> tables, @Nullable Expr where, List<Expr> others, List<Query.Cte> ctes) {
-    return new BlockAnalysis(this, Place.outermost().with(ctes)).changed(tables, where, others);
+  Block changed(Statement.Changed changed, List<Expr> others) {
+    return new BlockAnalysis(this, Place.outermost().with(changed.ctes()))
+        .changed(changed.tables(), changed.where(), others);
   }
 }

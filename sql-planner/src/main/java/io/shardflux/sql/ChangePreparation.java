@@ -15,8 +15,8 @@ record ChangePreparation(SqlText text, Schema schema, Analysis analysis) {
         exprs.add(assignment.value());
       }
     }
-    update.order().forEach(item -> exprs.add(item.expr()));
-    Block block = analysis.changed(update.tables(), update.where(), exprs, update.ctes());
+    update.changed().order().forEach(item -> exprs.add(item.expr()));
+    Block block = analysis.changed(update.changed(), exprs);
     for (Statement.Assignment assignment : update.assignments()) {
       Scope.Column column = block.scope().findHere(assignment.column());
       if (column != null && column.key() >= 0) {
@@ -27,7 +27,7 @@ record ChangePreparation(SqlText text, Schema schema, Analysis analysis) {
     return change(
         StatementKind.UPDATE,
         block,
-        update.limited() || !update.order().isEmpty(),
+        update.changed().isFirst(),
         source ->
             update.assignments().stream()
                 .anyMatch(assignment -> isOf(source, assignment.column())));
@@ -43,14 +43,12 @@ record ChangePreparation(SqlText text, Schema schema, Analysis analysis) {
   StatementPlan plan(Statement.Delete delete) {
     Block block =
         analysis.changed(
-            delete.tables(),
-            delete.where(),
-            delete.order().stream().map(Query.OrderItem::expr).toList(),
-            delete.ctes());
+            delete.changed(),
+            delete.changed().order().stream().map(Query.OrderItem::expr).toList());
     return change(
         StatementKind.DELETE,
         block,
-        delete.limited() || !delete.order().isEmpty(),
+        delete.changed().isFirst(),
         source -> delete.targets().contains(source.alias()));
   }
 

@@ -64,19 +64,6 @@ final class HintReader {
     return hint == null || hint.isBlank() ? Hints.NONE : new HintReader(hint.strip()).hints(rule);
   }
 
-  /** Whether a hint names a shard, so that the text isn't looked at. */
-  static boolean namesShard(@Nullable String hint) {
-    return hint != null && read(hint, null, false).shard() != null;
-  }
-
-  private static Hints read(String hint, TableRule.@Nullable Sharded rule, boolean keys) {
-    HintReader reader = new HintReader(hint.strip());
-    if (!keys) {
-      reader.values.remove("key");
-    }
-    return reader.hints(rule);
-  }
-
   private Hints hints(TableRule.@Nullable Sharded rule) {
     String shard = values.get("shard");
     String key = values.get("key");

@@ -109,7 +109,7 @@ record Query(
    * @param expr null for a star
    * @param table that of {@code t.*}
    */
-  record Item(Span span, @Nullable Expr expr, @Nullable String table, @Nullable String alias) {
+  record Item(@Nullable Expr expr, @Nullable String table, @Nullable String alias) {
 
     boolean isStar() {
       return expr == null;
@@ -138,9 +138,9 @@ record Query(
   /** What rows come from. */
   sealed interface From {}
 
-  record Table(Span span, String name, String alias) implements From {}
+  record Table(String name, String alias) implements From {}
 
-  record Derived(Span span, Query query, String alias, List<String> columns) implements From {}
+  record Derived(Query query, String alias, List<String> columns) implements From {}
 
   /**
    * A join.

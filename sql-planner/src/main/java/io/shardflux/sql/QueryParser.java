@@ -140,20 +140,19 @@ abstract class QueryParser extends ExprParser {
   }
 
   private Query.Item item(boolean first) {
-    int start = start();
     if (is("*") && first) {
       next();
-      return new Query.Item(since(start), null, null, null);
+      return new Query.Item(null, null, null);
     }
     if (token().isName() && token(1).is(".") && token(2).is("*")) {
       String table = next().value();
       next();
       next();
-      return new Query.Item(since(start), null, table, null);
+      return new Query.Item(null, table, null);
     }
     Expr expr = expr();
     String alias = alias();
-    return new Query.Item(since(start), expr, null, alias);
+    return new Query.Item(expr, null, alias);
   }
 
   @Override
@@ -239,7 +238,6 @@ abstract class QueryParser extends ExprParser {
   private Query.From source() {
     enter();
     try {
-      int start = start();
       if (is("(") && isQuery(token(1))) {
         next();
         Query query = query();
@@ -249,7 +247,7 @@ abstract class QueryParser extends ExprParser {
           throw unexpected();
         }
         List<String> columns = is("(") ? names() : List.of();
-        return new Query.Derived(since(start), query, alias, columns);
+        return new Query.Derived(query, alias, columns);
       }
       if (skip("(")) {
         List<Query.From> tables = from();
@@ -274,7 +272,7 @@ abstract class QueryParser extends ExprParser {
       throw unexpected();
     }
     String alias = isAny("PARTITION", "SET", "VALUE") ? null : alias();
-    return alias == null ? table : new Query.Table(table.span(), table.name(), alias);
+    return alias == null ? table : new Query.Table(table.name(), alias);
   }
 
   private void indexHints() {
@@ -311,12 +309,11 @@ abstract class QueryParser extends ExprParser {
 
   /** A table without an alias. */
   final Query.Table plainTable() {
-    int start = start();
     String name = name().value();
     if (is(".")) {
       throw new RefusedSqlException(
           RefusalCode.UNKNOWN_TABLE, name + ".…: a table named with its schema");
     }
-    return new Query.Table(since(start), name, name);
+    return new Query.Table(name, name);
   }
 }

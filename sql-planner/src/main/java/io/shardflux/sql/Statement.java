@@ -31,28 +31,28 @@ sealed interface Statement {
 
   record Assignment(Expr.Name column, @Nullable Expr value) {}
 
-  record Update(
-      List<Query.From> tables,
-      List<Assignment> assignments,
-      @Nullable Expr where,
-      boolean limited,
-      List<Query.OrderItem> order,
-      List<Query.Cte> ctes)
-      implements Statement {}
+  record Update(Changed changed, List<Assignment> assignments) implements Statement {}
 
   /**
    * A delete.
    *
    * @param targets the tables that rows are deleted of, by their aliases
    */
-  record Delete(
-      List<String> targets,
+  record Delete(Changed changed, List<String> targets) implements Statement {}
+
+  /** The rows that are changed. */
+  record Changed(
       List<Query.From> tables,
       @Nullable Expr where,
-      boolean limited,
       List<Query.OrderItem> order,
-      List<Query.Cte> ctes)
-      implements Statement {}
+      boolean limited,
+      List<Query.Cte> ctes) {
+
+    /** Whether they are only the first of some order. */
+    boolean isFirst() {
+      return limited || !order.isEmpty();
+    }
+  }
 
   /** A change of the session's state. */
   record Session() implements Statement {}

@@ -185,13 +185,7 @@ final class StatementParser extends QueryParser {
     List<Query.From> tables = from();
     expect("SET");
     List<Statement.Assignment> assignments = assignments();
-    Expr where = skip("WHERE") ? expr() : null;
-    List<Query.OrderItem> order = isSequence("ORDER", "BY") ? order() : List.of();
-    boolean limited = is("LIMIT");
-    if (limited) {
-      limit();
-    }
-    return new Statement.Update(tables, assignments, where, limited, order, ctes);
+    return new Statement.Update(changed(tables, ctes), assignments);
   }
 
   private Statement delete(List<Query.Cte> ctes) {
@@ -222,13 +216,17 @@ final class StatementParser extends QueryParser {
       expect("FROM");
       tables = from();
     }
+    return new Statement.Delete(changed(tables, ctes), targets);
+  }
+
+  private Statement.Changed changed(List<Query.From> tables, List<Query.Cte> ctes) {
     Expr where = skip("WHERE") ? expr() : null;
     List<Query.OrderItem> order = isSequence("ORDER", "BY") ? order() : List.of();
     boolean limited = is("LIMIT");
     if (limited) {
       limit();
     }
-    return new Statement.Delete(targets, tables, where, limited, order, ctes);
+    return new Statement.Changed(tables, where, order, limited, ctes);
   }
 
   private String target(Query.From table) {
