@@ -60,7 +60,7 @@ final class BlockAnalysis {
 
   private void where(@Nullable Expr where) {
     if (where != null) {
-      conditions.where(where, place.zone());
+      conditions.add(where, place.zone(), null);
     }
     conditions.attach();
     if (where != null) {

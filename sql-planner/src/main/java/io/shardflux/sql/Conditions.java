@@ -14,17 +14,12 @@ final class Conditions {
     this.keys = new KeyConditionReader(scope, colocation);
   }
 
-  /** Takes a condition that all rows of a zone satisfy. */
-  void where(Expr condition, Rows.Zone zone) {
-    take(condition, zone, null);
-  }
-
-  /** Takes the condition of an outer join, which those rows of its satisfy that match. */
-  void on(Expr condition, Rows.Zone zone, List<Rows> matched) {
-    take(condition, zone, matched);
-  }
-
-  private void take(Expr condition, Rows.Zone zone, @Nullable List<Rows> matched) {
+  /**
+   * Adds a condition to a zone.
+   *
+   * @param matched the tables that an outer join's condition is about, null if all rows satisfy it
+   */
+  void add(Expr condition, Rows.Zone zone, @Nullable List<Rows> matched) {
     for (Expr each : condition.conjuncts()) {
       equalities.take(each, matched);
       zone.add(keys.read(each));

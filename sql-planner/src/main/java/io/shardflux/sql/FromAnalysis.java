@@ -101,18 +101,11 @@ final class FromAnalysis {
     List<Rows> right = add(join.right(), rightInner ? inner : zone, nullable || rightInner);
     List<Rows> kept = rightInner ? left : right;
     List<Rows> matched = rightInner ? right : left;
-    if (inner != zone && kept.isEmpty() && !matched.isEmpty()) {
-      rows.refuse(
-          new RefusedSqlException(
-              RefusalCode.CROSS_SHARD_JOIN,
-              "an outer join that keeps all rows of a reference table"));
+    if (inner != zone) {
+      checkKept(kept, matched);
     }
     if (join.on() != null) {
-      if (inner == zone) {
-        conditions.where(join.on(), zone);
-      } else {
-        conditions.on(join.on(), inner, matched);
-      }
+      conditions.add(join.on(), inner, inner == zone ? null : matched);
       exprs.visit(join.on(), null);
     }
     for (String column : join.using()) {
@@ -121,6 +114,16 @@ final class FromAnalysis {
     List<Rows> all = new ArrayList<>(left);
     all.addAll(right);
     return all;
+  }
+
+  /** Each shard would keep the rows that another one matches. */
+  private void checkKept(List<Rows> kept, List<Rows> matched) {
+    if (kept.isEmpty() && !matched.isEmpty()) {
+      rows.refuse(
+          new RefusedSqlException(
+              RefusalCode.CROSS_SHARD_JOIN,
+              "an outer join that keeps all rows of a reference table"));
+    }
   }
 
   private void using(String column, int leftSources, boolean rightJoin) {

@@ -50,18 +50,15 @@ record KeyConditionReader(Scope scope, Colocation colocation) {
   private KeyCondition points(Expr left, List<Expr> rows) {
     List<Expr> columns = left.components();
     List<Integer> said = new ArrayList<>();
-    List<Integer> numbers = new ArrayList<>();
     for (int i = 0; i < columns.size(); i++) {
-      int key = scope.keyOf(columns.get(i));
-      if (key >= 0) {
+      if (scope.keyOf(columns.get(i)) >= 0) {
         said.add(i);
-        numbers.add(key);
       }
     }
     List<List<Expr>> values = new ArrayList<>();
     for (Expr row : rows) {
       List<Expr> components = row.components();
-      if (numbers.isEmpty() || components.size() != columns.size()) {
+      if (said.isEmpty() || components.size() != columns.size()) {
         return new KeyCondition.Any();
       }
       List<Expr> value = said.stream().map(i -> components.get(i).bare()).toList();
@@ -70,8 +67,8 @@ record KeyConditionReader(Scope scope, Colocation colocation) {
       }
       values.add(value);
     }
-    said.forEach(i -> exactKeyOf(columns.get(i)));
-    return new KeyCondition.Points(numbers, values, false);
+    List<Integer> keys = said.stream().map(i -> exactKeyOf(columns.get(i))).toList();
+    return new KeyCondition.Points(keys, values, false);
   }
 
   /** Two bounds are one condition: the type and the collation of each count for both. */

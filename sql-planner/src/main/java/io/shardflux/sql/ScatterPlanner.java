@@ -74,7 +74,7 @@ final class ScatterPlanner {
     Merge.Shape shape =
         new Merge.Shape(hidden.size(), order.order(), null, Map.of(), null, distinct, order.sort());
     List<Fragment> by = select.group().stream().map(expr -> Fragment.of(expr.span())).toList();
-    return ScatterQuery.of(query, sent(by, having(), order), shape, !select.distinct());
+    return ScatterQuery.of(query, sent(by, having(), order), shape, false);
   }
 
   /** Rows that are told apart: groups by all columns. */
@@ -87,7 +87,7 @@ final class ScatterPlanner {
     Merge.Shape shape =
         new Merge.Shape(
             hidden.size(), order.order(), grouping, Map.of(), null, List.of(), List.of());
-    return ScatterQuery.of(query, sent(grouping(groups.all()), having(), order), shape, true);
+    return ScatterQuery.of(query, sent(grouping(groups.all()), having(), order), shape, false);
   }
 
   /** Groups that several shards have a part of. */
@@ -123,12 +123,8 @@ final class ScatterPlanner {
             order.sort());
     List<Expr> by = new ArrayList<>(groups.all());
     by.addAll(aggregates.finer());
-    boolean streams =
-        order.sort().isEmpty()
-            && distinct.isEmpty()
-            && having.computed() == null
-            && aggregates.finer().isEmpty();
-    return ScatterQuery.of(query, sent(grouping(by), pushed(having), order), shape, streams);
+    ShardSql sql = sent(grouping(by), pushed(having), order);
+    return ScatterQuery.of(query, sql, shape, !aggregates.finer().isEmpty());
   }
 
   private void mergeItems(Groups groups, Computations computations) {

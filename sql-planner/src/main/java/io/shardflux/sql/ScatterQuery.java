@@ -11,11 +11,14 @@ record ScatterQuery(
     boolean limitsShards) {
 
   /**
-   * The limit is that of the query.
+   * The limit is that of the query; the first rows of each shard are enough unless the merge has to
+   * know them all.
    *
-   * @param limitsShards whether the first rows of each shard are enough
+   * @param finer whether the shards' groups are finer than the answer's
    */
-  static ScatterQuery of(Query query, ShardSql sql, Merge.Shape shape, boolean limitsShards) {
+  static ScatterQuery of(Query query, ShardSql sql, Merge.Shape shape, boolean finer) {
+    boolean limitsShards =
+        shape.sort().isEmpty() && shape.distinct().isEmpty() && shape.having() == null && !finer;
     Query.Limit limit = query.limit();
     return limit == null
         ? new ScatterQuery(sql, shape, null, null, limitsShards)
