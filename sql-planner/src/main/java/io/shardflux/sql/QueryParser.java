@@ -100,43 +100,40 @@ abstract class QueryParser extends ExprParser {
   private Query.Select select() {
     int start = start();
     expect("SELECT");
-    boolean distinct = false;
-    while (SELECT_OPTIONS.contains(upper()) || isAny("DISTINCT", "DISTINCTROW")) {
-      distinct |= isAny("DISTINCT", "DISTINCTROW");
-      next();
-    }
+    boolean distinct = isDistinct();
     int itemsStart = start();
-    List<Query.Item> items = new ArrayList<>();
-    do {
-      items.add(item(items.isEmpty()));
-    } while (skip(","));
+    List<Query.Item> items = items();
     Span itemsSpan = since(itemsStart);
     int sourcesStart = start();
-    List<Query.From> from = new ArrayList<>();
-    Expr where = null;
-    Span sources = null;
-    if (skip("FROM")) {
-      if (!skip("DUAL")) {
-        from = from();
-      }
-      where = skip("WHERE") ? expr() : null;
-      sources = since(sourcesStart);
-    } else if (skip("WHERE")) {
-      where = expr();
-      sources = since(sourcesStart);
-    }
-    List<Expr> group = List.of();
-    boolean rollup = false;
-    if (skip("GROUP", "BY")) {
-      group = exprs();
-      rollup = skip("WITH", "ROLLUP");
-    }
+    boolean sourced = skip("FROM");
+    List<Query.From> from = sourced && !skip("DUAL") ? from() : List.of();
+    Expr where = skip("WHERE") ? expr() : null;
+    Span sources = sourced || where != null ? since(sourcesStart) : null;
+    List<Expr> group = skip("GROUP", "BY") ? exprs() : List.of();
+    boolean rollup = !group.isEmpty() && skip("WITH", "ROLLUP");
     Expr having = skip("HAVING") ? expr() : null;
     if (skip("WINDOW")) {
       throw new RefusedSqlException(RefusalCode.SYNTAX, "a WINDOW clause");
     }
     return new Query.Select(
         since(start), distinct, items, itemsSpan, sources, from, where, group, rollup, having);
+  }
+
+  private boolean isDistinct() {
+    boolean distinct = false;
+    while (SELECT_OPTIONS.contains(upper()) || isAny("DISTINCT", "DISTINCTROW")) {
+      distinct |= isAny("DISTINCT", "DISTINCTROW");
+      next();
+    }
+    return distinct;
+  }
+
+  private List<Query.Item> items() {
+    List<Query.Item> items = new ArrayList<>();
+    do {
+      items.add(item(items.isEmpty()));
+    } while (skip(","));
+    return items;
   }
 
   private Query.Item item(boolean first) {

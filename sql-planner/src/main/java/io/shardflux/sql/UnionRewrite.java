@@ -12,8 +12,15 @@ record UnionRewrite(SqlText text, Schema schema, PlannerOptions options) {
   ScatterQuery plan(Query query, List<Scope.Column> columns) {
     if (query.branches().size() == 1 && query.order().isEmpty() && query.limit() == null) {
       Query.Nested nested = (Query.Nested) query.branches().get(0).body();
-      return rewritten(nested.query().span().of(text.text()));
+      return rewritten(of(nested.query().span()));
     }
+    boolean distinct = isDistinct(query);
+    checkNames(columns);
+    return rewritten(select(query, columns, distinct));
+  }
+
+  /** Whether equal rows count once; refused if some do and some don't. */
+  private static boolean isDistinct(Query query) {
     boolean distinct = false;
     for (Query.Branch branch : query.branches()) {
       String operator = branch.operator() == null ? "UNION ALL" : branch.operator();
@@ -22,29 +29,35 @@ record UnionRewrite(SqlText text, Schema schema, PlannerOptions options) {
       }
       distinct |= operator.equals("UNION");
     }
-    checkNames(columns);
+    return distinct;
+  }
+
+  private String select(Query query, List<Scope.Column> columns, boolean distinct) {
     StringBuilder sql = new StringBuilder();
     if (query.with() != null) {
-      sql.append(query.with().of(text.text())).append(' ');
+      sql.append(of(query.with())).append(' ');
     }
     sql.append(distinct ? "SELECT DISTINCT " : "SELECT ")
         .append(distinct || !query.order().isEmpty() ? names(columns) : "*")
         .append(" FROM (");
     for (Query.Branch branch : query.branches()) {
-      sql.append(branch.operator() == null ? "" : " UNION ALL ")
-          .append(branch.body().span().of(text.text()));
+      sql.append(branch.operator() == null ? "" : " UNION ALL ").append(of(branch.body().span()));
     }
     sql.append(") AS shardflux");
     for (int i = 0; i < query.order().size(); i++) {
       Query.OrderItem item = query.order().get(i);
       sql.append(i == 0 ? " ORDER BY " : ", ")
-          .append(item.expr().span().of(text.text()))
+          .append(of(item.expr().span()))
           .append(item.descending() ? " DESC" : "");
     }
     if (query.limit() != null) {
-      sql.append(' ').append(query.limit().span().of(text.text()));
+      sql.append(' ').append(of(query.limit().span()));
     }
-    return rewritten(sql.toString());
+    return sql.toString();
+  }
+
+  private String of(Span span) {
+    return span.of(text.text());
   }
 
   /** The columns of a derived table have different names. */
@@ -78,9 +91,7 @@ record UnionRewrite(SqlText text, Schema schema, PlannerOptions options) {
     if (select == null) {
       throw new RefusedSqlException(RefusalCode.SET_OPERATION, "set operations in parentheses");
     }
-    Analysis rewrittenAnalysis = new Analysis(schema);
-    return new ScatterPlanner(
-            rewritten, query, rewrittenAnalysis, rewrittenAnalysis.select(query, select))
-        .plan();
+    Analysis analysis = new Analysis(schema);
+    return new ScatterPlanner(rewritten, query, analysis, analysis.select(query, select)).plan();
   }
 }
