@@ -13,6 +13,11 @@ import java.util.List;
  */
 record Aggregate(Kind kind, int column, List<Integer> inputs, List<SortKey> keys) {
 
+  /** One that is made of the shards' own values alone. */
+  static Aggregate of(Kind kind, int column) {
+    return new Aggregate(kind, column, List.of(), List.of());
+  }
+
   enum Kind {
     COUNT,
     SUM,

@@ -46,9 +46,9 @@ final class BlockAnalysis {
     boolean fromSharded = from(tables);
     where(where);
     others.forEach(expr -> exprs.visit(expr, null));
-    Span none = new Span(0, 0);
     Query.Select select =
-        new Query.Select(none, false, List.of(), none, null, tables, where, List.of(), false, null);
+        new Query.Select(
+            Span.NONE, false, List.of(), Span.NONE, null, tables, where, List.of(), false, null);
     return block(select, fromSharded);
   }
 

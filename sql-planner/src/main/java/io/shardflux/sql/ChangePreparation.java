@@ -34,10 +34,8 @@ record ChangePreparation(SqlText text, Schema schema, Analysis analysis) {
   }
 
   private static boolean isOf(Scope.Source source, Expr.Name name) {
-    return name.table() == null
-        ? source.columns().stream()
-            .anyMatch(column -> column.name().equalsIgnoreCase(name.column()))
-        : name.table().equals(source.alias());
+    return source.isNamed(name.table())
+        && (name.table() != null || source.find(name.column()) != null);
   }
 
   StatementPlan plan(Statement.Delete delete) {

@@ -45,8 +45,7 @@ record Computations(Groups groups, MergedAggregates aggregates, SortKeys keys) {
   }
 
   private void checkNumber(Expr expr, RefusalCode code) {
-    SqlType.Kind kind = keys.types().of(expr, keys.block()).kind();
-    if (kind != SqlType.Kind.NUMBER && kind != SqlType.Kind.SMALL_NUMBER) {
+    if (!keys.types().of(expr, keys.block()).isNumber()) {
       throw new RefusedSqlException(code, expr.description() + ", which is no number");
     }
   }

@@ -1,6 +1,5 @@
 package io.shardflux.sql;
 
-import java.util.List;
 import java.util.Objects;
 
 /** Whether expressions of one select are the same, however they are written. */
@@ -22,24 +21,10 @@ record Equivalence(SqlText text, Scope scope) {
   }
 
   private boolean sameColumn(Expr.Name a, Expr.Name b) {
-    return sourceOf(a) >= 0
-        && sourceOf(a) == sourceOf(b)
+    Scope.Source source = scope.sourceOf(a);
+    return source != null
+        && source.equals(scope.sourceOf(b))
         && a.column().equalsIgnoreCase(b.column());
-  }
-
-  /** The index of the source whose column a name is, -1 if it is none's. */
-  int sourceOf(Expr.Name name) {
-    List<Scope.Source> sources = scope.sources();
-    for (int i = 0; i < sources.size(); i++) {
-      Scope.Source source = sources.get(i);
-      boolean named = name.table() == null || name.table().equals(source.alias());
-      if (named
-          && source.columns().stream()
-              .anyMatch(column -> column.name().equalsIgnoreCase(name.column()))) {
-        return i;
-      }
-    }
-    return -1;
   }
 
   private boolean sameOperation(Expr x, Expr y) {

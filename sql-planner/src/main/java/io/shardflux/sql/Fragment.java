@@ -33,6 +33,11 @@ record Fragment(List<Object> pieces) {
     return new Fragment(pieces);
   }
 
+  /** A name as it is quoted. */
+  static String quoted(String name) {
+    return "`" + name.replace("`", "``") + "`";
+  }
+
   /** The text of it, markers and all. */
   String in(String text) {
     StringBuilder built = new StringBuilder();

@@ -46,16 +46,15 @@ record Groups(List<Expr> all, Scope scope, Equivalence equivalence) {
     Scope.Column column = scope.findHere(name);
     for (Scope.Source source : scope.sources()) {
       if (column != null && source.columns().contains(column) && !source.unique().isEmpty()) {
-        boolean mine = name.table() == null || name.table().equals(source.alias());
-        return mine && source.unique().stream().allMatch(unique -> isGroup(source, unique));
+        return source.isNamed(name.table())
+            && source.unique().stream().allMatch(unique -> isGroup(source, unique));
       }
     }
     return false;
   }
 
   private boolean isGroup(Scope.Source source, Scope.Column unique) {
-    Span none = new Span(0, 0);
-    return indexOf(new Expr.Name(none, source.alias(), unique.name())) >= 0;
+    return indexOf(new Expr.Name(Span.NONE, source.alias(), unique.name())) >= 0;
   }
 
   static RefusedSqlException notGrouped(String what) {

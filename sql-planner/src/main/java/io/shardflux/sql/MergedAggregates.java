@@ -50,14 +50,12 @@ final class MergedAggregates {
 
   /** The aggregate of a call; {@code index} is the item that it is, or -1. */
   Aggregate of(Expr.Call call, int index) {
-    for (int i = 0; i < calls.size(); i++) {
-      if (equivalence.same(calls.get(i), call)) {
-        Aggregate known = aggregates.get(i);
-        if (index >= 0 && known.column() != index) {
-          computed.put(index, new Computation.Column(known.column()));
-        }
-        return known;
+    Aggregate known = known(call);
+    if (known != null) {
+      if (index >= 0 && known.column() != index) {
+        computed.put(index, new Computation.Column(known.column()));
       }
+      return known;
     }
     if (!Functions.MERGED.contains(call.name())
         || (call.distinct() && call.name().equals("ANY_VALUE"))) {
@@ -70,17 +68,17 @@ final class MergedAggregates {
   private Aggregate create(Expr.Call call, int index, int column) {
     if (isExtreme(call)) {
       Aggregate.Kind kind = Aggregate.Kind.valueOf(call.name());
-      return add(
-          call, new Aggregate(kind, column, List.of(), List.of(keys.of(call, index, false))));
+      List<SortKey> compared = List.of(keys.of(call, index, false));
+      return add(call, new Aggregate(kind, column, List.of(), compared));
     }
     if (call.distinct() && (makesFiner() || !holdKey(call))) {
       return add(call, distinctAggregate(call, column));
     }
     return switch (call.name()) {
-      case "COUNT" -> add(call, new Aggregate(Aggregate.Kind.COUNT, column, List.of(), List.of()));
-      case "SUM" -> add(call, new Aggregate(Aggregate.Kind.SUM, column, List.of(), List.of()));
+      case "COUNT" -> add(call, Aggregate.of(Aggregate.Kind.COUNT, column));
+      case "SUM" -> add(call, Aggregate.of(Aggregate.Kind.SUM, column));
       case "AVG" -> add(call, average(call, column));
-      default -> add(call, new Aggregate(Aggregate.Kind.ANY, column, List.of(), List.of()));
+      default -> add(call, Aggregate.of(Aggregate.Kind.ANY, column));
     };
   }
 
@@ -95,14 +93,19 @@ final class MergedAggregates {
   /** The column of an aggregate that another one is made of. */
   private int part(Expr.Call call, String name, Fragment sql) {
     Expr.Call other = new Expr.Call(call.span(), name, call.distinct(), false, call.children());
+    Aggregate known = known(other);
+    return known == null
+        ? add(other, Aggregate.of(Aggregate.Kind.valueOf(name), hidden.add(sql))).column()
+        : known.column();
+  }
+
+  private @Nullable Aggregate known(Expr.Call call) {
     for (int i = 0; i < calls.size(); i++) {
-      if (equivalence.same(calls.get(i), other)) {
-        return aggregates.get(i).column();
+      if (equivalence.same(calls.get(i), call)) {
+        return aggregates.get(i);
       }
     }
-    int column = hidden.add(sql);
-    add(other, new Aggregate(Aggregate.Kind.valueOf(name), column, List.of(), List.of()));
-    return column;
+    return null;
   }
 
   private Aggregate add(Expr.Call call, Aggregate aggregate) {
@@ -154,8 +157,7 @@ final class MergedAggregates {
     for (Expr argument : call.children()) {
       Expr bare = argument.bare();
       SortKeys.checkDetermined(bare);
-      SqlType.Kind kind = keys.types().of(bare, block).kind();
-      boolean number = kind == SqlType.Kind.NUMBER || kind == SqlType.Kind.SMALL_NUMBER;
+      boolean number = keys.types().of(bare, block).isNumber();
       if (!call.name().equals("COUNT") && !number) {
         throw new RefusedSqlException(
             RefusalCode.AGGREGATE, call.name() + "(DISTINCT …) of what is no number");

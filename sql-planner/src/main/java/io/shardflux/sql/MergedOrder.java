@@ -96,8 +96,7 @@ final class MergedOrder {
         SortKey key = groupKeys.get(group);
         order.add(new SortKey(key.value(), key.padding(), item.descending()));
         shardOrder.add(
-            Fragment.of(
-                expressions.grouping(groups.all().get(group)), item.descending() ? " DESC" : ""));
+            Fragment.of(expressions.grouping(groups.all().get(group)), item.direction()));
       }
     }
     for (int group : rest) {
@@ -163,7 +162,7 @@ final class MergedOrder {
   }
 
   private Fragment ordered(Query.OrderItem item) {
-    return Fragment.of(item.expr().span(), item.descending() ? " DESC" : "");
+    return Fragment.of(item.expr().span(), item.direction());
   }
 
   /** What rows of the answer are told apart by. */

@@ -59,7 +59,7 @@ record Projection(Block block, Types types, Colocation colocation) {
     }
     List<Scope.Column> columns = new ArrayList<>();
     for (Scope.Source source : scope.sources()) {
-      if (item.table() == null || item.table().equals(source.alias())) {
+      if (source.isNamed(item.table())) {
         columns.addAll(source.columns());
       }
     }

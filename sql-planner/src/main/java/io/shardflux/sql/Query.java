@@ -131,7 +131,13 @@ record Query(
     }
   }
 
-  record OrderItem(Expr expr, boolean descending) {}
+  record OrderItem(Expr expr, boolean descending) {
+
+    /** What stands behind the expression. */
+    String direction() {
+      return descending ? " DESC" : "";
+    }
+  }
 
   record Limit(Span span, Expr count, @Nullable Expr offset) {}
 

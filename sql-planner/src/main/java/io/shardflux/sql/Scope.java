@@ -45,6 +45,14 @@ final class Scope {
     return here != null || outer == null ? here : outer.find(name);
   }
 
+  /** The first source here whose column a name may be, null if it is none's. */
+  @Nullable Source sourceOf(Expr.Name name) {
+    return sources.stream()
+        .filter(source -> source.isNamed(name.table()) && source.find(name.column()) != null)
+        .findFirst()
+        .orElse(null);
+  }
+
   /** The number of the key column that an expression is, or -1. */
   int keyOf(Expr expr) {
     Column column = expr.bare() instanceof Expr.Name name ? find(name) : null;
@@ -55,7 +63,7 @@ final class Scope {
   @Nullable Column findHere(Expr.Name name) {
     Column found = null;
     for (Source source : sources) {
-      if (name.table() != null && !name.table().equals(source.alias())) {
+      if (!source.isNamed(name.table())) {
         continue;
       }
       for (Column column : source.columns()) {
@@ -79,6 +87,19 @@ final class Scope {
    * @param unique the columns that tell a reference table's rows apart; of others none
    */
   record Source(String alias, List<Column> columns, boolean reference, List<Column> unique) {
+
+    /** Whether a name with this table before it, or with none, may mean a column of it. */
+    boolean isNamed(@Nullable String table) {
+      return table == null || table.equals(alias);
+    }
+
+    /** Its column of a name, null if there is none. */
+    @Nullable Column find(String column) {
+      return columns.stream()
+          .filter(each -> each.name().equalsIgnoreCase(column))
+          .findFirst()
+          .orElse(null);
+    }
 
     /** The same where an outer join may have no row. */
     Source orNull() {

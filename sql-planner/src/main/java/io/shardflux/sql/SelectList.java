@@ -78,12 +78,11 @@ final class SelectList {
         continue;
       }
       for (Scope.Source source : scope.sources()) {
-        if (item.table() == null || item.table().equals(source.alias())) {
+        if (source.isNamed(item.table())) {
           source
               .columns()
               .forEach(
-                  column ->
-                      columns.add(new Expr.Name(new Span(0, 0), source.alias(), column.name())));
+                  column -> columns.add(new Expr.Name(Span.NONE, source.alias(), column.name())));
         }
       }
     }

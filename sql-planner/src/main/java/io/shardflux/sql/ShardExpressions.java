@@ -9,8 +9,8 @@ record ShardExpressions(Query.Select select, Scope scope, Equivalence equivalenc
 
   /** An expression's text, with what its aliases mean in their places. */
   Fragment write(Expr expr) {
-    if (expr.span().end() == 0 && expr instanceof Expr.Name name) {
-      return Fragment.of(quoted(name.table()) + "." + quoted(name.column()));
+    if (expr.span().equals(Span.NONE) && expr instanceof Expr.Name name) {
+      return column(name.table(), name.column());
     }
     List<Object> pieces = new ArrayList<>();
     int end = aliases(expr, expr.span().start(), pieces);
@@ -41,10 +41,10 @@ record ShardExpressions(Query.Select select, Scope scope, Equivalence equivalenc
     if (aliased == null || equivalence.same(aliased.bare(), name)) {
       return null;
     }
-    int source = equivalence.sourceOf(name);
-    return source < 0
+    Scope.Source source = scope.sourceOf(name);
+    return source == null
         ? Fragment.of("(", aliased.span(), ")")
-        : Fragment.of(quoted(scope.sources().get(source).alias()) + "." + quoted(name.column()));
+        : column(source.alias(), name.column());
   }
 
   /** What to group or order by: a number there would be a position. */
@@ -52,7 +52,7 @@ record ShardExpressions(Query.Select select, Scope scope, Equivalence equivalenc
     return expr instanceof Expr.Literal ? Fragment.of("NULL") : write(expr);
   }
 
-  private static String quoted(@Nullable String name) {
-    return "`" + (name == null ? "" : name.replace("`", "``")) + "`";
+  private static Fragment column(@Nullable String table, String column) {
+    return Fragment.of(Fragment.quoted(table == null ? "" : table) + "." + Fragment.quoted(column));
   }
 }

@@ -45,6 +45,10 @@ record SqlType(Kind kind, @Nullable String collation) {
   private static final Set<String> SMALL_NUMBERS = Set.of("tinyint", "bit", "year", "float");
   private static final Set<String> TEMPORALS = Set.of("date", "datetime", "timestamp", "time");
 
+  boolean isNumber() {
+    return kind == Kind.NUMBER || kind == Kind.SMALL_NUMBER;
+  }
+
   static SqlType of(Catalog.Column column) {
     String name = name(column.type());
     if (NUMBERS.contains(name)) {

@@ -48,7 +48,7 @@ record UnionRewrite(SqlText text, Schema schema, PlannerOptions options) {
       Query.OrderItem item = query.order().get(i);
       sql.append(i == 0 ? " ORDER BY " : ", ")
           .append(of(item.expr().span()))
-          .append(item.descending() ? " DESC" : "");
+          .append(item.direction());
     }
     if (query.limit() != null) {
       sql.append(' ').append(of(query.limit().span()));
@@ -79,7 +79,7 @@ record UnionRewrite(SqlText text, Schema schema, PlannerOptions options) {
         throw new RefusedSqlException(
             RefusalCode.SET_OPERATION, "a column without a name of its own: give it an alias");
       }
-      names.add("`" + column.name().replace("`", "``") + "`");
+      names.add(Fragment.quoted(column.name()));
     }
     return String.join(", ", names);
   }
