@@ -6,12 +6,16 @@ import static io.r2dbc.spi.ConnectionFactoryOptions.PROTOCOL;
 
 import io.r2dbc.spi.ConnectionFactoryOptions;
 import io.r2dbc.spi.ConnectionFactoryProvider;
+import io.r2dbc.spi.Option;
 import io.shardflux.r2dbc.ShardRouter;
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -25,6 +29,18 @@ public final class ShardfluxConnectionFactoryProvider implements ConnectionFacto
   public static final String SHARDFLUX = "shardflux";
 
   private static final int MAX_BYTES = 1 << 20;
+
+  /** What is the document's to say. */
+  private static final List<Option<?>> NOT_IN_URLS =
+      List.of(
+          ConnectionFactoryOptions.HOST,
+          ConnectionFactoryOptions.PORT,
+          ConnectionFactoryOptions.USER,
+          ConnectionFactoryOptions.PASSWORD,
+          ConnectionFactoryOptions.SSL,
+          ConnectionFactoryOptions.CONNECT_TIMEOUT,
+          ConnectionFactoryOptions.LOCK_WAIT_TIMEOUT,
+          ConnectionFactoryOptions.STATEMENT_TIMEOUT);
 
   /** For {@link java.util.ServiceLoader}. */
   public ShardfluxConnectionFactoryProvider() {}
@@ -50,6 +66,15 @@ public final class ShardfluxConnectionFactoryProvider implements ConnectionFacto
   }
 
   private static String document(ConnectionFactoryOptions options) {
+    for (Option<?> option : NOT_IN_URLS) {
+      if (options.hasOption(option)) {
+        throw new IllegalArgumentException(
+            "url: "
+                + option.name()
+                + " (expected: three slashes and the document's place, which says all else, as in"
+                + " r2dbc:shardflux:file:///etc/shards.yaml)");
+      }
+    }
     Object protocol = options.getValue(PROTOCOL);
     Object path = options.getValue(DATABASE);
     String place = protocol + ":///" + path;
@@ -61,12 +86,19 @@ public final class ShardfluxConnectionFactoryProvider implements ConnectionFacto
                 + " (expected: r2dbc:shardflux:file:///… or"
                 + " r2dbc:shardflux:classpath:///… of a document that is there)");
       }
-      byte[] bytes = stream.readNBytes(MAX_BYTES + 1);
-      return new String(bytes, StandardCharsets.UTF_8);
+      return text(stream.readNBytes(MAX_BYTES + 1), place);
     } catch (IOException e) {
       throw new IllegalArgumentException(
           "url: " + place + ", " + e + " (expected: a document that can be read)", e);
     }
+  }
+
+  private static String text(byte[] bytes, String place) throws CharacterCodingException {
+    if (bytes.length > MAX_BYTES) {
+      throw new IllegalArgumentException(
+          "url: " + place + ", too large (expected: at most " + MAX_BYTES + " bytes)");
+    }
+    return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
   }
 
   private static @Nullable InputStream open(@Nullable Object protocol, @Nullable Object path)

@@ -8,8 +8,10 @@ import io.r2dbc.spi.ConnectionFactory;
 import io.r2dbc.spi.Wrapped;
 import io.shardflux.r2dbc.ScatterReads;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -57,6 +59,46 @@ class ShardfluxConnectionFactoryProviderTests {
     assertThatIllegalArgumentException()
         .isThrownBy(() -> ConnectionFactories.get("r2dbc:shardflux:classpath:///nowhere.yaml"))
         .withMessageContaining("classpath:///nowhere.yaml");
+  }
+
+  @Test
+  void whatIsTheDocumentsToSayIsRefusedAndNotShown() {
+    for (String url :
+        List.of(
+            "r2dbc:shardflux:file://etc/shards.yaml",
+            "r2dbc:shardflux:file://app:hidden@host/shards.yaml",
+            "r2dbcs:shardflux:file:///etc/shards.yaml",
+            "r2dbc:shardflux:file:///etc/shards.yaml?lockWaitTimeout=PT1S")) {
+      assertThatIllegalArgumentException()
+          .isThrownBy(() -> ConnectionFactories.get(url))
+          .withMessageContaining("r2dbc:shardflux:file:///etc/shards.yaml")
+          .withMessageNotContaining("hidden");
+    }
+  }
+
+  @Test
+  void aDocumentIsReadWholeOrNotAtAll() throws IOException {
+    Path large =
+        Files.writeString(folder.resolve("large.yaml"), DOCUMENT + "#" + "é".repeat(600_000));
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> ConnectionFactories.get("r2dbc:shardflux:file://" + large))
+        .withMessageContaining("too large (expected: at most 1048576 bytes)");
+    Path latin =
+        Files.writeString(
+            folder.resolve("latin.yaml"), DOCUMENT + "# é", StandardCharsets.ISO_8859_1);
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> ConnectionFactories.get("r2dbc:shardflux:file://" + latin))
+        .withMessageContaining("latin.yaml, ");
+  }
+
+  @Test
+  void aMalformedDocumentIsNotShown() throws IOException {
+    Path malformed =
+        Files.writeString(folder.resolve("bad.yaml"), DOCUMENT.replace("secret}", "\"secret}"));
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> ConnectionFactories.get("r2dbc:shardflux:file://" + malformed))
+        .withMessageNotContaining("secret")
+        .withNoCause();
   }
 
   private static Object unwrapped(ConnectionFactory factory) {
