@@ -1,6 +1,7 @@
 package io.shardflux.r2dbc;
 
 import io.r2dbc.spi.Statement;
+import java.nio.ByteBuffer;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -84,7 +85,8 @@ final class Bindings {
     if (value == null) {
       statement.bindNull(index, Object.class);
     } else {
-      statement.bind(index, value);
+      // Reading moves a buffer on, and other shards and attempts are to find it as it was.
+      statement.bind(index, value instanceof ByteBuffer bytes ? bytes.duplicate() : value);
     }
   }
 }
