@@ -13,13 +13,22 @@ import org.reactivestreams.Publisher;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
-/**
- * What a write that is done left behind: the rows of its generated values, and its count.
- *
- * @param segments them
- */
-record ChangesResult(List<Result.Segment> segments) implements Result {
+/** What a statement that was run at once left behind: rows, and counts of changes. */
+final class ChangesResult implements Result {
 
+  private final List<Result.Segment> segments;
+  private final Consumption consumption;
+
+  ChangesResult(List<Result.Segment> segments) {
+    this(segments, new Consumption());
+  }
+
+  private ChangesResult(List<Result.Segment> segments, Consumption consumption) {
+    this.segments = segments;
+    this.consumption = consumption;
+  }
+
+  /** Of a write: the rows of its generated values, and its count. */
   static ChangesResult of(long count, List<? extends Row> generated) {
     List<Result.Segment> segments = new ArrayList<>();
     generated.forEach(row -> segments.add(new RowsResult.Segment(row)));
@@ -29,31 +38,37 @@ record ChangesResult(List<Result.Segment> segments) implements Result {
 
   @Override
   public Mono<Long> getRowsUpdated() {
-    return of(UpdateCount.class).map(UpdateCount::value).reduce(Long::sum);
+    return consumed(UpdateCount.class).map(UpdateCount::value).reduce(Long::sum);
   }
 
   @Override
   public <T> Flux<T> map(BiFunction<Row, RowMetadata, ? extends T> mapping) {
-    return of(RowSegment.class)
+    Arguments.require(mapping, "mapping");
+    return consumed(RowSegment.class)
         .map(segment -> mapping.apply(segment.row(), segment.row().getMetadata()));
   }
 
   @Override
   public <T> Flux<T> map(Function<? super Readable, ? extends T> mapping) {
-    return of(RowSegment.class).map(segment -> mapping.apply(segment.row()));
+    Arguments.require(mapping, "mapping");
+    return map((row, metadata) -> mapping.apply(row));
   }
 
   @Override
   public ChangesResult filter(Predicate<Result.Segment> predicate) {
-    return new ChangesResult(segments.stream().filter(predicate).toList());
+    Arguments.require(predicate, "filter");
+    consumption.check();
+    return new ChangesResult(segments.stream().filter(predicate).toList(), consumption);
   }
 
   @Override
   public <T> Flux<T> flatMap(Function<Result.Segment, ? extends Publisher<? extends T>> mapping) {
-    return Flux.fromIterable(segments).concatMap(mapping);
+    Arguments.require(mapping, "mapping");
+    return consumed(Result.Segment.class).concatMap(mapping);
   }
 
-  private <S extends Result.Segment> Flux<S> of(Class<S> kind) {
+  private <S extends Result.Segment> Flux<S> consumed(Class<S> kind) {
+    consumption.begin();
     return Flux.fromIterable(segments).ofType(kind);
   }
 }

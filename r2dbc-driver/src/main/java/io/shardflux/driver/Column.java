@@ -25,6 +25,7 @@ final class Column implements ColumnMetadata {
   private final @Nullable Integer precision;
   private final @Nullable Integer scale;
   private final @Nullable Class<?> javaType;
+  private final @Nullable Object nativeType;
   // Of the session, known from the first value on.
   private volatile @Nullable ZoneId zone;
   private volatile boolean flag;
@@ -36,6 +37,7 @@ final class Column implements ColumnMetadata {
     this.precision = column.getPrecision();
     this.scale = column.getScale();
     this.javaType = column.getJavaType();
+    this.nativeType = column.getNativeTypeMetadata();
   }
 
   /** A column of text that no shard has. */
@@ -46,6 +48,7 @@ final class Column implements ColumnMetadata {
     this.precision = null;
     this.scale = null;
     this.javaType = String.class;
+    this.nativeType = null;
   }
 
   /** A row's value of this column, which outlives the row. */
@@ -141,5 +144,10 @@ final class Column implements ColumnMetadata {
   @Override
   public @Nullable Class<?> getJavaType() {
     return javaType;
+  }
+
+  @Override
+  public @Nullable Object getNativeTypeMetadata() {
+    return nativeType;
   }
 }

@@ -75,6 +75,7 @@ final class Columns implements RowMetadata {
   }
 
   private static String folded(String name) {
+    Arguments.require(name, "name");
     return name.toLowerCase(Locale.ROOT);
   }
 }

@@ -18,10 +18,12 @@ import io.shardflux.sql.ShardSql;
 import io.shardflux.sql.StatementKind;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -38,22 +40,40 @@ final class Execution {
   private final SqlEngine engine;
   private final String sql;
   private final @Nullable String @Nullable [] generated;
+  private final int prefetch;
 
   /**
    * A statement.
    *
    * @param generated the columns whose generated values are wanted, or null
+   * @param fetchSize the rows of each shard that a merge holds at most, 0 for its own bound
    */
-  Execution(VirtualConnection connection, String sql, @Nullable String @Nullable [] generated) {
+  Execution(
+      VirtualConnection connection,
+      String sql,
+      @Nullable String @Nullable [] generated,
+      int fetchSize) {
     this.connection = connection;
     this.engine = connection.engine();
     this.sql = sql;
     this.generated = generated;
+    this.prefetch =
+        fetchSize == 0
+            ? ScatterSource.MAX_PREFETCH
+            : Math.min(fetchSize, ScatterSource.MAX_PREFETCH);
   }
 
   Mono<Result> run(Binds binds, Hints hints) {
     return prepared(prepared -> planned(prepared, binds, hints))
         .onErrorMap(error -> Refusals.named(error, sql));
+  }
+
+  /** A result with its rows taken, so that no later statement changes what they are. */
+  Mono<Result> whole(Result result) {
+    return Flux.from(result.<Result.Segment>flatMap(Mono::just))
+        .take(engine.maxHeldRows() + 1L)
+        .collectList()
+        .map(segments -> new ChangesResult(bounded(segments)));
   }
 
   /** The work with the statement's analysis, and once more where the catalog was too old for it. */
@@ -76,25 +96,33 @@ final class Execution {
     Hints hints = engine.withDefaults(prepared.hints().or(given));
     VirtualTransaction transaction = transactionOf(prepared);
     ShardId bound = transaction == null ? null : transaction.shard();
-    RefusedSqlException needsSession = prepared.sessionRefusal();
-    if (needsSession != null && bound == null) {
-      return Mono.error(needsSession);
-    }
     VirtualTransaction within =
         transaction != null && bound == null && bindsNothing(prepared, binds, hints)
             ? null
             : transaction;
-    return engine
-        .plan(sql, prepared, binds, hints, bound)
+    return plan(prepared, binds, hints, bound)
         .flatMap(plan -> new Run(prepared, binds, hints, within).of(plan));
+  }
+
+  /**
+   * What each shard is sent.
+   *
+   * @param bound the shard of the transaction that it is in, or null
+   */
+  private Mono<Plan> plan(Prepared prepared, Binds binds, Hints hints, @Nullable ShardId bound) {
+    RefusedSqlException needsSession = prepared.sessionRefusal();
+    return needsSession != null && bound == null
+        ? Mono.error(needsSession)
+        : engine.plan(sql, prepared, binds, hints, bound);
   }
 
   /** Whether any shard would do, so that a transaction is not to be bound to one by it. */
   private static boolean bindsNothing(Prepared prepared, Binds binds, Hints hints) {
-    boolean locking =
-        prepared.kind() == StatementKind.LOCKING_READ || prepared.kind() == StatementKind.OTHER;
+    if (prepared.kind() == StatementKind.LOCKING_READ || prepared.kind() == StatementKind.OTHER) {
+      return false;
+    }
     Routing routing = prepared.route(binds, hints);
-    return !locking && (routing instanceof Routing.Anywhere || routing instanceof Routing.Nowhere);
+    return routing instanceof Routing.Anywhere || routing instanceof Routing.Nowhere;
   }
 
   /** The transaction that the statement has to be in, if any. */
@@ -113,16 +141,32 @@ final class Execution {
   Mono<Explanation> explain(Function<Prepared, Binds> binds, Hints given) {
     return prepared(
             prepared ->
-                engine.plan(
-                    sql,
+                plan(
                     prepared,
                     binds.apply(prepared),
                     engine.withDefaults(prepared.hints().or(given)),
-                    null))
+                    boundTo()))
         .map(Execution::explained)
         .onErrorResume(
             RefusedSqlException.class,
             refused -> Mono.just(new Explanation(List.of(), null, 0, refused)));
+  }
+
+  private @Nullable ShardId boundTo() {
+    VirtualTransaction transaction = connection.transaction();
+    return transaction == null ? null : transaction.shard();
+  }
+
+  private <T> List<T> bounded(List<T> taken) {
+    if (taken.size() > engine.maxHeldRows()) {
+      throw Refusals.refused(
+          "rows: more than "
+              + engine.maxHeldRows()
+              + " (expected: at most so many of a statement that isn't a plain read, or is one of"
+              + " a batch)",
+          sql);
+    }
+    return taken;
   }
 
   private static Explanation explained(Plan plan) {
@@ -182,9 +226,23 @@ final class Execution {
       if (transaction != null) {
         return Mono.error(several(plan, transaction));
       }
+      if (sharesStream(plan)) {
+        return Mono.error(
+            Refusals.refused(
+                "bind: a stream for several shards (expected: its bytes or its text)", sql));
+      }
       return plan instanceof Plan.Scatter scatter
           ? Mono.just(new RowsResult(scatter(scatter)))
           : writes((Plan.Writes) plan);
+    }
+
+    /** Whether a value that can be sent but once is for more than one shard. */
+    private boolean sharesStream(Plan plan) {
+      Set<Integer> seen = new HashSet<>();
+      return plan.parts().stream()
+          .flatMap(part -> part.sql().markers().stream().distinct())
+          .filter(marker -> VirtualStatement.once(binds.get(marker)))
+          .anyMatch(marker -> !seen.add(marker));
     }
 
     private R2dbcException several(Plan plan, VirtualTransaction within) {
@@ -219,6 +277,7 @@ final class Execution {
               .toList(),
           scatter.merge(),
           Tolerance.of(hints.failurePolicy()),
+          prefetch,
           () -> oneShards(scatter.parts().get(0).shard()));
     }
 
@@ -253,14 +312,12 @@ final class Execution {
       return Mono.defer(
           () -> {
             AtomicLong count = new AtomicLong();
+            RowHolder holder = new RowHolder();
             return statement
                 .write()
                 .<Row>results(
                     this::generating,
-                    result ->
-                        result
-                            .filter(segment -> counted(segment, count))
-                            .map((row, metadata) -> HeldRow.of(row)))
+                    result -> result.filter(segment -> counted(segment, count)).map(holder::hold))
                 .take(engine.maxHeldRows() + 1L)
                 .collectList()
                 .map(rows -> ChangesResult.of(count.get(), bounded(rows)));
@@ -278,30 +335,12 @@ final class Execution {
       return true;
     }
 
-    private List<Row> bounded(List<Row> rows) {
-      if (rows.size() > engine.maxHeldRows()) {
-        throw Refusals.refused(
-            "rows: more than "
-                + engine.maxHeldRows()
-                + " (expected: at most so many of a statement that isn't a plain read)",
-            sql);
-      }
-      return rows;
-    }
-
     private Mono<Result> writes(Plan.Writes plan) {
       if (generated != null) {
         return Mono.error(
             Refusals.refused(
                 "generated values of rows on several shards (expected: a statement for each row)",
                 sql));
-      }
-      for (int i = 0; i < binds.size(); i++) {
-        if (plan.copies() && VirtualStatement.once(binds.get(i))) {
-          return Mono.error(
-              Refusals.refused(
-                  "bind: a stream for several shards (expected: its bytes or its text)", sql));
-        }
       }
       Map<ShardId, Throwable> failed = new LinkedHashMap<>();
       Map<ShardId, Long> done = new LinkedHashMap<>();

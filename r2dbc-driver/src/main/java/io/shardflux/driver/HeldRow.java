@@ -15,16 +15,6 @@ final class HeldRow implements Row {
     this.values = values;
   }
 
-  /** What a driver's row holds, which is gone when its mapping returns. */
-  static HeldRow of(Row row) {
-    Columns columns = new Columns(row.getMetadata());
-    @Nullable Object[] values = new Object[columns.size()];
-    for (int i = 0; i < values.length; i++) {
-      values[i] = columns.column(i).read(row, i);
-    }
-    return new HeldRow(columns, values);
-  }
-
   @Override
   public RowMetadata getMetadata() {
     return columns;
@@ -32,6 +22,7 @@ final class HeldRow implements Row {
 
   @Override
   public <T> @Nullable T get(int index, Class<T> type) {
+    Arguments.require(type, "type");
     Column column = columns.column(index);
     Object value = values[index];
     return value == null ? null : Values.as(value, type, column);

@@ -5,7 +5,6 @@ import io.r2dbc.spi.Result;
 import io.r2dbc.spi.Row;
 import io.r2dbc.spi.RowMetadata;
 import java.util.Optional;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.BiFunction;
 import java.util.function.Function;
 import java.util.function.Predicate;
@@ -25,28 +24,29 @@ final class RowsResult implements Result {
 
   private final Source source;
   private final @Nullable Predicate<Result.Segment> filter;
-  private final AtomicBoolean consumed;
+  private final Consumption consumption;
 
   RowsResult(Source source) {
-    this(source, null, new AtomicBoolean());
+    this(source, null, new Consumption());
   }
 
   private RowsResult(
-      Source source, @Nullable Predicate<Result.Segment> filter, AtomicBoolean consumed) {
+      Source source, @Nullable Predicate<Result.Segment> filter, Consumption consumption) {
     this.source = source;
     this.filter = filter;
-    this.consumed = consumed;
+    this.consumption = consumption;
   }
 
   @Override
   public Mono<Long> getRowsUpdated() {
-    consume();
+    consumption.begin();
     return source.updates().filter(count -> wanted(new Count(count))).reduce(Long::sum);
   }
 
   @Override
   public <T> Flux<T> map(BiFunction<Row, RowMetadata, ? extends T> mapping) {
-    consume();
+    Arguments.require(mapping, "mapping");
+    consumption.begin();
     return filter == null
         ? source.rows(mapping)
         : source
@@ -60,31 +60,32 @@ final class RowsResult implements Result {
 
   @Override
   public <T> Flux<T> map(Function<? super Readable, ? extends T> mapping) {
+    Arguments.require(mapping, "mapping");
     return map((row, metadata) -> mapping.apply(row));
   }
 
   @Override
   public RowsResult filter(Predicate<Result.Segment> predicate) {
-    return new RowsResult(source, filter == null ? predicate : filter.and(predicate), consumed);
+    Arguments.require(predicate, "filter");
+    consumption.check();
+    return new RowsResult(source, filter == null ? predicate : filter.and(predicate), consumption);
   }
 
   @Override
   public <T> Flux<T> flatMap(Function<Result.Segment, ? extends Publisher<? extends T>> mapping) {
-    consume();
-    return source
-        .<Result.Segment>rows(
-            (row, metadata) -> new Segment(row instanceof HeldRow ? row : HeldRow.of(row)))
+    Arguments.require(mapping, "mapping");
+    consumption.begin();
+    return Flux.defer(
+            () -> {
+              RowHolder holder = new RowHolder();
+              return source.<Result.Segment>rows(
+                  (row, metadata) -> new Segment(holder.hold(row, metadata)));
+            })
         .filter(this::wanted)
         .concatMap(mapping);
   }
 
   private boolean wanted(Result.Segment segment) {
     return filter == null || filter.test(segment);
-  }
-
-  private void consume() {
-    if (!consumed.compareAndSet(false, true)) {
-      throw new IllegalStateException("result: consumed twice (expected: once)");
-    }
   }
 }

@@ -20,20 +20,25 @@ import reactor.core.publisher.Mono;
 
 /**
  * The rows of several shards as those of one database: merged in their order, folded, and without
- * their hidden columns. At most {@link #PREFETCH} rows of each shard are held, besides those that
- * the fold says it holds.
+ * their hidden columns.
  *
  * @param shards what each shard is asked
  * @param merge how their rows become one answer
  * @param tolerance what a failed shard does
+ * @param prefetch how many rows of each shard are held at most, besides those that the fold says it
+ *     holds
  * @param ofNoRow one shard's answer to the statement as it was written, which is the answer where
  *     no shard has a row to make it of
  */
 record ScatterSource(
-    List<ShardRows> shards, Merge merge, Tolerance tolerance, Supplier<? extends Source> ofNoRow)
+    List<ShardRows> shards,
+    Merge merge,
+    Tolerance tolerance,
+    int prefetch,
+    Supplier<? extends Source> ofNoRow)
     implements Source {
 
-  static final int PREFETCH = 256;
+  static final int MAX_PREFETCH = 256;
 
   /** A shard and the statement for it. */
   record ShardRows(ShardId shard, DirectSource source) {}
@@ -98,7 +103,7 @@ record ScatterSource(
         shards.stream().map(part -> failures.watched(part.shard(), read(part, seen))).toList();
     Comparator<@Nullable Object[]> order = order();
     return order == null
-        ? Flux.merge(Flux.fromIterable(sources), sources.size(), PREFETCH)
+        ? Flux.merge(Flux.fromIterable(sources), sources.size(), prefetch)
         : inOrder(order, sources);
   }
 
@@ -109,10 +114,10 @@ record ScatterSource(
   }
 
   @SuppressWarnings("unchecked")
-  private static Flux<@Nullable Object[]> inOrder(
+  private Flux<@Nullable Object[]> inOrder(
       Comparator<@Nullable Object[]> order, List<Flux<@Nullable Object[]>> sources) {
     return Flux.mergeComparing(
-        PREFETCH,
+        prefetch,
         order,
         sources.stream().map(rows -> rows.doOnNext(new Sorted(order))).toArray(Flux[]::new));
   }

@@ -101,7 +101,7 @@ public final class ShardfluxConnectionFactory implements ConnectionFactory, Clos
 
   private Mono<Explanation> explained(String sql, Function<Prepared, Binds> binds) {
     return Mono.deferContextual(
-        context -> new Execution(connection(), sql, null).explain(binds, hints(context)));
+        context -> new Execution(connection(), sql, null, 0).explain(binds, hints(context)));
   }
 
   /** The router it goes by. */

@@ -144,7 +144,7 @@ class SqlEngine {
   private static List<ShardId> immediate(
       Topology topology, Routing routing, @Nullable ShardId bound) {
     if (routing instanceof Routing.On on) {
-      return List.of(on.shard());
+      return List.of(known(topology, on.shard()));
     }
     if (routing instanceof Routing.Everywhere everywhere) {
       return List.copyOf(everywhere.shards());
@@ -157,6 +157,14 @@ class SqlEngine {
       return touched.isEmpty() ? List.of(any(topology)) : List.copyOf(touched);
     }
     return List.of(bound == null ? any(topology) : bound);
+  }
+
+  private static ShardId known(Topology topology, ShardId shard) {
+    if (!topology.shards().contains(shard)) {
+      throw new IllegalArgumentException(
+          "shard: " + shard + " (expected: one of " + topology.shards() + ")");
+    }
+    return shard;
   }
 
   private static ShardId any(Topology topology) {

@@ -6,7 +6,10 @@ import java.util.ArrayList;
 import java.util.List;
 import reactor.core.publisher.Flux;
 
-/** Statements one after the other, each on its own shards. */
+/**
+ * Statements one after the other, each on its own shards, and each with its rows taken before the
+ * next one.
+ */
 final class VirtualBatch implements Batch {
 
   private final VirtualConnection connection;
@@ -18,7 +21,7 @@ final class VirtualBatch implements Batch {
 
   @Override
   public Batch add(String sql) {
-    VirtualConnection.require(sql, "sql");
+    Arguments.require(sql, "sql");
     statements.add(sql);
     return this;
   }
@@ -26,6 +29,7 @@ final class VirtualBatch implements Batch {
   @Override
   public Flux<? extends Result> execute() {
     List<String> all = List.copyOf(statements);
-    return Flux.fromIterable(all).concatMap(sql -> connection.createStatement(sql).execute(), 1);
+    return Flux.fromIterable(all)
+        .concatMap(sql -> new VirtualStatement(connection, sql).executeWhole(), 1);
   }
 }

@@ -8,8 +8,10 @@ import io.r2dbc.spi.Option;
 import io.r2dbc.spi.Statement;
 import io.r2dbc.spi.TransactionDefinition;
 import io.r2dbc.spi.ValidationDepth;
+import io.shardflux.r2dbc.StatementSpec;
 import io.shardflux.router.ShardId;
 import java.time.Duration;
+import java.util.Set;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -22,6 +24,8 @@ import reactor.core.publisher.Mono;
  */
 final class VirtualConnection implements Connection {
 
+  private static final String PING = "SELECT 1";
+
   private static final TransactionDefinition NOTHING_SAID =
       new TransactionDefinition() {
         @Override
@@ -30,11 +34,19 @@ final class VirtualConnection implements Connection {
         }
       };
 
+  private static final Set<IsolationLevel> LEVELS =
+      Set.of(
+          IsolationLevel.READ_UNCOMMITTED,
+          IsolationLevel.READ_COMMITTED,
+          IsolationLevel.REPEATABLE_READ,
+          IsolationLevel.SERIALIZABLE);
+
   private final SqlEngine engine;
   private final ConnectionMetadata metadata;
 
-  // A connection's calls come one after the other, though from many threads.
+  // Written under the lock, as statements may run side by side.
   private volatile @Nullable VirtualTransaction transaction;
+
   private volatile boolean autoCommit = true;
   private volatile boolean closed;
   private volatile @Nullable IsolationLevel isolation;
@@ -52,10 +64,24 @@ final class VirtualConnection implements Connection {
 
   /** The transaction that a statement is in, or null. */
   @Nullable VirtualTransaction transaction() {
-    if (transaction == null && !autoCommit) {
-      transaction = new VirtualTransaction(engine.router(), definition(NOTHING_SAID));
+    return autoCommit ? transaction : open(NOTHING_SAID);
+  }
+
+  /** The transaction that is open, begun where none is. */
+  private synchronized VirtualTransaction open(TransactionDefinition wanted) {
+    VirtualTransaction now = transaction;
+    if (now == null) {
+      now = new VirtualTransaction(engine.router(), definition(wanted));
+      transaction = now;
     }
-    return transaction;
+    return now;
+  }
+
+  /** The transaction that was open, or null; none is from now on. */
+  private synchronized @Nullable VirtualTransaction taken() {
+    VirtualTransaction last = transaction;
+    transaction = null;
+    return last;
   }
 
   /** How long a statement may take, zero for what the router says. */
@@ -76,11 +102,11 @@ final class VirtualConnection implements Connection {
 
   @Override
   public Mono<Void> beginTransaction(TransactionDefinition wanted) {
+    Arguments.require(wanted, "definition");
     return step(
         () -> {
-          if (transaction == null) {
-            transaction = new VirtualTransaction(engine.router(), definition(wanted));
-          }
+          requireKnown(wanted.getAttribute(TransactionDefinition.ISOLATION_LEVEL));
+          open(wanted);
           return Mono.empty();
         });
   }
@@ -96,34 +122,25 @@ final class VirtualConnection implements Connection {
   }
 
   private Mono<Void> ended(Function<VirtualTransaction, Mono<Void>> ending) {
-    VirtualTransaction last = transaction;
-    transaction = null;
+    VirtualTransaction last = taken();
     return last == null ? Mono.empty() : ending.apply(last);
   }
 
   @Override
   public Mono<Void> createSavepoint(String name) {
-    require(name, "savepoint");
-    return step(
-        () -> {
-          VirtualTransaction now = transaction;
-          if (now == null) {
-            now = new VirtualTransaction(engine.router(), definition(NOTHING_SAID));
-            transaction = now;
-          }
-          return now.createSavepoint(name);
-        });
+    Arguments.requireName(name, "savepoint");
+    return step(() -> open(NOTHING_SAID).createSavepoint(name));
   }
 
   @Override
   public Mono<Void> releaseSavepoint(String name) {
-    require(name, "savepoint");
+    Arguments.requireName(name, "savepoint");
     return inTransaction(name, now -> now.releaseSavepoint(name));
   }
 
   @Override
   public Mono<Void> rollbackTransactionToSavepoint(String name) {
-    require(name, "savepoint");
+    Arguments.requireName(name, "savepoint");
     return inTransaction(name, now -> now.rollbackToSavepoint(name));
   }
 
@@ -155,43 +172,33 @@ final class VirtualConnection implements Connection {
 
   @Override
   public IsolationLevel getTransactionIsolationLevel() {
-    IsolationLevel level = isolation;
+    VirtualTransaction now = transaction;
+    IsolationLevel level = now == null ? isolation : now.isolationLevel();
     return level == null ? IsolationLevel.REPEATABLE_READ : level;
   }
 
   @Override
   public Mono<Void> setTransactionIsolationLevel(IsolationLevel level) {
-    require(level, "isolation level");
-    return step(
-        () -> {
-          isolation = level;
-          return Mono.empty();
-        });
+    Arguments.require(level, "isolation level");
+    requireKnown(level);
+    return set(() -> isolation = level);
   }
 
   @Override
   public Mono<Void> setLockWaitTimeout(Duration time) {
-    require(time, "lock wait timeout");
-    return step(
-        () -> {
-          lockWait = time;
-          return Mono.empty();
-        });
+    Arguments.requireTime(time, "lock wait timeout");
+    return set(() -> lockWait = time);
   }
 
   @Override
   public Mono<Void> setStatementTimeout(Duration time) {
-    require(time, "statement timeout");
-    return step(
-        () -> {
-          statementTime = time;
-          return Mono.empty();
-        });
+    Arguments.requireTime(time, "statement timeout");
+    return set(() -> statementTime = time);
   }
 
   @Override
   public Statement createStatement(String sql) {
-    require(sql, "sql");
+    Arguments.require(sql, "sql");
     checkOpen();
     return new VirtualStatement(this, sql);
   }
@@ -209,7 +216,7 @@ final class VirtualConnection implements Connection {
 
   @Override
   public Mono<Boolean> validate(ValidationDepth depth) {
-    require(depth, "depth");
+    Arguments.require(depth, "depth");
     return Mono.defer(
         () -> {
           if (closed) {
@@ -219,25 +226,22 @@ final class VirtualConnection implements Connection {
         });
   }
 
+  /** The transaction's own connection, where there is one. */
   private Mono<Boolean> someShardAnswers() {
     VirtualTransaction now = transaction;
-    ShardId shard = now == null ? null : now.shard();
-    return (shard == null
-            ? Flux.fromIterable(engine.router().topology().shards())
-            : Flux.just(shard))
-        .concatMap(this::answers, 1)
-        .filter(answers -> answers)
-        .next()
-        .defaultIfEmpty(false);
+    ShardId bound = now == null ? null : now.shard();
+    return now == null || bound == null
+        ? Flux.fromIterable(engine.router().topology().shards())
+            .concatMap(
+                shard -> answers(Mono.fromSupplier(() -> engine.router().on(shard).sql(PING))), 1)
+            .filter(answers -> answers)
+            .next()
+            .defaultIfEmpty(false)
+        : answers(now.on(bound, PING).map(there -> there.sql(PING)));
   }
 
-  private Mono<Boolean> answers(ShardId shard) {
-    return engine
-        .router()
-        .on(shard)
-        .sql("SELECT 1")
-        .map((row, metadata) -> true)
-        .one()
+  private static Mono<Boolean> answers(Mono<StatementSpec> ping) {
+    return ping.flatMap(statement -> statement.map((row, metadata) -> true).one())
         .onErrorReturn(false);
   }
 
@@ -248,6 +252,10 @@ final class VirtualConnection implements Connection {
           closed = true;
           return ended(VirtualTransaction::rollback);
         });
+  }
+
+  private Mono<Void> set(Runnable change) {
+    return step(() -> Mono.fromRunnable(change));
   }
 
   private Mono<Void> step(Supplier<Mono<Void>> work) {
@@ -276,9 +284,11 @@ final class VirtualConnection implements Connection {
     };
   }
 
-  static void require(@Nullable Object value, String name) {
-    if (value == null) {
-      throw new IllegalArgumentException(name + ": null (expected: a value)");
+  /** MySQL's own; others would go to the server as they are. */
+  private static void requireKnown(@Nullable IsolationLevel level) {
+    if (level != null && !LEVELS.contains(level)) {
+      throw new IllegalArgumentException(
+          "isolation level: " + level.asSql() + " (expected: one of MySQL's four)");
     }
   }
 }

@@ -34,6 +34,7 @@ final class VirtualStatement implements Statement {
   private final List<Binds> bindings = new ArrayList<>();
   private @Nullable Object[] current;
   private @Nullable String @Nullable [] generated;
+  private int fetchSize;
 
   VirtualStatement(VirtualConnection connection, String text) {
     this.connection = connection;
@@ -62,31 +63,35 @@ final class VirtualStatement implements Statement {
 
   @Override
   public Statement bind(int index, Object value) {
-    VirtualConnection.require(value, "value");
+    Arguments.require(value, "value");
     return set(markers.index(index), value);
   }
 
   @Override
   public Statement bind(String name, Object value) {
-    VirtualConnection.require(name, "name");
-    VirtualConnection.require(value, "value");
+    Arguments.require(name, "name");
+    Arguments.require(value, "value");
     return set(markers.index(name), value);
   }
 
   @Override
   public Statement bindNull(int index, Class<?> type) {
-    VirtualConnection.require(type, "type");
+    Arguments.require(type, "type");
     return set(markers.index(index), NULL);
   }
 
   @Override
   public Statement bindNull(String name, Class<?> type) {
-    VirtualConnection.require(name, "name");
-    VirtualConnection.require(type, "type");
+    Arguments.require(name, "name");
+    Arguments.require(type, "type");
     return set(markers.index(name), NULL);
   }
 
   private Statement set(int index, Object value) {
+    if (value instanceof Parameter.Out) {
+      throw new IllegalArgumentException(
+          "bind: an OUT parameter (expected: IN, as no statement here has others)");
+    }
     Object given = value instanceof Parameter parameter ? parameter.getValue() : value;
     if (given instanceof Class) {
       throw new IllegalArgumentException(
@@ -98,8 +103,20 @@ final class VirtualStatement implements Statement {
 
   @Override
   public Statement returnGeneratedValues(String... columns) {
-    VirtualConnection.require(columns, "columns");
+    Arguments.require(columns, "columns");
+    for (String column : columns) {
+      Arguments.require(column, "column");
+    }
     generated = columns.clone();
+    return this;
+  }
+
+  @Override
+  public Statement fetchSize(int rows) {
+    if (rows < 0) {
+      throw new IllegalArgumentException("fetch size: " + rows + " (expected: 0 or more)");
+    }
+    fetchSize = rows;
     return this;
   }
 
@@ -107,10 +124,20 @@ final class VirtualStatement implements Statement {
   public Flux<? extends Result> execute() {
     List<Binds> all = new ArrayList<>(bindings);
     all.add(bound());
-    Execution execution = new Execution(connection, sql, generated);
+    Execution execution = execution();
     return all.size() == 1
         ? run(execution, all.get(0)).flux()
         : Flux.fromIterable(all).concatMap(binds -> run(execution, binds), 1);
+  }
+
+  /** Runs it, and takes its rows. */
+  Mono<Result> executeWhole() {
+    Execution execution = execution();
+    return run(execution, bound()).flatMap(execution::whole);
+  }
+
+  private Execution execution() {
+    return new Execution(connection, sql, generated, fetchSize);
   }
 
   private Mono<Result> run(Execution execution, Binds binds) {

@@ -40,11 +40,16 @@ final class VirtualTransaction {
    * and asks for no more isolation than that.
    */
   boolean readsAnywhere() {
-    IsolationLevel level = definition.getAttribute(TransactionDefinition.ISOLATION_LEVEL);
+    IsolationLevel level = isolationLevel();
     return readOnly()
         && (level == null
             || level.equals(IsolationLevel.READ_COMMITTED)
             || level.equals(IsolationLevel.READ_UNCOMMITTED));
+  }
+
+  /** The level that it was told, or null. */
+  @Nullable IsolationLevel isolationLevel() {
+    return definition.getAttribute(TransactionDefinition.ISOLATION_LEVEL);
   }
 
   /** The shard it is on, or null. */
@@ -72,7 +77,9 @@ final class VirtualTransaction {
   private Mono<ShardTransaction> withSavepoints(ShardTransaction transaction) {
     return Flux.fromIterable(names())
         .concatMap(transaction::createSavepoint)
-        .then(Mono.just(transaction));
+        .then(Mono.just(transaction))
+        // It would keep its connection, as nobody knows of it yet.
+        .onErrorResume(error -> transaction.rollback().onErrorComplete().then(Mono.error(error)));
   }
 
   private synchronized List<String> names() {

@@ -1,0 +1,30 @@
+package io.shardflux.driver;
+
+import io.r2dbc.spi.Row;
+import io.r2dbc.spi.RowMetadata;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Takes what a result's rows hold out of the driver's, where it is gone when a mapping returns. All
+ * of them share one description of their columns. For one subscription.
+ */
+final class RowHolder {
+
+  private @Nullable Columns columns;
+
+  HeldRow hold(Row row, RowMetadata metadata) {
+    if (row instanceof HeldRow held) {
+      return held;
+    }
+    Columns known = columns;
+    if (known == null) {
+      known = new Columns(metadata);
+      columns = known;
+    }
+    @Nullable Object[] values = new Object[known.size()];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = known.column(i).read(row, i);
+    }
+    return new HeldRow(known, values);
+  }
+}
