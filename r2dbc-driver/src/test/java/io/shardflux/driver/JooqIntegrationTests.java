@@ -14,6 +14,8 @@ import org.jooq.Field;
 import org.jooq.Record;
 import org.jooq.SQLDialect;
 import org.jooq.Table;
+import org.jooq.exception.DataAccessException;
+import org.jooq.exception.IntegrityConstraintViolationException;
 import org.jooq.impl.DSL;
 import org.jooq.impl.SQLDataType;
 import org.junit.jupiter.api.AfterAll;
@@ -132,6 +134,91 @@ class JooqIntegrationTests {
     StepVerifier.create(Mono.from(jooq.deleteFrom(USERS).where(ID.in(6000L, 6003L))))
         .expectNext(2)
         .expectComplete()
+        .verify(BOUND);
+  }
+
+  @Test
+  void runsBatchesOfTextsAndOfValues() {
+    StepVerifier.create(
+            Flux.from(
+                jooq.batch(
+                    jooq.insertInto(USERS).columns(ID, NAME).values(7001L, "a"),
+                    jooq.insertInto(USERS).columns(ID, NAME).values(7002L, "b"),
+                    jooq.deleteFrom(USERS).where(ID.eq(7001L)))))
+        .expectNext(1, 1, 1)
+        .expectComplete()
+        .verify(BOUND);
+    StepVerifier.create(
+            Flux.from(
+                jooq.batch(jooq.deleteFrom(USERS).where(ID.eq((Long) null)))
+                    .bind(7001L)
+                    .bind(7002L)))
+        .expectNext(0, 1)
+        .expectComplete()
+        .verify(BOUND);
+  }
+
+  @Test
+  void returnsWhatTheDatabaseGave() {
+    StepVerifier.create(
+            Mono.from(
+                    jooq.insertInto(table(name("settings")))
+                        .columns(field(name("label")))
+                        .values("jOOQ")
+                        .returningResult(field(name("id"), SQLDataType.INTEGER)))
+                .map(row -> row.value1() > 0))
+        .expectNext(true)
+        .expectComplete()
+        .verify(BOUND);
+  }
+
+  @Test
+  void undoesWhatANestedTransactionDid() {
+    StepVerifier.create(
+            jooq.transactionPublisher(
+                outer ->
+                    Mono.from(outer.dsl().update(USERS).set(AGE, 1).where(ID.eq(9L)))
+                        .then(
+                            Mono.from(
+                                    outer
+                                        .dsl()
+                                        .transactionPublisher(
+                                            inner ->
+                                                Mono.from(
+                                                        inner
+                                                            .dsl()
+                                                            .update(USERS)
+                                                            .set(AGE, 2)
+                                                            .where(ID.eq(9L)))
+                                                    .then(
+                                                        Mono.<Integer>error(
+                                                            new IllegalStateException(
+                                                                "on purpose")))))
+                                .onErrorReturn(0))))
+        .expectNext(0)
+        .expectComplete()
+        .verify(BOUND);
+    StepVerifier.create(
+            Mono.from(jooq.select(AGE).from(USERS).where(ID.eq(9L))).map(row -> row.get(AGE)))
+        .expectNext(1)
+        .expectComplete()
+        .verify(BOUND);
+    StepVerifier.create(Mono.from(jooq.update(USERS).set(AGE, 9).where(ID.eq(9L))))
+        .expectNext(1)
+        .expectComplete()
+        .verify(BOUND);
+  }
+
+  @Test
+  void tellsWhatTheErrorsAre() {
+    StepVerifier.create(Mono.from(jooq.insertInto(USERS).columns(ID).values(1L)))
+        .expectError(IntegrityConstraintViolationException.class)
+        .verify(BOUND);
+    StepVerifier.create(Mono.from(jooq.update(USERS).set(AGE, 1)))
+        .expectErrorMatches(
+            error ->
+                error instanceof DataAccessException
+                    && String.valueOf(error.getMessage()).contains("SCATTERED_WRITE"))
         .verify(BOUND);
   }
 }

@@ -9,6 +9,7 @@ import java.math.BigDecimal;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.Consumer;
 import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
@@ -18,23 +19,34 @@ import org.springframework.context.annotation.AnnotationConfigApplicationContext
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.dao.DataAccessException;
+import org.springframework.dao.DuplicateKeyException;
+import org.springframework.dao.OptimisticLockingFailureException;
+import org.springframework.dao.QueryTimeoutException;
 import org.springframework.data.annotation.Id;
 import org.springframework.data.annotation.Transient;
+import org.springframework.data.annotation.Version;
+import org.springframework.data.domain.Example;
 import org.springframework.data.domain.PageRequest;
 import org.springframework.data.domain.Pageable;
 import org.springframework.data.domain.Persistable;
 import org.springframework.data.domain.Sort;
 import org.springframework.data.r2dbc.config.AbstractR2dbcConfiguration;
+import org.springframework.data.r2dbc.core.R2dbcEntityTemplate;
+import org.springframework.data.r2dbc.repository.Modifying;
 import org.springframework.data.r2dbc.repository.Query;
 import org.springframework.data.r2dbc.repository.R2dbcRepository;
 import org.springframework.data.r2dbc.repository.config.EnableR2dbcRepositories;
 import org.springframework.data.relational.core.mapping.Table;
+import org.springframework.data.relational.core.query.Criteria;
+import org.springframework.r2dbc.BadSqlGrammarException;
 import org.springframework.r2dbc.connection.R2dbcTransactionManager;
 import org.springframework.r2dbc.core.DatabaseClient;
 import org.springframework.transaction.ReactiveTransactionManager;
+import org.springframework.transaction.TransactionDefinition;
 import org.springframework.transaction.annotation.EnableTransactionManagement;
 import org.springframework.transaction.annotation.Transactional;
 import org.springframework.transaction.reactive.TransactionalOperator;
+import org.springframework.transaction.support.DefaultTransactionDefinition;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.test.StepVerifier;
@@ -84,6 +96,13 @@ class SpringIntegrationTests {
       return user;
     }
 
+    /** What is looked for. */
+    static User in(String country) {
+      User user = new User();
+      user.country = country;
+      return user;
+    }
+
     @Override
     public @Nullable Long getId() {
       return id;
@@ -114,6 +133,13 @@ class SpringIntegrationTests {
   @Table("settings")
   public record Setting(@Id @Nullable Integer id, String label) {}
 
+  /** A user whose age is its version. */
+  @Table("users")
+  public record Versioned(@Id Long id, String name, @Version @Nullable Integer age) {}
+
+  /** Users that are locked optimistically. */
+  public interface VersionedUsers extends R2dbcRepository<Versioned, Long> {}
+
   /** Users by Spring Data. */
   public interface Users extends R2dbcRepository<User, Long> {
     /** By a column that is not the key. */
@@ -127,6 +153,17 @@ class SpringIntegrationTests {
 
     /** By the key. */
     Mono<Long> deleteByIdIn(List<Long> ids);
+
+    /** The oldest ones. */
+    Flux<User> findTop3ByOrderByAgeDescIdAsc();
+
+    /** By a part of the name. */
+    Mono<Long> countByNameContainingIgnoreCaseAndAgeBetween(String part, int from, int to);
+
+    /** A change in SQL. */
+    @Modifying
+    @Query("UPDATE users SET age = age + :years WHERE id IN (:ids)")
+    Mono<Integer> age(int years, List<Long> ids);
 
     /** A query in SQL. */
     @Query("SELECT SUM(total) FROM orders WHERE user_id = :id")
@@ -337,6 +374,134 @@ class SpringIntegrationTests {
     shards
         .updated("/* shardflux: scatter-writes=true */ DELETE FROM users WHERE id IN (5001, 5004)")
         .block(BOUND);
+  }
+
+  @Test
+  void aRepositoryDerivesAndCountsPages() {
+    Users users = context.getBean(Users.class);
+    StepVerifier.create(users.findTop3ByOrderByAgeDescIdAsc().map(SpringIntegrationTests::id))
+        .expectNext(49L, 48L, 47L)
+        .expectComplete()
+        .verify(BOUND);
+    StepVerifier.create(users.countByNameContainingIgnoreCaseAndAgeBetween("SER 1", 10, 19))
+        .expectNext(10L)
+        .expectComplete()
+        .verify(BOUND);
+    StepVerifier.create(
+            users
+                .findBy(
+                    Example.of(User.in("FR")),
+                    query -> query.sortBy(Sort.by("id")).page(PageRequest.of(1, 4)))
+                .map(page -> page.getTotalElements() + " " + page.map(SpringIntegrationTests::id).getContent()))
+        .expectNext("30 [9, 11, 13, 15]")
+        .expectComplete()
+        .verify(BOUND);
+    StepVerifier.create(
+            context
+                .getBean(R2dbcEntityTemplate.class)
+                .select(User.class)
+                .matching(
+                    org.springframework.data.relational.core.query.Query.query(
+                            Criteria.where("country").is("DE").and("age").lessThan(9))
+                        .sort(Sort.by("id").descending())
+                        .limit(2)
+                        .offset(1))
+                .all()
+                .map(SpringIntegrationTests::id))
+        .expectNext(56L, 54L)
+        .expectComplete()
+        .verify(BOUND);
+    StepVerifier.create(users.age(0, List.of(3L, 6L)))
+        .expectNextCount(1)
+        .expectComplete()
+        .verify(BOUND);
+  }
+
+  @Test
+  void aStaleVersionIsNotSaved() {
+    VersionedUsers users = context.getBean(VersionedUsers.class);
+    StepVerifier.create(
+            users
+                .save(new Versioned(6000L, "first", null))
+                .flatMap(saved -> users.save(new Versioned(6000L, "second", saved.age())))
+                .map(saved -> Objects.requireNonNull(saved.age())))
+        .expectNext(1)
+        .expectComplete()
+        .verify(BOUND);
+    StepVerifier.create(users.save(new Versioned(6000L, "stale", 0)))
+        .expectError(OptimisticLockingFailureException.class)
+        .verify(BOUND);
+    StepVerifier.create(users.deleteById(6000L)).expectComplete().verify(BOUND);
+  }
+
+  @Test
+  void transactionsMayBeReadOnlyOrNestedOrToBeRolledBack() {
+    DatabaseClient client = context.getBean(DatabaseClient.class);
+    Mono<Long> change = client.sql("UPDATE users SET age = 90 WHERE id = 9").fetch().rowsUpdated();
+    Mono<Integer> age =
+        client.sql("SELECT age FROM users WHERE id = 9").mapValue(Integer.class).one();
+    StepVerifier.create(
+            client
+                .sql("SELECT COUNT(*) FROM users")
+                .mapValue(Long.class)
+                .one()
+                .as(operator(definition -> definition.setReadOnly(true))::transactional))
+        .expectNext(60L)
+        .expectComplete()
+        .verify(BOUND);
+    StepVerifier.create(
+            change.as(operator(definition -> definition.setReadOnly(true))::transactional))
+        .expectError(BadSqlGrammarException.class)
+        .verify(BOUND);
+    TransactionalOperator plain = operator(definition -> {});
+    StepVerifier.create(
+            plain
+                .execute(
+                    transaction -> {
+                      transaction.setRollbackOnly();
+                      return change.then(age);
+                    })
+                .single()
+                .concatWith(age))
+        .expectNext(90, 9)
+        .expectComplete()
+        .verify(BOUND);
+    TransactionalOperator nested =
+        operator(
+            definition ->
+                definition.setPropagationBehavior(TransactionDefinition.PROPAGATION_NESTED));
+    StepVerifier.create(
+            change
+                .then(Mono.<Long>error(new IllegalStateException("on purpose")))
+                .as(nested::transactional)
+                .onErrorReturn(0L)
+                .then(age)
+                .as(plain::transactional))
+        .expectNext(9)
+        .expectComplete()
+        .verify(BOUND);
+  }
+
+  private static TransactionalOperator operator(Consumer<DefaultTransactionDefinition> how) {
+    DefaultTransactionDefinition definition = new DefaultTransactionDefinition();
+    how.accept(definition);
+    return TransactionalOperator.create(
+        context.getBean(ReactiveTransactionManager.class), definition);
+  }
+
+  @Test
+  void errorsAreSpringsOwn() {
+    failsWith(DuplicateKeyException.class, "INSERT INTO users (id) VALUES (1)");
+    failsWith(BadSqlGrammarException.class, "UPDATE users SET age = 1");
+    failsWith(
+        QueryTimeoutException.class,
+        "/* shardflux: shard=shard_0, timeout=200ms */ SELECT SLEEP(20)");
+  }
+
+  private static void failsWith(Class<? extends DataAccessException> error, String sql) {
+    StepVerifier.create(context.getBean(DatabaseClient.class).sql(sql).fetch().rowsUpdated())
+        .expectError(error)
+        .verify(BOUND);
   }
 
   private static String name(User user) {
