@@ -70,10 +70,16 @@ final class Execution {
 
   /** A result with its rows taken, so that no later statement changes what they are. */
   Mono<Result> whole(Result result) {
-    return Flux.from(result.<Result.Segment>flatMap(Mono::just))
+    return Flux.from(result.flatMap(Execution::taken))
         .take(engine.maxHeldRows() + 1L)
         .collectList()
         .map(segments -> new ChangesResult(bounded(segments)));
+  }
+
+  private static Mono<Result.Segment> taken(Result.Segment segment) {
+    return segment instanceof Result.Message message
+        ? Mono.error(message.exception())
+        : Mono.just(segment);
   }
 
   /** The work with the statement's analysis, and once more where the catalog was too old for it. */
