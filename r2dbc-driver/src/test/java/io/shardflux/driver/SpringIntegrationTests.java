@@ -392,7 +392,11 @@ class SpringIntegrationTests {
                 .findBy(
                     Example.of(User.in("FR")),
                     query -> query.sortBy(Sort.by("id")).page(PageRequest.of(1, 4)))
-                .map(page -> page.getTotalElements() + " " + page.map(SpringIntegrationTests::id).getContent()))
+                .map(
+                    page ->
+                        page.getTotalElements()
+                            + " "
+                            + page.map(SpringIntegrationTests::id).getContent()))
         .expectNext("30 [9, 11, 13, 15]")
         .expectComplete()
         .verify(BOUND);

@@ -59,7 +59,7 @@ class VirtualConnectionTests {
     };
   }
 
-  @SuppressWarnings("NullAway")
+  @SuppressWarnings({"NullAway", "TypeParameterUnusedInFormals"})
   private static <T> T none() {
     return null;
   }
