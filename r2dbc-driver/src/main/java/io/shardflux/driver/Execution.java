@@ -1,12 +1,12 @@
 package io.shardflux.driver;
 
 import io.r2dbc.spi.R2dbcException;
-import io.r2dbc.spi.R2dbcNonTransientResourceException;
 import io.r2dbc.spi.Result;
 import io.r2dbc.spi.Row;
 import io.r2dbc.spi.Statement;
 import io.shardflux.r2dbc.ReadPreference;
 import io.shardflux.r2dbc.StatementSpec;
+import io.shardflux.r2dbc.Timeouts;
 import io.shardflux.router.ShardId;
 import io.shardflux.sql.Binds;
 import io.shardflux.sql.Hints;
@@ -19,13 +19,12 @@ import io.shardflux.sql.StatementKind;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
+import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
@@ -305,12 +304,21 @@ final class Execution {
         markers.forEach(marker -> values.add(binds.get(marker)));
         told = told.bindAll(values);
       }
-      Duration time = hints.timeout() == null ? connection.statementTime() : hints.timeout();
-      if (!time.isZero()) {
-        told = told.timeouts(engine.router().timeouts().withTotal(time));
+      if (!time().isZero()) {
+        told = told.timeouts(times());
       }
       String preference = hints.readPreference();
       return preference == null ? told : told.prefer(preferred(preference));
+    }
+
+    /** How long it may take, zero for what the router says. */
+    private Duration time() {
+      return hints.timeout() == null ? connection.statementTime() : hints.timeout();
+    }
+
+    private Timeouts times() {
+      Timeouts usual = engine.router().timeouts();
+      return time().isZero() ? usual : usual.withTotal(time());
     }
 
     /** Runs it at once, and holds what comes of it. */
@@ -348,62 +356,21 @@ final class Execution {
                 "generated values of rows on several shards (expected: a statement for each row)",
                 sql));
       }
-      Map<ShardId, Throwable> failed = new LinkedHashMap<>();
-      Map<ShardId, Long> done = new LinkedHashMap<>();
-      return Flux.fromIterable(plan.parts())
-          .flatMap(
-              part ->
-                  statement(part)
-                      .rowsUpdated()
-                      .doOnNext(
-                          rows -> {
-                            synchronized (done) {
-                              done.put(part.shard(), rows);
-                            }
-                          })
-                      .onErrorResume(
-                          error -> {
-                            synchronized (done) {
-                              failed.put(part.shard(), error);
-                            }
-                            return Mono.empty();
-                          }),
-              plan.parts().size())
-          .then(Mono.defer(() -> written(plan, done, failed)));
+      List<JointWrite.Share> shares =
+          plan.parts().stream()
+              .map(
+                  part ->
+                      new JointWrite.Share(
+                          part.shard(), there -> told(there.sql(part.sql().text()), part.sql())))
+              .toList();
+      return new JointWrite(engine.router(), connection.definition(), times(), shares, sql)
+          .run()
+          .map(rows -> ChangesResult.of(changed(plan, rows), List.of()));
     }
 
-    private Mono<Result> written(
-        Plan.Writes plan, Map<ShardId, Long> done, Map<ShardId, Throwable> failed) {
-      if (!failed.isEmpty()) {
-        return Mono.error(partly(done, failed));
-      }
-      long rows =
-          plan.copies()
-              ? done.values().stream().mapToLong(Long::longValue).max().orElse(0)
-              : done.values().stream().mapToLong(Long::longValue).sum();
-      return Mono.just(ChangesResult.of(rows, List.of()));
-    }
-
-    private Throwable partly(Map<ShardId, Long> done, Map<ShardId, Throwable> failed) {
-      Throwable first = failed.values().iterator().next();
-      if (done.isEmpty() && failed.size() == 1) {
-        return first;
-      }
-      String state = first instanceof R2dbcException known ? known.getSqlState() : null;
-      R2dbcException all =
-          new R2dbcNonTransientResourceException(
-              "write: failed on "
-                  + failed.keySet()
-                  + ", done on "
-                  + done
-                  + " with so many rows (expected: all shards; what is done is not undone); "
-                  + first.getMessage(),
-              state,
-              0,
-              sql,
-              first);
-      failed.values().stream().skip(1).forEach(all::addSuppressed);
-      return all;
+    private static long changed(Plan.Writes plan, List<Long> rows) {
+      LongStream all = rows.stream().mapToLong(Long::longValue);
+      return plan.copies() ? all.max().orElse(0) : all.sum();
     }
   }
 

@@ -1,8 +1,12 @@
 package io.shardflux.driver;
 
 import io.r2dbc.spi.R2dbcBadGrammarException;
+import io.r2dbc.spi.R2dbcDataIntegrityViolationException;
 import io.r2dbc.spi.R2dbcException;
 import io.r2dbc.spi.R2dbcNonTransientResourceException;
+import io.r2dbc.spi.R2dbcPermissionDeniedException;
+import io.r2dbc.spi.R2dbcRollbackException;
+import io.r2dbc.spi.R2dbcTimeoutException;
 import io.r2dbc.spi.R2dbcTransientException;
 import io.r2dbc.spi.R2dbcTransientResourceException;
 import io.shardflux.router.ShardId;
@@ -52,6 +56,11 @@ final class Failures {
     return count == 1 ? Mono.delay(MOMENT).flatMapMany(tick -> Flux.error(whole())) : Flux.never();
   }
 
+  /** The errors so far, the first one first. */
+  synchronized Map<ShardId, Throwable> errors() {
+    return new LinkedHashMap<>(failures);
+  }
+
   private synchronized int add(ShardId shard, Throwable error) {
     failures.put(shard, error);
     return failures.size();
@@ -82,5 +91,30 @@ final class Failures {
     }
     return new R2dbcNonTransientResourceException(
         message, first.getSqlState(), first.getErrorCode(), first.getSql());
+  }
+
+  /** An error of the same kind that says more. */
+  static R2dbcException like(R2dbcException error, String message) {
+    String state = error.getSqlState();
+    int code = error.getErrorCode();
+    String sql = error.getSql();
+    if (error instanceof R2dbcBadGrammarException) {
+      return new R2dbcBadGrammarException(message, state, code, sql, error);
+    }
+    if (error instanceof R2dbcDataIntegrityViolationException) {
+      return new R2dbcDataIntegrityViolationException(message, state, code, sql, error);
+    }
+    if (error instanceof R2dbcPermissionDeniedException) {
+      return new R2dbcPermissionDeniedException(message, state, code, sql, error);
+    }
+    if (error instanceof R2dbcRollbackException) {
+      return new R2dbcRollbackException(message, state, code, sql, error);
+    }
+    if (error instanceof R2dbcTimeoutException) {
+      return new R2dbcTimeoutException(message, state, code, sql, error);
+    }
+    return error instanceof R2dbcTransientException
+        ? new R2dbcTransientResourceException(message, state, code, sql, error)
+        : new R2dbcNonTransientResourceException(message, state, code, sql, error);
   }
 }

@@ -266,6 +266,11 @@ final class VirtualConnection implements Connection {
         });
   }
 
+  /** What this connection says of each transaction. */
+  TransactionDefinition definition() {
+    return definition(NOTHING_SAID);
+  }
+
   /** That definition, and of this connection what it doesn't say. */
   private TransactionDefinition definition(TransactionDefinition wanted) {
     IsolationLevel level = isolation;

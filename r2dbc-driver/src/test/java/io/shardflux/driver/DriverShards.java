@@ -105,6 +105,15 @@ final class DriverShards implements AutoCloseable {
         .reduce(0L, Long::sum);
   }
 
+  /** Waits until no connection is taken. */
+  void awaitIdle() {
+    router
+        .statistics()
+        .filter(all -> all.stream().allMatch(shard -> shard.pool().acquired() == 0))
+        .repeatWhenEmpty(tries -> tries.delayElements(Duration.ofMillis(20)))
+        .block(BOUND);
+  }
+
   /** What becomes of a row. */
   interface Mapping<T> {
     @Nullable T of(Row row);

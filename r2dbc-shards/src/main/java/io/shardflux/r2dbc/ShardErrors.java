@@ -69,17 +69,23 @@ final class ShardErrors {
       return error;
     }
     if (lostConnection(error) || LAST_WORDS.contains(known.getErrorCode())) {
-      return new ShardUnavailableException(
-          shard,
-          Why.LOST,
-          "connection lost (expected: an answer; whether a write took place is not known)",
-          error);
+      return lost(shard, "whether a write took place is not known", error);
     }
     if (known instanceof R2dbcTimeoutException late
         && STATEMENT_TIMEOUTS.contains(late.getErrorCode())) {
       return new ShardTimeoutException(shard, late);
     }
     return sameCategory(shard, known);
+  }
+
+  /** The connection was lost under a transaction that nobody had begun to commit. */
+  static Throwable lostInTransaction(ShardId shard, Throwable error) {
+    return lost(shard, "the transaction on it is rolled back", error);
+  }
+
+  private static Throwable lost(ShardId shard, String outcome, Throwable error) {
+    return new ShardUnavailableException(
+        shard, Why.LOST, "connection lost (expected: an answer; " + outcome + ")", error);
   }
 
   /** What went wrong before there was a connection, where that is not the server's own answer. */

@@ -156,12 +156,15 @@ final class ShardServers {
 
   /** Begins a transaction, and keeps its connection until the transaction is over. */
   Flux<ShardTransaction> hold(
-      TransactionDefinition definition, Function<String, SqlTemplate> templates) {
+      TransactionDefinition definition,
+      Timeouts timeouts,
+      Function<String, SqlTemplate> templates) {
     return lent(
         primary.hold(
-            options.timeouts().acquire(),
+            timeouts.acquire(),
             connection ->
-                new ShardTransaction(primary, connection, options, templates).begun(definition)),
+                new ShardTransaction(primary, connection, options, timeouts, templates)
+                    .begun(definition)),
         "transaction");
   }
 

@@ -64,8 +64,16 @@ public final class ShardTarget {
    * @param definition its isolation level and the like, as R2DBC has them
    */
   public Mono<ShardTransaction> begin(TransactionDefinition definition) {
+    return begin(definition, router.timeouts());
+  }
+
+  /**
+   * The same with other times than the router's for its beginning, its statements and how long it
+   * may lie idle; its commit and its rollback are held to the router's.
+   */
+  public Mono<ShardTransaction> begin(TransactionDefinition definition, Timeouts timeouts) {
     return ShardTransaction.first(
-        router.onOne(shard, servers -> servers.hold(definition, router::template)));
+        router.onOne(shard, servers -> servers.hold(definition, timeouts, router::template)));
   }
 
   private <T> Flux<T> run(Work<T> work) {

@@ -19,8 +19,9 @@ import reactor.core.scheduler.Schedulers;
 
 /**
  * A transaction on one shard that its holder drives: it has a connection of the shard's until it is
- * committed or rolled back. One that nobody uses for {@link Timeouts#total()} of the router is
- * rolled back, so that a holder that forgot it costs no connection for good.
+ * committed or rolled back. One that nobody uses for {@link Timeouts#total()} is rolled back, so
+ * that a holder that forgot it costs no connection for good. One whose connection is lost is over,
+ * and rolled back by the server.
  *
  * <p>Thread-safe. Its statements run one after the other, each held to {@link Timeouts}; one that
  * waits for another does so for {@link Timeouts#acquire()} at most. A cancelled or late statement
@@ -29,9 +30,12 @@ import reactor.core.scheduler.Schedulers;
  */
 public final class ShardTransaction {
 
+  private static final String COMMITTED = "committed";
+
   private final ServerPool server;
   private final Connection connection;
   private final RouterOptions options;
+  private final Timeouts timeouts;
   private final Function<String, SqlTemplate> templates;
   private final Sinks.Empty<Void> released = Sinks.empty();
   private final AtomicReference<Mono<Void>> lastTurn = new AtomicReference<>(Mono.empty());
@@ -39,16 +43,24 @@ public final class ShardTransaction {
   // Guarded by this.
   private int running;
   private @Nullable String over;
+  private boolean rolledBack;
   private @Nullable Disposable alarm;
 
+  /**
+   * A transaction that is yet to begin.
+   *
+   * @param timeouts its own; its end is held to the router's
+   */
   ShardTransaction(
       ServerPool server,
       Connection connection,
       RouterOptions options,
+      Timeouts timeouts,
       Function<String, SqlTemplate> templates) {
     this.server = server;
     this.connection = connection;
     this.options = options;
+    this.timeouts = timeouts;
     this.templates = templates;
   }
 
@@ -60,7 +72,7 @@ public final class ShardTransaction {
   /** A statement inside it; see {@link ShardTarget#sql}. Reads go to the primary, and once. */
   public StatementSpec sql(String sql) {
     return new StatementSpec(
-        this::run, templates.apply(sql), Bindings.NONE, Work.Terms.of(options.timeouts()));
+        this::run, templates.apply(sql), Bindings.NONE, Work.Terms.of(timeouts));
   }
 
   /** Sets a savepoint. */
@@ -83,18 +95,26 @@ public final class ShardTransaction {
    * unless the server had committed it already.
    */
   public Mono<Void> commit() {
-    return end("COMMIT", Connection::commitTransaction, "committed");
+    return end("COMMIT", Connection::commitTransaction, COMMITTED);
   }
 
-  /** Rolls it back and gives the connection back, which a cancel does as well. */
+  /**
+   * Rolls it back and gives the connection back, which a cancel does as well. Completes where it is
+   * rolled back already, as nobody used it or its connection was lost.
+   */
   public Mono<Void> rollback() {
-    return end("ROLLBACK", Connection::rollbackTransaction, "rolled back");
+    return Mono.defer(
+        () ->
+            rolledBack()
+                ? Mono.empty()
+                : end("ROLLBACK", Connection::rollbackTransaction, "rolled back")
+                    .onErrorResume(ShardErrors::lost, lost -> Mono.empty()));
   }
 
   /** Begins it, tells of it, and completes when it is over. */
   Flux<ShardTransaction> begun(TransactionDefinition definition) {
     return Flux.concat(
-        Mono.from(connection.beginTransaction(definition)).then(Mono.fromSupplier(this::open)),
+        step("BEGIN", held -> held.beginTransaction(definition)).thenReturn(this),
         released.asMono().then(Mono.empty()));
   }
 
@@ -118,17 +138,12 @@ public final class ShardTransaction {
         });
   }
 
-  private synchronized ShardTransaction open() {
-    watch();
-    return this;
-  }
-
   private Mono<Void> end(
       String text, Function<Connection, Publisher<Void>> ending, String outcome) {
     return Mono.defer(
         () -> {
           enter(outcome);
-          return attempt(work(text, ending))
+          return attempt(work(text, options.timeouts(), ending))
               .then()
               .doOnSuccess(done -> release())
               .doOnError(this::release)
@@ -137,12 +152,12 @@ public final class ShardTransaction {
   }
 
   private Mono<Void> step(String text, Function<Connection, Publisher<Void>> step) {
-    return run(work(text, step)).then();
+    return run(work(text, timeouts, step)).then();
   }
 
-  private Work<Void> work(String text, Function<Connection, Publisher<Void>> step) {
-    return new Work<>(
-        text, false, Work.Terms.of(options.timeouts()), (held, dialect) -> step.apply(held));
+  private static Work<Void> work(
+      String text, Timeouts limits, Function<Connection, Publisher<Void>> step) {
+    return new Work<>(text, false, Work.Terms.of(limits), (held, dialect) -> step.apply(held));
   }
 
   private <T> Flux<T> run(Work<T> work) {
@@ -170,7 +185,27 @@ public final class ShardTransaction {
             (turn, error) ->
                 ShardErrors.answered(error) ? Mono.fromRunnable(turn::end) : turn.givenUp(),
             Turn::givenUp)
-        .onErrorMap(error -> ShardErrors.named(shard(), error));
+        .onErrorMap(this::noted);
+  }
+
+  /** A lost connection has it rolled back, unless it was being committed. */
+  private Throwable noted(Throwable error) {
+    if (!ShardErrors.lost(ShardErrors.named(shard(), error))) {
+      return error;
+    }
+    synchronized (this) {
+      if (COMMITTED.equals(over)) {
+        return error;
+      }
+      over = "rolled back, as its connection was lost";
+      rolledBack = true;
+    }
+    release(new CancellationException("lost"));
+    return ShardErrors.lostInTransaction(shard(), error);
+  }
+
+  private synchronized boolean rolledBack() {
+    return rolledBack;
   }
 
   private Turn queue() {
@@ -221,7 +256,7 @@ public final class ShardTransaction {
 
   // Called under the lock.
   private void watch() {
-    Duration idle = options.timeouts().total();
+    Duration idle = timeouts.total();
     alarm = Schedulers.parallel().schedule(this::expire, idle.toMillis(), TimeUnit.MILLISECONDS);
   }
 
@@ -230,7 +265,8 @@ public final class ShardTransaction {
       if (running > 0 || over != null) {
         return;
       }
-      over = "rolled back, as nobody used it for " + options.timeouts().total().toMillis() + " ms";
+      over = "rolled back, as nobody used it for " + timeouts.total().toMillis() + " ms";
+      rolledBack = true;
     }
     release(new CancellationException("idle"));
   }

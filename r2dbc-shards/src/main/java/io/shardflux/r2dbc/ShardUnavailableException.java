@@ -8,7 +8,8 @@ import org.jspecify.annotations.Nullable;
  * A shard could not be asked, or its connection was lost: it is down or drained, too many callers
  * wait for it, or it is being removed.
  *
- * <p>Where a connection was lost under a write, whether the write took place is not known.
+ * <p>Where a connection was lost under a write, whether the write took place is not known; in a
+ * transaction that nobody had begun to commit it did not.
  */
 public final class ShardUnavailableException extends R2dbcTransientResourceException {
 

@@ -3,6 +3,7 @@ package io.shardflux.r2dbc;
 import static io.shardflux.r2dbc.TestShards.BOUND;
 import static io.shardflux.r2dbc.TestShards.IDS;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.r2dbc.spi.IsolationLevel;
 import io.r2dbc.spi.R2dbcBadGrammarException;
@@ -86,7 +87,8 @@ class ShardTransactionIntegrationTests {
             error ->
                 assertThat(error)
                     .isInstanceOf(R2dbcBadGrammarException.class)
-                    .hasMessageStartingWith("shard_0: "))
+                    .hasMessageStartingWith("shard_0: ")
+                    .hasMessageNotContaining("shard_0: shard_0"))
         .verify(BOUND);
     StepVerifier.create(transaction.commit()).expectComplete().verify(BOUND);
     assertThat(count(77000)).isOne();
@@ -180,6 +182,62 @@ class ShardTransactionIntegrationTests {
         .verify(BOUND);
     holding.rollback().block(BOUND);
     assertThat(count(77000)).isZero();
+  }
+
+  @Test
+  void aLostConnectionRollsItBack() {
+    try (Closing others = new Closing(TestShards.router(shards).build())) {
+      ShardTransaction transaction = begin(router);
+      StepVerifier.create(
+              insert(transaction, 77000)
+                  .then(
+                      transaction
+                          .sql("SELECT CONNECTION_ID()")
+                          .map((row, metadata) -> Objects.requireNonNull(row.get(0, Long.class)))
+                          .one())
+                  .flatMap(id -> others.router().on(IDS.get(0)).sql("KILL " + id).rowsUpdated())
+                  .then(transaction.sql("DO 0").rowsUpdated()))
+          .expectErrorSatisfies(
+              error ->
+                  assertThat(error)
+                      .isInstanceOf(ShardUnavailableException.class)
+                      .hasMessage(
+                          "shard_0: connection lost (expected: an answer; the transaction on it is"
+                              + " rolled back)"))
+          .verify(BOUND);
+      StepVerifier.create(transaction.commit())
+          .expectErrorSatisfies(
+              error ->
+                  assertThat(error)
+                      .hasMessageStartingWith(
+                          "transaction on shard_0: rolled back, as its connection was lost"))
+          .verify(BOUND);
+      StepVerifier.create(transaction.rollback()).expectComplete().verify(BOUND);
+      assertThat(count(77000)).isZero();
+    }
+  }
+
+  @Test
+  void aHungServerIsLateWithItsBeginning() {
+    TestServers servers = TestServers.shared();
+    assumeTrue(servers.controllable(), "these servers can't be paused");
+    servers.pause(servers.servers().get(0));
+    try {
+      StepVerifier.create(
+              router
+                  .on(IDS.get(0))
+                  .begin(IsolationLevel.READ_COMMITTED, Timeouts.of(Duration.ofSeconds(2))))
+          .expectErrorSatisfies(
+              error ->
+                  assertThat(error)
+                      .isInstanceOf(ShardTimeoutException.class)
+                      .hasMessageStartingWith("shard_0: no row within 2000 ms"))
+          .verify(BOUND);
+    } finally {
+      servers.restore();
+    }
+    router.closeBreaker(IDS.get(0)).block(BOUND);
+    StepVerifier.create(begin(router).rollback()).expectComplete().verify(BOUND);
   }
 
   private static ShardTransaction begin(ShardRouter router) {

@@ -1,0 +1,254 @@
+package io.shardflux.driver;
+
+import io.r2dbc.spi.R2dbcException;
+import io.r2dbc.spi.R2dbcNonTransientResourceException;
+import io.r2dbc.spi.TransactionDefinition;
+import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.r2dbc.ShardTransaction;
+import io.shardflux.r2dbc.StatementSpec;
+import io.shardflux.r2dbc.Timeouts;
+import io.shardflux.router.ShardId;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.function.Function;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+
+/**
+ * A write on several shards: a transaction on each, and none is committed before the statement has
+ * run on all of them. What fails or is cancelled before the commits leaves nothing on any shard;
+ * once they have begun, they go on whoever waits for them.
+ */
+final class JointWrite {
+
+  /** How long an error waits for the shards that are well to have rolled back. */
+  private static final Duration ROLLBACK_BOUND = Duration.ofSeconds(2);
+
+  private static final Duration SHORTEST = Duration.ofMillis(1);
+
+  /** ER_ERROR_DURING_COMMIT, and ER_RUN_HOOK_ERROR, which may come behind a commit. */
+  private static final Set<Integer> COMMITTING = Set.of(1180, 3100);
+
+  /**
+   * A shard's part.
+   *
+   * @param statement the statement in a transaction on it
+   */
+  record Share(ShardId shard, Function<ShardTransaction, StatementSpec> statement) {}
+
+  private final ShardRouter router;
+  private final TransactionDefinition definition;
+  private final Timeouts timeouts;
+  private final List<Share> shares;
+  private final String sql;
+
+  /**
+   * A write, to be run once.
+   *
+   * @param definition what its transactions are told
+   * @param timeouts the times that all before the commits is held to as one
+   * @param sql its text, for errors
+   */
+  JointWrite(
+      ShardRouter router,
+      TransactionDefinition definition,
+      Timeouts timeouts,
+      Collection<Share> shares,
+      String sql) {
+    this.router = router;
+    this.definition = definition;
+    this.timeouts = timeouts;
+    this.shares = shares.stream().sorted(Comparator.comparing(Share::shard)).toList();
+    this.sql = sql;
+  }
+
+  /** The number of rows that each shard changed. */
+  Mono<List<Long>> run() {
+    return Mono.usingWhen(
+        Mono.fromSupplier(Transactions::new),
+        transactions -> run(transactions, System.nanoTime()),
+        transactions -> Mono.empty(),
+        (transactions, error) -> transactions.rollBack(),
+        Transactions::rollBack);
+  }
+
+  private Mono<List<Long>> run(Transactions transactions, long start) {
+    // Whoever has the first shard's rows finds nobody at the others': else two writes of the same
+    // rows could each have some shards' and wait for the other's.
+    return Flux.just(shares.subList(0, 1), shares.subList(1, shares.size()))
+        .concatMap(group -> atOnce(group, share -> rows(share, transactions, start)))
+        .collectList()
+        .delayUntil(rows -> answering(transactions, start))
+        .delayUntil(rows -> transactions.commit());
+  }
+
+  private Mono<Long> rows(Share share, Transactions transactions, long start) {
+    return transactions
+        .begun(router.on(share.shard()).begin(definition, left(start)))
+        .flatMap(there -> share.statement().apply(there).timeouts(left(start)).rowsUpdated());
+  }
+
+  /** Shows, just before the commits, which connections were lost since their statement ran. */
+  private Mono<Void> answering(Transactions transactions, long start) {
+    return atOnce(
+            shares,
+            share -> transactions.on(share.shard()).sql("DO 0").timeouts(left(start)).rowsUpdated())
+        .then();
+  }
+
+  private <T> Flux<T> atOnce(List<Share> group, Function<Share, Mono<T>> step) {
+    Failures failures = new Failures(Tolerance.FAIL, group.size());
+    return Flux.fromIterable(group)
+        .flatMap(share -> failures.watched(share.shard(), step.apply(share).flux()), group.size())
+        .onErrorMap(error -> nothingWritten(failures.errors(), error));
+  }
+
+  /** What is left of the times; a statement that comes too late fails by them. */
+  private Timeouts left(long start) {
+    Duration left = timeouts.total().minusNanos(System.nanoTime() - start);
+    return timeouts.withTotal(left.compareTo(SHORTEST) < 0 ? SHORTEST : left);
+  }
+
+  /** The first error's kind, as one server would have told it. */
+  private Throwable nothingWritten(Map<ShardId, Throwable> errors, Throwable error) {
+    Throwable first = errors.isEmpty() ? error : errors.values().iterator().next();
+    if (!(first instanceof R2dbcException known)) {
+      return first;
+    }
+    List<ShardId> all = shares.stream().map(Share::shard).toList();
+    R2dbcException told =
+        Failures.like(
+            known, known.getMessage() + "; nothing was written, all of " + all + " rolled back");
+    errors.values().stream().skip(1).forEach(told::addSuppressed);
+    return told;
+  }
+
+  /** The transactions that have begun, which are to be committed or rolled back. */
+  private final class Transactions {
+
+    // Guarded by this.
+    private final Map<ShardId, ShardTransaction> begun = new LinkedHashMap<>();
+    private boolean over;
+
+    Mono<ShardTransaction> begun(Mono<ShardTransaction> begin) {
+      return begin.doOnNext(this::add);
+    }
+
+    /** One may begin while the write is given up. */
+    private void add(ShardTransaction transaction) {
+      boolean late;
+      synchronized (this) {
+        late = over;
+        begun.put(transaction.shard(), transaction);
+      }
+      if (late) {
+        transaction.rollback().subscribe(null, error -> {});
+      }
+    }
+
+    synchronized ShardTransaction on(ShardId shard) {
+      ShardTransaction transaction = begun.get(shard);
+      if (transaction == null) {
+        throw new IllegalStateException(shard + ": no transaction");
+      }
+      return transaction;
+    }
+
+    /** The transactions, for who ends them, or none if somebody does already. */
+    private synchronized List<ShardTransaction> end() {
+      List<ShardTransaction> all = over ? List.of() : new ArrayList<>(begun.values());
+      over = true;
+      return all;
+    }
+
+    Mono<Void> rollBack() {
+      return Flux.defer(() -> Flux.fromIterable(end()))
+          .flatMap(transaction -> transaction.rollback().onErrorComplete(), shares.size())
+          .then()
+          // One that goes on behind that is taken back by its pool.
+          .timeout(ROLLBACK_BOUND, Mono.empty());
+    }
+
+    /** Goes on where its caller has given up, as some may be committed then. */
+    Mono<Void> commit() {
+      Outcomes outcomes = new Outcomes();
+      return Flux.defer(() -> Flux.fromIterable(end()))
+          .flatMap(
+              transaction ->
+                  transaction
+                      .commit()
+                      .doOnSuccess(done -> outcomes.committed(transaction.shard()))
+                      .onErrorResume(
+                          error -> {
+                            outcomes.failed(transaction.shard(), error);
+                            return Mono.empty();
+                          }),
+              shares.size())
+          .then(Mono.defer(outcomes::told))
+          .cache();
+    }
+  }
+
+  /** What became of each shard's commit. */
+  private final class Outcomes {
+
+    private static final String COMMITTED = "committed";
+    private static final String ROLLED_BACK = "rolled back";
+    private static final String UNKNOWN = "unknown";
+
+    // Guarded by this.
+    private final Map<ShardId, String> all = new TreeMap<>();
+    private final Map<ShardId, Throwable> errors = new LinkedHashMap<>();
+
+    synchronized void committed(ShardId shard) {
+      all.put(shard, COMMITTED);
+    }
+
+    synchronized void failed(ShardId shard, Throwable error) {
+      all.put(shard, refused(error) ? ROLLED_BACK : UNKNOWN);
+      errors.put(shard, error);
+    }
+
+    /** By an answer, or it was over before. */
+    private static boolean refused(Throwable error) {
+      return error instanceof IllegalStateException
+          || (error instanceof R2dbcException said
+              && said.getErrorCode() != 0
+              && !COMMITTING.contains(said.getErrorCode()));
+    }
+
+    synchronized Mono<Void> told() {
+      if (errors.isEmpty()) {
+        return Mono.empty();
+      }
+      Throwable first = errors.values().iterator().next();
+      return Mono.error(
+          all.values().stream().allMatch(ROLLED_BACK::equals)
+              ? nothingWritten(errors, first)
+              : inPart(first));
+    }
+
+    private R2dbcException inPart(Throwable first) {
+      R2dbcException known = first instanceof R2dbcException said ? said : null;
+      R2dbcException told =
+          new R2dbcNonTransientResourceException(
+              "write: "
+                  + all
+                  + " (expected: all committed; look at the rows before it is put again); "
+                  + first.getMessage(),
+              known == null ? null : known.getSqlState(),
+              known == null ? 0 : known.getErrorCode(),
+              sql,
+              first);
+      errors.values().stream().skip(1).forEach(told::addSuppressed);
+      return told;
+    }
+  }
+}
