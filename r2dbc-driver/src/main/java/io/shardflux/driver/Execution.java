@@ -363,7 +363,8 @@ final class Execution {
                       new JointWrite.Share(
                           part.shard(), there -> told(there.sql(part.sql().text()), part.sql())))
               .toList();
-      return new JointWrite(engine.router(), connection.definition(), times(), shares, sql)
+      return new JointWrite(
+              engine.router(), connection.definition(), times(), shares, plan.keyed(), sql)
           .run()
           .map(rows -> ChangesResult.of(changed(plan, rows), List.of()));
     }

@@ -47,6 +47,7 @@ final class JointWrite {
   private final TransactionDefinition definition;
   private final Timeouts timeouts;
   private final List<Share> shares;
+  private final boolean inTurn;
   private final String sql;
 
   /**
@@ -54,6 +55,7 @@ final class JointWrite {
    *
    * @param definition what its transactions are told
    * @param timeouts the times that all before the commits is held to as one
+   * @param inTurn whether one shard is written after the other
    * @param sql its text, for errors
    */
   JointWrite(
@@ -61,11 +63,13 @@ final class JointWrite {
       TransactionDefinition definition,
       Timeouts timeouts,
       Collection<Share> shares,
+      boolean inTurn,
       String sql) {
     this.router = router;
     this.definition = definition;
     this.timeouts = timeouts;
     this.shares = shares.stream().sorted(Comparator.comparing(Share::shard)).toList();
+    this.inTurn = inTurn;
     this.sql = sql;
   }
 
@@ -80,13 +84,22 @@ final class JointWrite {
   }
 
   private Mono<List<Long>> run(Transactions transactions, long start) {
-    // Whoever has the first shard's rows finds nobody at the others': else two writes of the same
-    // rows could each have some shards' and wait for the other's.
-    return Flux.just(shares.subList(0, 1), shares.subList(1, shares.size()))
+    return Flux.fromIterable(groups())
         .concatMap(group -> atOnce(group, share -> rows(share, transactions, start)))
         .collectList()
         .delayUntil(rows -> answering(transactions, start))
         .delayUntil(rows -> transactions.commit());
+  }
+
+  /**
+   * The shards that are written at once. Two writes may meet on several shards: no server sees that
+   * each has a row that the other waits for. So all take the shards in one order; where they meet
+   * on all, who was the first on the first shard meets nobody on the others.
+   */
+  private List<List<Share>> groups() {
+    return inTurn
+        ? shares.stream().map(List::of).toList()
+        : List.of(shares.subList(0, 1), shares.subList(1, shares.size()));
   }
 
   private Mono<Long> rows(Share share, Transactions transactions, long start) {

@@ -206,7 +206,7 @@ class DriverIntegrationTests {
   void rowsOfManyShardsAreInserted() {
     StepVerifier.create(
             shards.updated(
-                "/* shardflux: scatter-writes=true */ INSERT INTO users (id, name) VALUES (?, ?), (?, ?), (?, ?), (?, ?)",
+                "INSERT INTO users (id, name) VALUES (?, ?), (?, ?), (?, ?), (?, ?)",
                 70001,
                 "a",
                 70002,
@@ -221,10 +221,7 @@ class DriverIntegrationTests {
     expect(
         shards.rows(row -> row.get(0, String.class), "SELECT name FROM users WHERE id = 70003"),
         "c");
-    expect(
-        shards.updated(
-            "/* shardflux: scatter-writes=true */ DELETE FROM users WHERE id IN (70001, 70002, 70003, 70004)"),
-        4L);
+    expect(shards.updated("DELETE FROM users WHERE id IN (70001, 70002, 70003, 70004)"), 4L);
   }
 
   @Test
@@ -250,6 +247,7 @@ class DriverIntegrationTests {
   @Test
   void aWriteToAllShardsNeedsPermission() {
     refused("UPDATE users SET age = age WHERE age < 0", "SCATTERED_WRITE");
+    refused("UPDATE users SET age = age WHERE id < 0", "SCATTERED_WRITE");
     expect(
         shards.updated(
             "/* shardflux: scatter-writes=true */ UPDATE users SET age = age WHERE age < 0"),

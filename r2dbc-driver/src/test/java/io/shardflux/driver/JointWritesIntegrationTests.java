@@ -27,8 +27,6 @@ import reactor.test.StepVerifier;
 /** Writes on several shards, which are done on all or on none. */
 class JointWritesIntegrationTests {
 
-  private static final String PERMITTED = "/* shardflux: scatter-writes=true */ ";
-
   /** Of user 3 on the first shard, 1 on the second and 2 on the third. */
   private static final String GROW = "UPDATE users SET age = 77 WHERE id IN (1, 2, 3)";
 
@@ -57,7 +55,7 @@ class JointWritesIntegrationTests {
     for (int there : new int[] {1, 2, 3}) {
       StepVerifier.create(
               shards.updated(
-                  PERMITTED + "INSERT INTO users (id, name) VALUES (?, 'x'), (?, 'x'), (?, 'x')",
+                  "INSERT INTO users (id, name) VALUES (?, 'x'), (?, 'x'), (?, 'x')",
                   there,
                   there + 9_001,
                   there + 9_002))
@@ -125,7 +123,7 @@ class JointWritesIntegrationTests {
     }
     shards.router.closeBreaker(IDS.get(1)).block(BOUND);
     assertUnchanged();
-    assertThat(shards.updated(PERMITTED + GROW).block(BOUND)).isEqualTo(3);
+    assertThat(shards.updated(GROW).block(BOUND)).isEqualTo(3);
   }
 
   @Test
@@ -133,8 +131,7 @@ class JointWritesIntegrationTests {
     assumeTrue(servers.controllable(), "these servers can't be paused");
     servers.pause(servers.servers().get(1));
     try {
-      StepVerifier.create(
-              shards.updated("/* shardflux: scatter-writes=true, timeout=2s */ " + GROW))
+      StepVerifier.create(shards.updated("/* shardflux: timeout=2s */ " + GROW))
           .expectErrorSatisfies(
               error ->
                   assertThat(error)
@@ -155,14 +152,14 @@ class JointWritesIntegrationTests {
   void aCancelLeavesNothingAndNoConnectionTaken() {
     third.run("BEGIN");
     third.run("UPDATE users SET age = 1 WHERE id = 2");
-    Disposable write = shards.updated(PERMITTED + GROW).subscribe();
+    Disposable write = shards.updated(GROW).subscribe();
     third.awaitStatements("%UPDATE users%", count -> count == 1);
     write.dispose();
     shards.awaitIdle();
     third.awaitStatements("%UPDATE users%", count -> count == 0);
     third.run("ROLLBACK");
     assertUnchanged();
-    assertThat(shards.updated(PERMITTED + GROW).block(BOUND)).isEqualTo(3);
+    assertThat(shards.updated(GROW).block(BOUND)).isEqualTo(3);
   }
 
   @Test
@@ -240,7 +237,7 @@ class JointWritesIntegrationTests {
   void commitsGoOnWithoutTheirCaller() {
     third.run("BEGIN");
     third.run("UPDATE users SET age = 1 WHERE id = 2");
-    Disposable write = shards.updated(PERMITTED + GROW).subscribe();
+    Disposable write = shards.updated(GROW).subscribe();
     third.awaitStatements("%UPDATE users%", count -> count == 1);
     first.run("FLUSH TABLES WITH READ LOCK");
     try {
@@ -260,7 +257,7 @@ class JointWritesIntegrationTests {
   private CompletableFuture<Long> writeBehind(Session holder) {
     holder.run("BEGIN");
     holder.run("UPDATE users SET age = 1 WHERE id = 2");
-    CompletableFuture<Long> write = shards.updated(PERMITTED + GROW).toFuture();
+    CompletableFuture<Long> write = shards.updated(GROW).toFuture();
     holder.awaitStatements("%UPDATE users%", count -> count == 1);
     return write;
   }

@@ -371,9 +371,7 @@ class SpringIntegrationTests {
                         "shard_1: not in this transaction, which is on shard_0"))
         .verify(BOUND);
     assertThat(exists(5007)).isFalse();
-    shards
-        .updated("/* shardflux: scatter-writes=true */ DELETE FROM users WHERE id IN (5001, 5004)")
-        .block(BOUND);
+    shards.updated("DELETE FROM users WHERE id IN (5001, 5004)").block(BOUND);
   }
 
   @Test

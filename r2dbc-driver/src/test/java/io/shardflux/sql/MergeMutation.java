@@ -144,7 +144,9 @@ public enum MergeMutation implements UnaryOperator<Plan> {
   COPIES_COUNTED_EACH {
     @Override
     public Plan apply(Plan plan) {
-      return plan instanceof Writes writes ? new Writes(writes.parts(), false) : plan;
+      return plan instanceof Writes writes
+          ? new Writes(writes.parts(), false, writes.keyed())
+          : plan;
     }
   };
 

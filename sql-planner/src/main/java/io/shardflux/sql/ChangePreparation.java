@@ -60,9 +60,10 @@ record ChangePreparation(SqlText text, Schema schema, Analysis analysis) {
       throw new RefusedSqlException(
           RefusalCode.SCATTERED_WRITE_FORM, "a reference table changed by the rows of others");
     }
+    Prepared.Router router = ClusterRouter.of(analysis.colocation(), schema);
     return new StatementPlan(
         kind,
-        ClusterRouter.of(analysis.colocation(), schema),
+        router,
         (binds, hints, shards) -> {
           if (block.refusal() != null) {
             throw block.refusal();
@@ -71,8 +72,9 @@ record ChangePreparation(SqlText text, Schema schema, Analysis analysis) {
             throw new RefusedSqlException(
                 RefusalCode.SCATTERED_WRITE_FORM, "LIMIT or ORDER BY in a write");
           }
-          ScatteredWrite.checkPermitted(hints, shards);
-          return ScatteredWrite.plan(text, shards);
+          boolean keyed = router.route(binds) instanceof Routing.Keys;
+          ScatteredWrite.checkPermitted(keyed, hints, shards);
+          return ScatteredWrite.plan(keyed, text, shards);
         });
   }
 }

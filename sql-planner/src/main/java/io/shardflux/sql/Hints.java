@@ -13,8 +13,8 @@ import org.jspecify.annotations.Nullable;
  * @param key {@code key=42} or {@code key=(acme, 42)}: the statement goes to this key's shard as it
  *     is
  * @param scatter {@code scatter=true|false}: whether a read may go to several shards
- * @param scatterWrites {@code scatter-writes=true|false}: whether a write may go to several shards,
- *     in a transaction on each of its own
+ * @param scatterWrites {@code scatter-writes=true|false}: whether a write may go to several shards;
+ *     where it isn't said, one may that names the keys of its rows
  * @param timeout {@code timeout=250ms}, {@code 3s} or {@code 1m}
  * @param failurePolicy {@code failure-policy=…}, as the driver knows it
  * @param readPreference {@code read-preference=…}, as the driver knows it

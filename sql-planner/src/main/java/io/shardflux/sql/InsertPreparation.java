@@ -126,7 +126,7 @@ record InsertPreparation(SqlText text, Schema schema, Analysis analysis) {
   }
 
   private Plan split(Statement.Insert insert, Hints hints, List<ShardId> shards) {
-    ScatteredWrite.checkPermitted(hints, shards);
+    ScatteredWrite.checkPermitted(true, hints, shards);
     Map<ShardId, List<Span>> rows = new LinkedHashMap<>();
     for (int i = 0; i < shards.size(); i++) {
       rows.computeIfAbsent(shards.get(i), shard -> new ArrayList<>())
@@ -134,7 +134,7 @@ record InsertPreparation(SqlText text, Schema schema, Analysis analysis) {
     }
     List<Plan.Part> parts = new ArrayList<>();
     rows.forEach((shard, spans) -> parts.add(new Plan.Part(shard, rows(insert, spans))));
-    return new Plan.Writes(parts, false);
+    return new Plan.Writes(parts, false, true);
   }
 
   private ShardSql rows(Statement.Insert insert, List<Span> rows) {

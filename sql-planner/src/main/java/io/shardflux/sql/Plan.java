@@ -50,6 +50,7 @@ public sealed interface Plan {
    *
    * @param parts at least two
    * @param copies whether each shard changes its copy of the same rows
+   * @param keyed whether they are the shards of keys that the statement names
    */
-  record Writes(List<Part> parts, boolean copies) implements Plan {}
+  record Writes(List<Part> parts, boolean copies, boolean keyed) implements Plan {}
 }

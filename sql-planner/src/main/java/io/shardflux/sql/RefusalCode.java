@@ -60,8 +60,8 @@ public enum RefusalCode {
   SCATTERED_LOCK("restrict it to one key"),
   /** A read over several shards that a hint or the configuration forbids. */
   SCATTER_FORBIDDEN("restrict it to one key, or allow it by the hint scatter=true"),
-  /** A write over several shards that nothing permits. */
-  SCATTERED_WRITE("restrict it to one key, or permit it by the hint scatter-writes=true"),
+  /** A write over several shards that names no keys and that nothing permits, or a hint forbids. */
+  SCATTERED_WRITE("name the keys of its rows, or permit it by the hint scatter-writes=true"),
   /** A write over several shards that is not the same on all as on one. */
   SCATTERED_WRITE_FORM("restrict it to one key"),
   /** An offset beyond the bound. */

@@ -9,8 +9,14 @@ final class ScatteredWrite {
 
   private ScatteredWrite() {}
 
-  static void checkPermitted(Hints hints, List<ShardId> shards) {
-    if (!Boolean.TRUE.equals(hints.scatterWrites())) {
+  /**
+   * Refuses a write that may not go to these shards.
+   *
+   * @param keyed whether they are the shards of keys that the statement names
+   */
+  static void checkPermitted(boolean keyed, Hints hints, List<ShardId> shards) {
+    boolean permitted = hints.scatterWrites() == null ? keyed : hints.scatterWrites();
+    if (!permitted) {
       throw new RefusedSqlException(
           RefusalCode.SCATTERED_WRITE,
           "a write over " + new LinkedHashSet<>(shards).size() + " shards");
@@ -18,13 +24,13 @@ final class ScatteredWrite {
   }
 
   /** A write to each shard. */
-  static Plan plan(SqlText text, List<ShardId> shards) {
-    return new Plan.Writes(Plan.Part.each(shards, SqlWriter.whole(text)), false);
+  static Plan plan(boolean keyed, SqlText text, List<ShardId> shards) {
+    return new Plan.Writes(Plan.Part.each(shards, SqlWriter.whole(text)), false, keyed);
   }
 
   /** A write to each copy of the same rows. */
   static Plan copies(SqlText text, List<ShardId> shards) {
-    return new Plan.Writes(Plan.Part.each(shards, SqlWriter.whole(text)), true);
+    return new Plan.Writes(Plan.Part.each(shards, SqlWriter.whole(text)), true, false);
   }
 
   /** A change of every copy of a reference table, which has to be the same on all. */

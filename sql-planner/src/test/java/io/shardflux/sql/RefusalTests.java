@@ -84,7 +84,14 @@ class RefusalTests {
         "SCATTERED_LOCK | SELECT * FROM countries FOR SHARE",
         "SCATTER_FORBIDDEN | /* shardflux: scatter=false */ SELECT * FROM users",
         "SCATTERED_WRITE | UPDATE users SET age = 1",
-        "SCATTERED_WRITE | INSERT INTO users (id) VALUES (1), (2), (3), (4)",
+        "SCATTERED_WRITE | DELETE FROM users WHERE id > 5",
+        "SCATTERED_WRITE | DELETE FROM users WHERE id IN (1, 2, 3, 4) OR age = 1",
+        "SCATTERED_WRITE | UPDATE events SET what = 'x' WHERE at BETWEEN 50 AND 150",
+        "SCATTERED_WRITE | UPDATE docs SET body = 'x' WHERE id IN (1, 2, 3, 4)",
+        "SCATTERED_WRITE | /* shardflux: scatter-writes=false */ INSERT INTO users (id) VALUES (1),"
+            + " (2), (3), (4)",
+        "SCATTERED_WRITE | /* shardflux: scatter-writes=false */ DELETE FROM users WHERE id IN (1, 2,"
+            + " 3, 4)",
         "SCATTERED_WRITE_FORM | /* shardflux: scatter-writes=true */ DELETE FROM users LIMIT 5",
         "SCATTERED_WRITE_FORM | INSERT INTO orders (user_id) SELECT id FROM users",
         "SCATTERED_WRITE_FORM | UPDATE countries SET title = 'x' LIMIT 1",

@@ -196,8 +196,8 @@ class RoutingTests {
   @Test
   void splitsInsertedRowsByShard() {
     String sql =
-        "/* shardflux: scatter-writes=true */ INSERT INTO users (id, name) VALUES (1, 'a;?'), (:k, ?),"
-            + " (3, \"b\") ON DUPLICATE KEY UPDATE name = :k";
+        "INSERT INTO users (id, name) VALUES (1, 'a;?'), (:k, ?), (3, \"b\")"
+            + " ON DUPLICATE KEY UPDATE name = :k";
     Plan plan = Shop.plan(sql, 7, "x");
     assertThat(plan).isInstanceOf(Plan.Writes.class);
     assertThat(plan.parts())
@@ -210,6 +210,27 @@ class RoutingTests {
                 "INSERT INTO users (id, name) VALUES (?, ?), (3, \"b\") ON DUPLICATE KEY UPDATE name"
                     + " = ?",
                 List.of(0, 1, 0)));
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "REPLACE INTO users (id, name) VALUES (1, 'a'), (2, 'b'), (3, 'c'), (4, 'd')",
+        "UPDATE users SET age = 1 WHERE id IN (1, 2, 3, 4) AND age > 0",
+        "DELETE FROM users WHERE id = 1 OR id = 2 OR 3 = id OR (id = 4 AND name = 'x')",
+        "DELETE FROM docs WHERE (tenant, id) IN (('a', 1), ('b', 2), ('c', 3))",
+        "UPDATE users u JOIN orders o ON u.id = o.user_id SET u.age = 1 WHERE o.user_id IN (1, 2,"
+            + " 3, 4)",
+      })
+  void writesTheKeysThatAreNamed(String sql) {
+    assertThat(Shop.plan(sql))
+        .isInstanceOfSatisfying(Plan.Writes.class, writes -> assertThat(writes.keyed()).isTrue());
+  }
+
+  @Test
+  void doesNotCallAPermittedWriteKeyed() {
+    assertThat(Shop.plan("/* shardflux: scatter-writes=true */ DELETE FROM users WHERE id > 5"))
+        .isInstanceOfSatisfying(Plan.Writes.class, writes -> assertThat(writes.keyed()).isFalse());
   }
 
   @Test
