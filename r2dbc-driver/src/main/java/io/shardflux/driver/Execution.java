@@ -283,7 +283,7 @@ final class Execution {
           scatter.merge(),
           Tolerance.of(hints.failurePolicy()),
           prefetch,
-          () -> oneShards(scatter.parts().get(0).shard()));
+          this::oneShards);
     }
 
     private Source oneShards(ShardId shard) {

@@ -14,8 +14,6 @@ import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
@@ -25,7 +23,6 @@ import reactor.core.publisher.Mono;
  */
 final class Failures {
 
-  private static final Logger log = LoggerFactory.getLogger("io.shardflux.partial");
   private static final Duration MOMENT = Duration.ofMillis(100);
 
   private final Tolerance tolerance;
@@ -48,12 +45,20 @@ final class Failures {
       return Flux.error(whole());
     }
     if (tolerance == Tolerance.PARTIAL) {
-      log.atWarn()
-          .addKeyValue("shard", shard)
-          .log("rows of {} are missing, as was allowed: {}", shard, error.toString());
       return Flux.empty();
     }
     return count == 1 ? Mono.delay(MOMENT).flatMapMany(tick -> Flux.error(whole())) : Flux.never();
+  }
+
+  /** What an answer ends with that lacks some shards' rows, by permission. */
+  <T> Mono<T> tag() {
+    return Mono.defer(
+        () -> {
+          Map<ShardId, Throwable> missing = errors();
+          return tolerance == Tolerance.PARTIAL && !missing.isEmpty()
+              ? Mono.error(new MissingShardsException(missing, shards))
+              : Mono.empty();
+        });
   }
 
   /** The errors so far, the first one first. */

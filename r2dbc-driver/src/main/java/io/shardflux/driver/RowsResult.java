@@ -22,6 +22,25 @@ final class RowsResult implements Result {
   /** A number of rows as a segment. */
   record Count(long value) implements UpdateCount {}
 
+  /** That rows are missing, as a segment. */
+  record Missing(MissingShardsException exception) implements Message {
+
+    @Override
+    public int errorCode() {
+      return exception.getErrorCode();
+    }
+
+    @Override
+    public @Nullable String sqlState() {
+      return exception.getSqlState();
+    }
+
+    @Override
+    public String message() {
+      return String.valueOf(exception.getMessage());
+    }
+  }
+
   private final Source source;
   private final @Nullable Predicate<Result.Segment> filter;
   private final Consumption consumption;
@@ -40,7 +59,11 @@ final class RowsResult implements Result {
   @Override
   public Mono<Long> getRowsUpdated() {
     consumption.begin();
-    return source.updates().filter(count -> wanted(new Count(count))).reduce(Long::sum);
+    return source
+        .updates()
+        .filter(count -> wanted(new Count(count)))
+        .onErrorResume(MissingShardsException.class, this::toldIfWanted)
+        .reduce(Long::sum);
   }
 
   @Override
@@ -55,7 +78,8 @@ final class RowsResult implements Result {
                     wanted(new Segment(row))
                         ? Optional.<T>of(mapping.apply(row, metadata))
                         : Optional.<T>empty())
-            .<T>handle((row, sink) -> row.ifPresent(sink::next));
+            .<T>handle((row, sink) -> row.ifPresent(sink::next))
+            .onErrorResume(MissingShardsException.class, this::toldIfWanted);
   }
 
   @Override
@@ -81,8 +105,13 @@ final class RowsResult implements Result {
               return source.<Result.Segment>rows(
                   (row, metadata) -> new Segment(holder.hold(row, metadata)));
             })
+        .onErrorResume(MissingShardsException.class, missing -> Mono.just(new Missing(missing)))
         .filter(this::wanted)
         .concatMap(mapping);
+  }
+
+  private <T> Mono<T> toldIfWanted(MissingShardsException missing) {
+    return wanted(new Missing(missing)) ? Mono.error(missing) : Mono.empty();
   }
 
   private boolean wanted(Result.Segment segment) {

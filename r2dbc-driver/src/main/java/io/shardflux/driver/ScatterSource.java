@@ -10,10 +10,11 @@ import io.shardflux.sql.Merge;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BiFunction;
 import java.util.function.Consumer;
-import java.util.function.Supplier;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
@@ -27,15 +28,15 @@ import reactor.core.publisher.Mono;
  * @param tolerance what a failed shard does
  * @param prefetch how many rows of each shard are held at most, besides those that the fold says it
  *     holds
- * @param ofNoRow one shard's answer to the statement as it was written, which is the answer where
- *     no shard has a row to make it of
+ * @param ofNoRow a shard's answer to the statement as it was written, which is the answer where no
+ *     shard has a row to make it of
  */
 record ScatterSource(
     List<ShardRows> shards,
     Merge merge,
     Tolerance tolerance,
     int prefetch,
-    Supplier<? extends Source> ofNoRow)
+    Function<ShardId, ? extends Source> ofNoRow)
     implements Source {
 
   static final int MAX_PREFETCH = 256;
@@ -56,7 +57,8 @@ record ScatterSource(
         () -> {
           AtomicReference<@Nullable Columns> seen = new AtomicReference<>();
           Answer answer = new Answer(seen);
-          return folded(merged(seen))
+          Failures failures = new Failures(tolerance, shards.size());
+          return folded(merged(seen, failures))
               .<T>handle(
                   (values, sink) -> {
                     Columns columns = answer.columns();
@@ -66,13 +68,29 @@ record ScatterSource(
                   })
               .concatWith(
                   Flux.defer(
-                      () -> answer.blind ? ofNoRow.get().<T>rows(mapping) : Flux.<T>empty()));
+                      () -> answer.blind ? blind(failures).<T>rows(mapping) : Flux.<T>empty()))
+              .concatWith(failures.tag());
         });
   }
 
   @Override
   public Flux<Long> updates() {
-    return Flux.defer(() -> merged(new AtomicReference<>()).thenMany(Flux.empty()));
+    return Flux.defer(
+        () -> {
+          Failures failures = new Failures(tolerance, shards.size());
+          return merged(new AtomicReference<>(), failures).then(failures.<Long>tag());
+        });
+  }
+
+  /** The answer of a shard that has answered before. */
+  private Source blind(Failures failures) {
+    Set<ShardId> failed = failures.errors().keySet();
+    return shards.stream()
+        .map(ShardRows::shard)
+        .filter(shard -> !failed.contains(shard))
+        .findFirst()
+        .<Source>map(ofNoRow)
+        .orElseThrow();
   }
 
   /** The columns of one run's answer. */
@@ -97,8 +115,8 @@ record ScatterSource(
     }
   }
 
-  private Flux<@Nullable Object[]> merged(AtomicReference<@Nullable Columns> seen) {
-    Failures failures = new Failures(tolerance, shards.size());
+  private Flux<@Nullable Object[]> merged(
+      AtomicReference<@Nullable Columns> seen, Failures failures) {
     List<Flux<@Nullable Object[]>> sources =
         shards.stream().map(part -> failures.watched(part.shard(), read(part, seen))).toList();
     Comparator<@Nullable Object[]> order = order();

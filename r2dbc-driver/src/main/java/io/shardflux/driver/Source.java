@@ -5,7 +5,10 @@ import io.r2dbc.spi.RowMetadata;
 import java.util.function.BiFunction;
 import reactor.core.publisher.Flux;
 
-/** Where the rows of a {@link RowsResult} come from, anew with each subscription. */
+/**
+ * Where the rows of a {@link RowsResult} come from, anew with each subscription. Where some are
+ * missing by permission, a {@link MissingShardsException} is their end.
+ */
 interface Source {
 
   /** Each row, mapped while it is there. */

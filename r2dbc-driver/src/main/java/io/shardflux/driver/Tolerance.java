@@ -7,7 +7,7 @@ import org.jspecify.annotations.Nullable;
 enum Tolerance {
   /** The read fails; the default. */
   FAIL,
-  /** Its rows are missing, and a warning is logged. */
+  /** Its rows are missing, which is told behind those of the others. */
   PARTIAL;
 
   static Tolerance of(@Nullable String hint) {

@@ -382,13 +382,6 @@ class DriverIntegrationTests {
                 assertThat(error.getSuppressed()).hasSize(2);
               })
           .verify(BOUND);
-      expect(
-          own.rows(
-              row -> row.get(0, Long.class),
-              "/* shardflux: failure-policy=partial */ SELECT id FROM users ORDER BY id"),
-          3L,
-          6L,
-          9L);
       expect(own.rows(row -> row.get(0, Long.class), "SELECT id FROM users WHERE id = 3"), 3L);
     } finally {
       own.close();

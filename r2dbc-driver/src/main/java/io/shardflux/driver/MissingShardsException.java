@@ -1,0 +1,44 @@
+package io.shardflux.driver;
+
+import io.r2dbc.spi.R2dbcTransientResourceException;
+import io.shardflux.router.ShardId;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/**
+ * Rows of some shards are missing from an answer, as {@code failure-policy=partial} permits. It is
+ * told behind the rows of the others, so that no part of an answer looks like the whole: as a
+ * {@link io.r2dbc.spi.Result.Message} to {@code flatMap}, else as the error at the end. Whoever is
+ * content with those rows ends it by {@code onErrorComplete(MissingShardsException.class)}.
+ *
+ * <p>The shards' errors are also suppressed exceptions. A shard that failed on its way may have
+ * given some of its rows before, and a merged value is that of the rows that came.
+ */
+public final class MissingShardsException extends R2dbcTransientResourceException {
+
+  private static final long serialVersionUID = 1L;
+
+  private final LinkedHashMap<String, Throwable> missing = new LinkedHashMap<>();
+
+  MissingShardsException(Map<ShardId, Throwable> errors, int asked) {
+    super(
+        "rows of "
+            + errors.keySet()
+            + " are missing, of "
+            + asked
+            + " shards (expected: an answer of each; these rows may be taken as they are, as"
+            + " failure-policy=partial permits)");
+    errors.forEach(
+        (shard, error) -> {
+          missing.put(shard.value(), error);
+          addSuppressed(error);
+        });
+  }
+
+  /** The shards whose rows are missing, the first that failed first, and why they are. */
+  public Map<ShardId, Throwable> missing() {
+    Map<ShardId, Throwable> errors = new LinkedHashMap<>();
+    missing.forEach((shard, error) -> errors.put(ShardId.of(shard), error));
+    return errors;
+  }
+}
