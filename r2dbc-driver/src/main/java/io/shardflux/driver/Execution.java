@@ -118,7 +118,7 @@ final class Execution {
     RefusedSqlException needsSession = prepared.sessionRefusal();
     return needsSession != null && bound == null
         ? Mono.error(needsSession)
-        : engine.plan(sql, prepared, binds, hints, bound);
+        : engine.plan(prepared, binds, hints, bound);
   }
 
   /** Whether any shard would do, so that a transaction is not to be bound to one by it. */
@@ -236,9 +236,12 @@ final class Execution {
             Refusals.refused(
                 "bind: a stream for several shards (expected: its bytes or its text)", sql));
       }
-      return plan instanceof Plan.Scatter scatter
-          ? Mono.just(new RowsResult(scatter(scatter)))
-          : writes((Plan.Writes) plan);
+      if (plan instanceof Plan.Writes writes) {
+        return writes(writes);
+      }
+      Plan.Scatter scatter = (Plan.Scatter) plan;
+      engine.noteScatter(sql, scatter);
+      return Mono.just(new RowsResult(scatter(scatter)));
     }
 
     /** Whether a value that can be sent but once is for more than one shard. */

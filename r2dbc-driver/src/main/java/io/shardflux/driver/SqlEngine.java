@@ -110,18 +110,17 @@ class SqlEngine {
    *
    * @param bound the shard that a statement goes to which any would answer, or null
    */
-  Mono<Plan> plan(
-      String sql, Prepared prepared, Binds binds, Hints hints, @Nullable ShardId bound) {
+  Mono<Plan> plan(Prepared prepared, Binds binds, Hints hints, @Nullable ShardId bound) {
     Routing routing = prepared.route(binds, hints);
-    return shards(routing, bound)
-        .map(
-            shards -> {
-              Plan plan = prepared.plan(binds, hints, shards);
-              if (policy == ScatterReads.LOGGED && plan instanceof Plan.Scatter) {
-                scatters.atWarn().addKeyValue("shards", shards).log("several shards: {}", sql);
-              }
-              return plan;
-            });
+    return shards(routing, bound).map(shards -> prepared.plan(binds, hints, shards));
+  }
+
+  /** Logs a read that goes to several shards, where the policy says so. */
+  void noteScatter(String sql, Plan.Scatter plan) {
+    if (policy == ScatterReads.LOGGED) {
+      List<ShardId> shards = plan.parts().stream().map(Plan.Part::shard).toList();
+      scatters.atWarn().addKeyValue("shards", shards).log("several shards: {}", sql);
+    }
   }
 
   private Mono<List<ShardId>> shards(Routing routing, @Nullable ShardId bound) {

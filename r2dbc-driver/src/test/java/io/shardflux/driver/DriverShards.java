@@ -18,6 +18,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
 import java.util.function.Function;
+import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.reactivestreams.Publisher;
@@ -49,13 +50,22 @@ final class DriverShards implements AutoCloseable {
   final ShardfluxConnectionFactory factory;
 
   DriverShards() {
+    this(UnaryOperator.identity());
+  }
+
+  /**
+   * With a router of its own kind.
+   *
+   * @param settings what else it is told
+   */
+  DriverShards(UnaryOperator<ShardRouter.Builder> settings) {
     databases = TestServers.shared().freshDatabases("driver");
-    router = router(databases);
+    router = settings.apply(builder(databases)).build();
     factory = ShardfluxConnectionFactory.of(router);
     TABLES.forEach(this::everywhere);
   }
 
-  private static ShardRouter router(List<Database> databases) {
+  private static ShardRouter.Builder builder(List<Database> databases) {
     ShardRouter.Builder builder =
         ShardRouter.builder()
             .strategy("by_user", ShardingStrategy.modulo(IDS))
@@ -67,7 +77,7 @@ final class DriverShards implements AutoCloseable {
     IntStream.range(0, databases.size())
         .mapToObj(i -> Shard.of("shard_" + i, databases.get(i).r2dbcUrl()))
         .forEach(builder::shard);
-    return builder.build();
+    return builder;
   }
 
   /** Runs it on every shard, not by the driver. */

@@ -31,9 +31,8 @@ public final class MutatedFactory {
     }
 
     @Override
-    Mono<Plan> plan(
-        String sql, Prepared prepared, Binds binds, Hints hints, @Nullable ShardId bound) {
-      return super.plan(sql, prepared, binds, hints, bound).map(mutation);
+    Mono<Plan> plan(Prepared prepared, Binds binds, Hints hints, @Nullable ShardId bound) {
+      return super.plan(prepared, binds, hints, bound).map(mutation);
     }
   }
 }
