@@ -197,6 +197,25 @@ class JointWritesIntegrationTests {
   }
 
   @Test
+  void writesThatMeetOnSomeShardsDoNotWaitForEachOther() {
+    List<String> keys = List.of("1, 2", "2, 3", "3, 1", "1, 2, 3");
+    StepVerifier.create(
+            Flux.range(0, 120)
+                .flatMap(
+                    i ->
+                        shards.updated(
+                            "UPDATE users SET age = age + 1 WHERE id IN ("
+                                + keys.get(i % keys.size())
+                                + ")"),
+                    24)
+                .reduce(0L, Long::sum))
+        .expectNext(270L)
+        .expectComplete()
+        .verify(BOUND);
+    assertThat(count("SELECT COUNT(*) FROM users WHERE age = 90 + id")).isEqualTo(3);
+  }
+
+  @Test
   void aCommitThatFailsIsToldByShard() {
     CompletableFuture<Long> write = writeBehind(third);
     // Holds commits up, and no statement that has run.
