@@ -40,6 +40,13 @@ sealed interface Computation {
     }
   }
 
+  record Average(Computation sum, Computation count) implements Computation {
+    @Override
+    public @Nullable Object of(@Nullable Object[] row, int hidden, Binds binds) {
+      return Values.mean(sum.of(row, hidden, binds), count.of(row, hidden, binds));
+    }
+  }
+
   /** The first that isn't NULL. */
   record First(List<Computation> options) implements Computation {
     @Override

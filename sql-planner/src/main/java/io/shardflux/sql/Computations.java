@@ -11,9 +11,12 @@ record Computations(Groups groups, MergedAggregates aggregates, SortKeys keys) {
     if (Functions.isAggregate(bare)) {
       checkNumber(bare, code);
       Aggregate aggregate = aggregates.of((Expr.Call) bare, -1);
+      if (MergedAggregates.isExtreme((Expr.Call) bare)) {
+        // A BIT is no number as it is given, but is one as it is compared.
+        return new Computation.Column(aggregate.keys().get(0).value());
+      }
       return aggregate.kind() == Aggregate.Kind.AVG
-          ? new Computation.Arithmetic(
-              "/",
+          ? new Computation.Average(
               new Computation.Column(aggregate.inputs().get(0)),
               new Computation.Column(aggregate.inputs().get(1)))
           : new Computation.Column(aggregate.column());
@@ -39,9 +42,27 @@ record Computations(Groups groups, MergedAggregates aggregates, SortKeys keys) {
     }
     if (bare instanceof Expr.Call call
         && (call.name().equals("COALESCE") || call.name().equals("IFNULL"))) {
+      checkAverages(call, code);
       return new Computation.First(call.children().stream().map(child -> of(child, code)).toList());
     }
     throw new RefusedSqlException(code, bare.description());
+  }
+
+  /** An average has more digits than its type, and how many are seen hangs on the other types. */
+  private static void checkAverages(Expr.Call choice, RefusalCode code) {
+    boolean averages =
+        choice.children().stream()
+            .anyMatch(each -> each.bare() instanceof Expr.Call call && call.name().equals("AVG"));
+    boolean others =
+        choice.children().stream()
+            .skip(1)
+            .anyMatch(
+                each ->
+                    !(each.bare() instanceof Expr.Literal literal
+                        && literal.value() instanceof Long));
+    if (averages && others) {
+      throw new RefusedSqlException(code, choice.name() + " of an average and what is no integer");
+    }
   }
 
   private void checkNumber(Expr expr, RefusalCode code) {

@@ -237,7 +237,7 @@ public final class Fold {
         sum = Values.sum(sum, at(each, aggregate.keys().get(0).value()));
       }
       return aggregate.kind() == Aggregate.Kind.SUM_DISTINCT
-          ? sum
+          ? Values.asSum(sum)
           : Values.average(sum, set.size());
     }
 

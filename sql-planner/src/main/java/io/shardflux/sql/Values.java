@@ -116,6 +116,15 @@ final class Values {
         : decimal(x).add(decimal(y));
   }
 
+  /** A number of the class that {@code SUM} gives, as one alone is its own sum. */
+  static @Nullable Object asSum(@Nullable Object value) {
+    if (value == null) {
+      return null;
+    }
+    Number number = number(value);
+    return isDouble(number) ? (Object) number.doubleValue() : decimal(number);
+  }
+
   /** The sum of counts. */
   static Object count(@Nullable Object a, @Nullable Object b) {
     return (a == null ? 0 : number(a).longValue()) + (b == null ? 0 : number(b).longValue());
@@ -123,10 +132,15 @@ final class Values {
 
   /** A sum by a count, of the scale that {@code AVG} has; NULL of none. */
   static @Nullable Object average(@Nullable Object sum, long count) {
-    if (sum == null || count == 0) {
-      return null;
-    }
-    return shown(apply("/", sum, count));
+    return shown(mean(sum, count));
+  }
+
+  /** The same, with the digits that MySQL goes on computing with. */
+  static @Nullable Object mean(@Nullable Object sum, @Nullable Object count) {
+    Object mean = apply("/", sum, count);
+    return mean instanceof Quotient quotient && sum != null && count != null
+        ? quotient.withReal(number(sum).doubleValue() / number(count).doubleValue())
+        : mean;
   }
 
   /** A value as a column shows it: decimals rounded to the scale of their type. */
@@ -147,7 +161,7 @@ final class Values {
       return apply(operator, x.doubleValue(), y.doubleValue());
     }
     if (operator.equals("/")) {
-      return decimal(y).signum() == 0 ? null : Quotient.of(decimal(x), decimal(y));
+      return decimal(y).signum() == 0 ? null : Quotient.of(decimal(x), decimal(y), scale(x));
     }
     if (isLong(x) && isLong(y)) {
       return switch (operator) {
@@ -194,17 +208,31 @@ final class Values {
 
     private final BigDecimal value;
     private final int scale;
+    private final double real;
 
     Quotient(BigDecimal value, int scale) {
-      this.value = value;
-      this.scale = scale;
+      this(value, scale, value.doubleValue());
     }
 
-    static Quotient of(BigDecimal a, BigDecimal b) {
-      int scale = Math.max(0, a.scale());
-      int left = words(scale);
+    private Quotient(BigDecimal value, int scale, double real) {
+      this.value = value;
+      this.scale = scale;
+      this.real = real;
+    }
+
+    /** The same where a double is wanted, which an average doesn't make of its decimal digits. */
+    Quotient withReal(double other) {
+      return new Quotient(value, scale, other);
+    }
+
+    /**
+     * @param scale of the dividend's type, which may have more digits itself
+     */
+    static Quotient of(BigDecimal a, BigDecimal b, int scale) {
+      int digitsOfA = Math.max(0, a.scale());
+      int left = words(digitsOfA);
       int right = words(Math.max(0, b.scale()));
-      int more = DIVISION_DIGITS - (left - scale + right - Math.max(0, b.scale()));
+      int more = DIVISION_DIGITS - (left - digitsOfA + right - Math.max(0, b.scale()));
       int digits = words(left + right + Math.max(0, more));
       return new Quotient(
           a.divide(b, digits, RoundingMode.DOWN), Math.min(MAX_SCALE, scale + DIVISION_DIGITS));
@@ -231,7 +259,7 @@ final class Values {
 
     @Override
     public double doubleValue() {
-      return value.doubleValue();
+      return real;
     }
   }
 }

@@ -142,8 +142,8 @@ class FoldTests {
   @Test
   void filtersGroupsByThreeValuedLogic() {
     String sql =
-        "SELECT age FROM users GROUP BY age HAVING NOT (COUNT(*) > 2) OR SUM(balance) BETWEEN 5 AND 6"
-            + " OR SUM(balance) IS NULL AND COUNT(*) IN (3, 4)";
+        "SELECT age FROM users GROUP BY age HAVING NOT (COUNT(*) > 2) OR SUM(balance) BETWEEN 5 AND"
+            + " 6 OR SUM(balance) IS NULL AND COUNT(*) IN (3, 4)";
     assertThat(
             fold(
                 sql,
@@ -162,6 +162,28 @@ class FoldTests {
         .containsExactly(List.of(decimal("0.3333"), decimal("33.3333")));
     Merge merge = Shop.scatter("SELECT COUNT(*) FROM users HAVING AVG(age) > 0.3333").merge();
     assertThat(fold(merge, List.of(row(3L, decimal("1"), 3L)))).hasSize(1);
+  }
+
+  @Test
+  void sumsOneValueAsMany() {
+    assertThat(fold("SELECT SUM(DISTINCT age) FROM users", row(7, 7), row(7, 7)))
+        .containsExactly(List.of(decimal("7")));
+  }
+
+  @Test
+  void dividesAnAverageAsOneOfItsType() {
+    assertThat(
+            fold("SELECT AVG(age) / COUNT(*) FROM users", row(null, null, decimal("257"), 5L, 5L)))
+        .containsExactly(List.of(decimal("10.28000000")));
+  }
+
+  @Test
+  void averagesInDoublesWhereADoubleIsAdded() {
+    assertThat(
+            fold(
+                "SELECT SUM(score) + AVG(balance) FROM users",
+                row(null, 1.0, null, decimal("5.00"), 3L)))
+        .containsExactly(List.of(1.0 + 5.0 / 3));
   }
 
   @Test

@@ -73,6 +73,7 @@ class RefusalTests {
         "AGGREGATE | SELECT GROUP_CONCAT(name) FROM users",
         "AGGREGATE | SELECT age, COUNT(*) FROM users GROUP BY age WITH ROLLUP",
         "AGGREGATE_EXPRESSION | SELECT ROUND(AVG(age)) FROM users",
+        "AGGREGATE_EXPRESSION | SELECT IFNULL(AVG(age), SUM(score)) FROM users",
         "HAVING | SELECT age FROM users GROUP BY age HAVING MAX(name) > 'x'",
         "NOT_GROUPED | SELECT name, COUNT(*) FROM users",
         "NOT_GROUPED | SELECT name, COUNT(*) FROM users GROUP BY age",
