@@ -5,11 +5,16 @@ import io.r2dbc.spi.ColumnMetadata;
 import io.r2dbc.spi.Nullability;
 import io.r2dbc.spi.Row;
 import io.r2dbc.spi.Type;
+import java.math.BigDecimal;
+import java.math.BigInteger;
+import java.math.RoundingMode;
+import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.time.LocalDateTime;
 import java.time.ZoneId;
 import java.time.ZoneOffset;
 import java.time.ZonedDateTime;
+import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -70,13 +75,51 @@ final class Column implements ColumnMetadata {
   }
 
   /**
-   * The same of another server's row, whose column is of that type: a number's width is as the
-   * server's way to it had it.
+   * The same of another server's row, whose column is of that type: what a temporary table made of
+   * a number, a {@code BIT} or a {@code SET} is as the server's way to it had it.
    */
   @Nullable Object read(Row row, int index, Type other) {
-    return other != type && numeric(other) && type instanceof MySqlType mine && mine.isNumeric()
-        ? row.get(index, mine.getJavaType())
-        : read(row, index);
+    if (other == type || !(type instanceof MySqlType mine)) {
+      return read(row, index);
+    }
+    if (mine == MySqlType.BIT && numeric(other)) {
+      return bits(row.get(index, Long.class));
+    }
+    if (mine.isNumeric() && other == MySqlType.BIT) {
+      byte[] bits = row.get(index, byte[].class);
+      return bits == null ? null : Values.number(new BigInteger(1, bits), mine.getJavaType(), this);
+    }
+    if (mine.isNumeric() && numeric(other)) {
+      return row.get(index, mine.getJavaType());
+    }
+    Object value = read(row, index);
+    if (value instanceof String text && mine == MySqlType.SET) {
+      return text.isEmpty() ? new String[0] : text.split(",", -1);
+    }
+    return value instanceof String[] names && mine != MySqlType.SET
+        ? String.join(",", names)
+        : value;
+  }
+
+  /** A number as the bytes that a {@code BIT} is read as, or as the truth value that one bit is. */
+  private @Nullable Object bits(@Nullable Long number) {
+    if (number == null || oneBit()) {
+      return number == null ? null : (Object) (number != 0);
+    }
+    int bytes = precision == null ? Long.BYTES : (precision + Byte.SIZE - 1) / Byte.SIZE;
+    byte[] all = ByteBuffer.allocate(Long.BYTES).putLong(number).array();
+    return ByteBuffer.wrap(Arrays.copyOfRange(all, Long.BYTES - bytes, Long.BYTES));
+  }
+
+  /** A number that was computed of others, as this column's type has it. */
+  @Nullable Object typed(@Nullable Object value) {
+    if (!(value instanceof Number number) || !(type instanceof MySqlType mine)) {
+      return value;
+    }
+    Object typed = Values.number(number, mine.getJavaType(), this);
+    return typed instanceof BigDecimal decimal && scale != null
+        ? decimal.setScale(scale, RoundingMode.HALF_UP)
+        : typed;
   }
 
   private static boolean numeric(Type type) {

@@ -63,6 +63,7 @@ record ScatterSource(
                   (values, sink) -> {
                     Columns columns = answer.columns();
                     if (columns != null) {
+                      retype(columns, values);
                       sink.next(mapping.apply(new HeldRow(columns, values), columns));
                     }
                   })
@@ -71,6 +72,12 @@ record ScatterSource(
                       () -> answer.blind ? blind(failures).<T>rows(mapping) : Flux.<T>empty()))
               .concatWith(failures.tag());
         });
+  }
+
+  private void retype(Columns columns, @Nullable Object[] values) {
+    for (int computed : merge.computed()) {
+      values[computed] = columns.column(computed).typed(values[computed]);
+    }
   }
 
   @Override

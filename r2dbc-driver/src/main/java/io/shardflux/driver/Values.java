@@ -74,7 +74,7 @@ final class Values {
 
   private static @Nullable Object other(Object value, Class<?> wanted, Column column) {
     if (value instanceof Number number) {
-      return ofNumber(number, wanted, column);
+      return number(number, wanted, column);
     }
     if (value instanceof Boolean bit) {
       return ofBytes(ByteBuffer.wrap(new byte[] {(byte) (bit ? 1 : 0)}), wanted, column);
@@ -125,7 +125,8 @@ final class Values {
     return wanted == Instant.class ? instant.toInstant() : null;
   }
 
-  private static @Nullable Object ofNumber(Number number, Class<?> wanted, Column column) {
+  /** A number as another class, null if that is none for numbers. */
+  static @Nullable Object number(Number number, Class<?> wanted, Column column) {
     if (wanted == Long.class) {
       return number.longValue();
     }

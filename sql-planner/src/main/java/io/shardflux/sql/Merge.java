@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -100,6 +101,14 @@ public final class Merge {
         && shape.sort().isEmpty()
         && offset == 0
         && limit == ALL;
+  }
+
+  /**
+   * The columns of the answer whose numbers are computed of others: right in value, but not yet of
+   * the class and scale that the column's type has.
+   */
+  public Set<Integer> computed() {
+    return shape.computed().keySet();
   }
 
   /** The rows that it may hold at once; 0 if it streams. */
