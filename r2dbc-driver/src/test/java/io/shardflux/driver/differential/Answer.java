@@ -1,5 +1,6 @@
 package io.shardflux.driver.differential;
 
+import io.shardflux.sql.RefusalCode;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -13,7 +14,7 @@ sealed interface Answer {
   record Changed(long rows) implements Answer {}
 
   /** The planner refused it. */
-  record Refused(String code, String message) implements Answer {}
+  record Refused(RefusalCode code, String message) implements Answer {}
 
   /** The server's error. */
   record Failed(int code, String message) implements Answer {}

@@ -47,7 +47,7 @@ final class Asked {
   }
 
   private static void bind(Statement statement, Object marker, Value value) {
-    Object given = value.value();
+    Object given = value.value() instanceof ByteBuffer bytes ? bytes.duplicate() : value.value();
     if (marker instanceof String name) {
       if (given == null) {
         statement.bindNull(name, value.type());
@@ -88,15 +88,22 @@ final class Asked {
     List<@Nullable Object> values = new ArrayList<>();
     for (int i = 0; i < metadata.getColumnMetadatas().size(); i++) {
       Object value = row.get(i);
-      values.add(value instanceof byte[] bytes ? ByteBuffer.wrap(bytes) : value);
+      values.add(comparable(value));
     }
     return values;
+  }
+
+  private static @Nullable Object comparable(@Nullable Object value) {
+    if (value instanceof String[] names) {
+      return String.join(",", names);
+    }
+    return value instanceof byte[] bytes ? ByteBuffer.wrap(bytes) : value;
   }
 
   private static Answer failed(Throwable error) {
     for (Throwable cause = error; cause != null; cause = cause.getCause()) {
       if (cause instanceof RefusedSqlException refused) {
-        return new Refused(refused.code().toString(), String.valueOf(refused.getMessage()));
+        return new Refused(refused.code(), String.valueOf(refused.getMessage()));
       }
       if (cause instanceof R2dbcException ofServer && ofServer.getErrorCode() > 0) {
         return new Failed(ofServer.getErrorCode(), String.valueOf(ofServer.getMessage()));

@@ -22,4 +22,10 @@ record Column(String name, Kind kind, String type, List<@Nullable Object> values
         + (kind.text() ? " COLLATE " + kind.collation() : "")
         + (nullable() ? " NULL" : " NOT NULL");
   }
+
+  /** What tells its values apart, byte by byte. */
+  String digits() {
+    String text = kind == Kind.BYTES || kind == Kind.BITS ? name : "CAST(" + name + " AS CHAR)";
+    return "COALESCE(HEX(" + text + "), 'NULL')";
+  }
 }

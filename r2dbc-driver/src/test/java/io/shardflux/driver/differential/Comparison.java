@@ -5,6 +5,7 @@ import io.shardflux.driver.differential.Answer.Changed;
 import io.shardflux.driver.differential.Answer.Failed;
 import io.shardflux.driver.differential.Answer.Rows;
 import java.math.BigInteger;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -17,9 +18,12 @@ final class Comparison {
   private static final String INTEGER_TYPE =
       " (TINYINT|SMALLINT|MEDIUMINT|INT|BIGINT|YEAR)(_UNSIGNED)?"
           + " class java.lang.(Boolean|Byte|Short|Integer|Long)$|"
-          + " BIGINT_UNSIGNED class java.math.BigInteger$";
+          + " BIGINT_UNSIGNED class java.math.BigInteger$|"
+          + " BIT class java.nio.ByteBuffer$";
 
-  private static final String TEXT_TYPE = " (ENUM|VARCHAR) class java.lang.String$";
+  private static final String TEXT_TYPE =
+      " ((ENUM|VARCHAR|(MEDIUM|LONG)?TEXT) class java.lang.String|SET class"
+          + " \\[Ljava.lang.String;)$";
 
   private final Map<Kind, Map<String, Integer>> weights;
 
@@ -53,9 +57,9 @@ final class Comparison {
   }
 
   /**
-   * How wide an integer is, and whether a text is an {@code ENUM}, hangs on how a server comes to
-   * it: what goes through a temporary table loses the width that tells a truth value, and may gain
-   * another type.
+   * How wide an integer is, whether it is a {@code BIT}, and whether a text is an {@code ENUM} or
+   * {@code SET} and how long it may be, hangs on how a server comes to it: what goes through a
+   * temporary table loses the width that tells a truth value, and may gain another type.
    */
   private static List<String> widened(List<String> columns) {
     return columns.stream()
@@ -184,6 +188,9 @@ final class Comparison {
         || value instanceof Integer
         || value instanceof Long) {
       return BigInteger.valueOf(((Number) value).longValue());
+    }
+    if (kind == Kind.BITS && value instanceof ByteBuffer bits) {
+      return new BigInteger(1, Literals.bytes(bits));
     }
     Integer weight =
         kind != null && value instanceof String text

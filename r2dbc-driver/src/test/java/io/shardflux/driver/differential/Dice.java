@@ -2,6 +2,8 @@ package io.shardflux.driver.differential;
 
 import io.shardflux.driver.differential.Generated.Value;
 import java.math.BigInteger;
+import java.time.Instant;
+import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -88,9 +90,9 @@ final class Dice {
     return percent(75) || value instanceof String ? Literals.plain(value) : Literals.other(value);
   }
 
-  /** A literal, where two that are bound would not be the same expression. */
-  String literal(Column column) {
-    return Literals.plain(some(column));
+  /** A value that names a key: an instant is bound, as text has no zone. */
+  String key(Object value) {
+    return value instanceof Instant ? bind(new Value(value, value.getClass())) : value(value);
   }
 
   private String bind(Value value) {
@@ -99,6 +101,9 @@ final class Dice {
   }
 
   private Object retyped(Object value) {
+    if (value instanceof Instant at && random.nextBoolean()) {
+      return at.atOffset(ZoneOffset.ofHours(random.nextInt(5)));
+    }
     if (!(value instanceof Integer number)) {
       return value;
     }

@@ -4,7 +4,6 @@ import io.shardflux.driver.ShardfluxConnectionFactory;
 import io.shardflux.driver.differential.Answer.Failed;
 import io.shardflux.driver.differential.Answer.Refused;
 import io.shardflux.driver.differential.Generated.Rendered;
-import io.shardflux.driver.differential.Generated.Support;
 import io.shardflux.driver.differential.Generated.Value;
 import java.util.ArrayList;
 import java.util.List;
@@ -40,11 +39,12 @@ final class Differential {
    * failures.
    */
   Report run(long seed, int first, int statements, int mostFailures) {
-    Report report = new Report(seed);
+    Report report = new Report(seed, shards.bugs());
     for (int block = first / BLOCK; wanted(report, statements, mostFailures) > 0; block++) {
       shards.reset();
       StatementGenerator reads =
-          new StatementGenerator(new Random(seed * 1_000_003 + block), shards.tables());
+          new StatementGenerator(
+              new Random(seed * 1_000_003 + block), shards.tables(), shards.bugs());
       WriteGenerator writes =
           new WriteGenerator(new Random(seed * 1_000_003 - block - 1), shards.tables());
       for (int i = 0; i < BLOCK; i += READS + WRITES) {
@@ -98,18 +98,19 @@ final class Differential {
     boolean write = statement.writes() != null;
     Mono<Answer> other = Asked.of(sharded, statement.sharded(), write);
     // One database would do what has to be refused.
-    return statement.support() == Support.REFUSED
-        ? other.map(answer -> new Asking(index, statement, answer, answer))
-        : Mono.zip(Asked.of(shards.whole(), statement.whole(), write), other)
-            .map(both -> new Asking(index, statement, both.getT1(), both.getT2()));
+    return statement.support().answerable()
+        ? Mono.zip(Asked.of(shards.whole(), statement.whole(), write), other)
+            .map(both -> new Asking(index, statement, both.getT1(), both.getT2()))
+        : other.map(answer -> new Asking(index, statement, answer, answer));
   }
 
   private void judge(Asking asked, Report report) {
     Generated statement = asked.statement();
     if (asked.other() instanceof Refused refused) {
-      report.refused(statement, refused);
-      if (statement.support() == Support.SUPPORTED) {
-        report.failure(asked.index(), told(asked, "refused: " + refused.message(), report));
+      report.refused(statement, refused.code());
+      if (!statement.support().codes().contains(refused.code())) {
+        String codes = " (expected: " + statement.support().codes() + ")";
+        report.failure(asked.index(), told(asked, "refused: " + refused.message() + codes, report));
       }
       return;
     }
@@ -123,9 +124,9 @@ final class Differential {
   }
 
   private @Nullable String difference(Asking asked) {
-    return asked.statement().support() == Support.REFUSED
-        ? "not refused: " + asked.other()
-        : comparison.difference(asked.whole(), asked.other(), asked.statement().expected());
+    return asked.statement().support().answerable()
+        ? comparison.difference(asked.whole(), asked.other(), asked.statement().expected())
+        : "not refused: " + asked.other();
   }
 
   private String told(Asking asked, String difference, Report report) {

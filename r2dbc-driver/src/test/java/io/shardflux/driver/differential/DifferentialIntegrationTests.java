@@ -3,6 +3,8 @@ package io.shardflux.driver.differential;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.shardflux.driver.ShardfluxConnectionFactory;
+import java.util.ArrayList;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -13,10 +15,11 @@ class DifferentialIntegrationTests {
 
   private static final int MOST_FAILURES = 40;
 
-  /** Always the same, as servers have bugs of their own; another is for who goes looking. */
+  /** Always the same, as a build is not to hang on chance; others are for who goes looking. */
   private static final long SEED = 7;
 
   private final long seed = Long.getLong("differential.seed", SEED);
+  private final int seeds = Integer.getInteger("differential.seeds", 1);
   private final int first = Integer.getInteger("differential.first", 0);
   private final int statements = Integer.getInteger("differential.statements", 20_000);
 
@@ -25,9 +28,13 @@ class DifferentialIntegrationTests {
     try (DifferentialShards shards = DifferentialShards.fresh()) {
       Differential differential =
           new Differential(shards, ShardfluxConnectionFactory.of(shards.router()));
-      Report report = differential.run(seed, first, statements, MOST_FAILURES);
-      System.out.println(report);
-      assertThat(report.failures()).isEmpty();
+      List<String> failures = new ArrayList<>();
+      for (long each = seed; each < seed + seeds; each++) {
+        Report report = differential.run(each, first, statements, MOST_FAILURES);
+        System.out.println(report);
+        failures.addAll(report.failures());
+      }
+      assertThat(failures).isEmpty();
     }
   }
 }

@@ -5,6 +5,7 @@ import io.r2dbc.pool.ConnectionPoolConfiguration;
 import io.r2dbc.spi.Connection;
 import io.r2dbc.spi.ConnectionFactories;
 import io.r2dbc.spi.ConnectionFactory;
+import io.r2dbc.spi.Option;
 import io.r2dbc.spi.Result;
 import io.r2dbc.spi.Row;
 import io.r2dbc.spi.RowMetadata;
@@ -17,6 +18,7 @@ import io.shardflux.servers.TestServers;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.EnumMap;
+import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -40,12 +42,19 @@ final class DifferentialShards implements AutoCloseable {
   private final List<ConnectionPool> each;
   private final ConnectionPool whole;
   private final ShardRouter router;
+  private final Set<ServerBug> bugs = EnumSet.noneOf(ServerBug.class);
 
   private DifferentialShards(List<Database> shards, Database single) {
     each = shards.stream().map(DifferentialShards::pool).toList();
     whole = pool(single);
     everywhere().forEach(pool -> tables.forEach(table -> run(pool, table.create())));
     router = router(shards);
+    ServerBug.TRIAL.forEach(sql -> run(whole, sql));
+    for (ServerBug bug : ServerBug.values()) {
+      if (!shown(rows(whole, bug.query())).equals(bug.answer())) {
+        bugs.add(bug);
+      }
+    }
   }
 
   static DifferentialShards fresh() {
@@ -60,6 +69,11 @@ final class DifferentialShards implements AutoCloseable {
 
   ShardRouter router() {
     return router;
+  }
+
+  /** What the servers answer wrong all by themselves. */
+  Set<ServerBug> bugs() {
+    return bugs;
   }
 
   /** The one database that holds all rows. */
@@ -189,7 +203,13 @@ final class DifferentialShards implements AutoCloseable {
   private static ConnectionPool pool(Database database) {
     return new ConnectionPool(
         ConnectionPoolConfiguration.builder(
-                ConnectionFactories.get(Shard.of("any", database.r2dbcUrl()).options()))
+                ConnectionFactories.get(
+                    Shard.of("any", database.r2dbcUrl())
+                        .options()
+                        .mutate()
+                        .option(Option.valueOf("connectionTimeZone"), "UTC")
+                        .option(Option.valueOf("forceConnectionTimeZoneToSession"), true)
+                        .build()))
             .initialSize(1)
             .maxSize(AT_ONCE)
             .build());
@@ -243,6 +263,13 @@ final class DifferentialShards implements AutoCloseable {
 
   private static List<@Nullable Object> row(ConnectionFactory database, String sql) {
     return rows(database, sql).single().blockOptional(BOUND).orElseThrow();
+  }
+
+  private static String shown(Flux<List<@Nullable Object>> rows) {
+    return rows.map(row -> row.stream().map(Literals::plain).collect(Collectors.joining(" ")))
+        .collect(Collectors.joining(", "))
+        .blockOptional(BOUND)
+        .orElseThrow();
   }
 
   private static Flux<List<@Nullable Object>> rows(ConnectionFactory database, String sql) {

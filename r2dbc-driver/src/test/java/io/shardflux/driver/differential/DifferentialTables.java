@@ -6,11 +6,15 @@ import static io.shardflux.driver.differential.Table.sharded;
 
 import io.shardflux.router.KeyColumn;
 import io.shardflux.router.KeyRange;
+import io.shardflux.router.KeyType;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardingStrategy;
 import io.shardflux.router.TableRule;
+import io.shardflux.router.TimePeriod;
 import java.math.BigDecimal;
 import java.math.BigInteger;
+import java.nio.ByteBuffer;
+import java.time.Instant;
 import java.time.LocalDate;
 import java.time.LocalDateTime;
 import java.time.LocalTime;
@@ -19,6 +23,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -111,6 +116,24 @@ final class DifferentialTables {
           new BigInteger("18446744073709551615"),
           7L);
 
+  private static final LocalTime MILLIS = LocalTime.of(9, 30, 0, 5_000_000);
+  private static final List<@Nullable Object> INSTANTS =
+      row(
+          Instant.parse("2024-01-01T00:00:00Z"),
+          Instant.parse("2023-12-31T23:59:59.999Z"),
+          Instant.parse("2024-01-02T00:00:00Z"),
+          Instant.parse("2024-03-31T01:30:00Z"),
+          Instant.parse("2024-10-27T00:30:00.250Z"),
+          Instant.parse("2024-10-27T01:30:00.250Z"));
+  private static final List<@Nullable Object> BYTES =
+      row(
+          null,
+          ByteBuffer.wrap(new byte[0]),
+          ByteBuffer.wrap(new byte[] {0}),
+          ByteBuffer.wrap(new byte[] {0, -1}),
+          ByteBuffer.wrap(new byte[] {'a', ' '}),
+          ByteBuffer.wrap(new byte[] {'a'}));
+
   private final Random random = new Random(7);
 
   /** The tables, as they are at the beginning. */
@@ -123,6 +146,9 @@ final class DifferentialTables {
         made.entries(),
         made.readings(),
         made.words(),
+        made.events(),
+        made.visits(),
+        made.pings(),
         made.countries(),
         made.settings());
   }
@@ -134,6 +160,8 @@ final class DifferentialTables {
     strategies.put("by_ring", ShardingStrategy.consistent(SHARDS));
     strategies.put("by_number", byRange(40, 80));
     strategies.put("by_word", byRange("h", "q"));
+    strategies.put("by_month", ShardingStrategy.time(TimePeriod.MONTH, Map.of(), SHARDS));
+    strategies.put("by_day", ShardingStrategy.time(TimePeriod.DAY, Map.of(), SHARDS));
     return strategies;
   }
 
@@ -284,6 +312,80 @@ final class DifferentialTables {
     List<List<@Nullable Object>> keys = new ArrayList<>();
     CODES.forEach(code -> keys.add(row(code)));
     return table(sharded("words", "by_word", KeyColumn.text("word")), 1, columns, keys);
+  }
+
+  private Table events() {
+    List<@Nullable Object> times = new ArrayList<>();
+    for (int month = 1; month <= 6; month++) {
+      LocalDateTime first = LocalDateTime.of(2024, month, 1, 0, 0);
+      times.addAll(List.of(first.minusNanos(1_000), first, first.plusDays(12).plusHours(7)));
+    }
+    List<Column> columns =
+        List.of(
+            new Column("at", Kind.DATE_TIME, "DATETIME(6)", times),
+            new Column("event_no", Kind.INTEGER, "INT", numbers(1, 4)),
+            new Column("day", Kind.DATE, "DATE", DATES),
+            new Column(
+                "fine",
+                Kind.DECIMAL,
+                "DECIMAL(30,10)",
+                row(
+                    null,
+                    decimal("0.0000000001"),
+                    decimal("12345678901234567890.0123456789"),
+                    decimal("-3.5000000000"),
+                    decimal("-3.5000000000"))),
+            new Column("ratio", Kind.FLOAT, "FLOAT", row(null, 0.0f, 0.25f, -1.5f, 1024.5f)),
+            new Column("made", Kind.YEAR, "YEAR", row(null, 1999, 2000, 2024, 2024)),
+            new Column("bits", Kind.BITS, "BIT(8)", row(null, 0, 1, 5, 255)),
+            new Column("tags", Kind.CHOICE, "SET('z','a','m')", row(null, "", "a", "z", "z,m")),
+            new Column("raw", Kind.BYTES, "VARBINARY(8)", BYTES),
+            new Column("body", Kind.GENERAL, "TEXT", withNull(NAMES)),
+            new Column("many", Kind.INTEGER, "MEDIUMINT UNSIGNED", row(0, 1, 1, 16777215)),
+            new Column("span", Kind.TIME, "TIME(3)", row(null, MILLIS, LocalTime.NOON)));
+    List<List<@Nullable Object>> keys = new ArrayList<>();
+    for (Object at : times) {
+      for (int number = 1; number <= 1 + random.nextInt(3); number++) {
+        keys.add(row(at, number));
+      }
+    }
+    TableRule rule = sharded("events", "by_month", new KeyColumn("at", KeyType.DATETIME));
+    return table(rule, 2, columns, keys);
+  }
+
+  private Table visits() {
+    List<@Nullable Object> visitors = new ArrayList<>();
+    for (int i = 0; i < 30; i++) {
+      visitors.add(new UUID(random.nextLong(), random.nextLong()));
+    }
+    List<Column> columns =
+        List.of(
+            new Column("visitor", Kind.UUID, "CHAR(36)", visitors),
+            new Column("seen", Kind.INSTANT, "TIMESTAMP(3)", withNull(INSTANTS)),
+            new Column("page", Kind.UNICODE, "VARCHAR(60)", NAMES),
+            new Column("took", Kind.INTEGER, "INT", row(null, 1, 2, 2, 5000)),
+            new Column("share", Kind.DOUBLE, "DOUBLE UNSIGNED", row(0.0, 0.5, 0.5, 0.75)));
+    List<List<@Nullable Object>> keys = new ArrayList<>();
+    visitors.forEach(visitor -> keys.add(row(visitor)));
+    TableRule rule = sharded("visits", "by_id", new KeyColumn("visitor", KeyType.UUID));
+    return table(rule, 1, columns, keys);
+  }
+
+  private Table pings() {
+    List<Column> columns =
+        List.of(
+            new Column("sent", Kind.INSTANT, "TIMESTAMP(3)", INSTANTS),
+            new Column("node", Kind.INTEGER, "INT", numbers(1, 4)),
+            new Column("back", Kind.INTEGER, "SMALLINT UNSIGNED", row(null, 3, 3, 65535)),
+            new Column("loss", Kind.DECIMAL, "DECIMAL(5,4)", row(decimal("0.2500"), null)));
+    List<List<@Nullable Object>> keys = new ArrayList<>();
+    for (Object sent : INSTANTS) {
+      for (int node = 1; node <= 1 + random.nextInt(4); node++) {
+        keys.add(row(sent, node));
+      }
+    }
+    TableRule rule = sharded("pings", "by_day", new KeyColumn("sent", KeyType.INSTANT));
+    return table(rule, 2, columns, keys);
   }
 
   private Table countries() {

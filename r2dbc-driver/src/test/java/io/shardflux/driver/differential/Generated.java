@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.UUID;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -35,17 +36,14 @@ record Generated(
 
   private static final Pattern MARKER = Pattern.compile("\u0001([0-9]+)\u0002");
 
-  enum Support {
-    /** A refusal is a failure. */
-    SUPPORTED,
-    /** It may be refused. */
-    OPEN,
-    /** An answer is a failure. */
-    REFUSED
-  }
-
   /** A value to bind, perhaps null. */
   record Value(@Nullable Object value, Class<?> type) {
+
+    Value withoutUuid() {
+      return type == UUID.class
+          ? new Value(value == null ? null : value.toString(), String.class)
+          : this;
+    }
 
     @Override
     public String toString() {
@@ -68,6 +66,21 @@ record Generated(
         shape, support, template, dice.bound(), dice.percent(40), null, table, hint);
   }
 
+  /** With a hint, perhaps an empty one. */
+  Generated hinted(String text) {
+    return text.isEmpty()
+        ? this
+        : new Generated(
+            shape,
+            support,
+            template,
+            values,
+            named,
+            expected,
+            writes,
+            "/* shardflux: " + text + " */ ");
+  }
+
   static String marker(int number) {
     return "\u0001" + number + "\u0002";
   }
@@ -77,10 +90,15 @@ record Generated(
     return render(hint + template, named);
   }
 
-  /** As one database is given it; without the limit where any rows will do. */
+  /**
+   * As one database is given it, through a driver that knows no UUIDs; without the limit where any
+   * rows will do.
+   */
   Rendered whole() {
     String text = expected == null || expected.slice() == null ? template : expected.slice().all();
-    return render(text, false);
+    Rendered whole = render(text, false);
+    whole.binds().replaceAll((marker, value) -> value.withoutUuid());
+    return whole;
   }
 
   private Rendered render(String text, boolean byName) {

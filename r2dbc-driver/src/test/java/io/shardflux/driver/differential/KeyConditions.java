@@ -134,7 +134,8 @@ final class KeyConditions {
 
   /** Often where one shard ends and the next begins. */
   private String edge(Column column) {
-    if (dice.percent(50)) {
+    boolean ranged = column.kind() == Kind.INTEGER || column.kind() == Kind.BINARY;
+    if (ranged && dice.percent(50)) {
       return dice.value(
           column.kind() == Kind.INTEGER
               ? dice.pick(39, 40, 41, 79, 80, 81)

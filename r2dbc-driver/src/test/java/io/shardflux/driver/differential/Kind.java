@@ -7,6 +7,10 @@ enum Kind {
   UNSIGNED,
   DECIMAL,
   DOUBLE,
+  /** Holds fewer digits than a number of Java's that it is compared to. */
+  FLOAT,
+  YEAR,
+  BITS,
   /** Text in {@code utf8mb4_general_ci}. */
   GENERAL,
   /** Text in {@code utf8mb4_unicode_ci}. */
@@ -14,23 +18,33 @@ enum Kind {
   /** Text in {@code utf8mb4_bin}. */
   BINARY,
   FLAG,
-  /** An {@code ENUM}, whose order is not that of its names. */
+  /** An {@code ENUM} or {@code SET}, whose order is not that of its names. */
   CHOICE,
   DATE,
   DATE_TIME,
-  TIME;
+  TIME,
+  /** A {@code TIMESTAMP}. */
+  INSTANT,
+  UUID,
+  BYTES;
 
   boolean text() {
     return this == GENERAL || this == UNICODE || this == BINARY;
   }
 
-  /** Whether texts that differ can be equal: of such one server gives whichever it meets first. */
+  /**
+   * Whether values that differ can be equal: of such texts one server gives whichever it meets
+   * first, and of bits a number or their bytes.
+   */
   boolean folded() {
-    return this == GENERAL || this == UNICODE || this == BINARY;
+    return text() || this == BITS;
   }
 
   boolean number() {
-    return this == INTEGER || this == UNSIGNED || this == DECIMAL || this == DOUBLE;
+    return switch (this) {
+      case INTEGER, UNSIGNED, DECIMAL, DOUBLE, FLOAT, YEAR, BITS -> true;
+      default -> false;
+    };
   }
 
   /** The collation of a text. */

@@ -1,10 +1,17 @@
 package io.shardflux.driver.differential;
 
+import java.nio.ByteBuffer;
+import java.time.Instant;
 import java.time.LocalDate;
 import java.time.LocalDateTime;
 import java.time.LocalTime;
+import java.time.OffsetDateTime;
+import java.time.ZoneOffset;
+import java.time.ZonedDateTime;
 import java.time.format.DateTimeFormatter;
+import java.util.HexFormat;
 import java.util.Locale;
+import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /** Values as SQL writes them. */
@@ -13,7 +20,7 @@ final class Literals {
   private static final DateTimeFormatter DATE_TIME =
       DateTimeFormatter.ofPattern("uuuu-MM-dd HH:mm:ss.SSSSSS", Locale.ROOT);
   private static final DateTimeFormatter TIME =
-      DateTimeFormatter.ofPattern("HH:mm:ss", Locale.ROOT);
+      DateTimeFormatter.ofPattern("HH:mm:ss.SSSSSS", Locale.ROOT);
 
   private Literals() {}
 
@@ -25,10 +32,28 @@ final class Literals {
     if (value instanceof LocalTime at) {
       return "'" + TIME.format(at) + "'";
     }
-    if (value instanceof String || value instanceof LocalDate) {
+    if (value instanceof Instant at) {
+      return plain(LocalDateTime.ofInstant(at, ZoneOffset.UTC));
+    }
+    if (value instanceof OffsetDateTime at) {
+      return plain(at.toInstant());
+    }
+    if (value instanceof ZonedDateTime at) {
+      return plain(at.toInstant());
+    }
+    if (value instanceof ByteBuffer bytes) {
+      return "X'" + HexFormat.of().formatHex(bytes(bytes)) + "'";
+    }
+    if (value instanceof String || value instanceof LocalDate || value instanceof UUID) {
       return "'" + value.toString().replace("\\", "\\\\").replace("'", "''") + "'";
     }
     return value instanceof Boolean flag ? (flag ? "TRUE" : "FALSE") : String.valueOf(value);
+  }
+
+  static byte[] bytes(ByteBuffer buffer) {
+    byte[] bytes = new byte[buffer.remaining()];
+    buffer.duplicate().get(bytes);
+    return bytes;
   }
 
   /** Another way to write the same. */

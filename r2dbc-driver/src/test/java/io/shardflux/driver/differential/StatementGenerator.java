@@ -1,43 +1,51 @@
 package io.shardflux.driver.differential;
 
 import io.shardflux.driver.differential.Bodies.Body;
-import io.shardflux.driver.differential.Generated.Support;
 import io.shardflux.driver.differential.KeyConditions.Reach;
-import java.math.BigDecimal;
+import io.shardflux.sql.RefusalCode;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Random;
+import java.util.Set;
 import java.util.stream.Collectors;
 
 /** Reads at random over {@link DifferentialTables}; the same seed gives the same ones. */
 final class StatementGenerator {
 
+  private static final Column NUMBER =
+      new Column("n", Kind.INTEGER, "BIGINT", Table.row(1, 2, 3, 4));
+
   private final Random random;
   private final Map<String, Table> tables = new HashMap<>();
   private final List<Table> sharded;
+  private final Set<ServerBug> bugs;
   private Dice dice;
   private Terms terms;
   private KeyConditions keys;
   private Bodies bodies;
 
-  StatementGenerator(Random random, List<Table> all) {
+  /**
+   * @param bugs what the servers answer wrong, which is not asked
+   */
+  StatementGenerator(Random random, List<Table> all, Set<ServerBug> bugs) {
     this.random = random;
+    this.bugs = bugs;
     dice = new Dice(random);
-    terms = new Terms(dice);
+    terms = new Terms(dice, bugs);
     keys = new KeyConditions(dice, terms);
-    bodies = new Bodies(dice, terms);
+    bodies = new Bodies(dice, terms, bugs);
     all.forEach(table -> tables.put(table.name(), table));
     sharded = all.stream().filter(Table::sharded).toList();
   }
 
   private void begin(Dice thrown) {
     dice = thrown;
-    terms = new Terms(dice);
+    terms = new Terms(dice, bugs);
     keys = new KeyConditions(dice, terms);
-    bodies = new Bodies(dice, terms);
+    bodies = new Bodies(dice, terms, bugs);
   }
 
   Generated read() {
@@ -50,7 +58,7 @@ final class StatementGenerator {
       return derived();
     }
     if (choice < 69) {
-      return union();
+      return dice.percent(80) ? union() : unionOfTwo();
     }
     if (choice < 76) {
       return subquery();
@@ -65,25 +73,28 @@ final class StatementGenerator {
       return oddKey();
     }
     if (choice < 94) {
-      return fixed("rare", Support.OPEN, dice.pick(FixedStatements.RARE));
+      return fixed(dice.pick(FixedStatements.RARE));
     }
-    FixedStatements.Refused refused = dice.pick(FixedStatements.REFUSED);
-    return fixed("refused: " + refused.shape(), Support.REFUSED, refused.sql());
+    return fixed(dice.pick(FixedStatements.REFUSED));
   }
 
-  private Generated fixed(String shape, Support support, String sql) {
-    return generated(shape, support, sql, Expected.bag(Map.of()));
+  private Generated fixed(FixedStatements.Fixed fixed) {
+    return generated("fixed", fixed.support(), fixed.sql(), Expected.bag(Map.of()));
   }
 
   private Generated overTables() {
     From from = from();
     Reach reach = keys.reach(from.sources().get(0));
     Body body = bodies.body(from, where(from, reach));
-    return generated(reach.name() + " " + body.shape() + from.shape(), body);
+    String hint = dice.percent(5) ? dice.pick("scatter=true", "timeout=30s") : "";
+    return generated(
+            reach.name() + ", " + body.shape() + from.shape() + (hint.isEmpty() ? "" : ", hint"),
+            body)
+        .hinted(hint);
   }
 
   private Generated generated(String shape, Body body) {
-    return generated(shape, body.support(), body.sql(), body.expected());
+    return generated(shape, Support.SUPPORTED, body.sql(), body.expected());
   }
 
   private Generated generated(String shape, Support support, String sql, Expected expected) {
@@ -123,7 +134,14 @@ final class StatementGenerator {
       on += " AND " + (dice.percent(40) ? keys.exact(many) : terms.predicate(many, 0));
     }
     List<Source> both = List.of(one, many);
-    return switch (dice.below(6)) {
+    if (dice.percent(10)) {
+      String where = dice.percent(50) ? " WHERE " + terms.predicate(whole(many.table()), 1) : "";
+      return new From(
+          one.table() + " a JOIN (SELECT * FROM " + many.table() + where + ") b ON " + on,
+          both,
+          ", join of a derived table");
+    }
+    return switch (dice.below(9)) {
       case 0, 1 ->
           new From(
               one.table() + " a LEFT JOIN " + many.table() + " b ON " + on, both, ", left join");
@@ -133,8 +151,21 @@ final class StatementGenerator {
               one.table() + " a INNER JOIN " + many.table() + " AS b ON (" + on + ")",
               both,
               ", join");
+      case 4 -> new From(one.table() + " a, " + many.table() + " b", both, on, ", join by a comma");
+      case 5 ->
+          new From(
+              one.table() + " a RIGHT JOIN " + many.table() + " b ON " + on, both, ", right join");
+      case 6 ->
+          new From(
+              "accounts a JOIN entries b USING (tenant, code)",
+              List.of(new Source(table("accounts"), "a"), new Source(table("entries"), "b")),
+              ", join by using");
       default -> new From(one.table() + " a JOIN " + many.table() + " b ON " + on, both, ", join");
     };
+  }
+
+  private static Source whole(Table table) {
+    return new Source(table, table.name());
   }
 
   private From withCountries() {
@@ -167,22 +198,19 @@ final class StatementGenerator {
   private Generated derived() {
     From inner = alone(dice.pick(sharded));
     Source source = inner.sources().get(0);
-    Reach reach = dice.percent(60) ? keys.one(source) : keys.reach(source);
-    List<Column> columns = new ArrayList<>(source.table().primaryKey());
-    columns.addAll(dice.some(source.table().others(), 4));
-    Table shown = new Table(source.table().rule(), source.table().primary(), columns, List.of());
-    String select =
-        "SELECT "
-            + columns.stream().map(source::name).collect(Collectors.joining(", "))
-            + " FROM "
-            + inner.sql()
-            + where(inner, reach);
+    Reach reach = dice.percent(40) ? keys.one(source) : keys.reach(source);
+    boolean grouped = dice.percent(25);
+    List<Column> columns = new ArrayList<>(grouped ? source.table().key() : List.of());
+    String rest = " FROM " + inner.sql() + where(inner, reach);
+    String select = grouped ? grouped(source, columns, rest) : rows(source, columns, rest);
+    int primary = grouped ? columns.size() - 1 : source.table().primary();
+    Table shown = new Table(source.table().rule(), primary, columns, List.of());
     boolean with = dice.percent(50);
     From outer =
         new From(
             with ? "d" : "(" + select + ") " + dice.pick("", "AS ") + "d",
             List.of(new Source(shown, "d")),
-            "");
+            with ? ", common table" : ", derived table");
     Body body =
         switch (dice.below(4)) {
           case 0 -> bodies.plain(outer, "");
@@ -191,20 +219,35 @@ final class StatementGenerator {
         };
     String prefix = with ? "WITH d AS (" + select + ") " : "";
     return generated(
-        reach.name() + " " + body.shape() + (with ? ", common table" : ", derived table"),
-        reach.one() ? body.support() : Support.OPEN,
+        reach.name() + ", " + body.shape() + outer.shape() + (grouped ? ", of groups" : ""),
+        Support.SUPPORTED,
         prefix + body.sql(),
         body.expected().after(prefix));
+  }
+
+  /** Groups that hold the key, with a number of each. */
+  private static String grouped(Source source, List<Column> columns, String rest) {
+    String by = columns.stream().map(source::name).collect(Collectors.joining(", "));
+    columns.add(NUMBER);
+    return "SELECT " + by + ", COUNT(*) AS n" + rest + " GROUP BY " + by;
+  }
+
+  private String rows(Source source, List<Column> columns, String rest) {
+    columns.addAll(source.table().primaryKey());
+    columns.addAll(dice.some(source.table().others(), 4));
+    String names = columns.stream().map(source::name).collect(Collectors.joining(", "));
+    return "SELECT " + (dice.percent(15) ? "DISTINCT " : "") + names + rest;
   }
 
   private Generated union() {
     From from = alone(dice.pick(sharded));
     Source source = from.sources().get(0);
-    Reach reach = dice.percent(60) ? keys.one(source) : keys.reach(source);
+    Reach reach = dice.percent(40) ? keys.one(source) : keys.reach(source);
     List<Term> chosen = new ArrayList<>();
     for (int i = dice.below(3); i >= 0; i--) {
       chosen.add(terms.column(from));
     }
+    long names = chosen.stream().map(Term::sql).distinct().count();
     boolean all = dice.percent(50);
     String key = reach.condition();
     String one = key.isEmpty() ? "" : " WHERE " + key;
@@ -216,12 +259,13 @@ final class StatementGenerator {
       for (int i = 1; i <= chosen.size(); i++) {
         sort.add(terms.sorted(String.valueOf(i)));
       }
-      order = " ORDER BY " + String.join(", ", sort);
+      order = " ORDER BY " + String.join(", ", sort) + (dice.percent(40) ? bodies.limit() : "");
     }
     String select = "SELECT " + chosen.stream().map(Term::sql).collect(Collectors.joining(", "));
     return generated(
-        reach.name() + (all ? " union all" : " union"),
-        reach.one() ? Support.SUPPORTED : Support.OPEN,
+        reach.name() + (all ? ", union all" : ", union") + (order.isEmpty() ? "" : ", ordered"),
+        // Around it stands a derived table, whose columns have different names.
+        names == chosen.size() ? Support.SUPPORTED : Support.open(RefusalCode.SET_OPERATION),
         select
             + " FROM "
             + from.sql()
@@ -237,6 +281,31 @@ final class StatementGenerator {
             : Expected.total(Terms.folded(chosen)));
   }
 
+  /** Of two tables with one strategy. */
+  private Generated unionOfTwo() {
+    boolean all = dice.percent(50);
+    Source one = new Source(table("customers"), "a");
+    Source many = new Source(table("orders"), "b");
+    String sql =
+        "SELECT a.id AS k, a.country, a.balance FROM customers a"
+            + (dice.percent(60) ? " WHERE " + terms.predicate(one, 1) : "")
+            + (all ? " UNION ALL " : " UNION ")
+            + "SELECT b.customer_id, b.country, b.amount FROM orders b"
+            + (dice.percent(60) ? " WHERE " + terms.predicate(many, 1) : "");
+    boolean ordered = dice.percent(50);
+    if (ordered) {
+      sql +=
+          " ORDER BY "
+              + String.join(", ", dice.shuffled(List.of("k", terms.sorted("country"), "3 DESC")))
+              + (dice.percent(50) ? bodies.limit() : "");
+    }
+    return generated(
+        (all ? "union all" : "union") + (ordered ? ", ordered" : "") + ", of two tables",
+        Support.SUPPORTED,
+        sql,
+        ordered ? Expected.total(Map.of()) : Expected.bag(Map.of()));
+  }
+
   private Generated subquery() {
     Source outer = new Source(table("customers"), "a");
     From from = new From("customers a", List.of(outer), "");
@@ -248,74 +317,81 @@ final class StatementGenerator {
         shardedInner
             ? "FROM orders b WHERE b.customer_id = a.id AND " + condition
             : "FROM countries r WHERE r.code = a.country AND " + condition;
-    String matched;
-    Support support = Support.SUPPORTED;
-    switch (dice.below(3)) {
-      case 0, 1 -> matched = dice.pick("EXISTS", "NOT EXISTS") + " (SELECT 1 " + rows + ")";
-      default -> {
-        matched =
-            shardedInner
-                ? "a.id IN (SELECT b.customer_id FROM orders b WHERE " + condition + ")"
-                : "a.country IN (SELECT r.code FROM countries r WHERE " + condition + ")";
-        support = Support.OPEN;
-      }
-    }
+    String matched =
+        switch (dice.below(4)) {
+          case 0, 1 -> dice.pick("EXISTS", "NOT EXISTS") + " (SELECT 1 " + rows + ")";
+          case 2 ->
+              "(SELECT "
+                  + dice.pick("COUNT(*) ", shardedInner ? "MAX(b.quantity) " : "MIN(r.eu) ")
+                  + rows
+                  + ")"
+                  + dice.pick(" > ", " <> ", " <= ")
+                  + dice.value((Object) dice.below(4));
+          default ->
+              (shardedInner ? "a.id" : "a.country")
+                  + dice.pick(" IN ", " NOT IN ")
+                  + (shardedInner
+                      ? "(SELECT b.customer_id FROM orders b WHERE "
+                      : "(SELECT r.code FROM countries r WHERE ")
+                  + condition
+                  + ")";
+        };
     Reach reach = keys.reach(outer);
     String where =
         " WHERE " + matched + (reach.condition().isEmpty() ? "" : " AND " + reach.condition());
     Body body = bodies.body(from, where);
     return generated(
-        reach.name() + " " + body.shape() + (shardedInner ? ", subquery" : ", reference subquery"),
-        body.support() == Support.SUPPORTED ? support : body.support(),
-        body.sql(),
-        body.expected());
+        reach.name() + ", " + body.shape() + (shardedInner ? ", subquery" : ", reference subquery"),
+        body);
   }
 
   /** What one server can do goes to it as it is. */
   private Generated oneShard() {
     From from = new From("orders o", List.of(new Source(table("orders"), "o")), "");
-    String where = where(from, keys.one(from.sources().get(0)));
-    return switch (dice.below(6)) {
-      case 0 ->
-          generated(
-              "key window",
-              Support.SUPPORTED,
-              "SELECT o.order_no, ROW_NUMBER() OVER (ORDER BY o.amount, o.order_no) FROM orders o"
-                  + where,
-              Expected.bag(Map.of()));
-      case 1 ->
-          generated(
-              "key group_concat",
-              Support.SUPPORTED,
-              "SELECT GROUP_CONCAT(o.order_no ORDER BY o.order_no) FROM orders o" + where,
-              Expected.bag(Map.of()));
-      case 2 ->
-          generated(
-              "key scalar subquery",
-              Support.OPEN,
-              "SELECT o.order_no, (SELECT MAX(p.amount) FROM orders p WHERE p.customer_id ="
-                  + " o.customer_id) FROM orders o"
-                  + where,
-              Expected.bag(Map.of()));
-      case 3 ->
-          generated(
-              "key for update",
-              Support.SUPPORTED,
-              "SELECT o.order_no FROM orders o" + where + " FOR UPDATE",
-              Expected.bag(Map.of()));
-      case 4 ->
-          generated(
-              "key rollup",
-              Support.OPEN,
-              "SELECT o.status, COUNT(*) FROM orders o" + where + " GROUP BY o.status WITH ROLLUP",
-              Expected.bag(Map.of()));
-      default ->
-          generated(
-              "key with a comment",
-              Support.SUPPORTED,
-              "/* first */ SELECT o.order_no -- second\n FROM `orders` o" + where + " # last",
-              Expected.bag(Map.of()));
-    };
+    int key = 1 + dice.below(64);
+    boolean hinted = dice.percent(30);
+    String where =
+        hinted
+            ? " WHERE o.customer_id = " + (key - 1) + " + 1"
+            : where(from, keys.one(from.sources().get(0)));
+    String shape = hinted ? "hinted key, " : "key, ";
+    Generated generated =
+        switch (dice.below(6)) {
+          case 0 ->
+              ofOneShard(
+                  shape + "window",
+                  "SELECT o.order_no, ROW_NUMBER() OVER (ORDER BY o.amount, o.order_no) FROM"
+                      + " orders o"
+                      + where);
+          case 1 ->
+              ofOneShard(
+                  shape + "group_concat",
+                  "SELECT GROUP_CONCAT(o.order_no ORDER BY o.order_no) FROM orders o" + where);
+          case 2 ->
+              ofOneShard(
+                  shape + "scalar subquery",
+                  "SELECT o.order_no, (SELECT MAX(p.amount) FROM orders p WHERE p.customer_id ="
+                      + " o.customer_id) FROM orders o"
+                      + where);
+          case 3 ->
+              ofOneShard(
+                  shape + "for update", "SELECT o.order_no FROM orders o" + where + " FOR UPDATE");
+          case 4 ->
+              ofOneShard(
+                  shape + "rollup",
+                  "SELECT o.status, COUNT(*) FROM orders o"
+                      + where
+                      + " GROUP BY o.status WITH ROLLUP");
+          default ->
+              ofOneShard(
+                  shape + "comments",
+                  "/* first */ SELECT o.order_no -- second\n FROM `orders` o" + where + " # last");
+        };
+    return hinted ? generated.hinted("key=" + key) : generated;
+  }
+
+  private Generated ofOneShard(String shape, String sql) {
+    return generated(shape, Support.SUPPORTED, sql, Expected.bag(Map.of()));
   }
 
   /** Tables of which one shard has all. */
@@ -323,53 +399,17 @@ final class StatementGenerator {
     Table table = table(dice.pick("countries", "countries", "settings"));
     From from = alone(table);
     Body body = bodies.body(from, where(from, KeyConditions.ALL));
-    return generated((table.reference() ? "reference " : "pinned ") + body.shape(), body);
+    return generated((table.reference() ? "reference, " : "pinned, ") + body.shape(), body);
   }
 
   /** Keys that are not of the column's type, or equal to others in the column's collation. */
   private Generated oddKey() {
-    From from = alone(table(dice.pick("customers", "readings", "words")));
+    From from =
+        alone(table(dice.pick("customers", "readings", "words", "events", "visits", "pings")));
     Source source = from.sources().get(0);
     Column key = source.table().key().get(0);
-    String odd =
-        key.kind() == Kind.INTEGER
-            ? dice.pick(
-                "'42'",
-                "42.0",
-                "42.5",
-                "4.2e1",
-                "'42abc'",
-                "TRUE",
-                "'4' + 38",
-                "-(-42)",
-                "0x2A",
-                "' 42'",
-                "'42 '",
-                "'042'",
-                "99999999999999999999",
-                "1 + 1",
-                "NOT 0")
-            : dice.pick(
-                "'a '",
-                "0",
-                "1",
-                "'A'",
-                "'a' 'b'",
-                "TRUE",
-                "_utf8mb4'a'",
-                "0x61",
-                "'a\\0'",
-                "CONCAT('a', 'b')",
-                "'a' COLLATE utf8mb4_general_ci",
-                "N'a'",
-                "X'61'");
-    if (dice.percent(30)) {
-      Object value =
-          key.kind() == Kind.INTEGER
-              ? dice.pick("42", "42.0", 42.0, 42.5, new BigDecimal("42.00"), true)
-              : dice.pick("a ", 0, 1.0, true);
-      odd = dice.value(value);
-    }
+    boolean bound = dice.percent(30);
+    String odd = bound ? dice.value(dice.pick(OddKeys.values(key))) : dice.pick(OddKeys.texts(key));
     String name = source.name(key);
     String condition =
         switch (dice.below(5)) {
@@ -379,21 +419,27 @@ final class StatementGenerator {
           case 3 -> "NOT " + name + " <> " + odd;
           default -> name + " = " + odd;
         };
-    // No MAX: MariaDB's of a key is wrong where the key is compared as another type or collation.
+    // NOT binds less than comparisons do, so that it can't stand there.
+    boolean misplaced = odd.startsWith("NOT") && !condition.contains(" IN ");
+    Support support = misplaced ? Support.open(RefusalCode.SYNTAX) : Support.SUPPORTED;
     String where = " WHERE " + condition;
     if (dice.percent(50)) {
       return generated(
           "odd key",
-          Support.OPEN,
+          support,
           "SELECT COUNT(*) FROM " + from.sql() + where,
           Expected.total(Map.of()));
     }
-    Body body = bodies.plain(from, where);
-    return generated("odd key", Support.OPEN, body.sql(), body.expected());
+    boolean aggregated = dice.percent(30) && !bugs.contains(ServerBug.EXTREME_OF_TEXT_KEY);
+    Body body = aggregated ? bodies.aggregate(from, where) : bodies.plain(from, where);
+    return generated("odd key, " + body.shape(), support, body.sql(), body.expected());
   }
 
   private String where(From from, Reach reach) {
     List<String> all = new ArrayList<>();
+    if (!from.condition().isEmpty()) {
+      all.add(from.condition());
+    }
     if (!reach.condition().isEmpty()) {
       all.add(reach.condition());
     }

@@ -4,9 +4,11 @@ import io.shardflux.router.KeyColumn;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
 import io.shardflux.router.TableRule;
+import java.time.ZonedDateTime;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.UUID;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -50,7 +52,18 @@ record Table(TableRule rule, int primary, List<Column> columns, List<List<@Nulla
   }
 
   ShardKey keyOf(List<@Nullable Object> row) {
-    return ShardKey.of(row.subList(0, key().size()).toArray());
+    Object[] key = new Object[key().size()];
+    for (int i = 0; i < key.length; i++) {
+      key[i] = part(columns.get(i).kind(), row.get(i));
+    }
+    return ShardKey.of(key);
+  }
+
+  private static @Nullable Object part(Kind kind, @Nullable Object value) {
+    if (kind == Kind.UUID && value instanceof String text) {
+      return UUID.fromString(text);
+    }
+    return value instanceof ZonedDateTime at ? at.toInstant() : value;
   }
 
   String create() {
@@ -76,7 +89,7 @@ record Table(TableRule rule, int primary, List<Column> columns, List<List<@Nulla
   /** One row: how many rows there are, and a sum over all of what stands in them, byte by byte. */
   String checksum() {
     return columns.stream()
-        .map(column -> "COALESCE(HEX(CAST(" + column.name() + " AS CHAR)), 'NULL')")
+        .map(Column::digits)
         .collect(
             Collectors.joining(
                 ", '|', ",

@@ -1,4 +1,9 @@
 package io.shardflux.driver.differential;
 
 /** An expression. */
-record Term(String sql, Kind kind) {}
+record Term(String sql, Kind kind) {
+
+  boolean isColumn() {
+    return sql.matches("[a-z_.]+");
+  }
+}

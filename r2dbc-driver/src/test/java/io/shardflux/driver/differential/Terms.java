@@ -4,15 +4,18 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.stream.Collectors;
 
 /** Expressions, aggregates and conditions at random, over what a statement reads from. */
 final class Terms {
 
   private final Dice dice;
+  private final Set<ServerBug> bugs;
 
-  Terms(Dice dice) {
+  Terms(Dice dice, Set<ServerBug> bugs) {
     this.dice = dice;
+    this.bugs = bugs;
   }
 
   String predicate(Source source, int depth) {
@@ -99,7 +102,7 @@ final class Terms {
                   "ABS(" + name + ")",
                   "COALESCE(" + name + ", 0)",
                   "CASE WHEN " + name + " > 2 THEN " + name + " ELSE 0 END",
-                  // Not NULLIF: MariaDB loses rows of SELECT DISTINCT … ORDER BY by it.
+                  "NULLIF(" + name + ", 3)",
                   "IF(" + name + " = 3, NULL, " + name + ")",
                   name + " DIV 2",
                   "IF(" + name + " > 2, " + name + ", 2)"),
@@ -111,11 +114,15 @@ final class Terms {
                   name + " / 4",
                   name + " + 1.50",
                   "ROUND(" + name + ", 1)",
-                  // Not of NULL, whose group MariaDB takes for that of 1.00.
-                  "GREATEST(COALESCE(" + name + ", 0), 1.00)",
+                  "GREATEST(" + name + ", 1.00)",
+                  name + " * 1.125",
+                  "CAST(" + name + " AS SIGNED)",
                   "-" + name),
               Kind.DECIMAL);
-      case DOUBLE -> new Term(dice.pick(name + " * 2", name + " + 0.5"), Kind.DOUBLE);
+      case DOUBLE, FLOAT -> new Term(dice.pick(name + " * 2", name + " + 0.5"), Kind.DOUBLE);
+      case UNSIGNED -> new Term(name + " DIV 7", Kind.UNSIGNED);
+      case FLAG -> new Term(dice.pick("NOT " + name, name + " IS NULL"), Kind.INTEGER);
+      case TIME -> new Term("HOUR(" + name + ")", Kind.INTEGER);
       case DATE, DATE_TIME ->
           dice.percent(50)
               ? new Term(dice.pick("YEAR(" + name + ")", "MONTH(" + name + ")"), Kind.INTEGER)
@@ -123,6 +130,7 @@ final class Terms {
                   dice.pick(
                       "DATE(" + name + ")",
                       name + " + INTERVAL 1 DAY",
+                      "LAST_DAY(" + name + ")",
                       "DATE_FORMAT(" + name + ", '%Y-%m')"),
                   Kind.DATE);
       case GENERAL, UNICODE, BINARY ->
@@ -143,9 +151,48 @@ final class Terms {
 
   String sortTerm(From from) {
     if (dice.percent(70)) {
-      return column(from).sql();
+      Term column = column(from);
+      boolean collated = column.kind().text() && dice.percent(15);
+      Kind by = dice.pick(Kind.GENERAL, Kind.UNICODE, Kind.BINARY);
+      return column.sql() + (collated ? " COLLATE " + by.collation() : "");
     }
     return dice.percent(50) ? expression(from).sql() : column(from).sql() + " IS NULL";
+  }
+
+  /** An aggregate, or what is computed of some. */
+  Term computed(From from, boolean grouped) {
+    if (dice.percent(90)) {
+      return aggregateOf(from);
+    }
+    String one = number(from, dice.pick("SUM(", "MIN(", "MAX(", "COUNT("));
+    String other = number(from, dice.pick("SUM(", "MIN(", "MAX(", "COUNT("));
+    // The servers round an average before they compute with it, or not, by their way to groups.
+    String average = grouped ? one : number(from, "AVG(");
+    return new Term(
+        dice.pick(
+            one + " + " + other,
+            one + " - " + other,
+            average + " + " + other,
+            one + " / COUNT(*)",
+            average + " / COUNT(*)",
+            one + " * 2",
+            "COALESCE(" + one + ", 0)",
+            "COALESCE(" + average + ", 0)",
+            "IFNULL(" + one + ", " + other + ")"),
+        Kind.DECIMAL);
+  }
+
+  /** An aggregate of signed numbers: of others, a shard's part may be out of the type's range. */
+  private String number(From from, String aggregate) {
+    Source source = dice.pick(from.sources());
+    List<Column> numbers =
+        source.table().columns().stream()
+            .filter(column -> column.kind().number() && !column.type().endsWith("UNSIGNED"))
+            .filter(column -> column.kind() != Kind.BITS)
+            .toList();
+    return aggregate.equals("COUNT(") || numbers.isEmpty()
+        ? "COUNT(*)"
+        : aggregate + source.name(dice.pick(numbers)) + ")";
   }
 
   Term aggregateOf(From from) {
@@ -159,6 +206,19 @@ final class Terms {
       return aggregateOf(expression(source, column));
     }
     boolean number = column.kind().number() || column.kind() == Kind.FLAG;
+    if (dice.percent(6)) {
+      String distinct = "DISTINCT " + name + ")";
+      return number
+          ? new Term(dice.pick("SUM(", "AVG(") + distinct, Kind.DECIMAL)
+          : new Term(dice.pick("MIN(", "MAX(") + distinct, column.kind());
+    }
+    if (dice.percent(4)) {
+      Column other = dice.pick(source.table().columns());
+      return new Term("COUNT(DISTINCT " + name + ", " + source.name(other) + ")", Kind.INTEGER);
+    }
+    if (column.kind() == Kind.BITS && bugs.contains(ServerBug.EXTREME_OF_BITS)) {
+      return new Term("SUM(" + name + ")", Kind.DECIMAL);
+    }
     return switch (dice.below(number ? 7 : 4)) {
       case 0 -> new Term("COUNT(" + name + ")", Kind.INTEGER);
       case 1 -> new Term("COUNT(DISTINCT " + name + ")", Kind.INTEGER);
@@ -170,8 +230,9 @@ final class Terms {
   }
 
   Term aggregateOf(Term inner) {
-    boolean number = inner.kind().number();
-    return switch (dice.below(number ? 5 : 3)) {
+    boolean chosen = inner.sql().matches("(COALESCE|CASE|IF|GREATEST)\\b.*");
+    boolean cut = chosen && bugs.contains(ServerBug.AVERAGE_OF_CHOICE);
+    return switch (dice.below(!inner.kind().number() ? 3 : cut ? 4 : 5)) {
       case 0 -> new Term("COUNT(DISTINCT " + inner.sql() + ")", Kind.INTEGER);
       case 1 -> new Term("MIN(" + inner.sql() + ")", inner.kind());
       case 2 -> new Term("MAX(" + inner.sql() + ")", inner.kind());
@@ -182,9 +243,13 @@ final class Terms {
 
   String compared(Term aggregate) {
     if (aggregate.kind() == Kind.INTEGER || aggregate.kind() == Kind.DECIMAL) {
-      return aggregate.sql()
-          + dice.pick(" > ", " <= ", " <> ")
-          + dice.value((Object) dice.below(10));
+      Part number = () -> dice.value((Object) dice.below(10));
+      return switch (dice.below(8)) {
+        case 0 -> aggregate.sql() + " BETWEEN " + number.next() + " AND " + number.next();
+        case 1 -> aggregate.sql() + dice.pick(" IN (", " NOT IN (") + repeat(2, number) + ")";
+        case 2 -> "NOT (" + aggregate.sql() + " > " + number.next() + ")";
+        default -> aggregate.sql() + dice.pick(" > ", " <= ", " <> ") + number.next();
+      };
     }
     return aggregate.sql() + dice.pick(" IS NULL", " IS NOT NULL");
   }

@@ -1,9 +1,12 @@
 package io.shardflux.driver.differential;
 
-import io.shardflux.driver.differential.Generated.Support;
+import io.shardflux.sql.RefusalCode;
+import java.time.Instant;
+import java.time.LocalDateTime;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import java.util.UUID;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -73,7 +76,7 @@ final class WriteGenerator {
         };
     return Generated.write(
         "rare write",
-        Support.OPEN,
+        Support.open(RefusalCode.SCATTERED_WRITE, RefusalCode.SCATTERED_WRITE_FORM),
         sql,
         dice,
         sql.contains("INTO orders S") ? orders() : table,
@@ -86,7 +89,7 @@ final class WriteGenerator {
 
   private String equal(List<Column> key) {
     return key.stream()
-        .map(column -> column.name() + " = " + dice.value(dice.some(column)))
+        .map(column -> column.name() + " = " + dice.key(dice.some(column)))
         .collect(Collectors.joining(" AND "));
   }
 
@@ -137,7 +140,7 @@ final class WriteGenerator {
     Column last = table.key().get(table.key().size() - 1);
     String where =
         switch (dice.below(3)) {
-          case 0 -> last.name() + " IN (" + values(last) + ")";
+          case 0 -> last.name() + " IN (" + keys(last) + ")";
           case 1 ->
               last.name()
                   + " BETWEEN "
@@ -166,10 +169,10 @@ final class WriteGenerator {
         .collect(Collectors.joining(", "));
   }
 
-  private String values(Column column) {
+  private String keys(Column column) {
     List<String> all = new ArrayList<>();
     for (int i = dice.below(4); i >= 0; i--) {
-      all.add(dice.value(dice.some(column)));
+      all.add(dice.key(dice.some(column)));
     }
     return String.join(", ", all);
   }
@@ -192,19 +195,30 @@ final class WriteGenerator {
   }
 
   private String row(Table table, List<Column> columns, boolean isFresh) {
-    Object unused = isFresh ? fresh++ : 0;
+    int number = isFresh ? fresh++ : 0;
     return columns.stream()
         .map(
             column ->
                 column.equals(table.columns().get(0)) && isFresh
-                    ? dice.value(column.kind().text() ? text(unused) : unused)
-                    : dice.value(filling(column), column))
+                    ? dice.key(unused(column.kind(), number))
+                    : table.key().contains(column)
+                        ? dice.key(dice.some(column))
+                        : dice.value(filling(column), column))
         .collect(Collectors.joining(", ", "(", ")"));
   }
 
+  private static Object unused(Kind kind, int number) {
+    return switch (kind) {
+      case DATE_TIME -> LocalDateTime.of(2030, 1, 1, 0, 0).plusHours(number);
+      case INSTANT -> Instant.parse("2030-01-01T00:00:00Z").plusSeconds(number * 3600L);
+      case UUID -> new UUID(number, number);
+      case BINARY -> text(number);
+      default -> number;
+    };
+  }
+
   /** Short enough for two characters. */
-  private static String text(Object number) {
-    int value = (Integer) number;
+  private static String text(int value) {
     return "" + (char) ('\u0100' + value % 500) + (char) ('a' + value % 26);
   }
 

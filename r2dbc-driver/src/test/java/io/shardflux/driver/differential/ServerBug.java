@@ -1,0 +1,68 @@
+package io.shardflux.driver.differential;
+
+import java.util.List;
+
+/**
+ * What a server answers wrong all by itself. On a server that does so the statements it would spoil
+ * are not asked; so each is asked again as soon as it is mended.
+ */
+enum ServerBug {
+  /** MariaDB 11.4: {@code OFFSET} skips nothing where all that is selected is constant. */
+  OFFSET_OF_CONSTANTS("SELECT DISTINCT flag IS NULL FROM trial LIMIT 1 OFFSET 1", ""),
+
+  /**
+   * MariaDB 11.4: where rows are sorted by a decimal expression, downwards, and counted distinct,
+   * those of NULL are taken for more of the group before them.
+   */
+  NULL_GROUP_OF_DECIMALS(
+      "SELECT cost + 1.5 AS c, COUNT(DISTINCT id) FROM trial GROUP BY c ORDER BY c DESC",
+      "2.50 2, null 2"),
+
+  /**
+   * MariaDB 11.4: rows that differ in an expression alone are taken for the same, where it stands
+   * in {@code ORDER BY} too and is {@code NULLIF}, {@code NOT} or of a derived table.
+   */
+  DISTINCT_EXPRESSION(
+      "SELECT DISTINCT size, NULLIF(id, 9) FROM trial ORDER BY size, NULLIF(id, 9)",
+      "4294967295 1, 4294967295 2, 4294967295 3, 4294967295 4"),
+
+  /** MariaDB 11.4: the largest key is not found where keys are compared as numbers. */
+  EXTREME_OF_TEXT_KEY("SELECT COUNT(*), MAX(word) FROM trial WHERE word = 0", "4 'd'"),
+
+  /** MariaDB 11.4: beside a distinct count the largest bits are given as the text of a number. */
+  EXTREME_OF_BITS("SELECT MAX(mask), COUNT(DISTINCT id) FROM trial", "X'ff' 4"),
+
+  /**
+   * MySQL 9.7: the average of a choice between an integer and a constant has a digit too few where
+   * rows are sorted by another aggregate, so that it is cut to 999999999.9999.
+   */
+  AVERAGE_OF_CHOICE(
+      "SELECT AVG(COALESCE(size, 0)) FROM trial GROUP BY flag ORDER BY COUNT(DISTINCT id)",
+      "4294967295.0000");
+
+  /** What the queries ask. */
+  static final List<String> TRIAL =
+      List.of(
+          "CREATE TABLE trial (id INT PRIMARY KEY, flag BOOLEAN NOT NULL, cost DECIMAL(9,2) NULL,"
+              + " word VARCHAR(9) COLLATE utf8mb4_bin NOT NULL UNIQUE,"
+              + " size INT UNSIGNED NULL DEFAULT 4294967295, mask BIT(8) NOT NULL DEFAULT 255)",
+          "INSERT INTO trial (id, flag, cost, word) VALUES"
+              + " (1, TRUE, 1, 'a'), (2, TRUE, 1, 'b'), (3, TRUE, NULL, 'c'), (4, TRUE, NULL, 'd')");
+
+  private final String query;
+  private final String answer;
+
+  ServerBug(String query, String answer) {
+    this.query = query;
+    this.answer = answer;
+  }
+
+  String query() {
+    return query;
+  }
+
+  /** The right answer. */
+  String answer() {
+    return answer;
+  }
+}
