@@ -12,6 +12,7 @@ import io.r2dbc.spi.RowMetadata;
 import io.shardflux.r2dbc.Shard;
 import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.router.ShardId;
+import io.shardflux.router.ShardingStrategy;
 import io.shardflux.router.TableRule;
 import io.shardflux.servers.Database;
 import io.shardflux.servers.TestServers;
@@ -37,6 +38,8 @@ final class DifferentialShards implements AutoCloseable {
 
   static final Duration BOUND = Duration.ofSeconds(60);
   static final int AT_ONCE = 6;
+
+  private static final Map<String, ShardingStrategy> STRATEGIES = DifferentialTables.strategies();
 
   private final List<Table> tables = DifferentialTables.all();
   private final List<ConnectionPool> each;
@@ -221,7 +224,7 @@ final class DifferentialShards implements AutoCloseable {
       builder.shard(
           Shard.of(DifferentialTables.SHARDS.get(i).value(), databases.get(i).r2dbcUrl()));
     }
-    DifferentialTables.strategies().forEach(builder::strategy);
+    STRATEGIES.forEach(builder::strategy);
     DifferentialTables.all().forEach(table -> builder.table(table.rule()));
     return builder.build();
   }
@@ -234,7 +237,7 @@ final class DifferentialShards implements AutoCloseable {
 
   private static boolean belongs(Table table, List<@Nullable Object> row, ShardId shard) {
     if (table.rule() instanceof TableRule.Sharded rule) {
-      return Objects.requireNonNull(DifferentialTables.strategies().get(rule.strategy()))
+      return Objects.requireNonNull(STRATEGIES.get(rule.strategy()))
           .locate(table.keyOf(row))
           .equals(shard);
     }
