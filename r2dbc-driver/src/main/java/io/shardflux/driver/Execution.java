@@ -5,6 +5,7 @@ import io.r2dbc.spi.Result;
 import io.r2dbc.spi.Row;
 import io.r2dbc.spi.Statement;
 import io.shardflux.r2dbc.ReadPreference;
+import io.shardflux.r2dbc.ShardTransaction;
 import io.shardflux.r2dbc.StatementSpec;
 import io.shardflux.r2dbc.Timeouts;
 import io.shardflux.router.ShardId;
@@ -267,7 +268,14 @@ final class Execution {
       }
       return transaction
           .on(part.shard(), sql)
-          .flatMap(there -> direct(told(there.sql(part.sql().text()), part.sql())));
+          .flatMap(there -> direct(told(within(there, part.sql().text()), part.sql())));
+    }
+
+    /** What isn't understood may change the session as well. */
+    private StatementSpec within(ShardTransaction there, String text) {
+      return prepared.sessionRefusal() != null || prepared.kind() == StatementKind.OTHER
+          ? there.sqlOfSession(text)
+          : there.sql(text);
     }
 
     private Mono<Result> direct(StatementSpec statement) {

@@ -236,6 +236,40 @@ class TransactionIntegrationTests {
         .verify(BOUND);
   }
 
+  @Test
+  void whatItSetsInItsSessionIsGoneAfterIt() {
+    StepVerifier.create(
+            in(
+                connection ->
+                    Flux.concat(
+                        connection.beginTransaction(),
+                        insert(connection, 30).then(),
+                        Flux.from(
+                                connection
+                                    .createStatement("SET @seen = 1, sql_mode = 'ANSI_QUOTES'")
+                                    .execute())
+                            .concatMap(Result::getRowsUpdated)
+                            .then(),
+                        connection.commitTransaction())))
+        .expectComplete()
+        .verify(BOUND);
+    StepVerifier.create(
+            shards.on(
+                connection ->
+                    Flux.concat(
+                        Mono.from(connection.beginTransaction()).then(Mono.<Integer>empty()),
+                        insert(connection, 33).then(Mono.<Integer>empty()),
+                        Flux.from(
+                                connection
+                                    .createStatement(
+                                        "SELECT @seen IS NULL AND @@sql_mode NOT LIKE '%ANSI%'")
+                                    .execute())
+                            .concatMap(result -> result.map(row -> row.get(0, Integer.class))))))
+        .expectNext(1)
+        .expectComplete()
+        .verify(BOUND);
+  }
+
   private static <T> Flux<T> in(Function<Connection, Publisher<T>> work) {
     return shards.on(work);
   }

@@ -14,6 +14,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -59,6 +60,7 @@ final class ServerConnections {
 
   private final ConnectionFactoryOptions options;
   private final Map<Connection, Link> links = new ConcurrentHashMap<>();
+  private final Set<Connection> retired = ConcurrentHashMap.newKeySet();
   private volatile Dialect dialect = Dialect.MYSQL;
 
   ServerConnections(ConnectionFactoryOptions options) {
@@ -136,10 +138,20 @@ final class ServerConnections {
     return links.containsKey(connection);
   }
 
-  /** Whether a connection is open and was opened after that moment of {@link System#nanoTime}. */
+  /** Has a connection closed when it is given back: its session isn't as it was opened. */
+  void retire(Connection connection) {
+    if (links.containsKey(connection)) {
+      retired.add(connection);
+    }
+  }
+
+  /**
+   * Whether a connection is open and as it was opened, after that moment of {@link
+   * System#nanoTime}.
+   */
   boolean openedAfter(Connection connection, long nanos) {
     Link link = links.get(connection);
-    return link != null && link.openedAt() - nanos > 0;
+    return link != null && link.openedAt() - nanos > 0 && !retired.contains(connection);
   }
 
   /** Those that are open now. */
@@ -173,9 +185,14 @@ final class ServerConnections {
             link -> {
               links.put(connection, link);
               Channel channel = link.channel();
-              channel.closeFuture().addListener(closed -> links.remove(connection));
+              channel.closeFuture().addListener(closed -> forget(connection));
               return connection;
             });
+  }
+
+  private void forget(Connection connection) {
+    links.remove(connection);
+    retired.remove(connection);
   }
 
   private Link link(Readable row, Channel channel) {

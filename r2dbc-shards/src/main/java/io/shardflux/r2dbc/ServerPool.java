@@ -339,6 +339,11 @@ final class ServerPool {
     return answered && ref.poolable().isAutoCommit() ? giveBack(ref) : takeBack(ref);
   }
 
+  /** Has a connection closed when it is given back. */
+  void retire(Connection connection) {
+    connections.retire(connection);
+  }
+
   private Mono<Void> giveBack(PooledRef<Connection> ref) {
     Connection connection = ref.poolable();
     return connection.isAutoCommit() ? ref.release() : rollBack(connection).then(ref.release());

@@ -75,6 +75,15 @@ public final class ShardTransaction {
         this::run, templates.apply(sql), Bindings.NONE, Work.Terms.of(timeouts));
   }
 
+  /**
+   * As {@link #sql}, for what may change the session beyond the transaction, such as {@code SET}:
+   * the connection is closed after it rather than lent to others.
+   */
+  public StatementSpec sqlOfSession(String sql) {
+    server.retire(connection);
+    return sql(sql);
+  }
+
   /** Sets a savepoint. */
   public Mono<Void> createSavepoint(String name) {
     return step("SAVEPOINT", held -> held.createSavepoint(name));
