@@ -1,5 +1,6 @@
 package io.shardflux.driver;
 
+import io.r2dbc.spi.R2dbcNonTransientResourceException;
 import io.r2dbc.spi.Row;
 import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.router.ShardId;
@@ -14,6 +15,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -35,11 +37,37 @@ final class CatalogSource {
 
   private static final String COLUMNS =
       "SELECT TABLE_NAME AS t, COLUMN_NAME AS c, COLUMN_TYPE AS y, IS_NULLABLE AS n,"
-          + " COLLATION_NAME AS l, COLUMN_KEY AS k, EXTRA AS e, VERSION() AS v FROM information_schema.COLUMNS"
+          + " COLLATION_NAME AS l, COLUMN_KEY AS k, EXTRA AS e, VERSION() AS v, @@sql_mode AS m,"
+          + " @@div_precision_increment AS d FROM information_schema.COLUMNS"
           + " WHERE TABLE_SCHEMA = DATABASE() ORDER BY TABLE_NAME, ORDINAL_POSITION";
 
+  /** Modes by which a server reads a text, or computes, in another way than the planner does. */
+  private static final Set<String> OTHER_MODES =
+      Set.of(
+          "ANSI_QUOTES",
+          "NO_BACKSLASH_ESCAPES",
+          "HIGH_NOT_PRECEDENCE",
+          "EMPTY_STRING_IS_NULL",
+          "ORACLE");
+
+  private static final int DIVISION_DIGITS = 4;
+
   /** A table's column on one shard. */
-  private record Found(String table, Column column) {}
+  private record Found(
+      String table, Column column, boolean visible, String mode, int divisionDigits) {
+
+    /** What is set otherwise than the planner takes it to be; null if nothing is. */
+    @Nullable String strange() {
+      for (String each : OTHER_MODES) {
+        if (("," + mode + ",").contains("," + each + ",")) {
+          return "sql_mode: " + each + " (expected: none of " + OTHER_MODES + ")";
+        }
+      }
+      return divisionDigits == DIVISION_DIGITS
+          ? null
+          : "div_precision_increment: " + divisionDigits + " (expected: " + DIVISION_DIGITS + ")";
+    }
+  }
 
   /**
    * What was read.
@@ -119,8 +147,16 @@ final class CatalogSource {
                           .watched(shard, columns(shard).collectList().flux())
                           .map(columns -> Map.entry(shard, columns)))
               .collectMap(Map.Entry::getKey, Map.Entry::getValue)
+              .doOnNext(found -> found.forEach(CatalogSource::check))
               .map(found -> keep(Catalog.of(agreed(topology, found))));
         });
+  }
+
+  private static void check(ShardId shard, List<Found> columns) {
+    String strange = columns.isEmpty() ? null : columns.get(0).strange();
+    if (strange != null) {
+      throw new R2dbcNonTransientResourceException(shard + ": " + strange);
+    }
   }
 
   private Flux<Found> columns(ShardId shard) {
@@ -130,8 +166,7 @@ final class CatalogSource {
   private Found found(Row row) {
     version = text(row, "v");
     String extra = text(row, "e").toLowerCase(Locale.ROOT);
-    return new Found(
-        text(row, "t"),
+    Column column =
         new Column(
             text(row, "c"),
             text(row, "y"),
@@ -140,7 +175,13 @@ final class CatalogSource {
             text(row, "k").equals("PRI"),
             extra.contains("auto_increment")
                 || extra.contains("virtual generated")
-                || extra.contains("stored generated")));
+                || extra.contains("stored generated"));
+    return new Found(
+        text(row, "t"),
+        column,
+        !extra.contains("invisible"),
+        text(row, "m"),
+        Objects.requireNonNullElse(row.get("d", Integer.class), 0));
   }
 
   private static String text(Row row, String name) {
@@ -161,12 +202,15 @@ final class CatalogSource {
     Map<String, Map<ShardId, List<Column>>> tables = new LinkedHashMap<>();
     found.forEach(
         (shard, columns) ->
-            columns.forEach(
-                column ->
-                    tables
-                        .computeIfAbsent(column.table(), table -> new LinkedHashMap<>())
-                        .computeIfAbsent(shard, any -> new ArrayList<>())
-                        .add(column.column())));
+            // What a star doesn't mean is not known here at all.
+            columns.stream()
+                .filter(Found::visible)
+                .forEach(
+                    column ->
+                        tables
+                            .computeIfAbsent(column.table(), table -> new LinkedHashMap<>())
+                            .computeIfAbsent(shard, any -> new ArrayList<>())
+                            .add(column.column())));
     Map<String, List<Column>> agreed = new LinkedHashMap<>();
     tables.forEach((table, byShard) -> agreed.put(table, common(topology, table, byShard)));
     return agreed;
