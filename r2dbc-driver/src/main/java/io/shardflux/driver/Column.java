@@ -3,6 +3,7 @@ package io.shardflux.driver;
 import io.asyncer.r2dbc.mysql.constant.MySqlType;
 import io.r2dbc.spi.ColumnMetadata;
 import io.r2dbc.spi.Nullability;
+import io.r2dbc.spi.R2dbcDataIntegrityViolationException;
 import io.r2dbc.spi.Row;
 import io.r2dbc.spi.Type;
 import java.math.BigDecimal;
@@ -111,15 +112,26 @@ final class Column implements ColumnMetadata {
     return ByteBuffer.wrap(Arrays.copyOfRange(all, Long.BYTES - bytes, Long.BYTES));
   }
 
-  /** A number that was computed of others, as this column's type has it. */
-  @Nullable Object typed(@Nullable Object value) {
-    if (!(value instanceof Number number) || !(type instanceof MySqlType mine)) {
-      return value;
+  /**
+   * A number that was computed of several shards' as this column has it.
+   *
+   * @throws R2dbcDataIntegrityViolationException if it has no such number, as one server fails too
+   */
+  @Nullable Object fitted(Number number) {
+    if (!(type instanceof MySqlType mine)) {
+      return number;
     }
-    Object typed = Values.number(number, mine.getJavaType(), this);
-    return typed instanceof BigDecimal decimal && scale != null
+    if (mine.getName().contains("UNSIGNED") && Values.decimal(number).signum() < 0) {
+      throw new R2dbcDataIntegrityViolationException(
+          name + ": " + number + " (expected: a value of " + mine.getName() + ")", "22003", 1690);
+    }
+    if (mine == MySqlType.BIGINT) {
+      return number instanceof Long ? number : (Object) Values.decimal(number).longValueExact();
+    }
+    Object fitted = Values.number(number, mine.getJavaType(), this);
+    return fitted instanceof BigDecimal decimal && scale != null
         ? decimal.setScale(scale, RoundingMode.HALF_UP)
-        : typed;
+        : fitted;
   }
 
   private static boolean numeric(Type type) {

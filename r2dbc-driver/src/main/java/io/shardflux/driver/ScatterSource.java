@@ -63,7 +63,7 @@ record ScatterSource(
                   (values, sink) -> {
                     Columns columns = answer.columns();
                     if (columns != null) {
-                      retype(columns, values);
+                      fit(columns, values);
                       sink.next(mapping.apply(new HeldRow(columns, values), columns));
                     }
                   })
@@ -74,9 +74,12 @@ record ScatterSource(
         });
   }
 
-  private void retype(Columns columns, @Nullable Object[] values) {
-    for (int computed : merge.computed()) {
-      values[computed] = columns.column(computed).typed(values[computed]);
+  /** What was computed of several shards' values becomes what the columns are said to hold. */
+  private void fit(Columns columns, @Nullable Object[] values) {
+    for (int i = 0; merge.computes() && i < columns.size(); i++) {
+      if (values[i] instanceof Number number) {
+        values[i] = columns.column(i).fitted(number);
+      }
     }
   }
 

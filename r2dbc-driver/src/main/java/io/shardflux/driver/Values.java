@@ -160,7 +160,7 @@ final class Values {
     return (wanted == Boolean.class && column.oneBit()) ? number.intValue() != 0 : null;
   }
 
-  private static BigDecimal decimal(Number number) {
+  static BigDecimal decimal(Number number) {
     return number instanceof BigDecimal decimal ? decimal : new BigDecimal(number.toString());
   }
 

@@ -11,6 +11,8 @@ import io.r2dbc.spi.R2dbcException;
 import io.r2dbc.spi.R2dbcTimeoutException;
 import io.r2dbc.spi.Result;
 import io.r2dbc.spi.ValidationDepth;
+import io.shardflux.r2dbc.Shard;
+import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.ShardUnavailableException;
 import io.shardflux.sql.Hints;
 import java.math.BigDecimal;
@@ -523,5 +525,53 @@ class DriverIntegrationTests {
   @SuppressWarnings("varargs")
   private static <T> void expect(Publisher<T> actual, T... expected) {
     StepVerifier.create(actual).expectNext(expected).expectComplete().verify(BOUND);
+  }
+
+  @Test
+  void whatIsComputedIsOfItsColumnsType() {
+    expect(
+        shards.rows(
+            row -> row.get(0) + ", " + (row.get(1) instanceof BigDecimal) + ", " + row.get(2),
+            "SELECT COALESCE(SUM(total - total), 0), SUM(DISTINCT age * 0), COALESCE(MAX(age), 1.50)"
+                + " FROM users JOIN orders ON id = user_id WHERE age < 2"),
+        "0.00, true, 1.00");
+    expect(
+        shards.rows(
+            row -> String.valueOf(row.get(0)),
+            "SELECT COALESCE(SUM(total), 0) FROM orders WHERE total < 0"),
+        "0.00");
+  }
+
+  @Test
+  void columnsThatAStarLeavesOutAreNotKnown() {
+    shards.everywhere("ALTER TABLE orders ADD COLUMN secret INT DEFAULT 1 INVISIBLE");
+    StepVerifier.create(shards.factory.explain("SELECT secret FROM orders"))
+        .assertNext(
+            plan -> assertThat(plan.refusal()).hasMessageStartingWith("UNKNOWN_COLUMN: secret"))
+        .expectComplete()
+        .verify(BOUND);
+  }
+
+  @Test
+  void aServerThatReadsTextOtherwiseIsRefused() {
+    ShardRouter router =
+        ShardRouter.builder()
+            .shard(
+                Shard.of(
+                    "shard_0",
+                    shards.databases.get(0).r2dbcUrl()
+                        + "?sessionVariables=sql_mode%3D'ANSI_QUOTES'"))
+            .build();
+    StepVerifier.create(
+            Flux.usingWhen(
+                ShardfluxConnectionFactory.of(router).create(),
+                connection -> connection.createStatement("SELECT 1").execute(),
+                Connection::close))
+        .expectErrorSatisfies(
+            error ->
+                assertThat(error)
+                    .hasMessageStartingWith("shard_0: sql_mode: ANSI_QUOTES (expected"))
+        .verify(BOUND);
+    router.close().block(BOUND);
   }
 }

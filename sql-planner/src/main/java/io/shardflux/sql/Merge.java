@@ -4,7 +4,6 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -103,12 +102,9 @@ public final class Merge {
         && limit == ALL;
   }
 
-  /**
-   * The columns of the answer whose numbers are computed of others: right in value, but not yet of
-   * the class and scale that the column's type has.
-   */
-  public Set<Integer> computed() {
-    return shape.computed().keySet();
+  /** Whether the answer has values that no shard gave. */
+  public boolean computes() {
+    return shape.grouping() != null && !shape.grouping().aggregates().isEmpty();
   }
 
   /** The rows that it may hold at once; 0 if it streams. */
