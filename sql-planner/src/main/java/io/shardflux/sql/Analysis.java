@@ -84,6 +84,7 @@ final class Analysis {
 
   /** Analyses a query that is a part of a statement. */
   Relation query(Query query, Place outer) {
+    checkOrder(query);
     Place place = outer.with(query.ctes());
     Relation relation =
         query.branches().size() == 1
@@ -111,18 +112,30 @@ final class Analysis {
     if (branch.body() instanceof Query.Nested nested) {
       return query(nested.query(), place);
     }
-    Block block = select((Query.Select) branch.body(), query, place);
-    return new Projection(block, types, colocation).relation();
+    Query.Select select = (Query.Select) branch.body();
+    // Its row is there whatever its conditions are, so that they say nothing of it.
+    Place own = select.givesOneRow() ? place.in(new Rows.Zone(place.zone())) : place;
+    return new Projection(select(select, query, own), types, colocation).relation();
   }
 
   /** Analyses a query that is one select. */
   Block select(Query query, Query.Select select) {
+    checkOrder(query);
     return select(select, query, Place.outermost().with(query.ctes()));
   }
 
   private Block select(Query.Select select, Query query, Place place) {
     boolean alone = query.branches().size() == 1;
     return new BlockAnalysis(this, place).select(select, alone ? query.order() : List.of());
+  }
+
+  /** Refuses what would make one group of all rows without saying so in the select list. */
+  private static void checkOrder(Query query) {
+    Query.Select select = query.select();
+    if (query.order().stream().anyMatch(item -> item.expr().aggregates())
+        && (select == null || !select.isGrouped())) {
+      throw new RefusedSqlException(RefusalCode.AGGREGATE, "an order by an aggregate of no group");
+    }
   }
 
   /** Analyses the tables and conditions of an {@code UPDATE} or {@code DELETE}. */

@@ -1,5 +1,6 @@
 package io.shardflux.sql;
 
+import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -25,6 +26,9 @@ final class ExprAnalysis {
    */
   void visit(Expr expr, Query.@Nullable Select aliases) {
     analysis.volatility().take(expr);
+    if (Functions.isAggregate(expr)) {
+      checkOwn(expr);
+    }
     if (expr instanceof Expr.Name name) {
       if ((aliases == null || aliases.indexOf(name) < 0) && scope.find(name) == null) {
         throw new RefusedSqlException(
@@ -35,6 +39,27 @@ final class ExprAnalysis {
       take(subquery);
     }
     expr.children().forEach(child -> visit(child, aliases));
+  }
+
+  /** Refuses an aggregate of the rows of a query further out, which it makes one group of. */
+  private void checkOwn(Expr aggregate) {
+    List<Expr.Name> names = new ArrayList<>();
+    addNames(aggregate, names);
+    if (!names.isEmpty() && names.stream().allMatch(this::isOuter)) {
+      throw new RefusedSqlException(
+          RefusalCode.AGGREGATE, "an aggregate of an outer query: " + names.get(0).column());
+    }
+  }
+
+  private boolean isOuter(Expr.Name name) {
+    return scope.findHere(name) == null && scope.find(name) != null;
+  }
+
+  private static void addNames(Expr expr, List<Expr.Name> names) {
+    if (expr instanceof Expr.Name name) {
+      names.add(name);
+    }
+    expr.children().forEach(child -> addNames(child, names));
   }
 
   private void take(Expr.Subquery subquery) {

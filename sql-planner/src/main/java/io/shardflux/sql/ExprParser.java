@@ -257,7 +257,8 @@ abstract class ExprParser extends FunctionParser {
         expr = new Expr.Op(since(start), "COLLATE " + collation, List.of(expr));
       } else if (isAny("->", "->>")) {
         String operator = next().value();
-        expr = new Expr.Op(since(start), operator, List.of(expr, primary()));
+        Expr path = primary();
+        expr = new Expr.Op(since(start), operator, List.of(expr, path));
       } else {
         return expr;
       }

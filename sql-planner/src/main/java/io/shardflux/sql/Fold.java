@@ -176,6 +176,12 @@ public final class Fold {
             put(aggregate.column(), Values.count(at(row, aggregate), at(next, aggregate)));
         case SUM -> put(aggregate.column(), Values.sum(at(row, aggregate), at(next, aggregate)));
         case MIN, MAX -> addExtreme(aggregate, next);
+        case ANY -> {
+          // A shard without a row has NULL.
+          if (at(row, aggregate) == null) {
+            put(aggregate.column(), at(next, aggregate));
+          }
+        }
         default -> {}
       }
     }

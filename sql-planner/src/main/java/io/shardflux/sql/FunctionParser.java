@@ -102,6 +102,9 @@ abstract class FunctionParser extends Parser {
   final Expr interval(int start) {
     expect("INTERVAL");
     Expr count = expr();
+    if (count instanceof Expr.Row row) {
+      return new Expr.Call(since(start), "INTERVAL", false, false, row.children());
+    }
     if (token().kind() != Token.Kind.WORD || !token().value().matches("[A-Za-z_]+")) {
       throw unexpected();
     }
@@ -187,7 +190,12 @@ abstract class FunctionParser extends Parser {
       next();
     } else if (isSequence("ORDER", "BY")) {
       order().forEach(item -> arguments.add(item.expr()));
-    } else if (skip("AS") || skip("RETURNING")) {
+    } else if (is("RETURNING")) {
+      int start = start();
+      next();
+      String type = type();
+      arguments.add(new Expr.Op(since(start), "CAST " + type, List.of()));
+    } else if (skip("AS")) {
       type();
     } else {
       throw unexpected();

@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param with the span of its {@code WITH}
  * @param order the items of its last {@code ORDER BY}
- * @param locks whether it ends in {@code FOR UPDATE} or the like
+ * @param locks whether it, or a query before its end, ends in {@code FOR UPDATE} or the like
  */
 record Query(
     Span span,
@@ -61,6 +61,11 @@ record Query(
 
     boolean isStarred() {
       return items.stream().anyMatch(Item::isStar);
+    }
+
+    /** Whether there is a row even where none satisfies the conditions. */
+    boolean givesOneRow() {
+      return group.isEmpty() && isGrouped();
     }
 
     boolean isGrouped() {

@@ -18,6 +18,9 @@ abstract class QueryParser extends ExprParser {
           "SQL_BUFFER_RESULT",
           "SQL_NO_CACHE");
 
+  /** Whether a query locks rows that was read so far. */
+  private boolean locks;
+
   QueryParser(SqlText text) {
     super(text);
   }
@@ -60,12 +63,11 @@ abstract class QueryParser extends ExprParser {
     }
     List<Query.OrderItem> order = isSequence("ORDER", "BY") ? order() : List.of();
     Query.Limit limit = is("LIMIT") ? limit() : null;
-    boolean locks = locks();
+    takeLocks();
     return new Query(since(start), with, ctes, branches, order, limit, locks);
   }
 
-  private boolean locks() {
-    boolean locks = false;
+  private void takeLocks() {
     while (isSequence("FOR", "UPDATE")
         || isSequence("FOR", "SHARE")
         || isSequence("LOCK", "IN", "SHARE", "MODE")) {
@@ -84,7 +86,6 @@ abstract class QueryParser extends ExprParser {
         next();
       }
     }
-    return locks;
   }
 
   private Query.Body body() {
@@ -121,11 +122,15 @@ abstract class QueryParser extends ExprParser {
 
   private boolean isDistinct() {
     boolean distinct = false;
-    while (SELECT_OPTIONS.contains(upper()) || isAny("DISTINCT", "DISTINCTROW")) {
+    while (isOption() || isAny("DISTINCT", "DISTINCTROW")) {
       distinct |= isAny("DISTINCT", "DISTINCTROW");
       next();
     }
     return distinct;
+  }
+
+  private boolean isOption() {
+    return token().kind() == Token.Kind.WORD && SELECT_OPTIONS.contains(upper());
   }
 
   private List<Query.Item> items() {

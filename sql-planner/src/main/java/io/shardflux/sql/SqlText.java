@@ -116,13 +116,23 @@ final class SqlText {
     if (inside.startsWith("!") || inside.regionMatches(true, 0, "M!", 0, 2)) {
       throw new RefusedSqlException(RefusalCode.EXECUTABLE_COMMENT, "a comment /*!");
     }
-    if (inside.startsWith("+") && inside.toUpperCase(Locale.ROOT).contains("SET_VAR")) {
-      throw new RefusedSqlException(RefusalCode.EXECUTABLE_COMMENT, "a hint SET_VAR");
+    if (inside.startsWith("+")) {
+      checkOptimizerHint(inside);
     }
     if (tokens.isEmpty() && hint == null && inside.strip().startsWith(HINT)) {
       hint = inside.strip().substring(HINT.length());
     }
     at = end + 2;
+  }
+
+  /** A name in quotes may go on behind what looks like the comment's end. */
+  private static void checkOptimizerHint(String hint) {
+    if (hint.toUpperCase(Locale.ROOT).contains("SET_VAR")) {
+      throw new RefusedSqlException(RefusalCode.EXECUTABLE_COMMENT, "a hint SET_VAR");
+    }
+    if (hint.indexOf('`') >= 0 || hint.indexOf('"') >= 0 || hint.indexOf('\'') >= 0) {
+      throw new RefusedSqlException(RefusalCode.EXECUTABLE_COMMENT, "quotes in an optimizer hint");
+    }
   }
 
   private void readToken() {

@@ -2,13 +2,14 @@ package io.shardflux.sql;
 
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
  * What values an expression has, as far as their order goes.
  *
- * @param collation of text; null where only the server knows it
+ * @param collation of text, and of what is temporal its type; null where only the server knows it
  */
 record SqlType(Kind kind, @Nullable String collation) {
 
@@ -33,6 +34,9 @@ record SqlType(Kind kind, @Nullable String collation) {
 
   static final SqlType NUMBER = new SqlType(Kind.NUMBER, null);
   static final SqlType TEMPORAL = new SqlType(Kind.TEMPORAL, null);
+  static final SqlType DATE = new SqlType(Kind.TEMPORAL, "date");
+  static final SqlType DATE_TIME = new SqlType(Kind.TEMPORAL, "datetime");
+  static final SqlType TIME = new SqlType(Kind.TEMPORAL, "time");
   static final SqlType TEXT = new SqlType(Kind.TEXT, null);
   static final SqlType BINARY = new SqlType(Kind.BINARY, null);
   static final SqlType NULL = new SqlType(Kind.NULL, null);
@@ -43,7 +47,8 @@ record SqlType(Kind kind, @Nullable String collation) {
   private static final Set<String> NUMBERS =
       Set.of("smallint", "mediumint", "int", "integer", "bigint", "decimal", "numeric", "double");
   private static final Set<String> SMALL_NUMBERS = Set.of("tinyint", "bit", "year", "float");
-  private static final Set<String> TEMPORALS = Set.of("date", "datetime", "timestamp", "time");
+  private static final Map<String, SqlType> TEMPORALS =
+      Map.of("date", DATE, "datetime", DATE_TIME, "timestamp", DATE_TIME, "time", TIME);
 
   boolean isNumber() {
     return kind == Kind.NUMBER || kind == Kind.SMALL_NUMBER;
@@ -57,8 +62,9 @@ record SqlType(Kind kind, @Nullable String collation) {
     if (SMALL_NUMBERS.contains(name)) {
       return new SqlType(Kind.SMALL_NUMBER, null);
     }
-    if (TEMPORALS.contains(name)) {
-      return TEMPORAL;
+    SqlType temporal = TEMPORALS.get(name);
+    if (temporal != null) {
+      return temporal;
     }
     if (name.equals("enum") || name.equals("set")) {
       return new SqlType(Kind.ENUM, column.collation());
@@ -101,6 +107,10 @@ record SqlType(Kind kind, @Nullable String collation) {
     if (isText() || other.isText()) {
       return isText() && other.isText() ? both(other) : text(other);
     }
+    if (kind == Kind.TEMPORAL && other.kind == Kind.TEMPORAL) {
+      // A date among date-times is another number than the date-time that it is shown as.
+      return collation != null && equals(other) ? this : NONE;
+    }
     if (kind == other.kind) {
       return kind == Kind.MARKER ? NONE : this;
     }
@@ -125,6 +135,10 @@ record SqlType(Kind kind, @Nullable String collation) {
       return TEXT;
     }
     return collation.equals(other.collation) ? new SqlType(Kind.TEXT, collation) : NONE;
+  }
+
+  boolean isTemporal() {
+    return kind == Kind.TEMPORAL;
   }
 
   private boolean isText() {

@@ -1,5 +1,6 @@
 package io.shardflux.sql;
 
+import java.time.LocalDate;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -55,7 +56,10 @@ final class Types {
     if (value instanceof String) {
       return SqlType.LITERAL;
     }
-    return value instanceof Number || value instanceof Boolean ? SqlType.NUMBER : SqlType.TEMPORAL;
+    if (value instanceof Number || value instanceof Boolean) {
+      return SqlType.NUMBER;
+    }
+    return value instanceof LocalDate ? SqlType.DATE : SqlType.DATE_TIME;
   }
 
   private SqlType type(Expr.Op op, List<SqlType> operands, Block block) {
@@ -85,8 +89,11 @@ final class Types {
                             && other.operator().startsWith("INTERVAL "));
         yield !interval
             ? SqlType.NUMBER
-            : operands.contains(SqlType.TEMPORAL) ? SqlType.TEMPORAL : SqlType.TEXT;
+            : operands.stream().anyMatch(SqlType::isTemporal) ? SqlType.TEMPORAL : SqlType.TEXT;
       }
+      // Of binary strings MySQL makes a binary string, MariaDB a number.
+      case "&", "|", "^", "~", "<<", ">>" ->
+          operands.contains(SqlType.BINARY) ? SqlType.NONE : SqlType.NUMBER;
       default -> SqlType.NUMBER;
     };
   }
@@ -95,7 +102,9 @@ final class Types {
     return switch (type.split(" ", 2)[0]) {
       case "SIGNED", "UNSIGNED", "INTEGER", "INT", "DECIMAL", "DOUBLE", "REAL" -> SqlType.NUMBER;
       case "FLOAT", "YEAR" -> new SqlType(SqlType.Kind.SMALL_NUMBER, null);
-      case "DATE", "DATETIME", "TIME" -> SqlType.TEMPORAL;
+      case "DATE" -> SqlType.DATE;
+      case "DATETIME" -> SqlType.DATE_TIME;
+      case "TIME" -> SqlType.TIME;
       case "CHAR", "NCHAR" -> SqlType.TEXT;
       case "BINARY" -> SqlType.BINARY;
       default -> SqlType.NONE;
@@ -119,6 +128,9 @@ final class Types {
     if (name.startsWith("JSON_") && Functions.AGGREGATES.contains(name)) {
       return SqlType.NONE;
     }
+    if (name.equals("JSON_VALUE") && arguments.size() > 2) {
+      return arguments.get(2);
+    }
     if (Functions.CHOICES.contains(name)) {
       return SqlType.choice(arguments);
     }
@@ -131,9 +143,7 @@ final class Types {
     if (Functions.SHIFTS.contains(name)) {
       boolean temporal =
           !arguments.isEmpty()
-              && arguments
-                  .get(name.equals("TIMESTAMPADD") ? arguments.size() - 1 : 0)
-                  .equals(SqlType.TEMPORAL);
+              && arguments.get(name.equals("TIMESTAMPADD") ? arguments.size() - 1 : 0).isTemporal();
       return temporal ? SqlType.TEMPORAL : SqlType.TEXT;
     }
     if (name.equals("FROM_UNIXTIME")) {

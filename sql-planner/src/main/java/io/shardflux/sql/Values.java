@@ -66,7 +66,14 @@ final class Values {
   }
 
   private static Number number(Object value) {
-    return value instanceof Boolean truth ? (Number) (truth ? 1L : 0L) : (Number) value;
+    if (value instanceof Number number) {
+      return number;
+    }
+    if (value instanceof Boolean truth) {
+      return truth ? 1L : 0L;
+    }
+    throw new RefusedSqlException(
+        RefusalCode.AGGREGATE_EXPRESSION, "arithmetic with " + value.getClass().getSimpleName());
   }
 
   static int compareNumbers(Number a, Number b) {

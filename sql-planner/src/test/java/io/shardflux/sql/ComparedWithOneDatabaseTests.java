@@ -177,4 +177,103 @@ class ComparedWithOneDatabaseTests {
         .asString()
         .contains("having");
   }
+
+  @Test
+  void aTextThatLooksLikeAnOptionIsSelected() {
+    assertThat(Shop.shardSql("SELECT 'all' id FROM users")).isEqualTo("SELECT 'all' id FROM users");
+    assertThat(Shop.shardSql("SELECT `all` FROM (SELECT id AS `all` FROM users) d"))
+        .startsWith("SELECT `all` FROM");
+  }
+
+  @Test
+  void aPathIsAPartOfItsExpression() {
+    assertThat(Shop.shardSql("SELECT id FROM users ORDER BY data->>'$.n'"))
+        .contains("WEIGHT_STRING(data->>'$.n')");
+  }
+
+  @Test
+  void intervalIsAFunctionToo() {
+    assertThat(Shop.shardSql("SELECT INTERVAL(age, 0, 1) AS x FROM users WHERE age > 0"))
+        .isEqualTo("SELECT INTERVAL(age, 0, 1) AS x FROM users WHERE age > 0");
+    assertThat(Shop.shardSql("SELECT COUNT(*), INTERVAL(age, 0, 1) AS x FROM users GROUP BY age"))
+        .endsWith("GROUP BY age ORDER BY age");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "(SELECT id FROM users FOR UPDATE)",
+        "SELECT * FROM (SELECT id FROM users FOR SHARE) d",
+        "SELECT id FROM users WHERE id IN (SELECT user_id FROM orders FOR UPDATE)",
+        "(SELECT code FROM countries FOR UPDATE)"
+      })
+  void aLockInsideIsALock(String sql) {
+    Prepared prepared = Shop.prepare(sql);
+    assertThat(prepared.kind()).isEqualTo(StatementKind.LOCKING_READ);
+    assertThatThrownBy(() -> Shop.plan(sql)).hasMessageStartingWith("SCATTERED_LOCK");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "SELECT u.id FROM users u JOIN (SELECT COUNT(*) AS n FROM countries WHERE 1 = 0) d",
+        "SELECT u.id FROM users u, (SELECT MAX(code) AS n FROM countries WHERE FALSE) d",
+        "SELECT u.id FROM users u, (SELECT COUNT(*) AS n WHERE NULL) d",
+        "SELECT u.id FROM users u, (SELECT COUNT(*) AS n FROM countries WHERE 1 = 0"
+            + " UNION ALL SELECT COUNT(*) FROM countries WHERE 1 = 0) d",
+        "WITH d AS (SELECT COUNT(*) AS n FROM countries WHERE NULL) SELECT u.id FROM users u, d"
+      })
+  void aCountOfNoRowsIsARow(String sql) {
+    assertThat(Shop.route(sql)).isInstanceOf(Routing.Everywhere.class);
+  }
+
+  @Test
+  void aCountOfNoRowsIsInsertedByItsKey() {
+    assertThat(
+            Shop.route(
+                "INSERT INTO orders (user_id, id) SELECT 8, COUNT(*) FROM orders WHERE 1 = 0"))
+        .isEqualTo(new Routing.Keys("orders", List.of(ShardKey.of(8L))));
+  }
+
+  @Test
+  void aDateAmongDateTimesIsNotOrderedByItsNumber() {
+    assertThatThrownBy(
+            () -> Shop.plan("SELECT IF(age, created, DATE'2020-01-01') AS x FROM users ORDER BY x"))
+        .hasMessageStartingWith("UNSORTABLE");
+    assertThat(Shop.shardSql("SELECT id FROM users ORDER BY COALESCE(created, NULL)"))
+        .contains("(COALESCE(created, NULL)) + 0");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "JSON_VALUE(data, '$.n' RETURNING JSON)",
+        "JSON_KEYS(data)",
+        "CHAR(age USING utf8mb4)",
+        "raw & raw"
+      })
+  void whatIsNoTextIsNotOrderedAsText(String expression) {
+    assertThatThrownBy(() -> Shop.plan("SELECT id FROM users ORDER BY " + expression))
+        .hasMessageStartingWith("UNSORTABLE");
+  }
+
+  @Test
+  void aNumberTakenFromJsonIsOrderedAsANumber() {
+    assertThat(
+            Shop.shardSql(
+                "SELECT DISTINCT JSON_VALUE(data, '$.n' RETURNING DECIMAL(5, 2)) FROM users"))
+        .doesNotContain("WEIGHT_STRING");
+  }
+
+  @Test
+  void theLargestOfBitsIsComputedWithAsANumber() {
+    Catalog.Column id = new Catalog.Column("id", "bigint", false, null, true, false);
+    Catalog.Column bits = new Catalog.Column("bits", "bit(8)", true, null, false, false);
+    Catalog catalog = Catalog.of(Map.of("customers", List.of(id, bits)));
+    Prepared prepared =
+        SqlPlanner.of(PlannerOptions.defaults())
+            .prepare("SELECT MAX(bits) + 1 FROM customers", catalog, TOPOLOGY);
+    Plan plan = prepared.plan(Binds.of(), Hints.NONE, List.of(A, B));
+    assertThat(plan.parts().get(0).sql().text()).contains("(MAX(bits)) + 0");
+  }
 }

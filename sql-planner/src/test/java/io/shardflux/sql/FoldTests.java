@@ -204,4 +204,15 @@ class FoldTests {
     assertThat(fold.next(row(3).toArray(), row -> answer.add(row[0]))).isFalse();
     assertThat(answer).containsExactly(2, 3);
   }
+
+  @Test
+  void anyValueIsOfAShardThatHasOne() {
+    assertThat(
+            fold(
+                "SELECT COUNT(*), ANY_VALUE(name) FROM users",
+                row(0L, null),
+                row(1L, "Ann"),
+                row(0L, null)))
+        .containsExactly(row(1L, "Ann"));
+  }
 }
