@@ -1,6 +1,7 @@
 package io.shardflux.sql;
 
 import io.shardflux.router.KeyType;
+import java.nio.charset.Charset;
 import java.util.Locale;
 import java.util.Set;
 
@@ -17,6 +18,7 @@ record KeyPart(
     int index,
     KeyType type,
     Catalog.Column column,
+    ColumnType columnType,
     boolean exact,
     boolean padded) {
 
@@ -27,7 +29,22 @@ record KeyPart(
     boolean text = type == KeyType.TEXT;
     boolean exact = !text || collation == null || isBinary(collation);
     boolean padded = text && collation != null && isPadded(collation);
-    return new KeyPart(table, strategy, index, type, column, exact, padded);
+    ColumnType columnType = ColumnType.of(column.type());
+    if (!columnType.suits(type)) {
+      throw new RefusedSqlException(
+          RefusalCode.KEY_COLLATION,
+          table + "." + column.name() + ": " + column.type() + " (expected: one for " + type + ")");
+    }
+    return new KeyPart(table, strategy, index, type, column, columnType, exact, padded);
+  }
+
+  /** Whether its text is in the order of its characters, as strategies compare it. */
+  boolean ordered() {
+    String collation = column.collation();
+    return collation == null
+        || collation.startsWith("utf8")
+        || collation.startsWith("ascii")
+        || collation.equals("binary");
   }
 
   private static boolean isBinary(String collation) {
@@ -38,6 +55,20 @@ record KeyPart(
   static boolean isPadded(String collation) {
     String lower = collation.toLowerCase(Locale.ROOT);
     return !UNPADDED.contains(lower) && !lower.contains("_0900_") && !lower.contains("_nopad");
+  }
+
+  /** Whether its character set has all of a text, so that none of it becomes a question mark. */
+  boolean writes(Object value) {
+    String collation = column.collation();
+    if (!(value instanceof String text) || collation == null) {
+      return true;
+    }
+    return switch (collation.split("_", 2)[0]) {
+      case "utf8mb4", "binary" -> true;
+      case "utf8", "utf8mb3" -> text.chars().noneMatch(c -> Character.isSurrogate((char) c));
+      case "latin1" -> Charset.forName("windows-1252").newEncoder().canEncode(text);
+      default -> text.chars().allMatch(c -> c < 0x80);
+    };
   }
 
   /** Whether equal values of both are on the same shard, as the same part of a key. */

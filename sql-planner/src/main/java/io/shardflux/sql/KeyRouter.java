@@ -130,8 +130,13 @@ final class KeyRouter {
   }
 
   private Object equal(int part, Expr expr, Binds binds) {
-    KeyPart key = parts.get(part);
-    return KeyValue.equal(KeyCondition.value(expr, binds), key.type(), key.padded());
+    return equal(parts.get(part), KeyCondition.value(expr, binds));
+  }
+
+  /** Servers may round a value to the column's digits before they compare. */
+  private static Object equal(KeyPart key, @Nullable Object value) {
+    Object equal = KeyValue.equal(value, key.type(), key.padded());
+    return KeyValue.isRounded(equal, key.columnType()) ? KeyValue.UNKNOWN : equal;
   }
 
   /**
@@ -289,7 +294,8 @@ final class KeyRouter {
     Object equal = KeyValue.equal(value, part.type(), part.padded());
     if (equal == KeyValue.NEVER
         || equal == KeyValue.UNKNOWN
-        || !KeyValue.storedAsIs(value, equal, part.column().type())
+        || !KeyValue.storedAsIs(value, equal, part.columnType())
+        || !part.writes(equal)
         || key(equal) == null) {
       throw new RefusedSqlException(
           RefusalCode.KEY_VALUE,
@@ -307,8 +313,9 @@ final class KeyRouter {
     if (given == null) {
       return List.of();
     }
-    Object value = KeyValue.equal(given, part.type(), part.padded());
-    if (value == KeyValue.NEVER || value == KeyValue.UNKNOWN || part.type() == KeyType.UUID) {
+    Object value = equal(part, given);
+    boolean ordered = part.type() != KeyType.UUID && part.ordered();
+    if (value == KeyValue.NEVER || value == KeyValue.UNKNOWN || !ordered) {
       return null;
     }
     Interval interval = interval(bound.operator(), value, part.padded());

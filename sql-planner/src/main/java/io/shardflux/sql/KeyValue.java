@@ -13,6 +13,7 @@ import java.time.OffsetDateTime;
 import java.time.ZonedDateTime;
 import java.time.format.DateTimeFormatter;
 import java.time.format.DateTimeFormatterBuilder;
+import java.time.format.ResolverStyle;
 import java.time.temporal.ChronoField;
 import java.util.Arrays;
 import java.util.Locale;
@@ -44,7 +45,8 @@ final class KeyValue {
           .appendPattern("uuuu-MM-dd HH:mm:ss")
           .optionalStart()
           .appendFraction(ChronoField.NANO_OF_SECOND, 1, 6, true)
-          .toFormatter(Locale.ROOT);
+          .toFormatter(Locale.ROOT)
+          .withResolverStyle(ResolverStyle.STRICT);
 
   private KeyValue() {}
 
@@ -82,25 +84,24 @@ final class KeyValue {
   }
 
   /** Whether the column stores a value as {@link #equal} names it, to the letter. */
-  static boolean storedAsIs(Object value, Object equal, String columnType) {
+  static boolean storedAsIs(Object value, Object equal, ColumnType type) {
+    if (isRounded(equal, type) || !type.holds(equal)) {
+      return false;
+    }
     if (value instanceof String text) {
       return !(equal instanceof String || equal instanceof UUID) || text.equals(equal.toString());
     }
-    if (value instanceof Float || value instanceof Double || value instanceof Boolean) {
-      return equal instanceof Long;
-    }
-    return fits(equal, columnType);
+    return !(value instanceof Float || value instanceof Double || value instanceof Boolean)
+        || equal instanceof Long;
   }
 
-  /** Whether a date-time has no more digits of fraction than its column. */
-  private static boolean fits(Object value, String columnType) {
+  /** Whether a date-time has more digits of fraction than its column. */
+  static boolean isRounded(Object value, ColumnType type) {
     int nanos =
         value instanceof LocalDateTime local
             ? local.get(ChronoField.NANO_OF_SECOND)
             : value instanceof Instant instant ? instant.get(ChronoField.NANO_OF_SECOND) : 0;
-    int open = columnType.indexOf('(');
-    int digits = open < 0 || nanos == 0 ? 0 : columnType.charAt(open + 1) - '0';
-    return nanos % (int) Math.pow(10, 9 - digits) == 0;
+    return nanos != 0 && nanos % (int) Math.pow(10, 9 - type.length(0)) != 0;
   }
 
   private static Object integer(Object value) {

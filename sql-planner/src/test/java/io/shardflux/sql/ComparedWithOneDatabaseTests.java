@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.shardflux.router.KeyColumn;
 import io.shardflux.router.KeyRange;
+import io.shardflux.router.KeyType;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
 import io.shardflux.router.ShardingStrategy;
@@ -16,6 +17,7 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What was found by comparing answers with those of one database. */
@@ -275,5 +277,95 @@ class ComparedWithOneDatabaseTests {
             .prepare("SELECT MAX(bits) + 1 FROM customers", catalog, TOPOLOGY);
     Plan plan = prepared.plan(Binds.of(), Hints.NONE, List.of(A, B));
     assertThat(plan.parts().get(0).sql().text()).contains("(MAX(bits)) + 0");
+  }
+
+  private static Object routedBy(
+      String columnType, KeyType type, @Nullable String collation, String sql) {
+    Catalog.Column key = new Catalog.Column("k", columnType, false, collation, true, false);
+    Topology topology =
+        Topology.builder()
+            .shard(A)
+            .shard(B)
+            .strategy("by_k", ShardingStrategy.hash(List.of(A, B)))
+            .table(new TableRule.Sharded("t", List.of(new KeyColumn("k", type)), "by_k"))
+            .build();
+    return SqlPlanner.of(PlannerOptions.defaults())
+        .prepare(sql, Catalog.of(Map.of("t", List.of(key))), topology)
+        .route(Binds.of(), Hints.NONE);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '~',
+      value = {
+        "int | INTEGER | | 2147483648",
+        "int unsigned | INTEGER | | -1",
+        "tinyint(4) | INTEGER | | 128",
+        "bigint(20) | INTEGER | | 9223372036854775808",
+        "char(6) | TEXT | utf8mb4_0900_bin | 'a '",
+        "varchar(3) | TEXT | utf8mb4_bin | 'abcd'",
+        "varchar(9) | TEXT | latin1_bin | '日'",
+        "varchar(9) | TEXT | utf8mb3_bin | '😀'",
+        "binary(6) | TEXT | | 'abc'",
+        "varbinary(3) | TEXT | | 'abcd'",
+        "datetime(3) | DATETIME | | '2025-12-31 23:59:59.9995'",
+        "datetime | DATETIME | | '2026-02-30 00:00:00'"
+      })
+  void aKeyThatTheColumnWouldChangeIsNotInserted(
+      String columnType, KeyType type, @Nullable String collation, String value) {
+    assertThatThrownBy(
+            () ->
+                routedBy(
+                    columnType, type, collation, "INSERT IGNORE INTO t (k) VALUES (" + value + ")"))
+        .hasMessageStartingWith("KEY_VALUE");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '~',
+      value = {
+        "int unsigned | INTEGER | | 4294967295",
+        "tinyint | INTEGER | | -128",
+        "bigint unsigned | INTEGER | | 18446744073709551615",
+        "char(6) | TEXT | utf8mb4_0900_bin | 'a'",
+        "varchar(3) | TEXT | utf8mb4_bin | '日本語'",
+        "varchar(9) | TEXT | latin1_bin | '€é'",
+        "binary(3) | TEXT | | 'abc'",
+        "datetime(3) | DATETIME | | '2025-12-31 23:59:59.999'"
+      })
+  void aKeyThatTheColumnHoldsIsInserted(
+      String columnType, KeyType type, @Nullable String collation, String value) {
+    assertThat(routedBy(columnType, type, collation, "INSERT INTO t (k) VALUES (" + value + ")"))
+        .isInstanceOf(Routing.Rows.class);
+  }
+
+  @Test
+  void aDateTimeThatIsRoundedPrunesNothing() {
+    assertThat(
+            routedBy(
+                "datetime(3)",
+                KeyType.DATETIME,
+                null,
+                "SELECT k FROM t WHERE k = '2025-12-31 23:59:59.9995'"))
+        .isInstanceOf(Routing.Everywhere.class);
+  }
+
+  @Test
+  void aCharacterSetOfAnotherOrderPrunesNoRange() {
+    assertThat(routedBy("varchar(9)", KeyType.TEXT, "latin1_bin", "SELECT k FROM t WHERE k < 'é'"))
+        .isInstanceOf(Routing.Everywhere.class);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '~',
+      value = {"varchar(9) | INTEGER", "enum('a') | TEXT", "datetime | DATE", "int | TEXT"})
+  void aKeyOfAnotherTypeThanItsColumnIsRefused(String columnType, KeyType type) {
+    assertThatThrownBy(
+            () -> routedBy(columnType, type, "utf8mb4_bin", "SELECT k FROM t WHERE k = 1"))
+        .hasMessageStartingWith("KEY_COLLATION");
   }
 }

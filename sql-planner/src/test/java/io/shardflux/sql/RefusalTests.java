@@ -51,6 +51,8 @@ class RefusalTests {
         "KEY_MISSING | INSERT INTO users (id) VALUES (NULL)",
         "KEY_MISSING | INSERT INTO users (id) VALUES (DEFAULT)",
         "KEY_VALUE | INSERT INTO users (id) VALUES (1.5)",
+        "KEY_VALUE | INSERT IGNORE INTO users (id) VALUES (9223372036854775808)",
+        "KEY_VALUE | INSERT IGNORE INTO docs (tenant, id) VALUES ('123456789012345678901', 1)",
         "KEY_VALUE | INSERT INTO docs (tenant, id) VALUES ('x ', 1)",
         "KEY_VALUE | INSERT INTO docs (tenant, id) VALUES (5, 1)",
         "KEY_UPDATE | UPDATE users SET id = 2 WHERE id = 1",

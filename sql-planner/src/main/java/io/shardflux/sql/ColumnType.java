@@ -1,0 +1,90 @@
+package io.shardflux.sql;
+
+import io.shardflux.router.KeyType;
+import java.math.BigInteger;
+import java.nio.charset.StandardCharsets;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * What a key column can hold.
+ *
+ * @param name such as {@code int}
+ * @param size what stands in parentheses; -1 if nothing does
+ * @param unsigned whether it has no numbers below zero
+ */
+record ColumnType(String name, int size, boolean unsigned) {
+
+  private static final Pattern TYPE =
+      Pattern.compile("([a-z]+)(?:\\((\\d{1,9})\\))?(.*)", Pattern.DOTALL);
+  private static final Map<String, Integer> INTEGER_BITS =
+      Map.of("tinyint", 8, "smallint", 16, "mediumint", 24, "int", 32, "integer", 32, "bigint", 64);
+  private static final Set<String> TEXTS =
+      Set.of("char", "varchar", "tinytext", "text", "mediumtext", "longtext");
+  private static final Set<String> BINARIES =
+      Set.of("binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob");
+
+  /** Of {@code COLUMN_TYPE}. */
+  static ColumnType of(String columnType) {
+    Matcher matcher = TYPE.matcher(columnType.toLowerCase(Locale.ROOT));
+    if (!matcher.matches()) {
+      return new ColumnType("", -1, false);
+    }
+    int size = matcher.group(2) == null ? -1 : Integer.parseInt(matcher.group(2));
+    return new ColumnType(matcher.group(1), size, matcher.group(3).contains("unsigned"));
+  }
+
+  /** What stands in parentheses, or else that. */
+  int length(int otherwise) {
+    return size < 0 ? otherwise : size;
+  }
+
+  /** Whether a key's values are such a column's, so that both find the same ones equal. */
+  boolean suits(KeyType type) {
+    return switch (type) {
+      case INTEGER -> INTEGER_BITS.containsKey(name) || name.equals("decimal");
+      case TEXT -> TEXTS.contains(name) || BINARIES.contains(name);
+      case UUID -> TEXTS.contains(name) || BINARIES.contains(name) || name.equals("uuid");
+      case DATE -> name.equals("date");
+      case DATETIME, INSTANT -> name.equals("datetime") || name.equals("timestamp");
+    };
+  }
+
+  /** Whether a value is stored to the letter, and neither cut nor filled up. */
+  boolean holds(Object value) {
+    if (value instanceof Long number) {
+      return holds(BigInteger.valueOf(number));
+    }
+    if (value instanceof BigInteger number) {
+      return holds(number);
+    }
+    return !(value instanceof String text) || holds(text);
+  }
+
+  private boolean holds(BigInteger number) {
+    Integer bits = INTEGER_BITS.get(name);
+    if (bits == null) {
+      return true;
+    }
+    return unsigned
+        ? number.signum() >= 0 && number.bitLength() <= bits
+        : number.bitLength() < bits;
+  }
+
+  private boolean holds(String text) {
+    int bytes = text.getBytes(StandardCharsets.UTF_8).length;
+    int characters = text.codePointCount(0, text.length());
+    return switch (name) {
+      // Spaces at the end are taken off.
+      case "char" -> characters <= length(1) && !text.endsWith(" ");
+      case "varchar" -> characters <= size;
+      // Filled up with zeros.
+      case "binary" -> bytes == length(1);
+      case "varbinary" -> bytes <= size;
+      default -> true;
+    };
+  }
+}
