@@ -38,11 +38,12 @@ final class Session implements AutoCloseable {
   }
 
   long number(String sql) {
+    return numbers(sql).single().blockOptional(BOUND).orElseThrow();
+  }
+
+  private Flux<Long> numbers(String sql) {
     return Flux.from(connection.createStatement(sql).execute())
-        .concatMap(result -> result.map(row -> Objects.requireNonNull(row.get(0, Long.class))))
-        .single()
-        .blockOptional(BOUND)
-        .orElseThrow();
+        .concatMap(result -> result.map(row -> Objects.requireNonNull(row.get(0, Long.class))));
   }
 
   /** How many of the others' statements in this database are under way that look so. */
@@ -68,14 +69,20 @@ final class Session implements AutoCloseable {
 
   /**
    * The connection of a transaction that has changed something and waits for its next statement.
+   * Servers show transactions as they were up to 100 ms ago, so it is asked until there is one.
    */
   long inTransaction() {
-    return number(
+    String sql =
         "SELECT trx_mysql_thread_id FROM information_schema.innodb_trx JOIN"
             + " information_schema.processlist ON id = trx_mysql_thread_id WHERE trx_rows_modified > 0"
             + " AND command = 'Sleep' AND db = '"
             + database.name()
-            + "'");
+            + "'";
+    return Flux.defer(() -> numbers(sql))
+        .singleOrEmpty()
+        .repeatWhenEmpty(tries -> tries.delayElements(POLL))
+        .blockOptional(BOUND)
+        .orElseThrow();
   }
 
   private String others(String like) {
