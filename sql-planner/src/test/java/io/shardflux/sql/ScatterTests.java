@@ -32,6 +32,7 @@ class ScatterTests {
         "SELECT age IN (1) FROM users ORDER BY age NOT IN (1) | SELECT age IN (1), age NOT IN (1) FROM users ORDER BY age NOT IN (1)",
         "SELECT name LIKE 'a' FROM users ORDER BY name NOT LIKE 'a' | SELECT name LIKE 'a', name NOT LIKE 'a' FROM users ORDER BY name NOT LIKE 'a'",
         "SELECT created + INTERVAL 1 DAY FROM users ORDER BY created + INTERVAL 1 YEAR | SELECT created + INTERVAL 1 DAY, (created + INTERVAL 1 YEAR) + 0 FROM users ORDER BY created + INTERVAL 1 YEAR",
+        "SELECT id, data->>'$.a' FROM users GROUP BY id, data->>'$.a' | SELECT id, data->>'$.a' FROM users GROUP BY id, data->>'$.a'",
         "SELECT CAST(score AS DECIMAL(5, 2)) FROM users ORDER BY CAST(score AS DECIMAL(5,1)) | SELECT CAST(score AS DECIMAL(5, 2)), CAST(score AS DECIMAL(5,1)) FROM users ORDER BY CAST(score AS DECIMAL(5,1))",
         "SELECT CASE age WHEN 1 THEN 2 ELSE 3 END FROM users ORDER BY CASE WHEN age THEN 2 WHEN 1 THEN 3 END | SELECT CASE age WHEN 1 THEN 2 ELSE 3 END, CASE WHEN age THEN 2 WHEN 1 THEN 3 END FROM users ORDER BY CASE WHEN age THEN 2 WHEN 1 THEN 3 END",
         "SELECT -age AS age, COUNT(*) FROM users GROUP BY age | SELECT -age AS age, COUNT(*), `users`.`age` FROM users GROUP BY `users`.`age` ORDER BY `users`.`age`",
@@ -60,7 +61,7 @@ class ScatterTests {
   void sendsToEachShard(String sql, String expected) {
     String text = sql.endsWith("-- c") ? sql + "\n FROM users # end" : sql;
     String wanted = sql.endsWith("-- c") ? "SELECT id FROM users" : expected;
-    assertThat(Shop.shardSql(text)).isEqualTo(wanted.replace("$", PADDING));
+    assertThat(Shop.shardSql(text)).isEqualTo(wanted.replace("$,", PADDING + ","));
   }
 
   @Test
