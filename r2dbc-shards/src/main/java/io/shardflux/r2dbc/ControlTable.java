@@ -14,7 +14,7 @@ import reactor.core.publisher.Mono;
 final class ControlTable {
 
   private static final Duration DRAIN_TIME = Duration.ofSeconds(30);
-  private static final Pattern NAME = Pattern.compile("[A-Za-z0-9_]{1,64}");
+  static final Pattern NAME = Pattern.compile("[A-Za-z0-9_]{1,64}");
 
   private final Shard server;
   private final String name;

@@ -37,6 +37,8 @@ final class RouterDocument {
       "a URL, r2dbc:mysql://host:port/database, with no '_' in the host, and with special"
           + " characters of a password as %XX";
 
+  private static final String TABLE = "a table's name, 1 to 64 letters, digits or '_'";
+
   private static final String REPLICAS =
       "a list of servers, each with url, and username and password where they are not the shard's";
 
@@ -58,6 +60,7 @@ final class RouterDocument {
             "hot-keys",
             "row-counts",
             "sql",
+            "ids",
             "strategies",
             "tables");
   }
@@ -70,6 +73,31 @@ final class RouterDocument {
   /** What nested maps say. */
   static ShardRouter.Builder read(Map<String, ?> document) {
     return read(Setting.root(document));
+  }
+
+  /** The ids that a YAML text describes. */
+  static ShardIds ids(String yaml) {
+    return ids(Setting.root(parse(yaml)));
+  }
+
+  /** The ids that nested maps describe. */
+  static ShardIds ids(Map<String, ?> document) {
+    return ids(Setting.root(document));
+  }
+
+  private static ShardIds ids(Setting root) {
+    RouterDocument document = new RouterDocument(root);
+    document.timeouts = timeouts(root.get("timeouts"));
+    IdSource source = document.idSource(root.get("ids"));
+    return root.get("ids")
+        .checked(
+            () ->
+                ShardIds.of(
+                    source.server(),
+                    source.table(),
+                    source.lease(),
+                    document.timeouts,
+                    source.createsTable()));
   }
 
   private static ShardRouter.Builder read(Setting root) {
@@ -144,6 +172,7 @@ final class RouterDocument {
         .reads(reads(root.get("reads")))
         .rowCounts(rowCounts(root.get("row-counts")))
         .scatterReads(scatterReads(root.get("sql")));
+    root.get("ids").ifPresent(this::idSource);
     root.get("hot-keys").ifPresent(it -> builder.hotKeys(it.truth()));
     root.get("slow-statement").ifPresent(it -> builder.slowStatement(it.time()));
     for (Setting shard : root.get("shards").entries()) {
@@ -371,6 +400,50 @@ final class RouterDocument {
         strategy.checked(() -> TableDirectory.of(bounded, table, name, timeouts));
     directories.add(directory);
     return directory;
+  }
+
+  /** Where ids have their nodes, and how. */
+  private record IdSource(Shard server, String table, Duration lease, boolean createsTable) {}
+
+  private IdSource idSource(Setting ids) {
+    ids.only("shard", "server", "table", "lease", "create-table");
+    Setting table = ids.get("table");
+    String name = table.or(ShardIds.DEFAULT_TABLE, it -> it.text(TABLE));
+    if (!ControlTable.NAME.matcher(name).matches()) {
+      throw table.refused(TABLE);
+    }
+    return new IdSource(
+        idServer(ids),
+        name,
+        ids.get("lease").or(ShardIds.DEFAULT_LEASE, RouterDocument::lease),
+        ids.get("create-table").or(false, Setting::truth));
+  }
+
+  private Shard idServer(Setting ids) {
+    Setting shard = ids.get("shard");
+    Setting server = ids.get("server");
+    if (shard.present() == server.present()) {
+      throw ids.misshapen("a map that has either shard or server");
+    }
+    if (server.present()) {
+      return server(server, ShardId.of("ids"));
+    }
+    String named = "the name of one of shards";
+    Setting found = root.get("shards").get(shard.text(named));
+    if (!found.present()) {
+      throw shard.refused(named);
+    }
+    // Without the shard's pool, as ids need few connections.
+    return Shard.of(found.nameAsShard(), server(found, found.nameAsShard()).options());
+  }
+
+  private static Duration lease(Setting setting) {
+    Duration lease = setting.time();
+    if (lease.compareTo(ShardIds.SHORTEST_LEASE) < 0
+        || lease.compareTo(ShardIds.LONGEST_LEASE) > 0) {
+      throw setting.refused("a time from 1s to 1h");
+    }
+    return lease;
   }
 
   /** The strategy's own name, unless another is said; a strategy inside another has none. */

@@ -4,6 +4,7 @@ import io.shardflux.router.ShardId;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
+import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
@@ -47,9 +48,10 @@ public final class ShardIds {
   /** How long a node is leased, unless another time is named: 30 s. */
   public static final Duration DEFAULT_LEASE = Duration.ofSeconds(30);
 
+  static final Duration SHORTEST_LEASE = Duration.ofSeconds(1);
+  static final Duration LONGEST_LEASE = Duration.ofHours(1);
+
   private static final Logger log = LoggerFactory.getLogger(ShardIds.class);
-  private static final Duration SHORTEST_LEASE = Duration.ofSeconds(1);
-  private static final Duration LONGEST_LEASE = Duration.ofHours(1);
   private static final Duration TICK = Duration.ofMillis(1);
   private static final long MAX_BEHIND_MILLIS = 1_000;
 
@@ -75,6 +77,7 @@ public final class ShardIds {
   private final ShardId server;
   private final Duration lease;
   private final Duration patience;
+  private final boolean createsTable;
   private final InstantSource clock;
   private final LongSupplier nanoTime;
   // Made here, as its randomness may come from a file, which an event loop must not read.
@@ -95,12 +98,14 @@ public final class ShardIds {
       ShardId server,
       Duration lease,
       Duration patience,
+      boolean createsTable,
       InstantSource clock,
       LongSupplier nanoTime) {
     this.nodes = nodes;
     this.server = server;
     this.lease = lease;
     this.patience = patience;
+    this.createsTable = createsTable;
     this.clock = clock;
     this.nanoTime = nanoTime;
   }
@@ -131,10 +136,50 @@ public final class ShardIds {
     return of(server, table, lease, timeouts, InstantSource.system());
   }
 
+  /**
+   * Ids as a document says by its key {@code ids}; connects to nothing. The document is that of
+   * {@link ShardRouter#fromYaml}, whose {@code timeouts} hold here too.
+   *
+   * <p>{@code ids} has {@code shard}, the name of one of {@code shards}, or {@code server}, a map
+   * with {@code url}, {@code username}, {@code password} and {@code pool} as of a shard; and where
+   * they differ from the defaults {@code table} and {@code lease}. With {@code create-table: true}
+   * the table is made before a node is leased, where it is not there.
+   *
+   * @throws IllegalArgumentException as there, and if it has no {@code ids}
+   */
+  public static ShardIds fromYaml(String yaml) {
+    return RouterDocument.ids(yaml);
+  }
+
+  /**
+   * Ids as a nested map says; see {@link #fromYaml} and {@link ShardRouter#builder(Map)}.
+   *
+   * @throws IllegalArgumentException as there
+   */
+  public static ShardIds of(Map<String, ?> document) {
+    return RouterDocument.ids(document);
+  }
+
+  static ShardIds of(
+      Shard server, String table, Duration lease, Timeouts timeouts, boolean createsTable) {
+    return of(server, table, lease, timeouts, createsTable, InstantSource.system());
+  }
+
   static ShardIds of(
       Shard server, String table, Duration lease, Timeouts timeouts, InstantSource clock) {
+    return of(server, table, lease, timeouts, false, clock);
+  }
+
+  private static ShardIds of(
+      Shard server,
+      String table,
+      Duration lease,
+      Timeouts timeouts,
+      boolean createsTable,
+      InstantSource clock) {
     NodeTable nodes = table(server, table, lease, timeouts);
-    return new ShardIds(nodes, server.id(), lease, timeouts.total(), clock, System::nanoTime);
+    return new ShardIds(
+        nodes, server.id(), lease, timeouts.total(), createsTable, clock, System::nanoTime);
   }
 
   /**
@@ -276,7 +321,8 @@ public final class ShardIds {
     }
     NodeLease before = held;
     Mono<NodeLease> had = before == null ? Mono.empty() : Mono.defer(() -> renewed(before));
-    return had.switchIfEmpty(Mono.defer(() -> taken(true)))
+    Mono<Void> table = createsTable ? nodes.create() : Mono.empty();
+    return had.switchIfEmpty(table.then(Mono.defer(() -> taken(true))))
         .doOnNext(
             current -> {
               held = current;

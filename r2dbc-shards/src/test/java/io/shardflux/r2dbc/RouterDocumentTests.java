@@ -306,7 +306,8 @@ class RouterDocumentTests {
             ShardingStrategy.hash(all, 3, HashFunction.MD5),
             integers()),
         arguments(
-            "{type: hash, function: crc32, slot-table: [{shard: s1, slots: 3}, {shard: s0, slots: 1}]}",
+            "{type: hash, function: crc32, slot-table: [{shard: s1, slots: 3}, {shard: s0, slots:"
+                + " 1}]}",
             ShardingStrategy.hashSlots(slots, HashFunction.CRC32),
             integers()),
         arguments(
@@ -544,7 +545,7 @@ class RouterDocumentTests {
         arguments(
             "shard: {}",
             "shard: unknown (expected: one of shards, pool, timeouts, breaker, reads,"
-                + " slow-statement, hot-keys, row-counts, sql, strategies, tables)"),
+                + " slow-statement, hot-keys, row-counts, sql, ids, strategies, tables)"),
         arguments(
             "shards: {s0: {}, s1: {}, s0: {}}",
             "document, line 1, column 26: a key that is there already (expected: each key once)"),
@@ -845,7 +846,30 @@ class RouterDocumentTests {
         strategy(
             "{type: time, period: month, rotation: []}",
             ".rotation: none (expected: a list of shards)"),
-        strategy("{type: fixed}", ".shard: missing (expected: " + shardName + ")"));
+        strategy("{type: fixed}", ".shard: missing (expected: " + shardName + ")"),
+        arguments("ids: s0", "ids: a single value (expected: a map)"),
+        arguments(
+            "ids: {lease: 1m}", "ids: a map (expected: a map that has either shard or server)"),
+        arguments(
+            "ids: {shard: s0, server: {url: \"r2dbc:mysql://app@h/d\"}}",
+            "ids: a map (expected: a map that has either shard or server)"),
+        arguments("ids: {shard: s7}", "ids.shard: s7 (expected: the name of one of shards)"),
+        arguments(
+            "ids: {shard: \"r2dbc:mysql://app@h/d\"}",
+            "ids.shard: (a URL) (expected: the name of one of shards)"),
+        arguments("ids: {server: {url: x}}", "ids.server.url: not shown (expected: " + URL + ")"),
+        arguments(
+            "ids: {shard: s0, table: a.b}",
+            "ids.table: a.b (expected: a table's name, 1 to 64 letters, digits or '_')"),
+        arguments(
+            "ids: {shard: s0, lease: 500ms}", "ids.lease: 500ms (expected: a time from 1s to 1h)"),
+        arguments("ids: {shard: s0, lease: 2h}", "ids.lease: 2h (expected: a time from 1s to 1h)"),
+        arguments(
+            "ids: {shard: s0, create-table: yes}",
+            "ids.create-table: yes (expected: true or false)"),
+        arguments(
+            "ids: {shard: s0, create: true}",
+            "ids.create: unknown (expected: one of shard, server, table, lease, create-table)"));
   }
 
   private static String malformed(@Nullable String place) {
@@ -881,13 +905,33 @@ class RouterDocumentTests {
   void refusesWithThePath(String yaml, String message) {
     String document =
         yaml.matches(
-                "(?s)(pool|timeouts|breaker|reads|slow-statement|hot-keys|row-counts|sql|strategies|tables):.*")
+                "(?s)(pool|timeouts|breaker|reads|slow-statement|hot-keys|row-counts|sql|ids|strategies|tables):.*")
             ? SHARDS + yaml
             : yaml;
     assertThatIllegalArgumentException()
         .isThrownBy(() -> ShardRouter.fromYaml(document))
         .withMessage(message)
         .withNoCause();
+  }
+
+  @Test
+  void readsWhereIdsHaveTheirNodes() {
+    assertThat(ids(SHARDS + "ids: {shard: s1}"))
+        .hasToString("ids by shardflux_nodes on s1@127.0.0.1:3307");
+    assertThat(
+            ids(
+                "ids: {server: {url: \"r2dbc:mysql://app@127.0.0.1:3309/d\"}, table: nodes,"
+                    + " lease: 1h, create-table: true}"))
+        .hasToString("ids by nodes on ids@127.0.0.1:3309");
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> ShardIds.fromYaml(SHARDS))
+        .withMessage("ids: missing (expected: a map that has either shard or server)");
+  }
+
+  private static ShardIds ids(String yaml) {
+    ShardIds ids = ShardIds.fromYaml(yaml);
+    StepVerifier.create(ids.close()).expectComplete().verify(BOUND);
+    return ids;
   }
 
   @Test
@@ -972,14 +1016,18 @@ class RouterDocumentTests {
         "strategies: {a: {type: hash, shards: [\"r2dbc:mysql://root:hunter2@h/d\"]}}",
         "strategies: {a: {type: \"r2dbc:mysql://root:hunter2@h/d\"}}",
         "strategies: {a: {type: directory, shards: [s0], server: \"r2dbc:mysql://a:hunter2@h/d\"}}",
-        "strategies: {a: {type: directory, shards: [s0], server: {url: \"r2dbc:mysql://hunter2@\"}}}",
+        "strategies: {a: {type: directory, shards: [s0], server: {url:"
+            + " \"r2dbc:mysql://hunter2@\"}}}",
+        "ids: \"r2dbc:mysql://root:hunter2@h/d\"",
+        "ids: {shard: \"r2dbc:mysql://root:hunter2@h/d\"}",
+        "ids: {server: \"r2dbc:mysql://root:hunter2@h/d\"}",
         "tables: {a: {pinned: \"r2dbc:mysql://root:hunter2@h/d\"}}",
         "tables: {a: {key: {id: integer}, strategy: \"r2dbc:mysql://root:hunter2@h/d\"}}",
       })
   void neverShowsASecret(String yaml) {
     String document =
         yaml.matches(
-                "(?s)(pool|timeouts|breaker|reads|slow-statement|hot-keys|row-counts|sql|strategies|tables):.*")
+                "(?s)(pool|timeouts|breaker|reads|slow-statement|hot-keys|row-counts|sql|ids|strategies|tables):.*")
             ? SHARDS + yaml
             : yaml;
     Throwable error = catchThrowable(() -> ShardRouter.fromYaml(document));

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.hypersistence.tsid.TSID;
+import io.r2dbc.spi.R2dbcBadGrammarException;
 import io.r2dbc.spi.R2dbcException;
 import io.shardflux.router.ShardId;
 import io.shardflux.servers.Database;
@@ -94,6 +95,19 @@ class ShardIdsIntegrationTests {
 
   private void leaveOneNode() {
     run("DELETE FROM shardflux_nodes WHERE node > 0");
+  }
+
+  @Test
+  void aDocumentSaysWhetherTheTableIsMade() {
+    String document =
+        "shards: {control: {url: \"%s\"}}\nids: {shard: control, table: made, create-table: %s}";
+    ShardIds without = opened(ShardIds.fromYaml(document.formatted(database.r2dbcUrl(), false)));
+    StepVerifier.create(without.next()).expectError(R2dbcBadGrammarException.class).verify(BOUND);
+    ShardIds making = opened(ShardIds.fromYaml(document.formatted(database.r2dbcUrl(), true)));
+    assertThat(get(making.next())).isLessThan(get(making.next()));
+    assertThat(number("SELECT COUNT(*) FROM made")).isEqualTo(1_024);
+    // Now that it is there, nobody has to make it.
+    assertThat(node(get(without.next()))).isNotEqualTo(node(get(making.next())));
   }
 
   @Test

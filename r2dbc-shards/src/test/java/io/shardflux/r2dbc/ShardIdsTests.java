@@ -37,6 +37,7 @@ class ShardIdsTests {
           ShardId.of("control"),
           LEASE,
           PATIENCE,
+          false,
           () -> START.plusMillis(time.now(TimeUnit.MILLISECONDS)).plus(clockError),
           () -> time.now(TimeUnit.NANOSECONDS));
 

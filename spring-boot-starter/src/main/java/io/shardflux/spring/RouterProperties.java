@@ -27,8 +27,8 @@ final class RouterProperties {
     this.environment = environment;
   }
 
-  boolean nameShards() {
-    return document().containsKey("shards");
+  boolean have(String key) {
+    return document().containsKey(key);
   }
 
   Map<String, Object> document() {

@@ -1,5 +1,6 @@
 package io.shardflux.spring;
 
+import io.shardflux.r2dbc.ShardIds;
 import io.shardflux.r2dbc.ShardRouter;
 import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
@@ -21,20 +22,46 @@ import org.springframework.core.type.AnnotatedTypeMetadata;
  *
  * <p>A router, be it this one or the application's own, is warmed up before the web server starts
  * and closed after it has stopped.
+ *
+ * <p>Likewise there is a {@link ShardIds} if {@code shardflux.ids} is set, as {@link
+ * ShardIds#fromYaml} reads it. It is closed after the web server has stopped.
  */
 @AutoConfiguration
 public final class ShardfluxAutoConfiguration {
 
-  /** Whether {@code shardflux.shards} names any shard. */
-  static final class ShardsNamed extends SpringBootCondition {
+  /** Whether a key of the document is set. */
+  abstract static class KeySet extends SpringBootCondition {
+
+    private final String key;
+
+    KeySet(String key) {
+      this.key = key;
+    }
 
     @Override
     public ConditionOutcome getMatchOutcome(
         ConditionContext context, AnnotatedTypeMetadata metadata) {
-      ConditionMessage.Builder message = ConditionMessage.forCondition("Shards");
-      return new RouterProperties(context.getEnvironment()).nameShards()
-          ? ConditionOutcome.match(message.foundExactly("shardflux.shards"))
-          : ConditionOutcome.noMatch(message.because("shardflux.shards is not set"));
+      ConditionMessage.Builder message = ConditionMessage.forCondition("Shardflux");
+      String property = RouterProperties.PREFIX + "." + key;
+      return new RouterProperties(context.getEnvironment()).have(key)
+          ? ConditionOutcome.match(message.foundExactly(property))
+          : ConditionOutcome.noMatch(message.because(property + " is not set"));
+    }
+  }
+
+  /** Whether {@code shardflux.shards} names any shard. */
+  static final class ShardsNamed extends KeySet {
+
+    ShardsNamed() {
+      super("shards");
+    }
+  }
+
+  /** Whether {@code shardflux.ids} says where ids have their nodes. */
+  static final class IdsDescribed extends KeySet {
+
+    IdsDescribed() {
+      super("ids");
     }
   }
 
@@ -55,5 +82,21 @@ public final class ShardfluxAutoConfiguration {
   @ConditionalOnSingleCandidate(ShardRouter.class)
   RouterLifecycle shardRouterLifecycle(ShardRouter router) {
     return new RouterLifecycle(router);
+  }
+
+  /** Closed by its lifecycle, which waits for the end. */
+  @Bean(destroyMethod = "")
+  @ConditionalOnMissingBean
+  @Conditional(IdsDescribed.class)
+  ShardIds shardIds(Environment environment) {
+    RouterProperties properties = new RouterProperties(environment);
+    return properties.checked(() -> ShardIds.of(properties.document()));
+  }
+
+  @Bean
+  @ConditionalOnMissingBean
+  @ConditionalOnSingleCandidate(ShardIds.class)
+  IdsLifecycle shardIdsLifecycle(ShardIds ids) {
+    return new IdsLifecycle(ids);
   }
 }

@@ -182,7 +182,7 @@ class MetadataTests {
         List<String> cells = cells(line);
         String key = cells.get(0).replace("`", "");
         for (String prefix : prefixes) {
-          if (key.equals("replicas") && prefix.startsWith(STRATEGY)) {
+          if (key.equals("replicas") && prefix.endsWith(".server.")) {
             continue;
           }
           // What a shard has of its own differs from the default, and has none.
@@ -201,8 +201,9 @@ class MetadataTests {
       return List.of(STRATEGY + ".");
     }
     return switch (name) {
-      case "shards" -> List.of("shards.*.", STRATEGY + ".server.");
-      case "pool" -> List.of("pool.", "shards.*.pool.", STRATEGY + ".server.pool.");
+      case "shards" -> List.of("shards.*.", "ids.server.", STRATEGY + ".server.");
+      case "pool" ->
+          List.of("pool.", "shards.*.pool.", "ids.server.pool.", STRATEGY + ".server.pool.");
       case "tables" -> List.of("tables.*.");
       default -> List.of(name + ".");
     };
@@ -214,7 +215,8 @@ class MetadataTests {
 
   private static String literal(String cell) {
     String first = cell.replace("`", "").replaceFirst(",.*", "");
-    return first.matches("[0-9]+(ms|s|m|h|d)?|crc32|shardflux_directory|primary|true|false")
+    return first.matches(
+            "[0-9]+(ms|s|m|h|d)?|crc32|shardflux_directory|shardflux_nodes|primary|true|false")
         ? first
         : "";
   }

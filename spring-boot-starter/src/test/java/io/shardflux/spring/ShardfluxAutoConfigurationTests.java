@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.tuple;
 
 import io.shardflux.r2dbc.Shard;
+import io.shardflux.r2dbc.ShardIds;
 import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.ShardStatistics;
 import io.shardflux.router.ShardId;
@@ -244,6 +245,73 @@ class ShardfluxAutoConfigurationTests {
   private static void assertClosed(ShardRouter router) {
     StepVerifier.create(router.addShard(Shard.of("one_more", URL)))
         .expectErrorMessage("router: closed (expected: one in use)")
+        .verify(BOUND);
+  }
+
+  @Test
+  void makesIdsWhereTheyAreDescribed() {
+    named.run(context -> assertThat(context).doesNotHaveBean(ShardIds.class));
+    ShardIds[] made = new ShardIds[1];
+    named
+        .withPropertyValues("shardflux.ids.shard=shard_0", "shardflux.ids.table=nodes")
+        .run(
+            context -> {
+              made[0] = context.getBean(ShardIds.class);
+              assertThat(made[0]).hasToString("ids by nodes on shard_0@127.0.0.1:1");
+            });
+    assertClosed(made[0]);
+  }
+
+  @Test
+  void makesIdsWithoutARouter() {
+    runner
+        .withPropertyValues("shardflux.ids.server.url=" + URL)
+        .run(
+            context -> {
+              assertThat(context).hasSingleBean(ShardIds.class);
+              assertThat(context).doesNotHaveBean(ShardRouter.class);
+            });
+  }
+
+  @Test
+  void refusesIdsThatCanNotBe() {
+    named
+        .withPropertyValues("shardflux.ids.shard=shard_0", "shardflux.ids.lease=2h")
+        .run(
+            context ->
+                assertThat(context)
+                    .getFailure()
+                    .rootCause()
+                    .isInstanceOf(InvalidSettingException.class)
+                    .hasMessage("ids.lease: 2h (expected: a time from 1s to 1h)"));
+  }
+
+  @Configuration(proxyBeanMethods = false)
+  static class OwnIds {
+
+    @Bean
+    ShardIds own() {
+      return ShardIds.of(Shard.of("mine", URL));
+    }
+  }
+
+  @Test
+  void backsOffForIdsOfTheApplicationsOwnAndClosesThem() {
+    ShardIds[] own = new ShardIds[1];
+    named
+        .withUserConfiguration(OwnIds.class)
+        .withPropertyValues("shardflux.ids.shard=shard_0")
+        .run(
+            context -> {
+              own[0] = context.getBean(ShardIds.class);
+              assertThat(own[0]).hasToString("ids by shardflux_nodes on mine@127.0.0.1:1");
+            });
+    assertClosed(own[0]);
+  }
+
+  private static void assertClosed(ShardIds ids) {
+    StepVerifier.create(ids.next())
+        .expectErrorMatches(error -> String.valueOf(error.getMessage()).contains(": closing "))
         .verify(BOUND);
   }
 }
