@@ -18,6 +18,7 @@ import reactor.core.scheduler.Schedulers;
 final class Session implements AutoCloseable {
 
   private static final Duration POLL = Duration.ofMillis(20);
+  private static final Duration LIST_OF_TRANSACTIONS = Duration.ofMillis(250);
 
   private final Database database;
   private final Connection connection;
@@ -69,7 +70,7 @@ final class Session implements AutoCloseable {
 
   /**
    * The connection of a transaction that has changed something and waits for its next statement.
-   * Servers show transactions as they were up to 100 ms ago, so it is asked until there is one.
+   * InnoDB makes its list of them anew only if nobody has read it for 100 ms.
    */
   long inTransaction() {
     String sql =
@@ -80,7 +81,7 @@ final class Session implements AutoCloseable {
             + "'";
     return Flux.defer(() -> numbers(sql))
         .singleOrEmpty()
-        .repeatWhenEmpty(tries -> tries.delayElements(POLL))
+        .repeatWhenEmpty(tries -> tries.delayElements(LIST_OF_TRANSACTIONS))
         .blockOptional(BOUND)
         .orElseThrow();
   }
