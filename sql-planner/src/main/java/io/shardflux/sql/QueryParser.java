@@ -1,5 +1,6 @@
 package io.shardflux.sql;
 
+import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
@@ -193,7 +194,8 @@ abstract class QueryParser extends ExprParser {
     }
     Expr value = expr();
     if (value instanceof Expr.Marker
-        || (value instanceof Expr.Literal literal && literal.value() instanceof Long)) {
+        || (value instanceof Expr.Literal literal
+            && (literal.value() instanceof Long || literal.value() instanceof BigInteger))) {
       return value;
     }
     throw unexpected();

@@ -5,6 +5,9 @@ import java.math.BigInteger;
 /** The values of a scattered query's {@code LIMIT} and {@code OFFSET}. */
 record ScatterLimit(long count, long offset) {
 
+  private static final BigInteger ALL = BigInteger.valueOf(Merge.ALL);
+  private static final BigInteger NONE = BigInteger.valueOf(-1);
+
   static ScatterLimit of(ScatterQuery query, Binds binds, long maxOffset) {
     long count = query.limit() == null ? Merge.ALL : value(query.limit(), binds);
     long offset = query.offset() == null ? 0 : value(query.offset(), binds);
@@ -24,13 +27,19 @@ record ScatterLimit(long count, long offset) {
             || bound instanceof Integer
             || bound instanceof Short
             || bound instanceof Byte
-            || (bound instanceof BigInteger large && large.bitLength() < Long.SIZE);
-    long number = whole && bound instanceof Number counted ? counted.longValue() : -1;
+            || (bound instanceof BigInteger large && large.bitLength() <= Long.SIZE);
+    long number = whole && bound instanceof Number counted ? atMostAll(counted) : -1;
     if (number < 0) {
       throw new RefusedSqlException(
           RefusalCode.LIMIT_VALUE,
           "a bound " + (bound == null ? "NULL" : bound.getClass().getSimpleName()));
     }
     return number;
+  }
+
+  private static long atMostAll(Number number) {
+    return number instanceof BigInteger large
+        ? large.max(NONE).min(ALL).longValue()
+        : number.longValue();
   }
 }

@@ -21,6 +21,7 @@ class ScatterTests {
         "SELECT id FROM users | SELECT id FROM users",
         "SELECT id FROM users ORDER BY id DESC LIMIT 2 OFFSET 3 | SELECT id FROM users ORDER BY id DESC LIMIT 5",
         "SELECT id FROM users ORDER BY id LIMIT 3, 2 | SELECT id FROM users ORDER BY id LIMIT 5",
+        "SELECT id FROM users LIMIT 3, 18446744073709551615 | SELECT id FROM users",
         "SELECT id FROM users ORDER BY age | SELECT id, age FROM users ORDER BY age",
         "SELECT id FROM users ORDER BY nick | SELECT id, WEIGHT_STRING(nick) FROM users ORDER BY nick",
         "SELECT name FROM users ORDER BY 1 | SELECT name, $, WEIGHT_STRING(name) FROM users ORDER BY 1",
