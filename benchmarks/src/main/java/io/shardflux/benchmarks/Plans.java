@@ -85,13 +85,13 @@ public class Plans {
         Map.of(
             "users",
             List.of(
-                new Column("id", "bigint", false, null, true, false),
+                new Column("id", "bigint", false, null, true, Catalog.Filling.GIVEN),
                 text("username", "varchar(64)"),
                 text("email", "varchar(255)"),
                 text("name", "varchar(255)"))));
   }
 
   private static Column text(String name, String type) {
-    return new Column(name, type, false, "utf8mb4_bin", false, false);
+    return new Column(name, type, false, "utf8mb4_bin", false, Catalog.Filling.GIVEN);
   }
 }

@@ -129,7 +129,8 @@ final class CatalogSource {
   private Mono<Catalog> read() {
     return Mono.defer(
         () -> {
-          Mono<Catalog> mine = readNow().doFinally(end -> reading.set(null)).cache();
+          Mono<Catalog> mine =
+              readNow().doFinally(end -> reading.set(null)).cache();
           Mono<Catalog> others = reading.compareAndExchange(null, mine);
           return others == null ? mine : others;
         });
@@ -173,15 +174,25 @@ final class CatalogSource {
             text(row, "n").equals("YES"),
             row.get("l", String.class),
             text(row, "k").equals("PRI"),
-            extra.contains("auto_increment")
-                || extra.contains("virtual generated")
-                || extra.contains("stored generated"));
+            filling(extra));
     return new Found(
         text(row, "t"),
         column,
         !extra.contains("invisible"),
         text(row, "m"),
         Objects.requireNonNullElse(row.get("d", Integer.class), 0));
+  }
+
+  private static Catalog.Filling filling(String extra) {
+    if (extra.contains("auto_increment")) {
+      return Catalog.Filling.NUMBERED;
+    }
+    // MySQL's DEFAULT_GENERATED is a default that is an expression.
+    boolean computed =
+        extra.contains("on update")
+            || extra.contains("virtual generated")
+            || extra.contains("stored generated");
+    return computed ? Catalog.Filling.COMPUTED : Catalog.Filling.GIVEN;
   }
 
   private static String text(Row row, String name) {

@@ -14,6 +14,10 @@ import io.r2dbc.spi.ValidationDepth;
 import io.shardflux.r2dbc.Shard;
 import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.ShardUnavailableException;
+import io.shardflux.router.KeyColumn;
+import io.shardflux.router.KeyType;
+import io.shardflux.router.ShardingStrategy;
+import io.shardflux.router.TableRule;
 import io.shardflux.sql.Hints;
 import java.math.BigDecimal;
 import java.time.Duration;
@@ -244,6 +248,28 @@ class DriverIntegrationTests {
             row -> row.get(0, Long.class),
             "SELECT COUNT(*) FROM users u" + " JOIN countries c ON c.code = u.country"),
         300L);
+  }
+
+  @Test
+  void whatServersFillInByThemselvesIsLeftToNone() {
+    try (DriverShards own =
+        new DriverShards(
+            builder ->
+                builder
+                    .strategy("by_time", ShardingStrategy.hash(IDS))
+                    .table(
+                        new TableRule.Sharded(
+                            "visits", List.of(new KeyColumn("seen", KeyType.DATETIME)), "by_time"))
+                    .table(new TableRule.Reference("cities")))) {
+      own.everywhere("CREATE TABLE cities (id INT AUTO_INCREMENT PRIMARY KEY, label VARCHAR(9))");
+      own.everywhere(
+          "CREATE TABLE visits (seen DATETIME(6) PRIMARY KEY ON UPDATE CURRENT_TIMESTAMP(6), n INT)");
+      expect(own.updated("INSERT INTO cities VALUES (7, 'a'), (?, 'b')", 8), 2L);
+      refused(own, "INSERT INTO cities (label) VALUES ('c')", "NON_DETERMINISTIC");
+      refused(own, "INSERT INTO cities VALUES (0, 'c')", "NON_DETERMINISTIC");
+      expect(own.updated("INSERT INTO visits VALUES ('2026-01-31 12:00:00', 1)"), 1L);
+      refused(own, "UPDATE visits SET n = 2 WHERE seen = '2026-01-31 12:00:00'", "KEY_UPDATE");
+    }
   }
 
   @Test
@@ -507,9 +533,13 @@ class DriverIntegrationTests {
         .verify(BOUND);
   }
 
-  private void refused(String sql, String reason) {
+  private static void refused(String sql, String reason) {
+    refused(shards, sql, reason);
+  }
+
+  private static void refused(DriverShards asked, String sql, String reason) {
     StepVerifier.create(
-            shards.on(
+            asked.on(
                 (Connection connection) ->
                     Flux.from(connection.createStatement(sql).execute())
                         .concatMap(Result::getRowsUpdated)))

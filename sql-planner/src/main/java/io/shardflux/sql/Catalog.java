@@ -43,7 +43,7 @@ public final class Catalog {
    * @param nullable whether it may be NULL
    * @param collation {@code COLLATION_NAME}, null where it has none
    * @param primary whether it is in the primary key
-   * @param autoIncrement whether {@code EXTRA} says {@code auto_increment}
+   * @param filling who says what it holds
    */
   public record Column(
       String name,
@@ -51,5 +51,15 @@ public final class Catalog {
       boolean nullable,
       @Nullable String collation,
       boolean primary,
-      boolean autoIncrement) {}
+      Filling filling) {}
+
+  /** Who says what a column holds. */
+  public enum Filling {
+    /** Statements, or its default. */
+    GIVEN,
+    /** The server, by {@code AUTO_INCREMENT}, where a statement gives no number, NULL or 0. */
+    NUMBERED,
+    /** The server, as other columns change: a generated column, or one {@code ON UPDATE}. */
+    COMPUTED
+  }
 }

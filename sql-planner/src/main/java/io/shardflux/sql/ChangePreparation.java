@@ -24,13 +24,23 @@ record ChangePreparation(SqlText text, Schema schema, Analysis analysis) {
             RefusalCode.KEY_UPDATE, analysis.colocation().key(column.key()).toString());
       }
     }
-    return change(
-        StatementKind.UPDATE,
-        block,
-        update.changed().isFirst(),
+    Predicate<Scope.Source> changed =
         source ->
-            update.assignments().stream()
-                .anyMatch(assignment -> isOf(source, assignment.column())));
+            update.assignments().stream().anyMatch(assignment -> isOf(source, assignment.column()));
+    block.scope().sources().stream().filter(changed).forEach(this::checkGivenKey);
+    return change(StatementKind.UPDATE, block, update.changed().isFirst(), changed);
+  }
+
+  /** Refuses a key that the server changes by itself as other columns change. */
+  private void checkGivenKey(Scope.Source source) {
+    for (Scope.Column column : source.columns()) {
+      if (column.key() >= 0) {
+        KeyPart part = analysis.colocation().key(column.key());
+        if (part.column().filling() == Catalog.Filling.COMPUTED) {
+          throw new RefusedSqlException(RefusalCode.KEY_UPDATE, part.toString());
+        }
+      }
+    }
   }
 
   private static boolean isOf(Scope.Source source, Expr.Name name) {

@@ -30,7 +30,7 @@ record InsertPreparation(SqlText text, Schema schema, Analysis analysis) {
           (binds, hints, shards) -> ScatteredWrite.copies(text, shards));
     }
     if (rule instanceof TableRule.Reference) {
-      return reference(false);
+      return numbered(insert, reference(false));
     }
     analysis.keyOf(table);
     List<KeyPart> parts = checkKey(insert, (TableRule.Sharded) rule);
@@ -67,8 +67,9 @@ record InsertPreparation(SqlText text, Schema schema, Analysis analysis) {
         throw new RefusedSqlException(
             RefusalCode.KEY_COLLATION, part + ": " + part.column().collation());
       }
+      boolean computed = part.column().filling() == Catalog.Filling.COMPUTED;
       for (Statement.Assignment update : insert.updates()) {
-        if (update.column().column().equalsIgnoreCase(part.column().name())) {
+        if (computed || update.column().column().equalsIgnoreCase(part.column().name())) {
           throw new RefusedSqlException(RefusalCode.KEY_UPDATE, part.toString());
         }
       }
@@ -83,12 +84,20 @@ record InsertPreparation(SqlText text, Schema schema, Analysis analysis) {
   }
 
   private static int indexOf(List<String> columns, KeyPart part) {
+    int index = indexOf(columns, part.column().name());
+    if (index < 0) {
+      throw new RefusedSqlException(RefusalCode.KEY_MISSING, part + " is not given");
+    }
+    return index;
+  }
+
+  private static int indexOf(List<String> columns, String name) {
     for (int i = 0; i < columns.size(); i++) {
-      if (columns.get(i).equalsIgnoreCase(part.column().name())) {
+      if (columns.get(i).equalsIgnoreCase(name)) {
         return i;
       }
     }
-    throw new RefusedSqlException(RefusalCode.KEY_MISSING, part + " is not given");
+    return -1;
   }
 
   private List<Expr> key(Statement.Insert insert, Statement.InsertedRow row, List<KeyPart> parts) {
@@ -153,6 +162,9 @@ record InsertPreparation(SqlText text, Schema schema, Analysis analysis) {
         throw new RefusedSqlException(
             RefusalCode.SCATTERED_WRITE_FORM, "a reference table filled from a sharded one");
       }
+      if (numbered(insert.table().name()) != null) {
+        throw numbers(insert);
+      }
       return reference(query.limit() != null);
     }
     Rows target = analysis.mention(insert.table().name(), place.zone());
@@ -186,6 +198,52 @@ record InsertPreparation(SqlText text, Schema schema, Analysis analysis) {
         zone.add(new KeyCondition.Points(List.of(number), List.of(List.of(expr.bare())), true));
       }
     }
+  }
+
+  /** Of a table whose copies may number its rows, so that all are to be told the same number. */
+  private StatementPlan numbered(Statement.Insert insert, StatementPlan plan) {
+    String number = numbered(insert.table().name());
+    if (number == null) {
+      return plan;
+    }
+    int index = indexOf(columns(insert), number);
+    List<Expr> given = new ArrayList<>();
+    for (Statement.InsertedRow row : insert.rows()) {
+      Expr value = index < 0 || index >= row.values().size() ? null : row.values().get(index);
+      if (value == null
+          || !(value.bare() instanceof Expr.Marker || value.bare() instanceof Expr.Literal)) {
+        throw numbers(insert);
+      }
+      given.add(value.bare());
+    }
+    return new StatementPlan(
+        plan.kind(),
+        binds -> {
+          if (given.stream().anyMatch(value -> leavesNumber(KeyCondition.value(value, binds)))) {
+            throw numbers(insert);
+          }
+          return plan.router().route(binds);
+        },
+        plan.several());
+  }
+
+  /** Whether the server numbers a row of such a value by itself, or may. */
+  private static boolean leavesNumber(@Nullable Object value) {
+    return !(value instanceof Number number) || number.doubleValue() == 0;
+  }
+
+  private @Nullable String numbered(String table) {
+    return schema.columns(table).stream()
+        .filter(column -> column.filling() == Catalog.Filling.NUMBERED)
+        .map(Catalog.Column::name)
+        .findFirst()
+        .orElse(null);
+  }
+
+  private static RefusedSqlException numbers(Statement.Insert insert) {
+    return new RefusedSqlException(
+        RefusalCode.NON_DETERMINISTIC,
+        "rows of " + insert.table().name() + " that each copy numbers by AUTO_INCREMENT");
   }
 
   private StatementPlan reference(boolean limited) {

@@ -301,7 +301,7 @@ final class KeyRouter {
           RefusalCode.KEY_VALUE,
           part + ": a " + value.getClass().getSimpleName() + " (expected: " + part.type() + ")");
     }
-    if (part.column().autoIncrement() && equal.equals(0L)) {
+    if (part.column().filling() == Catalog.Filling.NUMBERED && equal.equals(0L)) {
       throw new RefusedSqlException(RefusalCode.KEY_VALUE, part + ": 0, for an AUTO_INCREMENT");
     }
     return equal;

@@ -49,17 +49,18 @@ class ComparedWithOneDatabaseTests {
                   key("customer", "bigint", null),
                   key("number", "int", null),
                   column("note", "varchar(9)"),
-                  new Catalog.Column("placed", "datetime", true, null, false, false),
+                  new Catalog.Column(
+                      "placed", "datetime", true, null, false, Catalog.Filling.GIVEN),
                   column("status", "enum('z','a')")),
               "words",
               List.of(key("word", "varchar(9)", "utf8mb4_bin"), column("uses", "varchar(9)"))));
 
   private static Catalog.Column key(String name, String type, @Nullable String collation) {
-    return new Catalog.Column(name, type, false, collation, true, false);
+    return new Catalog.Column(name, type, false, collation, true, Catalog.Filling.GIVEN);
   }
 
   private static Catalog.Column column(String name, String type) {
-    return new Catalog.Column(name, type, true, "utf8mb4_general_ci", false, false);
+    return new Catalog.Column(name, type, true, "utf8mb4_general_ci", false, Catalog.Filling.GIVEN);
   }
 
   private static Prepared prepare(String sql) {
@@ -269,8 +270,10 @@ class ComparedWithOneDatabaseTests {
 
   @Test
   void theLargestOfBitsIsComputedWithAsANumber() {
-    Catalog.Column id = new Catalog.Column("id", "bigint", false, null, true, false);
-    Catalog.Column bits = new Catalog.Column("bits", "bit(8)", true, null, false, false);
+    Catalog.Column id =
+        new Catalog.Column("id", "bigint", false, null, true, Catalog.Filling.GIVEN);
+    Catalog.Column bits =
+        new Catalog.Column("bits", "bit(8)", true, null, false, Catalog.Filling.GIVEN);
     Catalog catalog = Catalog.of(Map.of("customers", List.of(id, bits)));
     Prepared prepared =
         SqlPlanner.of(PlannerOptions.defaults())
@@ -281,7 +284,8 @@ class ComparedWithOneDatabaseTests {
 
   private static Object routedBy(
       String columnType, KeyType type, @Nullable String collation, String sql) {
-    Catalog.Column key = new Catalog.Column("k", columnType, false, collation, true, false);
+    Catalog.Column key =
+        new Catalog.Column("k", columnType, false, collation, true, Catalog.Filling.GIVEN);
     Topology topology =
         Topology.builder()
             .shard(A)

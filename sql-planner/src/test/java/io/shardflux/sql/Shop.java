@@ -49,7 +49,9 @@ final class Shop {
                 "docs", List.of(KeyColumn.text("tenant"), KeyColumn.integer("id")), "hash"))
         .table(new TableRule.Sharded("names", List.of(KeyColumn.text("name")), "hash"))
         .table(new TableRule.Sharded("days", List.of(new KeyColumn("day", KeyType.DATE)), "hash"))
+        .table(new TableRule.Sharded("visits", List.of(KeyColumn.integer("slot")), "hash"))
         .table(new TableRule.Reference("countries"))
+        .table(new TableRule.Reference("cities"))
         .table(new TableRule.Pinned("config", B))
         .build();
   }
@@ -67,7 +69,12 @@ final class Shop {
                 column("score", "double"),
                 column("created", "datetime(6)"),
                 new Catalog.Column(
-                    "kind", "enum('x','y')", true, "utf8mb4_general_ci", false, false),
+                    "kind",
+                    "enum('x','y')",
+                    true,
+                    "utf8mb4_general_ci",
+                    false,
+                    Catalog.Filling.GIVEN),
                 column("flag", "tinyint(1)"),
                 text("nick", "utf8mb4_0900_ai_ci"),
                 column("data", "json"),
@@ -82,7 +89,8 @@ final class Shop {
             List.of(key("at", "bigint"), text("what", "utf8mb4_general_ci")),
             "docs",
             List.of(
-                new Catalog.Column("tenant", "varchar(20)", false, "utf8mb4_bin", true, false),
+                new Catalog.Column(
+                    "tenant", "varchar(20)", false, "utf8mb4_bin", true, Catalog.Filling.GIVEN),
                 key("id", "bigint"),
                 text("body", "utf8mb4_general_ci")),
             "names",
@@ -91,22 +99,31 @@ final class Shop {
             List.of(key("day", "date"), column("visits", "int")),
             "countries",
             List.of(
-                new Catalog.Column("code", "varchar(2)", false, "utf8mb4_general_ci", true, false),
+                new Catalog.Column(
+                    "code", "varchar(2)", false, "utf8mb4_general_ci", true, Catalog.Filling.GIVEN),
+                text("title", "utf8mb4_general_ci")),
+            "visits",
+            List.of(
+                new Catalog.Column("slot", "bigint", false, null, true, Catalog.Filling.COMPUTED),
+                column("n", "int")),
+            "cities",
+            List.of(
+                new Catalog.Column("id", "int", false, null, true, Catalog.Filling.NUMBERED),
                 text("title", "utf8mb4_general_ci")),
             "config",
             List.of(text("k", "utf8mb4_general_ci"), text("v", "utf8mb4_general_ci"))));
   }
 
   private static Catalog.Column key(String name, String type) {
-    return new Catalog.Column(name, type, false, null, true, false);
+    return new Catalog.Column(name, type, false, null, true, Catalog.Filling.GIVEN);
   }
 
   private static Catalog.Column column(String name, String type) {
-    return new Catalog.Column(name, type, true, null, false, false);
+    return new Catalog.Column(name, type, true, null, false, Catalog.Filling.GIVEN);
   }
 
   private static Catalog.Column text(String name, String collation) {
-    return new Catalog.Column(name, "varchar(50)", true, collation, false, false);
+    return new Catalog.Column(name, "varchar(50)", true, collation, false, Catalog.Filling.GIVEN);
   }
 
   static Prepared prepare(String sql) {
