@@ -130,13 +130,14 @@ final class CatalogSource {
     return Mono.defer(
         () -> {
           Mono<Catalog> mine =
-              readNow().doFinally(end -> reading.set(null)).cache();
+              readNow().map(this::keep).doFinally(end -> reading.set(null)).cache();
           Mono<Catalog> others = reading.compareAndExchange(null, mine);
           return others == null ? mine : others;
         });
   }
 
-  private Mono<Catalog> readNow() {
+  /** What the shards say now, which isn't kept. */
+  Mono<Catalog> readNow() {
     return Mono.defer(
         () -> {
           Topology topology = router.topology();
@@ -149,7 +150,7 @@ final class CatalogSource {
                           .map(columns -> Map.entry(shard, columns)))
               .collectMap(Map.Entry::getKey, Map.Entry::getValue)
               .doOnNext(found -> found.forEach(CatalogSource::check))
-              .map(found -> keep(Catalog.of(agreed(topology, found))));
+              .map(found -> Catalog.of(agreed(topology, found)));
         });
   }
 

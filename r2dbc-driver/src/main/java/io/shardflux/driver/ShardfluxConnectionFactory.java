@@ -7,9 +7,11 @@ import io.r2dbc.spi.ConnectionFactoryMetadata;
 import io.r2dbc.spi.ConnectionMetadata;
 import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.sql.Binds;
+import io.shardflux.sql.Catalog;
 import io.shardflux.sql.Hints;
 import io.shardflux.sql.PlannerOptions;
 import io.shardflux.sql.Prepared;
+import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -102,6 +104,15 @@ public final class ShardfluxConnectionFactory implements ConnectionFactory, Clos
   private Mono<Explanation> explained(String sql, Function<Prepared, Binds> binds) {
     return Mono.deferContextual(
         context -> new Execution(connection(), sql, null, 0).explain(binds, hints(context)));
+  }
+
+  /**
+   * Reads the tables' columns, and says why statements can't go by some tables' keys; see {@link
+   * Catalog#keyFaults}. Such statements are refused whether or not this is asked. Fails if a
+   * shard's SQL mode is one that isn't known, or if no shard answers.
+   */
+  public Mono<List<String>> check() {
+    return engine.check();
   }
 
   /** The router it goes by. */

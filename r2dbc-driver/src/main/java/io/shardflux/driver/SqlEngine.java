@@ -63,6 +63,11 @@ class SqlEngine {
     return catalogs.version();
   }
 
+  /** Why statements can't go by some tables' keys; tables made next are known all the same. */
+  Mono<List<String>> check() {
+    return catalogs.readNow().map(catalog -> catalog.keyFaults(router.topology()));
+  }
+
   /** These and the policy. */
   Hints withDefaults(Hints hints) {
     return hints.or(defaults);

@@ -4,6 +4,7 @@ import io.r2dbc.spi.ConnectionFactory;
 import io.shardflux.driver.ShardfluxConnectionFactory;
 import io.shardflux.r2dbc.ShardRouter;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
@@ -44,5 +45,11 @@ public final class ShardfluxR2dbcAutoConfiguration {
       type = "org.springframework.boot.r2dbc.autoconfigure.R2dbcConnectionDetails")
   ShardfluxConnectionFactory shardfluxConnectionFactory(ShardRouter router) {
     return ShardfluxConnectionFactory.of(router);
+  }
+
+  @Bean
+  @ConditionalOnBean(ShardfluxConnectionFactory.class)
+  KeyCheck shardfluxKeyCheck(ShardfluxConnectionFactory factory) {
+    return new KeyCheck(factory);
   }
 }

@@ -11,14 +11,18 @@ import io.shardflux.servers.TestServers;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import org.awaitility.Awaitility;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.springframework.boot.WebApplicationType;
 import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
 import org.springframework.boot.builder.SpringApplicationBuilder;
+import org.springframework.boot.test.system.CapturedOutput;
+import org.springframework.boot.test.system.OutputCaptureExtension;
 import org.springframework.context.ConfigurableApplicationContext;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
@@ -34,6 +38,7 @@ import reactor.core.publisher.Mono;
 import reactor.test.StepVerifier;
 
 /** Spring Boot's own client, repositories and transactions over three shards. */
+@ExtendWith(OutputCaptureExtension.class)
 class SqlIntegrationTests {
 
   private static final Duration BOUND = Duration.ofSeconds(60);
@@ -177,6 +182,33 @@ class SqlIntegrationTests {
           .verify(BOUND);
       StepVerifier.create(client.sql("SELECT id FROM users WHERE id = 1").fetch().all())
           .expectComplete()
+          .verify(BOUND);
+    }
+  }
+
+  @Test
+  void aKeyThatNoStatementCanGoByIsSaidAtTheStart(CapturedOutput output) {
+    everywhere("CREATE TABLE tags (tag VARCHAR(20) COLLATE utf8mb4_general_ci PRIMARY KEY)");
+    try (ConfigurableApplicationContext tagged =
+        application(
+            "shardflux.strategies.by_tag.type=hash",
+            "shardflux.strategies.by_tag.shards[0]=shard_0",
+            "shardflux.tables.tags.strategy=by_tag",
+            "shardflux.tables.tags.key.tag=text")) {
+      Awaitility.await()
+          .atMost(BOUND)
+          .until(
+              () ->
+                  output
+                      .getOut()
+                      .contains(
+                          "No SQL goes by the key tags.tag: utf8mb4_general_ci (expected: a"
+                              + " collation …_bin)"));
+      assertThat(output.getOut()).doesNotContain("the key users");
+      StepVerifier.create(
+              tagged.getBean(DatabaseClient.class).sql("INSERT INTO tags VALUES ('a')").then())
+          .expectErrorSatisfies(
+              error -> assertThat(error).cause().hasMessageStartingWith("KEY_COLLATION"))
           .verify(BOUND);
     }
   }

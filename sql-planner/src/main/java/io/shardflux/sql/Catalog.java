@@ -1,5 +1,7 @@
 package io.shardflux.sql;
 
+import io.shardflux.router.TableRule;
+import io.shardflux.router.Topology;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -28,6 +30,19 @@ public final class Catalog {
   /** The tables with their columns in order. */
   public Map<String, List<Column>> tables() {
     return tables;
+  }
+
+  /**
+   * Why statements can't go by the keys of these tables, a line for each key column that is not
+   * there, is not of its key's type, or has a collation by which different texts are the same. Says
+   * nothing of tables that are not in the catalog.
+   */
+  public List<String> keyFaults(Topology topology) {
+    Schema schema = new Schema(this, topology);
+    return topology.tables().values().stream()
+        .filter(rule -> rule instanceof TableRule.Sharded && tables.containsKey(rule.table()))
+        .flatMap(rule -> schema.keyFaults((TableRule.Sharded) rule).stream())
+        .toList();
   }
 
   /** The columns of a table in order, or null if it isn't there. */

@@ -57,6 +57,18 @@ record Schema(Catalog catalog, Topology topology) {
     return parts;
   }
 
+  /** What is wrong with the parts of a sharded table's key. */
+  List<String> keyFaults(TableRule.Sharded rule) {
+    try {
+      return keyParts(rule).stream()
+          .filter(part -> !part.exact())
+          .map(part -> part + ": " + part.column().collation() + " (expected: a collation …_bin)")
+          .toList();
+    } catch (RefusedSqlException fault) {
+      return List.of(fault.reason());
+    }
+  }
+
   /** The shards that a sharded table's rows may be on. */
   Set<ShardId> shards(String table) {
     return topology.strategy(table).shards();

@@ -1,0 +1,31 @@
+package io.shardflux.spring;
+
+import io.shardflux.driver.ShardfluxConnectionFactory;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.springframework.boot.context.event.ApplicationReadyEvent;
+import org.springframework.context.ApplicationListener;
+
+/**
+ * Says in the log, once the application is up, by which tables' keys no statement can go. Nobody
+ * waits for it, as an application starts without its shards too.
+ */
+final class KeyCheck implements ApplicationListener<ApplicationReadyEvent> {
+
+  private static final Logger log = LoggerFactory.getLogger(KeyCheck.class);
+
+  private final ShardfluxConnectionFactory factory;
+
+  KeyCheck(ShardfluxConnectionFactory factory) {
+    this.factory = factory;
+  }
+
+  @Override
+  public void onApplicationEvent(ApplicationReadyEvent event) {
+    factory
+        .check()
+        .subscribe(
+            faults -> faults.forEach(fault -> log.warn("No SQL goes by the key {}", fault)),
+            error -> log.warn("The tables' keys were not checked: {}", error.toString()));
+  }
+}
