@@ -37,9 +37,11 @@ final class CatalogSource {
 
   private static final String COLUMNS =
       "SELECT TABLE_NAME AS t, COLUMN_NAME AS c, COLUMN_TYPE AS y, IS_NULLABLE AS n,"
-          + " COLLATION_NAME AS l, COLUMN_KEY AS k, EXTRA AS e, VERSION() AS v, @@sql_mode AS m,"
-          + " @@div_precision_increment AS d FROM information_schema.COLUMNS"
+          + " COLLATION_NAME AS l, COLUMN_KEY AS k, EXTRA AS e, VERSION() AS v FROM information_schema.COLUMNS"
           + " WHERE TABLE_SCHEMA = DATABASE() ORDER BY TABLE_NAME, ORDINAL_POSITION";
+
+  /** Apart, as what asks for a variable is no plain read, which may be tried again. */
+  private static final String SETTINGS = "SELECT @@sql_mode AS m, @@div_precision_increment AS d";
 
   /** Modes by which a server reads a text, or computes, in another way than the planner does. */
   private static final Set<String> OTHER_MODES =
@@ -53,21 +55,14 @@ final class CatalogSource {
   private static final int DIVISION_DIGITS = 4;
 
   /** A table's column on one shard. */
-  private record Found(
-      String table, Column column, boolean visible, String mode, int divisionDigits) {
+  private record Found(String table, Column column, boolean visible) {}
 
-    /** What is set otherwise than the planner takes it to be; null if nothing is. */
-    @Nullable String strange() {
-      for (String each : OTHER_MODES) {
-        if (("," + mode + ",").contains("," + each + ",")) {
-          return "sql_mode: " + each + " (expected: none of " + OTHER_MODES + ")";
-        }
-      }
-      return divisionDigits == DIVISION_DIGITS
-          ? null
-          : "div_precision_increment: " + divisionDigits + " (expected: " + DIVISION_DIGITS + ")";
-    }
-  }
+  /**
+   * What a shard says.
+   *
+   * @param strange what is set otherwise than the planner takes it to be; empty if nothing is
+   */
+  private record Shown(String strange, List<Found> columns) {}
 
   /**
    * What was read.
@@ -146,23 +141,44 @@ final class CatalogSource {
               .flatMap(
                   shard ->
                       failures
-                          .watched(shard, columns(shard).collectList().flux())
-                          .map(columns -> Map.entry(shard, columns)))
+                          .watched(shard, shown(shard).flux())
+                          .map(shown -> Map.entry(shard, shown)))
               .collectMap(Map.Entry::getKey, Map.Entry::getValue)
               .doOnNext(found -> found.forEach(CatalogSource::check))
               .map(found -> Catalog.of(agreed(topology, found)));
         });
   }
 
-  private static void check(ShardId shard, List<Found> columns) {
-    String strange = columns.isEmpty() ? null : columns.get(0).strange();
-    if (strange != null) {
-      throw new R2dbcNonTransientResourceException(shard + ": " + strange);
+  private static void check(ShardId shard, Shown shown) {
+    if (!shown.strange().isEmpty()) {
+      throw new R2dbcNonTransientResourceException(shard + ": " + shown.strange());
     }
+  }
+
+  private Mono<Shown> shown(ShardId shard) {
+    return router
+        .on(shard)
+        .sql(SETTINGS)
+        .map((row, metadata) -> strange(row))
+        .one()
+        .zipWhen(strange -> columns(shard).collectList(), Shown::new);
   }
 
   private Flux<Found> columns(ShardId shard) {
     return router.on(shard).sql(COLUMNS).map((row, metadata) -> found(row)).all();
+  }
+
+  private static String strange(Row row) {
+    String modes = "," + text(row, "m") + ",";
+    for (String each : OTHER_MODES) {
+      if (modes.contains("," + each + ",")) {
+        return "sql_mode: " + each + " (expected: none of " + OTHER_MODES + ")";
+      }
+    }
+    int digits = Objects.requireNonNullElse(row.get("d", Integer.class), 0);
+    return digits == DIVISION_DIGITS
+        ? ""
+        : "div_precision_increment: " + digits + " (expected: " + DIVISION_DIGITS + ")";
   }
 
   private Found found(Row row) {
@@ -176,12 +192,7 @@ final class CatalogSource {
             row.get("l", String.class),
             text(row, "k").equals("PRI"),
             filling(extra));
-    return new Found(
-        text(row, "t"),
-        column,
-        !extra.contains("invisible"),
-        text(row, "m"),
-        Objects.requireNonNullElse(row.get("d", Integer.class), 0));
+    return new Found(text(row, "t"), column, !extra.contains("invisible"));
   }
 
   private static Catalog.Filling filling(String extra) {
@@ -209,13 +220,12 @@ final class CatalogSource {
     return now;
   }
 
-  private static Map<String, List<Column>> agreed(
-      Topology topology, Map<ShardId, List<Found>> found) {
+  private static Map<String, List<Column>> agreed(Topology topology, Map<ShardId, Shown> found) {
     Map<String, Map<ShardId, List<Column>>> tables = new LinkedHashMap<>();
     found.forEach(
-        (shard, columns) ->
+        (shard, shown) ->
             // What a star doesn't mean is not known here at all.
-            columns.stream()
+            shown.columns().stream()
                 .filter(Found::visible)
                 .forEach(
                     column ->
