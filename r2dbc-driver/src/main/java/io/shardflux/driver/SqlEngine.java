@@ -16,6 +16,8 @@ import io.shardflux.sql.RefusedSqlException;
 import io.shardflux.sql.Routing;
 import io.shardflux.sql.SqlPlanner;
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Comparator;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
@@ -145,8 +147,7 @@ class SqlEngine {
     return Mono.just(immediate(topology, routing, bound));
   }
 
-  private static List<ShardId> immediate(
-      Topology topology, Routing routing, @Nullable ShardId bound) {
+  private List<ShardId> immediate(Topology topology, Routing routing, @Nullable ShardId bound) {
     if (routing instanceof Routing.On on) {
       return List.of(known(topology, on.shard()));
     }
@@ -171,9 +172,11 @@ class SqlEngine {
     return shard;
   }
 
-  private static ShardId any(Topology topology) {
-    List<ShardId> shards = List.copyOf(topology.shards());
-    return shards.get(ThreadLocalRandom.current().nextInt(shards.size()));
+  /** One of the shards that are best off, each as likely as another. */
+  private ShardId any(Topology topology) {
+    List<ShardId> shards = new ArrayList<>(topology.shards());
+    Collections.rotate(shards, ThreadLocalRandom.current().nextInt(shards.size()));
+    return Collections.min(shards, Comparator.comparing(router::status));
   }
 
   private static Mono<List<ShardId>> located(Topology topology, String table, List<ShardKey> keys) {

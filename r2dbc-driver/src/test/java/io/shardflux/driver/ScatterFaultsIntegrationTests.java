@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.r2dbc.spi.R2dbcTimeoutException;
+import io.shardflux.r2dbc.ShardUnavailableException;
 import io.shardflux.servers.TestServers;
 import java.time.Duration;
 import java.util.Objects;
@@ -105,6 +106,25 @@ class ScatterFaultsIntegrationTests {
     servers.restore();
     shards.router.closeBreaker(IDS.get(1)).block(BOUND);
     isWhole();
+  }
+
+  @Test
+  void whatAnyShardAnswersIsAskedOfOneThatIsWell() {
+    shards.router.openBreaker(IDS.get(1)).block(BOUND);
+    StepVerifier.create(
+            Flux.range(0, 60)
+                .concatMap(
+                    i ->
+                        shards.rows(
+                            row -> row.get(0, Long.class), "SELECT COUNT(*) FROM countries")))
+        .expectNextCount(60)
+        .expectComplete()
+        .verify(BOUND);
+    shards.router.openBreaker(IDS.get(0)).block(BOUND);
+    shards.router.openBreaker(IDS.get(2)).block(BOUND);
+    StepVerifier.create(shards.rows(row -> row.get(0), "SELECT COUNT(*) FROM countries"))
+        .expectError(ShardUnavailableException.class)
+        .verify(BOUND);
   }
 
   private static void isLate(Throwable error, String message) {

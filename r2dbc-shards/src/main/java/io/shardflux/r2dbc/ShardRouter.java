@@ -387,6 +387,15 @@ public final class ShardRouter {
     return context -> context.put(ShardServers.READ_YOUR_WRITES, true);
   }
 
+  /**
+   * How a shard is, asking no server; cheap enough for each statement.
+   *
+   * @throws IllegalArgumentException if there is no such shard
+   */
+  public ShardStatistics.Status status(ShardId shard) {
+    return shards.of(shard).status();
+  }
+
   /** How every shard is doing, asking no server. */
   public Mono<List<ShardStatistics>> statistics() {
     return Mono.fromSupplier(this::statisticsNow);
