@@ -21,7 +21,8 @@ public enum RefusalCode {
   /** A table that the topology or the catalog doesn't know, or of another schema. */
   UNKNOWN_TABLE("give the table a rule in the topology, or name the shard by a hint"),
   /** A column that no table of the statement has, or that several have. */
-  UNKNOWN_COLUMN("name the column by its table, and read the catalog anew after DDL"),
+  UNKNOWN_COLUMN(
+      "check its spelling, or name it by its table; new columns are known within a minute"),
   /** A name that could mean an alias or a column. */
   AMBIGUOUS_NAME("give the alias a name that no column has"),
   /** A function that isn't known to be free of other rows and of side effects. */
