@@ -384,7 +384,8 @@ final class ServerPool {
 
   /**
    * A driver that is stuck never answers, and a connection whose transaction can't be rolled back
-   * must not be used again: cut, it is dropped.
+   * must not be used again: cut, it is dropped. One that begins a transaction by itself is closed,
+   * as nobody would commit that.
    */
   private Mono<Void> rollBack(Connection connection) {
     return Mono.defer(
@@ -393,7 +394,14 @@ final class ServerPool {
                 ? Mono.empty()
                 : Mono.from(connection.rollbackTransaction())
                     .timeout(bounds.rollbackTimeout())
+                    .then(Mono.<Void>fromRunnable(() -> retireUnlessCommitting(connection)))
                     .onErrorResume(error -> connections.cut(connection)));
+  }
+
+  private void retireUnlessCommitting(Connection connection) {
+    if (!connection.isAutoCommit()) {
+      retire(connection);
+    }
   }
 
   /**
