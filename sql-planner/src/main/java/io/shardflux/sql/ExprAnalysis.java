@@ -28,6 +28,7 @@ final class ExprAnalysis {
     analysis.volatility().take(expr);
     if (Functions.isAggregate(expr)) {
       checkOwn(expr);
+      expr.children().forEach(child -> checkNested(child, aliases));
     }
     if (expr instanceof Expr.Name name) {
       if ((aliases == null || aliases.indexOf(name) < 0) && scope.find(name) == null) {
@@ -49,6 +50,21 @@ final class ExprAnalysis {
       throw new RefusedSqlException(
           RefusalCode.AGGREGATE, "an aggregate of an outer query: " + names.get(0).column());
     }
+  }
+
+  /** Takes an aggregate of an aggregate, which some servers refuse and some answer at random. */
+  private void checkNested(Expr expr, Query.@Nullable Select aliases) {
+    Expr aliased =
+        aliases != null && expr instanceof Expr.Name name && scope.findHere(name) == null
+            ? aliases.aliased(name)
+            : null;
+    if (Functions.isAggregate(expr) || (aliased != null && aliased.aggregates())) {
+      rows.refuse(
+          new RefusedSqlException(
+              RefusalCode.AGGREGATE,
+              "an aggregate of " + expr.description() + ", which is an aggregate itself"));
+    }
+    expr.children().forEach(child -> checkNested(child, aliases));
   }
 
   private boolean isOuter(Expr.Name name) {

@@ -66,7 +66,38 @@ final class MergedOrder {
 
   /** Sorts the answer's rows once all are known. */
   void sortAtLast() {
+    if (block.select().distinct() && !selectsGroups()) {
+      query.order().forEach(item -> checkSelected(list.meant(item.expr())));
+    }
     query.order().forEach(item -> sort.add(key(item)));
+  }
+
+  /** Whether each group is a row of its own. */
+  private boolean selectsGroups() {
+    return block.select().group().stream()
+        .allMatch(group -> isSelected(block.grouped(group)) || group.isConstant());
+  }
+
+  /** Refuses to order rows that are told apart by what several of one row may differ in. */
+  private void checkSelected(Expr expr) {
+    Expr bare = expr.bare();
+    if (isSelected(bare)) {
+      return;
+    }
+    boolean other = bare instanceof Expr.Name || bare instanceof Expr.Subquery;
+    if (other || Functions.isAggregate(bare)) {
+      throw Groups.notGrouped("an order by what isn't selected, of DISTINCT rows");
+    }
+    bare.children().forEach(this::checkSelected);
+  }
+
+  private boolean isSelected(Expr expr) {
+    boolean aliased =
+        expr instanceof Expr.Name name
+            && block.scope().findHere(name) == null
+            && block.select().aliased(name) != null;
+    return aliased
+        || list.columns().stream().anyMatch(column -> equivalence.same(column, expr.bare()));
   }
 
   /** Merges by the groups, and sorts the answer's rows once all are known. */

@@ -59,6 +59,27 @@ final class ScatterPlanner {
     if (select.rollup()) {
       throw new RefusedSqlException(RefusalCode.AGGREGATE, "WITH ROLLUP");
     }
+    select.group().forEach(this::checkNames);
+    if (select.having() != null) {
+      checkNames(select.having());
+    }
+    query.order().forEach(item -> checkNames(item.expr()));
+  }
+
+  /** Refuses names that several different items of the list have. */
+  private void checkNames(Expr expr) {
+    if (expr instanceof Expr.Name name && name.table() == null) {
+      List<Expr> meant =
+          select.items().stream()
+              .filter(item -> name.column().equalsIgnoreCase(item.name()))
+              .map(item -> item.value().bare())
+              .toList();
+      if (meant.stream().anyMatch(each -> !equivalence.same(each, meant.get(0)))) {
+        throw new RefusedSqlException(
+            RefusalCode.AMBIGUOUS_NAME, name.column() + ": several items of the select list");
+      }
+    }
+    expr.children().forEach(this::checkNames);
   }
 
   /** Rows, or groups of one shard each: they are the answer's as they are. */

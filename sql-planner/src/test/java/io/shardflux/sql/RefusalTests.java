@@ -25,7 +25,8 @@ class RefusalTests {
         "EXECUTABLE_COMMENT | SELECT /*!50000 1 */ 2",
         "EXECUTABLE_COMMENT | SELECT /*M! 1 */ 2",
         "EXECUTABLE_COMMENT | SELECT /*+ SET_VAR(sql_mode='') */ 2",
-        "EXECUTABLE_COMMENT | SELECT /*+ QB_NAME(`*/ id FROM users WHERE id = 1 -- `) */ id FROM users",
+        "EXECUTABLE_COMMENT | SELECT /*+ QB_NAME(`*/ id FROM users WHERE id = 1 -- `) */ id FROM"
+            + " users",
         "HINT | /* shardflux: shards=a */ SELECT 1",
         "HINT | /* shardflux: timeout=1h */ SELECT 1",
         "HINT | /* shardflux: shard=a, shard=b */ SELECT 1",
@@ -69,15 +70,24 @@ class RefusalTests {
         "CROSS_SHARD_JOIN | SELECT * FROM users u JOIN config c ON c.k = u.name",
         "CROSS_SHARD_JOIN | SELECT * FROM countries c LEFT JOIN users u ON u.country = c.code",
         "CROSS_SHARD_JOIN | SELECT * FROM docs a JOIN docs b ON a.tenant = b.tenant",
-        "CROSS_SHARD_JOIN | SELECT * FROM users a, users c WHERE NOT EXISTS (SELECT 1 FROM orders b WHERE b.user_id = c.id AND b.user_id = a.id)",
-        "CROSS_SHARD_JOIN | SELECT a.id FROM users a LEFT JOIN users b ON a.id = b.id LEFT JOIN orders o ON a.id = b.id",
+        "CROSS_SHARD_JOIN | SELECT * FROM users a, users c WHERE NOT EXISTS (SELECT 1 FROM orders b"
+            + " WHERE b.user_id = c.id AND b.user_id = a.id)",
+        "CROSS_SHARD_JOIN | SELECT a.id FROM users a LEFT JOIN users b ON a.id = b.id LEFT JOIN"
+            + " orders o ON a.id = b.id",
         "CROSS_SHARD_JOIN | SELECT (SELECT COUNT(*) FROM orders) FROM users",
         "CROSS_SHARD_JOIN | SELECT * FROM users WHERE age IN (SELECT user_id FROM orders)",
-        "CROSS_SHARD_JOIN | SELECT * FROM users a WHERE a.age IN (SELECT b.id FROM users b WHERE b.id = a.id UNION ALL SELECT user_id FROM orders)",
+        "CROSS_SHARD_JOIN | SELECT * FROM users a WHERE a.age IN (SELECT b.id FROM users b WHERE"
+            + " b.id = a.id UNION ALL SELECT user_id FROM orders)",
         "CROSS_SHARD_SUBQUERY | SELECT * FROM countries WHERE code IN (SELECT country FROM users)",
         "CROSS_SHARD_SUBQUERY | SELECT * FROM (SELECT id FROM users LIMIT 3) x",
         "CROSS_SHARD_SUBQUERY | SELECT * FROM (SELECT age, COUNT(*) FROM users GROUP BY age) x",
         "CROSS_SHARD_SUBQUERY | SELECT * FROM (SELECT DISTINCT age FROM users) x",
+        "CROSS_SHARD_SUBQUERY | SELECT (SELECT MAX(d.x) FROM (SELECT o.total x FROM orders o WHERE"
+            + " o.user_id = u.id) d) FROM users u",
+        "UNKNOWN_COLUMN | SELECT 1 FROM users u, (SELECT o.total FROM orders o WHERE o.user_id ="
+            + " u.id) d",
+        "UNKNOWN_COLUMN | WITH d AS (SELECT total x FROM orders WHERE user_id = u.id) SELECT"
+            + " (SELECT MAX(x) FROM d) FROM users u",
         "SET_OPERATION | SELECT id FROM users UNION ALL SELECT at FROM events",
         "SET_OPERATION | SELECT id FROM users EXCEPT SELECT id FROM orders",
         "AGGREGATE | SELECT GROUP_CONCAT(name) FROM users",
@@ -86,15 +96,44 @@ class RefusalTests {
         "AGGREGATE | SELECT * FROM (SELECT 1 AS x FROM users ORDER BY SUM(age)) d",
         "AGGREGATE | SELECT (SELECT COUNT(u.id)) FROM users u",
         "AGGREGATE | SELECT (SELECT SUM(u.age) + 1) FROM users u WHERE u.age > 1",
+        "AGGREGATE | SELECT age, SUM(score) AS s FROM users GROUP BY age HAVING s > AVG(s)",
+        "AGGREGATE | SELECT age, (SUM(score)) s FROM users GROUP BY age HAVING IFNULL(s, MAX(s +"
+            + " 1)) > 1",
+        "AGGREGATE | SELECT age, COUNT(DISTINCT score) s FROM users GROUP BY age ORDER BY -MAX(s)",
+        "AGGREGATE | SELECT id, 1 + SUM(score) s FROM users GROUP BY id HAVING COUNT(s) > 0",
+        "AGGREGATE | SELECT COUNT(*) n FROM users HAVING COUNT(n) > 1",
+        "AGGREGATE | SELECT SUM(AVG(score)) FROM users GROUP BY id",
+        "AGGREGATE | SELECT * FROM (SELECT id, SUM(score) s FROM users GROUP BY id HAVING MAX(s) >"
+            + " 1) d",
+        "AMBIGUOUS_NAME | SELECT age x, SUM(score) x FROM users GROUP BY age HAVING x > 1",
+        "AMBIGUOUS_NAME | SELECT id x, age x FROM users ORDER BY x",
+        "AMBIGUOUS_NAME | SELECT age, score AS age FROM users ORDER BY age + 1",
         "AGGREGATE_EXPRESSION | SELECT ROUND(AVG(age)) FROM users",
         "AGGREGATE_EXPRESSION | SELECT IFNULL(AVG(age), SUM(score)) FROM users",
         "HAVING | SELECT age FROM users GROUP BY age HAVING MAX(name) > 'x'",
         "NOT_GROUPED | SELECT name, COUNT(*) FROM users",
         "NOT_GROUPED | SELECT name, COUNT(*) FROM users GROUP BY age",
         "NOT_GROUPED | SELECT DISTINCT name FROM users ORDER BY age",
+        "NOT_GROUPED | SELECT DISTINCT age FROM users GROUP BY age, id ORDER BY id LIMIT 2",
+        "NOT_GROUPED | SELECT DISTINCT age FROM users GROUP BY age, score ORDER BY score",
+        "NOT_GROUPED | SELECT DISTINCT age FROM users GROUP BY age, score ORDER BY age + score",
+        "NOT_GROUPED | SELECT DISTINCT COUNT(*) FROM users GROUP BY age ORDER BY SUM(score)",
+        "NOT_GROUPED | SELECT DISTINCT age + 1 FROM users GROUP BY age ORDER BY age",
+        "NOT_GROUPED | SELECT DISTINCT age x FROM users GROUP BY id, x HAVING x > 1 ORDER BY x,"
+            + " -id",
+        "NOT_GROUPED | SELECT DISTINCT age FROM users GROUP BY id, age ORDER BY (SELECT users.id)",
+        "NOT_GROUPED | (SELECT DISTINCT age FROM users GROUP BY age, id ORDER BY id)",
         "WINDOW | SELECT ROW_NUMBER() OVER (ORDER BY age) FROM users",
         "UNSORTABLE | SELECT data FROM users ORDER BY data",
         "UNSORTABLE | SELECT id FROM users ORDER BY COALESCE(name, nick)",
+        "UNSORTABLE | SELECT id FROM users ORDER BY name COLLATE big5_chinese_ci",
+        "UNSORTABLE | SELECT name COLLATE latin2_czech_cs n, COUNT(*) FROM users GROUP BY n",
+        "UNSORTABLE | SELECT COUNT(DISTINCT LOWER(name COLLATE gb18030_chinese_ci)) FROM users",
+        "UNSORTABLE | SELECT MAX(COALESCE(name COLLATE utf8mb4_nopad_bin, CAST(age AS CHAR))) FROM"
+            + " users",
+        "UNSORTABLE | SELECT DISTINCT CONVERT(name USING big5) FROM users",
+        "UNSORTABLE | SELECT DISTINCT CAST(name AS CHAR(3) CHARACTER SET tis620) FROM users",
+        "UNSORTABLE | SELECT name COLLATE some_new_ci n FROM users UNION SELECT 'x' FROM users",
         "SCATTERED_LOCK | SELECT * FROM users FOR UPDATE",
         "SCATTERED_LOCK | SELECT * FROM countries FOR SHARE",
         "SCATTER_FORBIDDEN | /* shardflux: scatter=false */ SELECT * FROM users",
@@ -105,8 +144,8 @@ class RefusalTests {
         "SCATTERED_WRITE | UPDATE docs SET body = 'x' WHERE id IN (1, 2, 3, 4)",
         "SCATTERED_WRITE | /* shardflux: scatter-writes=false */ INSERT INTO users (id) VALUES (1),"
             + " (2), (3), (4)",
-        "SCATTERED_WRITE | /* shardflux: scatter-writes=false */ DELETE FROM users WHERE id IN (1, 2,"
-            + " 3, 4)",
+        "SCATTERED_WRITE | /* shardflux: scatter-writes=false */ DELETE FROM users WHERE id IN (1,"
+            + " 2, 3, 4)",
         "SCATTERED_WRITE_FORM | /* shardflux: scatter-writes=true */ DELETE FROM users LIMIT 5",
         "SCATTERED_WRITE_FORM | INSERT INTO orders (user_id) SELECT id FROM users",
         "SCATTERED_WRITE_FORM | UPDATE countries SET title = 'x' LIMIT 1",
