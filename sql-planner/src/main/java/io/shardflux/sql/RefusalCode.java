@@ -56,7 +56,8 @@ public enum RefusalCode {
   /** A window function over several shards. */
   WINDOW("restrict it to one key"),
   /** An order or a group by a value whose type or collation isn't known to merge. */
-  UNSORTABLE("order and group by columns, or by functions of them with one collation"),
+  UNSORTABLE(
+      "order and group by columns, by functions of them with one collation, or by HEX(column)"),
   /** FOR UPDATE or FOR SHARE over several shards. */
   SCATTERED_LOCK("restrict it to one key"),
   /** A read over several shards that a hint or the configuration forbids. */

@@ -70,9 +70,21 @@ record SqlType(Kind kind, @Nullable String collation) {
       return new SqlType(Kind.ENUM, column.collation());
     }
     if (name.endsWith("char") || name.endsWith("text")) {
-      return new SqlType(Kind.TEXT, column.collation());
+      return new SqlType(Kind.TEXT, collation(name, column));
     }
     return name.endsWith("binary") || name.endsWith("blob") ? BINARY : NONE;
+  }
+
+  /** A CHAR is compared with its padding even where its collation knows none. */
+  private static @Nullable String collation(String type, Catalog.Column column) {
+    String collation = column.collation();
+    boolean odd = type.equals("char") && collation != null && collation.contains("_nopad_");
+    return odd ? collation + " of CHAR" : collation;
+  }
+
+  /** Whether its weights tell its texts' order, as far as its collation is known. */
+  boolean isMerged() {
+    return collation == null || Collations.merges(collation);
   }
 
   private static String name(String type) {
@@ -132,7 +144,7 @@ record SqlType(Kind kind, @Nullable String collation) {
   /** Of two texts: those of two known collations have none that could be asked for. */
   private SqlType both(SqlType other) {
     if (collation == null || other.collation == null) {
-      return TEXT;
+      return isMerged() && other.isMerged() ? TEXT : NONE;
     }
     return collation.equals(other.collation) ? new SqlType(Kind.TEXT, collation) : NONE;
   }

@@ -3,10 +3,15 @@ package io.shardflux.sql;
 import java.time.LocalDate;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /** The types of expressions, as far as their order goes. Not thread-safe. */
 final class Types {
+
+  private static final Pattern CHARSET = Pattern.compile("(?:CHARACTER SET|CHARSET) (\\w+)");
 
   private final Map<Expr.Subquery, SqlType> values = new HashMap<>();
 
@@ -71,7 +76,7 @@ final class Types {
       return cast(operator.substring("CAST ".length()));
     }
     if (operator.startsWith("CONVERT USING ")) {
-      return operator.endsWith(" binary") ? SqlType.BINARY : SqlType.TEXT;
+      return converted(operator.substring("CONVERT USING ".length()));
     }
     return switch (operator) {
       case "CASE" ->
@@ -98,7 +103,21 @@ final class Types {
     };
   }
 
+  /** Of a character set, by its collation that a server takes where none is named. */
+  private static SqlType converted(String charset) {
+    return switch (charset) {
+      case "binary" -> SqlType.BINARY;
+      case "utf8mb4", "utf8mb3", "utf8", "ucs2", "utf16", "utf32", "ascii", "latin1" ->
+          SqlType.TEXT;
+      default -> SqlType.NONE;
+    };
+  }
+
   private static SqlType cast(String type) {
+    Matcher charset = CHARSET.matcher(type);
+    if (charset.find()) {
+      return converted(charset.group(1).toLowerCase(Locale.ROOT));
+    }
     return switch (type.split(" ", 2)[0]) {
       case "SIGNED", "UNSIGNED", "INTEGER", "INT", "DECIMAL", "DOUBLE", "REAL" -> SqlType.NUMBER;
       case "FLOAT", "YEAR" -> new SqlType(SqlType.Kind.SMALL_NUMBER, null);
@@ -123,6 +142,9 @@ final class Types {
       return arguments.get(0);
     }
     if (name.equals("GROUP_CONCAT")) {
+      return SqlType.textOf(arguments);
+    }
+    if (Functions.OWN_TEXTS.contains(name)) {
       return SqlType.TEXT;
     }
     if (name.startsWith("JSON_") && Functions.AGGREGATES.contains(name)) {
