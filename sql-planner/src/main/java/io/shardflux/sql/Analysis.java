@@ -101,8 +101,7 @@ final class Analysis {
       branches.add(branch(query, branch, place.in(own)));
       alternatives.add(KeyCondition.and(own.conditions()));
     }
-    Relation united =
-        new UnionAnalysis(query, branches, colocation).relation(place.outer() == null);
+    Relation united = new UnionAnalysis(query, branches, colocation).relation(place.isAlone());
     // Each row is of one branch and satisfies its conditions, whether or not shards could merge it.
     place.zone().add(KeyCondition.or(alternatives));
     return united;

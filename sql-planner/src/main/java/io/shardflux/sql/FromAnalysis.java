@@ -40,7 +40,8 @@ final class FromAnalysis {
       return add(join, zone, nullable);
     }
     if (from instanceof Query.Derived derived) {
-      return add(derived.alias(), derived.columns(), derived.query(), names, zone, nullable);
+      Place place = new Place(around(scope.outer()), new Rows.Zone(zone), names);
+      return add(derived.alias(), derived.columns(), derived.query(), place, zone, nullable);
     }
     Query.Table table = (Query.Table) from;
     Query.Cte cte = names.find(table.name());
@@ -62,20 +63,30 @@ final class FromAnalysis {
     if (cte.recursive()) {
       throw new RefusedSqlException(RefusalCode.SYNTAX, "WITH RECURSIVE");
     }
-    return add(alias, cte.columns(), cte.query(), names.before(cte), zone, nullable);
+    Place place = new Place(around(names.scopeOf(cte)), new Rows.Zone(zone), names.before(cte));
+    return add(alias, cte.columns(), cte.query(), place, zone, nullable);
+  }
+
+  /** What a derived table may name, which are no columns of the select that it is in. */
+  private static @Nullable Scope around(@Nullable Scope outer) {
+    return outer == null ? null : new Scope(outer);
   }
 
   private List<Rows> add(
       String alias,
       List<String> columnNames,
       Query query,
-      WithNames seen,
+      Place place,
       Rows.Zone zone,
       boolean nullable) {
-    Rows.Zone own = new Rows.Zone(zone);
-    Relation relation = analysis.query(query, new Place(null, own, seen));
+    Relation relation = analysis.query(query, place);
+    if (place.outer() != null && place.outer().isReached()) {
+      rows.refuse(
+          new RefusedSqlException(
+              RefusalCode.CROSS_SHARD_SUBQUERY, alias + ": a derived table with outer columns"));
+    }
     if (relation.refusal() == null) {
-      own.conditions().forEach(zone::add);
+      place.zone().conditions().forEach(zone::add);
     } else {
       rows.refuse(relation.refusal());
     }

@@ -135,6 +135,9 @@ abstract class FunctionParser extends Parser {
     next();
     expect("(");
     boolean distinct = skip("DISTINCT");
+    if (Functions.AGGREGATES.contains(name) && (is(")") || (distinct && is("*")))) {
+      throw unexpected();
+    }
     List<Expr> arguments = arguments(name);
     expect(")");
     boolean over = skip("OVER");

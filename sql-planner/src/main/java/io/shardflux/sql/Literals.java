@@ -18,12 +18,10 @@ final class Literals {
     if (operator.equals("-") && operand instanceof Expr.Literal literal && literal.known()) {
       Object value = literal.value();
       if (value instanceof Long number) {
-        return new Expr.Literal(span, Math.negateExact(number), true);
+        return new Expr.Literal(span, narrow(BigInteger.valueOf(number).negate()), true);
       }
       if (value instanceof BigInteger number) {
-        BigInteger negative = number.negate();
-        Object narrow = negative.bitLength() < Long.SIZE ? (Object) negative.longValue() : negative;
-        return new Expr.Literal(span, narrow, true);
+        return new Expr.Literal(span, narrow(number.negate()), true);
       }
       if (value instanceof BigDecimal number) {
         return new Expr.Literal(span, number.negate(), true);
@@ -42,7 +40,10 @@ final class Literals {
     if (digits.indexOf('.') >= 0) {
       return new BigDecimal(digits.endsWith(".") ? digits + "0" : digits);
     }
-    BigInteger integer = new BigInteger(digits);
+    return narrow(new BigInteger(digits));
+  }
+
+  private static Object narrow(BigInteger integer) {
     return integer.bitLength() < Long.SIZE ? (Object) integer.longValue() : integer;
   }
 }

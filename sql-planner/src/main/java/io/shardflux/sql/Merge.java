@@ -51,7 +51,11 @@ public final class Merge {
       Map<Integer, Computation> computed,
       @Nullable Computation having,
       List<SortKey> distinct,
-      List<SortKey> sort) {}
+      List<SortKey> sort) {
+
+    /** That of rows which are the answer's as they come. */
+    static final Shape NONE = new Shape(0, List.of(), null, Map.of(), null, List.of(), List.of());
+  }
 
   /**
    * How rows become groups, whose rows come one after the other.

@@ -16,8 +16,13 @@ record Place(@Nullable Scope outer, Rows.Zone zone, WithNames names) {
     return new Place(null, new Rows.Zone(null), WithNames.NONE);
   }
 
+  /** Whether no query around it gives it values, as far as it was read. */
+  boolean isAlone() {
+    return outer == null || (outer.sources().isEmpty() && !outer.isReached());
+  }
+
   Place with(List<Query.Cte> ctes) {
-    return new Place(outer, zone, names.with(ctes));
+    return new Place(outer, zone, names.with(ctes, outer));
   }
 
   Place in(Rows.Zone other) {

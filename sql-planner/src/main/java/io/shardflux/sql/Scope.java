@@ -13,9 +13,20 @@ final class Scope {
   private final @Nullable Scope outer;
   private final List<Source> sources = new ArrayList<>();
   private final Set<String> using = new HashSet<>();
+  private boolean reached;
 
   Scope(@Nullable Scope outer) {
     this.outer = outer;
+  }
+
+  /** The columns of the queries around this one; null if there are none. */
+  @Nullable Scope outer() {
+    return outer;
+  }
+
+  /** Whether a name was found to be a column further out. */
+  boolean isReached() {
+    return reached;
   }
 
   List<Source> sources() {
@@ -42,7 +53,12 @@ final class Scope {
   /** The column of a name, here or further out; null if there is none. */
   @Nullable Column find(Expr.Name name) {
     Column here = findHere(name);
-    return here != null || outer == null ? here : outer.find(name);
+    if (here != null || outer == null) {
+      return here;
+    }
+    Column further = outer.find(name);
+    reached |= further != null;
+    return further;
   }
 
   /** The first source here whose column a name may be, null if it is none's. */

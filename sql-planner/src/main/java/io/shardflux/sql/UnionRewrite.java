@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 
-/** Plans a set operation as a select from all rows of its parts. */
+/** Plans a set operation, mostly as a select from all rows of its parts. */
 record UnionRewrite(SqlText text, Schema schema, PlannerOptions options) {
 
   ScatterQuery plan(Query query, List<Scope.Column> columns) {
@@ -15,8 +15,35 @@ record UnionRewrite(SqlText text, Schema schema, PlannerOptions options) {
       return rewritten(of(nested.query().span()));
     }
     boolean distinct = isDistinct(query);
+    if (!distinct && query.order().isEmpty()) {
+      return united(query);
+    }
     checkNames(columns);
     return rewritten(select(query, columns, distinct));
+  }
+
+  /** All rows of the branches in any order: each shard unites its own, and none is looked at. */
+  private ScatterQuery united(Query query) {
+    Query unlimited =
+        new Query(
+            query.span(), query.with(), query.ctes(), query.branches(), List.of(), null, false);
+    RefusedSqlException refusal =
+        new Analysis(schema).query(unlimited, Place.outermost()).refusal();
+    if (refusal != null) {
+      throw refusal;
+    }
+    return ScatterQuery.of(query, branches(query), Merge.Shape.NONE, false);
+  }
+
+  private ShardSql branches(Query query) {
+    SqlWriter sql = new SqlWriter(text);
+    if (query.with() != null) {
+      sql.add(query.with()).add(" ");
+    }
+    for (Query.Branch branch : query.branches()) {
+      sql.add(branch.operator() == null ? "" : " UNION ALL ").add(branch.body().span());
+    }
+    return sql.done();
   }
 
   /** Whether equal rows count once; refused if some do and some don't. */
@@ -37,9 +64,7 @@ record UnionRewrite(SqlText text, Schema schema, PlannerOptions options) {
     if (query.with() != null) {
       sql.append(of(query.with())).append(' ');
     }
-    sql.append(distinct ? "SELECT DISTINCT " : "SELECT ")
-        .append(distinct || !query.order().isEmpty() ? names(columns) : "*")
-        .append(" FROM (");
+    sql.append(distinct ? "SELECT DISTINCT " : "SELECT ").append(names(columns)).append(" FROM (");
     for (Query.Branch branch : query.branches()) {
       sql.append(branch.operator() == null ? "" : " UNION ALL ").append(of(branch.body().span()));
     }

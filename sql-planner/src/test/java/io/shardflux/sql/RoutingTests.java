@@ -157,6 +157,10 @@ class RoutingTests {
         "SELECT id FROM users WHERE id = 5 UNION SELECT user_id FROM orders WHERE user_id = 5",
         "SELECT 1 FROM (SELECT id FROM users UNION ALL SELECT user_id FROM orders) x WHERE id = 5",
         "SELECT 1 FROM users u WHERE u.id IN (SELECT user_id FROM orders) AND u.id = 5",
+        "SELECT (SELECT MAX(d.x) FROM (SELECT total x FROM orders WHERE user_id = u.id) d) FROM"
+            + " users u WHERE u.id = 5",
+        "SELECT (WITH d AS (SELECT total x FROM orders WHERE user_id = u.id) SELECT MAX(x) FROM d)"
+            + " FROM users u WHERE u.id = 5",
         "SELECT 1 FROM countries c LEFT JOIN users u ON u.country = c.code AND u.id = 5",
         "DELETE FROM users WHERE id = 5",
         "UPDATE users u JOIN orders o ON o.user_id = u.id SET u.age = 1 WHERE o.user_id = 5",
@@ -176,7 +180,8 @@ class RoutingTests {
       strings = {
         "SELECT 1 FROM users u LEFT JOIN orders o ON o.user_id = u.id AND o.user_id = 5",
         "SELECT 1 FROM users u LEFT JOIN orders o ON o.user_id = u.id AND u.id = 5",
-        "SELECT 1 FROM users u WHERE EXISTS (SELECT 1 FROM orders o WHERE o.user_id = u.id OR u.id = 5)",
+        "SELECT 1 FROM users u WHERE EXISTS (SELECT 1 FROM orders o WHERE o.user_id = u.id OR u.id"
+            + " = 5)",
         "SELECT 1 FROM users u WHERE u.id NOT IN (SELECT user_id FROM orders WHERE user_id = 5)",
         "SELECT 1 FROM (SELECT age, MAX(id) m FROM users GROUP BY age) x WHERE x.m = 5",
       })
@@ -187,6 +192,11 @@ class RoutingTests {
   @Test
   void routesTablesOfOneShardAndOfAll() {
     assertThat(Shop.route("SELECT * FROM config")).isEqualTo(new Routing.On(Shop.B));
+    assertThat(
+            Shop.route(
+                "SELECT (SELECT MAX(d.x) FROM (SELECT v AS x FROM config WHERE k = c.k) d) FROM"
+                    + " config c"))
+        .isEqualTo(new Routing.On(Shop.B));
     assertThat(Shop.route("SELECT * FROM countries")).isEqualTo(new Routing.Anywhere());
     assertThat(Shop.route("SELECT 1")).isEqualTo(new Routing.Anywhere());
     assertThat(Shop.plan("UPDATE countries SET title = 'x'"))
@@ -207,8 +217,8 @@ class RoutingTests {
                 "INSERT INTO users (id, name) VALUES (1, 'a;?') ON DUPLICATE KEY UPDATE name = ?",
                 List.of(0)),
             new ShardSql(
-                "INSERT INTO users (id, name) VALUES (?, ?), (3, \"b\") ON DUPLICATE KEY UPDATE name"
-                    + " = ?",
+                "INSERT INTO users (id, name) VALUES (?, ?), (3, \"b\") ON DUPLICATE KEY UPDATE"
+                    + " name = ?",
                 List.of(0, 1, 0)));
   }
 
@@ -237,8 +247,8 @@ class RoutingTests {
   void sendsTheTextAsItIsWithoutItsHint() {
     Prepared prepared =
         Shop.prepare(
-            "/* shardflux: timeout=250ms, scatter=false, read-preference='replica' */ SELECT /* x */ *"
-                + " FROM users WHERE id=:id AND name='?:id' ; ");
+            "/* shardflux: timeout=250ms, scatter=false, read-preference='replica' */ SELECT /* x"
+                + " */ * FROM users WHERE id=:id AND name='?:id' ; ");
     assertThat(prepared.markers()).containsExactly("id");
     assertThat(prepared.hints().timeout()).hasMillis(250);
     assertThat(prepared.hints().readPreference()).isEqualTo("replica");

@@ -19,44 +19,88 @@ class ScatterTests {
       quoteCharacter = '~',
       value = {
         "SELECT id FROM users | SELECT id FROM users",
-        "SELECT id FROM users ORDER BY id DESC LIMIT 2 OFFSET 3 | SELECT id FROM users ORDER BY id DESC LIMIT 5",
+        "SELECT id FROM users ORDER BY id DESC LIMIT 2 OFFSET 3 | SELECT id FROM users ORDER BY id"
+            + " DESC LIMIT 5",
         "SELECT id FROM users ORDER BY id LIMIT 3, 2 | SELECT id FROM users ORDER BY id LIMIT 5",
         "SELECT id FROM users LIMIT 3, 18446744073709551615 | SELECT id FROM users",
         "SELECT id FROM users ORDER BY age | SELECT id, age FROM users ORDER BY age",
-        "SELECT id FROM users ORDER BY nick | SELECT id, WEIGHT_STRING(nick) FROM users ORDER BY nick",
-        "SELECT name FROM users ORDER BY 1 | SELECT name, $, WEIGHT_STRING(name) FROM users ORDER BY 1",
-        "SELECT id FROM users ORDER BY flag, kind, created | SELECT id, (flag) + 0, (kind) + 0, (created) + 0 FROM users ORDER BY flag, kind, created",
+        "SELECT id FROM users ORDER BY nick | SELECT id, WEIGHT_STRING(nick) FROM users ORDER BY"
+            + " nick",
+        "SELECT name FROM users ORDER BY 1 | SELECT name, $, WEIGHT_STRING(name) FROM users ORDER"
+            + " BY 1",
+        "SELECT id FROM users ORDER BY flag, kind, created | SELECT id, (flag) + 0, (kind) + 0,"
+            + " (created) + 0.0 FROM users ORDER BY flag, kind, created",
+        "SELECT id FROM users ORDER BY HEX(name COLLATE big5_chinese_ci), - -9223372036854775808 |"
+            + " SELECT id, IF(CONCAT(LEFT(HEX(name COLLATE big5_chinese_ci), 0), 'a') ="
+            + " CONCAT(LEFT(HEX(name COLLATE big5_chinese_ci), 0), 'a '),"
+            + " WEIGHT_STRING(CONCAT(LEFT(HEX(name COLLATE big5_chinese_ci), 0), ' ')), NULL),"
+            + " WEIGHT_STRING(HEX(name COLLATE big5_chinese_ci)), - -9223372036854775808 FROM users"
+            + " ORDER BY HEX(name COLLATE big5_chinese_ci), - -9223372036854775808",
         "SELECT id FROM users ORDER BY raw | SELECT id, WEIGHT_STRING(raw) FROM users ORDER BY raw",
         "SELECT * FROM users ORDER BY id | SELECT *, id FROM users ORDER BY id",
-        "SELECT id + 1 AS z FROM users ORDER BY z * 2 | SELECT id + 1 AS z, (id + 1) * 2 FROM users ORDER BY z * 2",
+        "SELECT id + 1 AS z FROM users ORDER BY z * 2 | SELECT id + 1 AS z, (id + 1) * 2 FROM users"
+            + " ORDER BY z * 2",
         "SELECT id name FROM users ORDER BY name | SELECT id name FROM users ORDER BY name",
-        "SELECT age IN (1) FROM users ORDER BY age NOT IN (1) | SELECT age IN (1), age NOT IN (1) FROM users ORDER BY age NOT IN (1)",
-        "SELECT name LIKE 'a' FROM users ORDER BY name NOT LIKE 'a' | SELECT name LIKE 'a', name NOT LIKE 'a' FROM users ORDER BY name NOT LIKE 'a'",
-        "SELECT created + INTERVAL 1 DAY FROM users ORDER BY created + INTERVAL 1 YEAR | SELECT created + INTERVAL 1 DAY, (created + INTERVAL 1 YEAR) + 0 FROM users ORDER BY created + INTERVAL 1 YEAR",
-        "SELECT id, data->>'$.a' FROM users GROUP BY id, data->>'$.a' | SELECT id, data->>'$.a' FROM users GROUP BY id, data->>'$.a'",
-        "SELECT CAST(score AS DECIMAL(5, 2)) FROM users ORDER BY CAST(score AS DECIMAL(5,1)) | SELECT CAST(score AS DECIMAL(5, 2)), CAST(score AS DECIMAL(5,1)) FROM users ORDER BY CAST(score AS DECIMAL(5,1))",
-        "SELECT CASE age WHEN 1 THEN 2 ELSE 3 END FROM users ORDER BY CASE WHEN age THEN 2 WHEN 1 THEN 3 END | SELECT CASE age WHEN 1 THEN 2 ELSE 3 END, CASE WHEN age THEN 2 WHEN 1 THEN 3 END FROM users ORDER BY CASE WHEN age THEN 2 WHEN 1 THEN 3 END",
-        "SELECT -age AS age, COUNT(*) FROM users GROUP BY age | SELECT -age AS age, COUNT(*), `users`.`age` FROM users GROUP BY `users`.`age` ORDER BY `users`.`age`",
-        "SELECT DISTINCT -age AS age FROM users | SELECT -age AS age FROM users GROUP BY -`users`.`age` ORDER BY -`users`.`age`",
+        "SELECT age IN (1) FROM users ORDER BY age NOT IN (1) | SELECT age IN (1), age NOT IN (1)"
+            + " FROM users ORDER BY age NOT IN (1)",
+        "SELECT name LIKE 'a' FROM users ORDER BY name NOT LIKE 'a' | SELECT name LIKE 'a', name"
+            + " NOT LIKE 'a' FROM users ORDER BY name NOT LIKE 'a'",
+        "SELECT created + INTERVAL 1 DAY FROM users ORDER BY created + INTERVAL 1 YEAR | SELECT"
+            + " created + INTERVAL 1 DAY, (created + INTERVAL 1 YEAR) + 0.0 FROM users ORDER BY"
+            + " created + INTERVAL 1 YEAR",
+        "SELECT id, data->>'$.a' FROM users GROUP BY id, data->>'$.a' | SELECT id, data->>'$.a'"
+            + " FROM users GROUP BY id, data->>'$.a'",
+        "SELECT CAST(score AS DECIMAL(5, 2)) FROM users ORDER BY CAST(score AS DECIMAL(5,1)) |"
+            + " SELECT CAST(score AS DECIMAL(5, 2)), CAST(score AS DECIMAL(5,1)) FROM users ORDER"
+            + " BY CAST(score AS DECIMAL(5,1))",
+        "SELECT CASE age WHEN 1 THEN 2 ELSE 3 END FROM users ORDER BY CASE WHEN age THEN 2 WHEN 1"
+            + " THEN 3 END | SELECT CASE age WHEN 1 THEN 2 ELSE 3 END, CASE WHEN age THEN 2 WHEN 1"
+            + " THEN 3 END FROM users ORDER BY CASE WHEN age THEN 2 WHEN 1 THEN 3 END",
+        "SELECT -age AS age, COUNT(*) FROM users GROUP BY age | SELECT -age AS age, COUNT(*),"
+            + " `users`.`age` FROM users GROUP BY `users`.`age` ORDER BY `users`.`age`",
+        "SELECT DISTINCT -age AS age FROM users | SELECT -age AS age FROM users GROUP BY"
+            + " -`users`.`age` ORDER BY -`users`.`age`",
         "SELECT u.age FROM users u ORDER BY age | SELECT u.age FROM users u ORDER BY age",
-        "SELECT DISTINCT age FROM users ORDER BY age DESC LIMIT 3 | SELECT age FROM users GROUP BY age ORDER BY age DESC LIMIT 3",
-        "SELECT DISTINCT id, age FROM users | SELECT id, age FROM users GROUP BY id, age ORDER BY id, age",
+        "SELECT DISTINCT age FROM users ORDER BY age DESC LIMIT 3 | SELECT age FROM users GROUP BY"
+            + " age ORDER BY age DESC LIMIT 3",
+        "SELECT DISTINCT id, age FROM users | SELECT id, age FROM users GROUP BY id, age ORDER BY"
+            + " id, age",
+        "SELECT DISTINCT age, COUNT(*) FROM users GROUP BY age ORDER BY SUM(score) | SELECT age,"
+            + " COUNT(*), SUM(score) FROM users GROUP BY age ORDER BY age",
+        "SELECT DISTINCT age x FROM users GROUP BY id, x ORDER BY x + 1 | SELECT age x, MIN((age) +"
+            + " 1) FROM users GROUP BY id, x",
         "SELECT COUNT( * ) FROM users | SELECT COUNT( * ) FROM users",
         "SELECT AVG(age) FROM users | SELECT AVG(age), SUM(age), COUNT(age) FROM users",
-        "SELECT MAX(created) FROM users | SELECT MAX(created), (MAX(created)) + 0 FROM users",
+        "SELECT MAX(created) FROM users | SELECT MAX(created), (MAX(created)) + 0.0 FROM users",
         "SELECT MIN(kind) FROM users | SELECT MIN(kind), $, WEIGHT_STRING(MIN(kind)) FROM users",
-        "SELECT age, COUNT(*) FROM users GROUP BY age ORDER BY age DESC LIMIT 3 | SELECT age, COUNT(*) FROM users GROUP BY age ORDER BY age DESC LIMIT 3",
-        "SELECT age, COUNT(*) FROM users GROUP BY age ORDER BY COUNT(*) LIMIT 3 | SELECT age, COUNT(*) FROM users GROUP BY age ORDER BY age",
-        "SELECT COUNT(*) c FROM users GROUP BY age HAVING c > 1 AND age < 9 | SELECT COUNT(*) c, age FROM users GROUP BY age HAVING (age < 9) ORDER BY age",
-        "SELECT age DIV 10 d, SUM(age) FROM users GROUP BY d | SELECT age DIV 10 d, SUM(age) FROM users GROUP BY age DIV 10 ORDER BY age DIV 10",
-        "SELECT age + 1, COUNT(*) FROM users GROUP BY 1 | SELECT age + 1, COUNT(*) FROM users GROUP BY age + 1 ORDER BY age + 1",
-        "SELECT COUNT(DISTINCT age) FROM users | SELECT COUNT(DISTINCT age), age FROM users GROUP BY age",
+        "SELECT age, COUNT(*) FROM users GROUP BY age ORDER BY age DESC LIMIT 3 | SELECT age,"
+            + " COUNT(*) FROM users GROUP BY age ORDER BY age DESC LIMIT 3",
+        "SELECT age, COUNT(*) FROM users GROUP BY age ORDER BY COUNT(*) LIMIT 3 | SELECT age,"
+            + " COUNT(*) FROM users GROUP BY age ORDER BY age",
+        "SELECT COUNT(*) c FROM users GROUP BY age HAVING c > 1 AND age < 9 | SELECT COUNT(*) c,"
+            + " age FROM users GROUP BY age HAVING (age < 9) ORDER BY age",
+        "SELECT age DIV 10 d, SUM(age) FROM users GROUP BY d | SELECT age DIV 10 d, SUM(age) FROM"
+            + " users GROUP BY age DIV 10 ORDER BY age DIV 10",
+        "SELECT age + 1, COUNT(*) FROM users GROUP BY 1 | SELECT age + 1, COUNT(*) FROM users GROUP"
+            + " BY age + 1 ORDER BY age + 1",
+        "SELECT COUNT(DISTINCT age) FROM users | SELECT COUNT(DISTINCT age), age FROM users GROUP"
+            + " BY age",
         "SELECT COUNT(DISTINCT id, age) FROM users | SELECT COUNT(DISTINCT id, age) FROM users",
-        "SELECT id, GROUP_CONCAT(name) FROM users GROUP BY id HAVING MAX(name) > 'x' ORDER BY 2 LIMIT 1 | SELECT id, GROUP_CONCAT(name), IF(CONCAT(LEFT(GROUP_CONCAT(name), 0), 'a') = CONCAT(LEFT(GROUP_CONCAT(name), 0), 'a '), WEIGHT_STRING(CONCAT(LEFT(GROUP_CONCAT(name), 0), ' ')), NULL), WEIGHT_STRING(GROUP_CONCAT(name)) FROM users GROUP BY id HAVING MAX(name) > 'x' ORDER BY 2 LIMIT 1",
-        "SELECT u.id FROM users u JOIN countries c ON c.code = u.country | SELECT u.id FROM users u JOIN countries c ON c.code = u.country",
-        "SELECT c.code, c.title FROM users u JOIN countries c ON c.code = u.country GROUP BY c.code | SELECT c.code, c.title, $, WEIGHT_STRING(c.code) FROM users u JOIN countries c ON c.code = u.country GROUP BY c.code ORDER BY c.code",
-        "SELECT id FROM users UNION ALL SELECT user_id FROM orders LIMIT 2 | SELECT * FROM (SELECT id FROM users UNION ALL SELECT user_id FROM orders) AS shardflux LIMIT 2",
-        "SELECT age FROM users UNION SELECT age FROM users ORDER BY age | SELECT `age` FROM (SELECT age FROM users UNION ALL SELECT age FROM users) AS shardflux GROUP BY `age` ORDER BY `age`",
+        "SELECT id, GROUP_CONCAT(name) FROM users GROUP BY id HAVING MAX(name) > 'x' ORDER BY 2"
+            + " LIMIT 1 | SELECT id, GROUP_CONCAT(name), $, WEIGHT_STRING(GROUP_CONCAT(name)) FROM"
+            + " users GROUP BY id HAVING MAX(name) > 'x' ORDER BY 2 LIMIT 1",
+        "SELECT u.id FROM users u JOIN countries c ON c.code = u.country | SELECT u.id FROM users u"
+            + " JOIN countries c ON c.code = u.country",
+        "SELECT c.code, c.title FROM users u JOIN countries c ON c.code = u.country GROUP BY c.code"
+            + " | SELECT c.code, c.title, $, WEIGHT_STRING(c.code) FROM users u JOIN countries c ON"
+            + " c.code = u.country GROUP BY c.code ORDER BY c.code",
+        "SELECT id FROM users UNION ALL SELECT user_id FROM orders LIMIT 2 | SELECT id FROM users"
+            + " UNION ALL SELECT user_id FROM orders LIMIT 2",
+        "SELECT 1, 1, id FROM users UNION ALL (SELECT id, age, 2 FROM users) | SELECT 1, 1, id FROM"
+            + " users UNION ALL (SELECT id, age, 2 FROM users)",
+        "SELECT age FROM users UNION SELECT age FROM users ORDER BY age | SELECT `age` FROM (SELECT"
+            + " age FROM users UNION ALL SELECT age FROM users) AS shardflux GROUP BY `age` ORDER"
+            + " BY `age`",
         "SELECT id -- c | SELECT id",
       })
   void sendsToEachShard(String sql, String expected) {

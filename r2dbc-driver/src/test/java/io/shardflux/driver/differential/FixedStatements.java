@@ -96,7 +96,7 @@ final class FixedStatements {
               "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i <"
                   + " 3) SELECT i FROM n"),
           open(
-              RefusalCode.SYNTAX,
+              RefusalCode.CROSS_SHARD_SUBQUERY,
               "(SELECT id FROM customers ORDER BY id LIMIT 3) UNION ALL (SELECT id FROM"
                   + " readings ORDER BY id LIMIT 3)"),
           open(
