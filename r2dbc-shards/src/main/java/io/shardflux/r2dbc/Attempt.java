@@ -78,7 +78,9 @@ final class Attempt<T> implements TimedFlux.Witness {
   public void ended(
       long rows, long first, long spent, @Nullable Throwable error, boolean cancelled) {
     answered = rows > 0;
-    server.ended(rows, first, error, cancelled);
+    boolean counts =
+        !(error instanceof ShardTimeoutException late) || late.reached(options.timeouts());
+    server.ended(rows, first, rows == 0 ? first : spent, error, cancelled, counts);
     observed.ended(rows, error, cancelled);
     Duration slow = options.slowStatement();
     if (slow != null && spent >= slow.toNanos()) {

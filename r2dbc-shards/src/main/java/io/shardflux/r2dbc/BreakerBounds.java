@@ -3,9 +3,11 @@ package io.shardflux.r2dbc;
 import java.time.Duration;
 
 /**
- * When a server counts as down and is asked no more. It is at once when no connection to it can be
- * opened; and it is when too many of its last statements were late or lost their connection. What
- * the server answered, an error too, and what the caller cancelled before a row count for nothing.
+ * When a server counts as down and is asked no more. It is at once when none of its open
+ * connections works and none can be opened. A late statement or a lost connection has it looked at,
+ * and counts only if it answers nothing; what the server answered, an error too, what the caller
+ * cancelled before a row, and a time of the caller's own that is shorter than the router's count
+ * for nothing.
  *
  * @param window how many statements are looked back on (default 20, from 1 to 10,000)
  * @param minCalls how many there have to be before their share counts (default 10, from 1 to {@code

@@ -29,7 +29,7 @@ final class ControlConnections {
     this.connections = users.on(LOOP);
     this.pool =
         connections
-            .pool(bounds.connectTimeout(), error -> {})
+            .pool(connections.open(bounds))
             .sizeBetween(0, CONNECTIONS)
             .maxPendingAcquire(PENDING)
             .evictionPredicate((connection, metadata) -> !connections.open(connection))

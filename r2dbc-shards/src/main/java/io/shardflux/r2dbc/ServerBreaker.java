@@ -11,9 +11,7 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import reactor.core.Disposable;
 import reactor.core.Disposables;
-import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
-import reactor.util.retry.Retry;
 
 /**
  * Whether a server is asked. Opens by {@link BreakerBounds}, and closes with the first probe that
@@ -24,8 +22,6 @@ final class ServerBreaker {
   /** A server that probes well and fails again within that time is waited for longer each time. */
   private static final long RELAPSE = TimeUnit.SECONDS.toNanos(10);
 
-  private static final int PROBES = 4;
-  private static final Duration PROBES_APART = Duration.ofSeconds(1);
   private static final Duration LONGEST_WAIT = Duration.ofSeconds(2);
 
   private final BreakerBounds bounds;
@@ -166,9 +162,13 @@ final class ServerBreaker {
     switch (state) {
       case OPEN -> {
         noteOpening();
-        probing.update(probeUntilUp().subscribe());
         Throwable reason = cause;
-        changed.accept("down: " + (reason == null ? "not known why" : ShardErrors.brief(reason)));
+        if (reason == null) {
+          reason = new IllegalStateException("not known why");
+        }
+        probing.update(
+            Probing.untilUp(probe, wait, reason).subscribe(null, failed -> {}, this::probedWell));
+        changed.accept("down: " + ShardErrors.brief(reason));
       }
       case FORCED_OPEN -> {
         noteOpening();
@@ -191,14 +191,5 @@ final class ServerBreaker {
     Duration longest =
         LONGEST_WAIT.compareTo(bounds.probeInterval()) > 0 ? LONGEST_WAIT : bounds.probeInterval();
     wait = !relapse ? bounds.probeInterval() : doubled.compareTo(longest) < 0 ? doubled : longest;
-  }
-
-  /** Several at a time, so that one that is stuck in a dead network holds up no other. */
-  private Mono<Void> probeUntilUp() {
-    Mono<?> probed = probe.delaySubscription(wait).retryWhen(Retry.indefinitely());
-    return Flux.range(0, PROBES)
-        .flatMap(i -> probed.delaySubscription(PROBES_APART.multipliedBy(i)))
-        .next()
-        .then(Mono.fromRunnable(this::probedWell));
   }
 }

@@ -16,7 +16,6 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
@@ -45,6 +44,11 @@ final class ServerConnections {
 
   static final String IDENTITY = "SELECT CONNECTION_ID(), VERSION(), @@max_allowed_packet";
 
+  private static final Duration CONNECT_MARGIN = Duration.ofSeconds(1);
+
+  /** So many times as long as the others. */
+  private static final int FIRST = 5;
+
   private static final Duration GOODBYE_BOUND = Duration.ofSeconds(1);
 
   /**
@@ -62,6 +66,7 @@ final class ServerConnections {
   private final Map<Connection, Link> links = new ConcurrentHashMap<>();
   private final Set<Connection> retired = ConcurrentHashMap.newKeySet();
   private volatile Dialect dialect = Dialect.MYSQL;
+  private volatile boolean known;
 
   ServerConnections(ConnectionFactoryOptions options) {
     this.options = options;
@@ -93,15 +98,21 @@ final class ServerConnections {
   }
 
   /**
-   * A pool of them, of which the one used last is used next, so that the others can be idle.
-   *
-   * @param failed is told of each that can't be opened, also where nobody waits for it any more
+   * The same within {@code connect-timeout} and a moment. The first one may take several times as
+   * long: until then neither this machine nor the server has done any of it before.
    */
-  PoolBuilder<Connection, PoolConfig<Connection>> pool(
-      Duration createBound, Consumer<Throwable> failed) {
-    return PoolBuilder.from(create().timeout(createBound).doOnError(failed))
-        .destroyHandler(this::close)
-        .idleResourceReuseMruOrder();
+  Mono<Connection> open(PoolBounds bounds) {
+    return Mono.defer(
+        () -> {
+          Duration time = bounds.connectTimeout();
+          Duration bound = known ? time.plus(CONNECT_MARGIN) : time.multipliedBy(FIRST);
+          return create().timeout(bound, Mono.error(() -> new OpeningTimeoutException(bound)));
+        });
+  }
+
+  /** A pool of them, of which the one used last is used next, so that the others can be idle. */
+  PoolBuilder<Connection, PoolConfig<Connection>> pool(Mono<Connection> opening) {
+    return PoolBuilder.from(opening).destroyHandler(this::close).idleResourceReuseMruOrder();
   }
 
   /**
@@ -154,6 +165,11 @@ final class ServerConnections {
     return link != null && link.openedAt() - nanos > 0 && !retired.contains(connection);
   }
 
+  /** Whether any is open, as far as this side knows. */
+  boolean anyOpen() {
+    return !links.isEmpty();
+  }
+
   /** Those that are open now. */
   List<Connection> all() {
     return List.copyOf(links.keySet());
@@ -184,6 +200,7 @@ final class ServerConnections {
         .map(
             link -> {
               links.put(connection, link);
+              known = true;
               Channel channel = link.channel();
               channel.closeFuture().addListener(closed -> forget(connection));
               return connection;

@@ -4,7 +4,6 @@ import io.r2dbc.spi.Connection;
 import io.r2dbc.spi.ConnectionFactoryOptions;
 import io.r2dbc.spi.Option;
 import io.r2dbc.spi.R2dbcException;
-import io.r2dbc.spi.ValidationDepth;
 import java.time.Duration;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -34,23 +33,24 @@ final class ServerPool {
   // Else a server hangs up on a consumer that takes nothing for a minute.
   private static final String SLOW_READERS = "net_write_timeout=600";
   private static final Duration EVICTION_INTERVAL = Duration.ofSeconds(30);
-  private static final Duration CONNECT_MARGIN = Duration.ofSeconds(1);
+
+  private static final String THERE =
+      "SELECT COUNT(*) FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = DATABASE()";
+
+  /** An open connection that reads no row within that time is no good. */
+  private static final Duration ROW_BOUND = Duration.ofSeconds(1);
 
   private final Server server;
   private final PoolBounds bounds;
   private final Gate gate;
-  private final Consumer<String> changed;
   private final ServerConnections connections;
   private final ControlConnections control;
   private final InstrumentedPool<Connection> pool;
   private final Settlement settlement;
-  private final ServerBreaker breaker;
+  private final ServerWatch watch;
   private final AtomicInteger inFlight = new AtomicInteger();
   private final LatencyWindow latency = new LatencyWindow(System::nanoTime);
   private final ErrorCounts errors = new ErrorCounts();
-  private final AtomicBoolean looking = new AtomicBoolean();
-  private volatile boolean failing;
-  private volatile boolean closing;
 
   /**
    * A server's pool; connects to nothing.
@@ -67,21 +67,13 @@ final class ServerPool {
     this.server = server;
     this.bounds = bounds;
     this.gate = gate;
-    this.changed = changed;
     checkTls(server);
     this.connections = new ServerConnections(withDefaults(server.options(), bounds));
     this.control = new ControlConnections(server, connections, bounds);
+    this.watch =
+        new ServerWatch(server, bounds, breakerBounds, connections, this::anyWorks, changed);
     this.pool = pool();
     this.settlement = new Settlement(server, connections, control);
-    this.breaker =
-        new ServerBreaker(
-            server.toString(),
-            breakerBounds,
-            probe(),
-            reason -> {
-              log.atWarn().addKeyValue("shard", server.shard()).log("{}: {}", server, reason);
-              changed.accept(server + " " + reason);
-            });
   }
 
   private static void checkTls(Server server) {
@@ -97,7 +89,12 @@ final class ServerPool {
   }
 
   ServerBreaker breaker() {
-    return breaker;
+    return watch.breaker();
+  }
+
+  /** Whether it is asked and all is not well. */
+  boolean impaired() {
+    return watch.impaired();
   }
 
   ControlConnections control() {
@@ -145,14 +142,11 @@ final class ServerPool {
 
   /** Opens the idle minimum. A server that is down completes all the same. */
   Mono<Void> warmUp() {
+    // The first connection is opened alone; the others then.
     return pool.warmup()
-        .onErrorResume(
-            error -> {
-              log.atWarn()
-                  .addKeyValue("shard", server.shard())
-                  .log("{} can't be warmed up: {}", server, error.toString());
-              return Mono.empty();
-            })
+        .then(Mono.defer(pool::warmup))
+        .doOnError(error -> log.debug("{} can't be warmed up: {}", server, error.toString()))
+        .onErrorComplete()
         .then();
   }
 
@@ -161,37 +155,36 @@ final class ServerPool {
     inFlight.incrementAndGet();
   }
 
-  /** What became of a statement. */
-  void ended(long rows, long first, @Nullable Throwable error, boolean cancelled) {
+  /**
+   * What became of a statement.
+   *
+   * @param first nanoseconds to its first row, or to the end where there is none
+   * @param lasted nanoseconds since it began
+   * @param counts whether it counts against the server if it was late
+   */
+  void ended(
+      long rows,
+      long first,
+      long lasted,
+      @Nullable Throwable error,
+      boolean cancelled,
+      boolean counts) {
     inFlight.decrementAndGet();
     if (error != null) {
-      errors.add(error);
-      if (ShardErrors.outage(error)) {
-        noteOutage(error);
-      } else if (ShardErrors.answered(error)) {
-        noteAnswer();
-      }
+      failed(error, lasted, counts);
     } else if (!cancelled || rows > 0) {
       latency.record(first);
-      noteAnswer();
+      watch.answered();
     }
   }
 
-  private void noteAnswer() {
-    breaker.succeeded();
-    if (failing && !breaker.failing()) {
-      failing = false;
-      changed.accept(server + " fails seldom again");
+  private void failed(Throwable error, long lasted, boolean counts) {
+    errors.add(error);
+    if (ShardErrors.outage(error)) {
+      watch.failed(error, System.nanoTime() - lasted, counts);
+    } else if (ShardErrors.answered(error)) {
+      watch.answeredBy(error);
     }
-  }
-
-  private void noteOutage(Throwable error) {
-    breaker.failed(error);
-    if (!failing && breaker.failing()) {
-      failing = true;
-      changed.accept(server + " fails often: " + ShardErrors.brief(error));
-    }
-    lookWhetherLost(error);
   }
 
   /**
@@ -289,18 +282,9 @@ final class ServerPool {
     inFlight.decrementAndGet();
     if (error instanceof R2dbcException && !ShardErrors.elsewhere(server.shard(), error)) {
       errors.add(error);
-      if (ShardErrors.outage(error)) {
-        noteOutage(error);
+      if (ShardErrors.lost(error)) {
+        watch.failed(error, System.nanoTime(), true);
       }
-    }
-  }
-
-  /**
-   * A lost connection may be the last that anybody asks for: whether the server is there counts.
-   */
-  private void lookWhetherLost(Throwable error) {
-    if (ShardErrors.lost(error) && !closing && looking.compareAndSet(false, true)) {
-      probe().doFinally(end -> looking.set(false)).subscribe(null, this::noteFailure);
     }
   }
 
@@ -322,8 +306,7 @@ final class ServerPool {
   Mono<Void> close() {
     return Mono.defer(
         () -> {
-          closing = true;
-          breaker.dispose();
+          watch.close();
           return pool.disposeLater()
               .thenMany(Flux.defer(() -> Flux.fromIterable(connections.all())).flatMap(this::end))
               .then(control.close());
@@ -409,47 +392,59 @@ final class ServerPool {
    * cancel that meets a hand-over then either finds the pool still waiting or reaches the user.
    */
   private Mono<PooledRef<Connection>> acquire() {
-    return breaker.closed()
-        ? pool.acquire().onErrorMap(error -> ShardErrors.notAcquired(server, bounds, error))
-        : Mono.error(down());
+    return watch.breaker().closed()
+        ? pool.acquire().onErrorResume(this::notAcquired)
+        : Mono.error(watch.down());
   }
 
-  private ShardUnavailableException down() {
-    Throwable cause = breaker.cause();
-    return new ShardUnavailableException(
-        server.shard(),
-        ShardUnavailableException.Why.NOT_ASKED,
-        cause == null
-            ? "taken out by hand, not asked (expected: its breaker closed again)"
-            : "down, not asked (expected: a server that answers at "
-                + server.host()
-                + ":"
-                + server.port()
-                + "; it is probed until it does)",
-        cause);
+  /** Where no more can be opened, callers wait for those that are. */
+  private Mono<PooledRef<Connection>> notAcquired(Throwable error) {
+    return ShardErrors.opening(error) && watch.openings().suspended()
+        ? Mono.defer(this::acquire)
+        : Mono.error(ShardErrors.notAcquired(server, bounds, error));
   }
 
-  private void noteFailure(Throwable error) {
-    if (!closing && ShardErrors.connectFailure(error)) {
-      breaker.trip(error);
-    }
+  /** Asks every idle connection for a row, or where there is none the next one that is. */
+  private Mono<Boolean> anyWorks() {
+    return Flux.range(0, Math.max(1, pool.metrics().idleSize()))
+        .flatMap(i -> works(), maxSize())
+        .reduce(false, (one, other) -> one || other);
   }
 
-  private Mono<?> probe() {
-    return Mono.usingWhen(connections.create(), this::alive, connections::close)
-        .timeout(bounds.connectTimeout().plus(CONNECT_MARGIN));
+  private Mono<Boolean> works() {
+    return Mono.usingWhen(
+            pool.acquire(),
+            ref -> alive(ref.poolable()),
+            PooledRef::release,
+            this::drop,
+            this::drop)
+        .timeout(ROW_BOUND)
+        .onErrorReturn(false);
   }
 
+  private Mono<Void> drop(PooledRef<Connection> ref, Throwable error) {
+    return drop(ref);
+  }
+
+  private Mono<Void> drop(PooledRef<Connection> ref) {
+    return connections.cut(ref.poolable()).then(ref.invalidate());
+  }
+
+  /** Whether a row can be read, and a database that was chosen is still there. */
   private Mono<Boolean> alive(Connection connection) {
-    return Mono.from(connection.validate(ValidationDepth.REMOTE))
-        .filter(Boolean::booleanValue)
-        .switchIfEmpty(Mono.error(() -> new IllegalStateException("not valid")));
+    boolean named = server.options().hasOption(ConnectionFactoryOptions.DATABASE);
+    return Flux.from(connection.createStatement(THERE).execute())
+        .concatMap(result -> result.map(row -> !Long.valueOf(0).equals(row.get(0, Long.class))))
+        .single()
+        .filter(there -> there || !named)
+        .switchIfEmpty(Mono.error(() -> new IllegalStateException("its database is gone")))
+        .thenReturn(true);
   }
 
   private InstrumentedPool<Connection> pool() {
     return connections
-        .pool(bounds.connectTimeout().plus(CONNECT_MARGIN), this::noteFailure)
-        .sizeBetween(bounds.minIdle(), bounds.maxSize())
+        .pool(watch.opening())
+        .allocationStrategy(watch.openings())
         .maxPendingAcquire(bounds.maxPending())
         .evictionPredicate(this::spent)
         .evictInBackground(EVICTION_INTERVAL)
@@ -461,7 +456,7 @@ final class ServerPool {
    * is one from before the server was out, which may be lost without a word.
    */
   private boolean spent(Connection connection, PooledRefMetadata metadata) {
-    return !connections.openedAfter(connection, breaker.lastOpened())
+    return !connections.openedAfter(connection, watch.breaker().lastOpened())
         || metadata.idleTime() >= bounds.maxIdleTime().toMillis()
         || metadata.lifeTime() >= bounds.maxLifetime().toMillis();
   }

@@ -1,5 +1,6 @@
 package io.shardflux.r2dbc;
 
+import io.netty.channel.ConnectTimeoutException;
 import io.r2dbc.spi.R2dbcBadGrammarException;
 import io.r2dbc.spi.R2dbcDataIntegrityViolationException;
 import io.r2dbc.spi.R2dbcException;
@@ -36,6 +37,12 @@ final class ShardErrors {
 
   /** ER_CON_COUNT_ERROR, ER_TOO_MANY_USER_CONNECTIONS and ER_USER_LIMIT_REACHED. */
   private static final Set<Integer> TOO_MANY_CONNECTIONS = Set.of(1040, 1203, 1226);
+
+  /** ER_BAD_DB_ERROR. */
+  private static final int NO_DATABASE = 1049;
+
+  /** What is said of its tables where a database is gone: ER_NO_SUCH_TABLE and ER_NO_DB_ERROR. */
+  private static final Set<Integer> NOTHING_THERE = Set.of(1046, NO_DATABASE, 1146);
 
   private static final int QUERY_INTERRUPTED = 1317;
 
@@ -91,6 +98,9 @@ final class ShardErrors {
   /** What went wrong before there was a connection, where that is not the server's own answer. */
   static Throwable notAcquired(Server server, PoolBounds bounds, Throwable error) {
     ShardId shard = server.shard();
+    if (error instanceof ShardUnavailableException) {
+      return error;
+    }
     if (rooted(error, PoolAcquirePendingLimitException.class) != null) {
       return new ShardUnavailableException(
           shard,
@@ -126,35 +136,39 @@ final class ShardErrors {
               + " (expected: certificates and versions that both sides accept)",
           error);
     }
-    if (connectFailure(error)) {
+    if (timedOut(error) || rooted(error, ConnectTimeoutException.class) != null) {
       return new ShardUnavailableException(
           shard,
           Why.NOT_CONNECTED,
           "no connection to "
-              + server.host()
-              + ":"
-              + server.port()
-              + " (expected: a server that listens and answers)",
+              + server.address()
+              + " in time (expected: a server that answers; raise pool.connect-timeout, "
+              + bounds.connectTimeout().toMillis()
+              + " ms, where it or this machine is slow)",
           error);
     }
-    return error;
+    return lostConnection(error)
+        ? new ShardUnavailableException(
+            shard,
+            Why.NOT_CONNECTED,
+            "no connection to "
+                + server.address()
+                + " (expected: a server that listens and answers)",
+            error)
+        : error;
   }
 
-  /** Whether the server can't be connected to, as against a refused login or a busy pool. */
-  static boolean connectFailure(Throwable error) {
-    return !(error instanceof R2dbcPermissionDeniedException)
-        && !noRoom(error)
+  /** Whether it is no pool's own error, but one of opening a connection. */
+  static boolean opening(Throwable error) {
+    return !(error instanceof ShardUnavailableException)
         && rooted(error, PoolAcquirePendingLimitException.class) == null
-        && rooted(error, PoolShutdownException.class) == null
-        && (lostConnection(error) || timedOut(error));
+        && rooted(error, PoolShutdownException.class) == null;
   }
 
-  /** Whether a statement's error speaks against its server. */
+  /** Whether a statement's error may speak against its server. */
   static boolean outage(Throwable error) {
-    if (error instanceof ShardUnavailableException unavailable) {
-      return unavailable.why() == Why.NOT_CONNECTED || unavailable.why() == Why.LOST;
-    }
-    return error instanceof ShardTimeoutException late && !late.acquiring();
+    return lost(error)
+        || (error instanceof ShardTimeoutException late && !late.acquiring() && !answered(late));
   }
 
   /** Whether an error is another shard's, which work on a lent connection may have asked. */
@@ -211,9 +225,32 @@ final class ShardErrors {
         && (unavailable.why() == Why.NOT_CONNECTED || unavailable.why() == Why.NOT_ASKED);
   }
 
-  private static boolean noRoom(Throwable error) {
+  /** Whether the server has no room for another connection. */
+  static boolean noRoom(Throwable error) {
     R2dbcException said = rooted(error, R2dbcException.class);
     return said != null && TOO_MANY_CONNECTIONS.contains(said.getErrorCode());
+  }
+
+  /** Whether the server answered that it lets no connection in, for another reason than room. */
+  static boolean refused(Throwable error) {
+    R2dbcException said = rooted(error, R2dbcException.class);
+    return said != null && said.getErrorCode() != 0 && !noRoom(error);
+  }
+
+  /** The same for a reason that it may count, and lock an account or a host for. */
+  static boolean refusedLogin(Throwable error) {
+    return refused(error) && !noDatabase(error);
+  }
+
+  /** Whether a connection could not be opened as its database is not there. */
+  static boolean noDatabase(Throwable error) {
+    R2dbcException said = rooted(error, R2dbcException.class);
+    return said != null && said.getErrorCode() == NO_DATABASE;
+  }
+
+  /** Whether a statement's error may come of a database that is gone. */
+  static boolean nothingThere(Throwable error) {
+    return error instanceof R2dbcException said && NOTHING_THERE.contains(said.getErrorCode());
   }
 
   /** Opening a connection took too long; a statement's own timeout has a code. */

@@ -344,7 +344,7 @@ final class ShardServers {
     }
     boolean well =
         writable
-            && !primary.breaker().failing()
+            && !primary.impaired()
             && replicas.stream()
                 .allMatch(replica -> status(replica) == ShardStatistics.Status.ACTIVE);
     return well ? ShardStatistics.Status.ACTIVE : ShardStatistics.Status.DEGRADED;
@@ -355,7 +355,7 @@ final class ShardServers {
     if (!replica.breaker().closed()) {
       return ShardStatistics.Status.DOWN;
     }
-    return watch.watching() && !watch.usable(replica)
+    return replica.impaired() || (watch.watching() && !watch.usable(replica))
         ? ShardStatistics.Status.DEGRADED
         : ShardStatistics.Status.ACTIVE;
   }
@@ -393,7 +393,12 @@ final class ShardServers {
       now = status();
       status = now;
     }
-    if (before != now) {
+    if (before == now) {
+      log.atInfo().addKeyValue("shard", id()).log("{} stays {}: {}", id(), now, reason);
+    } else {
+      log.atWarn()
+          .addKeyValue("shard", id())
+          .log("{} is {}, was {}: {}", id(), now, before, reason);
       events.accept(new ShardEvent(id(), before, now, Instant.now(), reason));
     }
   }

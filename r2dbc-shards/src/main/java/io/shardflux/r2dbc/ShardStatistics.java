@@ -54,8 +54,8 @@ public record ShardStatistics(
     /** It is asked. */
     ACTIVE,
     /**
-     * It is asked, but not all is well: one of its servers is out, or it fails half as often as
-     * would make it be down.
+     * It is asked, but not all is well: one of its servers is out, opens no more connections, or
+     * fails half as often as would make it be down.
      */
     DEGRADED,
     /** None of its servers is asked; statements for it fail at once. */

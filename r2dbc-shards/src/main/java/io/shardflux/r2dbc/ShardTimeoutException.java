@@ -38,12 +38,14 @@ public final class ShardTimeoutException extends R2dbcTimeoutException {
 
   private final String shard;
   private final @Nullable Bound bound;
+  private final @Nullable Duration time;
 
   ShardTimeoutException(
       ShardId shard, Bound bound, Duration time, Duration spent, long rows, String statement) {
     super(shard + ": " + lateness(bound, time, spent, rows) + " in: " + shortened(statement));
     this.shard = shard.value();
     this.bound = bound;
+    this.time = time;
   }
 
   /** The server itself ended a statement for its time. */
@@ -56,6 +58,7 @@ public final class ShardTimeoutException extends R2dbcTimeoutException {
         cause);
     this.shard = shard.value();
     this.bound = null;
+    this.time = null;
   }
 
   /** The late shard. */
@@ -66,6 +69,21 @@ public final class ShardTimeoutException extends R2dbcTimeoutException {
   /** Whether it was late with a connection, which says nothing against the server. */
   boolean acquiring() {
     return bound == Bound.ACQUIRE;
+  }
+
+  /** Whether it had at least as long as these allow. */
+  boolean reached(Timeouts others) {
+    if (bound == null || time == null) {
+      return false;
+    }
+    Duration other =
+        switch (bound) {
+          case ACQUIRE -> others.acquire();
+          case FIRST_ROW -> others.firstRow();
+          case GAP -> others.gap();
+          case TOTAL -> others.total();
+        };
+    return time.compareTo(other) >= 0;
   }
 
   private static String lateness(Bound bound, Duration time, Duration spent, long rows) {

@@ -10,6 +10,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
@@ -56,6 +57,7 @@ final class Relay implements AutoCloseable {
 
   private final LoopResources loop = LoopResources.create("relay", 1, true);
   private final Set<Link> links = ConcurrentHashMap.newKeySet();
+  private final AtomicInteger accepted = new AtomicInteger();
   private final TcpClient way;
   private final int port;
   private volatile Conduct conduct = Conduct.of(Kind.PASS);
@@ -136,6 +138,11 @@ final class Relay implements AutoCloseable {
     listener.disposeNow(BOUND);
   }
 
+  /** How many connections were let in, from the beginning on. */
+  int accepted() {
+    return accepted.get();
+  }
+
   /** Open connections from the router's side. */
   int connections() {
     return links.size();
@@ -174,6 +181,7 @@ final class Relay implements AutoCloseable {
   }
 
   private void accept(Connection near) {
+    accepted.incrementAndGet();
     Link link = new Link(near);
     // Known first and told then: a command that comes in between reaches it twice, not never.
     links.add(link);
