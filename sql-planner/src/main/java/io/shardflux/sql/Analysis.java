@@ -13,7 +13,11 @@ import org.jspecify.annotations.Nullable;
  */
 final class Analysis {
 
+  /** The steps that a query takes whatever is in it. */
+  private static final int OF_QUERY = 20;
+
   private final Schema schema;
+  private final Effort effort;
   private final Colocation colocation = new Colocation();
   private final Volatility volatility = new Volatility();
   private final Types types = new Types();
@@ -21,8 +25,14 @@ final class Analysis {
   private boolean usesReference;
   private @Nullable String keyTable;
 
-  Analysis(Schema schema) {
+  Analysis(Schema schema, SqlText text) {
     this.schema = schema;
+    this.effort = new Effort(text);
+  }
+
+  /** The steps it takes. */
+  Effort effort() {
+    return effort;
   }
 
   Schema schema() {
@@ -84,12 +94,15 @@ final class Analysis {
 
   /** Analyses a query that is a part of a statement. */
   Relation query(Query query, Place outer) {
+    effort.enterQuery();
+    effort.spend(OF_QUERY);
     checkOrder(query);
     Place place = outer.with(query.ctes());
     Relation relation =
         query.branches().size() == 1
             ? branch(query, query.branches().get(0), place)
             : union(query, place);
+    effort.leaveQuery();
     return query.limit() == null ? relation : relation.limited();
   }
 

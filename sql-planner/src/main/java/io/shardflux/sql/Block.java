@@ -20,7 +20,7 @@ record Block(
       return select.at(position).bare();
     }
     if (bare instanceof Expr.Name name && name.table() == null && scope.findHere(name) == null) {
-      Expr aliased = select.aliased(name);
+      Expr aliased = select.items().aliased(name);
       return aliased == null ? bare : aliased.bare();
     }
     return bare;

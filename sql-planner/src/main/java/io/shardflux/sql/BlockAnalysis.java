@@ -48,7 +48,16 @@ final class BlockAnalysis {
     others.forEach(expr -> exprs.visit(expr, null));
     Query.Select select =
         new Query.Select(
-            Span.NONE, false, List.of(), Span.NONE, null, tables, where, List.of(), false, null);
+            Span.NONE,
+            false,
+            new SelectItems(List.of()),
+            Span.NONE,
+            null,
+            tables,
+            where,
+            List.of(),
+            false,
+            null);
     return block(select, fromSharded);
   }
 

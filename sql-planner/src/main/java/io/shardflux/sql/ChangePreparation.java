@@ -3,6 +3,7 @@ package io.shardflux.sql;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
 
 /** Prepares an {@code UPDATE} or {@code DELETE}. */
 record ChangePreparation(SqlText text, Schema schema, Analysis analysis) {
@@ -71,20 +72,26 @@ record ChangePreparation(SqlText text, Schema schema, Analysis analysis) {
           RefusalCode.SCATTERED_WRITE_FORM, "a reference table changed by the rows of others");
     }
     Prepared.Router router = ClusterRouter.of(analysis.colocation(), schema);
-    return new StatementPlan(
-        kind,
-        router,
-        (binds, hints, shards) -> {
-          if (block.refusal() != null) {
-            throw block.refusal();
-          }
-          if (limited) {
-            throw new RefusedSqlException(
-                RefusalCode.SCATTERED_WRITE_FORM, "LIMIT or ORDER BY in a write");
-          }
-          boolean keyed = router.route(binds) instanceof Routing.Keys;
-          ScatteredWrite.checkPermitted(keyed, hints, shards);
-          return ScatteredWrite.plan(keyed, text, shards);
-        });
+    return new StatementPlan(kind, router, several(text, router, block.refusal(), limited));
+  }
+
+  private static Prepared.Several several(
+      SqlText text,
+      Prepared.Router router,
+      @Nullable RefusedSqlException refusal,
+      boolean limited) {
+    if (refusal != null) {
+      return StatementPlan.refusing(refusal);
+    }
+    if (limited) {
+      return StatementPlan.refusing(
+          new RefusedSqlException(
+              RefusalCode.SCATTERED_WRITE_FORM, "LIMIT or ORDER BY in a write"));
+    }
+    return (binds, hints, shards) -> {
+      boolean keyed = router.route(binds) instanceof Routing.Keys;
+      ScatteredWrite.checkPermitted(keyed, hints, shards);
+      return ScatteredWrite.plan(keyed, text, shards);
+    };
   }
 }

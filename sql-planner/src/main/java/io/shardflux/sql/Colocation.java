@@ -20,6 +20,10 @@ final class Colocation {
 
   private final List<KeyPart> keys = new ArrayList<>();
   private final List<Integer> parents = new ArrayList<>();
+
+  /** The least number of the class that a number is the root of. */
+  private final List<Integer> firsts = new ArrayList<>();
+
   private final List<Rows> rows = new ArrayList<>();
 
   /** Takes one more mention of a sharded table and numbers its key columns. */
@@ -28,6 +32,7 @@ final class Colocation {
     for (KeyPart part : parts) {
       numbers.add(keys.size());
       parents.add(keys.size());
+      firsts.add(keys.size());
       keys.add(part);
     }
     return add(new Rows(table, null, numbers, zone));
@@ -72,7 +77,9 @@ final class Colocation {
   /** Makes two key columns one class, if they fit. */
   void unite(int a, int b) {
     if (fit(a, b)) {
+      int first = Math.min(firsts.get(root(a)), firsts.get(root(b)));
       parents.set(root(a), root(b));
+      firsts.set(root(b), first);
     }
   }
 
@@ -85,12 +92,9 @@ final class Colocation {
     if (inner < mark || outer < 0) {
       return;
     }
-    for (int key = 0; key < mark; key++) {
-      if (root(key) == root(inner)) {
-        return;
-      }
+    if (firsts.get(root(inner)) >= mark) {
+      unite(inner, outer);
     }
-    unite(inner, outer);
   }
 
   /** Whether both are key columns whose equal values are on one shard. */
@@ -108,7 +112,10 @@ final class Colocation {
   private int root(int key) {
     int at = key;
     while (parents.get(at) != at) {
-      at = parents.get(at);
+      int parent = parents.get(at);
+      // Later walks are shorter by it.
+      parents.set(at, parents.get(parent));
+      at = parent;
     }
     return at;
   }

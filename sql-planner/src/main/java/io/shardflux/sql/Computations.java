@@ -1,13 +1,24 @@
 package io.shardflux.sql;
 
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.List;
 
 /** What can be computed of merged rows. */
-record Computations(Groups groups, MergedAggregates aggregates, SortKeys keys) {
+record Computations(Groups groups, MergedAggregates aggregates, SortKeys keys, Effort effort) {
+
+  /** Each is computed inside the next one, where an event loop has the stack for it. */
+  private static final int MAX_CHAIN = 500;
 
   /** A number of aggregates, groups and constants; refused by the code if it is none. */
   Computation of(Expr expr, RefusalCode code) {
-    Expr bare = expr.bare();
+    effort.enterComputation();
+    Computation computation = ofBare(expr.bare(), code);
+    effort.leaveComputation();
+    return computation;
+  }
+
+  private Computation ofBare(Expr bare, RefusalCode code) {
     if (Functions.isAggregate(bare)) {
       checkNumber(bare, code);
       Aggregate aggregate = aggregates.of((Expr.Call) bare, -1);
@@ -34,11 +45,8 @@ record Computations(Groups groups, MergedAggregates aggregates, SortKeys keys) {
       checkNumber(bare, code);
       return new Computation.Column(keys.of(bare, keys.list().indexOf(bare), false).value());
     }
-    if (bare instanceof Expr.Op op
-        && op.children().size() == 2
-        && List.of("+", "-", "*", "/").contains(op.operator())) {
-      return new Computation.Arithmetic(
-          op.operator(), of(op.children().get(0), code), of(op.children().get(1), code));
+    if (isArithmetic(bare)) {
+      return arithmetic(bare, code);
     }
     if (bare instanceof Expr.Call call
         && (call.name().equals("COALESCE") || call.name().equals("IFNULL"))) {
@@ -46,6 +54,32 @@ record Computations(Groups groups, MergedAggregates aggregates, SortKeys keys) {
       return new Computation.First(call.children().stream().map(child -> of(child, code)).toList());
     }
     throw new RefusedSqlException(code, bare.description());
+  }
+
+  private static boolean isArithmetic(Expr expr) {
+    return expr instanceof Expr.Op op
+        && op.children().size() == 2
+        && List.of("+", "-", "*", "/").contains(op.operator());
+  }
+
+  /** A chain of operators, from its first operand on. */
+  private Computation arithmetic(Expr last, RefusalCode code) {
+    Deque<Expr.Op> operators = new ArrayDeque<>();
+    Expr first = last;
+    while (isArithmetic(first) && groups.indexOf(first) < 0) {
+      operators.push((Expr.Op) first);
+      first = first.children().get(0).bare();
+    }
+    if (operators.size() > MAX_CHAIN) {
+      throw new RefusedSqlException(
+          RefusalCode.TOO_LARGE, "more than " + MAX_CHAIN + " operators in a chain of aggregates");
+    }
+    Computation computed = of(first, code);
+    for (Expr.Op op : operators) {
+      computed =
+          new Computation.Arithmetic(op.operator(), computed, of(op.children().get(1), code));
+    }
+    return computed;
   }
 
   /** An average has more digits than its type, and how many are seen hangs on the other types. */

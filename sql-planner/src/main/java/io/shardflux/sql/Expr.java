@@ -1,6 +1,10 @@
 package io.shardflux.sql;
 
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
 import java.util.List;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /** An expression, as far as its meaning matters here; its text stays where it is. */
@@ -13,7 +17,55 @@ sealed interface Expr {
 
   /** This without the parentheses around it. */
   default Expr bare() {
-    return this instanceof Paren paren ? paren.inner().bare() : this;
+    Expr bare = this;
+    while (bare instanceof Paren paren) {
+      bare = paren.inner();
+    }
+    return bare;
+  }
+
+  /**
+   * Has a function look at this and at all expressions inside it, each before those inside it and
+   * from left to right. Chains of operators are as deep as they are long, so nothing calls itself.
+   *
+   * @param into whether the expressions right inside one are to be looked at as well
+   */
+  default void walk(Predicate<Expr> into) {
+    if (!into.test(this) || children().isEmpty()) {
+      return;
+    }
+    Deque<Expr> next = new ArrayDeque<>();
+    push(children(), next);
+    for (Expr expr = next.poll(); expr != null; expr = next.poll()) {
+      if (into.test(expr)) {
+        push(expr.children(), next);
+      }
+    }
+  }
+
+  private static void push(List<Expr> children, Deque<Expr> next) {
+    for (int i = children.size() - 1; i >= 0; i--) {
+      next.push(children.get(i));
+    }
+  }
+
+  /** Whether this is such, or anything inside it. */
+  default boolean any(Predicate<Expr> such) {
+    if (such.test(this)) {
+      return true;
+    }
+    if (children().isEmpty()) {
+      return false;
+    }
+    Deque<Expr> next = new ArrayDeque<>();
+    push(children(), next);
+    for (Expr expr = next.poll(); expr != null; expr = next.poll()) {
+      if (such.test(expr)) {
+        return true;
+      }
+      push(expr.children(), next);
+    }
+    return false;
   }
 
   /** Whether it has one value, known or bound. */
@@ -23,18 +75,18 @@ sealed interface Expr {
 
   /** Whether there is an aggregate in it. */
   default boolean aggregates() {
-    return Functions.isAggregate(this) || children().stream().anyMatch(Expr::aggregates);
+    return any(Functions::isAggregate);
   }
 
   default boolean hasWindow() {
-    return (this instanceof Call call && (call.over() || Functions.WINDOW.contains(call.name())))
-        || children().stream().anyMatch(Expr::hasWindow);
+    return any(
+        each ->
+            each instanceof Call call && (call.over() || Functions.WINDOW.contains(call.name())));
   }
 
   /** Whether its value may differ each time it is computed. */
   default boolean isRandom() {
-    return (this instanceof Call call && Functions.RANDOM.contains(call.name()))
-        || children().stream().anyMatch(Expr::isRandom);
+    return any(each -> each instanceof Call call && Functions.RANDOM.contains(call.name()));
   }
 
   /** How a refusal names it. */
@@ -46,10 +98,16 @@ sealed interface Expr {
 
   /** The conditions that hold together if this one does. */
   default List<Expr> conjuncts() {
-    Expr bare = bare();
-    return bare instanceof Op op && op.is("AND")
-        ? op.children().stream().flatMap(child -> child.conjuncts().stream()).toList()
-        : List.of(bare);
+    List<Expr> conjuncts = new ArrayList<>();
+    walk(
+        each -> {
+          boolean more = each instanceof Paren || (each instanceof Op op && op.is("AND"));
+          if (!more) {
+            conjuncts.add(each);
+          }
+          return more;
+        });
+    return conjuncts;
   }
 
   /** The components of a row value; a single value is one of itself. */

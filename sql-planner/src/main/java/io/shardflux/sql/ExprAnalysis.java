@@ -25,13 +25,22 @@ final class ExprAnalysis {
    * @param aliases the select whose aliases may be meant, null if none may
    */
   void visit(Expr expr, Query.@Nullable Select aliases) {
+    expr.walk(
+        each -> {
+          look(each, aliases);
+          return true;
+        });
+  }
+
+  private void look(Expr expr, Query.@Nullable Select aliases) {
+    analysis.effort().spend(1);
     analysis.volatility().take(expr);
     if (Functions.isAggregate(expr)) {
       checkOwn(expr);
       expr.children().forEach(child -> checkNested(child, aliases));
     }
     if (expr instanceof Expr.Name name) {
-      if ((aliases == null || aliases.indexOf(name) < 0) && scope.find(name) == null) {
+      if ((aliases == null || aliases.items().named(name) < 0) && scope.find(name) == null) {
         throw new RefusedSqlException(
             RefusalCode.UNKNOWN_COLUMN,
             (name.table() == null ? "" : name.table() + ".") + name.column());
@@ -39,13 +48,18 @@ final class ExprAnalysis {
     } else if (expr instanceof Expr.Subquery subquery) {
       take(subquery);
     }
-    expr.children().forEach(child -> visit(child, aliases));
   }
 
   /** Refuses an aggregate of the rows of a query further out, which it makes one group of. */
   private void checkOwn(Expr aggregate) {
     List<Expr.Name> names = new ArrayList<>();
-    addNames(aggregate, names);
+    aggregate.walk(
+        each -> {
+          if (each instanceof Expr.Name name) {
+            names.add(name);
+          }
+          return true;
+        });
     if (!names.isEmpty() && names.stream().allMatch(this::isOuter)) {
       throw new RefusedSqlException(
           RefusalCode.AGGREGATE, "an aggregate of an outer query: " + names.get(0).column());
@@ -53,29 +67,25 @@ final class ExprAnalysis {
   }
 
   /** Takes an aggregate of an aggregate, which some servers refuse and some answer at random. */
-  private void checkNested(Expr expr, Query.@Nullable Select aliases) {
-    Expr aliased =
-        aliases != null && expr instanceof Expr.Name name && scope.findHere(name) == null
-            ? aliases.aliased(name)
-            : null;
-    if (Functions.isAggregate(expr) || (aliased != null && aliased.aggregates())) {
-      rows.refuse(
-          new RefusedSqlException(
-              RefusalCode.AGGREGATE,
-              "an aggregate of " + expr.description() + ", which is an aggregate itself"));
-    }
-    expr.children().forEach(child -> checkNested(child, aliases));
+  private void checkNested(Expr operand, Query.@Nullable Select aliases) {
+    operand.walk(
+        each -> {
+          Expr aliased =
+              aliases != null && each instanceof Expr.Name name && scope.findHere(name) == null
+                  ? aliases.items().aliased(name)
+                  : null;
+          if (Functions.isAggregate(each) || (aliased != null && aliased.aggregates())) {
+            rows.refuse(
+                new RefusedSqlException(
+                    RefusalCode.AGGREGATE,
+                    "an aggregate of " + each.description() + ", which is an aggregate itself"));
+          }
+          return true;
+        });
   }
 
   private boolean isOuter(Expr.Name name) {
     return scope.findHere(name) == null && scope.find(name) != null;
-  }
-
-  private static void addNames(Expr expr, List<Expr.Name> names) {
-    if (expr instanceof Expr.Name name) {
-      names.add(name);
-    }
-    expr.children().forEach(child -> addNames(child, names));
   }
 
   private void take(Expr.Subquery subquery) {

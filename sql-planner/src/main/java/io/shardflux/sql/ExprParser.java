@@ -26,10 +26,10 @@ abstract class ExprParser extends FunctionParser {
   /** Reserved words that are functions where a parenthesis follows. */
   private static final Set<String> RESERVED_FUNCTIONS =
       Set.of(
-          ("CHAR CONVERT CUME_DIST CURRENT_DATE CURRENT_TIME CURRENT_TIMESTAMP CURRENT_USER DATABASE"
-                  + " DEFAULT DENSE_RANK FIRST_VALUE GROUPING IF INSERT LAG LAST_VALUE LEAD LEFT"
-                  + " LOCALTIME LOCALTIMESTAMP MOD NTH_VALUE NTILE PERCENT_RANK RANK REPEAT REPLACE"
-                  + " RIGHT ROW_NUMBER SCHEMA UTC_DATE UTC_TIME UTC_TIMESTAMP VALUES")
+          ("CHAR CONVERT CUME_DIST CURRENT_DATE CURRENT_TIME CURRENT_TIMESTAMP CURRENT_USER"
+               + " DATABASE DEFAULT DENSE_RANK FIRST_VALUE GROUPING IF INSERT LAG LAST_VALUE LEAD"
+               + " LEFT LOCALTIME LOCALTIMESTAMP MOD NTH_VALUE NTILE PERCENT_RANK RANK REPEAT"
+               + " REPLACE RIGHT ROW_NUMBER SCHEMA UTC_DATE UTC_TIME UTC_TIMESTAMP VALUES")
               .split(" "));
 
   ExprParser(SqlText text) {
@@ -42,54 +42,59 @@ abstract class ExprParser extends FunctionParser {
   @Override
   final Expr expr() {
     enter();
-    try {
-      return chain(this::xor, "OR", "OR");
-    } finally {
-      leave();
-    }
-  }
-
-  private interface Rule {
-    Expr parse();
-  }
-
-  /** Operands joined by an operator of no own order, as one. */
-  private Expr chain(Rule operand, String operator, String other) {
-    int start = start();
-    Expr first = operand.parse();
-    if (!isAny(operator, other)) {
-      return first;
-    }
-    List<Expr> operands = new ArrayList<>(List.of(first));
-    while (skip(operator) || skip(other)) {
-      operands.add(operand.parse());
-    }
-    return new Expr.Op(since(start), operator, operands);
-  }
-
-  private Expr xor() {
-    return chain(this::and, "XOR", "XOR");
-  }
-
-  private Expr and() {
-    return chain(this::not, "AND", "&&");
-  }
-
-  private Expr not() {
-    int start = start();
-    if (!skip("NOT")) {
-      return truth();
-    }
-    enter();
-    Expr operand = not();
+    Expr expr = joined(OR);
     leave();
-    return new Expr.Op(since(start), "NOT", List.of(operand));
+    return expr;
+  }
+
+  // What joins conditions, from the loosest on; operands joined by one of them are one expression.
+  private static final int OR = 1;
+  private static final int XOR = 2;
+  private static final int AND = 3;
+
+  private Expr joined(int loosest) {
+    int start = start();
+    Expr left = is("NOT") ? negated() : truth();
+    for (int rank = joining(); rank >= loosest; rank = joining()) {
+      List<Expr> operands = new ArrayList<>(List.of(left));
+      while (joining() == rank) {
+        next();
+        operands.add(joined(rank + 1));
+      }
+      left = new Expr.Op(since(start), rank == OR ? "OR" : rank == XOR ? "XOR" : "AND", operands);
+    }
+    return left;
+  }
+
+  /** What the next token joins conditions by, 0 if by nothing. */
+  private int joining() {
+    Token token = token();
+    if (token.kind() == Token.Kind.OPERATOR) {
+      return token.is("&&") ? AND : 0;
+    }
+    return token.is("AND") ? AND : token.is("OR") ? OR : token.is("XOR") ? XOR : 0;
+  }
+
+  /** A condition with the {@code NOT}s before it. */
+  private Expr negated() {
+    List<Integer> starts = new ArrayList<>();
+    while (is("NOT")) {
+      starts.add(start());
+      next();
+      checkChain(starts.size());
+    }
+    Expr expr = truth();
+    for (int i = starts.size() - 1; i >= 0; i--) {
+      expr = new Expr.Op(since(starts.get(i)), "NOT", List.of(expr));
+    }
+    return expr;
   }
 
   private Expr truth() {
     int start = start();
-    Expr left = comparison();
-    while (is("IS")) {
+    Expr left = compared(start, predicate(start, computed(1)));
+    for (int i = 1; is("IS"); i++) {
+      checkChain(i);
       next();
       boolean negated = skip("NOT");
       if (!isAny("TRUE", "FALSE", "UNKNOWN")) {
@@ -102,10 +107,10 @@ abstract class ExprParser extends FunctionParser {
     return left;
   }
 
-  private Expr comparison() {
-    int start = start();
-    Expr left = predicate();
-    while (true) {
+  private Expr compared(int start, Expr first) {
+    Expr left = first;
+    for (int i = 0; ; i++) {
+      checkChain(i);
       if (COMPARISONS.contains(token().value()) && token().kind() == Token.Kind.OPERATOR) {
         String operator = next().value();
         if (isAny("ANY", "SOME", "ALL") && token(1).is("(")) {
@@ -130,7 +135,10 @@ abstract class ExprParser extends FunctionParser {
 
   private Expr predicate() {
     int start = start();
-    Expr left = bits();
+    return predicate(start, bits());
+  }
+
+  private Expr predicate(int start, Expr left) {
     boolean negated = is("NOT") && token(1).kind() == Token.Kind.WORD;
     Token operator = negated ? token(1) : token();
     if (operator.is("IN")) {
@@ -143,7 +151,9 @@ abstract class ExprParser extends FunctionParser {
       next();
       Expr low = bits();
       expect("AND");
+      enter();
       Expr high = predicate();
+      leave();
       return new Expr.Op(
           since(start), negated ? "NOT BETWEEN" : "BETWEEN", List.of(left, low, high));
     }
@@ -152,7 +162,7 @@ abstract class ExprParser extends FunctionParser {
       next();
       List<Expr> operands = new ArrayList<>(List.of(left, bits()));
       if (operator.is("LIKE") && skip("ESCAPE")) {
-        operands.add(unary());
+        operands.add(computed(TIGHTEST));
       }
       String name = (negated ? "NOT " : "") + operator.value().toUpperCase(Locale.ROOT);
       return new Expr.Op(since(start), name, operands);
@@ -200,58 +210,67 @@ abstract class ExprParser extends FunctionParser {
 
   @Override
   final Expr bits() {
-    return binary(this::bitAnd, "|");
+    return computed(1);
   }
 
-  private Expr bitAnd() {
-    return binary(this::shift, "&");
-  }
+  private static final int TIGHTEST = 7;
 
-  private Expr shift() {
-    return binary(this::sum, "<<", ">>");
-  }
-
-  private Expr sum() {
-    return binary(this::product, "+", "-");
-  }
-
-  private Expr product() {
-    return binary(this::bitXor, "*", "/", "DIV", "%", "MOD");
-  }
-
-  private Expr bitXor() {
-    return binary(this::unary, "^");
-  }
-
-  private Expr binary(Rule operand, String... operators) {
+  /** Operands and the operators between them, each of which binds at least so tightly. */
+  private Expr computed(int loosest) {
     int start = start();
-    Expr left = operand.parse();
-    while (isAny(operators)) {
+    Expr left = isSign() ? signed() : collated(start, primary());
+    int operators = 0;
+    for (int rank = rank(); rank >= loosest; rank = rank()) {
+      checkChain(++operators);
       String operator = upper();
       next();
-      Expr right = operand.parse();
+      Expr right = computed(rank + 1);
       left = new Expr.Op(since(start), operator, List.of(left, right));
     }
     return left;
   }
 
-  private Expr unary() {
-    int start = start();
-    if (isAny("-", "+", "~", "!", "BINARY")) {
-      enter();
-      String operator = upper();
-      next();
-      Expr operand = unary();
-      leave();
-      return Literals.signed(since(start), operator, operand);
+  /** How tightly the next token binds its operands, 0 if it is no operator between two. */
+  private int rank() {
+    Token token = token();
+    if (token.kind() == Token.Kind.OPERATOR) {
+      return switch (token.value()) {
+        case "|" -> 1;
+        case "&" -> 2;
+        case "<<", ">>" -> 3;
+        case "+", "-" -> 4;
+        case "*", "/", "%" -> 5;
+        case "^" -> 6;
+        default -> 0;
+      };
     }
-    return collated();
+    return token.is("DIV") || token.is("MOD") ? 5 : 0;
   }
 
-  private Expr collated() {
+  /** An operand with the signs before it. */
+  private Expr signed() {
+    List<Token> signs = new ArrayList<>();
+    while (isSign()) {
+      signs.add(next());
+      checkChain(signs.size());
+    }
     int start = start();
-    Expr expr = primary();
-    while (true) {
+    Expr expr = collated(start, primary());
+    for (int i = signs.size() - 1; i >= 0; i--) {
+      Token sign = signs.get(i);
+      expr = Literals.signed(since(sign.start()), sign.value().toUpperCase(Locale.ROOT), expr);
+    }
+    return expr;
+  }
+
+  private boolean isSign() {
+    return isAny("-", "+", "~", "!", "BINARY");
+  }
+
+  private Expr collated(int start, Expr operand) {
+    Expr expr = operand;
+    for (int i = 0; ; i++) {
+      checkChain(i);
       if (skip("COLLATE")) {
         String collation = next().value().toLowerCase(Locale.ROOT);
         expr = new Expr.Op(since(start), "COLLATE " + collation, List.of(expr));
@@ -274,7 +293,7 @@ abstract class ExprParser extends FunctionParser {
       }
       case NUMBER -> {
         next();
-        return new Expr.Literal(since(start), Literals.number(token.value()), true);
+        return Literals.number(since(start), token.value());
       }
       case BITS -> {
         next();

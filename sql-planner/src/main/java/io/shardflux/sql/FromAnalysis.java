@@ -1,6 +1,8 @@
 package io.shardflux.sql;
 
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -90,6 +92,7 @@ final class FromAnalysis {
     } else {
       rows.refuse(relation.refusal());
     }
+    analysis.effort().spend(relation.columns().size());
     List<Scope.Column> columns = new ArrayList<>(relation.columns());
     for (int i = 0; i < columnNames.size() && i < columns.size(); i++) {
       columns.set(i, columns.get(i).named(columnNames.get(i)));
@@ -103,24 +106,78 @@ final class FromAnalysis {
     scope.add(nullable ? source.orNull() : source);
   }
 
-  private List<Rows> add(Query.Join join, Rows.Zone zone, boolean nullable) {
-    boolean leftInner = join.kind() == Query.Join.Kind.RIGHT;
-    boolean rightInner = join.kind() == Query.Join.Kind.LEFT;
-    Rows.Zone inner = leftInner || rightInner ? new Rows.Zone(zone) : zone;
-    List<Rows> left = add(join.left(), leftInner ? inner : zone, nullable || leftInner);
+  /** What is joined to the first of several sources, one after the other: the last one first. */
+  private List<Rows> add(Query.Join last, Rows.Zone zone, boolean nullable) {
+    Deque<Joining> joins = new ArrayDeque<>();
+    Query.From left = last;
+    Joining around = new Joining(last, zone, nullable);
+    while (left instanceof Query.Join join) {
+      Joining joining =
+          joins.isEmpty() ? around : new Joining(join, around.leftZone(), around.leftNullable());
+      joins.push(joining);
+      around = joining;
+      left = join.left();
+    }
+    List<Rows> all = add(left, around.leftZone(), around.leftNullable());
+    for (Joining joining : joins) {
+      all = add(joining, all);
+    }
+    return all;
+  }
+
+  /**
+   * One join.
+   *
+   * @param zone whose conditions its rows satisfy
+   * @param inner whose conditions the rows of an outer join satisfy that may be missing
+   */
+  private record Joining(Query.Join join, Rows.Zone zone, Rows.Zone inner, boolean nullable) {
+
+    Joining(Query.Join join, Rows.Zone zone, boolean nullable) {
+      this(join, zone, join.kind() == Query.Join.Kind.INNER ? zone : new Rows.Zone(zone), nullable);
+    }
+
+    boolean leftInner() {
+      return join.kind() == Query.Join.Kind.RIGHT;
+    }
+
+    boolean rightInner() {
+      return join.kind() == Query.Join.Kind.LEFT;
+    }
+
+    Rows.Zone leftZone() {
+      return leftInner() ? inner : zone;
+    }
+
+    boolean leftNullable() {
+      return nullable || leftInner();
+    }
+
+    boolean isOuter() {
+      return leftInner() || rightInner();
+    }
+  }
+
+  private List<Rows> add(Joining joining, List<Rows> left) {
+    Query.Join join = joining.join();
     int leftSources = scope.sources().size();
-    List<Rows> right = add(join.right(), rightInner ? inner : zone, nullable || rightInner);
+    boolean rightInner = joining.rightInner();
+    List<Rows> right =
+        add(
+            join.right(),
+            rightInner ? joining.inner() : joining.zone(),
+            joining.nullable() || rightInner);
     List<Rows> kept = rightInner ? left : right;
     List<Rows> matched = rightInner ? right : left;
-    if (inner != zone) {
+    if (joining.isOuter()) {
       checkKept(kept, matched);
     }
     if (join.on() != null) {
-      conditions.add(join.on(), inner, inner == zone ? null : matched);
+      conditions.add(join.on(), joining.inner(), joining.isOuter() ? matched : null);
       exprs.visit(join.on(), null);
     }
     for (String column : join.using()) {
-      using(column, leftSources, leftInner);
+      using(column, leftSources, joining.leftInner());
     }
     List<Rows> all = new ArrayList<>(left);
     all.addAll(right);

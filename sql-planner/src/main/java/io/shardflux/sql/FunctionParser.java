@@ -138,7 +138,15 @@ abstract class FunctionParser extends Parser {
     if (Functions.AGGREGATES.contains(name) && (is(")") || (distinct && is("*")))) {
       throw unexpected();
     }
-    List<Expr> arguments = arguments(name);
+    List<Expr> arguments = new ArrayList<>();
+    if (!is(")") && hasMore(name, arguments)) {
+      do {
+        arguments.add(expr());
+      } while (skip(","));
+      while (!is(")")) {
+        restOfArguments(arguments);
+      }
+    }
     expect(")");
     boolean over = skip("OVER");
     if (over) {
@@ -147,16 +155,11 @@ abstract class FunctionParser extends Parser {
     return new Expr.Call(since(start), name, distinct, over, arguments);
   }
 
-  private List<Expr> arguments(String name) {
-    List<Expr> arguments = new ArrayList<>();
-    if (is(")")) {
-      return arguments;
-    }
+  /** Takes what a function has before its arguments; whether there are any behind that. */
+  private boolean hasMore(String name, List<Expr> arguments) {
     switch (name) {
       case "COUNT" -> {
-        if (skip("*")) {
-          return arguments;
-        }
+        return !skip("*");
       }
       case "EXTRACT" -> {
         next();
@@ -166,7 +169,7 @@ abstract class FunctionParser extends Parser {
         boolean side = skip("BOTH") || skip("LEADING") || skip("TRAILING");
         if (side && skip("FROM")) {
           arguments.add(expr());
-          return arguments;
+          return false;
         }
       }
       case "TIMESTAMPDIFF", "TIMESTAMPADD", "GET_FORMAT" -> {
@@ -179,11 +182,7 @@ abstract class FunctionParser extends Parser {
       }
       default -> {}
     }
-    arguments.addAll(exprs());
-    while (!is(")")) {
-      restOfArguments(arguments);
-    }
-    return arguments;
+    return true;
   }
 
   private void restOfArguments(List<Expr> arguments) {

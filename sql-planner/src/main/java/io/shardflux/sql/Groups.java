@@ -3,10 +3,21 @@ package io.shardflux.sql;
 import java.util.List;
 
 /** What the rows of an answer are grouped or told apart by. */
-record Groups(List<Expr> all, Scope scope, Equivalence equivalence) {
+final class Groups {
 
-  Groups {
+  private final List<Expr> all;
+  private final Scope scope;
+  private final ExprIndex index;
+
+  Groups(List<Expr> all, Scope scope, Equivalence equivalence) {
     all.forEach(SortKeys::checkDetermined);
+    this.all = all;
+    this.scope = scope;
+    this.index = new ExprIndex(equivalence, all);
+  }
+
+  List<Expr> all() {
+    return all;
   }
 
   boolean isEmpty() {
@@ -15,30 +26,26 @@ record Groups(List<Expr> all, Scope scope, Equivalence equivalence) {
 
   /** The index of the group that an expression is, or -1. */
   int indexOf(Expr expr) {
-    for (int i = 0; i < all.size(); i++) {
-      if (equivalence.same(all.get(i), expr)) {
-        return i;
-      }
-    }
-    return -1;
+    return index.indexOf(expr);
   }
 
   /** Refuses an expression whose value may differ within a group. */
   void checkGrouped(Expr expr) {
-    Expr bare = expr.bare();
-    if (indexOf(bare) >= 0) {
-      return;
+    expr.walk(each -> each instanceof Expr.Paren || !isGrouped(each));
+  }
+
+  /** Whether it has one value in a group; not if that is to be seen by what is inside it. */
+  private boolean isGrouped(Expr expr) {
+    if (indexOf(expr) >= 0) {
+      return true;
     }
-    if (bare instanceof Expr.Name name) {
-      if (!isDetermined(name)) {
-        throw notGrouped(name.column());
-      }
-      return;
+    if (expr instanceof Expr.Name name && !isDetermined(name)) {
+      throw notGrouped(name.column());
     }
-    if (bare instanceof Expr.Subquery || bare instanceof Expr.Variable) {
+    if (expr instanceof Expr.Subquery || expr instanceof Expr.Variable) {
       throw notGrouped("a query");
     }
-    bare.children().forEach(this::checkGrouped);
+    return false;
   }
 
   /** Whether a reference table's row is told by the columns that are grouped by. */

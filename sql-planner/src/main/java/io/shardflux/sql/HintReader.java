@@ -4,18 +4,15 @@ import io.shardflux.router.KeyColumn;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
 import io.shardflux.router.TableRule;
+import java.math.BigInteger;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.LocalDate;
 import java.time.LocalDateTime;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.UUID;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,8 +20,8 @@ import org.jspecify.annotations.Nullable;
  */
 final class HintReader {
 
-  private static final Set<String> NAMES =
-      Set.of(
+  private static final List<String> NAMES =
+      List.of(
           "shard",
           "key",
           "scatter",
@@ -32,26 +29,21 @@ final class HintReader {
           "timeout",
           "failure-policy",
           "read-preference");
-  private static final String VALUE = "'(?:[^']|'')*'|[^\\s,()']+";
-  private static final Pattern HINT =
-      Pattern.compile(
-          "\\s*([a-z-]+)\\s*=\\s*(\\((?:\\s*(?:" + VALUE + ")\\s*,?)+\\)|" + VALUE + ")\\s*(,|$)");
-  private static final Pattern PART = Pattern.compile(VALUE);
-  private static final Pattern TIME = Pattern.compile("([0-9]{1,9})(ms|s|m)");
+  private static final int MAX_TIME_DIGITS = 9;
 
-  private final Map<String, String> values = new LinkedHashMap<>();
+  private final Map<String, HintText.Value> values = new LinkedHashMap<>();
 
   private HintReader(String hint) {
-    Matcher matcher = HINT.matcher(hint);
-    int at = 0;
-    while (at < hint.length()) {
-      if (!matcher.find(at) || matcher.start() != at || !NAMES.contains(matcher.group(1))) {
-        throw wrong(hint.substring(at).strip(), "name=value with one of " + NAMES);
+    HintText text = new HintText(hint);
+    while (!text.isOver()) {
+      String name = text.name();
+      HintText.Value value = name == null || !NAMES.contains(name) ? null : text.value();
+      if (name == null || value == null) {
+        throw wrong(text.pair(), "name=value with one of " + NAMES);
       }
-      if (values.put(matcher.group(1), matcher.group(2)) != null) {
-        throw wrong(matcher.group(1) + " twice", "each once");
+      if (values.put(name, value) != null) {
+        throw wrong(name + " twice", "each once");
       }
-      at = matcher.end();
     }
   }
 
@@ -65,18 +57,18 @@ final class HintReader {
   }
 
   private Hints hints(TableRule.@Nullable Sharded rule) {
-    String shard = values.get("shard");
-    String key = values.get("key");
+    String shard = plain("shard");
+    HintText.Value key = values.get("key");
     if (shard != null && key != null) {
       throw wrong("shard and key", "one of them");
     }
-    String time = values.get("timeout");
+    String time = plain("timeout");
     return new Hints(
-        shard == null ? null : shard(unquoted(shard)),
+        shard == null ? null : shard(shard),
         key == null ? null : key(key, rule),
         truth("scatter"),
         truth("scatter-writes"),
-        time == null ? null : time(unquoted(time)),
+        time == null ? null : time(time),
         plain("failure-policy"),
         plain("read-preference"));
   }
@@ -85,19 +77,15 @@ final class HintReader {
     try {
       return ShardId.of(name);
     } catch (IllegalArgumentException e) {
-      throw wrong("shard=" + name, "the name of a shard");
+      throw wrong("shard=" + HintText.shortened(name), "the name of a shard");
     }
   }
 
-  private static ShardKey key(String key, TableRule.@Nullable Sharded rule) {
+  private static ShardKey key(HintText.Value key, TableRule.@Nullable Sharded rule) {
     if (rule == null) {
       throw wrong("key", "a statement with a sharded table");
     }
-    List<String> parts = new ArrayList<>();
-    Matcher matcher = PART.matcher(key);
-    while (matcher.find()) {
-      parts.add(unquoted(matcher.group()));
-    }
+    List<String> parts = key.parts();
     if (parts.size() != rule.key().size()) {
       throw wrong("key of " + parts.size() + " parts", rule.key().size() + " of " + rule.table());
     }
@@ -114,7 +102,7 @@ final class HintReader {
 
   private static Object part(String text, KeyColumn column) {
     return switch (column.type()) {
-      case INTEGER -> new java.math.BigInteger(text);
+      case INTEGER -> integer(text);
       case TEXT -> text;
       case UUID -> UUID.fromString(text);
       case DATE -> LocalDate.parse(text);
@@ -123,36 +111,52 @@ final class HintReader {
     };
   }
 
+  private static BigInteger integer(String text) {
+    if (text.length() > Literals.MAX_DIGITS) {
+      throw new NumberFormatException(text.length() + " digits");
+    }
+    return new BigInteger(text);
+  }
+
   private @Nullable Boolean truth(String name) {
     String value = plain(name);
     if (value == null || value.equals("true") || value.equals("false")) {
       return value == null ? null : Boolean.valueOf(value);
     }
-    throw wrong(name + "=" + value, "true or false");
+    throw wrong(name + "=" + HintText.shortened(value), "true or false");
   }
 
   private static Duration time(String value) {
-    Matcher matcher = TIME.matcher(value);
-    if (!matcher.matches()) {
-      throw wrong("timeout=" + value, "such as 250ms, 3s or 1m");
+    int digits = 0;
+    while (digits < value.length() && value.charAt(digits) >= '0' && value.charAt(digits) <= '9') {
+      digits++;
     }
-    long count = Long.parseLong(matcher.group(1));
-    return switch (matcher.group(2)) {
+    if (digits == 0 || digits > MAX_TIME_DIGITS) {
+      throw wrongTime(value);
+    }
+    long count = Long.parseLong(value.substring(0, digits));
+    return switch (value.substring(digits)) {
       case "ms" -> Duration.ofMillis(count);
       case "s" -> Duration.ofSeconds(count);
-      default -> Duration.ofMinutes(count);
+      case "m" -> Duration.ofMinutes(count);
+      default -> throw wrongTime(value);
     };
   }
 
-  private @Nullable String plain(String name) {
-    String value = values.get(name);
-    return value == null ? null : unquoted(value);
+  private static RefusedSqlException wrongTime(String value) {
+    return wrong("timeout=" + HintText.shortened(value), "such as 250ms, 3s or 1m");
   }
 
-  private static String unquoted(String value) {
-    return value.startsWith("'")
-        ? value.substring(1, value.length() - 1).replace("''", "'")
-        : value;
+  /** A value that is no list, without its quotes. */
+  private @Nullable String plain(String name) {
+    HintText.Value value = values.get(name);
+    if (value == null) {
+      return null;
+    }
+    if (value.isList()) {
+      throw wrong(name + " of a list", "one value");
+    }
+    return value.parts().get(0);
   }
 
   private static RefusedSqlException wrong(String what, String expected) {

@@ -1,12 +1,9 @@
 package io.shardflux.sql;
 
-import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
 import io.shardflux.router.TableRule;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** Prepares an {@code INSERT} or {@code REPLACE}. */
@@ -24,24 +21,25 @@ record InsertPreparation(SqlText text, Schema schema, Analysis analysis) {
     }
     if (rule instanceof TableRule.Pinned pinned) {
       Routing on = new Routing.On(pinned.shard());
-      return new StatementPlan(
-          StatementKind.INSERT,
-          binds -> on,
-          (binds, hints, shards) -> ScatteredWrite.copies(text, shards));
+      return new StatementPlan(StatementKind.INSERT, binds -> on, copies(text));
     }
     if (rule instanceof TableRule.Reference) {
       return numbered(insert, reference(false));
     }
     analysis.keyOf(table);
     List<KeyPart> parts = checkKey(insert, (TableRule.Sharded) rule);
-    List<List<Expr>> keys = new ArrayList<>();
-    for (Statement.InsertedRow row : insert.rows()) {
-      keys.add(key(insert, row, parts));
-    }
     return new StatementPlan(
         StatementKind.INSERT,
-        binds -> rows(table, parts, keys, binds),
-        (binds, hints, shards) -> split(insert, hints, shards));
+        router(table, parts, keys(insert, parts)),
+        InsertSplit.of(text, insert));
+  }
+
+  private static Prepared.Router router(String table, List<KeyPart> parts, List<Expr> keys) {
+    return binds -> rows(table, parts, keys, binds);
+  }
+
+  private static Prepared.Several copies(SqlText text) {
+    return (binds, hints, shards) -> ScatteredWrite.copies(text, shards);
   }
 
   private void checkValue(@Nullable Expr value) {
@@ -52,12 +50,16 @@ record InsertPreparation(SqlText text, Schema schema, Analysis analysis) {
 
   /** Checks an expression that may name no column of a table. */
   private void checkPlain(Expr expr) {
-    if (expr instanceof Expr.Subquery) {
-      throw new RefusedSqlException(
-          RefusalCode.CROSS_SHARD_SUBQUERY, "a query among the values of an INSERT");
-    }
-    analysis.volatility().take(expr);
-    expr.children().forEach(this::checkPlain);
+    expr.walk(
+        each -> {
+          if (each instanceof Expr.Subquery) {
+            throw new RefusedSqlException(
+                RefusalCode.CROSS_SHARD_SUBQUERY, "a query among the values of an INSERT");
+          }
+          analysis.effort().spend(1);
+          analysis.volatility().take(each);
+          return true;
+        });
   }
 
   private List<KeyPart> checkKey(Statement.Insert insert, TableRule.Sharded rule) {
@@ -100,58 +102,48 @@ record InsertPreparation(SqlText text, Schema schema, Analysis analysis) {
     return -1;
   }
 
-  private List<Expr> key(Statement.Insert insert, Statement.InsertedRow row, List<KeyPart> parts) {
+  /** The values of the rows' keys, one part behind the other and one row behind the other. */
+  private List<Expr> keys(Statement.Insert insert, List<KeyPart> parts) {
     List<String> columns = columns(insert);
-    if (row.values().size() != columns.size()) {
-      throw new RefusedSqlException(
-          RefusalCode.KEY_MISSING,
-          "a row of " + row.values().size() + " values for " + columns.size() + " columns");
-    }
-    List<Expr> key = new ArrayList<>();
-    for (KeyPart part : parts) {
-      Expr value = row.values().get(indexOf(columns, part));
-      Expr bare = value == null ? null : value.bare();
-      if (!(bare instanceof Expr.Marker)
-          && !(bare instanceof Expr.Literal literal && literal.known())) {
+    List<Expr> keys = new ArrayList<>(insert.rows().size() * parts.size());
+    int[] places = null;
+    for (Statement.InsertedRow row : insert.rows()) {
+      if (row.values().size() != columns.size()) {
         throw new RefusedSqlException(
-            RefusalCode.KEY_MISSING, part + " is no plain value (expected: a literal or a marker)");
+            RefusalCode.KEY_MISSING,
+            "a row of " + row.values().size() + " values for " + columns.size() + " columns");
       }
-      key.add(bare);
+      places =
+          places == null
+              ? parts.stream().mapToInt(part -> indexOf(columns, part)).toArray()
+              : places;
+      for (int i = 0; i < places.length; i++) {
+        keys.add(value(row.values().get(places[i]), parts.get(i)));
+      }
     }
-    return key;
+    return keys;
   }
 
-  private static Routing rows(
-      String table, List<KeyPart> parts, List<List<Expr>> keys, Binds binds) {
-    List<ShardKey> located = new ArrayList<>(keys.size());
-    for (List<Expr> key : keys) {
-      Object[] values = new Object[key.size()];
+  private static Expr value(@Nullable Expr value, KeyPart part) {
+    Expr bare = value == null ? null : value.bare();
+    if (!(bare instanceof Expr.Marker)
+        && !(bare instanceof Expr.Literal literal && literal.known())) {
+      throw new RefusedSqlException(
+          RefusalCode.KEY_MISSING, part + " is no plain value (expected: a literal or a marker)");
+    }
+    return bare;
+  }
+
+  private static Routing rows(String table, List<KeyPart> parts, List<Expr> keys, Binds binds) {
+    List<ShardKey> located = new ArrayList<>(keys.size() / parts.size());
+    for (int from = 0; from < keys.size(); from += parts.size()) {
+      Object[] values = new Object[parts.size()];
       for (int i = 0; i < values.length; i++) {
-        values[i] = KeyRouter.stored(parts.get(i), KeyCondition.value(key.get(i), binds));
+        values[i] = KeyRouter.stored(parts.get(i), KeyCondition.value(keys.get(from + i), binds));
       }
       located.add(ShardKey.of(values));
     }
     return new Routing.Rows(table, located);
-  }
-
-  private Plan split(Statement.Insert insert, Hints hints, List<ShardId> shards) {
-    ScatteredWrite.checkPermitted(true, hints, shards);
-    Map<ShardId, List<Span>> rows = new LinkedHashMap<>();
-    for (int i = 0; i < shards.size(); i++) {
-      rows.computeIfAbsent(shards.get(i), shard -> new ArrayList<>())
-          .add(insert.rows().get(i).span());
-    }
-    List<Plan.Part> parts = new ArrayList<>();
-    rows.forEach((shard, spans) -> parts.add(new Plan.Part(shard, rows(insert, spans))));
-    return new Plan.Writes(parts, false, true);
-  }
-
-  private ShardSql rows(Statement.Insert insert, List<Span> rows) {
-    SqlWriter sql = new SqlWriter(text).add(insert.head());
-    for (int i = 0; i < rows.size(); i++) {
-      sql.add(i == 0 ? " " : ", ").add(rows.get(i));
-    }
-    return sql.add(insert.tail()).done();
   }
 
   private StatementPlan query(Statement.Insert insert, TableRule rule, Query query) {
@@ -217,14 +209,17 @@ record InsertPreparation(SqlText text, Schema schema, Analysis analysis) {
       given.add(value.bare());
     }
     return new StatementPlan(
-        plan.kind(),
-        binds -> {
-          if (given.stream().anyMatch(value -> leavesNumber(KeyCondition.value(value, binds)))) {
-            throw numbers(insert);
-          }
-          return plan.router().route(binds);
-        },
-        plan.several());
+        plan.kind(), numbered(plan.router(), given, numbers(insert)), plan.several());
+  }
+
+  private static Prepared.Router numbered(
+      Prepared.Router router, List<Expr> given, RefusedSqlException refusal) {
+    return binds -> {
+      if (given.stream().anyMatch(value -> leavesNumber(KeyCondition.value(value, binds)))) {
+        throw refusal;
+      }
+      return router.route(binds);
+    };
   }
 
   /** Whether the server numbers a row of such a value by itself, or may. */

@@ -20,6 +20,9 @@ final class KeyRouter {
 
   private static final int MAX_BOXES = 20_000;
 
+  /** Pairs of boxes that one condition may have looked at. */
+  private static final int MAX_PAIRS = 200_000;
+
   private static final Routing NOWHERE = new Routing.Nowhere();
 
   private final List<KeyPart> parts;
@@ -176,12 +179,17 @@ final class KeyRouter {
 
   private @Nullable List<@Nullable Object[]> intersection(List<KeyCondition> all, Binds binds) {
     List<@Nullable Object[]> common = null;
+    long pairs = 0;
     for (KeyCondition each : all) {
       List<@Nullable Object[]> boxes = boxes(each, binds);
       if (boxes == null) {
         continue;
       }
-      common = common == null ? boxes : intersection(common, boxes);
+      pairs += common == null ? 0 : (long) common.size() * boxes.size();
+      // What is left out makes it more keys, never fewer.
+      if (common == null || pairs <= MAX_PAIRS) {
+        common = common == null ? boxes : intersection(common, boxes);
+      }
     }
     return common;
   }

@@ -18,7 +18,6 @@ import java.time.temporal.ChronoField;
 import java.util.Arrays;
 import java.util.Locale;
 import java.util.UUID;
-import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -37,9 +36,8 @@ final class KeyValue {
   private static final BigInteger MAX_UNSIGNED =
       BigInteger.ONE.shiftLeft(Long.SIZE).subtract(BigInteger.ONE);
   private static final BigInteger MIN_SIGNED = BigInteger.valueOf(Long.MIN_VALUE);
-  private static final Pattern INTEGER = Pattern.compile("-?(0|[1-9][0-9]{0,14})");
-  private static final Pattern UUID_TEXT =
-      Pattern.compile("[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}");
+  private static final int MAX_INTEGER_DIGITS = 15;
+  private static final String UUID_FORM = "00000000-0000-0000-0000-000000000000";
   private static final DateTimeFormatter DATE_TIME =
       new DateTimeFormatterBuilder()
           .appendPattern("uuuu-MM-dd HH:mm:ss")
@@ -126,9 +124,17 @@ final class KeyValue {
       }
       return number == Math.rint(number) ? (Object) (long) number : NEVER;
     }
-    return value instanceof String text && INTEGER.matcher(text).matches()
-        ? Long.valueOf(text)
-        : UNKNOWN;
+    return value instanceof String text && isInteger(text) ? Long.valueOf(text) : UNKNOWN;
+  }
+
+  /** Whether it is an integer of few digits, as MySQL itself writes it. */
+  private static boolean isInteger(String text) {
+    int start = text.startsWith("-") ? 1 : 0;
+    int digits = text.length() - start;
+    if (digits < 1 || digits > MAX_INTEGER_DIGITS || (text.charAt(start) == '0' && digits > 1)) {
+      return false;
+    }
+    return text.chars().skip(start).allMatch(c -> c >= '0' && c <= '9');
   }
 
   private static Object integer(BigInteger number) {
@@ -157,9 +163,21 @@ final class KeyValue {
     if (value instanceof UUID) {
       return value;
     }
-    return value instanceof String text && UUID_TEXT.matcher(text).matches()
-        ? UUID.fromString(text)
-        : UNKNOWN;
+    return value instanceof String text && isUuid(text) ? UUID.fromString(text) : UNKNOWN;
+  }
+
+  private static boolean isUuid(String text) {
+    if (text.length() != UUID_FORM.length()) {
+      return false;
+    }
+    for (int i = 0; i < text.length(); i++) {
+      char c = text.charAt(i);
+      boolean dash = UUID_FORM.charAt(i) == '-';
+      if (dash ? c != '-' : c >= 0x80 || Character.digit(c, 16) < 0) {
+        return false;
+      }
+    }
+    return true;
   }
 
   private static Object date(Object value) {

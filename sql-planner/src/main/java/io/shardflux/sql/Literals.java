@@ -7,7 +7,17 @@ import java.util.List;
 /** The values of constants. */
 final class Literals {
 
+  /** The digits of a number beyond which its value isn't looked at: what reads it is quadratic. */
+  static final int MAX_DIGITS = 1_000;
+
   private Literals() {}
+
+  /** A number as it is written; one that is longer than any type's is not known. */
+  static Expr number(Span span, String digits) {
+    return digits.length() > MAX_DIGITS
+        ? new Expr.Literal(span, null, false)
+        : new Expr.Literal(span, number(digits), true);
+  }
 
   static Expr signed(Span span, String operator, Expr operand) {
     if (operator.equals("+")) {
@@ -33,7 +43,7 @@ final class Literals {
     return new Expr.Op(span, operator, List.of(operand));
   }
 
-  static Object number(String digits) {
+  private static Object number(String digits) {
     if (digits.indexOf('e') >= 0 || digits.indexOf('E') >= 0) {
       return Double.valueOf(digits);
     }

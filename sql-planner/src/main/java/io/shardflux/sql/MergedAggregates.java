@@ -13,14 +13,14 @@ final class MergedAggregates {
   private final Block block;
   private final Query.Select select;
   private final Colocation colocation;
-  private final Equivalence equivalence;
   private final SortKeys keys;
   private final ShardExpressions expressions;
   private final HiddenColumns hidden;
-  private final List<Expr> calls = new ArrayList<>();
+  private final ExprIndex calls;
   private final List<Aggregate> aggregates = new ArrayList<>();
   private final Map<Integer, Computation> computed = new LinkedHashMap<>();
   private final List<Expr> finer = new ArrayList<>();
+  private @Nullable Boolean makesFiner;
 
   MergedAggregates(
       Query query, Block block, Colocation colocation, Equivalence equivalence, SortKeys keys) {
@@ -28,10 +28,10 @@ final class MergedAggregates {
     this.block = block;
     this.select = block.select();
     this.colocation = colocation;
-    this.equivalence = equivalence;
     this.keys = keys;
     this.expressions = keys.expressions();
     this.hidden = keys.hidden();
+    this.calls = new ExprIndex(equivalence);
   }
 
   List<Aggregate> all() {
@@ -100,12 +100,8 @@ final class MergedAggregates {
   }
 
   private @Nullable Aggregate known(Expr.Call call) {
-    for (int i = 0; i < calls.size(); i++) {
-      if (equivalence.same(calls.get(i), call)) {
-        return aggregates.get(i);
-      }
-    }
-    return null;
+    int index = calls.indexOf(call);
+    return index < 0 ? null : aggregates.get(index);
   }
 
   private Aggregate add(Expr.Call call, Aggregate aggregate) {
@@ -116,18 +112,17 @@ final class MergedAggregates {
 
   /** Whether the shards' groups are finer than the answer's, so that each has a key again. */
   private boolean makesFiner() {
-    return select.items().stream().map(Query.Item::expr).anyMatch(this::makesFiner)
-        || makesFiner(select.having())
-        || query.order().stream().map(Query.OrderItem::expr).anyMatch(this::makesFiner);
+    if (makesFiner == null) {
+      makesFiner =
+          select.items().stream().map(Query.Item::expr).anyMatch(this::makesFiner)
+              || makesFiner(select.having())
+              || query.order().stream().map(Query.OrderItem::expr).anyMatch(this::makesFiner);
+    }
+    return makesFiner;
   }
 
   private boolean makesFiner(@Nullable Expr expr) {
-    if (expr == null) {
-      return false;
-    }
-    Expr bare = expr.bare();
-    return (isCountedOnce(bare) && !holdKey((Expr.Call) bare))
-        || bare.children().stream().anyMatch(this::makesFiner);
+    return expr != null && expr.any(each -> isCountedOnce(each) && !holdKey((Expr.Call) each));
   }
 
   private static boolean isCountedOnce(Expr expr) {

@@ -29,6 +29,7 @@ final class MergedHaving {
   private final Groups groups;
   private final MergedAggregates aggregates;
   private final Computations computations;
+  private final Effort effort;
   private final List<Expr> pushed = new ArrayList<>();
   private @Nullable Computation computed;
 
@@ -45,6 +46,7 @@ final class MergedHaving {
     this.groups = groups;
     this.aggregates = aggregates;
     this.computations = computations;
+    this.effort = computations.effort();
   }
 
   /** The conditions that the shards check. */
@@ -75,10 +77,8 @@ final class MergedHaving {
 
   /** Whether there are aggregates in it, or in what its aliases mean. */
   private boolean aggregatesMeant(Expr expr) {
-    Expr bare = expr.bare();
-    return Functions.isAggregate(bare)
-        || inHaving(bare).aggregates()
-        || bare.children().stream().anyMatch(this::aggregatesMeant);
+    return expr.aggregates()
+        || expr.any(each -> each instanceof Expr.Name && inHaving(each).aggregates());
   }
 
   /** What a name of {@code HAVING} means. */
@@ -86,7 +86,7 @@ final class MergedHaving {
     if (!(expr instanceof Expr.Name name)) {
       return expr;
     }
-    Expr aliased = block.select().aliased(name);
+    Expr aliased = block.select().items().aliased(name);
     if (aliased == null || equivalence.same(aliased.bare(), expr)) {
       return expr;
     }
@@ -110,15 +110,24 @@ final class MergedHaving {
   }
 
   private void checkPushed(Expr expr, boolean compared) {
-    Expr meant = inHaving(expr.bare());
+    Expr outermost = expr.bare();
+    outermost.walk(
+        each -> each instanceof Expr.Paren || !isPushed(each, each == outermost, compared));
+  }
+
+  /**
+   * Whether it is right for the shards to look at; not if that is to be seen by what is inside it.
+   */
+  private boolean isPushed(Expr expr, boolean outermost, boolean compared) {
+    Expr meant = inHaving(expr);
     if (groups.indexOf(meant) >= 0) {
       SqlType.Kind kind = keys.types().of(meant, block).kind();
       boolean spelled = kind == SqlType.Kind.TEXT || kind == SqlType.Kind.NONE;
-      if (spelled && !compared) {
+      if (spelled && !(outermost && compared)) {
         throw new RefusedSqlException(
             RefusalCode.HAVING, "a text of the group inside a larger expression");
       }
-      return;
+      return true;
     }
     if (meant instanceof Expr.Name name && !groups.isDetermined(name)) {
       throw Groups.notGrouped(name.column());
@@ -126,12 +135,23 @@ final class MergedHaving {
     if (meant instanceof Expr.Subquery || meant instanceof Expr.Variable) {
       throw new RefusedSqlException(RefusalCode.HAVING, "a query");
     }
-    SortKeys.checkDetermined(meant);
-    meant.children().forEach(child -> checkPushed(child, false));
+    if (outermost) {
+      SortKeys.checkDetermined(meant);
+    }
+    if (meant != expr) {
+      meant.children().forEach(child -> checkPushed(child, false));
+    }
+    return meant != expr;
   }
 
   private Computation condition(Expr expr) {
-    Expr bare = expr.bare();
+    effort.enterComputation();
+    Computation condition = computed(expr.bare());
+    effort.leaveComputation();
+    return condition;
+  }
+
+  private Computation computed(Expr bare) {
     if (!aggregatesMeant(bare) && !groups.isEmpty()) {
       // The servers say whether it holds of the group.
       checkPushed(bare);

@@ -1,7 +1,9 @@
 package io.shardflux.sql;
 
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Set;
 
 /** What the shards' rows are merged by, and what they are sorted by at last. Not thread-safe. */
 final class MergedOrder {
@@ -80,24 +82,27 @@ final class MergedOrder {
 
   /** Refuses to order rows that are told apart by what several of one row may differ in. */
   private void checkSelected(Expr expr) {
-    Expr bare = expr.bare();
-    if (isSelected(bare)) {
-      return;
+    expr.walk(each -> each instanceof Expr.Paren || !isPlainlySelected(each));
+  }
+
+  /** Whether it is selected; not if that is to be seen by what is inside it. */
+  private boolean isPlainlySelected(Expr expr) {
+    if (isSelected(expr)) {
+      return true;
     }
-    boolean other = bare instanceof Expr.Name || bare instanceof Expr.Subquery;
-    if (other || Functions.isAggregate(bare)) {
+    boolean other = expr instanceof Expr.Name || expr instanceof Expr.Subquery;
+    if (other || Functions.isAggregate(expr)) {
       throw Groups.notGrouped("an order by what isn't selected, of DISTINCT rows");
     }
-    bare.children().forEach(this::checkSelected);
+    return false;
   }
 
   private boolean isSelected(Expr expr) {
     boolean aliased =
         expr instanceof Expr.Name name
             && block.scope().findHere(name) == null
-            && block.select().aliased(name) != null;
-    return aliased
-        || list.columns().stream().anyMatch(column -> equivalence.same(column, expr.bare()));
+            && block.select().items().aliased(name) != null;
+    return aliased || list.isColumn(expr.bare());
   }
 
   /** Merges by the groups, and sorts the answer's rows once all are known. */
@@ -114,7 +119,7 @@ final class MergedOrder {
 
   /** Sorts the shards' groups as the answer is, and then by what else tells groups apart. */
   void byGroups(List<SortKey> groupKeys) {
-    List<Integer> rest = new ArrayList<>();
+    Set<Integer> rest = new LinkedHashSet<>();
     for (int i = 0; i < groups.all().size(); i++) {
       rest.add(i);
     }
@@ -123,7 +128,7 @@ final class MergedOrder {
       if (group < 0) {
         throw Groups.notGrouped("an order by what isn't selected, of DISTINCT rows");
       }
-      if (rest.remove((Integer) group)) {
+      if (rest.remove(group)) {
         SortKey key = groupKeys.get(group);
         order.add(new SortKey(key.value(), key.padding(), item.descending()));
         shardOrder.add(
@@ -181,15 +186,22 @@ final class MergedOrder {
 
   /** Refuses a name inside an expression that could be a column or an alias. */
   private void checkNames(Expr expr) {
-    if (expr instanceof Expr.Name name) {
-      Expr aliased = block.select().aliased(name);
-      if (aliased != null
-          && block.scope().findHere(name) != null
-          && !equivalence.same(aliased.bare(), name)) {
-        throw new RefusedSqlException(RefusalCode.AMBIGUOUS_NAME, name.column());
-      }
+    expr.walk(
+        each -> {
+          if (each instanceof Expr.Name name) {
+            checkName(name);
+          }
+          return true;
+        });
+  }
+
+  private void checkName(Expr.Name name) {
+    Expr aliased = block.select().items().aliased(name);
+    if (aliased != null
+        && block.scope().findHere(name) != null
+        && !equivalence.same(aliased.bare(), name)) {
+      throw new RefusedSqlException(RefusalCode.AMBIGUOUS_NAME, name.column());
     }
-    expr.children().forEach(this::checkNames);
   }
 
   private Fragment ordered(Query.OrderItem item) {

@@ -7,8 +7,14 @@ import org.jspecify.annotations.Nullable;
 /** Walks the tokens; what isn't foreseen is refused with its place in the text. */
 abstract class Parser {
 
-  /** How deep the methods may call each other; each open parenthesis costs a few. */
-  private static final int MAX_DEPTH = 400;
+  /**
+   * How deep expressions, queries and sources may be in each other; a query in another's expression
+   * counts twice. A thread of 256 kB has room for that.
+   */
+  private static final int MAX_DEPTH = 68;
+
+  /** How many operators may follow one another, each of which has what is before it as operand. */
+  private static final int MAX_CHAIN = 2_000;
 
   private final SqlText text;
   private final List<Token> tokens;
@@ -124,5 +130,13 @@ abstract class Parser {
 
   final void leave() {
     depth--;
+  }
+
+  /** Refuses a chain of too many operators, which a server has no stack for either. */
+  static void checkChain(int operators) {
+    if (operators > MAX_CHAIN) {
+      throw new RefusedSqlException(
+          RefusalCode.TOO_LARGE, "more than " + MAX_CHAIN + " operators in a chain");
+    }
   }
 }

@@ -7,19 +7,21 @@ final class Preparation {
 
   private final Schema schema;
   private final PlannerOptions options;
+  private final SqlText read;
   private final SqlText text;
   private final Analysis analysis;
 
   Preparation(String sql, Schema schema, PlannerOptions options) {
     this.schema = schema;
     this.options = options;
-    this.text = SqlText.read(sql, options);
-    this.analysis = new Analysis(schema);
+    this.read = SqlText.read(sql, options);
+    this.text = read.parsed();
+    this.analysis = new Analysis(schema, text);
   }
 
   Prepared prepare() {
     try {
-      return prepared(plan(StatementParser.parse(text)));
+      return prepared(plan(StatementParser.parse(read)));
     } catch (RefusedSqlException e) {
       if (e.code() == RefusalCode.TOO_LARGE || e.code() == RefusalCode.HINT) {
         throw e;
@@ -63,7 +65,8 @@ final class Preparation {
             keyTable,
             SqlWriter.whole(text),
             plan.router(),
-            plan.several()));
+            plan.several()),
+        text);
   }
 
   private static RefusedSqlException sessionRefusal() {

@@ -14,10 +14,48 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Prepared {
 
-  private final Statements statement;
+  /** About how many bytes are kept of any statement, of each token, and of each character. */
+  private static final int BASE_WEIGHT = 1_500;
 
-  Prepared(Statements statement) {
+  private static final int TOKEN_WEIGHT = 100;
+  private static final int CHARACTER_WEIGHT = 3;
+
+  /** A text of more is hardly ever met again. */
+  private static final int MOST_LITERALS = 256;
+
+  /** The tokens and the characters up to which an event loop may route and plan it. */
+  private static final int SMALL_SIZE = 2_000;
+
+  private static final int SMALL_LENGTH = 30_000;
+
+  private final Statements statement;
+  private final int weight;
+  private final boolean kept;
+  private final boolean large;
+
+  Prepared(Statements statement, SqlText text) {
     this.statement = statement;
+    this.weight = weight(text);
+    this.kept = text.literals() <= MOST_LITERALS;
+    this.large = text.size() > SMALL_SIZE || text.text().length() > SMALL_LENGTH;
+  }
+
+  private static int weight(SqlText text) {
+    long weight =
+        BASE_WEIGHT
+            + (long) TOKEN_WEIGHT * text.size()
+            + (long) CHARACTER_WEIGHT * text.text().length();
+    return (int) Math.min(Integer.MAX_VALUE, weight);
+  }
+
+  /** About how many bytes it holds, its text twice among them. */
+  int weight() {
+    return weight;
+  }
+
+  /** Whether its text may be met again, so that it is worth keeping. */
+  boolean isKept() {
+    return kept;
   }
 
   /**
@@ -45,6 +83,14 @@ public final class Prepared {
   /** The plan over several shards, or over one of each row. */
   interface Several {
     Plan plan(Binds binds, Hints hints, List<ShardId> shards);
+  }
+
+  /**
+   * Whether {@link #route} and {@link #plan} may take more than a millisecond, so that an event
+   * loop is not to call them.
+   */
+  public boolean isLarge() {
+    return large;
   }
 
   /** What it does. */
@@ -95,7 +141,7 @@ public final class Prepared {
       return new Routing.On(hints.shard());
     }
     if (hints.key() == null) {
-      return statement.router().route(binds);
+      return Overflow.guarded(() -> statement.router().route(binds));
     }
     if (statement.keyTable() == null) {
       throw new RefusedSqlException(RefusalCode.HINT, "a key for a statement of no sharded table");
@@ -115,6 +161,6 @@ public final class Prepared {
     boolean one = shards.size() == 1 || new LinkedHashSet<>(shards).size() == 1;
     return one
         ? new Plan.Direct(new Plan.Part(shards.get(0), statement.whole()))
-        : statement.several().plan(binds, hints, shards);
+        : Overflow.guarded(() -> statement.several().plan(binds, hints, shards));
   }
 }

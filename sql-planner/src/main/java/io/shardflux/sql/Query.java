@@ -49,7 +49,7 @@ record Query(
   record Select(
       Span span,
       boolean distinct,
-      List<Item> items,
+      SelectItems items,
       Span itemsSpan,
       @Nullable Span sources,
       List<From> from,
@@ -60,7 +60,7 @@ record Query(
       implements Body {
 
     boolean isStarred() {
-      return items.stream().anyMatch(Item::isStar);
+      return items.isStarred();
     }
 
     /** Whether there is a row even where none satisfies the conditions. */
@@ -85,26 +85,6 @@ record Query(
             RefusalCode.UNKNOWN_COLUMN, "position " + position + " of the select list");
       }
       return items.get((int) position - 1).value();
-    }
-
-    /** The item of an alias, null if there is none. */
-    @Nullable Expr aliased(Expr.Name name) {
-      for (Item item : items) {
-        if (name.table() == null && name.column().equalsIgnoreCase(item.alias())) {
-          return item.expr();
-        }
-      }
-      return null;
-    }
-
-    /** The index of the item that has a name as its own, -1 if there is none. */
-    int indexOf(Expr.Name name) {
-      for (int i = 0; i < items.size() && name.table() == null; i++) {
-        if (name.column().equalsIgnoreCase(items.get(i).name())) {
-          return i;
-        }
-      }
-      return -1;
     }
   }
 

@@ -19,8 +19,14 @@ abstract class QueryParser extends ExprParser {
           "SQL_BUFFER_RESULT",
           "SQL_NO_CACHE");
 
+  /** As many as servers join. */
+  private static final int MOST_TABLES = 61;
+
   /** Whether a query locks rows that was read so far. */
   private boolean locks;
+
+  /** The tables of the FROM that is being read. */
+  private int tables;
 
   QueryParser(SqlText text) {
     super(text);
@@ -100,11 +106,13 @@ abstract class QueryParser extends ExprParser {
   }
 
   private Query.Select select() {
+    int around = tables;
+    tables = 0;
     int start = start();
     expect("SELECT");
     boolean distinct = isDistinct();
     int itemsStart = start();
-    List<Query.Item> items = items();
+    SelectItems items = new SelectItems(items());
     Span itemsSpan = since(itemsStart);
     int sourcesStart = start();
     boolean sourced = skip("FROM");
@@ -114,6 +122,7 @@ abstract class QueryParser extends ExprParser {
     List<Expr> group = skip("GROUP", "BY") ? exprs() : List.of();
     boolean rollup = !group.isEmpty() && skip("WITH", "ROLLUP");
     Expr having = skip("HAVING") ? expr() : null;
+    tables = around;
     if (skip("WINDOW")) {
       throw new RefusedSqlException(RefusalCode.SYNTAX, "a WINDOW clause");
     }
@@ -241,6 +250,10 @@ abstract class QueryParser extends ExprParser {
 
   private Query.From source() {
     enter();
+    if (++tables > MOST_TABLES) {
+      throw new RefusedSqlException(
+          RefusalCode.TOO_LARGE, "more than " + MOST_TABLES + " tables of one FROM");
+    }
     try {
       if (is("(") && isQuery(token(1))) {
         next();

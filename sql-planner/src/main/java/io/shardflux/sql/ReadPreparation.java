@@ -33,13 +33,15 @@ record ReadPreparation(SqlText text, Schema schema, PlannerOptions options, Anal
   private Prepared.Several planned(Supplier<ScatterQuery> planner) {
     try {
       ScatterQuery query = planner.get();
-      return (binds, hints, shards) -> scatter(query, binds, shards);
+      PlannerOptions bounds = options;
+      return (binds, hints, shards) -> scatter(query, bounds, binds, shards);
     } catch (RefusedSqlException e) {
       return StatementPlan.refusing(e);
     }
   }
 
-  private Plan scatter(ScatterQuery query, Binds binds, List<ShardId> shards) {
+  private static Plan scatter(
+      ScatterQuery query, PlannerOptions options, Binds binds, List<ShardId> shards) {
     ScatterLimit limit = ScatterLimit.of(query, binds, options.maxOffset());
     ShardSql sql = query.sql(limit.offset(), limit.count());
     Merge merge =

@@ -1,8 +1,10 @@
 package io.shardflux.sql;
 
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /** Plans a select over several shards, in one of three shapes. */
@@ -12,6 +14,7 @@ final class ScatterPlanner {
   private final Query query;
   private final Query.Select select;
   private final Block block;
+  private final Effort effort;
   private final Equivalence equivalence;
   private final HiddenColumns hidden;
   private final SelectList list;
@@ -19,11 +22,15 @@ final class ScatterPlanner {
   private final SortKeys keys;
   private final MergedAggregates aggregates;
 
+  /** Names that were looked for among the items. */
+  private final Set<String> checked = new HashSet<>();
+
   /** Whether several shards may have a part of a group. */
   private final boolean merges;
 
   ScatterPlanner(SqlText text, Query query, Analysis analysis, Block block) {
     Colocation colocation = analysis.colocation();
+    this.effort = analysis.effort();
     this.text = text;
     this.query = query;
     this.select = block.select();
@@ -68,18 +75,22 @@ final class ScatterPlanner {
 
   /** Refuses names that several different items of the list have. */
   private void checkNames(Expr expr) {
-    if (expr instanceof Expr.Name name && name.table() == null) {
-      List<Expr> meant =
-          select.items().stream()
-              .filter(item -> name.column().equalsIgnoreCase(item.name()))
-              .map(item -> item.value().bare())
-              .toList();
-      if (meant.stream().anyMatch(each -> !equivalence.same(each, meant.get(0)))) {
-        throw new RefusedSqlException(
-            RefusalCode.AMBIGUOUS_NAME, name.column() + ": several items of the select list");
-      }
+    expr.walk(
+        each -> {
+          boolean plain = each instanceof Expr.Name name && name.table() == null;
+          if (plain && checked.add(SelectItems.key(((Expr.Name) each).column()))) {
+            checkName(((Expr.Name) each).column());
+          }
+          return true;
+        });
+  }
+
+  private void checkName(String column) {
+    List<Expr> meant = select.items().allNamed(column);
+    if (meant.stream().anyMatch(each -> !equivalence.same(each, meant.get(0)))) {
+      throw new RefusedSqlException(
+          RefusalCode.AMBIGUOUS_NAME, column + ": several items of the select list");
     }
-    expr.children().forEach(this::checkNames);
   }
 
   /** Rows, or groups of one shard each: they are the answer's as they are. */
@@ -114,7 +125,7 @@ final class ScatterPlanner {
   /** Groups that several shards have a part of. */
   private ScatterQuery mergedGroups() {
     Groups groups = groups(select.group().stream().map(block::grouped).toList());
-    Computations computations = new Computations(groups, aggregates, keys);
+    Computations computations = new Computations(groups, aggregates, keys, effort);
     MergedHaving having =
         new MergedHaving(block, equivalence, keys, groups, aggregates, computations);
     MergedOrder order = order(groups);

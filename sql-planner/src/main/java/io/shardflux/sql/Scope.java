@@ -1,19 +1,27 @@
 package io.shardflux.sql;
 
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /** The columns that an expression may name. */
 final class Scope {
 
+  /** Columns that are looked through before an index of them is worth it. */
+  private static final int LOOKED_AT = 4_000;
+
   private final @Nullable Scope outer;
   private final List<Source> sources = new ArrayList<>();
   private final Set<String> using = new HashSet<>();
   private boolean reached;
+  private int columns;
+  private int looked;
+  private @Nullable Map<String, List<Found>> byName;
 
   Scope(@Nullable Scope outer) {
     this.outer = outer;
@@ -39,6 +47,44 @@ final class Scope {
           RefusalCode.AMBIGUOUS_NAME, source.alias() + ": two tables of that name");
     }
     sources.add(source);
+    columns += source.columns().size();
+    if (byName != null) {
+      index(source, byName);
+    }
+  }
+
+  /** A column with where it is from. */
+  private record Found(Source source, Column column) {}
+
+  /** The columns that a name may be; looked for in all, or in an index where that gets long. */
+  private List<Found> named(String name) {
+    looked += columns;
+    if (looked <= LOOKED_AT) {
+      List<Found> found = new ArrayList<>(1);
+      for (Source source : sources) {
+        for (Column column : source.columns()) {
+          if (column.name().equalsIgnoreCase(name)) {
+            found.add(new Found(source, column));
+          }
+        }
+      }
+      return found;
+    }
+    if (byName == null) {
+      byName = new HashMap<>();
+      for (Source source : sources) {
+        index(source, byName);
+      }
+    }
+    return byName.getOrDefault(SelectItems.key(name), List.of());
+  }
+
+  private static void index(Source source, Map<String, List<Found>> byName) {
+    for (Column column : source.columns()) {
+      byName
+          .computeIfAbsent(SelectItems.key(column.name()), key -> new ArrayList<>(1))
+          .add(new Found(source, column));
+    }
   }
 
   /** Has a name mean the first table's column, as {@code USING} does. */
@@ -63,10 +109,12 @@ final class Scope {
 
   /** The first source here whose column a name may be, null if it is none's. */
   @Nullable Source sourceOf(Expr.Name name) {
-    return sources.stream()
-        .filter(source -> source.isNamed(name.table()) && source.find(name.column()) != null)
-        .findFirst()
-        .orElse(null);
+    for (Found found : named(name.column())) {
+      if (found.source().isNamed(name.table())) {
+        return found.source();
+      }
+    }
+    return null;
   }
 
   /** The number of the key column that an expression is, or -1. */
@@ -77,23 +125,18 @@ final class Scope {
 
   /** The column of a name here; null if there is none. */
   @Nullable Column findHere(Expr.Name name) {
-    Column found = null;
-    for (Source source : sources) {
-      if (!source.isNamed(name.table())) {
+    Column first = null;
+    for (Found found : named(name.column())) {
+      if (!found.source().isNamed(name.table())) {
         continue;
       }
-      for (Column column : source.columns()) {
-        if (!column.name().equalsIgnoreCase(name.column())) {
-          continue;
-        }
-        if (found != null && !using.contains(name.column().toLowerCase(Locale.ROOT))) {
-          throw new RefusedSqlException(
-              RefusalCode.UNKNOWN_COLUMN, name.column() + ": in several tables");
-        }
-        found = found == null ? column : found;
+      if (first != null && !using.contains(name.column().toLowerCase(Locale.ROOT))) {
+        throw new RefusedSqlException(
+            RefusalCode.UNKNOWN_COLUMN, name.column() + ": in several tables");
       }
+      first = first == null ? found.column() : first;
     }
-    return found;
+    return first;
   }
 
   /**

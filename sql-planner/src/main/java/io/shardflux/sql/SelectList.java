@@ -2,6 +2,7 @@ package io.shardflux.sql;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** The items of a select, and what the names and positions of other clauses mean by them. */
 final class SelectList {
@@ -9,13 +10,19 @@ final class SelectList {
   private final Query.Select select;
   private final Scope scope;
   private final Equivalence equivalence;
+  private final ExprIndex index;
+  private @Nullable ExprIndex columnIndex;
   private final boolean starred;
 
   SelectList(Query.Select select, Scope scope, Equivalence equivalence) {
     this.select = select;
     this.scope = scope;
     this.equivalence = equivalence;
+    this.index = new ExprIndex(equivalence);
     this.starred = select.isStarred();
+    if (!starred) {
+      select.items().forEach(item -> index.add(item.value().bare()));
+    }
   }
 
   /** Whether positions in it are not those of the answer's columns. */
@@ -54,17 +61,23 @@ final class SelectList {
       select.at(position);
       return (int) (position - 1);
     }
-    return bare instanceof Expr.Name name ? select.indexOf(name) : -1;
+    return bare instanceof Expr.Name name ? select.items().named(name) : -1;
   }
 
   /** The index of the item that is the same expression, or -1. */
   int indexOf(Expr expr) {
-    for (int i = 0; i < select.items().size() && !starred; i++) {
-      if (equivalence.same(select.items().get(i).value().bare(), expr)) {
-        return i;
-      }
+    return index.indexOf(expr);
+  }
+
+  /** Whether it is the same as one of the columns, those of stars too. */
+  boolean isColumn(Expr expr) {
+    if (!starred) {
+      return indexOf(expr) >= 0;
     }
-    return -1;
+    if (columnIndex == null) {
+      columnIndex = new ExprIndex(equivalence, columns());
+    }
+    return columnIndex.indexOf(expr) >= 0;
   }
 
   private List<Expr> starredColumns() {

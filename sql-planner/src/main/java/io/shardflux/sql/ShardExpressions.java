@@ -19,25 +19,23 @@ record ShardExpressions(Query.Select select, Scope scope, Equivalence equivalenc
   }
 
   private int aliases(Expr expr, int from, List<Object> pieces) {
-    if (expr instanceof Expr.Name name) {
-      Fragment meaning = meaning(name);
-      if (meaning == null) {
-        return from;
-      }
-      pieces.add(new Span(from, name.span().start()));
-      pieces.addAll(meaning.pieces());
-      return name.span().end();
-    }
-    int at = from;
-    for (Expr child : expr.children()) {
-      at = aliases(child, at, pieces);
-    }
-    return at;
+    int[] at = {from};
+    expr.walk(
+        each -> {
+          Fragment meaning = each instanceof Expr.Name name ? meaning(name) : null;
+          if (meaning != null) {
+            pieces.add(new Span(at[0], each.span().start()));
+            pieces.addAll(meaning.pieces());
+            at[0] = each.span().end();
+          }
+          return true;
+        });
+    return at[0];
   }
 
   /** What a name is written as to mean the same in each clause; null if it does as it is. */
   private @Nullable Fragment meaning(Expr.Name name) {
-    Expr aliased = select.aliased(name);
+    Expr aliased = select.items().aliased(name);
     if (aliased == null || equivalence.same(aliased.bare(), name)) {
       return null;
     }

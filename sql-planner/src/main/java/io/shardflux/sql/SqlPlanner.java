@@ -6,15 +6,19 @@ import io.shardflux.router.Topology;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Analyses SQL texts and keeps what it found, refusals too, by text. Thread-safe.
+ * Analyses SQL texts and keeps what it found, refusals too, by text. Thread-safe. Texts with
+ * hundreds of literals aren't kept, as they hardly ever come again.
  *
  * <p>{@link #cached} is for event loops; a text that is new to it goes to {@link #prepare} on
  * another thread, which takes up to some milliseconds of CPU time.
  */
 public final class SqlPlanner {
 
-  /** What an entry weighs beside its text, in characters. */
-  private static final int ENTRY_WEIGHT = 256;
+  /** What a refusal weighs beside its text, in bytes. */
+  private static final int REFUSAL_WEIGHT = 1_000;
+
+  /** The part of the cache that one entry may take. */
+  private static final int LARGEST_PART = 8;
 
   private final PlannerOptions options;
   private final Cache<String, Entry> cache;
@@ -24,7 +28,7 @@ public final class SqlPlanner {
     this.cache =
         Caffeine.newBuilder()
             .maximumWeight(options.cacheWeight())
-            .<String, Entry>weigher((sql, entry) -> ENTRY_WEIGHT + sql.length())
+            .<String, Entry>weigher((sql, entry) -> entry.weight(sql))
             // No thread of another's: what is evicted is only dropped.
             .executor(Runnable::run)
             .build();
@@ -56,11 +60,17 @@ public final class SqlPlanner {
    *     than one statement, has comments that run, or a malformed hint
    */
   public Prepared prepare(String sql, Catalog catalog, Topology topology) {
-    Entry entry = entry(sql, catalog, topology);
-    if (sql.length() <= options.maxLength()) {
+    Entry entry = Overflow.guarded(() -> entry(sql, catalog, topology));
+    if (isKept(sql, entry)) {
       cache.put(sql, entry);
     }
     return entry.get();
+  }
+
+  private boolean isKept(String sql, Entry entry) {
+    return sql.length() <= options.maxLength()
+        && (entry.prepared == null || entry.prepared.isKept())
+        && entry.weight(sql) <= options.cacheWeight() / LARGEST_PART;
   }
 
   private Entry entry(String sql, Catalog catalog, Topology topology) {
@@ -77,6 +87,10 @@ public final class SqlPlanner {
       Topology topology,
       @Nullable Prepared prepared,
       @Nullable RefusedSqlException refusal) {
+
+    int weight(String sql) {
+      return prepared == null ? REFUSAL_WEIGHT + 2 * sql.length() : prepared.weight();
+    }
 
     Prepared get() {
       if (prepared == null) {

@@ -1,32 +1,80 @@
 package io.shardflux.sql;
 
-import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
-import java.util.Locale;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A text as MySQL's lexer takes it, with the default {@code sql_mode} in what concerns quotes: its
- * tokens without the comments, its markers, and the hint in its first comment.
+ * A text with its tokens without the comments, its markers, and the hint in its first comment.
+ * Immutable.
  */
 final class SqlText {
 
-  private static final String HINT = "shardflux:";
-  private static final List<String> OPERATORS =
-      List.of("<=>", "->>", "<=", ">=", "<>", "!=", ":=", "<<", ">>", "||", "&&", "->");
+  /** The numbers that are kept of each marker: its start, its end and its index. */
+  private static final int OF_MARKER = 3;
 
   private final String text;
-  private final int maxNesting;
-  private final List<Token> tokens = new ArrayList<>();
-  private final List<@Nullable String> markers = new ArrayList<>();
-  private @Nullable String hint;
-  private int at;
-  private int open;
+  private final List<Token> tokens;
+  private final List<@Nullable String> markers;
+  private final int[] places;
+  private final @Nullable String hint;
+  private final Span body;
+  private final int size;
+  private final int literals;
 
-  private SqlText(String text, int maxNesting) {
+  /**
+   * A text.
+   *
+   * @param tokens with one more that ends them
+   * @param markers the names of its markers, null for a {@code ?}
+   */
+  SqlText(
+      String text,
+      List<Token> tokens,
+      List<? extends @Nullable String> markers,
+      @Nullable String hint) {
     this.text = text;
-    this.maxNesting = maxNesting;
+    this.tokens = tokens;
+    this.markers = Collections.unmodifiableList(Arrays.asList(markers.toArray(new String[0])));
+    this.places = places(tokens);
+    this.hint = hint;
+    this.size = tokens.size();
+    this.literals = literals(tokens);
+    int last = tokens.size() - 2;
+    this.body = last < 0 ? new Span(0, 0) : new Span(tokens.get(0).start(), tokens.get(last).end());
+  }
+
+  private SqlText(SqlText read) {
+    this.text = read.text;
+    this.tokens = List.of();
+    this.markers = read.markers;
+    this.places = read.places;
+    this.hint = read.hint;
+    this.body = read.body;
+    this.size = read.size;
+    this.literals = read.literals;
+  }
+
+  private static int[] places(List<Token> tokens) {
+    return tokens.stream()
+        .filter(token -> token.kind() == Token.Kind.MARKER)
+        .flatMapToInt(token -> IntStream.of(token.start(), token.end(), token.index()))
+        .toArray();
+  }
+
+  private static int literals(List<Token> tokens) {
+    int literals = 0;
+    for (Token token : tokens) {
+      boolean literal =
+          switch (token.kind()) {
+            case STRING, NUMBER, BITS -> true;
+            default -> false;
+          };
+      literals += literal ? 1 : 0;
+    }
+    return literals;
   }
 
   static SqlText read(String text, PlannerOptions options) {
@@ -35,22 +83,36 @@ final class SqlText {
           RefusalCode.TOO_LARGE,
           "text: " + text.length() + " characters (expected: at most " + options.maxLength() + ")");
     }
-    SqlText read = new SqlText(text, options.maxNesting());
-    read.readAll();
-    return read;
+    return new SqlLexer(text, options.maxNesting()).read();
+  }
+
+  /** The same once it is parsed, for who keeps it: its tokens are many times as large as it is. */
+  SqlText parsed() {
+    return new SqlText(this);
   }
 
   String text() {
     return text;
   }
 
-  /** The tokens, and one more that ends them. */
+  /** The tokens, and one more that ends them; none once it is parsed. */
   List<Token> tokens() {
     return tokens;
   }
 
+  /** How many tokens it has. */
+  int size() {
+    return size;
+  }
+
+  /** How many numbers and strings it has. */
+  int literals() {
+    return literals;
+  }
+
+  /** The names of its markers, each name once; null for a {@code ?}. */
   List<@Nullable String> markers() {
-    return Collections.unmodifiableList(markers);
+    return markers;
   }
 
   /** What stands behind {@code shardflux:} in the first comment. */
@@ -60,266 +122,45 @@ final class SqlText {
 
   /** From the first token's start to the last one's end. */
   Span body() {
-    int last = tokens.size() - 2;
-    return last < 0 ? new Span(0, 0) : new Span(tokens.get(0).start(), tokens.get(last).end());
+    return body;
+  }
+
+  // Markers by their place in the text
+
+  /** How many there are, a name counted wherever it stands. */
+  int places() {
+    return places.length / OF_MARKER;
+  }
+
+  int start(int place) {
+    return places[place * OF_MARKER];
+  }
+
+  int end(int place) {
+    return places[place * OF_MARKER + 1];
+  }
+
+  /** Its index in {@link #markers}. */
+  int marker(int place) {
+    return places[place * OF_MARKER + 2];
+  }
+
+  /** The first of them that begins there or behind it. */
+  int placeFrom(int start) {
+    int low = 0;
+    int high = places();
+    while (low < high) {
+      int middle = (low + high) >>> 1;
+      if (start(middle) < start) {
+        low = middle + 1;
+      } else {
+        high = middle;
+      }
+    }
+    return low;
   }
 
   static RefusedSqlException unexpected(String text, int at) {
     return new RefusedSqlException(RefusalCode.SYNTAX, "at character " + (at + 1) + " of the text");
-  }
-
-  private void readAll() {
-    while (true) {
-      skipSpace();
-      if (at >= text.length()) {
-        break;
-      }
-      if (text.charAt(at) == ';') {
-        at++;
-        skipSpace();
-        if (at < text.length()) {
-          throw new RefusedSqlException(RefusalCode.SEVERAL_STATEMENTS, "text behind a semicolon");
-        }
-        break;
-      }
-      readToken();
-    }
-    tokens.add(new Token(Token.Kind.END, "", text.length(), text.length(), -1));
-  }
-
-  private void skipSpace() {
-    while (at < text.length()) {
-      char c = text.charAt(at);
-      if (c <= ' ') {
-        at++;
-      } else if (c == '#' || (c == '-' && startsLineComment())) {
-        int end = text.indexOf('\n', at);
-        at = end < 0 ? text.length() : end + 1;
-      } else if (c == '/' && text.startsWith("/*", at)) {
-        skipComment();
-      } else {
-        return;
-      }
-    }
-  }
-
-  private boolean startsLineComment() {
-    return text.startsWith("--", at) && (at + 2 == text.length() || text.charAt(at + 2) <= ' ');
-  }
-
-  private void skipComment() {
-    int end = text.indexOf("*/", at + 2);
-    if (end < 0) {
-      throw unexpected(text, at);
-    }
-    String inside = text.substring(at + 2, end);
-    if (inside.startsWith("!") || inside.regionMatches(true, 0, "M!", 0, 2)) {
-      throw new RefusedSqlException(RefusalCode.EXECUTABLE_COMMENT, "a comment /*!");
-    }
-    if (inside.startsWith("+")) {
-      checkOptimizerHint(inside);
-    }
-    if (tokens.isEmpty() && hint == null && inside.strip().startsWith(HINT)) {
-      hint = inside.strip().substring(HINT.length());
-    }
-    at = end + 2;
-  }
-
-  /** A name in quotes may go on behind what looks like the comment's end. */
-  private static void checkOptimizerHint(String hint) {
-    if (hint.toUpperCase(Locale.ROOT).contains("SET_VAR")) {
-      throw new RefusedSqlException(RefusalCode.EXECUTABLE_COMMENT, "a hint SET_VAR");
-    }
-    if (hint.indexOf('`') >= 0 || hint.indexOf('"') >= 0 || hint.indexOf('\'') >= 0) {
-      throw new RefusedSqlException(RefusalCode.EXECUTABLE_COMMENT, "quotes in an optimizer hint");
-    }
-  }
-
-  private void readToken() {
-    int start = at;
-    char c = text.charAt(at);
-    if (c == '\'' || c == '"') {
-      add(Token.Kind.STRING, readQuoted(c, true), start);
-    } else if (c == '`') {
-      add(Token.Kind.QUOTED, readQuoted(c, false), start);
-    } else if (isDigit(c) || (c == '.' && isDigit(charAt(at + 1)) && !endsName())) {
-      readNumber(start);
-    } else if (isWord(c)) {
-      readWord(start);
-    } else if (c == '?') {
-      at++;
-      addMarker(null, start);
-    } else if (c == ':' && isWord(charAt(at + 1)) && !isDigit(charAt(at + 1))) {
-      at++;
-      addMarker(word(), start);
-    } else if (c == '@') {
-      readVariable(start);
-    } else {
-      readOperator(start, c);
-    }
-  }
-
-  private void readOperator(int start, char c) {
-    for (String operator : OPERATORS) {
-      if (text.startsWith(operator, at)) {
-        at += operator.length();
-        add(Token.Kind.OPERATOR, operator, start);
-        return;
-      }
-    }
-    if ("()+-*/%,.=<>|&^~!".indexOf(c) < 0) {
-      throw unexpected(text, at);
-    }
-    count(c);
-    at++;
-    add(Token.Kind.OPERATOR, String.valueOf(c), start);
-  }
-
-  private void count(char c) {
-    open += c == '(' ? 1 : c == ')' ? -1 : 0;
-    if (open > maxNesting) {
-      throw new RefusedSqlException(
-          RefusalCode.TOO_LARGE, "more than " + maxNesting + " open parentheses");
-    }
-  }
-
-  private String readQuoted(char quote, boolean escapes) {
-    StringBuilder value = new StringBuilder();
-    int start = at++;
-    while (at < text.length()) {
-      char c = text.charAt(at++);
-      if (c == quote) {
-        if (charAt(at) != quote) {
-          return value.toString();
-        }
-        at++;
-        value.append(quote);
-      } else if (c == '\\' && escapes && at < text.length()) {
-        unescape(text.charAt(at++), value);
-      } else {
-        value.append(c);
-      }
-    }
-    throw unexpected(text, start);
-  }
-
-  private static void unescape(char c, StringBuilder value) {
-    switch (c) {
-      case '0' -> value.append('\0');
-      case 'b' -> value.append('\b');
-      case 'n' -> value.append('\n');
-      case 'r' -> value.append('\r');
-      case 't' -> value.append('\t');
-      case 'Z' -> value.append('\u001a');
-      case '%', '_' -> value.append('\\').append(c);
-      default -> value.append(c);
-    }
-  }
-
-  private void readNumber(int start) {
-    if (text.charAt(at) == '0' && "xXbB".indexOf(charAt(at + 1)) >= 0) {
-      String digits = word();
-      if (!digits.matches("0x[0-9a-fA-F]+|0b[01]+")) {
-        throw unexpected(text, start);
-      }
-      add(Token.Kind.BITS, digits, start);
-      return;
-    }
-    skipDigits();
-    if (charAt(at) == '.') {
-      at++;
-      skipDigits();
-    }
-    if (charAt(at) == 'e' || charAt(at) == 'E') {
-      at++;
-      if (charAt(at) == '+' || charAt(at) == '-') {
-        at++;
-      }
-      skipDigits();
-    }
-    if (isWord(charAt(at)) || (!isDigit(text.charAt(at - 1)) && text.charAt(at - 1) != '.')) {
-      throw unexpected(text, start);
-    }
-    add(Token.Kind.NUMBER, text.substring(start, at), start);
-  }
-
-  private void skipDigits() {
-    while (isDigit(charAt(at))) {
-      at++;
-    }
-  }
-
-  private void readWord(int start) {
-    String word = word();
-    if (charAt(at) == '\'' && word.matches("[xXbB]")) {
-      readQuoted('\'', false);
-      add(Token.Kind.BITS, text.substring(start, at), start);
-    } else if (charAt(at) == '\'' && word.equalsIgnoreCase("N")) {
-      add(Token.Kind.STRING, readQuoted('\'', true), start);
-    } else {
-      add(Token.Kind.WORD, word, start);
-    }
-  }
-
-  private String word() {
-    int start = at;
-    while (isWord(charAt(at))) {
-      at++;
-    }
-    return text.substring(start, at);
-  }
-
-  private void readVariable(int start) {
-    at++;
-    if (charAt(at) == '@') {
-      at++;
-    }
-    char quote = charAt(at);
-    if (quote == '`' || quote == '\'' || quote == '"') {
-      readQuoted(quote, quote != '`');
-    } else {
-      while (isWord(charAt(at)) || charAt(at) == '.') {
-        at++;
-      }
-    }
-    add(Token.Kind.VARIABLE, text.substring(start, at), start);
-  }
-
-  private void addMarker(@Nullable String name, int start) {
-    int index = name == null ? -1 : markers.indexOf(name);
-    if (index < 0) {
-      index = markers.size();
-      markers.add(name);
-    }
-    tokens.add(new Token(Token.Kind.MARKER, "", start, at, index));
-  }
-
-  private void add(Token.Kind kind, String value, int start) {
-    tokens.add(new Token(kind, value, start, at, -1));
-  }
-
-  /** Whether a dot here parts a name from the next, as in {@code t.1a}. */
-  private boolean endsName() {
-    Token last = tokens.isEmpty() ? null : tokens.get(tokens.size() - 1);
-    return last != null
-        && last.end() == at
-        && (last.kind() == Token.Kind.WORD || last.kind() == Token.Kind.QUOTED);
-  }
-
-  private char charAt(int index) {
-    return index < text.length() ? text.charAt(index) : '\0';
-  }
-
-  private static boolean isDigit(char c) {
-    return c >= '0' && c <= '9';
-  }
-
-  private static boolean isWord(char c) {
-    return isDigit(c)
-        || (c >= 'a' && c <= 'z')
-        || (c >= 'A' && c <= 'Z')
-        || c == '_'
-        || c == '$'
-        || c >= '\u0080';
   }
 }

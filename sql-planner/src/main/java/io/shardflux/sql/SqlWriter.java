@@ -7,14 +7,11 @@ import java.util.List;
 final class SqlWriter {
 
   private final SqlText text;
-  private final List<Token> markers;
   private final StringBuilder sql = new StringBuilder();
   private final List<Integer> indexes = new ArrayList<>();
 
   SqlWriter(SqlText text) {
     this.text = text;
-    this.markers =
-        text.tokens().stream().filter(token -> token.kind() == Token.Kind.MARKER).toList();
   }
 
   /** The whole text without its hint. */
@@ -29,14 +26,13 @@ final class SqlWriter {
 
   SqlWriter add(Span span) {
     int at = span.start();
-    for (Token marker : markers) {
-      if (marker.start() >= at && marker.end() <= span.end()) {
-        sql.append(text.text(), at, marker.start()).append('?');
-        indexes.add(marker.index());
-        at = marker.end();
-        if (at < span.end() && Character.isUnicodeIdentifierPart(text.text().charAt(at))) {
-          sql.append(' ');
-        }
+    int place = text.placeFrom(at);
+    for (; place < text.places() && text.end(place) <= span.end(); place++) {
+      sql.append(text.text(), at, text.start(place)).append('?');
+      indexes.add(text.marker(place));
+      at = text.end(place);
+      if (at < span.end() && Character.isUnicodeIdentifierPart(text.text().charAt(at))) {
+        sql.append(' ');
       }
     }
     sql.append(text.text(), at, span.end());

@@ -1,19 +1,24 @@
 package io.shardflux.sql;
 
 import java.time.LocalDate;
-import java.util.HashMap;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /** The types of expressions, as far as their order goes. Not thread-safe. */
 final class Types {
 
   private static final Pattern CHARSET = Pattern.compile("(?:CHARACTER SET|CHARSET) (\\w+)");
 
-  private final Map<Expr.Subquery, SqlType> values = new HashMap<>();
+  /** Operators that give no binary string, so that a chain of them needn't be looked through. */
+  private static final Set<String> COUNTING =
+      Set.of("&", "|", "^", "~", "<<", ">>", "+", "-", "*", "/", "%", "DIV", "MOD");
+
+  private final IdentityHashMap<Expr.Subquery, SqlType> values = new IdentityHashMap<>();
 
   /** Takes the type of a subquery's value. */
   void put(Expr.Subquery subquery, SqlType type) {
@@ -28,8 +33,8 @@ final class Types {
       if (column != null) {
         return column.type();
       }
-      Expr aliased = block.select().aliased(name);
-      return aliased == null || aliased.equals(bare) ? SqlType.NONE : of(aliased, block);
+      Expr aliased = block.select().items().aliased(name);
+      return aliased == null || aliased == bare ? SqlType.NONE : of(aliased, block);
     }
     if (bare instanceof Expr.Literal literal) {
       return type(literal);
@@ -43,11 +48,10 @@ final class Types {
     if (bare instanceof Expr.Subquery subquery) {
       return values.getOrDefault(subquery, SqlType.NUMBER);
     }
-    List<SqlType> operands = bare.children().stream().map(child -> of(child, block)).toList();
     if (bare instanceof Expr.Op op) {
-      return type(op, operands, block);
+      return type(op, block);
     }
-    return bare instanceof Expr.Call call ? type(call, operands) : SqlType.NONE;
+    return bare instanceof Expr.Call call ? type(call, block) : SqlType.NONE;
   }
 
   private static SqlType type(Expr.Literal literal) {
@@ -67,7 +71,7 @@ final class Types {
     return value instanceof LocalDate ? SqlType.DATE : SqlType.DATE_TIME;
   }
 
-  private SqlType type(Expr.Op op, List<SqlType> operands, Block block) {
+  private SqlType type(Expr.Op op, Block block) {
     String operator = op.operator();
     if (operator.startsWith("COLLATE ")) {
       return new SqlType(SqlType.Kind.TEXT, operator.substring("COLLATE ".length()));
@@ -85,20 +89,12 @@ final class Types {
       case "BINARY" -> SqlType.BINARY;
       case "->>" -> SqlType.TEXT;
       case "->", "WHEN", "BASE WHEN", "THEN", "THEN ELSE" -> SqlType.NONE;
-      case "+", "-" -> {
-        boolean interval =
-            op.children().stream()
-                .anyMatch(
-                    child ->
-                        child.bare() instanceof Expr.Op other
-                            && other.operator().startsWith("INTERVAL "));
-        yield !interval
-            ? SqlType.NUMBER
-            : operands.stream().anyMatch(SqlType::isTemporal) ? SqlType.TEMPORAL : SqlType.TEXT;
-      }
+      case "+", "-" -> shifted(op) == null ? SqlType.NUMBER : moment(op, block);
       // Of binary strings MySQL makes a binary string, MariaDB a number.
       case "&", "|", "^", "~", "<<", ">>" ->
-          operands.contains(SqlType.BINARY) ? SqlType.NONE : SqlType.NUMBER;
+          op.children().stream().anyMatch(each -> isBinary(each, block))
+              ? SqlType.NONE
+              : SqlType.NUMBER;
       default -> SqlType.NUMBER;
     };
   }
@@ -111,6 +107,38 @@ final class Types {
           SqlType.TEXT;
       default -> SqlType.NONE;
     };
+  }
+
+  /** What an interval is added to or taken from, null if none is. */
+  private static @Nullable Expr shifted(Expr.Op op) {
+    List<Expr> operands = op.children();
+    for (int i = 0; i < operands.size(); i++) {
+      boolean interval =
+          operands.get(i).bare() instanceof Expr.Op other
+              && other.operator().startsWith("INTERVAL ");
+      if (interval) {
+        return operands.get(operands.size() - 1 - i).bare();
+      }
+    }
+    return null;
+  }
+
+  /** The type of a moment and any number of intervals. */
+  private SqlType moment(Expr.Op op, Block block) {
+    Expr moment = op;
+    while (moment instanceof Expr.Op other && (other.is("+") || other.is("-"))) {
+      moment = shifted(other);
+      if (moment == null) {
+        return SqlType.TEXT;
+      }
+    }
+    boolean temporal = moment != null && of(moment, block).isTemporal();
+    return temporal ? SqlType.TEMPORAL : SqlType.TEXT;
+  }
+
+  private boolean isBinary(Expr operand, Block block) {
+    boolean counts = operand.bare() instanceof Expr.Op op && COUNTING.contains(op.operator());
+    return !counts && of(operand, block).equals(SqlType.BINARY);
   }
 
   private static SqlType cast(String type) {
@@ -130,11 +158,14 @@ final class Types {
     };
   }
 
+  private SqlType type(Expr.Call call, Block block) {
+    return call.over()
+        ? SqlType.NONE
+        : type(call, call.children().stream().map(child -> of(child, block)).toList());
+  }
+
   private static SqlType type(Expr.Call call, List<SqlType> arguments) {
     String name = call.name();
-    if (call.over()) {
-      return SqlType.NONE;
-    }
     if (name.equals("MIN") || name.equals("MAX")) {
       return arguments.get(0).extreme();
     }

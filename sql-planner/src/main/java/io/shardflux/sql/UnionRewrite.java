@@ -28,7 +28,7 @@ record UnionRewrite(SqlText text, Schema schema, PlannerOptions options) {
         new Query(
             query.span(), query.with(), query.ctes(), query.branches(), List.of(), null, false);
     RefusedSqlException refusal =
-        new Analysis(schema).query(unlimited, Place.outermost()).refusal();
+        new Analysis(schema, text).query(unlimited, Place.outermost()).refusal();
     if (refusal != null) {
       throw refusal;
     }
@@ -116,7 +116,7 @@ record UnionRewrite(SqlText text, Schema schema, PlannerOptions options) {
     if (select == null) {
       throw new RefusedSqlException(RefusalCode.SET_OPERATION, "set operations in parentheses");
     }
-    Analysis analysis = new Analysis(schema);
+    Analysis analysis = new Analysis(schema, rewritten);
     return new ScatterPlanner(rewritten, query, analysis, analysis.select(query, select)).plan();
   }
 }

@@ -1,6 +1,7 @@
 package io.shardflux.sql;
 
-import java.util.LinkedHashMap;
+import java.util.HashMap;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -8,21 +9,40 @@ import org.jspecify.annotations.Nullable;
 /**
  * The names of {@code WITH} that are seen in a place.
  *
+ * @param places the place in its {@code WITH} of each
+ * @param seen how many are seen, from the first on
  * @param scope the columns of the queries around that {@code WITH}; null if there are none
  */
-record WithNames(@Nullable WithNames outer, Map<String, Query.Cte> ctes, @Nullable Scope scope) {
+record WithNames(
+    @Nullable WithNames outer,
+    Map<String, Query.Cte> ctes,
+    IdentityHashMap<Query.Cte, Integer> places,
+    int seen,
+    @Nullable Scope scope) {
 
-  static final WithNames NONE = new WithNames(null, Map.of(), null);
+  static final WithNames NONE = new WithNames(null, Map.of(), new IdentityHashMap<>(), 0, null);
 
   WithNames with(List<Query.Cte> more, @Nullable Scope around) {
-    Map<String, Query.Cte> named = new LinkedHashMap<>();
-    more.forEach(cte -> named.put(cte.name(), cte));
-    return more.isEmpty() ? this : new WithNames(this, named, around);
+    if (more.isEmpty()) {
+      return this;
+    }
+    Map<String, Query.Cte> named = new HashMap<>();
+    IdentityHashMap<Query.Cte, Integer> places = new IdentityHashMap<>();
+    for (Query.Cte cte : more) {
+      named.put(cte.name(), cte);
+      places.put(cte, places.size());
+    }
+    return new WithNames(this, named, places, more.size(), around);
   }
 
   Query.@Nullable Cte find(String name) {
-    Query.Cte cte = ctes.get(name);
-    return cte != null || outer == null ? cte : outer.find(name);
+    for (WithNames at = this; at != null; at = at.outer) {
+      Query.Cte cte = at.ctes.get(name);
+      if (cte != null && at.place(cte) < at.seen) {
+        return cte;
+      }
+    }
+    return null;
   }
 
   /** The columns of the queries around the {@code WITH} that has a name; null if there are none. */
@@ -30,24 +50,21 @@ record WithNames(@Nullable WithNames outer, Map<String, Query.Cte> ctes, @Nullab
     return of(cte).scope;
   }
 
+  /** The names that are seen by one of {@code WITH}: those before it. */
+  WithNames before(Query.Cte cte) {
+    WithNames at = of(cte);
+    return new WithNames(at.outer, at.ctes, at.places, at.place(cte), at.scope);
+  }
+
   private WithNames of(Query.Cte cte) {
     WithNames at = this;
-    while (at.outer != null && !at.ctes.containsValue(cte)) {
+    while (at.outer != null && !at.places.containsKey(cte)) {
       at = at.outer;
     }
     return at;
   }
 
-  /** The names that are seen by one of {@code WITH}: those before it. */
-  WithNames before(Query.Cte cte) {
-    WithNames at = of(cte);
-    Map<String, Query.Cte> earlier = new LinkedHashMap<>();
-    for (Query.Cte each : at.ctes.values()) {
-      if (each.equals(cte)) {
-        break;
-      }
-      earlier.put(each.name(), each);
-    }
-    return new WithNames(at.outer, earlier, at.scope);
+  private int place(Query.Cte cte) {
+    return places.getOrDefault(cte, seen);
   }
 }
