@@ -1,22 +1,15 @@
 package io.shardflux.driver;
 
 import io.r2dbc.spi.R2dbcNonTransientResourceException;
-import io.r2dbc.spi.Row;
 import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.router.ShardId;
-import io.shardflux.router.TableRule;
 import io.shardflux.router.Topology;
 import io.shardflux.sql.Catalog;
-import io.shardflux.sql.Catalog.Column;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.LinkedHashMap;
+import java.util.HashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
-import java.util.Objects;
-import java.util.Set;
-import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -25,59 +18,41 @@ import reactor.core.publisher.Mono;
 
 /**
  * The tables' columns, read from every shard at the first use, again when they are a minute old,
- * and when a statement names one that isn't known, at most once a second. A column counts where all
- * of its table's shards have it alike; where they don't, a warning says so. Shards that don't
- * answer are left out of the comparison, unless none does.
+ * and when a statement does not fit them. Shards that don't answer are left out, unless none does;
+ * one that is slower than the others is not waited for. Thread-safe.
  */
 final class CatalogSource {
 
   private static final Logger log = LoggerFactory.getLogger(CatalogSource.class);
-  private static final Duration AT_MOST_EVERY = Duration.ofSeconds(1);
   private static final Duration AT_LEAST_EVERY = Duration.ofMinutes(1);
 
-  private static final String COLUMNS =
-      "SELECT TABLE_NAME AS t, COLUMN_NAME AS c, COLUMN_TYPE AS y, IS_NULLABLE AS n,"
-          + " COLLATION_NAME AS l, COLUMN_KEY AS k, EXTRA AS e, VERSION() AS v FROM information_schema.COLUMNS"
-          + " WHERE TABLE_SCHEMA = DATABASE() ORDER BY TABLE_NAME, ORDINAL_POSITION";
+  /** While shards are missing. */
+  private static final Duration AT_LEAST_EVERY_IN_PART = Duration.ofSeconds(1);
 
-  /** Apart, as what asks for a variable is no plain read, which may be tried again. */
-  private static final String SETTINGS = "SELECT @@sql_mode AS m, @@div_precision_increment AS d";
+  /** From one look at a shard to the next, however many statements do not fit. */
+  private static final Duration PAUSE = Duration.ofMillis(50);
 
-  /** Modes by which a server reads a text, or computes, in another way than the planner does. */
-  private static final Set<String> OTHER_MODES =
-      Set.of(
-          "ANSI_QUOTES",
-          "NO_BACKSLASH_ESCAPES",
-          "HIGH_NOT_PRECEDENCE",
-          "EMPTY_STRING_IS_NULL",
-          "ORACLE");
-
-  private static final int DIVISION_DIGITS = 4;
-
-  /** A table's column on one shard. */
-  private record Found(String table, Column column, boolean visible) {}
-
-  /**
-   * What a shard says.
-   *
-   * @param strange what is set otherwise than the planner takes it to be; empty if nothing is
-   */
-  private record Shown(String strange, List<Found> columns) {}
+  /** How long the other shards are waited for when one has answered. */
+  private static final Duration GRACE = Duration.ofMillis(250);
 
   /**
    * What was read.
    *
+   * @param shards each shard's own
    * @param at when, of {@link System#nanoTime}
+   * @param whole whether all shards are there
    */
-  private record Known(Catalog catalog, long at) {}
+  private record Known(
+      Catalog catalog, Map<ShardId, ShardColumns> shards, long at, boolean whole) {}
 
   private final ShardRouter router;
-  private final AtomicReference<@Nullable Mono<Catalog>> reading = new AtomicReference<>();
+  private final Map<ShardId, SharedRead<ShardColumns>> looks = new ConcurrentHashMap<>();
+  private final SharedRead<Catalog> behind;
   private volatile @Nullable Known known;
-  private volatile String version = "";
 
   CatalogSource(ShardRouter router) {
     this.router = router;
+    this.behind = new SharedRead<>(() -> read(true), AT_LEAST_EVERY_IN_PART);
   }
 
   /** What is known, or null before the first use; what is old is read again behind it. */
@@ -86,20 +61,15 @@ final class CatalogSource {
     if (last == null) {
       return null;
     }
-    if (older(last, AT_LEAST_EVERY) && reading.get() == null) {
-      read()
+    Duration bound = last.whole() ? AT_LEAST_EVERY : AT_LEAST_EVERY_IN_PART;
+    if (System.nanoTime() - last.at() >= bound.toNanos()) {
+      // Others that come meanwhile are to find nothing to do.
+      known = new Known(last.catalog(), last.shards(), System.nanoTime(), last.whole());
+      behind
+          .current()
           .subscribe(read -> {}, error -> log.warn("columns not read again: {}", error.toString()));
     }
     return last.catalog();
-  }
-
-  /** The servers' version, empty before the first use. */
-  String version() {
-    return version;
-  }
-
-  private static boolean older(Known known, Duration age) {
-    return System.nanoTime() - known.at() >= age.toNanos();
   }
 
   /** What is known, read where nothing is. */
@@ -107,156 +77,106 @@ final class CatalogSource {
     return Mono.defer(
         () -> {
           Catalog now = now();
-          return now == null ? read() : Mono.just(now);
+          return now == null ? refreshed() : Mono.just(now);
         });
   }
 
-  /** What is known, read anew unless that was a moment ago. */
+  /** What the shards say from now on; of those that don't answer soon, what they said last. */
   Mono<Catalog> refreshed() {
+    return read(false);
+  }
+
+  /** The same, but for shards that are missing in what is known: they are waited for. */
+  Mono<Catalog> completed() {
     return Mono.defer(
         () -> {
           Known last = known;
-          return last == null || older(last, AT_MOST_EVERY) ? read() : Mono.just(last.catalog());
+          return read(last != null && !last.whole());
         });
   }
 
-  /** One reads for all who wait. */
-  private Mono<Catalog> read() {
-    return Mono.defer(
-        () -> {
-          Mono<Catalog> mine =
-              readNow().map(this::keep).doFinally(end -> reading.set(null)).cache();
-          Mono<Catalog> others = reading.compareAndExchange(null, mine);
-          return others == null ? mine : others;
-        });
+  /** What each shard says now, to look at; it is known from then on. */
+  Mono<Map<ShardId, ShardColumns>> shards() {
+    return read(true).map(catalog -> shown());
   }
 
-  /** What the shards say now, which isn't kept. */
-  Mono<Catalog> readNow() {
+  private Map<ShardId, ShardColumns> shown() {
+    Known last = known;
+    return last == null ? Map.of() : last.shards();
+  }
+
+  /** The servers' version, empty before the first use. */
+  String version() {
+    return shown().values().stream().map(ShardColumns::version).findFirst().orElse("");
+  }
+
+  /** The columns that a table is known to have on a shard; none if it is not there. */
+  List<Catalog.Column> columns(ShardId shard, String table) {
+    Known last = known;
+    if (last == null) {
+      return List.of();
+    }
+    ShardColumns own = last.shards().get(shard);
+    return (own == null ? last.catalog().tables() : own.tables()).getOrDefault(table, List.of());
+  }
+
+  private Mono<Catalog> read(boolean all) {
     return Mono.defer(
         () -> {
           Topology topology = router.topology();
           Failures failures = new Failures(Tolerance.PARTIAL, topology.shards().size());
-          return Flux.fromIterable(topology.shards())
-              .flatMap(
-                  shard ->
-                      failures
-                          .watched(shard, shown(shard).flux())
-                          .map(shown -> Map.entry(shard, shown)))
+          Flux<Map.Entry<ShardId, ShardColumns>> found =
+              Flux.fromIterable(topology.shards())
+                  .flatMap(
+                      shard ->
+                          failures
+                              .watched(shard, look(shard).fresh().flux())
+                              .map(shown -> Map.entry(shard, checked(shard, shown))),
+                      topology.shards().size());
+          return (all ? found : soon(found))
               .collectMap(Map.Entry::getKey, Map.Entry::getValue)
-              .doOnNext(found -> found.forEach(CatalogSource::check))
-              .map(found -> Catalog.of(agreed(topology, found)));
+              .map(read -> keep(topology, read));
         });
   }
 
-  private static void check(ShardId shard, Shown shown) {
+  /** Those that come not much later than the first. */
+  private static <T> Flux<T> soon(Flux<T> found) {
+    return found.publish(
+        each -> each.takeUntilOther(each.take(1).delayElements(GRACE)), Integer.MAX_VALUE);
+  }
+
+  private SharedRead<ShardColumns> look(ShardId shard) {
+    return looks.computeIfAbsent(
+        shard, any -> new SharedRead<>(() -> ShardColumns.read(router.on(shard)::sql), PAUSE));
+  }
+
+  private static ShardColumns checked(ShardId shard, ShardColumns shown) {
     if (!shown.strange().isEmpty()) {
       throw new R2dbcNonTransientResourceException(shard + ": " + shown.strange());
     }
-  }
-
-  private Mono<Shown> shown(ShardId shard) {
-    return router
-        .on(shard)
-        .sql(SETTINGS)
-        .map((row, metadata) -> strange(row))
-        .one()
-        .zipWhen(strange -> columns(shard).collectList(), Shown::new);
-  }
-
-  private Flux<Found> columns(ShardId shard) {
-    return router.on(shard).sql(COLUMNS).map((row, metadata) -> found(row)).all();
-  }
-
-  private static String strange(Row row) {
-    String modes = "," + text(row, "m") + ",";
-    for (String each : OTHER_MODES) {
-      if (modes.contains("," + each + ",")) {
-        return "sql_mode: " + each + " (expected: none of " + OTHER_MODES + ")";
-      }
-    }
-    int digits = Objects.requireNonNullElse(row.get("d", Integer.class), 0);
-    return digits == DIVISION_DIGITS
-        ? ""
-        : "div_precision_increment: " + digits + " (expected: " + DIVISION_DIGITS + ")";
-  }
-
-  private Found found(Row row) {
-    version = text(row, "v");
-    String extra = text(row, "e").toLowerCase(Locale.ROOT);
-    Column column =
-        new Column(
-            text(row, "c"),
-            text(row, "y"),
-            text(row, "n").equals("YES"),
-            row.get("l", String.class),
-            text(row, "k").equals("PRI"),
-            filling(extra));
-    return new Found(text(row, "t"), column, !extra.contains("invisible"));
-  }
-
-  private static Catalog.Filling filling(String extra) {
-    if (extra.contains("auto_increment")) {
-      return Catalog.Filling.NUMBERED;
-    }
-    // MySQL's DEFAULT_GENERATED is a default that is an expression.
-    boolean computed =
-        extra.contains("on update")
-            || extra.contains("virtual generated")
-            || extra.contains("stored generated");
-    return computed ? Catalog.Filling.COMPUTED : Catalog.Filling.GIVEN;
-  }
-
-  private static String text(Row row, String name) {
-    return Objects.requireNonNullElse(row.get(name, String.class), "");
+    return shown;
   }
 
   /** The same instance where nothing changed, so that what was prepared with it goes on. */
-  private Catalog keep(Catalog read) {
+  private synchronized Catalog keep(Topology topology, Map<ShardId, ShardColumns> read) {
     Known before = known;
-    Catalog now =
-        before != null && before.catalog().tables().equals(read.tables()) ? before.catalog() : read;
-    known = new Known(now, System.nanoTime());
-    return now;
-  }
-
-  private static Map<String, List<Column>> agreed(Topology topology, Map<ShardId, Shown> found) {
-    Map<String, Map<ShardId, List<Column>>> tables = new LinkedHashMap<>();
-    found.forEach(
-        (shard, shown) ->
-            // What a star doesn't mean is not known here at all.
-            shown.columns().stream()
-                .filter(Found::visible)
-                .forEach(
-                    column ->
-                        tables
-                            .computeIfAbsent(column.table(), table -> new LinkedHashMap<>())
-                            .computeIfAbsent(shard, any -> new ArrayList<>())
-                            .add(column.column())));
-    Map<String, List<Column>> agreed = new LinkedHashMap<>();
-    tables.forEach((table, byShard) -> agreed.put(table, common(topology, table, byShard)));
-    return agreed;
-  }
-
-  private static List<Column> common(
-      Topology topology, String table, Map<ShardId, List<Column>> byShard) {
-    TableRule rule = topology.tables().get(table);
-    if (rule instanceof TableRule.Pinned pinned && byShard.containsKey(pinned.shard())) {
-      return byShard.get(pinned.shard());
+    Map<ShardId, ShardColumns> shards = new HashMap<>();
+    for (ShardId shard : topology.shards()) {
+      ShardColumns now = read.get(shard);
+      ShardColumns last = before == null ? null : before.shards().get(shard);
+      ShardColumns newer = now == null || (last != null && last.at() - now.at() > 0) ? last : now;
+      if (newer != null) {
+        shards.put(shard, newer);
+      }
     }
-    List<Column> common = new ArrayList<>(byShard.values().iterator().next());
-    byShard.forEach(
-        (shard, columns) -> {
-          if (!columns.equals(common)) {
-            if (rule != null) {
-              log.atWarn()
-                  .addKeyValue("shard", shard)
-                  .addKeyValue("table", table)
-                  .log("{} has other columns on {} than elsewhere", table, shard);
-            }
-            common.retainAll(columns);
-          }
-        });
-    return common;
+    Catalog catalog = AgreedColumns.of(topology, shards);
+    if (before != null && before.catalog().isLike(catalog)) {
+      catalog = before.catalog();
+    } else {
+      AgreedColumns.warn(topology, shards, catalog);
+    }
+    boolean whole = read.keySet().containsAll(topology.shards());
+    known = new Known(catalog, Map.copyOf(shards), System.nanoTime(), whole);
+    return catalog;
   }
 }

@@ -10,9 +10,11 @@ import io.shardflux.r2dbc.StatementSpec;
 import io.shardflux.r2dbc.Timeouts;
 import io.shardflux.router.ShardId;
 import io.shardflux.sql.Binds;
+import io.shardflux.sql.Catalog;
 import io.shardflux.sql.Hints;
 import io.shardflux.sql.Plan;
 import io.shardflux.sql.Prepared;
+import io.shardflux.sql.RefusalCode;
 import io.shardflux.sql.RefusedSqlException;
 import io.shardflux.sql.Routing;
 import io.shardflux.sql.ShardSql;
@@ -24,7 +26,9 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.BiFunction;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
@@ -35,6 +39,16 @@ import reactor.core.publisher.Mono;
  * result is consumed; everything else at once, and its result holds what came of it.
  */
 final class Execution {
+
+  /** How often a statement is planned, for columns that change meanwhile. */
+  private static final int ATTEMPTS = 3;
+
+  /**
+   * ER_BAD_FIELD_ERROR, ER_NO_SUCH_TABLE, ER_WRONG_VALUE_COUNT_ON_ROW, ER_NON_UNIQ_ERROR,
+   * ER_WRONG_NUMBER_OF_COLUMNS_IN_SELECT and ER_TABLE_DEF_CHANGED: a statement that was planned for
+   * other columns.
+   */
+  private static final Set<Integer> NO_LONGER = Set.of(1054, 1146, 1136, 1052, 1222, 1412);
 
   private final VirtualConnection connection;
   private final SqlEngine engine;
@@ -64,7 +78,7 @@ final class Execution {
   }
 
   Mono<Result> run(Binds binds, Hints hints) {
-    return prepared(prepared -> planned(prepared, binds, hints))
+    return this.<Result>attempt((prepared, again) -> planned(prepared, binds, hints, again), 1)
         .onErrorMap(error -> Refusals.named(error, sql));
   }
 
@@ -82,12 +96,49 @@ final class Execution {
         : Mono.just(segment);
   }
 
-  /** The work with the statement's analysis, and once more where the catalog was too old for it. */
-  private <T> Mono<T> prepared(Function<Prepared, Mono<T>> work) {
-    return prepared()
-        .flatMap(work)
-        .onErrorResume(
-            RefusedSqlException.class, refused -> engine.again(sql, refused).flatMap(work));
+  /** What is done with a statement's analysis. */
+  private interface Work<T> {
+
+    /**
+     * Does it.
+     *
+     * @param again all of it once more after that error, or the error
+     */
+    Mono<T> of(Prepared prepared, Function<Throwable, Mono<T>> again);
+  }
+
+  /** The work, and once more where columns turn out to be others than was known. */
+  private <T> Mono<T> attempt(Work<T> work, int number) {
+    return Mono.defer(
+        () -> {
+          Catalog used = engine.catalog();
+          Function<Throwable, Mono<T>> again = error -> again(work, error, used, number);
+          return prepared().flatMap(prepared -> work.of(prepared, again)).onErrorResume(again);
+        });
+  }
+
+  private <T> Mono<T> again(Work<T> work, Throwable error, @Nullable Catalog used, int number) {
+    if (!mayBeOutdated(error)) {
+      return Mono.error(error);
+    }
+    if (number == ATTEMPTS) {
+      return Mono.error(FreshSource.refusal(error));
+    }
+    return engine
+        .lookedAgain(error)
+        .onErrorResume(failed -> Mono.error(error))
+        .flatMap(
+            now ->
+                now != used || error instanceof OutdatedColumnsException
+                    ? attempt(work, number + 1)
+                    : Mono.error(error));
+  }
+
+  /** Whether an error, after which nothing was written, may be of columns that changed. */
+  private static boolean mayBeOutdated(Throwable error) {
+    return error instanceof OutdatedColumnsException
+        || (error instanceof RefusedSqlException refused && refused.code().mayBeOutdated())
+        || (error instanceof R2dbcException said && NO_LONGER.contains(said.getErrorCode()));
   }
 
   private Mono<Prepared> prepared() {
@@ -98,37 +149,47 @@ final class Execution {
         });
   }
 
-  private Mono<Result> planned(Prepared prepared, Binds binds, Hints given) {
+  private Mono<Result> planned(
+      Prepared prepared, Binds binds, Hints given, Function<Throwable, Mono<Result>> again) {
     Hints hints = engine.withDefaults(prepared.hints().or(given));
     VirtualTransaction transaction = transactionOf(prepared);
     ShardId bound = transaction == null ? null : transaction.shard();
+    checkSession(prepared, binds, hints, transaction);
     VirtualTransaction within =
         transaction != null && bound == null && bindsNothing(prepared, binds, hints)
             ? null
             : transaction;
-    return plan(prepared, binds, hints, bound)
-        .flatMap(plan -> new Run(prepared, binds, hints, within).of(plan));
+    return engine
+        .plan(prepared, binds, hints, bound)
+        .flatMap(plan -> new Run(prepared, binds, hints, within, again).of(plan));
   }
 
   /**
-   * What each shard is sent.
-   *
-   * @param bound the shard of the transaction that it is in, or null
+   * Refuses a statement that needs a session which it doesn't have: outside a transaction, or as
+   * the first of one that names no shard, or goes by what others left in the session.
    */
-  private Mono<Plan> plan(Prepared prepared, Binds binds, Hints hints, @Nullable ShardId bound) {
+  private static void checkSession(
+      Prepared prepared, Binds binds, Hints hints, @Nullable VirtualTransaction transaction) {
     RefusedSqlException needsSession = prepared.sessionRefusal();
-    return needsSession != null && bound == null
-        ? Mono.error(needsSession)
-        : engine.plan(prepared, binds, hints, bound);
+    if (needsSession == null || (transaction != null && transaction.shard() != null)) {
+      return;
+    }
+    if (transaction == null
+        || prepared.readsSession()
+        || isAnyShards(prepared.route(binds, hints))) {
+      throw needsSession;
+    }
+  }
+
+  private static boolean isAnyShards(Routing routing) {
+    return routing instanceof Routing.Anywhere || routing instanceof Routing.Nowhere;
   }
 
   /** Whether any shard would do, so that a transaction is not to be bound to one by it. */
   private static boolean bindsNothing(Prepared prepared, Binds binds, Hints hints) {
-    if (prepared.kind() == StatementKind.LOCKING_READ || prepared.kind() == StatementKind.OTHER) {
-      return false;
-    }
-    Routing routing = prepared.route(binds, hints);
-    return routing instanceof Routing.Anywhere || routing instanceof Routing.Nowhere;
+    return prepared.kind() != StatementKind.LOCKING_READ
+        && prepared.kind() != StatementKind.OTHER
+        && isAnyShards(prepared.route(binds, hints));
   }
 
   /** The transaction that the statement has to be in, if any. */
@@ -145,32 +206,25 @@ final class Execution {
 
   /** What would be done, or why nothing would. */
   Mono<Explanation> explain(Function<Prepared, Binds> binds, Hints given) {
-    return prepared(
-            prepared ->
-                plan(
-                    prepared,
-                    binds.apply(prepared),
-                    engine.withDefaults(prepared.hints().or(given)),
-                    boundTo()))
+    return this.<Plan>attempt(
+            (prepared, again) -> explained(prepared, binds.apply(prepared), given), 1)
         .map(Execution::explained)
         .onErrorResume(
             RefusedSqlException.class,
             refused -> Mono.just(new Explanation(List.of(), null, 0, refused)));
   }
 
-  private @Nullable ShardId boundTo() {
+  private Mono<Plan> explained(Prepared prepared, Binds binds, Hints given) {
+    Hints hints = engine.withDefaults(prepared.hints().or(given));
     VirtualTransaction transaction = connection.transaction();
-    return transaction == null ? null : transaction.shard();
+    ShardId bound = transaction == null ? null : transaction.shard();
+    checkSession(prepared, binds, hints, transaction);
+    return engine.plan(prepared, binds, hints, bound);
   }
 
   private <T> List<T> bounded(List<T> taken) {
     if (taken.size() > engine.maxHeldRows()) {
-      throw Refusals.refused(
-          "rows: more than "
-              + engine.maxHeldRows()
-              + " (expected: at most so many of a statement that isn't a plain read, or is one of"
-              + " a batch)",
-          sql);
+      throw Refusals.tooManyHeld(engine.maxHeldRows(), sql);
     }
     return taken;
   }
@@ -217,32 +271,64 @@ final class Execution {
     private final Binds binds;
     private final Hints hints;
     private final @Nullable VirtualTransaction transaction;
+    private final Function<Throwable, Mono<Result>> again;
 
-    Run(Prepared prepared, Binds binds, Hints hints, @Nullable VirtualTransaction transaction) {
+    /**
+     * A run.
+     *
+     * @param transaction the one that it has to be in, or null
+     * @param again the statement planned anew after that error, or the error
+     */
+    Run(
+        Prepared prepared,
+        Binds binds,
+        Hints hints,
+        @Nullable VirtualTransaction transaction,
+        Function<Throwable, Mono<Result>> again) {
       this.prepared = prepared;
       this.binds = binds;
       this.hints = hints;
       this.transaction = transaction;
+      this.again = again;
     }
 
     Mono<Result> of(Plan plan) {
+      Guard guard = guard(plan);
       if (plan instanceof Plan.Direct direct) {
-        return direct(direct.part());
+        return direct(direct.part(), guard);
       }
       if (transaction != null) {
         return Mono.error(several(plan, transaction));
       }
       if (sharesStream(plan)) {
         return Mono.error(
-            Refusals.refused(
-                "bind: a stream for several shards (expected: its bytes or its text)", sql));
+            Refusals.refused(RefusalCode.STREAM_VALUE, "a stream for several shards", sql));
       }
       if (plan instanceof Plan.Writes writes) {
-        return writes(writes);
+        return writes(writes, guard);
       }
       Plan.Scatter scatter = (Plan.Scatter) plan;
       engine.noteScatter(sql, scatter);
-      return Mono.just(new RowsResult(scatter(scatter)));
+      return Mono.just(read(scatter(scatter, guard)));
+    }
+
+    private @Nullable Guard guard(Plan plan) {
+      boolean usual = time().isZero() && hints.readPreference() == null;
+      return Guard.of(
+          engine.watch(),
+          engine.router().topology(),
+          prepared,
+          hints,
+          plan,
+          usual ? null : this::told);
+    }
+
+    private Result read(Source source) {
+      return new RowsResult(new FreshSource(source, again, sql));
+    }
+
+    private Supplier<@Nullable Mono<Void>> before(@Nullable Guard guard, ShardId shard) {
+      return () -> guard == null ? null : guard.before(engine.router(), shard);
     }
 
     /** Whether a value that can be sent but once is for more than one shard. */
@@ -262,13 +348,17 @@ final class Execution {
           : Refusals.elsewhere(shards, pinned, sql);
     }
 
-    private Mono<Result> direct(Plan.Part part) {
+    private Mono<Result> direct(Plan.Part part, @Nullable Guard guard) {
       if (transaction == null) {
-        return direct(statement(part));
+        return direct(statement(part), before(guard, part.shard()));
       }
       return transaction
           .on(part.shard(), sql)
-          .flatMap(there -> direct(told(within(there, part.sql().text()), part.sql())));
+          .flatMap(
+              there ->
+                  direct(
+                      told(within(there, part.sql().text()), part.sql()),
+                      () -> guard == null ? null : guard.within(transaction, there)));
     }
 
     /** What isn't understood may change the session as well. */
@@ -278,20 +368,29 @@ final class Execution {
           : there.sql(text);
     }
 
-    private Mono<Result> direct(StatementSpec statement) {
+    private Mono<Result> direct(StatementSpec statement, Supplier<@Nullable Mono<Void>> before) {
       return prepared.kind() == StatementKind.READ
-          ? Mono.just(new RowsResult(new DirectSource(statement)))
-          : changes(statement).cast(Result.class);
+          ? Mono.just(read(new DirectSource(statement, before)))
+          : Mono.defer(
+              () -> {
+                Mono<Void> first = before.get();
+                Mono<Result> changes = changes(statement).cast(Result.class);
+                return first == null ? changes : first.then(changes);
+              });
     }
 
-    private ScatterSource scatter(Plan.Scatter scatter) {
+    private ScatterSource scatter(Plan.Scatter scatter, @Nullable Guard guard) {
       return new ScatterSource(
           scatter.parts().stream()
               .map(
                   part ->
-                      new ScatterSource.ShardRows(part.shard(), new DirectSource(statement(part))))
+                      new ScatterSource.ShardRows(
+                          part.shard(),
+                          new DirectSource(statement(part)),
+                          before(guard, part.shard())))
               .toList(),
           scatter.merge(),
+          scatter.columns(),
           Tolerance.of(hints.failurePolicy()),
           prefetch,
           this::oneShards);
@@ -315,9 +414,12 @@ final class Execution {
         markers.forEach(marker -> values.add(binds.get(marker)));
         told = told.bindAll(values);
       }
-      if (!time().isZero()) {
-        told = told.timeouts(times());
-      }
+      return told(told);
+    }
+
+    /** What the hints say. */
+    private StatementSpec told(StatementSpec statement) {
+      StatementSpec told = time().isZero() ? statement : statement.timeouts(times());
       String preference = hints.readPreference();
       return preference == null ? told : told.prefer(preferred(preference));
     }
@@ -345,8 +447,15 @@ final class Execution {
                     result -> result.filter(segment -> counted(segment, count)).map(holder::hold))
                 .take(engine.maxHeldRows() + 1L)
                 .collectList()
-                .map(rows -> ChangesResult.of(count.get(), bounded(rows)));
+                .map(rows -> ChangesResult.of(count.get(), bounded(rows)))
+                .doOnSuccess(this::mayHaveChangedTables);
           });
+    }
+
+    private void mayHaveChangedTables(Object done) {
+      if (prepared.kind() == StatementKind.OTHER) {
+        engine.distrust();
+      }
     }
 
     private Statement generating(Statement statement) {
@@ -360,24 +469,40 @@ final class Execution {
       return true;
     }
 
-    private Mono<Result> writes(Plan.Writes plan) {
+    private Mono<Result> writes(Plan.Writes plan, @Nullable Guard guard) {
       if (generated != null) {
         return Mono.error(
             Refusals.refused(
-                "generated values of rows on several shards (expected: a statement for each row)",
-                sql));
+                RefusalCode.GENERATED_VALUES, "generated values of rows on several shards", sql));
       }
       List<JointWrite.Share> shares =
           plan.parts().stream()
               .map(
                   part ->
                       new JointWrite.Share(
-                          part.shard(), there -> told(there.sql(part.sql().text()), part.sql())))
+                          part.shard(),
+                          there -> told(there.sql(part.sql().text()), part.sql()),
+                          before(plan, guard),
+                          behind(plan, guard)))
               .toList();
       return new JointWrite(
               engine.router(), connection.definition(), times(), shares, plan.keyed(), sql)
           .run()
           .map(rows -> ChangesResult.of(changed(plan, rows), List.of()));
+    }
+
+    private BiFunction<ShardTransaction, Timeouts, Mono<Void>> before(
+        Plan.Writes plan, @Nullable Guard guard) {
+      return guard == null || !guard.first()
+          ? (there, left) -> Mono.empty()
+          : (there, left) -> guard.inside(there, plan.copies(), left);
+    }
+
+    private BiFunction<ShardTransaction, Timeouts, Mono<Void>> behind(
+        Plan.Writes plan, @Nullable Guard guard) {
+      return guard == null || guard.first()
+          ? (there, left) -> there.sql("DO 0").timeouts(left).rowsUpdated().then()
+          : (there, left) -> guard.inside(there, plan.copies(), left);
     }
 
     private static long changed(Plan.Writes plan, List<Long> rows) {

@@ -14,6 +14,7 @@ import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicBoolean;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
@@ -28,6 +29,7 @@ final class Failures {
   private final Tolerance tolerance;
   private final int shards;
   private final Map<ShardId, Throwable> failures = new LinkedHashMap<>();
+  private final AtomicBoolean outdated = new AtomicBoolean();
 
   Failures(Tolerance tolerance, int shards) {
     this.tolerance = tolerance;
@@ -40,6 +42,10 @@ final class Failures {
   }
 
   private <T> Flux<T> failed(ShardId shard, Throwable error) {
+    if (error instanceof OutdatedColumnsException) {
+      // The shard is well; the statement is to begin anew, as one shard is enough to tell.
+      return outdated.compareAndSet(false, true) ? Flux.error(error) : Flux.never();
+    }
     int count = add(shard, error);
     if (count == shards) {
       return Flux.error(whole());

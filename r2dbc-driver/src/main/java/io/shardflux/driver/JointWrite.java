@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.function.BiFunction;
 import java.util.function.Function;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
@@ -40,8 +41,14 @@ final class JointWrite {
    * A shard's part.
    *
    * @param statement the statement in a transaction on it
+   * @param before what is asked before that, within what times
+   * @param behind what is asked before the commit, within what times
    */
-  record Share(ShardId shard, Function<ShardTransaction, StatementSpec> statement) {}
+  record Share(
+      ShardId shard,
+      Function<ShardTransaction, StatementSpec> statement,
+      BiFunction<ShardTransaction, Timeouts, Mono<Void>> before,
+      BiFunction<ShardTransaction, Timeouts, Mono<Void>> behind) {}
 
   private final ShardRouter router;
   private final TransactionDefinition definition;
@@ -105,14 +112,17 @@ final class JointWrite {
   private Mono<Long> rows(Share share, Transactions transactions, long start) {
     return transactions
         .begun(router.on(share.shard()).begin(definition, left(start)))
+        .delayUntil(there -> share.before().apply(there, left(start)))
         .flatMap(there -> share.statement().apply(there).timeouts(left(start)).rowsUpdated());
   }
 
-  /** Shows, just before the commits, which connections were lost since their statement ran. */
+  /**
+   * Shows, just before the commits, which connections were lost since their statement ran, and that
+   * the tables are what the statement was planned for: transactions keep them as they are.
+   */
   private Mono<Void> answering(Transactions transactions, long start) {
     return atOnce(
-            shares,
-            share -> transactions.on(share.shard()).sql("DO 0").timeouts(left(start)).rowsUpdated())
+            shares, share -> share.behind().apply(transactions.on(share.shard()), left(start)))
         .then();
   }
 
@@ -131,6 +141,9 @@ final class JointWrite {
 
   /** The first error's kind, as one server would have told it. */
   private Throwable nothingWritten(Map<ShardId, Throwable> errors, Throwable error) {
+    if (error instanceof OutdatedColumnsException) {
+      return error;
+    }
     Throwable first = errors.isEmpty() ? error : errors.values().iterator().next();
     if (!(first instanceof R2dbcException known)) {
       return first;

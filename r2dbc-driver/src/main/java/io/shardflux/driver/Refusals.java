@@ -3,6 +3,7 @@ package io.shardflux.driver;
 import io.r2dbc.spi.R2dbcBadGrammarException;
 import io.r2dbc.spi.R2dbcException;
 import io.shardflux.router.ShardId;
+import io.shardflux.sql.RefusalCode;
 import io.shardflux.sql.RefusedSqlException;
 
 /** Statements that are not run, as R2DBC's errors: asking again changes nothing. */
@@ -25,32 +26,39 @@ final class Refusals {
         : error;
   }
 
-  static R2dbcException refused(String reason, String sql) {
-    return new R2dbcBadGrammarException(reason, NOT_SUPPORTED, 0, sql);
+  static R2dbcException refused(RefusalCode code, String reason, String sql) {
+    RefusedSqlException refused = new RefusedSqlException(code, reason);
+    return new R2dbcBadGrammarException(
+        String.valueOf(refused.getMessage()), NOT_SUPPORTED, 0, sql, refused);
   }
 
   static R2dbcException elsewhere(Object wanted, ShardId pinned, String sql) {
     return refused(
-        wanted
-            + ": not in this transaction, which is on "
-            + pinned
-            + " (expected: statements for that shard alone; a transaction is on one shard)",
+        RefusalCode.TRANSACTION_SHARD,
+        wanted + ": not in this transaction, which is on " + pinned,
         sql);
   }
 
   static R2dbcException severalInTransaction(Object shards, String sql) {
     return refused(
-        shards
-            + ": several shards in a transaction (expected: one shard, or the statement outside,"
-            + " or a transaction that is read only)",
-        sql);
+        RefusalCode.TRANSACTION_SHARD, shards + ": several shards in a transaction", sql);
   }
 
   static R2dbcException readOnly(String sql) {
+    RefusedSqlException refused =
+        new RefusedSqlException(
+            RefusalCode.READ_ONLY_TRANSACTION,
+            "what changes or locks, in a transaction: read only");
     return new R2dbcBadGrammarException(
-        "transaction: read only (expected: statements that change and lock nothing)",
-        READ_ONLY_STATE,
-        READ_ONLY_CODE,
+        String.valueOf(refused.getMessage()), READ_ONLY_STATE, READ_ONLY_CODE, sql, refused);
+  }
+
+  static R2dbcException tooManyHeld(int most, String sql) {
+    return refused(
+        RefusalCode.TOO_MANY_MERGED_ROWS,
+        "more than "
+            + most
+            + " rows to hold of a statement that is no plain read, or is one of a batch",
         sql);
   }
 }

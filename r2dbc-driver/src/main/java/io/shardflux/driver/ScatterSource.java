@@ -1,6 +1,5 @@
 package io.shardflux.driver;
 
-import io.r2dbc.spi.R2dbcBadGrammarException;
 import io.r2dbc.spi.R2dbcNonTransientResourceException;
 import io.r2dbc.spi.Row;
 import io.r2dbc.spi.RowMetadata;
@@ -10,11 +9,13 @@ import io.shardflux.sql.Merge;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BiFunction;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
@@ -25,6 +26,8 @@ import reactor.core.publisher.Mono;
  *
  * @param shards what each shard is asked
  * @param merge how their rows become one answer
+ * @param expected what the answer's columns are named, empty where that is not known; null if the
+ *     text says it
  * @param tolerance what a failed shard does
  * @param prefetch how many rows of each shard are held at most, besides those that the fold says it
  *     holds
@@ -34,6 +37,7 @@ import reactor.core.publisher.Mono;
 record ScatterSource(
     List<ShardRows> shards,
     Merge merge,
+    @Nullable List<String> expected,
     Tolerance tolerance,
     int prefetch,
     Function<ShardId, ? extends Source> ofNoRow)
@@ -41,8 +45,12 @@ record ScatterSource(
 
   static final int MAX_PREFETCH = 256;
 
-  /** A shard and the statement for it. */
-  record ShardRows(ShardId shard, DirectSource source) {}
+  /**
+   * A shard and the statement for it.
+   *
+   * @param before gives what is waited for before any shard is asked, or null
+   */
+  record ShardRows(ShardId shard, DirectSource source, Supplier<@Nullable Mono<Void>> before) {}
 
   /**
    * What rows became of one row.
@@ -58,7 +66,8 @@ record ScatterSource(
           AtomicReference<@Nullable Columns> seen = new AtomicReference<>();
           Answer answer = new Answer(seen);
           Failures failures = new Failures(tolerance, shards.size());
-          return folded(merged(seen, failures))
+          return looked()
+              .flatMapMany(late -> folded(merged(seen, failures, late)))
               .<T>handle(
                   (values, sink) -> {
                     Columns columns = answer.columns();
@@ -88,7 +97,9 @@ record ScatterSource(
     return Flux.defer(
         () -> {
           Failures failures = new Failures(tolerance, shards.size());
-          return merged(new AtomicReference<>(), failures).then(failures.<Long>tag());
+          return looked()
+              .flatMapMany(late -> merged(new AtomicReference<>(), failures, late))
+              .then(failures.<Long>tag());
         });
   }
 
@@ -125,10 +136,41 @@ record ScatterSource(
     }
   }
 
+  /**
+   * Looks at the tables on all shards, as an answer that has begun can't begin anew; gives the
+   * shards that this failed for, which are not asked.
+   */
+  private Mono<Map<ShardId, Throwable>> looked() {
+    return Flux.fromIterable(shards)
+        .flatMap(
+            part -> {
+              Mono<Void> look = part.before().get();
+              return look == null
+                  ? Mono.<Map.Entry<ShardId, Throwable>>empty()
+                  : look.then(Mono.<Map.Entry<ShardId, Throwable>>empty())
+                      .onErrorResume(error -> Mono.just(Map.entry(part.shard(), error)));
+            },
+            shards.size())
+        .collectMap(Map.Entry::getKey, Map.Entry::getValue)
+        .doOnNext(ScatterSource::checkColumns);
+  }
+
+  private static void checkColumns(Map<ShardId, Throwable> failed) {
+    for (Throwable error : failed.values()) {
+      if (error instanceof OutdatedColumnsException outdated) {
+        throw outdated;
+      }
+    }
+  }
+
   private Flux<@Nullable Object[]> merged(
-      AtomicReference<@Nullable Columns> seen, Failures failures) {
-    List<Flux<@Nullable Object[]>> sources =
-        shards.stream().map(part -> failures.watched(part.shard(), read(part, seen))).toList();
+      AtomicReference<@Nullable Columns> seen, Failures failures, Map<ShardId, Throwable> late) {
+    List<Flux<@Nullable Object[]>> sources = new ArrayList<>();
+    for (ShardRows part : shards) {
+      Throwable error = late.get(part.shard());
+      sources.add(
+          failures.watched(part.shard(), error == null ? read(part, seen) : Flux.error(error)));
+    }
     Comparator<@Nullable Object[]> order = order();
     return order == null
         ? Flux.merge(Flux.fromIterable(sources), sources.size(), prefetch)
@@ -209,25 +251,37 @@ record ScatterSource(
     }
   }
 
-  /** A table may have been changed on some shards only. */
+  /** A table may have been changed meanwhile, on all shards or on some. */
   private Reading agreed(ShardId shard, Columns own, AtomicReference<@Nullable Columns> seen) {
+    List<String> names = visibleNames(own);
+    if (expected != null && !isNamed(names, expected)) {
+      throw new OutdatedColumnsException(
+          shard, "columns " + names + " (expected: " + expected + ")");
+    }
     seen.compareAndSet(null, own);
     Columns first = seen.get();
-    if (first == null
-        || first.size() != own.size()
-        || !visibleNames(first).equals(visibleNames(own))) {
-      throw new R2dbcBadGrammarException(
-          shard
-              + ": columns "
-              + visibleNames(own)
+    if (first == null || first.size() != own.size() || !visibleNames(first).equals(names)) {
+      throw new OutdatedColumnsException(
+          shard,
+          "columns "
+              + names
               + " (expected: those of the other shards, "
-              + (first == null ? own : first).names()
-              + ")",
-          "42000",
-          0,
-          "");
+              + visibleNames(first == null ? own : first)
+              + ")");
     }
     return new Reading(first, own);
+  }
+
+  private static boolean isNamed(List<String> names, List<String> expected) {
+    if (names.size() != expected.size()) {
+      return false;
+    }
+    for (int i = 0; i < names.size(); i++) {
+      if (!expected.get(i).isEmpty() && !expected.get(i).equalsIgnoreCase(names.get(i))) {
+        return false;
+      }
+    }
+    return true;
   }
 
   private List<String> visibleNames(Columns columns) {

@@ -107,9 +107,11 @@ public final class ShardfluxConnectionFactory implements ConnectionFactory, Clos
   }
 
   /**
-   * Reads the tables' columns, and says why statements can't go by some tables' keys; see {@link
-   * Catalog#keyFaults}. Such statements are refused whether or not this is asked. Fails if a
-   * shard's SQL mode is one that isn't known, or if no shard answers.
+   * Reads the tables' columns on all shards, and has a line for each fault: a table with a rule
+   * that is not on all of its shards, or not alike on them; a key that statements can't go by, see
+   * {@link Catalog#keyFaults}; a shard that does not answer. Statements that go by such a key are
+   * refused whether or not this is asked. Fails if a shard's SQL mode is one that isn't known, or
+   * if no shard answers.
    */
   public Mono<List<String>> check() {
     return engine.check();

@@ -12,6 +12,7 @@ import io.shardflux.sql.Hints;
 import io.shardflux.sql.Plan;
 import io.shardflux.sql.PlannerOptions;
 import io.shardflux.sql.Prepared;
+import io.shardflux.sql.RefusalCode;
 import io.shardflux.sql.RefusedSqlException;
 import io.shardflux.sql.Routing;
 import io.shardflux.sql.SqlPlanner;
@@ -38,6 +39,7 @@ class SqlEngine {
   private final ShardRouter router;
   private final SqlPlanner planner;
   private final CatalogSource catalogs;
+  private final TableWatch watch;
   private final ScatterReads policy;
   private final Hints defaults;
   private final int maxHeldRows;
@@ -46,6 +48,7 @@ class SqlEngine {
     this.router = router;
     this.planner = SqlPlanner.of(options);
     this.catalogs = new CatalogSource(router);
+    this.watch = new TableWatch(router, catalogs);
     this.policy = router.scatterReads();
     this.defaults = new Hints(null, null, policy != ScatterReads.REFUSED, null, null, null, null);
     this.maxHeldRows = options.maxMergedRows();
@@ -65,9 +68,9 @@ class SqlEngine {
     return catalogs.version();
   }
 
-  /** Why statements can't go by some tables' keys; tables made next are known all the same. */
+  /** What is wrong with the tables that have rules. */
   Mono<List<String>> check() {
-    return catalogs.readNow().map(catalog -> catalog.keyFaults(router.topology()));
+    return catalogs.shards().map(shards -> TableFaults.of(router.topology(), shards));
   }
 
   /** These and the policy. */
@@ -89,22 +92,25 @@ class SqlEngine {
     return catalogs.get().flatMap(catalog -> analyse(sql, catalog));
   }
 
-  /** The analysis after a refusal, where that may have been of what the catalog didn't know yet. */
-  Mono<Prepared> again(String sql, RefusedSqlException refused) {
-    if (!refused.code().name().startsWith("UNKNOWN")) {
-      return Mono.error(refused);
-    }
-    Catalog before = catalogs.now();
-    return catalogs
-        .refreshed()
-        .flatMap(
-            now -> {
-              Prepared known = known(sql);
-              if (known == null) {
-                return analyse(sql, now);
-              }
-              return now == before ? Mono.error(refused) : Mono.just(known);
-            });
+  /** The columns as they are known, null before the first use. */
+  @Nullable Catalog catalog() {
+    return catalogs.now();
+  }
+
+  /** The columns after a look at the shards, for a statement that met that error. */
+  Mono<Catalog> lookedAgain(Throwable error) {
+    boolean missing =
+        error instanceof RefusedSqlException refused && refused.code() == RefusalCode.UNKNOWN_TABLE;
+    return missing ? catalogs.completed() : catalogs.refreshed();
+  }
+
+  /** Has tables looked at again before any statement goes by them, as one may have changed them. */
+  void distrust() {
+    watch.forget();
+  }
+
+  TableWatch watch() {
+    return watch;
   }
 
   private Mono<Prepared> analyse(String sql, Catalog catalog) {

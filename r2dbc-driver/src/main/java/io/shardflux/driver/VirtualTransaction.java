@@ -6,8 +6,11 @@ import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.ShardTransaction;
 import io.shardflux.router.ShardId;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
@@ -23,6 +26,7 @@ final class VirtualTransaction {
 
   // Guarded by this.
   private final List<String> savepoints = new ArrayList<>();
+  private final Set<String> seen = new HashSet<>();
   private @Nullable ShardId shard;
   private @Nullable Mono<ShardTransaction> begun;
 
@@ -74,6 +78,16 @@ final class VirtualTransaction {
         : Mono.error(Refusals.elsewhere(wanted, shard == null ? wanted : shard, sql));
   }
 
+  /** Which of these tables were not looked at in it. */
+  synchronized Set<String> unseen(Set<String> tables) {
+    return tables.stream().filter(table -> !seen.contains(table)).collect(Collectors.toSet());
+  }
+
+  /** That these tables were looked at in it, which keeps them as they are until its end. */
+  synchronized void seen(Set<String> tables) {
+    seen.addAll(tables);
+  }
+
   private Mono<ShardTransaction> withSavepoints(ShardTransaction transaction) {
     return Flux.fromIterable(names())
         .concatMap(transaction::createSavepoint)
@@ -87,6 +101,7 @@ final class VirtualTransaction {
   }
 
   private synchronized void forget(Throwable error) {
+    seen.clear();
     begun = null;
     shard = null;
   }
@@ -130,6 +145,8 @@ final class VirtualTransaction {
         () -> {
           synchronized (this) {
             if (begun != null) {
+              // What was done since a savepoint may be undone, and its tables be let go.
+              seen.clear();
               return begun.flatMap(there);
             }
             here.run();

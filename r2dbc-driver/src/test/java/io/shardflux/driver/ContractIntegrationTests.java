@@ -94,7 +94,9 @@ class ContractIntegrationTests {
                         .concatMap(ContractIntegrationTests::ids),
                 Connection::close))
         .expectErrorMatches(
-            error -> String.valueOf(error.getMessage()).startsWith("rows: more than 29"))
+            error ->
+                String.valueOf(error.getMessage())
+                    .startsWith("TOO_MANY_MERGED_ROWS: more than 29 rows"))
         .verify(BOUND);
   }
 
@@ -133,7 +135,7 @@ class ContractIntegrationTests {
               error ->
                   assertThat(error)
                       .isInstanceOf(R2dbcBadGrammarException.class)
-                      .hasMessageStartingWith("bind: a stream for several shards"))
+                      .hasMessageStartingWith("STREAM_VALUE: a stream for several shards"))
           .verify(BOUND);
     }
     StepVerifier.create(

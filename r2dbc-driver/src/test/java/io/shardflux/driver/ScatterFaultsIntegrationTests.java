@@ -6,8 +6,10 @@ import static io.shardflux.driver.DriverShards.bound;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.r2dbc.spi.Connection;
 import io.r2dbc.spi.R2dbcTimeoutException;
 import io.shardflux.r2dbc.ShardUnavailableException;
+import io.shardflux.r2dbc.Timeouts;
 import io.shardflux.servers.TestServers;
 import java.time.Duration;
 import java.util.Objects;
@@ -81,6 +83,30 @@ class ScatterFaultsIntegrationTests {
           .satisfies(third -> assertThat(third.kills()).isPositive());
     }
     isWhole();
+  }
+
+  @Test
+  void aFirstStatementWaitsForItsOwnShardAlone() {
+    assumeTrue(servers.controllable(), "these servers can't be paused");
+    Timeouts patient = Timeouts.of(Duration.ofMinutes(5)).withFirstRow(Duration.ofMinutes(5));
+    try (DriverShards others = new DriverShards(builder -> builder.timeouts(patient))) {
+      others.load(9);
+      ShardfluxConnectionFactory unasked = ShardfluxConnectionFactory.of(others.router);
+      servers.pause(servers.servers().get(1));
+      Flux.usingWhen(
+              unasked.create(),
+              connection ->
+                  Flux.from(bound(connection, "SELECT name FROM users WHERE id = 3").execute())
+                      .concatMap(
+                          result ->
+                              result.map(row -> Objects.requireNonNull(row.get(0, String.class)))),
+              Connection::close)
+          .as(StepVerifier::create)
+          .expectNext("user 3")
+          .expectComplete()
+          .verify(BOUND);
+      servers.restore();
+    }
   }
 
   @Test

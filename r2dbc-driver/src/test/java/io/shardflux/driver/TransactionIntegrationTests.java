@@ -96,7 +96,7 @@ class TransactionIntegrationTests {
                 assertThat(error)
                     .isInstanceOf(R2dbcBadGrammarException.class)
                     .hasMessageStartingWith(
-                        "shard_1: not in this transaction, which is on shard_0"))
+                        "TRANSACTION_SHARD: shard_1: not in this transaction, which is on shard_0"))
         .verify(BOUND);
     assertThat(there(30)).isFalse();
   }

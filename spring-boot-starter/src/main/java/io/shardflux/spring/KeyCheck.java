@@ -25,7 +25,13 @@ final class KeyCheck implements ApplicationListener<ApplicationReadyEvent> {
     factory
         .check()
         .subscribe(
-            faults -> faults.forEach(fault -> log.warn("No SQL goes by the key {}", fault)),
+            faults -> faults.forEach(KeyCheck::warn),
             error -> log.warn("The tables' keys were not checked: {}", error.toString()));
+  }
+
+  /** What is said of a column is of a key; all else begins with the name of a table or shard. */
+  private static void warn(String fault) {
+    boolean column = fault.substring(0, Math.max(0, fault.indexOf(':'))).contains(".");
+    log.warn(column ? "No SQL goes by the key {}" : "Tables: {}", fault);
   }
 }

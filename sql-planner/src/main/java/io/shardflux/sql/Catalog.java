@@ -5,6 +5,7 @@ import io.shardflux.router.Topology;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -15,16 +16,52 @@ import org.jspecify.annotations.Nullable;
 public final class Catalog {
 
   private final Map<String, List<Column>> tables;
+  private final Set<String> uneven;
+  private final Set<String> mixed;
 
-  private Catalog(Map<String, List<Column>> tables) {
+  private Catalog(Map<String, List<Column>> tables, Set<String> uneven, Set<String> mixed) {
     this.tables = tables;
+    this.uneven = uneven;
+    this.mixed = mixed;
   }
 
   /** A catalog of tables by name, each with its columns in their order. */
   public static Catalog of(Map<String, List<Column>> tables) {
+    return of(tables, Set.of(), Set.of());
+  }
+
+  /**
+   * A catalog of tables by name, each with its columns in their order.
+   *
+   * @param uneven the tables that have columns of other names besides on some shards, or these in
+   *     another order, so that a star is sent as the columns' names
+   * @param mixed the tables whose columns are named alike on all shards, but are not all known, as
+   *     some are of several types
+   */
+  public static Catalog of(
+      Map<String, List<Column>> tables, Set<String> uneven, Set<String> mixed) {
     Map<String, List<Column>> copy = new HashMap<>();
     tables.forEach((table, columns) -> copy.put(table, List.copyOf(columns)));
-    return new Catalog(Map.copyOf(copy));
+    return new Catalog(Map.copyOf(copy), Set.copyOf(uneven), Set.copyOf(mixed));
+  }
+
+  /** Whether shards name a table's columns otherwise, or have them in another order. */
+  boolean isUneven(String table) {
+    return uneven.contains(table);
+  }
+
+  boolean hasUneven() {
+    return !uneven.isEmpty();
+  }
+
+  /** Whether a table has columns that are not known, as shards have them of several types. */
+  boolean isMixed(String table) {
+    return mixed.contains(table);
+  }
+
+  /** Whether another catalog says the same. */
+  public boolean isLike(Catalog other) {
+    return tables.equals(other.tables) && uneven.equals(other.uneven) && mixed.equals(other.mixed);
   }
 
   /** The tables with their columns in order. */

@@ -27,6 +27,9 @@ record ColumnType(String name, int size, boolean unsigned) {
   private static final Set<String> BINARIES =
       Set.of("binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob");
 
+  /** The characters of a UUID's text, as which alone it is sent. */
+  private static final int UUID = 36;
+
   /** Of {@code COLUMN_TYPE}. */
   static ColumnType of(String columnType) {
     Matcher matcher = TYPE.matcher(columnType.toLowerCase(Locale.ROOT));
@@ -42,12 +45,19 @@ record ColumnType(String name, int size, boolean unsigned) {
     return size < 0 ? otherwise : size;
   }
 
+  /** The length of a type that is written without one. */
+  private int widest() {
+    return name.equals("char") || name.equals("binary") ? 1 : Integer.MAX_VALUE;
+  }
+
   /** Whether a key's values are such a column's, so that both find the same ones equal. */
   boolean suits(KeyType type) {
     return switch (type) {
       case INTEGER -> INTEGER_BITS.containsKey(name) || name.equals("decimal");
       case TEXT -> TEXTS.contains(name) || BINARIES.contains(name);
-      case UUID -> TEXTS.contains(name) || BINARIES.contains(name) || name.equals("uuid");
+      case UUID ->
+          name.equals("uuid")
+              || ((TEXTS.contains(name) || BINARIES.contains(name)) && length(widest()) >= UUID);
       case DATE -> name.equals("date");
       case DATETIME, INSTANT -> name.equals("datetime") || name.equals("timestamp");
     };

@@ -33,9 +33,27 @@ record KeyPart(
     if (!columnType.suits(type)) {
       throw new RefusedSqlException(
           RefusalCode.KEY_COLLATION,
-          table + "." + column.name() + ": " + column.type() + " (expected: one for " + type + ")");
+          table
+              + "."
+              + column.name()
+              + ": "
+              + column.type()
+              + " (expected: "
+              + expected(type)
+              + ")",
+          "give the key column such a type, or the key the column's type in its rule");
     }
     return new KeyPart(table, strategy, index, type, column, columnType, exact, padded);
+  }
+
+  private static String expected(KeyType type) {
+    return switch (type) {
+      case INTEGER -> "an integer type, as the key is INTEGER";
+      case TEXT -> "a text or binary type, as the key is TEXT";
+      case UUID -> "text of 36 characters or more, as the key is UUID";
+      case DATE -> "DATE, as the key is DATE";
+      case DATETIME, INSTANT -> "DATETIME or TIMESTAMP, as the key is " + type;
+    };
   }
 
   /** Whether its text is in the order of its characters, as strategies compare it. */

@@ -106,6 +106,20 @@ public final class Merge {
         && limit == ALL;
   }
 
+  /** Whether rows are compared or computed with, so that it goes by their columns' types. */
+  public boolean goesByTypes() {
+    boolean computes =
+        shape.grouping() != null
+            && (!shape.grouping().keys().isEmpty()
+                || shape.grouping().aggregates().stream().anyMatch(each -> !each.kind().counts()));
+    return computes
+        || !shape.order().isEmpty()
+        || !shape.computed().isEmpty()
+        || shape.having() != null
+        || !shape.distinct().isEmpty()
+        || !shape.sort().isEmpty();
+  }
+
   /** Whether the answer has values that no shard gave. */
   public boolean computes() {
     return shape.grouping() != null && !shape.grouping().aggregates().isEmpty();

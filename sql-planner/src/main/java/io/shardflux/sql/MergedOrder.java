@@ -180,8 +180,29 @@ final class MergedOrder {
       }
       return new SortKey(index, SortKey.NONE, descending);
     }
+    checkNoAggregates(expr);
     groups.checkGrouped(expr);
     return keys.of(expr, index, descending);
+  }
+
+  /** Refuses an alias of what is merged of the shards' parts, which they can't compute with. */
+  private void checkNoAggregates(Expr expr) {
+    expr.walk(
+        each -> {
+          if (each instanceof Expr.Name name) {
+            checkNoAggregate(name);
+          }
+          return true;
+        });
+  }
+
+  private void checkNoAggregate(Expr.Name name) {
+    Expr aliased = block.select().items().aliased(name);
+    if (aliased != null && aliased.aggregates() && block.scope().findHere(name) == null) {
+      throw new RefusedSqlException(
+          RefusalCode.AGGREGATE_EXPRESSION,
+          "an order by an expression of " + name.column() + ", which is the alias of an aggregate");
+    }
   }
 
   /** Refuses a name inside an expression that could be a column or an alias. */
@@ -205,7 +226,11 @@ final class MergedOrder {
   }
 
   private Fragment ordered(Query.OrderItem item) {
-    return Fragment.of(item.expr().span(), item.direction());
+    // A shard may have the columns of a star in another order.
+    boolean position = list.isStarred() && item.expr().bare() instanceof Expr.Literal;
+    return position
+        ? Fragment.of(expressions.grouping(list.meant(item.expr())), item.direction())
+        : Fragment.of(item.expr().span(), item.direction());
   }
 
   /** What rows of the answer are told apart by. */

@@ -2,6 +2,7 @@ package io.shardflux.sql;
 
 import io.shardflux.router.ShardId;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** What the shards are sent, and how their answers become one. Immutable. */
 public sealed interface Plan {
@@ -41,8 +42,16 @@ public sealed interface Plan {
    *
    * @param parts at least two
    * @param merge how
+   * @param columns what the answer's columns are to be named, null where the text says it itself; a
+   *     shard that names them otherwise has other columns than were known
    */
-  record Scatter(List<Part> parts, Merge merge) implements Plan {}
+  record Scatter(List<Part> parts, Merge merge, @Nullable List<String> columns) implements Plan {
+
+    /** Of a text that says itself what the columns are named. */
+    public Scatter(List<Part> parts, Merge merge) {
+      this(parts, merge, null);
+    }
+  }
 
   /**
    * Several shards' changes; the count of rows is the sum of theirs, or that of any one shard where

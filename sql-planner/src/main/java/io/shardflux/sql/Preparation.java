@@ -10,8 +10,19 @@ final class Preparation {
   private final SqlText read;
   private final SqlText text;
   private final Analysis analysis;
+  private final boolean named;
 
   Preparation(String sql, Schema schema, PlannerOptions options) {
+    this(sql, false, schema, options);
+  }
+
+  /**
+   * Of a text.
+   *
+   * @param named whether its columns were named by {@link NamedColumns}
+   */
+  private Preparation(String sql, boolean named, Schema schema, PlannerOptions options) {
+    this.named = named;
     this.schema = schema;
     this.options = options;
     this.read = SqlText.read(sql, options);
@@ -21,7 +32,13 @@ final class Preparation {
 
   Prepared prepare() {
     try {
-      return prepared(plan(StatementParser.parse(read)));
+      Statement statement = StatementParser.parse(read);
+      String named = new NamedColumns(text, schema).of(statement);
+      if (named != null) {
+        Preparation again = new Preparation(named, true, schema, options);
+        return again.prepared(again.plan(StatementParser.parse(again.read)));
+      }
+      return prepared(plan(statement));
     } catch (RefusedSqlException e) {
       if (e.code() == RefusalCode.TOO_LARGE || e.code() == RefusalCode.HINT) {
         throw e;
@@ -62,6 +79,8 @@ final class Preparation {
             HintReader.read(text.hint(), keyTable == null ? null : schema.sharded(keyTable)),
             Set.copyOf(analysis.tables()),
             analysis.volatility().usesSession() ? sessionRefusal() : null,
+            analysis.volatility().readsSession(),
+            named,
             keyTable,
             SqlWriter.whole(text),
             plan.router(),

@@ -61,6 +61,8 @@ public final class Prepared {
   /**
    * What is known of a statement.
    *
+   * @param readsSession whether it depends on what others left in the session
+   * @param assumesColumns whether columns were named in it that its text leaves to the server
    * @param keyTable the table whose key a hint names; null if there is none
    * @param whole the text without its hint
    */
@@ -70,6 +72,8 @@ public final class Prepared {
       Hints hints,
       Set<String> tables,
       @Nullable RefusedSqlException sessionRefusal,
+      boolean readsSession,
+      boolean assumesColumns,
       @Nullable String keyTable,
       ShardSql whole,
       Router router,
@@ -122,6 +126,22 @@ public final class Prepared {
    */
   public @Nullable RefusedSqlException sessionRefusal() {
     return statement.sessionRefusal();
+  }
+
+  /**
+   * Whether it depends on what statements before it left in the session, so that it can't be a
+   * transaction's first statement.
+   */
+  public boolean readsSession() {
+    return statement.readsSession();
+  }
+
+  /**
+   * Whether its text leaves to the server which columns it means, so that what shards are sent has
+   * them by the names in the catalog.
+   */
+  public boolean assumesColumns() {
+    return statement.assumesColumns();
   }
 
   /**

@@ -55,7 +55,7 @@ record Projection(Block block, Types types, Colocation colocation) {
     Scope scope = block.scope();
     if (item.table() == null && scope.hasUsing()) {
       throw new RefusedSqlException(
-          RefusalCode.SYNTAX, "* of a join by USING inside the statement");
+          RefusalCode.SYNTAX, "* of a join by USING inside the statement; name its columns");
     }
     List<Scope.Column> columns = new ArrayList<>();
     for (Scope.Source source : scope.sources()) {

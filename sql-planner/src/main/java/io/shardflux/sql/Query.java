@@ -94,7 +94,7 @@ record Query(
    * @param expr null for a star
    * @param table that of {@code t.*}
    */
-  record Item(@Nullable Expr expr, @Nullable String table, @Nullable String alias) {
+  record Item(Span span, @Nullable Expr expr, @Nullable String table, @Nullable String alias) {
 
     boolean isStar() {
       return expr == null;

@@ -152,19 +152,20 @@ abstract class QueryParser extends ExprParser {
   }
 
   private Query.Item item(boolean first) {
+    int start = start();
     if (is("*") && first) {
       next();
-      return new Query.Item(null, null, null);
+      return new Query.Item(since(start), null, null, null);
     }
     if (token().isName() && token(1).is(".") && token(2).is("*")) {
       String table = next().value();
       next();
       next();
-      return new Query.Item(null, table, null);
+      return new Query.Item(since(start), null, table, null);
     }
     Expr expr = expr();
     String alias = alias();
-    return new Query.Item(expr, null, alias);
+    return new Query.Item(since(start), expr, null, alias);
   }
 
   @Override

@@ -46,7 +46,7 @@ record ReadPreparation(SqlText text, Schema schema, PlannerOptions options, Anal
     ShardSql sql = query.sql(limit.offset(), limit.count());
     Merge merge =
         new Merge(query.shape(), binds, limit.offset(), limit.count(), options.maxMergedRows());
-    return new Plan.Scatter(Plan.Part.each(shards, sql), merge);
+    return new Plan.Scatter(Plan.Part.each(shards, sql), merge, query.columns());
   }
 
   private static Prepared.Several permitted(Prepared.Several several) {

@@ -21,8 +21,7 @@ public enum RefusalCode {
   /** A table that the topology or the catalog doesn't know, or of another schema. */
   UNKNOWN_TABLE("give the table a rule in the topology, or name the shard by a hint"),
   /** A column that no table of the statement has, or that several have. */
-  UNKNOWN_COLUMN(
-      "check its spelling, or name it by its table; new columns are known within a minute"),
+  UNKNOWN_COLUMN("check its spelling, or name it by its table"),
   /** A name that could mean an alias or a column. */
   AMBIGUOUS_NAME("give the alias a name that no column has"),
   /** A function that isn't known to be free of other rows and of side effects. */
@@ -70,13 +69,48 @@ public enum RefusalCode {
   OFFSET_TOO_LARGE("page by the last row's values instead of an offset"),
   /** A bound LIMIT or OFFSET that is no whole number from 0 on. */
   LIMIT_VALUE("bind a whole number from 0 on"),
-  /** A merge that would hold more rows than it may. */
-  TOO_MANY_MERGED_ROWS("narrow the statement, or raise the planner's bound");
+  /** A merge, or a result that is held, of more rows than it may have. */
+  TOO_MANY_MERGED_ROWS("narrow the statement, or raise the planner's bound"),
+  /** Columns that changed while a statement ran, or that shards have otherwise than is known. */
+  COLUMNS_CHANGED("ask again once the table is the same on all shards"),
+  /** A statement of other shards than the transaction's one. */
+  TRANSACTION_SHARD(
+      "keep a transaction's statements to one shard, run it outside, or make the transaction read"
+          + " only"),
+  /** A change or a lock in a transaction that only reads. */
+  READ_ONLY_TRANSACTION("use a transaction that may write"),
+  /** Generated values of rows on several shards. */
+  GENERATED_VALUES("send a statement for each row"),
+  /** A bound stream, which can be read but once, for several shards. */
+  STREAM_VALUE("bind its bytes or its text");
 
   private final String wayOut;
 
   RefusalCode(String wayOut) {
     this.wayOut = wayOut;
+  }
+
+  /**
+   * Whether it may be of columns that changed since they were read, so that a second look helps.
+   */
+  public boolean mayBeOutdated() {
+    return switch (this) {
+      case UNKNOWN_TABLE,
+          UNKNOWN_COLUMN,
+          AMBIGUOUS_NAME,
+          KEY_COLLATION,
+          KEY_MISSING,
+          KEY_VALUE,
+          KEY_UPDATE,
+          UNSORTABLE,
+          NOT_GROUPED,
+          SET_OPERATION,
+          NON_DETERMINISTIC,
+          CROSS_SHARD_SUBQUERY,
+          COLUMNS_CHANGED ->
+          true;
+      default -> false;
+    };
   }
 
   /** What to do instead. */

@@ -2,7 +2,8 @@ package io.shardflux.sql;
 
 /**
  * A statement whose answer could not be known to be that of one big database. Asking again gives
- * the same; nothing has been sent to any shard. The message never holds bound values.
+ * the same. Nothing has been sent to any shard, but where a merge turned out to hold too many rows,
+ * or columns to have changed; nothing has been written then. The message never holds bound values.
  */
 public final class RefusedSqlException extends RuntimeException {
 
@@ -12,16 +13,27 @@ public final class RefusedSqlException extends RuntimeException {
 
   private final RefusalCode code;
   private final String reason;
+  private final String wayOut;
 
-  RefusedSqlException(RefusalCode code, String reason) {
-    this(shortened(reason), code);
+  /**
+   * A refusal.
+   *
+   * @param reason what in the statement the rule met, without bound values
+   */
+  public RefusedSqlException(RefusalCode code, String reason) {
+    this(code, reason, code.wayOut());
   }
 
-  private RefusedSqlException(String reason, RefusalCode code) {
+  RefusedSqlException(RefusalCode code, String reason, String wayOut) {
+    this(shortened(reason), code, wayOut);
+  }
+
+  private RefusedSqlException(String reason, RefusalCode code, String wayOut) {
     // One is thrown many times, as refusals are cached: no stack, no suppressed ones.
-    super(code + ": " + reason + " (" + code.wayOut() + ")", null, false, false);
+    super(code + ": " + reason + " (" + wayOut + ")", null, false, false);
     this.code = code;
     this.reason = reason;
+    this.wayOut = wayOut;
   }
 
   /** Without what a text of a million characters could make of it. */
@@ -41,6 +53,6 @@ public final class RefusedSqlException extends RuntimeException {
 
   /** What to do instead. */
   public String wayOut() {
-    return code.wayOut();
+    return wayOut;
   }
 }

@@ -11,6 +11,7 @@ import org.jspecify.annotations.Nullable;
 final class ScatterPlanner {
 
   private final SqlText text;
+  private final Analysis analysis;
   private final Query query;
   private final Query.Select select;
   private final Block block;
@@ -31,6 +32,7 @@ final class ScatterPlanner {
   ScatterPlanner(SqlText text, Query query, Analysis analysis, Block block) {
     Colocation colocation = analysis.colocation();
     this.effort = analysis.effort();
+    this.analysis = analysis;
     this.text = text;
     this.query = query;
     this.select = block.select();
@@ -53,7 +55,12 @@ final class ScatterPlanner {
     if (merges) {
       return mergedGroups();
     }
-    return select.distinct() && !select.isGrouped() ? distinctRows() : wholeRows();
+    ScatterQuery rows = select.distinct() && !select.isGrouped() ? distinctRows() : wholeRows();
+    boolean mixed = analysis.tables().stream().anyMatch(analysis.schema().catalog()::isMixed);
+    // Of rows as they are it does not matter which columns they have.
+    boolean any = mixed && query.order().isEmpty() && !select.distinct();
+    List<String> names = any ? null : list.starredNames();
+    return names == null ? rows : rows.starred(names);
   }
 
   private void check() {

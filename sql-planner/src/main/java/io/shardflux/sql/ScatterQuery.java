@@ -1,14 +1,20 @@
 package io.shardflux.sql;
 
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** A query over several shards: what each is sent but for the limit, and how rows are merged. */
+/**
+ * A query over several shards: what each is sent but for the limit, and how rows are merged.
+ *
+ * @param columns what the columns of its stars and others are named, null if it has no star
+ */
 record ScatterQuery(
     ShardSql sql,
     Merge.Shape shape,
     @Nullable Expr limit,
     @Nullable Expr offset,
-    boolean limitsShards) {
+    boolean limitsShards,
+    @Nullable List<String> columns) {
 
   /**
    * The limit is that of the query; the first rows of each shard are enough unless the merge has to
@@ -21,8 +27,13 @@ record ScatterQuery(
         shape.sort().isEmpty() && shape.distinct().isEmpty() && shape.having() == null && !finer;
     Query.Limit limit = query.limit();
     return limit == null
-        ? new ScatterQuery(sql, shape, null, null, limitsShards)
-        : new ScatterQuery(sql, shape, limit.count(), limit.offset(), limitsShards);
+        ? new ScatterQuery(sql, shape, null, null, limitsShards, null)
+        : new ScatterQuery(sql, shape, limit.count(), limit.offset(), limitsShards, null);
+  }
+
+  /** The same of a text whose stars were taken to mean these columns. */
+  ScatterQuery starred(List<String> names) {
+    return new ScatterQuery(sql, shape, limit, offset, limitsShards, names);
   }
 
   /** What a shard is sent, with the limit that is enough for it. */

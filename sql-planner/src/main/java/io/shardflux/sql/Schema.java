@@ -21,7 +21,10 @@ record Schema(Catalog catalog, Topology topology) {
           table + ": not in the topology (" + topology.tables().keySet() + ")");
     }
     if (catalog.columns(table) == null) {
-      throw new RefusedSqlException(RefusalCode.UNKNOWN_TABLE, table + ": not in the catalog");
+      throw new RefusedSqlException(
+          RefusalCode.UNKNOWN_TABLE,
+          table + ": on no shard, though it has a rule",
+          "create the table on its shards");
     }
     return rule;
   }

@@ -2,6 +2,7 @@ package io.shardflux.sql;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** The items of a select, and what the names and positions of other clauses mean by them. */
@@ -80,9 +81,28 @@ final class SelectList {
     return columnIndex.indexOf(expr) >= 0;
   }
 
+  /** What the columns are named, as far as that is known; null if there is no star. */
+  @Nullable List<String> starredNames() {
+    if (!starred || scope.hasUsing()) {
+      return null;
+    }
+    List<String> names = new ArrayList<>();
+    for (Query.Item item : select.items()) {
+      if (item.isStar()) {
+        starred(item).forEach(column -> names.add(column.column()));
+      } else {
+        names.add(Objects.requireNonNullElse(item.name(), ""));
+      }
+    }
+    return names;
+  }
+
   private List<Expr> starredColumns() {
     if (scope.hasUsing()) {
-      throw new RefusedSqlException(RefusalCode.SYNTAX, "DISTINCT * of a join by USING");
+      throw new RefusedSqlException(
+          RefusalCode.SYNTAX,
+          "* of a join by USING, where its columns have to be told apart over several shards; name"
+              + " them");
     }
     List<Expr> columns = new ArrayList<>();
     for (Query.Item item : select.items()) {
@@ -90,15 +110,18 @@ final class SelectList {
         columns.add(item.expr().bare());
         continue;
       }
-      for (Scope.Source source : scope.sources()) {
-        if (source.isNamed(item.table())) {
-          source
-              .columns()
-              .forEach(
-                  column -> columns.add(new Expr.Name(Span.NONE, source.alias(), column.name())));
-        }
-      }
+      columns.addAll(starred(item));
     }
     return columns;
+  }
+
+  private List<Expr.Name> starred(Query.Item star) {
+    return scope.sources().stream()
+        .filter(source -> source.isNamed(star.table()))
+        .flatMap(
+            source ->
+                source.columns().stream()
+                    .map(column -> new Expr.Name(Span.NONE, source.alias(), column.name())))
+        .toList();
   }
 }

@@ -12,6 +12,8 @@ sealed interface Statement {
    * {@code INSERT} or {@code REPLACE}.
    *
    * @param columns the columns as they are named; empty if none is
+   * @param named whether columns are named, be it none
+   * @param namesAt where the names stand or would, behind the table's
    * @param head up to and with {@code VALUES}
    * @param rows the rows; empty for a query
    * @param tail from behind the last row on
@@ -19,6 +21,8 @@ sealed interface Statement {
   record Insert(
       Query.Table table,
       List<String> columns,
+      boolean named,
+      int namesAt,
       Span head,
       List<InsertedRow> rows,
       Span tail,

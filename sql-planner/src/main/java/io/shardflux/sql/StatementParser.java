@@ -11,6 +11,53 @@ final class StatementParser extends QueryParser {
   private static final Set<String> TRANSACTION =
       Set.of("BEGIN", "START", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "XA");
 
+  /** How statements begin that are known of, and are none of these. */
+  private static final Set<String> OTHERS =
+      Set.of(
+          "ALTER",
+          "ANALYZE",
+          "BACKUP",
+          "BINLOG",
+          "CACHE",
+          "CALL",
+          "CHANGE",
+          "CHECK",
+          "CHECKSUM",
+          "CLONE",
+          "CREATE",
+          "DEALLOCATE",
+          "DESC",
+          "DESCRIBE",
+          "DO",
+          "DROP",
+          "EXECUTE",
+          "EXPLAIN",
+          "FLUSH",
+          "GET",
+          "GRANT",
+          "HANDLER",
+          "HELP",
+          "IMPORT",
+          "INSTALL",
+          "KILL",
+          "LOAD",
+          "OPTIMIZE",
+          "PREPARE",
+          "PURGE",
+          "RENAME",
+          "REPAIR",
+          "RESET",
+          "RESIGNAL",
+          "RESTART",
+          "REVOKE",
+          "SHOW",
+          "SHUTDOWN",
+          "SIGNAL",
+          "STOP",
+          "TABLE",
+          "TRUNCATE",
+          "UNINSTALL");
+
   private StatementParser(SqlText text) {
     super(text);
   }
@@ -37,11 +84,18 @@ final class StatementParser extends QueryParser {
       case "UPDATE" -> update(List.of());
       case "DELETE" -> delete(List.of());
       case "SET", "USE", "LOCK", "UNLOCK" -> session();
-      default ->
-          throw new RefusedSqlException(
-              TRANSACTION.contains(verb) ? RefusalCode.TRANSACTION_CONTROL : RefusalCode.STATEMENT,
-              verb);
+      default -> throw refused(verb);
     };
+  }
+
+  private RefusedSqlException refused(String verb) {
+    if (TRANSACTION.contains(verb)) {
+      return new RefusedSqlException(RefusalCode.TRANSACTION_CONTROL, verb);
+    }
+    return OTHERS.contains(verb)
+        ? new RefusedSqlException(RefusalCode.STATEMENT, verb)
+        : new RefusedSqlException(
+            RefusalCode.SYNTAX, token().value() + ", which no statement begins with");
   }
 
   private Statement session() {
@@ -75,17 +129,27 @@ final class StatementParser extends QueryParser {
     }
     skip("INTO");
     Query.Table table = plainTable();
+    int namesAt = since(start).end();
     List<String> columns = List.of();
-    if (is("(") && !isQuery(token(1))) {
+    boolean named = is("(") && !isQuery(token(1));
+    if (named) {
       columns = columnNames();
     }
     if (skip("SET")) {
-      return insertSet(start, table);
+      return insertSet(start, table, namesAt);
     }
     if (isQuery(token()) || is("(")) {
       Query query = query();
       return new Statement.Insert(
-          table, columns, since(start), List.of(), since(start()), query, updates());
+          table,
+          columns,
+          named,
+          namesAt,
+          since(start),
+          List.of(),
+          since(start()),
+          query,
+          updates());
     }
     if (!skip("VALUES")) {
       expect("VALUE");
@@ -103,7 +167,8 @@ final class StatementParser extends QueryParser {
       }
     }
     List<Statement.Assignment> updates = updates();
-    return new Statement.Insert(table, columns, head, rows, since(tail), null, updates);
+    return new Statement.Insert(
+        table, columns, named, namesAt, head, rows, since(tail), null, updates);
   }
 
   /** Column names, perhaps none. */
@@ -114,7 +179,7 @@ final class StatementParser extends QueryParser {
     return names();
   }
 
-  private Statement insertSet(int start, Query.Table table) {
+  private Statement insertSet(int start, Query.Table table, int namesAt) {
     Span head = since(start);
     List<String> columns = new ArrayList<>();
     List<@Nullable Expr> values = new ArrayList<>();
@@ -128,6 +193,8 @@ final class StatementParser extends QueryParser {
     return new Statement.Insert(
         table,
         columns,
+        true,
+        namesAt,
         head,
         List.of(new Statement.InsertedRow(row, values)),
         since(row.end()),

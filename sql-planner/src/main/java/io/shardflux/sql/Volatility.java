@@ -1,9 +1,15 @@
 package io.shardflux.sql;
 
+import java.util.Set;
+
 /** What a statement's answer depends on beside its rows and values. Not thread-safe. */
 final class Volatility {
 
+  /** What says what statements before left in the session. */
+  private static final Set<String> READING = Set.of("FOUND_ROWS", "LAST_INSERT_ID", "ROW_COUNT");
+
   private boolean session;
+  private boolean reading;
   private boolean clock;
   private boolean random;
 
@@ -11,12 +17,15 @@ final class Volatility {
   void take(Expr expr) {
     if (expr instanceof Expr.Variable) {
       session = true;
+      reading = true;
     }
     if (expr instanceof Expr.Call call) {
       if (!Functions.isKnown(call.name())) {
         throw new RefusedSqlException(RefusalCode.FUNCTION, call.name());
       }
       session |= Functions.SESSION.contains(call.name());
+      // LAST_INSERT_ID of a value sets it.
+      reading |= READING.contains(call.name()) && call.children().isEmpty();
       random |= Functions.RANDOM.contains(call.name());
       clock |=
           Functions.CLOCK.contains(call.name())
@@ -31,6 +40,11 @@ final class Volatility {
 
   boolean usesSession() {
     return session;
+  }
+
+  /** Whether it depends on what statements before it left in the session. */
+  boolean readsSession() {
+    return reading;
   }
 
   /** Whether it may differ from copy to copy of the same rows. */

@@ -1,0 +1,66 @@
+package io.shardflux.driver;
+
+import io.r2dbc.spi.Result;
+import io.r2dbc.spi.Row;
+import io.r2dbc.spi.RowMetadata;
+import io.shardflux.sql.RefusalCode;
+import io.shardflux.sql.RefusedSqlException;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.BiFunction;
+import java.util.function.Function;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+
+/**
+ * Rows that are asked for once more where columns turn out to be others than was known, unless some
+ * rows were given by then.
+ *
+ * @param again the statement planned anew after that error, or the error
+ */
+record FreshSource(Source first, Function<Throwable, Mono<Result>> again, String sql)
+    implements Source {
+
+  @Override
+  public <T> Flux<T> rows(BiFunction<Row, RowMetadata, ? extends T> mapping) {
+    return Flux.defer(
+        () -> {
+          // Of one subscriber, who gets rows one after the other.
+          AtomicBoolean given = new AtomicBoolean();
+          return first
+              .<T>rows(
+                  (row, metadata) -> {
+                    given.setPlain(true);
+                    return mapping.apply(row, metadata);
+                  })
+              .onErrorResume(
+                  error ->
+                      given.getPlain()
+                          ? Flux.error(named(error))
+                          : again
+                              .apply(error)
+                              .onErrorMap(this::named)
+                              .flatMapMany(result -> result.<T>map(mapping)));
+        });
+  }
+
+  @Override
+  public Flux<Long> updates() {
+    return first
+        .updates()
+        .onErrorResume(
+            error ->
+                again.apply(error).onErrorMap(this::named).flatMapMany(Result::getRowsUpdated));
+  }
+
+  private Throwable named(Throwable error) {
+    return Refusals.named(refusal(error), sql);
+  }
+
+  /** What was met too late, or too often, to begin again. */
+  static Throwable refusal(Throwable error) {
+    return error instanceof OutdatedColumnsException outdated
+        ? new RefusedSqlException(
+            RefusalCode.COLUMNS_CHANGED, String.valueOf(outdated.getMessage()))
+        : error;
+  }
+}

@@ -1,0 +1,118 @@
+package io.shardflux.driver;
+
+import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.r2dbc.ShardTransaction;
+import io.shardflux.r2dbc.StatementSpec;
+import io.shardflux.r2dbc.Timeouts;
+import io.shardflux.router.KeyType;
+import io.shardflux.router.ShardId;
+import io.shardflux.router.TableRule;
+import io.shardflux.router.Topology;
+import io.shardflux.sql.Hints;
+import io.shardflux.sql.Plan;
+import io.shardflux.sql.Prepared;
+import java.time.Duration;
+import java.util.Set;
+import java.util.function.Function;
+import java.util.function.UnaryOperator;
+import org.jspecify.annotations.Nullable;
+import reactor.core.publisher.Mono;
+
+/**
+ * Has a statement go to a shard only where the tables that it names are as its plan takes them to
+ * be. How lately that was shown depends on what a change would do: of a table with an integer key,
+ * almost all keep their rows where they were.
+ *
+ * @param within how long ago that may have been shown
+ * @param way how tables are looked at before a statement that is in no transaction
+ * @param asking what the statements are told that show it; null if that is nothing
+ */
+record Guard(
+    TableWatch watch,
+    Set<String> tables,
+    Duration within,
+    TableWatch.Way way,
+    @Nullable UnaryOperator<StatementSpec> asking) {
+
+  private static final Duration LATELY = Duration.ofMillis(200);
+
+  /** That of a plan; null if nothing of it depends on columns. */
+  static @Nullable Guard of(
+      TableWatch watch,
+      Topology topology,
+      Prepared prepared,
+      Hints hints,
+      Plan plan,
+      @Nullable UnaryOperator<StatementSpec> asking) {
+    boolean copies = plan instanceof Plan.Writes writes && writes.copies();
+    boolean sharded =
+        prepared.tables().stream()
+            .anyMatch(table -> topology.tables().get(table) instanceof TableRule.Sharded);
+    if (hints.shard() != null || hints.key() != null || !(sharded || copies)) {
+      return null;
+    }
+    boolean merged = plan instanceof Plan.Scatter scatter && scatter.merge().goesByTypes();
+    boolean plain =
+        !merged
+            && !prepared.assumesColumns()
+            && prepared.tables().size() == 1
+            && prepared.tables().stream().allMatch(table -> isByNumber(topology, table));
+    boolean cheaply = !plain && plan instanceof Plan.Direct;
+    return new Guard(
+        watch,
+        prepared.tables(),
+        plain ? LATELY : Duration.ZERO,
+        cheaply ? TableWatch.Way.TOLD_BY_A_ROW : TableWatch.Way.LISTED,
+        asking);
+  }
+
+  private static boolean isByNumber(Topology topology, String table) {
+    return topology.tables().get(table) instanceof TableRule.Sharded rule
+        && rule.key().stream().allMatch(column -> column.type() == KeyType.INTEGER);
+  }
+
+  /** What a statement waits for before it goes to a shard; null if it needn't. */
+  @Nullable Mono<Void> before(ShardRouter router, ShardId shard) {
+    if (watch.isShown(shard, tables, within)) {
+      return null;
+    }
+    return asking == null
+        ? watch.shown(shard, tables, within, way)
+        : watch.shownBy(shard, tables, way, sql -> asking.apply(router.on(shard).sql(sql)));
+  }
+
+  /** The same in a transaction, which keeps tables as they are once they were looked at. */
+  Mono<Void> within(VirtualTransaction transaction, ShardTransaction there) {
+    Set<String> unseen = transaction.unseen(tables);
+    return unseen.isEmpty() || watch.isShown(there.shard(), unseen, within)
+        ? Mono.empty()
+        : watch
+            .shownBy(
+                there.shard(), unseen, TableWatch.Way.TOLD_BY_A_ROW, sql -> told(there.sql(sql)))
+            .doOnSuccess(done -> transaction.seen(unseen));
+  }
+
+  private StatementSpec told(StatementSpec statement) {
+    return asking == null ? statement : asking.apply(statement);
+  }
+
+  /** Whether a change would have a statement fail, or do what is then undone. */
+  boolean first() {
+    return within.isZero();
+  }
+
+  /**
+   * In a transaction of the statement's own, before it or behind it: tables stay as they are once
+   * one of both has met them.
+   *
+   * @param copies whether it writes each shard's copy, so that also what the server fills in counts
+   */
+  Mono<Void> inside(ShardTransaction there, boolean copies, Timeouts times) {
+    Function<String, StatementSpec> statements = sql -> there.sql(sql).timeouts(times);
+    Mono<Void> told =
+        watch.shownBy(there.shard(), tables, TableWatch.Way.TOLD_BY_A_ROW, statements);
+    return copies
+        ? told.then(watch.shownBy(there.shard(), tables, TableWatch.Way.LISTED, statements))
+        : told;
+  }
+}

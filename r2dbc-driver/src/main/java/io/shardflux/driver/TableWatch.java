@@ -1,0 +1,239 @@
+package io.shardflux.driver;
+
+import io.r2dbc.spi.ColumnMetadata;
+import io.r2dbc.spi.R2dbcException;
+import io.r2dbc.spi.R2dbcPermissionDeniedException;
+import io.r2dbc.spi.Row;
+import io.r2dbc.spi.RowMetadata;
+import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.r2dbc.StatementSpec;
+import io.shardflux.router.ShardId;
+import io.shardflux.sql.Catalog;
+import java.time.Duration;
+import java.util.Collection;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+
+/**
+ * Shows whether tables still are as the catalog has them: by {@code information_schema}, which
+ * nobody's lock on a table keeps waiting; or by a row of NULLs that has all columns of the table,
+ * whose names and types the server tells with it. That is as cheap as a read of one row, and has a
+ * transaction keep the table as it is. What such a row tells is compared with what it told when the
+ * columns were read. Thread-safe.
+ */
+final class TableWatch {
+
+  /** How a table is looked at. */
+  enum Way {
+    LISTED,
+    TOLD_BY_A_ROW
+  }
+
+  /** ER_BAD_FIELD_ERROR and ER_NO_SUCH_TABLE. */
+  private static final Set<Integer> GONE = Set.of(1054, 1146);
+
+  private static final String COLLATION = "shardflux_collation_";
+
+  /** Before what is known is too old, it is looked at again behind a statement. */
+  private static final int AHEAD = 2;
+
+  private final ShardRouter router;
+  private final CatalogSource catalogs;
+  private final Map<Place, Watched> watched = new ConcurrentHashMap<>();
+
+  TableWatch(ShardRouter router, CatalogSource catalogs) {
+    this.router = router;
+    this.catalogs = catalogs;
+  }
+
+  private record Place(ShardId shard, String table) {}
+
+  /** When a table was shown to have these columns, of {@link System#nanoTime}. */
+  private record Shown(List<Catalog.Column> columns, long at) {}
+
+  /** What a row told of a table that had these columns. */
+  private record Told(List<Catalog.Column> columns, String shape) {}
+
+  /** Has every table looked at again before a statement goes by it. */
+  void forget() {
+    watched.values().forEach(each -> each.last = null);
+  }
+
+  /** Whether the tables were shown to be as they are known so long ago at most. */
+  boolean isShown(ShardId shard, Collection<String> tables, Duration within) {
+    return tables.stream().allMatch(table -> of(shard, table).isShown(within));
+  }
+
+  /**
+   * Completes if the tables are as they are known to be; fails with an {@link
+   * OutdatedColumnsException} if one is not. Many who ask at once share a look.
+   *
+   * @param within how long ago that may have been shown; of zero, after this is subscribed to
+   */
+  Mono<Void> shown(ShardId shard, Collection<String> tables, Duration within, Way way) {
+    return Flux.fromIterable(tables).concatMap(table -> of(shard, table).shown(within, way)).then();
+  }
+
+  /** The same by statements that are asked elsewhere, such as in a transaction. */
+  Mono<Void> shownBy(
+      ShardId shard,
+      Collection<String> tables,
+      Way way,
+      Function<String, StatementSpec> statements) {
+    return Flux.fromIterable(tables)
+        .concatMap(table -> of(shard, table).shownBy(way, statements))
+        .then();
+  }
+
+  private Watched of(ShardId shard, String table) {
+    Place place = new Place(shard, table);
+    Watched known = watched.get(place);
+    return known == null ? watched.computeIfAbsent(place, Watched::new) : known;
+  }
+
+  /** One table on one shard. */
+  private final class Watched {
+
+    private final Place place;
+    private final SharedRead<Boolean> listed = look(Way.LISTED);
+    private final SharedRead<Boolean> row = look(Way.TOLD_BY_A_ROW);
+    private volatile @Nullable Told told;
+    private volatile @Nullable Shown last;
+
+    Watched(Place place) {
+      this.place = place;
+    }
+
+    private SharedRead<Boolean> look(Way way) {
+      return new SharedRead<>(
+          () -> shownBy(way, router.on(place().shard())::sql).thenReturn(true), Duration.ZERO);
+    }
+
+    private Place place() {
+      return place;
+    }
+
+    private List<Catalog.Column> columns() {
+      return catalogs.columns(place.shard(), place.table());
+    }
+
+    /** Whether it was shown so long ago at most; looks again behind that where it soon is older. */
+    boolean isShown(Duration within) {
+      Shown shown = last;
+      if (shown == null || within.isZero() || !shown.columns().equals(columns())) {
+        return false;
+      }
+      long age = System.nanoTime() - shown.at();
+      if (age > within.toNanos() / AHEAD && age <= within.toNanos()) {
+        listed.current().subscribe(done -> {}, error -> {});
+      }
+      return age <= within.toNanos();
+    }
+
+    Mono<Void> shown(Duration within, Way way) {
+      SharedRead<Boolean> look = way == Way.LISTED ? listed : row;
+      return Mono.defer(
+          () ->
+              isShown(within)
+                  ? Mono.empty()
+                  : (within.isZero() ? look.fresh() : look.current()).then());
+    }
+
+    Mono<Void> shownBy(Way way, Function<String, StatementSpec> statements) {
+      return Mono.defer(
+          () -> {
+            long now = System.nanoTime();
+            List<Catalog.Column> columns = columns();
+            Mono<Void> look =
+                way == Way.LISTED
+                    ? listed(columns, statements)
+                    : shape(columns, statements)
+                        .flatMap(shape -> compare(shape, columns, statements));
+            return look.doOnSuccess(done -> last = new Shown(columns, now))
+                .onErrorComplete(R2dbcPermissionDeniedException.class);
+          });
+    }
+
+    private Mono<Void> listed(
+        List<Catalog.Column> columns, Function<String, StatementSpec> statements) {
+      return ShardColumns.columns(place.table(), statements)
+          .flatMap(
+              now ->
+                  now.equals(columns)
+                      ? Mono.empty()
+                      : Mono.error(
+                          new OutdatedColumnsException(
+                              place.shard(), place.table() + ": other columns than were known")));
+    }
+
+    private Mono<Void> compare(
+        String shape, List<Catalog.Column> columns, Function<String, StatementSpec> statements) {
+      Told now = new Told(columns, shape);
+      return now.equals(told)
+          ? Mono.empty()
+          : listed(columns, statements).doOnSuccess(same -> told = now);
+    }
+
+    private Mono<String> shape(
+        List<Catalog.Column> columns, Function<String, StatementSpec> statements) {
+      return statements
+          .apply(sql(place.table(), columns))
+          .map(TableWatch::shape)
+          .one()
+          .onErrorResume(R2dbcException.class, TableWatch::gone);
+    }
+  }
+
+  private static Mono<String> gone(R2dbcException error) {
+    return GONE.contains(error.getErrorCode())
+        ? Mono.just("error " + error.getErrorCode())
+        : Mono.error(error);
+  }
+
+  private static String sql(String table, List<Catalog.Column> columns) {
+    StringBuilder sql = new StringBuilder("SELECT t.*");
+    for (int i = 0; i < columns.size(); i++) {
+      if (columns.get(i).collation() != null) {
+        sql.append(", COLLATION(t.")
+            .append(quoted(columns.get(i).name()))
+            .append(") AS ")
+            .append(COLLATION)
+            .append(i);
+      }
+    }
+    return sql.append(" FROM (SELECT 1 AS one) AS d LEFT JOIN ")
+        .append(quoted(table))
+        .append(" AS t ON FALSE")
+        .toString();
+  }
+
+  private static String quoted(String name) {
+    return "`" + name.replace("`", "``") + "`";
+  }
+
+  private static String shape(Row row, RowMetadata metadata) {
+    StringBuilder shape = new StringBuilder();
+    List<? extends ColumnMetadata> columns = metadata.getColumnMetadatas();
+    for (int i = 0; i < columns.size(); i++) {
+      ColumnMetadata column = columns.get(i);
+      shape
+          .append(column.getName())
+          .append(' ')
+          .append(column.getType().getName())
+          .append(' ')
+          .append(column.getPrecision())
+          .append(' ')
+          .append(column.getScale())
+          .append(' ')
+          .append(column.getName().startsWith(COLLATION) ? row.get(i, String.class) : "")
+          .append(", ");
+    }
+    return shape.toString();
+  }
+}
