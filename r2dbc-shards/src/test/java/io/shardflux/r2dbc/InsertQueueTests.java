@@ -27,6 +27,7 @@ import net.jqwik.api.Provide;
 import net.jqwik.api.constraints.IntRange;
 import net.jqwik.api.constraints.LongRange;
 import net.jqwik.api.constraints.Size;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 class InsertQueueTests {
@@ -194,7 +195,7 @@ class InsertQueueTests {
     Map<String, Object> byName = new HashMap<>();
     byName.put("a", a);
     byName.put("b", b);
-    Object[] values = SQL.values(byName);
+    @Nullable Object[] values = SQL.values(byName);
     return InsertRow.of(number, ShardKey.of(number), values, SQL.bytes(values));
   }
 
