@@ -33,10 +33,7 @@ final class RouterDocument {
   private static final int MAX_ALIASES = 20;
   private static final String COLUMN =
       "one column with its type; of several columns a list of such, as their order counts";
-  private static final String URL =
-      "a URL, r2dbc:mysql://host:port/database, with no '_' in the host, and with special"
-          + " characters of a password as %XX";
-
+  private static final String URL = ServerAddress.URL;
   private static final String TABLE = "a table's name, 1 to 64 letters, digits or '_'";
 
   private static final String REPLICAS =
@@ -72,7 +69,7 @@ final class RouterDocument {
 
   /** What nested maps say. */
   static ShardRouter.Builder read(Map<String, ?> document) {
-    return read(Setting.root(document));
+    return read(Setting.relaxedRoot(document));
   }
 
   /** The ids that a YAML text describes. */
@@ -82,7 +79,7 @@ final class RouterDocument {
 
   /** The ids that nested maps describe. */
   static ShardIds ids(Map<String, ?> document) {
-    return ids(Setting.root(document));
+    return ids(Setting.relaxedRoot(document));
   }
 
   private static ShardIds ids(Setting root) {
@@ -189,7 +186,7 @@ final class RouterDocument {
   }
 
   private Shard server(Setting setting, ShardId id) {
-    setting.only("url", "username", "password", "pool", "replicas");
+    setting.onlyAsServer("url", "username", "password", "pool", "replicas");
     ConnectionFactoryOptions options = options(setting);
     if (!options.hasOption(USER)) {
       throw setting.get("username").refused("an account's name, here or in the URL");
@@ -198,7 +195,7 @@ final class RouterDocument {
     Shard shard = Shard.of(id, options);
     for (Setting replica :
         setting.get("replicas").or(List.<Setting>of(), it -> it.items(REPLICAS))) {
-      shard = shard.withReplica(options(replica.only("url", "username", "password")));
+      shard = shard.withReplica(options(replica.onlyAsServer("url", "username", "password")));
       List<ConnectionFactoryOptions> replicas = shard.replicas();
       checkServer(replica.get("url"), replicas.get(replicas.size() - 1));
     }
@@ -223,6 +220,9 @@ final class RouterDocument {
 
   private static void checkServer(Setting url, ConnectionFactoryOptions options) {
     var unused = url.checked(() -> Tls.loaded(options));
+    if (ServerAddress.of(options).database().isEmpty()) {
+      throw url.wrong("no database", URL);
+    }
     checkDriver(url, options);
   }
 
@@ -356,7 +356,7 @@ final class RouterDocument {
     }
     if (sharded) {
       List<KeyColumn> columns = columns(key);
-      String name = strategy.text("the name of a strategy");
+      String name = strategy.quotable("the name of a strategy");
       return table.checked(() -> new TableRule.Sharded(table.name(), columns, name));
     }
     if (pinned.present()) {

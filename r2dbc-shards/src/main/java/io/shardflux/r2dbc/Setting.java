@@ -37,16 +37,25 @@ final class Setting {
 
   private static final String SHARD = "a shard's name, 1 to 64 letters, digits, '_', '-' or '.'";
 
+  /** What a key may be made of; what comes behind that is no key, and may be a password. */
+  private static final Pattern KEY = Pattern.compile("[A-Za-z0-9_.-]*");
+
+  /** What marks a text that may hold a password. */
+  private static final Pattern SECRET =
+      Pattern.compile("(?i)://|@|(?:passw|pwd|secret)[a-z]{0,20}[\"']?[:=\\s]");
+
   private final String path;
   private final String name;
   private final int depth;
   private final @Nullable Object value;
+  private final boolean relaxed;
 
-  private Setting(String path, String name, int depth, @Nullable Object value) {
+  private Setting(String path, String name, int depth, @Nullable Object value, boolean relaxed) {
     this.path = path;
     this.name = name;
     this.depth = depth;
     this.value = value;
+    this.relaxed = relaxed;
     // Also what ends a document that holds itself.
     if (depth > MAX_DEPTH) {
       throw new IllegalArgumentException(
@@ -55,7 +64,12 @@ final class Setting {
   }
 
   static Setting root(@Nullable Object document) {
-    return new Setting("", "", 0, document);
+    return new Setting("", "", 0, document, false);
+  }
+
+  /** A document whose keys may be written in any way that has the same letters and digits. */
+  static Setting relaxedRoot(@Nullable Object document) {
+    return new Setting("", "", 0, document, true);
   }
 
   /** The last step of the path: a key, or a position from 0. */
@@ -84,20 +98,62 @@ final class Setting {
 
   /** Itself, if it is a map that has no other keys. */
   Setting only(String... known) {
+    return only(false, known);
+  }
+
+  /** As {@link #only}, of a map with a password in it, of which a misspelt key may have a piece. */
+  Setting onlyAsServer(String... known) {
+    return only(true, known);
+  }
+
+  private Setting only(boolean server, String... known) {
     for (Setting entry : entries()) {
-      if (!List.of(known).contains(entry.name)) {
-        throw entry.error("unknown", "one of " + String.join(", ", known));
+      if (Stream.of(known).noneMatch(entry::isUnder)) {
+        throw unknown(entry, server, known);
+      }
+    }
+    for (String key : known) {
+      if (entries().stream().filter(entry -> entry.isUnder(key)).count() > 1) {
+        throw child(key, null).error("there twice", "each key once, in one spelling");
       }
     }
     return this;
   }
 
+  private IllegalArgumentException unknown(Setting entry, boolean server, String... known) {
+    String expected = "one of " + String.join(", ", known);
+    String word = word(entry.name);
+    boolean whole = word.length() == entry.name.length();
+    if (whole && (!server || entry.saysSomething())) {
+      return child(word, null).error("unknown", expected);
+    }
+    String shown = server ? Stream.of(known).filter(word::startsWith).findFirst().orElse("") : word;
+    return child(shown + "…", null).error("unknown", expected + ", with ': ' behind it");
+  }
+
+  private boolean saysSomething() {
+    return value != null && !value.equals("");
+  }
+
   /** The value of a key of a map; missing where there is none. */
   Setting get(String key) {
     return entries().stream()
-        .filter(entry -> entry.name.equals(key))
+        .filter(entry -> entry.isUnder(key))
         .findAny()
+        .map(entry -> child(key, entry.name, entry.value))
         .orElseGet(() -> child(key, null));
+  }
+
+  private boolean isUnder(String key) {
+    return name.equals(key) || (relaxed && uniform(name).equals(uniform(key)));
+  }
+
+  private static String uniform(String key) {
+    return key.codePoints()
+        .filter(Character::isLetterOrDigit)
+        .collect(StringBuilder::new, StringBuilder::appendCodePoint, StringBuilder::append)
+        .toString()
+        .toLowerCase(Locale.ROOT);
   }
 
   /** The entries of a map, in their order; none where it is missing or empty. */
@@ -162,6 +218,15 @@ final class Setting {
     String text = scalar();
     if (text == null || text.isEmpty() || hasUrl(text)) {
       throw refused(expected);
+    }
+    return text;
+  }
+
+  /** The name of something, that messages elsewhere may quote. */
+  String quotable(String expected) {
+    String text = text(expected);
+    if (maySpill(text)) {
+      throw refusedUnseen(expected);
     }
     return text;
   }
@@ -236,7 +301,8 @@ final class Setting {
   }
 
   ShardId shard() {
-    return shard(text(SHARD));
+    String text = text(SHARD);
+    return shard(text, seemly(text));
   }
 
   /** A list of one shard at least. */
@@ -247,28 +313,28 @@ final class Setting {
 
   /** The name that this value is under, as a shard's. */
   ShardId nameAsShard() {
-    return shard(name);
+    return shard(name, step(name));
   }
 
-  private ShardId shard(String text) {
+  private ShardId shard(String text, String shown) {
     try {
       return ShardId.of(text);
     } catch (IllegalArgumentException e) {
-      throw error(shown(text), SHARD);
+      throw error(shown, SHARD);
     }
   }
 
   /** A part of a key. */
   Object keyPart(KeyType type) {
-    return keyPart(type, scalar());
+    return keyPart(type, scalar(), shown(scalar()));
   }
 
   /** The name that this value is under, as a part of a key. */
   Object nameAsKeyPart(KeyType type) {
-    return keyPart(type, name);
+    return keyPart(type, name, step(name));
   }
 
-  private Object keyPart(KeyType type, @Nullable String text) {
+  private Object keyPart(KeyType type, @Nullable String text, String shown) {
     Object part =
         text == null
             ? null
@@ -282,7 +348,7 @@ final class Setting {
             };
     if (part == null) {
       throw error(
-          shown(text),
+          shown,
           switch (type) {
             case INTEGER -> "a whole number";
             case TEXT -> "a text";
@@ -301,8 +367,11 @@ final class Setting {
       return check.get();
     } catch (IllegalArgumentException e) {
       String message = String.valueOf(e.getMessage());
+      String told = message.split(" \\(expected: ", 2)[0];
       throw new IllegalArgumentException(
-          path + ": " + (hasUrl(message) ? "refused, not shown as it has a URL in it" : message));
+          path
+              + ": "
+              + (maySpill(told) ? "refused, not shown as it may hold a password" : message));
     }
   }
 
@@ -313,6 +382,11 @@ final class Setting {
   /** For what is of the wrong kind; tells nothing of what it holds. */
   IllegalArgumentException misshapen(String expected) {
     return error(kind(), expected);
+  }
+
+  /** For a value that is wrong in a way that can be said without showing it. */
+  IllegalArgumentException wrong(String how, String expected) {
+    return error(how, expected);
   }
 
   /** For a value that may hold a secret. */
@@ -336,16 +410,41 @@ final class Setting {
         : isMap() ? "a map" : value instanceof List ? "a list" : "a single value";
   }
 
-  /** A URL may hold a password, wherever it was put by mistake. */
+  /** A URL may hold a password, wherever it was put by mistake, and so may what is near one. */
   private static String seemly(String text) {
     if (hasUrl(text)) {
       return "(a URL)";
+    }
+    if (maySpill(text)) {
+      return "not shown";
     }
     return text.length() <= MAX_SHOWN ? text : text.substring(0, MAX_SHOWN) + "…";
   }
 
   private static boolean hasUrl(String text) {
     return text.contains("://");
+  }
+
+  private static boolean maySpill(String text) {
+    return SECRET.matcher(text).find();
+  }
+
+  /** What a text begins with that may be a key. */
+  private static String word(String text) {
+    Matcher word = KEY.matcher(text);
+    return word.lookingAt() ? word.group() : "";
+  }
+
+  /** A key as a step of the path, without what may be a value that got into it. */
+  private static String step(String key) {
+    if (hasUrl(key)) {
+      return "(a URL)";
+    }
+    int end = 0;
+    while (end < key.length() && end < MAX_SHOWN && ":=@\"'{}[],".indexOf(key.charAt(end)) < 0) {
+      end++;
+    }
+    return end == key.length() ? key : key.substring(0, end) + "…";
   }
 
   private @Nullable String scalar() {
@@ -362,12 +461,17 @@ final class Setting {
   }
 
   private Setting child(String key, @Nullable Object child) {
-    String step = seemly(key);
-    return new Setting(path.isEmpty() ? step : path + "." + step, key, depth + 1, child);
+    return child(key, key, child);
+  }
+
+  private Setting child(String key, String spelled, @Nullable Object child) {
+    String step = step(key);
+    return new Setting(
+        path.isEmpty() ? step : path + "." + step, spelled, depth + 1, child, relaxed);
   }
 
   private Setting item(int index, @Nullable Object item) {
-    return new Setting(path + "[" + index + "]", Integer.toString(index), depth + 1, item);
+    return new Setting(path + "[" + index + "]", Integer.toString(index), depth + 1, item, relaxed);
   }
 
   private static String lowerCase(Enum<?> constant) {

@@ -23,6 +23,7 @@ import java.util.Map;
 import java.util.function.BiFunction;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.BufferOverflowStrategy;
 import reactor.core.publisher.Flux;
@@ -90,6 +91,7 @@ public final class ShardRouter {
         new RowCountCache(
             counts.every(), (shard, table) -> countedRows(counts, shard, table), System::nanoTime);
     Topology topology = builder.topology.build();
+    ServerAddress.check(builder.shards);
     Map<ShardId, ShardServers> servers = new LinkedHashMap<>();
     builder.shards.forEach(shard -> servers.put(shard.id(), servers(shard)));
     this.shards = new Shards(topology, Collections.unmodifiableMap(servers));
@@ -321,8 +323,9 @@ public final class ShardRouter {
 
   /**
    * Takes in one shard more. From then on it is one of all shards; keys go to it once a strategy or
-   * a directory names it. Errors with {@link IllegalArgumentException} if there is such a shard,
-   * and with {@link IllegalStateException} if the router is closed.
+   * a directory names it. Errors with {@link IllegalArgumentException} if there is such a shard, or
+   * one with the same server and database, and with {@link IllegalStateException} if the router is
+   * closed.
    */
   public Mono<Void> addShard(Shard shard) {
     // Setting the driver up looks into jar files, and certificates are files too.
@@ -688,6 +691,9 @@ public final class ShardRouter {
       throw new IllegalStateException("router: closed (expected: one in use)");
     }
     Topology topology = shards.topology().withShard(shard.id());
+    ServerAddress.check(
+        Stream.concat(shards.servers().values().stream().map(ShardServers::shard), Stream.of(shard))
+            .toList());
     Map<ShardId, ShardServers> servers = new LinkedHashMap<>(shards.servers());
     servers.put(shard.id(), servers(shard));
     swap(topology, servers);
@@ -836,7 +842,8 @@ public final class ShardRouter {
      * The router; connects to nothing.
      *
      * @throws IllegalArgumentException if there is no shard, a rule names an unknown shard or
-     *     strategy, or no R2DBC driver takes a shard's options
+     *     strategy, two servers of shards have one host, port and database, or no R2DBC driver
+     *     takes a shard's options
      */
     public ShardRouter build() {
       return new ShardRouter(this);

@@ -77,6 +77,10 @@ final class ShardServers {
     return shard.id();
   }
 
+  Shard shard() {
+    return shard;
+  }
+
   /**
    * Lets a statement in, which is to {@link #leave}.
    *

@@ -14,7 +14,6 @@ import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Locale;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.function.Supplier;
@@ -27,8 +26,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class Tls {
 
-  private static final Option<CharSequence> KEY_PASSWORD =
-      Option.sensitiveValueOf("sslKeyPassword");
+  static final Option<CharSequence> KEY_PASSWORD = Option.sensitiveValueOf("sslKeyPassword");
 
   private static final Option<Object> MODE = Option.valueOf("sslMode");
   private static final Option<Object> CA = Option.valueOf("sslCa");
@@ -39,18 +37,6 @@ final class Tls {
   private static final List<String> TRUSTING = List.of("DISABLED", "PREFERRED", "REQUIRED");
   private static final List<String> VERIFYING = List.of("VERIFY_CA", IDENTITY, "TUNNEL");
   private static final Set<Option<?>> FILES = Set.of(CA, CERTIFICATE, KEY, KEY_PASSWORD);
-  private static final List<String> KNOWN =
-      List.of(
-          "ssl",
-          "sslMode",
-          "sslCa",
-          "sslCert",
-          "sslKey",
-          "sslKeyPassword",
-          "sslHostnameVerifier",
-          "sslContextBuilderCustomizer",
-          "tlsVersion");
-
   private final ConnectionFactoryOptions options;
   private final String mode;
 
@@ -77,30 +63,10 @@ final class Tls {
     if (!"mysql".equals(options.getValue(DRIVER))) {
       return options;
     }
-    refuseUnknown(options);
+    DriverOptions.refuseUnknown(options);
     Tls tls = new Tls(options);
     tls.refuseIdle();
     return tls.load();
-  }
-
-  /** Told so to nobody, {@code sslmode=verify_ca} would trust every server. */
-  private static void refuseUnknown(ConnectionFactoryOptions options) {
-    var unused =
-        ConnectionFactoryOptions.builder()
-            .from(
-                options,
-                option -> {
-                  String name = option.name().toLowerCase(Locale.ROOT);
-                  if ((name.contains("ssl") || name.contains("tls"))
-                      && !KNOWN.contains(option.name())) {
-                    throw new IllegalArgumentException(
-                        option.name()
-                            + ": unknown (expected: one of "
-                            + String.join(", ", KNOWN)
-                            + ")");
-                  }
-                  return true;
-                });
   }
 
   private static String mode(ConnectionFactoryOptions options) {

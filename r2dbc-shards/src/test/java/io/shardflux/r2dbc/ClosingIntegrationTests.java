@@ -1,5 +1,6 @@
 package io.shardflux.r2dbc;
 
+import static io.r2dbc.spi.ConnectionFactoryOptions.DATABASE;
 import static io.shardflux.r2dbc.TestShards.BOUND;
 import static io.shardflux.r2dbc.TestShards.IDS;
 
@@ -89,7 +90,11 @@ class ClosingIntegrationTests {
   @Test
   void aRemovedShardIsClosedThoughNobodyWaitsForIt() {
     ShardId extra = ShardId.of("extra");
-    router.addShard(Shard.of(extra, shard.options())).block(BOUND);
+    router
+        .addShard(
+            Shard.of(
+                extra, shard.options().mutate().option(DATABASE, "information_schema").build()))
+        .block(BOUND);
     Sinks.Empty<Void> done = Sinks.empty();
     Sinks.Empty<Void> started = Sinks.empty();
     Disposable busy =

@@ -523,9 +523,9 @@ class RouterDocumentTests {
             """
             shards:
               007: {url: "r2dbc:mysql://app@127.0.0.1:3306/a"}
-              1_000: {url: "r2dbc:mysql://app@127.0.0.1:3306/a"}
-              on: {url: "r2dbc:mysql://app@127.0.0.1:3306/a"}
-              12.50: {url: "r2dbc:mysql://app@127.0.0.1:3306/a"}
+              1_000: {url: "r2dbc:mysql://app@127.0.0.1:3306/b"}
+              on: {url: "r2dbc:mysql://app@127.0.0.1:3306/c"}
+              12.50: {url: "r2dbc:mysql://app@127.0.0.1:3306/d"}
             """);
     assertThat(router.topology().shards())
         .containsExactly(
@@ -574,6 +574,27 @@ class RouterDocumentTests {
         badUrl("r2dbc:mysql://app:a%b@h/d"),
         badUrl("r2dbc:mysql://app:a b@h/d"),
         arguments("shards: {s0: {url: \"r2dbc:mysql://app@h:99999/d\"}}", noDriver()),
+        arguments(
+            "shards: {s0: {url: \"r2dbc:mysql://app@h\"}}",
+            "shards.s0.url: no database (expected: " + URL + ")"),
+        arguments(
+            "shards: {s0: {url: \"r2dbc:mysql://app@h:3306/?ssl=true\"}}",
+            "shards.s0.url: no database (expected: " + URL + ")"),
+        arguments(
+            "ids: {server: {url: \"r2dbc:mysql://app@h/\"}}",
+            "ids.server.url: no database (expected: " + URL + ")"),
+        arguments(
+            "shards: {s0: {url: \"r2dbc:mysql://app@h/d\"}, s1: {url:"
+                + " \"r2dbc:mysql://other:word@H:3306/d?ssl=true\"}}",
+            "shards.s1.url: h:3306" + shared("s0")),
+        arguments(
+            "shards: {s0: {url: \"r2dbc:mysql://app@h/d\"}, s1: {url: \"r2dbc:mysql://app@i/d\","
+                + " replicas: [{url: \"r2dbc:mysql://h/d\"}]}}",
+            "shards.s1.replicas[0].url: h:3306" + shared("s0")),
+        arguments(
+            "shards: {s0: {url: \"r2dbc:mysql://app@h/d\", replicas: [{url:"
+                + " \"r2dbc:mysql://h:3307/d\"}, {url: \"r2dbc:mysql://h:3307/d\"}]}}",
+            "shards.s0.replicas[1].url: h:3307" + shared("s0.replicas[0]")),
         arguments(
             "shards: {s0: {url: \"r2dbc:mysql://app@h/d?sslMode=no\"}}",
             "shards.s0.url: sslMode: not shown (expected: one of DISABLED, PREFERRED, REQUIRED,"
@@ -661,14 +682,15 @@ class RouterDocumentTests {
         arguments("tables: {t: {reference: no}}", "tables.t.reference: no (expected: true)"),
         arguments(
             "tables: {t: {pinned: [s0]}}", "tables.t.pinned: a list (expected: " + shardName + ")"),
-        arguments("tables: {t: {pinned: s9}}", "table t: s9 (expected: one of [s0, s1, s2])"),
+        arguments(
+            "tables: {t: {pinned: s9}}", "tables.t.pinned: s9 (expected: one of [s0, s1, s2])"),
         arguments("tables: {t: {strategy: x}}", "tables.t.key: missing (expected: " + column + ")"),
         arguments(
             "tables: {t: {key: {id: integer}}}",
             "tables.t.strategy: missing (expected: the name of a strategy)"),
         arguments(
             "tables: {t: {key: {id: integer}, strategy: x}}",
-            "table t, strategy: x (expected: one of [])"),
+            "tables.t.strategy: x (expected: one of [])"),
         arguments(
             "tables: {t: {key: {a: text, b: text}, strategy: x}}",
             "tables.t.key: a map (expected: " + column + ")"),
@@ -678,6 +700,9 @@ class RouterDocumentTests {
         arguments(
             "tables: {t: {key: [], strategy: x}}",
             "tables.t: table t, key: none (expected: at least one column)"),
+        arguments(
+            "tables: {t: {key: [{id: integer}, {ID: text}], strategy: x}}",
+            "tables.t: table t, key: ID, twice (expected: each column once)"),
         arguments(
             "tables: {t: {key: id, strategy: x}}", "tables.t.key: id (expected: " + column + ")"),
         arguments(
@@ -722,7 +747,7 @@ class RouterDocumentTests {
             ".slot-table[1].slots: 1 (expected: at most 65536 slots in all runs together)"),
         arguments(
             "strategies: {it: {type: modulo, shards: [s9]}}",
-            "strategy it: s9 (expected: one of [s0, s1, s2])"),
+            "strategies.it: s9 (expected: one of [s0, s1, s2])"),
         strategy(
             "{type: range, ranges: []}",
             ".key: missing (expected: one of integer, text, uuid, date, datetime, instant)"),
@@ -877,6 +902,12 @@ class RouterDocumentTests {
         + (place == null ? "" : ", " + place)
         + ": malformed (expected: one YAML document, with quotes round texts that have special"
         + " characters, at most 32 levels and 20 aliases)";
+  }
+
+  private static String shared(String other) {
+    return " with the database of shards."
+        + other
+        + " (expected: a server or a database of its own for each)";
   }
 
   private static String noDriver() {

@@ -97,7 +97,10 @@ class ShardMetersIntegrationTests {
     Set<Meter.Id> before = ids();
     assertThat(shardsMeasured()).containsExactlyInAnyOrder("shard_0", "shard_1", "shard_2");
     for (int i = 0; i < 2; i++) {
-      router.addShard(Shard.of(EXTRA.value(), databases.get(0).r2dbcUrl())).block(BOUND);
+      router
+          .addShard(
+              Shard.of(EXTRA.value(), databases.get(0).server().r2dbcUrl() + "/information_schema"))
+          .block(BOUND);
       assertThat(shardsMeasured()).contains("extra");
       StepVerifier.create(
               router.on(EXTRA).sql("SELECT 7").map((row, metadata) -> row.get(0, Long.class)).one())

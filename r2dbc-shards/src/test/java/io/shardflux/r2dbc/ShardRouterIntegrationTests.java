@@ -217,7 +217,8 @@ class ShardRouterIntegrationTests {
       pairs
           .onAll()
           .sql(
-              "CREATE TABLE pairs (a BIGINT, b VARCHAR(20) COLLATE utf8mb4_bin, PRIMARY KEY (a, b))")
+              "CREATE TABLE pairs (a BIGINT, b VARCHAR(20) COLLATE utf8mb4_bin, PRIMARY KEY (a,"
+                  + " b))")
           .onFailure(FailurePolicy.failFast())
           .rowsUpdated()
           .thenMany(Flux.range(0, 50))
@@ -509,7 +510,7 @@ class ShardRouterIntegrationTests {
           .verify(BOUND);
       assertThat(growing.topology().shards()).doesNotContain(fourth.id());
       StepVerifier.create(growing.removeShard(IDS.get(0)))
-          .expectErrorMessage("strategy by_id: shard_0 (expected: one of [shard_1, shard_2])")
+          .expectErrorMessage("strategies.by_id: shard_0 (expected: one of [shard_1, shard_2])")
           .verify(BOUND);
       StepVerifier.create(growing.addShard(shards.get(0)))
           .expectError(IllegalArgumentException.class)

@@ -363,7 +363,7 @@ class TableDirectoryIntegrationTests {
         """
         shards:
           shard_0: {url: "%1$s", username: %2$s, password: "%3$s"}
-          shard_1: {url: "%1$s", username: %2$s, password: "%3$s"}
+          shard_1: {url: "%4$s", username: %2$s, password: "%3$s"}
         strategies:
           accounts:
             type: directory
@@ -377,7 +377,8 @@ class TableDirectoryIntegrationTests {
             .formatted(
                 "r2dbc:mysql://" + database.server().address() + "/" + database.name(),
                 database.server().user(),
-                database.server().password());
+                database.server().password(),
+                "r2dbc:mysql://" + database.server().address() + "/information_schema");
     ShardRouter router = ShardRouter.fromYaml(yaml);
     assertThat(get(router.locate("accounts", ShardKey.of(3)))).isEqualTo(S1);
     assertThat(get(directory.find(ShardKey.of(3)))).isEqualTo(S1);

@@ -1,6 +1,9 @@
 package io.shardflux.router;
 
+import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
+import java.util.Set;
 
 /**
  * Where a table's rows live. Tables with the same strategy and the same key types are colocated.
@@ -23,7 +26,8 @@ public sealed interface TableRule {
     /**
      * Checks the parts.
      *
-     * @throws IllegalArgumentException if the table's name is empty or there is no key column
+     * @throws IllegalArgumentException if the table's name is empty, there is no key column or a
+     *     column is there twice
      */
     public Sharded {
       checkTable(table);
@@ -31,6 +35,18 @@ public sealed interface TableRule {
       if (key.isEmpty()) {
         throw new IllegalArgumentException(
             "table " + table + ", key: none (expected: at least one column)");
+      }
+      Set<String> names = new HashSet<>();
+      for (KeyColumn column : key) {
+        // Servers do not tell columns apart by case.
+        if (!names.add(column.name().toLowerCase(Locale.ROOT))) {
+          throw new IllegalArgumentException(
+              "table "
+                  + table
+                  + ", key: "
+                  + column.name()
+                  + ", twice (expected: each column once)");
+        }
       }
     }
 

@@ -133,13 +133,13 @@ public final class Topology {
     }
     strategies.forEach(
         (name, strategy) ->
-            strategy.shards().forEach(shard -> checkShard("strategy " + name, shard)));
+            strategy.shards().forEach(shard -> checkShard("strategies." + name, shard)));
     tables.values().forEach(this::checkTable);
   }
 
   private void checkTable(TableRule rule) {
     if (rule instanceof TableRule.Pinned pinned) {
-      checkShard("table " + pinned.table(), pinned.shard());
+      checkShard("tables." + pinned.table() + ".pinned", pinned.shard());
     }
     if (rule instanceof TableRule.Sharded sharded) {
       strategyOf(sharded);
@@ -173,9 +173,9 @@ public final class Topology {
     ShardingStrategy strategy = strategies.get(rule.strategy());
     if (strategy == null) {
       throw new IllegalArgumentException(
-          "table "
+          "tables."
               + rule.table()
-              + ", strategy: "
+              + ".strategy: "
               + rule.strategy()
               + " (expected: one of "
               + strategies.keySet()

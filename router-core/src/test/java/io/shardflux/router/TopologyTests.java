@@ -71,7 +71,7 @@ class TopologyTests {
         .withMessageContaining("shard: a");
     assertThatIllegalArgumentException()
         .isThrownBy(() -> topology.withoutShard(id("a")))
-        .withMessage("strategy by_id: a (expected: one of [b])");
+        .withMessage("strategies.by_id: a (expected: one of [b])");
     assertThatIllegalArgumentException()
         .isThrownBy(() -> topology.withoutShard(id("z")))
         .withMessageContaining("shard: z");
@@ -80,13 +80,19 @@ class TopologyTests {
         .withMessage("shards: none (expected: at least one)");
     assertThatIllegalArgumentException()
         .isThrownBy(() -> Topology.builder().shard(id("a")).table(USERS).build())
-        .withMessageContaining("table users, strategy: by_id (expected: one of [])");
+        .withMessageContaining("tables.users.strategy: by_id (expected: one of [])");
     assertThatIllegalArgumentException()
         .isThrownBy(() -> Topology.builder().table(USERS).table(USERS))
         .withMessage("table: users, twice (expected: once)");
     assertThatIllegalArgumentException()
         .isThrownBy(() -> new TableRule.Sharded("users", List.of(), "by_id"))
         .withMessageContaining("table users, key: none");
+    assertThatIllegalArgumentException()
+        .isThrownBy(
+            () ->
+                new TableRule.Sharded(
+                    "users", List.of(KeyColumn.integer("id"), KeyColumn.text("ID")), "by_id"))
+        .withMessage("table users, key: ID, twice (expected: each column once)");
     assertThatIllegalArgumentException()
         .isThrownBy(() -> new TableRule.Reference(" "))
         .withMessageContaining("expected: a name");
@@ -97,6 +103,6 @@ class TopologyTests {
                     .shard(id("a"))
                     .table(new TableRule.Pinned("audit", id("z")))
                     .build())
-        .withMessage("table audit: z (expected: one of [a])");
+        .withMessage("tables.audit.pinned: z (expected: one of [a])");
   }
 }

@@ -74,19 +74,23 @@ class CredentialsIntegrationTests {
         WebApplication.on(
             List.of(
                 "r2dbc:mysql://" + ACCOUNT + ":" + PASSWORD + "@" + server + "/" + database.name(),
-                "r2dbc:mysql://" + ACCOUNT + "@" + server + "/" + database.name(),
+                "r2dbc:mysql://" + ACCOUNT + "@" + server + "/information_schema",
                 "r2dbc:mysql://" + ACCOUNT + ":wrong-" + PASSWORD + "@" + server + "/mysql",
                 "r2dbc:mysql://127.0.0.1:1/a"),
             with(
                 EXPOSED,
                 "shardflux.shards.shard_1.password=" + PASSWORD,
-                "shardflux.shards.shard_1.replicas[0].url=r2dbc:mysql://127.0.0.1:1/a",
+                "shardflux.shards.shard_1.replicas[0].url=r2dbc:mysql://127.0.0.1:1/b",
                 "shardflux.shards.shard_1.replicas[0].password=" + PASSWORD,
                 "shardflux.shards.shard_3.username=" + ACCOUNT,
                 "shardflux.shards.shard_3.password=" + PASSWORD,
                 "shardflux.strategies.by_key.type=directory",
                 "shardflux.strategies.by_key.shards[0]=shard_0",
-                "shardflux.strategies.by_key.server.url=r2dbc:mysql://" + ACCOUNT + "@" + server,
+                "shardflux.strategies.by_key.server.url=r2dbc:mysql://"
+                    + ACCOUNT
+                    + "@"
+                    + server
+                    + "/mysql",
                 "shardflux.strategies.by_key.server.password=" + PASSWORD,
                 "management.endpoint.env.show-values=" + showValues,
                 "management.endpoint.configprops.show-values=" + showValues))) {

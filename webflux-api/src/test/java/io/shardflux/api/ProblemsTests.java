@@ -23,7 +23,7 @@ final class ProblemsTests {
 
   private static final String URL = "r2dbc:mysql://app:" + SECRET + "@127.0.0.1:1/db";
 
-  private final TestApplication application = TestApplication.on(URL, URL, URL);
+  private final TestApplication application = TestApplication.on(URL + "0", URL + "1", URL + "2");
   private final WebTestClient client = application.client();
 
   @AfterAll
