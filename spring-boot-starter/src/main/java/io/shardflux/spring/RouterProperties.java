@@ -1,44 +1,95 @@
 package io.shardflux.spring;
 
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.function.Function;
 import java.util.function.Supplier;
-import java.util.stream.StreamSupport;
 import org.jspecify.annotations.Nullable;
-import org.springframework.boot.context.properties.bind.Bindable;
-import org.springframework.boot.context.properties.bind.Binder;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.springframework.boot.context.properties.bind.PropertySourcesPlaceholdersResolver;
 import org.springframework.boot.context.properties.source.ConfigurationProperty;
 import org.springframework.boot.context.properties.source.ConfigurationPropertyName;
+import org.springframework.boot.context.properties.source.ConfigurationPropertyName.Form;
+import org.springframework.boot.context.properties.source.ConfigurationPropertySource;
 import org.springframework.boot.context.properties.source.ConfigurationPropertySources;
+import org.springframework.boot.context.properties.source.IterableConfigurationPropertySource;
 import org.springframework.boot.origin.Origin;
 import org.springframework.core.env.Environment;
+import org.springframework.core.env.SystemEnvironmentPropertySource;
 
-/** The properties {@code shardflux.*} as a router's document. */
+/**
+ * The properties {@code shardflux.*} as a router's document. Not thread-safe.
+ *
+ * <p>Spring Boot's binder makes maps of them too, but as it has no class to go by, {@code max-size}
+ * and {@code MAXSIZE} are two keys to it, and so are a name and the variable that means it.
+ */
 final class RouterProperties {
 
   static final String PREFIX = "shardflux";
 
+  private static final Logger log = LoggerFactory.getLogger(RouterProperties.class);
+  private static final ConfigurationPropertyName NAME = ConfigurationPropertyName.of(PREFIX);
+
   /** Names database servers on this machine, for tests and first runs; it is not the router's. */
   private static final String LOCAL_SERVERS = "servers";
 
+  /** Keys without which neither shards nor ids can be. */
+  private static final Set<String> TELLING = Set.of("url", "shard");
+
+  private static final Set<String> TOP = Set.of("shards", "tables", "strategies");
+
   private final Environment environment;
+  private final PropertySourcesPlaceholdersResolver placeholders;
+  private @Nullable PropertyNode root;
 
   RouterProperties(Environment environment) {
     this.environment = environment;
+    this.placeholders = new PropertySourcesPlaceholdersResolver(environment);
   }
 
+  /** Whether a key is set, by more than variables of other programs. */
   boolean have(String key) {
-    return document().containsKey(key);
+    PropertyNode node = root().get(key);
+    return node != null && (node.all().anyMatch(said -> !said.environment()) || tells(node));
   }
 
-  Map<String, Object> document() {
-    Map<String, Object> document =
-        new LinkedHashMap<>(
-            Binder.get(environment)
-                .bind(PREFIX, Bindable.mapOf(String.class, Object.class))
-                .orElse(Map.of()));
-    document.remove(LOCAL_SERVERS);
-    return document;
+  private static boolean tells(PropertyNode node) {
+    return node.children().stream()
+        .anyMatch(child -> TELLING.stream().anyMatch(child::isLike) || tells(child));
+  }
+
+  /**
+   * What is made of the document. What is no setting and only the environment has is passed over: a
+   * service of the name {@code shardflux} puts a dozen such variables there in Kubernetes.
+   *
+   * @throws InvalidSettingException for what is refused
+   */
+  <T> T read(Function<Map<String, Object>, T> reading) {
+    checked(
+        () -> {
+          checkNames();
+          return true;
+        });
+    while (true) {
+      try {
+        return reading.apply(document());
+      } catch (IllegalArgumentException e) {
+        String message = String.valueOf(e.getMessage());
+        PropertyPath path = PropertyPath.of(root(), message);
+        if (!path.isForeign()) {
+          throw new InvalidSettingException(message, path.origin());
+        }
+        log.warn(
+            "Passed over, as there is no such setting: {} (expected: the name of a setting in"
+                + " capitals, without its dashes, as SHARDFLUX_POOL_MAXSIZE)",
+            path.origin());
+        path.remove();
+      }
+    }
   }
 
   /** What the router refuses of them, it refuses with where it stands. */
@@ -47,23 +98,100 @@ final class RouterProperties {
       return step.get();
     } catch (IllegalArgumentException e) {
       String message = String.valueOf(e.getMessage());
-      throw new InvalidSettingException(message, origin(message));
+      throw new InvalidSettingException(message, PropertyPath.of(root(), message).origin());
     }
   }
 
-  private @Nullable Origin origin(String message) {
-    int end = message.indexOf(": ");
-    if (end < 0) {
-      return null;
+  Map<String, Object> document() {
+    return map(root(), "");
+  }
+
+  private Map<String, Object> map(PropertyNode node, String path) {
+    Map<String, Object> map = new LinkedHashMap<>();
+    for (PropertyNode child : node.children()) {
+      String below = path.isEmpty() ? child.name() : path + "." + child.name();
+      PropertyNode.Said said = child.value();
+      map.put(child.name(), said == null ? map(child, below) : resolved(said.value(), below));
     }
-    ConfigurationPropertyName name =
-        ConfigurationPropertyName.adapt(PREFIX + "." + message.substring(0, end), '.');
-    return StreamSupport.stream(ConfigurationPropertySources.get(environment).spliterator(), false)
-        .map(source -> source.getConfigurationProperty(name))
-        .filter(property -> property != null)
-        .map(ConfigurationProperty::getOrigin)
-        .filter(origin -> origin != null)
-        .findFirst()
-        .orElse(null);
+    return map;
+  }
+
+  private Object resolved(Object value, String path) {
+    try {
+      Object resolved = placeholders.resolvePlaceholders(value);
+      return resolved == null ? "" : resolved;
+    } catch (IllegalArgumentException e) {
+      // Its message quotes the value.
+      throw new IllegalArgumentException(
+          path + ": not shown (expected: placeholders that can be replaced)");
+    }
+  }
+
+  /** Two names that no variable can tell apart are a mistake in one of them. */
+  private void checkNames() {
+    for (PropertyNode top : root().children()) {
+      if (TOP.stream().anyMatch(top::isLike)) {
+        checkNames(top);
+      }
+    }
+  }
+
+  private static void checkNames(PropertyNode top) {
+    List<PropertyNode> names = top.children();
+    for (int i = 0; i < names.size(); i++) {
+      for (int j = 0; j < i; j++) {
+        if (names.get(i).isLike(names.get(j).name())) {
+          throw new IllegalArgumentException(
+              top.name()
+                  + "."
+                  + names.get(i).name()
+                  + ": the same as "
+                  + names.get(j).name()
+                  + " (expected: names that differ in letters or digits, as no others reach an"
+                  + " environment variable)");
+        }
+      }
+    }
+  }
+
+  private PropertyNode root() {
+    if (root == null) {
+      root = gathered();
+    }
+    return root;
+  }
+
+  /** What says how names are spelled comes first, then the environment, each with its rank. */
+  private PropertyNode gathered() {
+    PropertyNode gathered = PropertyNode.root();
+    for (boolean variables : new boolean[] {false, true}) {
+      int rank = 0;
+      for (ConfigurationPropertySource source : ConfigurationPropertySources.get(environment)) {
+        boolean variable = source.getUnderlyingSource() instanceof SystemEnvironmentPropertySource;
+        if (variable == variables && source instanceof IterableConfigurationPropertySource names) {
+          gather(names, rank, variable, gathered);
+        }
+        rank++;
+      }
+    }
+    gathered.settleLists();
+    return gathered;
+  }
+
+  private static void gather(
+      IterableConfigurationPropertySource source, int rank, boolean variable, PropertyNode root) {
+    for (ConfigurationPropertyName name : source) {
+      ConfigurationProperty property =
+          NAME.isAncestorOf(name) ? source.getConfigurationProperty(name) : null;
+      if (property != null && !name.getElement(1, Form.UNIFORM).equals(LOCAL_SERVERS)) {
+        Object value = property.getValue();
+        Origin origin = property.getOrigin();
+        List<String> steps = new ArrayList<>();
+        for (int i = 1; i < name.getNumberOfElements(); i++) {
+          steps.add(name.getElement(i, Form.ORIGINAL));
+        }
+        root.add(steps, new PropertyNode.Said(rank, variable, value, origin));
+      }
+    }
   }
 }

@@ -71,8 +71,7 @@ public final class ShardfluxAutoConfiguration {
   ShardRouter shardRouter(
       Environment environment, ObjectProvider<ShardRouterCustomizer> customizers) {
     RouterProperties properties = new RouterProperties(environment);
-    ShardRouter.Builder builder =
-        properties.checked(() -> ShardRouter.builder(properties.document()));
+    ShardRouter.Builder builder = properties.read(ShardRouter::builder);
     customizers.orderedStream().forEach(customizer -> customizer.customize(builder));
     return properties.checked(builder::build);
   }
@@ -90,7 +89,7 @@ public final class ShardfluxAutoConfiguration {
   @Conditional(IdsDescribed.class)
   ShardIds shardIds(Environment environment) {
     RouterProperties properties = new RouterProperties(environment);
-    return properties.checked(() -> ShardIds.of(properties.document()));
+    return properties.read(ShardIds::of);
   }
 
   @Bean

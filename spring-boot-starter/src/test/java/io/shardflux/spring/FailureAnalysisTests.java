@@ -10,6 +10,8 @@ import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.springframework.boot.WebApplicationType;
 import org.springframework.boot.autoconfigure.ImportAutoConfiguration;
 import org.springframework.boot.builder.SpringApplicationBuilder;
@@ -48,6 +50,38 @@ class FailureAnalysisTests {
         .contains("The setting 'shardflux.pool.max-size' is wrong: many")
         .containsPattern("Origin: .*application.yaml.* - 5:15")
         .contains("Expected for 'shardflux.pool.max-size': a whole number from 1 to 2147483647.")
+        .doesNotContain("hidden-word");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          strategies.by_id.type    | strategies: {by_id: {type: hsh}}
+          strategies.by_id         | strategies: {by_id: {type: modulo, shards: [b]}}
+          strategies.by_id.shards  | strategies: {by_id: {type: hash}}
+          tables.customers.strategy | tables: {customers: {strategy: by_idd, key: {id: integer}}}
+          tables.customers.pinned  | tables: {customers: {pinned: b}}
+          tables.customers.key     | tables: {customers: {strategy: by_id}}
+          poool                    | poool: {max-size: 7}
+          pool.max                 | pool: {max: 7}
+          ids.shard                | ids: {shard: b}
+          breaker.failure-rate     | breaker: {failureRate: 0}
+          shards.b.username        | shards: {b: {url: "r2dbc:mysql://h/d"}}
+          shards.b.url             | shards: {b: {url: "r2dbc:mysql://app@h"}}
+          shards.b.password…       | shards: {b: {password:"hidden-word"}}
+          """)
+  void saysWhereWhatIsWrongStandsWhateverItIs(
+      String path, String yaml, @TempDir Path folder, CapturedOutput output) throws IOException {
+    // In a file of its own, on the eighth line.
+    Path base = Files.writeString(folder.resolve("base.yaml"), yaml("max-size: 7"));
+    Path file =
+        Files.writeString(folder.resolve("wrong.yaml"), "\n".repeat(6) + "shardflux:\n  " + yaml);
+    fails(Application.class, "--spring.config.location=file:" + base + ",file:" + file);
+    assertThat(output)
+        .contains("'shardflux." + path + "'")
+        .containsPattern("Origin: .*wrong.yaml.* - 8:[0-9]+")
         .doesNotContain("hidden-word");
   }
 
@@ -123,12 +157,12 @@ class FailureAnalysisTests {
 
   private static String yaml(String pool) {
     return """
-        shardflux:
-          shards:
-            a: {url: "%s"}
-          pool:
-            %s
-        """
+    shardflux:
+      shards:
+        a: {url: "%s"}
+      pool:
+        %s
+    """
         .formatted(URL, pool);
   }
 

@@ -53,7 +53,7 @@ class ShardfluxAutoConfigurationTests {
   void makesTheRouterOfTheProperties() {
     named
         .withPropertyValues(
-            "shardflux.shards.shard_1.url=" + URL,
+            "shardflux.shards.shard_1.url=" + URL + "1",
             "shardflux.shards.shard_1.pool.max-size=3",
             "shardflux.pool.max-size=7",
             "shardflux.strategies.by_id.type=hash",
@@ -178,13 +178,13 @@ class ShardfluxAutoConfigurationTests {
     @Bean
     @Order(2)
     ShardRouterCustomizer later() {
-      return builder -> builder.shard(Shard.of("later", URL));
+      return builder -> builder.shard(Shard.of("later", URL + "1"));
     }
 
     @Bean
     @Order(1)
     ShardRouterCustomizer sooner() {
-      return builder -> builder.shard(Shard.of("sooner", URL));
+      return builder -> builder.shard(Shard.of("sooner", URL + "2"));
     }
   }
 
