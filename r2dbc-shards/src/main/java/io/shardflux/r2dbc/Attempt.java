@@ -71,7 +71,7 @@ final class Attempt<T> implements TimedFlux.Witness {
             work.read() ? "read" : "write",
             work.text(),
             context);
-    return observed.in(context);
+    return LostChannel.quiet(observed.in(context));
   }
 
   @Override

@@ -3,12 +3,14 @@ package io.shardflux.r2dbc;
 import io.r2dbc.spi.Connection;
 import io.r2dbc.spi.Result;
 import java.time.Duration;
+import java.util.concurrent.TimeoutException;
 import java.util.function.Function;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.netty.resources.LoopResources;
 import reactor.pool.InstrumentedPool;
 import reactor.pool.PooledRef;
+import reactor.util.retry.Retry;
 
 /**
  * A server's few connections for the router's own ends: telling it to end a statement, and asking
@@ -17,6 +19,12 @@ import reactor.pool.PooledRef;
 final class ControlConnections {
 
   private static final Duration BOUND = Duration.ofSeconds(1);
+
+  /** Its connection may be opened behind the bound of the first try, and is there for the next. */
+  private static final Retry AGAIN =
+      Retry.backoff(3, Duration.ofMillis(100))
+          .onRetryExhaustedThrow((spec, last) -> last.failure());
+
   private static final int CONNECTIONS = 2;
   private static final int PENDING = 10_000;
   // Of its own: what is to be ended may be flooding the others.
@@ -41,6 +49,11 @@ final class ControlConnections {
     return use(connection -> execute(connection, sql));
   }
 
+  /** The same as often as it takes, within five seconds or so. */
+  Mono<Void> runSurely(String sql) {
+    return run(sql).retryWhen(AGAIN);
+  }
+
   /** Lends a connection for at most a second, the wait for it included. */
   <T> Mono<T> use(Function<Connection, Mono<T>> work) {
     return Mono.usingWhen(
@@ -49,7 +62,7 @@ final class ControlConnections {
             PooledRef::release,
             (ref, error) -> discard(ref),
             this::discard)
-        .timeout(BOUND);
+        .timeout(BOUND, Mono.error(ControlConnections::late));
   }
 
   Mono<Void> close() {
@@ -60,6 +73,13 @@ final class ControlConnections {
     return Flux.from(connection.createStatement(sql).execute())
         .concatMap(Result::getRowsUpdated)
         .then();
+  }
+
+  private static TimeoutException late() {
+    return new TimeoutException(
+        "control connection: no answer within "
+            + BOUND.toMillis()
+            + " ms (expected: a server with room for two more connections that answers by then)");
   }
 
   private Mono<Void> discard(PooledRef<Connection> ref) {

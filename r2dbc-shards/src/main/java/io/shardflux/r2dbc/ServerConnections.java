@@ -91,8 +91,10 @@ final class ServerConnections {
                   .flatMap(connection -> identify(connection, capture))
                   // Also where the handshake or the question hangs and is given up.
                   .doOnCancel(capture::close)
-                  .doOnError(error -> capture.close());
+                  .doOnError(error -> capture.close())
+                  .onErrorMap(capture::reason);
             })
+        .contextWrite(LostChannel::quiet)
         // Setting the driver up looks for services in jar files, and certificates are files too.
         .subscribeOn(Schedulers.boundedElastic());
   }
@@ -188,9 +190,13 @@ final class ServerConnections {
    * Says goodbye to the server, or, where the driver is not done with a statement in time, cuts.
    */
   Mono<Void> close(Connection connection) {
-    return Mono.from(connection.close())
-        .timeout(GOODBYE_BOUND)
-        .onErrorResume(error -> cut(connection));
+    return Mono.defer(
+        () ->
+            open(connection)
+                ? Mono.from(connection.close())
+                    .timeout(GOODBYE_BOUND)
+                    .onErrorResume(error -> cut(connection))
+                : Mono.empty());
   }
 
   private Mono<Connection> identify(Connection connection, ChannelCapture capture) {
@@ -244,6 +250,7 @@ final class ServerConnections {
   private static final class ChannelCapture implements LoopResources {
 
     private final LoopResources loops;
+    private final LostChannel lost = new LostChannel();
     private volatile @Nullable Channel captured;
 
     ChannelCapture(LoopResources loops) {
@@ -252,6 +259,12 @@ final class ServerConnections {
 
     Channel channel() {
       return Objects.requireNonNull(captured, "the driver made no channel");
+    }
+
+    /** What the channel was lost by says more than that it was. */
+    Throwable reason(Throwable error) {
+      Throwable cause = lost.cause();
+      return cause == null ? error : cause;
     }
 
     void close() {
@@ -279,6 +292,7 @@ final class ServerConnections {
           .config()
           .setRecvByteBufAllocator(
               new AdaptiveRecvByteBufAllocator(64, 2_048, TURN).maxMessagesPerRead(1));
+      channel.pipeline().addFirst(lost);
       captured = channel;
       return channel;
     }

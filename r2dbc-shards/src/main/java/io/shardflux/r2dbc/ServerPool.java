@@ -273,7 +273,8 @@ final class ServerPool {
                   row -> Mono.never(),
                   Mono.error(() -> notAcquired(acquire)))
               .doOnError(failure::set)
-              .doFinally(end -> endedLending(failure.get()));
+              .doFinally(end -> endedLending(failure.get()))
+              .contextWrite(LostChannel::quiet);
         });
   }
 
@@ -318,8 +319,9 @@ final class ServerPool {
   }
 
   private Publisher<Void> afterError(PooledRef<Connection> ref, Throwable error) {
-    boolean answered = error instanceof R2dbcException said && said.getErrorCode() != 0;
-    return answered && ref.poolable().isAutoCommit() ? giveBack(ref) : takeBack(ref);
+    return ShardErrors.answered(error) && ref.poolable().isAutoCommit()
+        ? giveBack(ref)
+        : takeBack(ref);
   }
 
   /** Has a connection closed when it is given back. */
@@ -346,9 +348,7 @@ final class ServerPool {
         .then(ref.release())
         .onErrorResume(
             error -> {
-              log.atWarn()
-                  .addKeyValue("shard", server.shard())
-                  .log("{}: a connection could not be given back: {}", server, error.toString());
+              log.debug("{}: a connection could not be given back: {}", server, error.toString());
               return Mono.empty();
             })
         .doFinally(end -> gate.leave());

@@ -71,7 +71,8 @@ final class Settlement {
                   .timeout(grace, kill(connection).then(afterKill(connection, clean)))
                   .onErrorResume(error -> cut(connection, error));
             })
-        .onErrorResume(error -> connections.cut(connection));
+        .onErrorResume(error -> connections.cut(connection))
+        .contextWrite(LostChannel::quiet);
   }
 
   /**
@@ -108,15 +109,17 @@ final class Settlement {
   private Mono<Void> cut(Connection connection, Throwable error) {
     return Mono.defer(
         () -> {
-          log.warn(
+          log.debug(
               "{}: a given-up statement does not end, its connection is cut: {}",
               server,
               error.toString());
           Mono<Void> kill =
               connections.open(connection)
-                  ? control.run("KILL " + connections.link(connection).id()).onErrorComplete()
+                  ? control.runSurely("KILL " + connections.link(connection).id()).onErrorComplete()
                   : Mono.empty();
-          return connections.cut(connection).and(kill);
+          // Who waits has the connection's place back with the cut; the server is told meanwhile.
+          kill.subscribe();
+          return connections.cut(connection);
         });
   }
 }

@@ -31,9 +31,13 @@ final class ShardErrors {
 
   /**
    * What a server says last on a connection that it ends: ER_SERVER_SHUTDOWN, MariaDB's
-   * ER_CONNECTION_KILLED, MySQL's ER_SESSION_WAS_KILLED and ER_CLIENT_INTERACTION_TIMEOUT.
+   * ER_CONNECTION_KILLED, MySQL's ER_SESSION_WAS_KILLED and ER_CLIENT_INTERACTION_TIMEOUT; and what
+   * stands for one that ended without a word.
    */
-  private static final Set<Integer> LAST_WORDS = Set.of(1053, 1927, 3169, 4031);
+  private static final Set<Integer> LAST_WORDS = Set.of(1053, 1927, 3169, 4031, LostChannel.CODE);
+
+  /** What the driver says, not as R2DBC does, to a statement that waits where another is cut. */
+  private static final String QUEUE_DISPOSED = "Request queue was disposed";
 
   /** ER_CON_COUNT_ERROR, ER_TOO_MANY_USER_CONNECTIONS and ER_USER_LIMIT_REACHED. */
   private static final Set<Integer> TOO_MANY_CONNECTIONS = Set.of(1040, 1203, 1226);
@@ -71,7 +75,10 @@ final class ShardErrors {
     if (error instanceof ShardTimeoutException || error instanceof ShardUnavailableException) {
       return error;
     }
-    // The driver's errors all are R2DBC's; others are of what the caller does with the rows.
+    if (error instanceof IllegalStateException && QUEUE_DISPOSED.equals(error.getMessage())) {
+      return lost(shard, "whether a write took place is not known", error);
+    }
+    // The driver's other errors all are R2DBC's; others are of what the caller does with the rows.
     if (!(error instanceof R2dbcException known)) {
       return error;
     }
@@ -180,7 +187,9 @@ final class ShardErrors {
 
   /** Whether the server answered, if only to refuse. */
   static boolean answered(Throwable error) {
-    return error instanceof R2dbcException said && said.getErrorCode() != 0;
+    return error instanceof R2dbcException said
+        && said.getErrorCode() != 0
+        && said.getErrorCode() != LostChannel.CODE;
   }
 
   /** Whether the server refused a write by an answer, so that nothing of it is stored. */
@@ -234,7 +243,7 @@ final class ShardErrors {
   /** Whether the server answered that it lets no connection in, for another reason than room. */
   static boolean refused(Throwable error) {
     R2dbcException said = rooted(error, R2dbcException.class);
-    return said != null && said.getErrorCode() != 0 && !noRoom(error);
+    return said != null && answered(said) && !noRoom(error);
   }
 
   /** The same for a reason that it may count, and lock an account or a host for. */
@@ -262,8 +271,7 @@ final class ShardErrors {
   private static boolean lostConnection(Throwable error) {
     return rooted(error, IOException.class) != null
         || rooted(error, ClosedChannelException.class) != null
-        || (error instanceof R2dbcNonTransientResourceException resource
-            && resource.getErrorCode() == 0);
+        || (error instanceof R2dbcNonTransientResourceException resource && !answered(resource));
   }
 
   private static <E extends Throwable> @Nullable E rooted(Throwable error, Class<E> type) {

@@ -1,0 +1,90 @@
+package io.shardflux.r2dbc;
+
+import io.asyncer.r2dbc.mysql.message.server.ErrorMessage;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.ChannelDuplexHandler;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelPromise;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.util.function.Consumer;
+import javax.net.ssl.SSLException;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import reactor.util.context.Context;
+
+/**
+ * Tells the driver of a lost connection by an answer. What it is told by Netty it logs as an error,
+ * with a stack trace, for each connection, and drops where nobody waits for it.
+ */
+final class LostChannel extends ChannelDuplexHandler {
+
+  private static final Logger log = LoggerFactory.getLogger(LostChannel.class);
+
+  /** Reactor's key for who is told of an error that nobody waits for any more. */
+  private static final String DROPPED = "reactor.onErrorDropped.local";
+
+  private static final Consumer<Throwable> DROP =
+      error -> log.debug("nobody waits for: {}", error.toString());
+
+  /** The client's own word for it, which no server says: CR_SERVER_LOST. */
+  static final int CODE = 2013;
+
+  /** As many as may wait for answers on one connection, and the one that has its turn. */
+  private static final int WAITING = 256 + 1;
+
+  private static final ErrorMessage LOST = message();
+
+  /** A context in which an error of what was given up is no news: who gave it up has said why. */
+  static Context quiet(Context context) {
+    return context.put(DROPPED, DROP);
+  }
+
+  private static ErrorMessage message() {
+    return ErrorMessage.decode(
+        Unpooled.buffer()
+            .writeByte(0xff)
+            .writeShortLE(CODE)
+            .writeBytes("#08S01connection lost".getBytes(StandardCharsets.US_ASCII)));
+  }
+
+  private volatile @Nullable Throwable cause;
+
+  /** What the channel was lost by, or null: nothing was, or the other side ended it. */
+  @Nullable Throwable cause() {
+    return cause;
+  }
+
+  @Override
+  public void exceptionCaught(ChannelHandlerContext context, Throwable error) {
+    boolean broken = error instanceof IOException || error.getCause() instanceof SSLException;
+    if (broken) {
+      cause = error;
+      var unused = context.close();
+    } else {
+      context.fireExceptionCaught(error);
+    }
+  }
+
+  @Override
+  public void channelInactive(ChannelHandlerContext context) {
+    for (int i = 0; i < WAITING; i++) {
+      context.fireChannelRead(LOST);
+    }
+  }
+
+  /** A write that fails is a lost connection, which is told where it closes. */
+  @Override
+  public void write(ChannelHandlerContext context, Object message, ChannelPromise promise) {
+    ChannelPromise written = context.newPromise();
+    written.addListener(
+        done -> {
+          if (!done.isSuccess()) {
+            var unused = context.close();
+          }
+          promise.trySuccess();
+        });
+    context.write(message, written);
+  }
+}
