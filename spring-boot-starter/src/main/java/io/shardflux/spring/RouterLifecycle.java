@@ -16,7 +16,9 @@ import reactor.core.publisher.Mono;
 final class RouterLifecycle extends ClosingLifecycle {
 
   private static final Logger log = LoggerFactory.getLogger(RouterLifecycle.class);
-  private static final Duration WARM_UP = Duration.ofSeconds(5);
+
+  /** Longer than a first connection may take by default: readiness comes behind the warm-up. */
+  private static final Duration WARM_UP = Duration.ofSeconds(30);
 
   private final ShardRouter router;
 
@@ -32,7 +34,10 @@ final class RouterLifecycle extends ClosingLifecycle {
     try {
       router.warmUp().toFuture().get(WARM_UP.toSeconds(), TimeUnit.SECONDS);
     } catch (TimeoutException e) {
-      log.info("not every shard answers within {} s; starting without", WARM_UP.toSeconds());
+      log.info(
+          "not every shard was warmed up within {} s; starting without (expected: servers that"
+              + " answer; shardflux.pool.connect-timeout bounds each opening)",
+          WARM_UP.toSeconds());
     } catch (ExecutionException e) {
       log.warn("not every shard could be warmed up: {}", String.valueOf(e.getCause()));
     } catch (InterruptedException e) {
