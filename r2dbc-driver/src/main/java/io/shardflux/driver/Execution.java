@@ -357,15 +357,8 @@ final class Execution {
           .flatMap(
               there ->
                   direct(
-                      told(within(there, part.sql().text()), part.sql()),
+                      told(there.sql(part.sql().text()), part.sql()),
                       () -> guard == null ? null : guard.within(transaction, there)));
-    }
-
-    /** What isn't understood may change the session as well. */
-    private StatementSpec within(ShardTransaction there, String text) {
-      return prepared.sessionRefusal() != null || prepared.kind() == StatementKind.OTHER
-          ? there.sqlOfSession(text)
-          : there.sql(text);
     }
 
     private Mono<Result> direct(StatementSpec statement, Supplier<@Nullable Mono<Void>> before) {

@@ -43,6 +43,9 @@ final class Attempt<T> implements TimedFlux.Witness {
             lender.withConnection(
                 connection -> {
                   connected.run();
+                  if (work.touching().contains(server.dialect())) {
+                    server.retire(connection);
+                  }
                   return work.execution().apply(connection, server.dialect());
                 }),
         server.server().shard(),

@@ -208,6 +208,7 @@ public final class KeyedReads<T> {
           new Work<>(
               shape.sql().text(),
               true,
+              shape.sql().touching(),
               new Work.Terms(left, effective, false),
               (connection, dialect) ->
                   statement.rows(

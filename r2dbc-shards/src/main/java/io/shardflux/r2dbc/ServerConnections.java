@@ -10,13 +10,15 @@ import io.r2dbc.spi.ConnectionFactory;
 import io.r2dbc.spi.ConnectionFactoryOptions;
 import io.r2dbc.spi.Option;
 import io.r2dbc.spi.Readable;
+import io.r2dbc.spi.TransactionDefinition;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
+import org.reactivestreams.Publisher;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.core.scheduler.Scheduler;
@@ -59,12 +61,18 @@ final class ServerConnections {
    * @param loop the one thread on which the driver reads its answers
    * @param openedAt when it was opened, of {@link System#nanoTime}
    * @param maxPacket what the server takes on it at once, its {@code max_allowed_packet} in bytes
+   * @param session what became of its session
    */
-  record Link(long id, Channel channel, Scheduler loop, long openedAt, long maxPacket) {}
+  record Link(
+      long id,
+      Channel channel,
+      Scheduler loop,
+      long openedAt,
+      long maxPacket,
+      SessionMarks session) {}
 
   private final ConnectionFactoryOptions options;
   private final Map<Connection, Link> links = new ConcurrentHashMap<>();
-  private final Set<Connection> retired = ConcurrentHashMap.newKeySet();
   private volatile Dialect dialect = Dialect.MYSQL;
   private volatile boolean known;
 
@@ -153,9 +161,35 @@ final class ServerConnections {
 
   /** Has a connection closed when it is given back: its session isn't as it was opened. */
   void retire(Connection connection) {
-    if (links.containsKey(connection)) {
-      retired.add(connection);
+    Link link = links.get(connection);
+    if (link != null) {
+      link.session().touch();
     }
+  }
+
+  /**
+   * Begins a transaction. The driver sets its level and its lock wait before it, and the lock wait
+   * back where the transaction is ended as one that is open: a session of which this is not known
+   * is closed.
+   */
+  Mono<Void> begin(Connection connection, TransactionDefinition definition) {
+    return Mono.defer(
+        () -> {
+          Link link = links.get(connection);
+          Mono<Void> begun = Mono.from(connection.beginTransaction(definition));
+          return link == null ? begun : link.session().begin(definition, begun);
+        });
+  }
+
+  /** Commits or rolls back. */
+  Mono<Void> end(Connection connection, Function<Connection, Publisher<Void>> ending) {
+    return Mono.defer(
+        () -> {
+          boolean open = !connection.isAutoCommit();
+          Mono<Void> ended = Mono.from(ending.apply(connection));
+          Link link = links.get(connection);
+          return link == null || !open ? ended : link.session().end(ended);
+        });
   }
 
   /**
@@ -164,7 +198,7 @@ final class ServerConnections {
    */
   boolean openedAfter(Connection connection, long nanos) {
     Link link = links.get(connection);
-    return link != null && link.openedAt() - nanos > 0 && !retired.contains(connection);
+    return link != null && link.openedAt() - nanos > 0 && link.session().clean();
   }
 
   /** Whether any is open, as far as this side knows. */
@@ -208,14 +242,9 @@ final class ServerConnections {
               links.put(connection, link);
               known = true;
               Channel channel = link.channel();
-              channel.closeFuture().addListener(closed -> forget(connection));
+              channel.closeFuture().addListener(closed -> links.remove(connection));
               return connection;
             });
-  }
-
-  private void forget(Connection connection) {
-    links.remove(connection);
-    retired.remove(connection);
   }
 
   private Link link(Readable row, Channel channel) {
@@ -225,7 +254,8 @@ final class ServerConnections {
         channel,
         Schedulers.fromExecutor(channel.eventLoop()),
         System.nanoTime(),
-        Objects.requireNonNull(row.get(2, Long.class)));
+        Objects.requireNonNull(row.get(2, Long.class)),
+        new SessionMarks());
   }
 
   /**

@@ -215,31 +215,44 @@ final class ServerPool {
   }
 
   /** The same for work that may end with a statement of its own half read. */
-  <T> Flux<T> lend(Duration acquire, Function<Connection, ? extends Publisher<T>> work) {
+  <T> Flux<T> lend(
+      Duration acquire,
+      Function<String, SqlTemplate> templates,
+      Function<Connection, ? extends Publisher<T>> work) {
     return lent(
         acquire,
         connection ->
-            Flux.concat(work.apply(connection), nothing(settlement.settleBehindWork(connection))));
+            Flux.concat(
+                work.apply(forUser(connection, templates)),
+                nothing(settlement.settleBehindWork(connection))));
   }
 
   /**
    * The same in a transaction, committed when the work completes. Behind an error or a cancel the
    * connection is taken back, and that rolls back.
    */
-  <T> Flux<T> withTransaction(Duration acquire, Function<Connection, ? extends Publisher<T>> work) {
+  <T> Flux<T> withTransaction(
+      Duration acquire,
+      Function<String, SqlTemplate> templates,
+      Function<Connection, ? extends Publisher<T>> work) {
     return lent(
         acquire,
         connection ->
             Flux.concat(
                 nothing(connection.beginTransaction()),
-                Flux.defer(() -> work.apply(connection)),
+                Flux.defer(() -> work.apply(forUser(connection, templates))),
                 nothing(settlement.settleBehindWork(connection)),
-                nothing(Mono.defer(() -> Mono.from(connection.commitTransaction())))));
+                nothing(connections.end(connection, Connection::commitTransaction))));
   }
 
   /** The same for work that settles its own statements. */
   <T> Flux<T> hold(Duration acquire, Function<Connection, Flux<T>> work) {
     return lent(acquire, work);
+  }
+
+  /** A connection that is lent, as its user may have it. */
+  Connection forUser(Connection connection, Function<String, SqlTemplate> templates) {
+    return new LentConnection(connection, connections, templates);
   }
 
   /** Gets a held connection back from a statement that was given up; see {@link Settlement}. */
@@ -375,7 +388,8 @@ final class ServerPool {
         () ->
             !connections.open(connection) || connection.isAutoCommit()
                 ? Mono.empty()
-                : Mono.from(connection.rollbackTransaction())
+                : connections
+                    .end(connection, Connection::rollbackTransaction)
                     .timeout(bounds.rollbackTimeout())
                     .then(Mono.<Void>fromRunnable(() -> retireUnlessCommitting(connection)))
                     .onErrorResume(error -> connections.cut(connection)));

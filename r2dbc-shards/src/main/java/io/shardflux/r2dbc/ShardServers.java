@@ -150,12 +150,15 @@ final class ShardServers {
     primary.errors().add(error);
   }
 
-  <T> Flux<T> lend(Function<Connection, ? extends Publisher<T>> work) {
-    return lent(primary.lend(options.timeouts().acquire(), work), "lend");
+  <T> Flux<T> lend(
+      Function<String, SqlTemplate> templates, Function<Connection, ? extends Publisher<T>> work) {
+    return lent(primary.lend(options.timeouts().acquire(), templates, work), "lend");
   }
 
-  <T> Flux<T> withTransaction(Function<Connection, ? extends Publisher<T>> work) {
-    return lent(primary.withTransaction(options.timeouts().acquire(), work), "transaction");
+  <T> Flux<T> withTransaction(
+      Function<String, SqlTemplate> templates, Function<Connection, ? extends Publisher<T>> work) {
+    return lent(
+        primary.withTransaction(options.timeouts().acquire(), templates, work), "transaction");
   }
 
   /** Begins a transaction, and keeps its connection until the transaction is over. */

@@ -43,9 +43,15 @@ public final class ShardTarget {
    * after its publisher ended. One statement at a time: a second one waits for the end of the
    * first. A cancel takes the connection back, and a statement of which the work left rows unread
    * is ended with it. {@link Timeouts} do not hold here.
+   *
+   * <p>A connection whose session may be other than it was is closed behind its user rather than
+   * lent to others: one on which a setter was called, a text was run that is no plain {@code
+   * SELECT}, {@code INSERT}, {@code REPLACE}, {@code UPDATE} or {@code DELETE} or that names a user
+   * variable, a lock's function or a routine, or that was {@linkplain io.r2dbc.spi.Wrapped
+   * unwrapped}.
    */
   public <T> Flux<T> inConnection(Function<Connection, ? extends Publisher<T>> work) {
-    return router.onOne(shard, servers -> servers.lend(work));
+    return router.onOne(shard, servers -> servers.lend(router::template, work));
   }
 
   /**
@@ -54,7 +60,7 @@ public final class ShardTarget {
    * are committed. See {@link #inConnection}.
    */
   public <T> Flux<T> inTransaction(Function<Connection, ? extends Publisher<T>> work) {
-    return router.onOne(shard, servers -> servers.withTransaction(work));
+    return router.onOne(shard, servers -> servers.withTransaction(router::template, work));
   }
 
   /**

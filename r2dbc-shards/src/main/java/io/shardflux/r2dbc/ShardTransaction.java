@@ -4,6 +4,7 @@ import io.r2dbc.spi.Connection;
 import io.r2dbc.spi.TransactionDefinition;
 import io.shardflux.router.ShardId;
 import java.time.Duration;
+import java.util.Set;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -34,6 +35,7 @@ public final class ShardTransaction {
 
   private final ServerPool server;
   private final Connection connection;
+  private final Connection lent;
   private final RouterOptions options;
   private final Timeouts timeouts;
   private final Function<String, SqlTemplate> templates;
@@ -59,6 +61,7 @@ public final class ShardTransaction {
       Function<String, SqlTemplate> templates) {
     this.server = server;
     this.connection = connection;
+    this.lent = server.forUser(connection, templates);
     this.options = options;
     this.timeouts = timeouts;
     this.templates = templates;
@@ -69,19 +72,14 @@ public final class ShardTransaction {
     return server.server().shard();
   }
 
-  /** A statement inside it; see {@link ShardTarget#sql}. Reads go to the primary, and once. */
+  /**
+   * A statement inside it; see {@link ShardTarget#sql}. Reads go to the primary, and once. What may
+   * change the session beyond the transaction, such as {@code SET}, has the connection closed after
+   * it rather than lent to others.
+   */
   public StatementSpec sql(String sql) {
     return new StatementSpec(
         this::run, templates.apply(sql), Bindings.NONE, Work.Terms.of(timeouts));
-  }
-
-  /**
-   * As {@link #sql}, for what may change the session beyond the transaction, such as {@code SET}:
-   * the connection is closed after it rather than lent to others.
-   */
-  public StatementSpec sqlOfSession(String sql) {
-    server.retire(connection);
-    return sql(sql);
   }
 
   /** Sets a savepoint. */
@@ -164,9 +162,10 @@ public final class ShardTransaction {
     return run(work(text, timeouts, step)).then();
   }
 
-  private static Work<Void> work(
+  private Work<Void> work(
       String text, Timeouts limits, Function<Connection, Publisher<Void>> step) {
-    return new Work<>(text, false, Work.Terms.of(limits), (held, dialect) -> step.apply(held));
+    return new Work<>(
+        text, false, Set.of(), Work.Terms.of(limits), (held, dialect) -> step.apply(lent));
   }
 
   private <T> Flux<T> run(Work<T> work) {

@@ -19,10 +19,17 @@ final class SqlTemplate {
   private final List<String> markers;
   private final boolean named;
   private final Words words;
+  private final Set<Dialect> touching;
 
   private SqlTemplate(
-      String text, List<String> pieces, List<String> markers, boolean named, Words words) {
+      String text,
+      List<String> pieces,
+      List<String> markers,
+      boolean named,
+      Words words,
+      Set<Dialect> touching) {
     this.words = words;
+    this.touching = touching;
     this.text = text;
     this.pieces = List.copyOf(pieces);
     this.markers = List.copyOf(markers);
@@ -61,6 +68,11 @@ final class SqlTemplate {
    */
   boolean reads() {
     return words.read();
+  }
+
+  /** The kinds of server on which its session may be other behind it; see {@link SessionWords}. */
+  Set<Dialect> touching() {
+    return touching;
   }
 
   /** Whether it cuts its rows off after a number of them, at some place. */
@@ -179,22 +191,28 @@ final class SqlTemplate {
     private int afterValues = -1;
     private int groupStart = -1;
     private int groupEnd = -1;
+    private final SessionWords session = new SessionWords();
 
     Scan(String sql) {
       this.sql = sql;
     }
 
     SqlTemplate template() {
+      if (sql.indexOf('\0') >= 0) {
+        // It ends a comment.
+        session.touch();
+      }
       while (at < sql.length()) {
         step();
       }
       pieces.add(piece(sql.length()));
-      return new SqlTemplate(sql, pieces, markers, names, words());
+      return new SqlTemplate(sql, pieces, markers, names, words(), session.touching());
     }
 
     private void step() {
       char c = sql.charAt(at);
       if (c == '\'' || c == '"' || c == '`') {
+        session.quoted();
         skipQuoted(c);
       } else if (startsLineComment(c)) {
         skipTo("\n");
@@ -203,6 +221,9 @@ final class SqlTemplate {
         boolean text = !sql.startsWith("/*!", at) && !sql.startsWith("/*M!", at);
         onlyReads &= text;
         plainInsert &= text;
+        if (!text) {
+          session.touch();
+        }
         at += 2;
         skipTo("*/");
       } else if (c == '?') {
@@ -214,7 +235,14 @@ final class SqlTemplate {
         marker(end - at, sql.substring(at + 1, end));
       } else if (startsName(c)) {
         word();
+      } else if (sql.startsWith("@@", at) && !sql.startsWith("@@@", at)) {
+        // A system variable, which a plain statement can but read.
+        onlyReads = false;
+        at += 2;
       } else {
+        if (!Character.isWhitespace(c)) {
+          session.symbol(c);
+        }
         onlyReads &= c != '@' && !sql.startsWith(":=", at);
         ended |= c == ';';
         parenthesis(c);
@@ -233,6 +261,7 @@ final class SqlTemplate {
     private void word() {
       int end = nameEnd(at);
       String word = sql.substring(at, end).toUpperCase(Locale.ROOT);
+      session.word(word, whole(at, end));
       // MariaDB in its Oracle mode has NEXTVAL behind a sequence's name.
       boolean qualified = at > 0 && sql.charAt(at - 1) == '.' && !word.equals("NEXTVAL");
       // A second statement may do anything.
@@ -250,6 +279,17 @@ final class SqlTemplate {
         onlyReads &= !firstWord.equals("WITH") || !Words.CHANGES.contains(word);
       }
       at = end;
+    }
+
+    /** Whether the server sees the same word there: its names have other characters too. */
+    private boolean whole(int from, int to) {
+      for (int i = Math.max(from - 1, 0); i < Math.min(to + 1, sql.length()); i++) {
+        char c = sql.charAt(i);
+        if (c == '$' || c >= 0x80 || (i < from && Character.isDigit(c))) {
+          return false;
+        }
+      }
+      return true;
     }
 
     private Words words() {
@@ -282,6 +322,7 @@ final class SqlTemplate {
         throw new IllegalArgumentException(
             "sql: both ? and :name markers (expected: one kind) in: " + sql);
       }
+      session.symbol('?');
       pieces.add(piece(at));
       markers.add(name);
       at += length;
@@ -309,11 +350,13 @@ final class SqlTemplate {
       }
     }
 
-    /** {@code #}, or {@code --} and a space or the end, as MySQL has it. */
+    /** {@code #}, or {@code --} and a space, a control character or the end, as MySQL has it. */
     private boolean startsLineComment(char c) {
       return c == '#'
           || (sql.startsWith("--", at)
-              && (at + 2 >= sql.length() || Character.isWhitespace(sql.charAt(at + 2))));
+              && (at + 2 >= sql.length()
+                  || sql.charAt(at + 2) <= ' '
+                  || sql.charAt(at + 2) == 0x7f));
     }
 
     private void skipTo(String end) {

@@ -1,6 +1,7 @@
 package io.shardflux.r2dbc;
 
 import io.r2dbc.spi.Connection;
+import java.util.Set;
 import java.util.function.BiFunction;
 import org.jspecify.annotations.Nullable;
 import org.reactivestreams.Publisher;
@@ -10,12 +11,14 @@ import org.reactivestreams.Publisher;
  *
  * @param text the statement, for errors and logs
  * @param read whether it may be done twice, and on a replica
+ * @param touching the kinds of server on which the session may be other behind it
  * @param terms what it is held to
  * @param execution what it does with a connection
  */
 record Work<T>(
     String text,
     boolean read,
+    Set<Dialect> touching,
     Terms terms,
     BiFunction<Connection, Dialect, ? extends Publisher<T>> execution) {
 
@@ -23,7 +26,7 @@ record Work<T>(
       SqlTemplate sql,
       Terms terms,
       BiFunction<Connection, Dialect, ? extends Publisher<T>> execution) {
-    return new Work<>(sql.text(), sql.reads() && !terms.write(), terms, execution);
+    return new Work<>(sql.text(), sql.reads() && !terms.write(), sql.touching(), terms, execution);
   }
 
   /**

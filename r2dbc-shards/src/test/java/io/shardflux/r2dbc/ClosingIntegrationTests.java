@@ -58,6 +58,7 @@ class ClosingIntegrationTests {
     Sinks.Empty<Void> running = Sinks.empty();
     Flux<Integer> sleep =
         pool.lend(
+            SqlTemplate::of,
             connection ->
                 Flux.from(connection.createStatement("SELECT SLEEP(600)").execute())
                     .doOnSubscribe(start -> running.tryEmitEmpty())
@@ -77,9 +78,9 @@ class ClosingIntegrationTests {
     ShardServers pool = servers(PoolBounds.defaults().withMaxSize(1));
     pool.enter();
     pool.enter();
-    Disposable held = pool.lend(connection -> Flux.never()).subscribe();
+    Disposable held = pool.lend(SqlTemplate::of, connection -> Flux.never()).subscribe();
     StepVerifier.create(
-            pool.lend(connection -> Flux.just(1))
+            pool.lend(SqlTemplate::of, connection -> Flux.just(1))
                 .doOnSubscribe(start -> pool.close(SHORT).subscribe()))
         .expectError(ShardUnavailableException.class)
         .verify(BOUND);

@@ -10,6 +10,7 @@ import io.shardflux.servers.TestServers;
 import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -88,6 +89,7 @@ class ReadRetriesIntegrationTests {
         new Work<>(
             "SELECT",
             true,
+            Set.of(),
             Work.Terms.of(Timeouts.defaults()),
             (connection, dialect) ->
                 Flux.concat(
@@ -106,7 +108,8 @@ class ReadRetriesIntegrationTests {
   void theServerItselfEndsWhatTakesTooLong() {
     SqlTemplate heavy =
         SqlTemplate.of(
-            "SELECT COUNT(*) FROM users a, users b, users c, users d, users e, users f WHERE a.id < b.id");
+            "SELECT COUNT(*) FROM users a, users b, users c, users d, users e, users f WHERE a.id <"
+                + " b.id");
     StepVerifier.create(
             router
                 .on(IDS.get(0))
