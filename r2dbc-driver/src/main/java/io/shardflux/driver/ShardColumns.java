@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Mono;
 
 /**
@@ -26,8 +27,8 @@ record ShardColumns(
 
   private static final String COLUMNS =
       "SELECT TABLE_NAME AS t, COLUMN_NAME AS c, COLUMN_TYPE AS y, IS_NULLABLE AS n,"
-          + " COLLATION_NAME AS l, COLUMN_KEY AS k, EXTRA AS e FROM information_schema.COLUMNS"
-          + " WHERE TABLE_SCHEMA = DATABASE()";
+          + " COLLATION_NAME AS l, COLUMN_KEY AS k, EXTRA AS e, VERSION() AS v"
+          + " FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE()";
 
   private static final String ONE_TABLE = " AND TABLE_NAME = ?";
   private static final String ORDER = " ORDER BY TABLE_NAME, ORDINAL_POSITION";
@@ -120,10 +121,19 @@ record ShardColumns(
             text(row, "c"),
             text(row, "y"),
             text(row, "n").equals("YES"),
-            row.get("l", String.class),
+            collation(row),
             text(row, "k").equals("PRI"),
             filling(extra));
     return new Found(text(row, "t"), column, !extra.contains("invisible"));
+  }
+
+  /** MySQL's names of collations are other names of MariaDB's own, which compare otherwise. */
+  private static @Nullable String collation(Row row) {
+    String collation = row.get("l", String.class);
+    if (collation == null || !text(row, "v").contains("MariaDB")) {
+      return collation;
+    }
+    return collation.replace("_0900_bin", "_nopad_bin").replace("_0900_", "_uca1400_nopad_");
   }
 
   private static Catalog.Filling filling(String extra) {

@@ -203,7 +203,7 @@ final class DifferentialShards implements AutoCloseable {
     return all;
   }
 
-  private static ConnectionPool pool(Database database) {
+  static ConnectionPool pool(Database database) {
     return new ConnectionPool(
         ConnectionPoolConfiguration.builder(
                 ConnectionFactories.get(
