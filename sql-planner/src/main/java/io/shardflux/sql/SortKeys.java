@@ -74,7 +74,20 @@ record SortKeys(
 
   /** What every row of a group has alike, as ONLY_FULL_GROUP_BY wants to see it. */
   private Fragment single(Expr expr, Fragment value) {
-    boolean plainly = !groups || expr instanceof Expr.Name || expr.aggregates();
+    boolean plainly = !groups || expr instanceof Expr.Name || aggregates(expr);
     return plainly ? value : Fragment.of("MIN(", value, ")");
+  }
+
+  /** Whether there is an aggregate in it, or in what its aliases mean. */
+  private boolean aggregates(Expr expr) {
+    return expr.any(each -> Functions.isAggregate(each) || isAliasOfAggregate(each));
+  }
+
+  private boolean isAliasOfAggregate(Expr expr) {
+    Expr aliased =
+        expr instanceof Expr.Name name && block.scope().findHere(name) == null
+            ? block.select().items().aliased(name)
+            : null;
+    return aliased != null && aliased.aggregates();
   }
 }

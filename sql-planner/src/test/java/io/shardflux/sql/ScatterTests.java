@@ -69,6 +69,8 @@ class ScatterTests {
             + " COUNT(*), SUM(score) FROM users GROUP BY age ORDER BY age",
         "SELECT DISTINCT age x FROM users GROUP BY id, x ORDER BY x + 1 | SELECT age x, MIN((age) +"
             + " 1) FROM users GROUP BY id, x",
+        "SELECT id, SUM(score) s FROM users GROUP BY id ORDER BY -s | SELECT id, SUM(score) s,"
+            + " -(SUM(score)) FROM users GROUP BY id ORDER BY -s",
         "SELECT COUNT( * ) FROM users | SELECT COUNT( * ) FROM users",
         "SELECT AVG(age) FROM users | SELECT AVG(age), SUM(age), COUNT(age) FROM users",
         "SELECT MAX(created) FROM users | SELECT MAX(created), (MAX(created)) + 0.0 FROM users",

@@ -51,8 +51,12 @@ final class StatementGenerator {
   Generated read() {
     begin(new Dice(random));
     int choice = dice.below(100);
-    if (choice < 58) {
+    if (choice < 54) {
       return overTables();
+    }
+    if (choice < 58) {
+      Body body = new Aliases(dice, terms).grouped(alone(dice.pick(sharded)));
+      return generated(body.shape(), Aliases.SUPPORT, body.sql(), body.expected());
     }
     if (choice < 64) {
       return derived();
