@@ -33,8 +33,8 @@ final class Collations {
     String charset = name.split("_", 2)[0];
     boolean unpadded = name.contains("_nopad_");
     if (name.contains("uca1400")) {
-      // Others have several levels, which padding or the letters without weight put out of step.
-      return name.endsWith("_ai_ci") || (unpadded && name.matches("\\w+_as_c[is]"));
+      // Others have several levels, which padding, letters without weight and contractions mix up.
+      return name.endsWith("_ai_ci");
     }
     if (UNICODE.contains(charset)) {
       return unpadded

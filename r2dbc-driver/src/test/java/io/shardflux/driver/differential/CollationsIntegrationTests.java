@@ -48,7 +48,6 @@ class CollationsIntegrationTests {
   private static final Set<String> COMMON =
       Set.of(
           "utf8mb4_0900_ai_ci",
-          "utf8mb4_0900_as_cs",
           "utf8mb4_uca1400_ai_ci",
           "utf8mb4_general_ci",
           "utf8mb4_unicode_ci",
@@ -61,6 +60,8 @@ class CollationsIntegrationTests {
   private static final Set<String> ODD =
       Set.of(
           "big5_chinese_ci",
+          "utf8mb4_0900_as_cs",
+          "utf8mb4_vi_0900_as_cs",
           "gb18030_chinese_ci",
           "latin2_czech_cs",
           "cp1250_czech_cs",
@@ -221,7 +222,7 @@ class CollationsIntegrationTests {
     List<String> ofVarchar =
         refused.stream()
             .filter(each -> each.endsWith(" v"))
-            .map(each -> each.split(" ")[0])
+            .map(each -> each.substring(0, each.length() - 2))
             .toList();
     assertThat(ofVarchar).doesNotContainAnyElementsOf(COMMON);
   }
