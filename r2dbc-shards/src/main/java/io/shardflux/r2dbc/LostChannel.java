@@ -25,9 +25,6 @@ final class LostChannel extends ChannelDuplexHandler {
   /** Reactor's key for who is told of an error that nobody waits for any more. */
   private static final String DROPPED = "reactor.onErrorDropped.local";
 
-  private static final Consumer<Throwable> DROP =
-      error -> log.debug("nobody waits for: {}", error.toString());
-
   /** The client's own word for it, which no server says: CR_SERVER_LOST. */
   static final int CODE = 2013;
 
@@ -38,7 +35,12 @@ final class LostChannel extends ChannelDuplexHandler {
 
   /** A context in which an error of what was given up is no news: who gave it up has said why. */
   static Context quiet(Context context) {
-    return context.put(DROPPED, DROP);
+    Consumer<Throwable> dropped = LostChannel::drop;
+    return context.put(DROPPED, dropped);
+  }
+
+  private static void drop(Throwable error) {
+    log.debug("nobody waits for: {}", error.toString());
   }
 
   private static ErrorMessage message() {
@@ -77,14 +79,16 @@ final class LostChannel extends ChannelDuplexHandler {
   /** A write that fails is a lost connection, which is told where it closes. */
   @Override
   public void write(ChannelHandlerContext context, Object message, ChannelPromise promise) {
-    ChannelPromise written = context.newPromise();
-    written.addListener(
-        done -> {
-          if (!done.isSuccess()) {
-            var unused = context.close();
-          }
-          promise.trySuccess();
-        });
-    context.write(message, written);
+    ChannelPromise written =
+        context
+            .newPromise()
+            .addListener(
+                done -> {
+                  if (!done.isSuccess()) {
+                    var unused = context.close();
+                  }
+                  promise.trySuccess();
+                });
+    var unused = context.write(message, written);
   }
 }
