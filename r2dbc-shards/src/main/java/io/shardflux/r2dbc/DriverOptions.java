@@ -7,6 +7,7 @@ import io.r2dbc.spi.ConnectionFactoryOptions;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /** What options a URL may have: the driver passes over what it does not know without a word. */
 final class DriverOptions {
@@ -97,7 +98,7 @@ final class DriverOptions {
   }
 
   /** A '?' or '&' in a password makes options of what is behind it, up to the '@'. */
-  private static boolean isPiece(String name, Object value) {
+  private static boolean isPiece(String name, @Nullable Object value) {
     return !NAME.matcher(name).matches()
         || value == null
         || value.toString().isEmpty()
