@@ -33,6 +33,7 @@ import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
+import reactor.util.context.ContextView;
 
 /**
  * One statement on its way: analysed, planned, and run on its shards. Reads are run when their
@@ -142,11 +143,19 @@ final class Execution {
   }
 
   private Mono<Prepared> prepared() {
-    return Mono.defer(
-        () -> {
+    return Mono.deferContextual(
+        context -> {
+          Duration time = time(context);
           Prepared known = engine.known(sql);
-          return known == null ? engine.prepare(sql) : Mono.just(known);
+          return known == null ? engine.prepare(sql, time) : SqlEngine.ready(known, sql, time);
         });
+  }
+
+  /** The time that the statement has, as far as that is known before its text is read. */
+  private Duration time(ContextView context) {
+    Duration said = ShardfluxConnectionFactory.hints(context).timeout();
+    Duration time = said == null ? connection.statementTime() : said;
+    return time.isZero() ? engine.router().timeouts().total() : time;
   }
 
   private Mono<Result> planned(

@@ -4,6 +4,8 @@ import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.sql.Binds;
 import io.shardflux.sql.Prepared;
 import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -14,12 +16,25 @@ import org.jspecify.annotations.Nullable;
 /**
  * The places of a statement's values: {@code ?} by index, {@code :name} by name or by the index of
  * the name's first place.
- *
- * @param names the names, or nulls
  */
-record Markers(List<? extends @Nullable String> names) {
+final class Markers {
 
+  private static final int MOST_SHOWN = 100;
   private static final Markers NONE = new Markers(List.of());
+
+  private final List<? extends @Nullable String> names;
+
+  /** Made when the first name is looked for. */
+  private @Nullable Map<String, Integer> indexes;
+
+  /**
+   * Markers.
+   *
+   * @param names the names, or nulls
+   */
+  Markers(List<? extends @Nullable String> names) {
+    this.names = names;
+  }
 
   /** Of a text that may not have been analysed yet; costs one walk through it. */
   static Markers of(String sql, @Nullable Prepared known, ShardRouter router) {
@@ -44,7 +59,11 @@ record Markers(List<? extends @Nullable String> names) {
   Binds binds(Map<String, ? extends @Nullable Object> values) {
     if (!values.keySet().equals(new HashSet<>(names))) {
       throw new IllegalArgumentException(
-          "values: " + values.keySet() + " (expected: one for each of " + names + ")");
+          "values: "
+              + shown(values.keySet())
+              + " (expected: one for each of "
+              + shown(names)
+              + ")");
     }
     List<@Nullable Object> inOrder = new ArrayList<>();
     names.forEach(name -> inOrder.add(values.get(name)));
@@ -60,10 +79,29 @@ record Markers(List<? extends @Nullable String> names) {
   }
 
   int index(String name) {
-    int index = names.indexOf(name);
-    if (index < 0) {
-      throw new NoSuchElementException("bind: " + name + " (expected: one of " + names + ")");
+    if (indexes == null) {
+      indexes = new HashMap<>();
+      for (int i = 0; i < names.size(); i++) {
+        if (names.get(i) != null) {
+          indexes.putIfAbsent(names.get(i), i);
+        }
+      }
+    }
+    Integer index = indexes.get(name);
+    if (index == null) {
+      throw new NoSuchElementException(
+          "bind: " + name + " (expected: one of " + shown(names) + ")");
     }
     return index;
+  }
+
+  /** The first of many. */
+  private static String shown(Collection<?> names) {
+    return names.size() <= MOST_SHOWN
+        ? names.toString()
+        : names.stream().limit(MOST_SHOWN).toList()
+            + " and "
+            + (names.size() - MOST_SHOWN)
+            + " more";
   }
 }

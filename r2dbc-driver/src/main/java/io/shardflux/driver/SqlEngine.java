@@ -5,6 +5,8 @@ import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.router.KeyRange;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
+import io.shardflux.router.ShardingStrategy;
+import io.shardflux.router.TableRule;
 import io.shardflux.router.Topology;
 import io.shardflux.sql.Binds;
 import io.shardflux.sql.Catalog;
@@ -16,6 +18,7 @@ import io.shardflux.sql.RefusalCode;
 import io.shardflux.sql.RefusedSqlException;
 import io.shardflux.sql.Routing;
 import io.shardflux.sql.SqlPlanner;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Comparator;
@@ -28,7 +31,6 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
-import reactor.core.scheduler.Schedulers;
 
 /** From SQL to plans. Thread-safe; texts that are new are analysed off the event loops. */
 class SqlEngine {
@@ -88,8 +90,14 @@ class SqlEngine {
     return catalog == null ? null : planner.cached(sql, catalog, router.topology());
   }
 
-  Mono<Prepared> prepare(String sql) {
-    return catalogs.get().flatMap(catalog -> analyse(sql, catalog));
+  /** The analysis of a text that is new, on a thread that may be kept busy with it. */
+  Mono<Prepared> prepare(String sql, Duration time) {
+    return catalogs.get().flatMap(catalog -> analyse(sql, catalog, time));
+  }
+
+  /** What is known of a text, on a thread that may be kept busy with what follows. */
+  static Mono<Prepared> ready(Prepared known, String sql, Duration time) {
+    return known.isLarge() ? Planning.run(() -> known, time, sql) : Mono.just(known);
   }
 
   /** The columns as they are known, null before the first use. */
@@ -113,9 +121,8 @@ class SqlEngine {
     return watch;
   }
 
-  private Mono<Prepared> analyse(String sql, Catalog catalog) {
-    return Mono.fromCallable(() -> planner.prepare(sql, catalog, router.topology()))
-        .subscribeOn(Schedulers.boundedElastic());
+  private Mono<Prepared> analyse(String sql, Catalog catalog, Duration time) {
+    return Planning.run(() -> planner.prepare(sql, catalog, router.topology()), time, sql);
   }
 
   /**
@@ -189,9 +196,24 @@ class SqlEngine {
     if (keys.size() == 1) {
       return topology.locate(table, keys.get(0)).map(List::of);
     }
+    if (topology.tables().get(table) instanceof TableRule.Sharded rule
+        && topology.strategy(table).immediate()) {
+      return Mono.just(immediate(topology.strategy(table), rule, keys));
+    }
     return Flux.fromIterable(keys)
         .flatMapSequential(key -> topology.locate(table, key), LOOKUPS_AT_ONCE)
         .collectList();
+  }
+
+  /** Without a signal for each, as there may be many. */
+  private static List<ShardId> immediate(
+      ShardingStrategy strategy, TableRule.Sharded rule, List<ShardKey> keys) {
+    List<ShardId> shards = new ArrayList<>(keys.size());
+    for (ShardKey key : keys) {
+      rule.check(key);
+      shards.add(strategy.locate(key));
+    }
+    return shards;
   }
 
   private static List<ShardId> distinct(List<ShardId> shards) {

@@ -12,8 +12,6 @@ import io.shardflux.sql.RefusedSqlException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
@@ -21,8 +19,7 @@ import reactor.core.publisher.Mono;
 /** A statement for whichever shards its text and values name. */
 final class VirtualStatement implements Statement {
 
-  private static final Pattern EXPLAIN =
-      Pattern.compile("\\s*EXPLAIN\\s+SHARDS\\s+", Pattern.CASE_INSENSITIVE);
+  private static final List<String> EXPLAIN = List.of("EXPLAIN", "SHARDS");
 
   /** Stands for NULL where a value is still missing otherwise. */
   private static final Object NULL = new Object();
@@ -38,11 +35,33 @@ final class VirtualStatement implements Statement {
 
   VirtualStatement(VirtualConnection connection, String text) {
     this.connection = connection;
-    Matcher explaining = EXPLAIN.matcher(text);
-    this.explain = explaining.lookingAt();
-    this.sql = explain ? text.substring(explaining.end()) : text;
+    int explained = explained(text);
+    this.explain = explained > 0;
+    this.sql = text.substring(explained);
     this.markers = Markers.of(sql, known(), connection.engine().router());
     this.current = new Object[markers.count()];
+  }
+
+  /** Where what is to be explained begins; 0 if nothing is. */
+  private static int explained(String text) {
+    int at = afterSpace(text, 0);
+    for (String word : EXPLAIN) {
+      int end = at + word.length();
+      int next = afterSpace(text, end);
+      if (!text.regionMatches(true, at, word, 0, word.length()) || next <= end) {
+        return 0;
+      }
+      at = next;
+    }
+    return at;
+  }
+
+  private static int afterSpace(String text, int from) {
+    int at = from;
+    while (at < text.length() && Character.isWhitespace(text.charAt(at))) {
+      at++;
+    }
+    return at;
   }
 
   /** A text that is known to be refused is so when it is run. */

@@ -2,66 +2,106 @@ package io.shardflux.r2dbc;
 
 import io.r2dbc.spi.Statement;
 import java.nio.ByteBuffer;
-import java.util.LinkedHashMap;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** The values bound to a statement's markers, by name or by position from 0. Immutable. */
+/**
+ * The values bound to a statement's markers, by name or by position from 0. Immutable.
+ *
+ * <p>Those that were made one from the other share one map, of which each sees the values up to its
+ * own: binding a thousand values one by one copies none of them.
+ */
 final class Bindings {
 
-  static final Bindings NONE = new Bindings(Map.of());
+  static final Bindings NONE = new Bindings(new HashMap<>(), 0);
 
-  private final Map<String, @Nullable Object> values;
+  // Guarded by itself.
+  private final Map<String, Value> shared;
+  private final int seen;
 
-  private Bindings(Map<String, @Nullable Object> values) {
-    this.values = values;
+  private Bindings(Map<String, Value> shared, int seen) {
+    this.shared = shared;
+    this.seen = seen;
+  }
+
+  /**
+   * A value.
+   *
+   * @param number how many were bound before it
+   */
+  private record Value(int number, @Nullable Object value) {}
+
+  private @Nullable Value get(String marker) {
+    Value value;
+    synchronized (shared) {
+      value = shared.get(marker);
+    }
+    return value == null || value.number() >= seen ? null : value;
   }
 
   /** These and one more, for a marker of the statement that has no value yet. */
   Bindings with(SqlTemplate sql, String marker, @Nullable Object value) {
-    if (!sql.markers().contains(marker)) {
+    if (!sql.has(marker)) {
       throw new IllegalArgumentException(
-          "bind: " + marker + " (expected: one of " + sql.markers() + ") in: " + sql.text());
+          "bind: " + marker + " (expected: one of " + sql.shownMarkers() + ") in: " + sql.shown());
     }
-    if (values.containsKey(marker)) {
+    if (get(marker) != null) {
       throw new IllegalArgumentException("bind: " + marker + ", twice (expected: once)");
     }
-    Map<String, @Nullable Object> more = new LinkedHashMap<>(values);
-    more.put(marker, value);
-    return new Bindings(more);
+    Map<String, Value> values = shared;
+    synchronized (shared) {
+      if (this == NONE || shared.size() != seen) {
+        values = copy();
+      }
+      values.put(marker, new Value(seen, value));
+    }
+    return new Bindings(values, seen + 1);
+  }
+
+  /** Apart from what others bound beyond these. */
+  private Map<String, Value> copy() {
+    Map<String, Value> own = new HashMap<>();
+    shared.forEach(
+        (marker, value) -> {
+          if (value.number() < seen) {
+            own.put(marker, value);
+          }
+        });
+    return own;
   }
 
   /** These and a value for every marker of a statement with {@code ?} alone, in their order. */
   Bindings withAll(SqlTemplate sql, List<? extends @Nullable Object> all) {
     List<String> markers = sql.markers();
-    if (sql.named() || !values.isEmpty() || all.size() != markers.size()) {
+    if (sql.named() || seen > 0 || all.size() != markers.size()) {
       throw new IllegalArgumentException(
           "bind: "
               + all.size()
               + " values (expected: one for each ?, of which there are "
-              + (sql.named() ? 0 : markers.size() - values.size())
+              + (sql.named() ? 0 : markers.size() - seen)
               + ") in: "
-              + sql.text());
+              + sql.shown());
     }
-    Map<String, @Nullable Object> more = new LinkedHashMap<>();
+    Map<String, Value> values = new HashMap<>(2 * all.size());
     for (int i = 0; i < all.size(); i++) {
-      more.put(markers.get(i), all.get(i));
+      values.put(markers.get(i), new Value(i, all.get(i)));
     }
-    return new Bindings(more);
+    return new Bindings(values, all.size());
   }
 
   /** Refuses a statement that has a marker without a value; the marker excepted is filled later. */
   void check(SqlTemplate sql, @Nullable String except) {
     for (String marker : sql.markers()) {
-      if (!marker.equals(except) && !values.containsKey(marker)) {
+      if (!marker.equals(except) && get(marker) == null) {
         throw new IllegalArgumentException(
             "bind: no value for "
                 + marker
                 + " (expected: one for each of "
-                + sql.markers()
+                + sql.shownMarkers()
                 + ") in: "
-                + sql.text());
+                + sql.shown());
       }
     }
   }
@@ -76,7 +116,8 @@ final class Bindings {
           statement.bind(index++, value);
         }
       } else {
-        bind(statement, index++, values.get(marker));
+        Value value = get(marker);
+        bind(statement, index++, value == null ? null : value.value());
       }
     }
   }

@@ -102,7 +102,18 @@ public final class ShardTimeoutException extends R2dbcTimeoutException {
 
   /** In one line and not too long; it has markers where values are bound. */
   static String shortened(String statement) {
-    String line = statement.strip().replaceAll("\\s+", " ");
-    return line.length() <= SHOWN ? line : line.substring(0, SHOWN) + "…";
+    StringBuilder line = new StringBuilder(SHOWN);
+    String text = statement.strip();
+    for (int i = 0; i < text.length() && line.length() <= SHOWN; i++) {
+      boolean space = isSpace(text.charAt(i));
+      if (!space || !isSpace(text.charAt(i - 1))) {
+        line.append(space ? ' ' : text.charAt(i));
+      }
+    }
+    return line.length() <= SHOWN ? line.toString() : line.substring(0, SHOWN) + "…";
+  }
+
+  private static boolean isSpace(char c) {
+    return c == ' ' || (c >= '\t' && c <= '\r');
   }
 }

@@ -13,6 +13,11 @@ import java.util.Set;
 final class SqlTemplate {
 
   private static final int MAX_LENGTH = 1 << 20;
+  private static final int MOST_SHOWN = 100;
+  private static final int MOST_TEXT_SHOWN = 1_000;
+
+  /** The bytes of a marker with its name and of the text before it, beside the text itself. */
+  private static final int MARKER_WEIGHT = 150;
 
   private final String text;
   private final List<String> pieces;
@@ -20,6 +25,7 @@ final class SqlTemplate {
   private final boolean named;
   private final Words words;
   private final Set<Dialect> touching;
+  private final Set<String> names;
 
   private SqlTemplate(
       String text,
@@ -34,6 +40,7 @@ final class SqlTemplate {
     this.pieces = List.copyOf(pieces);
     this.markers = List.copyOf(markers);
     this.named = named;
+    this.names = named ? Set.copyOf(markers) : Set.of();
   }
 
   static SqlTemplate of(String sql) {
@@ -56,6 +63,33 @@ final class SqlTemplate {
   /** The markers in order: names, or the positions from 0. */
   List<String> markers() {
     return markers;
+  }
+
+  /** Whether there is such a marker. */
+  boolean has(String marker) {
+    return named ? names.contains(marker) : isPosition(marker);
+  }
+
+  /** Whether it is one of 0, 1, 2 and so on, for each ?. */
+  private boolean isPosition(String marker) {
+    try {
+      int position = Integer.parseInt(marker);
+      return position >= 0 && position < markers.size() && markers.get(position).equals(marker);
+    } catch (NumberFormatException e) {
+      return false;
+    }
+  }
+
+  /** The first of the markers, as messages show them. */
+  String shownMarkers() {
+    return markers.size() <= MOST_SHOWN
+        ? markers.toString()
+        : markers.subList(0, MOST_SHOWN) + " and " + (markers.size() - MOST_SHOWN) + " more";
+  }
+
+  /** The statement as messages show it. */
+  String shown() {
+    return text.length() <= MOST_TEXT_SHOWN ? text : text.substring(0, MOST_TEXT_SHOWN) + "…";
   }
 
   boolean named() {
@@ -106,9 +140,9 @@ final class SqlTemplate {
     return words.first().equals("REPLACE");
   }
 
-  /** About how many characters it holds in memory. */
+  /** About how many bytes it holds in memory. */
   int weight() {
-    return 1_000 + 2 * text.length() + 50 * markers.size();
+    return 1_000 + 2 * text.length() + MARKER_WEIGHT * markers.size();
   }
 
   /** The text for the driver, with so many {@code ?} groups for the marker of that name. */
@@ -320,7 +354,10 @@ final class SqlTemplate {
     private void marker(int length, String name) {
       if (names && positions) {
         throw new IllegalArgumentException(
-            "sql: both ? and :name markers (expected: one kind) in: " + sql);
+            "sql: both ? and :name markers (expected: one kind) in: "
+                + (sql.length() <= MOST_TEXT_SHOWN
+                    ? sql
+                    : sql.substring(0, MOST_TEXT_SHOWN) + "…"));
       }
       session.symbol('?');
       pieces.add(piece(at));
