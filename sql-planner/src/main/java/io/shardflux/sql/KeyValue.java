@@ -38,6 +38,13 @@ final class KeyValue {
   private static final BigInteger MIN_SIGNED = BigInteger.valueOf(Long.MIN_VALUE);
   private static final int MAX_INTEGER_DIGITS = 15;
   private static final String UUID_FORM = "00000000-0000-0000-0000-000000000000";
+
+  /** The digits behind the point that every server reads of a decimal. */
+  private static final int MAX_SCALE = 30;
+
+  /** Beyond so many digits behind the point nobody looks at them, as that takes its time. */
+  private static final int MAX_WRITTEN = 100;
+
   private static final DateTimeFormatter DATE_TIME =
       new DateTimeFormatterBuilder()
           .appendPattern("uuuu-MM-dd HH:mm:ss")
@@ -113,16 +120,10 @@ final class KeyValue {
       return integer(number);
     }
     if (value instanceof BigDecimal number) {
-      return number.stripTrailingZeros().scale() <= 0 && number.precision() - number.scale() < 30
-          ? integer(number.toBigIntegerExact())
-          : NEVER;
+      return integer(number);
     }
     if (value instanceof Double || value instanceof Float) {
-      double number = ((Number) value).doubleValue();
-      if (!(Math.abs(number) < (value instanceof Float ? 1 << 24 : MAX_EXACT))) {
-        return UNKNOWN;
-      }
-      return number == Math.rint(number) ? (Object) (long) number : NEVER;
+      return integer(((Number) value).doubleValue(), value instanceof Float ? 1 << 24 : MAX_EXACT);
     }
     return value instanceof String text && isInteger(text) ? Long.valueOf(text) : UNKNOWN;
   }
@@ -135,6 +136,28 @@ final class KeyValue {
       return false;
     }
     return text.chars().skip(start).allMatch(c -> c >= '0' && c <= '9');
+  }
+
+  private static Object integer(BigDecimal number) {
+    if (number.scale() < 0) {
+      // Written with an exponent, it is a double to a server.
+      return integer(number.doubleValue(), MAX_EXACT);
+    }
+    if (number.scale() > MAX_WRITTEN) {
+      return UNKNOWN;
+    }
+    BigDecimal stripped = number.stripTrailingZeros();
+    if (stripped.scale() > MAX_SCALE) {
+      return UNKNOWN;
+    }
+    return stripped.scale() <= 0 ? integer(stripped.toBigIntegerExact()) : NEVER;
+  }
+
+  private static Object integer(double number, double exact) {
+    if (!(Math.abs(number) < exact)) {
+      return UNKNOWN;
+    }
+    return number == Math.rint(number) ? (Object) (long) number : NEVER;
   }
 
   private static Object integer(BigInteger number) {

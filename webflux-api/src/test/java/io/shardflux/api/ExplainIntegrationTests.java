@@ -9,6 +9,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.springframework.http.MediaType;
 import org.springframework.test.web.reactive.server.WebTestClient;
 
@@ -113,6 +114,24 @@ final class ExplainIntegrationTests {
         .jsonPath("$.shards[0].sql")
         .isEqualTo(insert);
     client.get().uri("/users/42").exchange().expectStatus().isNotFound();
+  }
+
+  /** They would fill the memory if somebody wrote out all of their digits. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"1E+2147483647", "-1e999999999", "7e-2147483647", "1e400", "0e2147483647", "5e20"})
+  void numbersOfAnySizeAreAnswered(String number) {
+    explain("{\"sql\": \"SELECT name FROM users WHERE id = ?\", \"binds\": [" + number + "]}")
+        .expectStatus()
+        .isOk();
+    explain(
+            "{\"sql\": \"SELECT id FROM users WHERE id IN (?, 3) OR id > ?\", \"binds\": ["
+                + number
+                + ","
+                + number
+                + "]}")
+        .expectStatus()
+        .isOk();
   }
 
   @ParameterizedTest
