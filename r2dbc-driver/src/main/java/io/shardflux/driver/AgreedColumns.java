@@ -6,6 +6,7 @@ import io.shardflux.router.Topology;
 import io.shardflux.sql.Catalog;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -42,7 +43,14 @@ final class AgreedColumns {
                 mixed.add(table);
               }
             });
-    return Catalog.of(agreed, uneven, mixed);
+    return Catalog.of(agreed, uneven, mixed, quotients(shards.values()));
+  }
+
+  /** What all shards do with quotients. */
+  private static Catalog.Quotients quotients(Collection<ShardColumns> shards) {
+    Set<Catalog.Quotients> all = EnumSet.noneOf(Catalog.Quotients.class);
+    shards.forEach(shard -> all.add(shard.quotients()));
+    return all.size() == 1 ? all.iterator().next() : Catalog.Quotients.UNKNOWN;
   }
 
   private static List<String> names(List<Catalog.Column> columns) {

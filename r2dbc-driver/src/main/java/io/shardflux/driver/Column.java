@@ -25,6 +25,9 @@ import org.jspecify.annotations.Nullable;
  */
 final class Column implements ColumnMetadata {
 
+  /** What a server says of a double that is shown whole. */
+  private static final int ALL_DIGITS = 31;
+
   private final String name;
   private final Type type;
   private final Nullability nullability;
@@ -129,9 +132,22 @@ final class Column implements ColumnMetadata {
       return number instanceof Long ? number : (Object) Values.decimal(number).longValueExact();
     }
     Object fitted = Values.number(number, mine.getJavaType(), this);
+    if (fitted instanceof Double real && mine == MySqlType.DOUBLE) {
+      return cut(real);
+    }
     return fitted instanceof BigDecimal decimal && scale != null
         ? decimal.setScale(scale, RoundingMode.HALF_UP)
         : fitted;
+  }
+
+  /** As much of a double as is shown of it. */
+  private double cut(double number) {
+    if (scale == null || scale >= ALL_DIGITS || !Double.isFinite(number)) {
+      return number;
+    }
+    double cut = new BigDecimal(number).setScale(scale, RoundingMode.HALF_EVEN).doubleValue();
+    // A zero may have a sign.
+    return cut == number ? number : cut;
   }
 
   private static boolean numeric(Type type) {

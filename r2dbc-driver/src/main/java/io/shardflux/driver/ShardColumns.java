@@ -3,6 +3,7 @@ package io.shardflux.driver;
 import io.r2dbc.spi.Row;
 import io.shardflux.r2dbc.StatementSpec;
 import io.shardflux.sql.Catalog;
+import java.math.BigDecimal;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -19,11 +20,16 @@ import reactor.core.publisher.Mono;
  *
  * @param version the server's
  * @param strange what is set otherwise than the planner takes it to be; empty if nothing is
+ * @param quotients how the server computes with them
  * @param tables the columns that a star means, in their order
  * @param at when this began to be read, of {@link System#nanoTime}
  */
 record ShardColumns(
-    String version, String strange, Map<String, List<Catalog.Column>> tables, long at) {
+    String version,
+    String strange,
+    Catalog.Quotients quotients,
+    Map<String, List<Catalog.Column>> tables,
+    long at) {
 
   private static final String COLUMNS =
       "SELECT TABLE_NAME AS t, COLUMN_NAME AS c, COLUMN_TYPE AS y, IS_NULLABLE AS n,"
@@ -35,7 +41,7 @@ record ShardColumns(
 
   /** Apart, as what asks for a variable is no plain read, which may be tried again. */
   private static final String SETTINGS =
-      "SELECT @@sql_mode AS m, @@div_precision_increment AS d, VERSION() AS v";
+      "SELECT @@sql_mode AS m, @@div_precision_increment AS d, 1 / 3 * 3 AS q, VERSION() AS v";
 
   /** Modes by which a server reads a text, or computes, in another way than the planner does. */
   private static final Set<String> OTHER_MODES =
@@ -52,7 +58,7 @@ record ShardColumns(
   private record Found(String table, Catalog.Column column, boolean visible) {}
 
   /** What a server is set to. */
-  private record Settings(String version, String strange) {}
+  private record Settings(String version, String strange, Catalog.Quotients quotients) {}
 
   /**
    * Reads all of it.
@@ -69,7 +75,12 @@ record ShardColumns(
               .zipWhen(
                   settings -> columns(on),
                   (settings, tables) ->
-                      new ShardColumns(settings.version(), settings.strange(), tables, at));
+                      new ShardColumns(
+                          settings.version(),
+                          settings.strange(),
+                          settings.quotients(),
+                          tables,
+                          at));
         });
   }
 
@@ -98,7 +109,7 @@ record ShardColumns(
   }
 
   private static Settings settings(Row row) {
-    return new Settings(text(row, "v"), strange(row));
+    return new Settings(text(row, "v"), strange(row), quotients(row));
   }
 
   private static String strange(Row row) {
@@ -112,6 +123,14 @@ record ShardColumns(
     return digits == DIVISION_DIGITS
         ? ""
         : "div_precision_increment: " + digits + " (expected: " + DIVISION_DIGITS + ")";
+  }
+
+  private static Catalog.Quotients quotients(Row row) {
+    return switch (String.valueOf(row.get("q", BigDecimal.class))) {
+      case "1.0000" -> Catalog.Quotients.KEPT;
+      case "0.9999" -> Catalog.Quotients.ROUNDED;
+      default -> Catalog.Quotients.UNKNOWN;
+    };
   }
 
   private static Found found(Row row) {

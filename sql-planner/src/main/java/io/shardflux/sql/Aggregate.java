@@ -7,15 +7,27 @@ import java.util.List;
  *
  * @param column where each row has the shard's, and where the whole one goes
  * @param inputs of {@code AVG} the columns of the sum and the count, which are aggregates
- *     themselves
+ *     themselves; of {@code SUM} that of the shards' sums with all their digits, where a sum as it
+ *     is shown has less
  * @param keys of {@code MIN} and {@code MAX} what is compared, of {@code DISTINCT} what is told
  *     apart
+ * @param even of {@code AVG}, whether each value has just the digits of its type
  */
-record Aggregate(Kind kind, int column, List<Integer> inputs, List<SortKey> keys) {
+record Aggregate(Kind kind, int column, List<Integer> inputs, List<SortKey> keys, boolean even) {
+
+  /** One of values that need not have the digits of their type. */
+  Aggregate(Kind kind, int column, List<Integer> inputs, List<SortKey> keys) {
+    this(kind, column, inputs, keys, false);
+  }
 
   /** One that is made of the shards' own values alone. */
   static Aggregate of(Kind kind, int column) {
     return new Aggregate(kind, column, List.of(), List.of());
+  }
+
+  /** The column of a {@code SUM} that is added up. */
+  int summed() {
+    return inputs.isEmpty() ? column : inputs.get(0);
   }
 
   enum Kind {

@@ -18,16 +18,27 @@ public final class Catalog {
   private final Map<String, List<Column>> tables;
   private final Set<String> uneven;
   private final Set<String> mixed;
+  private final Quotients quotients;
 
-  private Catalog(Map<String, List<Column>> tables, Set<String> uneven, Set<String> mixed) {
+  private Catalog(
+      Map<String, List<Column>> tables,
+      Set<String> uneven,
+      Set<String> mixed,
+      Quotients quotients) {
     this.tables = tables;
     this.uneven = uneven;
     this.mixed = mixed;
+    this.quotients = quotients;
   }
 
-  /** A catalog of tables by name, each with its columns in their order. */
+  /** A catalog of tables by name, of servers that are not known to compute alike. */
   public static Catalog of(Map<String, List<Column>> tables) {
-    return of(tables, Set.of(), Set.of());
+    return of(tables, Quotients.UNKNOWN);
+  }
+
+  /** A catalog of tables by name, with the same columns in the same order on all shards. */
+  public static Catalog of(Map<String, List<Column>> tables, Quotients quotients) {
+    return of(tables, Set.of(), Set.of(), quotients);
   }
 
   /**
@@ -37,12 +48,16 @@ public final class Catalog {
    *     another order, so that a star is sent as the columns' names
    * @param mixed the tables whose columns are named alike on all shards, but are not all known, as
    *     some are of several types
+   * @param quotients how all servers compute with quotients
    */
   public static Catalog of(
-      Map<String, List<Column>> tables, Set<String> uneven, Set<String> mixed) {
+      Map<String, List<Column>> tables,
+      Set<String> uneven,
+      Set<String> mixed,
+      Quotients quotients) {
     Map<String, List<Column>> copy = new HashMap<>();
     tables.forEach((table, columns) -> copy.put(table, List.copyOf(columns)));
-    return new Catalog(Map.copyOf(copy), Set.copyOf(uneven), Set.copyOf(mixed));
+    return new Catalog(Map.copyOf(copy), Set.copyOf(uneven), Set.copyOf(mixed), quotients);
   }
 
   /** Whether shards name a table's columns otherwise, or have them in another order. */
@@ -61,7 +76,10 @@ public final class Catalog {
 
   /** Whether another catalog says the same. */
   public boolean isLike(Catalog other) {
-    return tables.equals(other.tables) && uneven.equals(other.uneven) && mixed.equals(other.mixed);
+    return quotients == other.quotients
+        && tables.equals(other.tables)
+        && uneven.equals(other.uneven)
+        && mixed.equals(other.mixed);
   }
 
   /** The tables with their columns in order. */
@@ -80,6 +98,11 @@ public final class Catalog {
         .filter(rule -> rule instanceof TableRule.Sharded && tables.containsKey(rule.table()))
         .flatMap(rule -> schema.keyFaults((TableRule.Sharded) rule).stream())
         .toList();
+  }
+
+  /** How the servers compute with quotients. */
+  public Quotients quotients() {
+    return quotients;
   }
 
   /** The columns of a table in order, or null if it isn't there. */
@@ -104,6 +127,16 @@ public final class Catalog {
       @Nullable String collation,
       boolean primary,
       Filling filling) {}
+
+  /** What a server goes on computing with where it has divided. */
+  public enum Quotients {
+    /** The quotient with digits beyond its type: {@code 1 / 3 * 3} is 1.0000. */
+    KEPT,
+    /** The quotient as it is shown: {@code 1 / 3 * 3} is 0.9999. */
+    ROUNDED,
+    /** The servers are not known to do the same. */
+    UNKNOWN
+  }
 
   /** Who says what a column holds. */
   public enum Filling {

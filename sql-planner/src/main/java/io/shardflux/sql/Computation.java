@@ -24,6 +24,9 @@ sealed interface Computation {
     @Override
     public @Nullable Object of(@Nullable Object[] row, int hidden, Binds binds) {
       Object value = KeyCondition.value(expr, binds);
+      if (expr instanceof Expr.Marker) {
+        value = Values.written(value);
+      }
       if (value != null && !Values.isNumber(value)) {
         throw new RefusedSqlException(
             RefusalCode.HAVING,
@@ -33,10 +36,18 @@ sealed interface Computation {
     }
   }
 
-  record Arithmetic(String operator, Computation left, Computation right) implements Computation {
+  /**
+   * Arithmetic.
+   *
+   * @param rounds whether what comes of it has no more digits than its type
+   */
+  record Arithmetic(String operator, Computation left, Computation right, boolean rounds)
+      implements Computation {
     @Override
     public @Nullable Object of(@Nullable Object[] row, int hidden, Binds binds) {
-      return Values.apply(operator, left.of(row, hidden, binds), right.of(row, hidden, binds));
+      Object value =
+          Values.apply(operator, left.of(row, hidden, binds), right.of(row, hidden, binds));
+      return rounds ? Values.shown(value) : value;
     }
   }
 
@@ -47,14 +58,14 @@ sealed interface Computation {
     }
   }
 
-  /** The first that isn't NULL. */
-  record First(List<Computation> options) implements Computation {
+  /** The first that isn't NULL; {@code rounds} as of {@link Arithmetic}. */
+  record First(List<Computation> options, boolean rounds) implements Computation {
     @Override
     public @Nullable Object of(@Nullable Object[] row, int hidden, Binds binds) {
       for (Computation option : options) {
         Object value = option.of(row, hidden, binds);
         if (value != null) {
-          return value;
+          return rounds ? Values.shown(value) : value;
         }
       }
       return null;
@@ -67,12 +78,12 @@ sealed interface Computation {
       Object a = left.of(row, hidden, binds);
       Object b = right.of(row, hidden, binds);
       if (operator.equals("<=>")) {
-        return Values.compare(a, b) == 0;
+        return Values.compareSurely(a, b) == 0;
       }
       if (a == null || b == null) {
         return null;
       }
-      int order = Values.compare(a, b);
+      int order = Values.compareSurely(a, b);
       return switch (operator) {
         case "=" -> order == 0;
         case "<>" -> order != 0;

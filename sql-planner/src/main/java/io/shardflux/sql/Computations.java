@@ -5,10 +5,16 @@ import java.util.Deque;
 import java.util.List;
 
 /** What can be computed of merged rows. */
-record Computations(Groups groups, MergedAggregates aggregates, SortKeys keys, Effort effort) {
+record Computations(
+    Groups groups, MergedAggregates aggregates, SortKeys keys, ShownDigits digits, Effort effort) {
 
   /** Each is computed inside the next one, where an event loop has the stack for it. */
   private static final int MAX_CHAIN = 500;
+
+  /**
+   * A quotient of such a dividend is shown with fewer digits than the nine that it has at least.
+   */
+  private static final int MAX_SURE_SCALE = 4;
 
   /** A number of aggregates, groups and constants; refused by the code if it is none. */
   Computation of(Expr expr, RefusalCode code) {
@@ -21,6 +27,7 @@ record Computations(Groups groups, MergedAggregates aggregates, SortKeys keys, E
   private Computation ofBare(Expr bare, RefusalCode code) {
     if (Functions.isAggregate(bare)) {
       checkNumber(bare, code);
+      checkDigits(bare.children().isEmpty() ? bare : bare.children().get(0), code);
       Aggregate aggregate = aggregates.of((Expr.Call) bare, -1);
       if (MergedAggregates.isExtreme((Expr.Call) bare)) {
         // A BIT is no number as it is given, but is one as it is compared.
@@ -43,15 +50,18 @@ record Computations(Groups groups, MergedAggregates aggregates, SortKeys keys, E
     }
     if (groups.indexOf(bare) >= 0) {
       checkNumber(bare, code);
+      checkDigits(bare, code);
       return new Computation.Column(keys.of(bare, keys.list().indexOf(bare), false).value());
     }
     if (isArithmetic(bare)) {
+      checkQuotients(bare, code);
       return arithmetic(bare, code);
     }
     if (bare instanceof Expr.Call call
         && (call.name().equals("COALESCE") || call.name().equals("IFNULL"))) {
-      checkAverages(call, code);
-      return new Computation.First(call.children().stream().map(child -> of(child, code)).toList());
+      checkChoice(call, code);
+      return new Computation.First(
+          call.children().stream().map(child -> of(child, code)).toList(), rounds());
     }
     throw new RefusedSqlException(code, bare.description());
   }
@@ -76,17 +86,22 @@ record Computations(Groups groups, MergedAggregates aggregates, SortKeys keys, E
     }
     Computation computed = of(first, code);
     for (Expr.Op op : operators) {
+      checkDividend(op, code);
       computed =
-          new Computation.Arithmetic(op.operator(), computed, of(op.children().get(1), code));
+          new Computation.Arithmetic(
+              op.operator(), computed, of(op.children().get(1), code), rounds());
     }
     return computed;
   }
 
-  /** An average has more digits than its type, and how many are seen hangs on the other types. */
-  private static void checkAverages(Expr.Call choice, RefusalCode code) {
-    boolean averages =
-        choice.children().stream()
-            .anyMatch(each -> each.bare() instanceof Expr.Call call && call.name().equals("AVG"));
+  private boolean rounds() {
+    return digits.quotients() == Catalog.Quotients.ROUNDED;
+  }
+
+  /** A quotient may have more digits than its type, and how many are seen hangs on the others. */
+  private void checkChoice(Expr.Call choice, RefusalCode code) {
+    boolean quotients =
+        choice.children().stream().anyMatch(each -> averages(each) || (!rounds() && divides(each)));
     boolean others =
         choice.children().stream()
             .skip(1)
@@ -94,9 +109,83 @@ record Computations(Groups groups, MergedAggregates aggregates, SortKeys keys, E
                 each ->
                     !(each.bare() instanceof Expr.Literal literal
                         && literal.value() instanceof Long));
-    if (averages && others) {
-      throw new RefusedSqlException(code, choice.name() + " of an average and what is no integer");
+    if (quotients && others) {
+      throw new RefusedSqlException(
+          code, choice.name() + " of a quotient or an average and what is no integer");
     }
+  }
+
+  /** Refuses operands that servers round or not, by their way to the groups, or divide unlike. */
+  private void checkQuotients(Expr arithmetic, RefusalCode code) {
+    if (averages(arithmetic) && !groups.isEmpty()) {
+      throw new RefusedSqlException(
+          code, "an average that is computed with (SUM(…) / COUNT(…) can be)");
+    }
+    arithmetic.walk(
+        inside -> {
+          if (inside != arithmetic && !isDivided(inside)) {
+            throw new RefusedSqlException(
+                code, "a quotient that is computed with, of more than plain aggregates");
+          }
+          return !Functions.isAggregate(inside);
+        });
+  }
+
+  /** Refuses a quotient that need not be divided as far as it is shown. */
+  private void checkDividend(Expr.Op op, RefusalCode code) {
+    if (op.is("/") && digits.of(op.children().get(0)).scale() > MAX_SURE_SCALE && !isEven(op)) {
+      throw new RefusedSqlException(
+          code, "a quotient of many digits, of more than plain aggregates");
+    }
+  }
+
+  /** Whether it is known how far it is divided, if it is a quotient or an average. */
+  private boolean isDivided(Expr expr) {
+    if (expr instanceof Expr.Call call && call.name().equals("AVG")) {
+      return digits.of(call.children().get(0)).isDividedAlike();
+    }
+    boolean quotient = expr instanceof Expr.Op op && op.is("/");
+    return !quotient || rounds() || (digits.quotients() == Catalog.Quotients.KEPT && isEven(expr));
+  }
+
+  /** Whether the values in it have the digits that are shown of them; a product loses zeros. */
+  private boolean isEven(Expr expr) {
+    boolean[] even = {true};
+    expr.walk(
+        inside -> {
+          boolean aggregate = Functions.isAggregate(inside);
+          boolean group = !aggregate && groups.indexOf(inside.bare()) >= 0;
+          even[0] &= !(inside instanceof Expr.Op op && op.is("*")) || group;
+          if (aggregate) {
+            even[0] &=
+                ((Expr.Call) inside).name().equals("COUNT")
+                    || digits.of(inside.children().get(0)).isDividedAlike();
+          } else if (group) {
+            even[0] &= digits.of(inside).isDividedAlike();
+          }
+          return !aggregate && !group && even[0];
+        });
+    return even[0];
+  }
+
+  /** Refuses an operand with digits that the shards don't show. */
+  private void checkDigits(Expr expr, RefusalCode code) {
+    Digits known = digits.of(expr);
+    if (digits.hasMore(known)) {
+      throw new RefusedSqlException(code, "an aggregate of quotients that is computed with");
+    }
+    if (code == RefusalCode.HAVING && known.fixed()) {
+      // Servers compare them as equal where they are near to each other.
+      throw new RefusedSqlException(code, "a DOUBLE with digits");
+    }
+  }
+
+  private static boolean averages(Expr expr) {
+    return expr.any(each -> each instanceof Expr.Call call && call.name().equals("AVG"));
+  }
+
+  private static boolean divides(Expr expr) {
+    return expr.any(each -> each instanceof Expr.Op op && op.is("/"));
   }
 
   private void checkNumber(Expr expr, RefusalCode code) {

@@ -174,15 +174,23 @@ public final class Fold {
       switch (aggregate.kind()) {
         case COUNT ->
             put(aggregate.column(), Values.count(at(row, aggregate), at(next, aggregate)));
-        case SUM -> put(aggregate.column(), Values.sum(at(row, aggregate), at(next, aggregate)));
-        case MIN, MAX -> addExtreme(aggregate, next);
-        case ANY -> {
-          // A shard without a row has NULL.
-          if (at(row, aggregate) == null) {
-            put(aggregate.column(), at(next, aggregate));
-          }
+        case SUM -> {
+          int summed = aggregate.summed();
+          put(summed, Values.sum(at(row, summed), at(next, summed)));
+          addExample(aggregate, next);
         }
+        case MIN, MAX -> addExtreme(aggregate, next);
+        case AVG, ANY -> addExample(aggregate, next);
         default -> {}
+      }
+    }
+
+    /**
+     * A value of the group's, or one that says how such are shown; a shard without rows has NULL.
+     */
+    private void addExample(Aggregate aggregate, @Nullable Object[] next) {
+      if (at(row, aggregate) == null) {
+        put(aggregate.column(), at(next, aggregate));
       }
     }
 
@@ -225,7 +233,12 @@ public final class Fold {
         if (aggregate.kind() == Aggregate.Kind.AVG) {
           Object count = at(row, aggregate.inputs().get(1));
           Object sum = at(row, aggregate.inputs().get(0));
-          put(aggregate.column(), Values.average(sum, (Long) Values.count(count, null)));
+          Object like = at(row, aggregate);
+          put(
+              aggregate.column(),
+              Values.average(sum, (Long) Values.count(count, null), like, aggregate.even()));
+        } else if (aggregate.kind() == Aggregate.Kind.SUM && !aggregate.inputs().isEmpty()) {
+          put(aggregate.column(), Values.like(at(row, aggregate.summed()), at(row, aggregate)));
         } else if (set != null) {
           held -= set.size();
           put(aggregate.column(), distinct(aggregate, set));
@@ -239,12 +252,14 @@ public final class Fold {
         return (long) set.size();
       }
       Object sum = null;
+      Object like = null;
       for (@Nullable Object[] each : set) {
         sum = Values.sum(sum, at(each, aggregate.keys().get(0).value()));
+        like = like == null ? at(each, aggregate) : like;
       }
       return aggregate.kind() == Aggregate.Kind.SUM_DISTINCT
-          ? Values.asSum(sum)
-          : Values.average(sum, set.size());
+          ? Values.like(Values.asSum(sum), like)
+          : Values.average(sum, set.size(), like, true);
     }
 
     private @Nullable Object at(@Nullable Object[] from, Aggregate aggregate) {

@@ -16,6 +16,7 @@ final class MergedAggregates {
   private final SortKeys keys;
   private final ShardExpressions expressions;
   private final HiddenColumns hidden;
+  private final ShownDigits digits;
   private final ExprIndex calls;
   private final List<Aggregate> aggregates = new ArrayList<>();
   private final Map<Integer, Computation> computed = new LinkedHashMap<>();
@@ -31,6 +32,7 @@ final class MergedAggregates {
     this.keys = keys;
     this.expressions = keys.expressions();
     this.hidden = keys.hidden();
+    this.digits = keys.digits();
     this.calls = new ExprIndex(equivalence);
   }
 
@@ -76,7 +78,7 @@ final class MergedAggregates {
     }
     return switch (call.name()) {
       case "COUNT" -> add(call, Aggregate.of(Aggregate.Kind.COUNT, column));
-      case "SUM" -> add(call, Aggregate.of(Aggregate.Kind.SUM, column));
+      case "SUM" -> add(call, sum(call, column, expressions.write(call)));
       case "AVG" -> add(call, average(call, column));
       default -> add(call, Aggregate.of(Aggregate.Kind.ANY, column));
     };
@@ -85,18 +87,39 @@ final class MergedAggregates {
   private Aggregate average(Expr.Call call, int column) {
     String each = call.distinct() ? "DISTINCT " : "";
     Fragment argument = expressions.write(call.children().get(0));
-    int sum = part(call, "SUM", Fragment.of("SUM(" + each, argument, ")"));
-    int count = part(call, "COUNT", Fragment.of("COUNT(" + each, argument, ")"));
-    return new Aggregate(Aggregate.Kind.AVG, column, List.of(sum, count), List.of());
+    Aggregate sum = part(call, "SUM", Fragment.of("SUM(" + each, argument, ")"));
+    Aggregate count = part(call, "COUNT", Fragment.of("COUNT(" + each, argument, ")"));
+    List<Integer> inputs = List.of(sum.summed(), count.column());
+    boolean even = call.distinct() || digits.of(call.children().get(0)).even();
+    return new Aggregate(Aggregate.Kind.AVG, column, inputs, List.of(), even);
   }
 
-  /** The column of an aggregate that another one is made of. */
-  private int part(Expr.Call call, String name, Fragment sql) {
+  /** An aggregate that another one is made of. */
+  private Aggregate part(Expr.Call call, String name, Fragment sql) {
     Expr.Call other = new Expr.Call(call.span(), name, call.distinct(), false, call.children());
     Aggregate known = known(other);
-    return known == null
-        ? add(other, Aggregate.of(Aggregate.Kind.valueOf(name), hidden.add(sql))).column()
-        : known.column();
+    if (known != null) {
+      return known;
+    }
+    int column = hidden.add(sql);
+    return add(
+        other,
+        name.equals("SUM") ? sum(other, column, sql) : Aggregate.of(Aggregate.Kind.COUNT, column));
+  }
+
+  /** With all its digits where what is shown of the shards' sums has less. */
+  private Aggregate sum(Expr.Call call, int column, Fragment sql) {
+    Digits argument = digits.of(call.children().get(0));
+    if (digits.hasMore(argument) && (!select.group().isEmpty() || makesFiner())) {
+      // A server that adds up in a table of its own rounds each sum on the way, others don't.
+      throw new RefusedSqlException(
+          RefusalCode.AGGREGATE_EXPRESSION, "a sum or an average of quotients, of several groups");
+    }
+    boolean whole = !digits.hasMore(argument) && !argument.fixed();
+    return whole
+        ? Aggregate.of(Aggregate.Kind.SUM, column)
+        : new Aggregate(
+            Aggregate.Kind.SUM, column, List.of(hidden.add(digits.all(sql))), List.of());
   }
 
   private @Nullable Aggregate known(Expr.Call call) {
@@ -157,6 +180,7 @@ final class MergedAggregates {
         throw new RefusedSqlException(
             RefusalCode.AGGREGATE, call.name() + "(DISTINCT …) of what is no number");
       }
+      digits.checkToldApart(bare);
       finer.add(bare);
       compared.add(keys.of(bare, -1, false));
     }

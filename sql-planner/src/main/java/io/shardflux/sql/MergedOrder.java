@@ -240,6 +240,7 @@ final class MergedOrder {
     for (int i = 0; i < columns.size(); i++) {
       Expr column = columns.get(i);
       int index = list.isStarred() ? -1 : i;
+      keys.digits().checkToldApart(column);
       itemKeys.add(
           merges && column.aggregates()
               ? mergedKey(column, index, false)

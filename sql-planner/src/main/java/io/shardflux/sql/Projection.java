@@ -41,11 +41,12 @@ record Projection(Block block, Types types, Colocation colocation) {
 
   private List<Scope.Column> columns() {
     List<Scope.Column> columns = new ArrayList<>();
+    boolean stored = block.select().distinct() || block.select().isGrouped();
     for (Query.Item item : block.select().items()) {
       if (item.expr() == null) {
         columns.addAll(starred(item));
       } else {
-        columns.add(column(item, item.expr()));
+        columns.add(column(item, item.expr(), stored));
       }
     }
     return columns;
@@ -66,7 +67,7 @@ record Projection(Block block, Types types, Colocation colocation) {
     return columns;
   }
 
-  private Scope.Column column(Query.Item item, Expr expr) {
+  private Scope.Column column(Query.Item item, Expr expr, boolean stored) {
     Expr bare = expr.bare();
     if (bare instanceof Expr.Name name) {
       Scope.Column column = block.scope().findHere(name);
@@ -74,7 +75,11 @@ record Projection(Block block, Types types, Colocation colocation) {
         return column.named(item.alias() == null ? name.column() : item.alias());
       }
     }
-    return new Scope.Column(
-        item.alias() == null ? "" : item.alias(), types.of(expr, block), true, -1);
+    SqlType type = types.of(expr, block);
+    if (type.isNumber()) {
+      Digits digits = new DigitReader(block, types).of(expr);
+      type = type.with(stored ? digits.stored() : digits);
+    }
+    return new Scope.Column(item.alias() == null ? "" : item.alias(), type, true, -1);
   }
 }

@@ -20,6 +20,7 @@ final class ScatterPlanner {
   private final HiddenColumns hidden;
   private final SelectList list;
   private final ShardExpressions expressions;
+  private final ShownDigits digits;
   private final SortKeys keys;
   private final MergedAggregates aggregates;
 
@@ -42,9 +43,18 @@ final class ScatterPlanner {
     this.list = new SelectList(select, block.scope(), equivalence);
     this.expressions = new ShardExpressions(select, block.scope(), equivalence);
     boolean grouped = select.isGrouped();
+    this.digits =
+        new ShownDigits(
+            new DigitReader(block, analysis.types()), analysis.schema().catalog().quotients());
     this.keys =
         new SortKeys(
-            block, analysis.types(), list, expressions, hidden, grouped || select.distinct());
+            block,
+            analysis.types(),
+            list,
+            expressions,
+            hidden,
+            digits,
+            grouped || select.distinct());
     this.aggregates = new MergedAggregates(query, block, colocation, equivalence, keys);
     this.merges =
         grouped && (select.rollup() || !colocation.holdKey(block.groupedKeys(), block.rows()));
@@ -119,6 +129,7 @@ final class ScatterPlanner {
   /** Rows that are told apart: groups by all columns. */
   private ScatterQuery distinctRows() {
     Groups groups = groups(list.columns());
+    groups.all().forEach(digits::checkToldApart);
     List<SortKey> groupKeys = keys(groups);
     MergedOrder order = order(groups);
     order.byGroups(groupKeys);
@@ -132,7 +143,7 @@ final class ScatterPlanner {
   /** Groups that several shards have a part of. */
   private ScatterQuery mergedGroups() {
     Groups groups = groups(select.group().stream().map(block::grouped).toList());
-    Computations computations = new Computations(groups, aggregates, keys, effort);
+    Computations computations = new Computations(groups, aggregates, keys, digits, effort);
     MergedHaving having =
         new MergedHaving(block, equivalence, keys, groups, aggregates, computations);
     MergedOrder order = order(groups);
@@ -140,6 +151,7 @@ final class ScatterPlanner {
     if (select.having() != null) {
       having.take(select.having());
     }
+    groups.all().forEach(digits::checkGroup);
     List<SortKey> groupKeys = keys(groups);
     List<SortKey> distinct = select.distinct() ? order.itemKeys() : List.of();
     if (order.isByGroups() && distinct.isEmpty()) {

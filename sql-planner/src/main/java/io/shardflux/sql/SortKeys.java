@@ -11,6 +11,7 @@ record SortKeys(
     SelectList list,
     ShardExpressions expressions,
     HiddenColumns hidden,
+    ShownDigits digits,
     boolean groups) {
 
   /** Refuses what has another value each time. */
@@ -30,8 +31,11 @@ record SortKeys(
     int padding = textual ? padding(bare, value, type) : SortKey.NONE;
     int column =
         switch (type.kind()) {
-          case NUMBER -> index >= 0 && !list.isStarred() ? index : hidden.add(single(bare, value));
-          case SMALL_NUMBER, ENUM -> hidden.add(single(bare, Fragment.of("(", value, ") + 0")));
+          case NUMBER -> number(bare, index, value);
+          case SMALL_NUMBER, ENUM -> {
+            boolean real = type.kind() == SqlType.Kind.SMALL_NUMBER && digits.of(bare).isDouble();
+            yield hidden.add(single(bare, Fragment.of("(", value, real ? ") + 0e0" : ") + 0")));
+          }
           // As an integer, MariaDB's functions give a negative TIME without its sign.
           case TEMPORAL -> hidden.add(single(bare, Fragment.of("(", value, ") + 0.0")));
           case TEXT, LITERAL, BINARY ->
@@ -40,6 +44,12 @@ record SortKeys(
           default -> throw new RefusedSqlException(RefusalCode.UNSORTABLE, bare.description());
         };
     return new SortKey(column, padding, descending);
+  }
+
+  private int number(Expr expr, int index, Fragment value) {
+    Fragment sorted = digits.sorted(expr, value);
+    boolean shown = sorted.equals(value) && index >= 0 && !list.isStarred();
+    return shown ? index : hidden.add(single(expr, sorted));
   }
 
   /** The hidden column of a space's weight where text is padded, or that of NULL where not. */

@@ -10,8 +10,24 @@ import org.jspecify.annotations.Nullable;
  * What values an expression has, as far as their order goes.
  *
  * @param collation of text, and of what is temporal its type; null where only the server knows it
+ * @param digits what is shown of its values as numbers
  */
-record SqlType(Kind kind, @Nullable String collation) {
+record SqlType(Kind kind, @Nullable String collation, Digits digits) {
+
+  /** What is shown of its values as numbers hangs on its kind alone. */
+  SqlType(Kind kind, @Nullable String collation) {
+    this(kind, collation, digits(kind));
+  }
+
+  private static Digits digits(Kind kind) {
+    return switch (kind) {
+      case NULL -> Digits.WHOLE;
+      case TEMPORAL -> Digits.TEMPORAL;
+      case MARKER -> Digits.MARKER;
+      case NUMBER, SMALL_NUMBER, NONE -> Digits.UNKNOWN;
+      default -> Digits.REAL;
+    };
+  }
 
   enum Kind {
     /** Ordered as drivers give it. */
@@ -57,10 +73,10 @@ record SqlType(Kind kind, @Nullable String collation) {
   static SqlType of(Catalog.Column column) {
     String name = name(column.type());
     if (NUMBERS.contains(name)) {
-      return NUMBER;
+      return new SqlType(Kind.NUMBER, null, Digits.ofColumn(name, column.type()));
     }
     if (SMALL_NUMBERS.contains(name)) {
-      return new SqlType(Kind.SMALL_NUMBER, null);
+      return new SqlType(Kind.SMALL_NUMBER, null, Digits.ofColumn(name, column.type()));
     }
     SqlType temporal = TEMPORALS.get(name);
     if (temporal != null) {
@@ -123,6 +139,10 @@ record SqlType(Kind kind, @Nullable String collation) {
       // A date among date-times is another number than the date-time that it is shown as.
       return collation != null && equals(other) ? this : NONE;
     }
+    if (isNumber() && other.isNumber()) {
+      Kind number = kind == other.kind ? kind : Kind.SMALL_NUMBER;
+      return new SqlType(number, null, Digits.choice(List.of(digits, other.digits)));
+    }
     if (kind == other.kind) {
       return kind == Kind.MARKER ? NONE : this;
     }
@@ -132,9 +152,12 @@ record SqlType(Kind kind, @Nullable String collation) {
     if (kind == Kind.MARKER || other.kind == Kind.MARKER) {
       return NONE;
     }
-    return kind == Kind.TEMPORAL || other.kind == Kind.TEMPORAL
-        ? TEXT
-        : new SqlType(Kind.SMALL_NUMBER, null);
+    return TEXT;
+  }
+
+  /** The same with what is known of its digits, if it is a number. */
+  SqlType with(Digits known) {
+    return isNumber() ? new SqlType(kind, collation, known) : this;
   }
 
   private SqlType text(SqlType other) {

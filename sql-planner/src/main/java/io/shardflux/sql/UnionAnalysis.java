@@ -104,6 +104,7 @@ final class UnionAnalysis {
       }
     }
     String name = branches.get(0).columns().get(index).name();
-    return new Scope.Column(name, SqlType.choice(types), nullable, key);
+    SqlType type = SqlType.choice(types);
+    return new Scope.Column(name, type.with(type.digits().stored()), nullable, key);
   }
 }

@@ -5,15 +5,22 @@ import java.math.BigInteger;
 import java.math.RoundingMode;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** Values of shards' rows: their order, and arithmetic as MySQL's is. */
 final class Values {
 
-  /** MySQL's {@code div_precision_increment} as it comes. */
-  private static final int DIVISION_DIGITS = 4;
+  /** The digits of a decimal. */
+  private static final int MAX_PRECISION = 65;
 
-  private static final int MAX_SCALE = 30;
+  /** The bits of the largest decimal. */
+  private static final int MAX_BITS = 215;
+
+  /** With more zeros behind the point a decimal is written with an exponent. */
+  private static final int MAX_LEADING_ZEROS = 5;
 
   private Values() {}
 
@@ -137,9 +144,45 @@ final class Values {
     return (a == null ? 0 : number(a).longValue()) + (b == null ? 0 : number(b).longValue());
   }
 
-  /** A sum by a count, of the scale that {@code AVG} has; NULL of none. */
-  static @Nullable Object average(@Nullable Object sum, long count) {
-    return shown(mean(sum, count));
+  /**
+   * A sum by a count, with the digits of an average that was shown; NULL of none.
+   *
+   * @param even whether the sum has just the digits of its type on a server
+   * @throws RefusedSqlException if it hangs on those digits, and it need not have them
+   */
+  static @Nullable Object average(
+      @Nullable Object sum, long count, @Nullable Object like, boolean even) {
+    if (sum == null || count == 0) {
+      return null;
+    }
+    Number number = number(sum);
+    if (isDouble(number) || !(like instanceof BigDecimal shown)) {
+      return shown(mean(sum, count));
+    }
+    BigDecimal all = decimal(number);
+    BigDecimal average = average(all, count, Math.max(0, all.scale()), shown.scale());
+    int least = even ? all.scale() : Math.max(0, all.stripTrailingZeros().scale());
+    for (int scale = least;
+        Quotient.digits(scale, 0) <= shown.scale() && scale < all.scale();
+        scale++) {
+      if (!average.equals(average(all, count, scale, shown.scale()))) {
+        throw new RefusedSqlException(
+            RefusalCode.AGGREGATE_EXPRESSION, "an average of numbers with unlike digits");
+      }
+    }
+    return average;
+  }
+
+  private static BigDecimal average(BigDecimal sum, long count, int scale, int shown) {
+    return sum.divide(BigDecimal.valueOf(count), Quotient.digits(scale, 0), RoundingMode.DOWN)
+        .setScale(shown, RoundingMode.HALF_UP);
+  }
+
+  /** A sum with the digits of another one that was shown. */
+  static @Nullable Object like(@Nullable Object sum, @Nullable Object other) {
+    return sum instanceof BigDecimal decimal && other instanceof BigDecimal shown
+        ? decimal.setScale(shown.scale(), RoundingMode.HALF_UP)
+        : sum;
   }
 
   /** The same, with the digits that MySQL goes on computing with. */
@@ -157,6 +200,59 @@ final class Values {
         : value;
   }
 
+  /** A bound number as a server reads it: as it is written, a decimal or a double. */
+  static @Nullable Object written(@Nullable Object value) {
+    if (value instanceof Double || value instanceof Float) {
+      String text = value.toString();
+      boolean decimal = Double.isFinite(((Number) value).doubleValue()) && text.indexOf('E') < 0;
+      return decimal ? (Object) new BigDecimal(text) : ((Number) value).doubleValue();
+    }
+    if (value instanceof BigInteger number && number.bitLength() > MAX_BITS) {
+      throw outOfRange();
+    }
+    if (!(value instanceof BigDecimal number)) {
+      return value;
+    }
+    if (number.scale() < 0 || (long) number.precision() - number.scale() < -MAX_LEADING_ZEROS) {
+      return number.doubleValue();
+    }
+    if (number.scale() > Digits.MAX_SCALE || number.precision() > MAX_PRECISION) {
+      throw outOfRange();
+    }
+    return number;
+  }
+
+  /**
+   * The order of two values, if it is the same with the digits that are shown of a quotient and
+   * with those beyond: servers take the one or the other.
+   *
+   * @throws RefusedSqlException if it isn't
+   */
+  static int compareSurely(@Nullable Object a, @Nullable Object b) {
+    int order = compare(a, b);
+    for (Object x : readings(a)) {
+      for (Object y : readings(b)) {
+        if (compare(x, y) != order) {
+          throw new RefusedSqlException(
+              RefusalCode.HAVING, "a quotient or an average as large as what it is compared with");
+        }
+      }
+    }
+    return order;
+  }
+
+  private static List<@Nullable Object> readings(@Nullable Object value) {
+    return value instanceof Quotient quotient
+        ? Arrays.asList(quotient, quotient.value, shown(quotient))
+        : Collections.singletonList(value);
+  }
+
+  private static RefusedSqlException outOfRange() {
+    return new RefusedSqlException(
+        RefusalCode.AGGREGATE_EXPRESSION,
+        "a number beyond what all servers compute with, BIGINT or DECIMAL(65,30)");
+  }
+
   /** Arithmetic by MySQL's rules for integers, decimals and doubles; NULL of NULL. */
   static @Nullable Object apply(String operator, @Nullable Object a, @Nullable Object b) {
     if (a == null || b == null) {
@@ -171,23 +267,42 @@ final class Values {
       return decimal(y).signum() == 0 ? null : Quotient.of(decimal(x), decimal(y), scale(x));
     }
     if (isLong(x) && isLong(y)) {
-      return switch (operator) {
-        case "+" -> (Object) Math.addExact(x.longValue(), y.longValue());
-        case "-" -> Math.subtractExact(x.longValue(), y.longValue());
-        default -> Math.multiplyExact(x.longValue(), y.longValue());
-      };
+      return applyExactly(operator, x.longValue(), y.longValue());
     }
-    int scale =
-        operator.equals("*")
-            ? Math.min(MAX_SCALE, scale(x) + scale(y))
-            : Math.max(scale(x), scale(y));
+    int scale = checked(operator.equals("*") ? scale(x) + scale(y) : Math.max(scale(x), scale(y)));
     BigDecimal result =
         switch (operator) {
           case "+" -> decimal(x).add(decimal(y));
           case "-" -> decimal(x).subtract(decimal(y));
           default -> decimal(x).multiply(decimal(y));
         };
-    return new Quotient(result, scale);
+    return new Quotient(inRange(result), scale);
+  }
+
+  private static int checked(int scale) {
+    if (scale > Digits.MAX_SCALE) {
+      throw outOfRange();
+    }
+    return scale;
+  }
+
+  private static BigDecimal inRange(BigDecimal value) {
+    if (value.precision() - value.scale() > MAX_PRECISION - Digits.MAX_SCALE) {
+      throw outOfRange();
+    }
+    return value;
+  }
+
+  private static Object applyExactly(String operator, long a, long b) {
+    try {
+      return switch (operator) {
+        case "+" -> (Object) Math.addExact(a, b);
+        case "-" -> Math.subtractExact(a, b);
+        default -> Math.multiplyExact(a, b);
+      };
+    } catch (ArithmeticException e) {
+      throw outOfRange();
+    }
   }
 
   private static @Nullable Object apply(String operator, double a, double b) {
@@ -236,13 +351,15 @@ final class Values {
      * @param scale of the dividend's type, which may have more digits itself
      */
     static Quotient of(BigDecimal a, BigDecimal b, int scale) {
-      int digitsOfA = Math.max(0, a.scale());
-      int left = words(digitsOfA);
-      int right = words(Math.max(0, b.scale()));
-      int more = DIVISION_DIGITS - (left - digitsOfA + right - Math.max(0, b.scale()));
-      int digits = words(left + right + Math.max(0, more));
+      int digits = digits(Math.max(0, a.scale()), Math.max(0, b.scale()));
       return new Quotient(
-          a.divide(b, digits, RoundingMode.DOWN), Math.min(MAX_SCALE, scale + DIVISION_DIGITS));
+          inRange(a.divide(b, digits, RoundingMode.DOWN)), checked(scale + Digits.DIVISION));
+    }
+
+    /** How far a server divides decimals of these scales. */
+    static int digits(int ofA, int ofB) {
+      int more = Digits.DIVISION - (words(ofA) - ofA + words(ofB) - ofB);
+      return words(words(ofA) + words(ofB) + Math.max(0, more));
     }
 
     private static int words(int digits) {

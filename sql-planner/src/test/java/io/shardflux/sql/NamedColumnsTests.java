@@ -46,7 +46,7 @@ class NamedColumnsTests {
         List.of(
             new Catalog.Column(
                 "name", "varchar(50)", true, "utf8mb4_bin", false, Catalog.Filling.GIVEN)));
-    Catalog catalog = Catalog.of(tables, Set.of("names"), Set.of());
+    Catalog catalog = Catalog.of(tables, Set.of("names"), Set.of(), Catalog.Quotients.UNKNOWN);
 
     assertThat(sent(catalog, sql)).isEqualTo(sent);
   }
@@ -68,7 +68,8 @@ class NamedColumnsTests {
         "SELECT COUNT(*) FROM events | SELECT COUNT(*) FROM events",
       })
   void namesAStarsWhereShardsDiffer(String sql, String sent) {
-    Catalog catalog = Catalog.of(Shop.CATALOG.tables(), Set.of("events"), Set.of());
+    Catalog catalog =
+        Catalog.of(Shop.CATALOG.tables(), Set.of("events"), Set.of(), Catalog.Quotients.UNKNOWN);
 
     assertThat(sent(catalog, sql)).isEqualTo(sent);
   }

@@ -111,7 +111,8 @@ final class Shop {
                 new Catalog.Column("id", "int", false, null, true, Catalog.Filling.NUMBERED),
                 text("title", "utf8mb4_general_ci")),
             "config",
-            List.of(text("k", "utf8mb4_general_ci"), text("v", "utf8mb4_general_ci"))));
+            List.of(text("k", "utf8mb4_general_ci"), text("v", "utf8mb4_general_ci"))),
+        Catalog.Quotients.KEPT);
   }
 
   private static Catalog.Column key(String name, String type) {

@@ -149,6 +149,7 @@ final class DifferentialTables {
         made.events(),
         made.visits(),
         made.pings(),
+        made.figures(),
         made.countries(),
         made.settings());
   }
@@ -386,6 +387,37 @@ final class DifferentialTables {
     }
     TableRule rule = sharded("pings", "by_day", new KeyColumn("sent", KeyType.INSTANT));
     return table(rule, 2, columns, keys);
+  }
+
+  private Table figures() {
+    List<@Nullable Object> cents = row(null, 0.1, 0.2, 0.7, 1.25, -3.33, 19.99, 0.1, 0.0);
+    List<Column> columns =
+        List.of(
+            new Column("id", Kind.INTEGER, "INT", numbers(1, 70)),
+            new Column("g", Kind.INTEGER, "INT", row(null, 1, 2, 3, 3)),
+            new Column("a", Kind.INTEGER, "INT", row(1, 1, 1, 2, 3, 5, 7, -1, 0)),
+            new Column("n", Kind.DECIMAL, "DECIMAL(10,2)", withNull(DECIMALS)),
+            new Column(
+                "m",
+                Kind.DECIMAL,
+                "DECIMAL(12,6)",
+                row(decimal("3.141593"), decimal("0.000001"), decimal("-2.718282"))),
+            new Column("x", Kind.DOUBLE, "DOUBLE", DOUBLES),
+            new Column("d", Kind.DOUBLE, "DOUBLE(10,2)", cents),
+            new Column("e", Kind.DOUBLE, "DOUBLE(12,4) UNSIGNED", row(0.1, 0.0001, 2.5, 0.3333)),
+            new Column("f", Kind.FLOAT, "FLOAT", row(null, 0.25f, -1.5f, 1024.5f)),
+            new Column("h", Kind.FLOAT, "FLOAT(8,2)", row(null, 0.25f, 0.1f, 7.7f)),
+            new Column("z", Kind.INTEGER, "INT(5) ZEROFILL", row(null, 0, 7, 42, 99999)),
+            new Column("u", Kind.INTEGER, "SMALLINT UNSIGNED", row(0, 1, 3, 65535)),
+            new Column(
+                "q",
+                Kind.DECIMAL,
+                "DECIMAL(7,3) UNSIGNED ZEROFILL",
+                row(decimal("0.001"), decimal("1.500"), decimal("33.333"))));
+    List<List<@Nullable Object>> keys = new ArrayList<>();
+    numbers(1, 60).forEach(id -> keys.add(row(id)));
+    return table(
+        sharded(NumberStatements.TABLE, "by_id", KeyColumn.integer("id")), 1, columns, keys);
   }
 
   private Table countries() {

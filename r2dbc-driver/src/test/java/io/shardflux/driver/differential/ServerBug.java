@@ -32,6 +32,12 @@ enum ServerBug {
   /** MariaDB 11.4: beside a distinct count the largest bits are given as the text of a number. */
   EXTREME_OF_BITS("SELECT MAX(mask), COUNT(DISTINCT id) FROM trial", "X'ff' 4"),
 
+  /** MySQL 9.7: no row is found where the smallest key is asked for above a time with a zone. */
+  EXTREME_OF_ZONED_KEY(
+      "SELECT MIN(DISTINCT at), COUNT(*) FROM trial"
+          + " WHERE at BETWEEN '2024-01-01 02:00:00+02:00' AND '2024-03-31'",
+      "'2024-01-02 00:00:00.000000' 4"),
+
   /**
    * MySQL 9.7: the average of a choice between an integer and a constant has a digit too few where
    * rows are sorted by another aggregate, so that it is cut to 999999999.9999.
@@ -45,9 +51,10 @@ enum ServerBug {
       List.of(
           "CREATE TABLE trial (id INT PRIMARY KEY, flag BOOLEAN NOT NULL, cost DECIMAL(9,2) NULL,"
               + " word VARCHAR(9) COLLATE utf8mb4_bin NOT NULL UNIQUE,"
-              + " size INT UNSIGNED NULL DEFAULT 4294967295, mask BIT(8) NOT NULL DEFAULT 255)",
-          "INSERT INTO trial (id, flag, cost, word) VALUES"
-              + " (1, TRUE, 1, 'a'), (2, TRUE, 1, 'b'), (3, TRUE, NULL, 'c'), (4, TRUE, NULL, 'd')");
+              + " size INT UNSIGNED NULL DEFAULT 4294967295, mask BIT(8) NOT NULL DEFAULT 255,"
+              + " at DATETIME NOT NULL DEFAULT '2024-01-02', KEY (at))",
+          "INSERT INTO trial (id, flag, cost, word) VALUES (1, TRUE, 1, 'a'), (2, TRUE, 1, 'b'),"
+              + " (3, TRUE, NULL, 'c'), (4, TRUE, NULL, 'd')");
 
   private final String query;
   private final String answer;

@@ -1,0 +1,118 @@
+package io.shardflux.sql;
+
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * How the values of an expression differ from what a server shows of them, where they are numbers.
+ *
+ * @param kind decimal, integers too; double; or either, as with bound values
+ * @param scale the digits behind the point that a decimal's type has, at most
+ * @param more whether a decimal may have more digits than its type, as quotients do that a server
+ *     doesn't round; whether a double is computed of one of which not all digits are shown
+ * @param fixed whether a double may have more digits than are shown, as with {@code DOUBLE(10,2)}
+ * @param even whether each decimal has just the digits of its type, zeros too, as columns do: how
+ *     far a server divides hangs on them
+ */
+record Digits(Kind kind, int scale, boolean more, boolean fixed, boolean even) {
+
+  enum Kind {
+    DECIMAL,
+    DOUBLE,
+    EITHER
+  }
+
+  /** What servers keep of decimals at the least. */
+  static final int MAX_SCALE = 30;
+
+  /** What a division adds to the scale: {@code div_precision_increment} as it comes. */
+  static final int DIVISION = 4;
+
+  /** A bound decimal is taken to have no more. */
+  private static final int BOUND_SCALE = 16;
+
+  static final Digits WHOLE = new Digits(Kind.DECIMAL, 0, false, false, true);
+  static final Digits REAL = new Digits(Kind.DOUBLE, 0, false, false, false);
+
+  /** A double that has been cut to the digits that are shown. */
+  static final Digits CUT = new Digits(Kind.DOUBLE, 0, false, true, false);
+
+  static final Digits MARKER = new Digits(Kind.EITHER, BOUND_SCALE, false, false, false);
+  static final Digits UNKNOWN = new Digits(Kind.EITHER, MAX_SCALE, true, true, false);
+
+  /** Of a time as a number, with its microseconds. */
+  static final Digits TEMPORAL = new Digits(Kind.DECIMAL, 6, false, false, false);
+
+  /** Of a column of such a type, {@code decimal} and {@code decimal(10,2)}. */
+  static Digits ofColumn(String name, String type) {
+    int comma = type.indexOf(',');
+    return switch (name) {
+      case "decimal", "numeric" ->
+          decimal(comma < 0 ? 0 : Integer.parseInt(type.substring(comma + 1, type.indexOf(')'))));
+      case "double", "float" -> comma < 0 ? REAL : CUT;
+      default -> WHOLE;
+    };
+  }
+
+  static Digits decimal(int scale) {
+    return new Digits(Kind.DECIMAL, Math.min(scale, MAX_SCALE), scale > MAX_SCALE, false, true);
+  }
+
+  boolean isDouble() {
+    return kind == Kind.DOUBLE;
+  }
+
+  /** Whether it may be a decimal with more digits than its type has. */
+  boolean isLongDecimal() {
+    return more && !isDouble();
+  }
+
+  /** Whether it may be a double that was computed of one that was cut, and is cut once more. */
+  boolean isComputedCut() {
+    return more && fixed;
+  }
+
+  /** Whether it is known how far a server divides it. */
+  boolean isDividedAlike() {
+    return even || isDouble();
+  }
+
+  /** Of what goes through a table of the server's own, which holds no more than is shown. */
+  Digits stored() {
+    return isDouble() ? this : new Digits(kind, scale, false, fixed, true);
+  }
+
+  /** Of the one value that is chosen of several, or of their sum. */
+  static Digits choice(List<Digits> all) {
+    return all.stream()
+        .reduce((a, b) -> a.joined(b, Math.max(a.scale, b.scale), false))
+        .orElse(WHOLE);
+  }
+
+  Digits times(Digits other) {
+    return joined(other, scale + other.scale, false);
+  }
+
+  Digits by(Digits other) {
+    return joined(other, scale + DIVISION, true);
+  }
+
+  private Digits joined(Digits other, int wanted, boolean quotient) {
+    boolean real = isDouble() || other.isDouble();
+    boolean either = kind == Kind.EITHER || other.kind == Kind.EITHER;
+    boolean beyond = quotient || more || other.more || wanted > MAX_SCALE;
+    return new Digits(
+        real ? Kind.DOUBLE : either ? Kind.EITHER : Kind.DECIMAL,
+        real ? 0 : Math.min(wanted, MAX_SCALE),
+        real ? fixed || other.fixed : beyond,
+        fixed || other.fixed,
+        even && other.even && scale == other.scale && wanted == scale);
+  }
+
+  /** Cut or rounded to so many digits; null if how many isn't known. */
+  Digits rounded(@Nullable Integer digits) {
+    boolean shown = digits != null && digits <= MAX_SCALE;
+    int wanted = digits == null ? scale : Math.max(0, Math.min(digits, MAX_SCALE));
+    return new Digits(kind, isDouble() ? 0 : wanted, more && !shown, kind != Kind.DECIMAL, false);
+  }
+}
