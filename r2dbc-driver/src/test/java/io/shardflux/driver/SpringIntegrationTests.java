@@ -368,7 +368,7 @@ class SpringIntegrationTests {
                     .isInstanceOf(DataAccessException.class)
                     .rootCause()
                     .hasMessageStartingWith(
-                        "shard_1: not in this transaction, which is on shard_0"))
+                        "TRANSACTION_SHARD: shard_1: not in this transaction, which is on shard_0"))
         .verify(BOUND);
     assertThat(exists(5007)).isFalse();
     shards.updated("DELETE FROM users WHERE id IN (5001, 5004)").block(BOUND);

@@ -56,7 +56,8 @@ final class StatementParser extends QueryParser {
           "STOP",
           "TABLE",
           "TRUNCATE",
-          "UNINSTALL");
+          "UNINSTALL",
+          "VALUES");
 
   private StatementParser(SqlText text) {
     super(text);

@@ -36,6 +36,7 @@ class RefusalTests {
         "HINT | /* shardflux: key=x */ SELECT * FROM users",
         "STATEMENT | CREATE TABLE x (id INT)",
         "STATEMENT | TRUNCATE users",
+        "STATEMENT | VALUES ROW(1, 2)",
         "TRANSACTION_CONTROL | START TRANSACTION",
         "UNKNOWN_TABLE | SELECT * FROM nope",
         "UNKNOWN_TABLE | SELECT * FROM information_schema.tables",
