@@ -47,7 +47,8 @@ final class Aliases {
     boolean distinct = dice.percent(40);
     List<String> by = new ArrayList<>();
     for (int i = 0; i < groups.size(); i++) {
-      boolean named = i < chosen.size() - 1;
+      // A column of that name would be meant, and then the item is of any row of the group.
+      boolean named = i < chosen.size() - 1 && !isColumn(source, aliases.get(i));
       by.add(named ? dice.pick(aliases.get(i), groups.get(i).sql()) : groups.get(i).sql());
     }
     String sql =
@@ -63,6 +64,10 @@ final class Aliases {
         distinct ? "aliases of distinct groups" : "aliases of groups",
         sql,
         Expected.total(Terms.folded(chosen)));
+  }
+
+  private static boolean isColumn(Source source, String name) {
+    return source.table().columns().stream().anyMatch(column -> column.name().equals(name));
   }
 
   private String condition(List<Term> groups, List<String> aliases) {
