@@ -52,15 +52,15 @@ class OddStatementsTests {
   private static final List<String> PIECES =
       List.of(
           ("- + * / % ( ) , . ; ? :x @x @@y ! ~ | & ^ << >> = <> <=> < >= -> ->> || && := ` ' \" /*"
-               + " */ -- # SELECT DISTINCT FROM WHERE GROUP BY HAVING ORDER LIMIT OFFSET UNION ALL"
-               + " EXCEPT INTERSECT WITH RECURSIVE AS JOIN LEFT RIGHT CROSS USING ON IN NOT NULL IS"
-               + " LIKE BETWEEN AND OR XOR EXISTS ANY CASE WHEN THEN ELSE END INTERVAL DAY COLLATE"
-               + " utf8mb4_bin nowhere_ci CAST CONVERT CHAR SIGNED BINARY MATCH AGAINST OVER WINDOW"
-               + " PARTITION ROW VALUES DEFAULT SET INSERT REPLACE UPDATE DELETE INTO DUPLICATE KEY"
-               + " FOR SHARE LOCK TRUE FALSE UNKNOWN DATE TIME TIMESTAMP _latin1 b'101' x'4a' 0xG"
-               + " 0b12 COUNT SUM AVG MIN MAX GROUP_CONCAT COALESCE IFNULL IF RAND NOW nofunction"
-               + " ROLLUP users orders events docs names days countries cities config nobody u o d"
-               + " x id user_id age name kind data raw at tenant day code k v users.id u.* *")
+                  + " */ -- # SELECT DISTINCT FROM WHERE GROUP BY HAVING ORDER LIMIT OFFSET UNION ALL"
+                  + " EXCEPT INTERSECT WITH RECURSIVE AS JOIN LEFT RIGHT CROSS USING ON IN NOT NULL IS"
+                  + " LIKE BETWEEN AND OR XOR EXISTS ANY CASE WHEN THEN ELSE END INTERVAL DAY COLLATE"
+                  + " utf8mb4_bin nowhere_ci CAST CONVERT CHAR SIGNED BINARY MATCH AGAINST OVER WINDOW"
+                  + " PARTITION ROW VALUES DEFAULT SET INSERT REPLACE UPDATE DELETE INTO DUPLICATE KEY"
+                  + " FOR SHARE LOCK TRUE FALSE UNKNOWN DATE TIME TIMESTAMP _latin1 b'101' x'4a' 0xG"
+                  + " 0b12 COUNT SUM AVG MIN MAX GROUP_CONCAT COALESCE IFNULL IF RAND NOW nofunction"
+                  + " ROLLUP users orders events docs names days countries cities config nobody u o d"
+                  + " x id user_id age name kind data raw at tenant day code k v users.id u.* *")
               .split(" "));
 
   private static final List<String> OPERATORS =
@@ -69,9 +69,9 @@ class OddStatementsTests {
   private static final List<String> NUMBERS =
       List.of(
           ("0 1 -1 00 9223372036854775807 9223372036854775808 -9223372036854775808"
-               + " 18446744073709551616 1e400 1e-400 1E5 .5 5. 1.e1 99999999999999999999999999999.5"
-               + " 0x 0b '' 'x' '1' '1e3' '2024-02-30' '0000-00-00' '9999-12-31 23:59:59.9999999'"
-               + " 1e2147483647")
+                  + " 18446744073709551616 1e400 1e-400 1E5 .5 5. 1.e1 99999999999999999999999999999.5"
+                  + " 0x 0b '' 'x' '1' '1e3' '2024-02-30' '0000-00-00' '9999-12-31 23:59:59.9999999'"
+                  + " 1e2147483647")
               .split(" "));
 
   private static final List<@Nullable Object> VALUES =
