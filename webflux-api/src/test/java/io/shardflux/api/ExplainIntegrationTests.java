@@ -4,11 +4,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.shardflux.servers.TestServers;
 import java.io.IOException;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.springframework.http.MediaType;
 import org.springframework.test.web.reactive.server.WebTestClient;
@@ -153,6 +158,45 @@ final class ExplainIntegrationTests {
         .isEqualTo("invalid")
         .jsonPath("$.detail")
         .isEqualTo(detail);
+  }
+
+  static Stream<Arguments> longTexts() {
+    String select = "SELECT ";
+    String from = " FROM users";
+    String where = " FROM users WHERE id";
+    return Stream.of(
+        Arguments.of("", select + "1" + "+1".repeat(1_000) + from),
+        Arguments.of(
+            "TOO_LARGE",
+            select + "CASE WHEN 1 THEN ".repeat(500) + "1" + " END".repeat(500) + from),
+        Arguments.of("TOO_LARGE", select + "1" + from + " JOIN users".repeat(2_000)),
+        Arguments.of("TOO_LARGE", select + "ABS(".repeat(2_000) + "1" + ")".repeat(2_000) + from),
+        Arguments.of(
+            "TOO_LARGE",
+            IntStream.range(0, 1_000)
+                .mapToObj(i -> "c" + (i + 1) + " AS (SELECT * FROM c" + i + ")")
+                .collect(
+                    Collectors.joining(", ", "WITH c0 AS (SELECT 1), ", " SELECT * FROM c1000"))),
+        Arguments.of("", select + "1" + where + " IS NULL".repeat(2_000)),
+        Arguments.of("", select + "1" + where + " = 1".repeat(2_000)),
+        Arguments.of("TOO_LARGE", select + "1" + where + " BETWEEN 1 AND 2".repeat(2_000)),
+        Arguments.of("HINT", "/* shardflux: key=(" + "a".repeat(16_000) + " */ SELECT 1" + from),
+        Arguments.of("HINT", "/* shardflux: " + "a-".repeat(1_000) + " */ SELECT 1" + from));
+  }
+
+  @ParameterizedTest
+  @MethodSource("longTexts")
+  void whateverItsLengthOrDepthIsAnswered(String refusal, String sql) {
+    explain("{\"sql\": \"" + sql + "\"}")
+        .expectStatus()
+        .isOk()
+        .expectBody(String.class)
+        .value(
+            plan ->
+                assertThat(plan)
+                    .contains(
+                        "\"refusal\":"
+                            + (refusal.isEmpty() ? "null" : "{\"code\":\"" + refusal + "\"")));
   }
 
   private WebTestClient.ResponseSpec explain(String json) {
