@@ -3,6 +3,7 @@ package io.shardflux.spring;
 import io.r2dbc.spi.ConnectionFactory;
 import io.shardflux.driver.ShardfluxConnectionFactory;
 import io.shardflux.r2dbc.ShardRouter;
+import org.springframework.beans.factory.config.ConfigurableListableBeanFactory;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
@@ -12,12 +13,13 @@ import org.springframework.boot.autoconfigure.condition.ConditionalOnSingleCandi
 import org.springframework.boot.autoconfigure.condition.NoneNestedConditions;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Conditional;
+import org.springframework.core.env.Environment;
 
 /**
  * SQL over the shards of a {@link ShardRouter}, as the application's {@link ConnectionFactory}.
  * There is one if {@code r2dbc-driver} is on the class path and nothing else is said to be the
  * application's database: no bean of that type or of its connection details, no {@code
- * spring.r2dbc.url}.
+ * spring.r2dbc.url}. Where there is a router and SQL goes elsewhere, a warning says so.
  */
 @AutoConfiguration(
     after = ShardfluxAutoConfiguration.class,
@@ -51,5 +53,12 @@ public final class ShardfluxR2dbcAutoConfiguration {
   @ConditionalOnBean(ShardfluxConnectionFactory.class)
   KeyCheck shardfluxKeyCheck(ShardfluxConnectionFactory factory) {
     return new KeyCheck(factory);
+  }
+
+  @Bean
+  @ConditionalOnBean(ShardRouter.class)
+  SqlElsewhere shardfluxSqlElsewhere(
+      ConfigurableListableBeanFactory beans, Environment environment) {
+    return new SqlElsewhere(beans, environment);
   }
 }
