@@ -5,8 +5,7 @@ import java.math.BigInteger;
 import java.math.RoundingMode;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
-import java.util.Arrays;
-import java.util.Collections;
+import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -165,7 +164,7 @@ final class Values {
     for (int scale = least;
         Quotient.digits(scale, 0) <= shown.scale() && scale < all.scale();
         scale++) {
-      if (!average.equals(average(all, count, scale, shown.scale()))) {
+      if (average.compareTo(average(all, count, scale, shown.scale())) != 0) {
         throw new RefusedSqlException(
             RefusalCode.AGGREGATE_EXPRESSION, "an average of numbers with unlike digits");
       }
@@ -242,9 +241,13 @@ final class Values {
   }
 
   private static List<@Nullable Object> readings(@Nullable Object value) {
-    return value instanceof Quotient quotient
-        ? Arrays.asList(quotient, quotient.value, shown(quotient))
-        : Collections.singletonList(value);
+    List<@Nullable Object> readings = new ArrayList<>();
+    readings.add(value);
+    if (value instanceof Quotient quotient) {
+      readings.add(quotient.value);
+      readings.add(shown(quotient));
+    }
+    return readings;
   }
 
   private static RefusedSqlException outOfRange() {
