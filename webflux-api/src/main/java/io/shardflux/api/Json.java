@@ -41,7 +41,8 @@ final class Json {
         });
   }
 
-  private static byte[] bytes(Consumer<JsonGenerator> content) {
+  /** What this writes. */
+  static byte[] bytes(Consumer<JsonGenerator> content) {
     ByteArrayOutputStream out = new ByteArrayOutputStream();
     write(out, content);
     return out.toByteArray();

@@ -2,7 +2,9 @@ package io.shardflux.api;
 
 import io.r2dbc.spi.R2dbcException;
 import io.shardflux.router.UnroutableKeyException;
+import java.net.URI;
 import java.util.concurrent.TimeoutException;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.springframework.http.HttpHeaders;
@@ -28,6 +30,9 @@ final class Problems extends ResponseEntityExceptionHandler {
           + " /actuator/health)";
   private static final String RETRY_AFTER_SECONDS = "1";
 
+  static final Failure UNEXPECTED =
+      new Failure("error", HttpStatus.INTERNAL_SERVER_ERROR, "unexpected; the log says why");
+
   @ExceptionHandler({
     Refusal.class,
     R2dbcException.class,
@@ -43,9 +48,7 @@ final class Problems extends ResponseEntityExceptionHandler {
     if (!exchange.getResponse().isCommitted()) {
       log.error("{} {}", exchange.getRequest().getMethod(), exchange.getRequest().getPath(), error);
     }
-    Failure failure =
-        new Failure("error", HttpStatus.INTERNAL_SERVER_ERROR, "unexpected; the log says why");
-    return answer(error, failure, exchange);
+    return answer(error, UNEXPECTED, exchange);
   }
 
   @Override
@@ -55,9 +58,7 @@ final class Problems extends ResponseEntityExceptionHandler {
       HttpStatusCode status,
       ServerWebExchange exchange) {
     if (status.value() == HttpStatus.NOT_FOUND.value()) {
-      String path = UserReader.cut(exchange.getRequest().getPath().value());
-      return failed(
-          Refusal.of("not_found", HttpStatus.NOT_FOUND, "path: " + path + EXPECTED_PATH), exchange);
+      return failed(noSuchPath(exchange.getRequest().getPath().value()), exchange);
     }
     return super.handleResponseStatusException(error, headers, status, exchange);
   }
@@ -72,6 +73,29 @@ final class Problems extends ResponseEntityExceptionHandler {
     error.setDetail(
         "Content-Type: " + type + " (expected: one of " + error.getSupportedMediaTypes() + ")");
     return super.handleUnsupportedMediaTypeStatusException(error, headers, status, exchange);
+  }
+
+  static Refusal noSuchPath(String path) {
+    return Refusal.of(
+        "not_found", HttpStatus.NOT_FOUND, "path: " + UserReader.cut(path) + EXPECTED_PATH);
+  }
+
+  /** The path, so written that it is no host's name where it begins with two slashes. */
+  static URI instance(ServerWebExchange exchange) {
+    String path = exchange.getRequest().getPath().value();
+    return URI.create(path.startsWith("//") ? "/." + path : path);
+  }
+
+  @Override
+  protected Mono<ResponseEntity<Object>> createResponseEntity(
+      @Nullable Object body,
+      @Nullable HttpHeaders headers,
+      HttpStatusCode status,
+      ServerWebExchange exchange) {
+    if (body instanceof ProblemDetail problem && problem.getInstance() == null) {
+      problem.setInstance(instance(exchange));
+    }
+    return super.createResponseEntity(body, headers, status, exchange);
   }
 
   private Mono<ResponseEntity<Object>> answer(

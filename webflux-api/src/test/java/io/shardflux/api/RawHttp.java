@@ -11,6 +11,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
+import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -49,6 +50,32 @@ final class RawHttp implements Closeable {
   /** A connection that is kept, for {@link #ask} and {@link #answer}. */
   static RawHttp kept(int port) throws IOException {
     return new RawHttp(port);
+  }
+
+  /** Sends these bytes as they are, though the server may have hung up before their end. */
+  void request(byte[] bytes) {
+    try {
+      out.write(bytes);
+    } catch (IOException e) {
+      // The answer says why.
+    }
+  }
+
+  /** The body of an answer with this head. */
+  String body(String head) throws IOException {
+    Matcher length = LENGTH.matcher(head);
+    if (length.find()) {
+      byte[] body = in.readNBytes(Integer.parseInt(length.group(1)));
+      return new String(body, StandardCharsets.UTF_8);
+    }
+    if (!head.toLowerCase(Locale.ROOT).contains("transfer-encoding: chunked")) {
+      return "";
+    }
+    StringBuilder body = new StringBuilder();
+    for (String line = line(); line != null; line = line()) {
+      body.append(line).append('\n');
+    }
+    return body.toString();
   }
 
   /** Asks for all of these at once, before any is answered. */
