@@ -113,6 +113,10 @@ final class Problems extends ResponseEntityExceptionHandler {
     if (failure.status() == HttpStatus.SERVICE_UNAVAILABLE) {
       headers.set(HttpHeaders.RETRY_AFTER, RETRY_AFTER_SECONDS);
     }
+    if (failure.status() == HttpStatus.REQUEST_TIMEOUT) {
+      // The rest of the body would be taken for the next request.
+      headers.set(HttpHeaders.CONNECTION, "close");
+    }
     return handleExceptionInternal(error, problem, headers, failure.status(), exchange);
   }
 }

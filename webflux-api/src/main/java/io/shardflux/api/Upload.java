@@ -1,6 +1,7 @@
 package io.shardflux.api;
 
 import java.nio.ByteBuffer;
+import org.jspecify.annotations.Nullable;
 import org.springframework.core.io.buffer.DataBuffer;
 import org.springframework.http.HttpStatus;
 import org.springframework.stereotype.Component;
@@ -23,17 +24,22 @@ final class Upload {
   }
 
   /**
-   * A line for each line of the body that is not blank, in any order, and the summary last; errors
-   * only if the body does. A cancel ends the reading, and the statements under way.
+   * A line for each line of the body that is not blank, in any order, and the summary last, or a
+   * refusal instead if the body is refused on the way; errors only if the body does otherwise. A
+   * cancel ends the reading, and the statements under way.
    */
   Flux<NdjsonLine> store(Flux<DataBuffer> body) {
     return Flux.defer(
         () -> {
           Tally tally = new Tally();
           return users
-              .insert(LineSplitter.split(body, MAX_LINE_BYTES).map(Upload::parse))
+              .insert(
+                  LineSplitter.split(body, MAX_LINE_BYTES)
+                      .doOnNext(tally::read)
+                      .map(Upload::parse)
+                      .onErrorResume(Refusal.class, tally::refused))
               .doOnNext(tally::count)
-              .concatWith(Mono.fromSupplier(tally::summary));
+              .concatWith(Mono.fromSupplier(tally::last));
         });
   }
 
@@ -42,14 +48,29 @@ final class Upload {
 
     private long received;
     private long stored;
+    private volatile long lastLine;
+    private volatile @Nullable Refusal refusal;
+
+    void read(LineSplitter.Line line) {
+      lastLine = line.number();
+    }
+
+    /** Ends the lines; those that came whole are still stored and answered. */
+    <T> Mono<T> refused(Refusal why) {
+      refusal = why;
+      return Mono.empty();
+    }
 
     void count(NdjsonLine line) {
       received++;
       stored += line instanceof NdjsonLine.Stored ? 1 : 0;
     }
 
-    NdjsonLine summary() {
-      return new NdjsonLine.UploadSummary(received, stored);
+    NdjsonLine last() {
+      Refusal why = refusal;
+      return why == null
+          ? new NdjsonLine.UploadSummary(received, stored)
+          : new NdjsonLine.Refused(lastLine + 1, why.failure());
     }
   }
 

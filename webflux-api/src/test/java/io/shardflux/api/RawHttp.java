@@ -78,6 +78,11 @@ final class RawHttp implements Closeable {
     return body.toString();
   }
 
+  /** Whether the server has closed the connection; waits until it has, or sends something. */
+  boolean closed() throws IOException {
+    return in.read() < 0;
+  }
+
   /** Asks for all of these at once, before any is answered. */
   void ask(String... paths) throws IOException {
     StringBuilder requests = new StringBuilder();
@@ -154,6 +159,7 @@ final class RawHttp implements Closeable {
     if (chunkLeft == 0) {
       chunkLeft = Integer.parseInt(rawLine(), 16);
       if (chunkLeft == 0) {
+        rawLine();
         chunkLeft = -1;
       }
     }

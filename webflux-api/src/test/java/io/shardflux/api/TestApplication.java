@@ -42,6 +42,10 @@ final class TestApplication implements AutoCloseable {
 
   /** On the servers of these URLs, which need not be there. */
   static TestApplication on(String... urls) {
+    return on(ClientBounds.defaults(), urls);
+  }
+
+  static TestApplication on(ClientBounds bounds, String... urls) {
     List<String> properties = new ArrayList<>(List.of("server.port=0"));
     for (int i = 0; i < urls.length; i++) {
       properties.add("shardflux.shards.shard_" + i + ".url=" + urls[i]);
@@ -50,13 +54,19 @@ final class TestApplication implements AutoCloseable {
     properties.add("shardflux.strategies.by_id.type=hash");
     properties.add("shardflux.tables.users.strategy=by_id");
     properties.add("shardflux.tables.users.key.id=integer");
-    return with(properties.toArray(String[]::new));
+    return with(bounds, properties.toArray(String[]::new));
   }
 
   static TestApplication with(String... properties) {
+    return with(ClientBounds.defaults(), properties);
+  }
+
+  private static TestApplication with(ClientBounds bounds, String... properties) {
     return new TestApplication(
         new SpringApplicationBuilder(ShardfluxApplication.class)
             .properties(Map.of("logging.level.root", "WARN"))
+            .initializers(
+                context -> context.getBeanFactory().registerSingleton("clientBounds", bounds))
             .run(Arrays.stream(properties).map(one -> "--" + one).toArray(String[]::new)));
   }
 
