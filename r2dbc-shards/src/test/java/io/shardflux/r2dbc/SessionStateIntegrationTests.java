@@ -154,6 +154,7 @@ class SessionStateIntegrationTests {
                             .then(held.commit())
                             .onErrorResume(e -> held.rollback().then(Mono.error(e)))));
 
+    @SuppressWarnings("ImmutableEnumChecker")
     private final Touch touch;
 
     Way(Touch touch) {
@@ -191,6 +192,7 @@ class SessionStateIntegrationTests {
                     .concatMap(Result::getRowsUpdated),
                 Mono.from(connection.commitTransaction())));
 
+    @SuppressWarnings("ImmutableEnumChecker")
     private final Function<Connection, Publisher<?>> call;
 
     Setter(Function<Connection, Publisher<?>> call) {
@@ -221,17 +223,17 @@ class SessionStateIntegrationTests {
 
   /** Each text by two ways, and by all with {@code -Dsessions.all=true}. */
   static Stream<Arguments> textsByWays() {
-    Way[] ways = Way.values();
+    List<Way> ways = List.of(Way.values());
     List<String> kinds = List.copyOf(TEXTS.keySet());
     return IntStream.range(0, kinds.size())
         .boxed()
         .flatMap(
             i ->
-                Stream.of(ways)
+                ways.stream()
                     .filter(
                         way ->
                             Boolean.getBoolean("sessions.all")
-                                || (way.ordinal() + i) % ways.length % 5 == 0)
+                                || (ways.indexOf(way) + i) % ways.size() % 5 == 0)
                     .filter(way -> !kinds.get(i).startsWith("next ") || way.outsideTransactions())
                     .map(way -> Arguments.of(kinds.get(i), way)));
   }
