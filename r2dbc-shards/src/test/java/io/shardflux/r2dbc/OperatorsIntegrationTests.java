@@ -106,7 +106,8 @@ class OperatorsIntegrationTests {
                   .isLessThanOrEqualTo(shard.latency().p99());
               assertThat(shard.inFlight()).isZero();
               assertThat(shard.breaker().state()).isEqualTo("CLOSED");
-              assertThat(shard.breaker().failureRate()).isBetween(4.0, 5.1);
+              // A time of the caller's own that is shorter than the router's counts for nothing.
+              assertThat(shard.breaker().failureRate()).isZero();
             })
         .expectComplete()
         .verify(BOUND);
