@@ -52,6 +52,12 @@ final class LostChannel extends ChannelDuplexHandler {
   }
 
   private volatile @Nullable Throwable cause;
+  private volatile boolean givenUp;
+
+  /** Nobody waits for the driver any more, which would drop what it is told. */
+  void giveUp() {
+    givenUp = true;
+  }
 
   /** What the channel was lost by, or null: nothing was, or the other side ended it. */
   @Nullable Throwable cause() {
@@ -71,7 +77,7 @@ final class LostChannel extends ChannelDuplexHandler {
 
   @Override
   public void channelInactive(ChannelHandlerContext context) {
-    for (int i = 0; i < WAITING; i++) {
+    for (int i = 0; i < WAITING && !givenUp; i++) {
       context.fireChannelRead(LOST);
     }
   }

@@ -298,6 +298,7 @@ final class ServerConnections {
     }
 
     void close() {
+      lost.giveUp();
       Channel channel = captured;
       if (channel != null && channel.isRegistered()) {
         var unused = channel.close();
