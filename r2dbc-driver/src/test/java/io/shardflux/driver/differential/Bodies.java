@@ -183,8 +183,7 @@ final class Bodies {
     for (int i = dice.below(4); i >= 0; i--) {
       chosen.add(terms.computed(from, false));
     }
-    String having =
-        dice.percent(10) ? " HAVING " + compared(terms.computed(from, false)) : "";
+    String having = dice.percent(10) ? " HAVING " + compared(terms.computed(from, false)) : "";
     String limit = dice.percent(10) ? limit() : "";
     return new Body(
         having.isEmpty() ? "aggregate" : "aggregate, having",
