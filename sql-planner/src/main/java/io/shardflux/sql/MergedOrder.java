@@ -77,7 +77,17 @@ final class MergedOrder {
   /** Whether each group is a row of its own. */
   private boolean selectsGroups() {
     return block.select().group().stream()
-        .allMatch(group -> isSelected(block.grouped(group)) || group.isConstant());
+        .allMatch(
+            group ->
+                (isSelected(block.grouped(group)) && !isAliasOfAggregate(group))
+                    || group.isConstant());
+  }
+
+  /** A name that both a column and an aggregate have: MySQL takes it for no selected group. */
+  private boolean isAliasOfAggregate(Expr group) {
+    Expr aliased =
+        group.bare() instanceof Expr.Name name ? block.select().items().aliased(name) : null;
+    return aliased != null && aliased.aggregates();
   }
 
   /** Refuses to order rows that are told apart by what several of one row may differ in. */
