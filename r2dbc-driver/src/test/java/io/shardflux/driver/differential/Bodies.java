@@ -183,7 +183,8 @@ final class Bodies {
     for (int i = dice.below(4); i >= 0; i--) {
       chosen.add(terms.computed(from, false));
     }
-    String having = dice.percent(10) ? " HAVING " + compared(terms.computed(from, false)) : "";
+    String having =
+        dice.percent(10) ? " HAVING " + terms.compared(terms.computed(from, false)) : "";
     String limit = dice.percent(10) ? limit() : "";
     return new Body(
         having.isEmpty() ? "aggregate" : "aggregate, having",
@@ -206,9 +207,9 @@ final class Bodies {
     String by = groups.stream().map(Term::sql).collect(Collectors.joining(", "));
     String having = "";
     if (dice.percent(35)) {
-      having = " HAVING " + compared(terms.computed(from, true));
+      having = " HAVING " + terms.compared(terms.computed(from, true));
       if (dice.percent(30)) {
-        having += dice.pick(" AND ", " OR ") + compared(terms.computed(from, true));
+        having += dice.pick(" AND ", " OR ") + terms.compared(terms.computed(from, true));
       }
     }
     String order = dice.percent(60) ? groupOrder(from, groups) : "";
@@ -226,11 +227,6 @@ final class Bodies {
         order.isEmpty()
             ? Expected.bag(Terms.folded(chosen))
             : Expected.total(Terms.folded(chosen)));
-  }
-
-  /** Without aggregates of quotients, which {@link NumberStatements} has: some are refused. */
-  private String compared(Term aggregate) {
-    return terms.compared(aggregate).replace(" / 4)", " * 4)");
   }
 
   private Body groupedByAlias(From from, String where) {
