@@ -445,7 +445,7 @@ final class StatementGenerator {
           "SELECT COUNT(*) FROM " + from.sql() + where,
           Expected.total(Map.of()));
     }
-    boolean lost = bugs.contains(ServerBug.EXTREME_OF_ZONED_KEY) && odd.endsWith("+02:00'");
+    boolean lost = bugs.contains(ServerBug.ZONE_OF_KEY) && odd.endsWith("+02:00'");
     boolean aggregated = dice.percent(30) && !lost && !bugs.contains(ServerBug.EXTREME_OF_TEXT_KEY);
     Body body = aggregated ? bodies.aggregate(from, where) : bodies.plain(from, where);
     return generated("odd key, " + body.shape(), support, body.sql(), body.expected());
