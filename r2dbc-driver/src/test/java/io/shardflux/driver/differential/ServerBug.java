@@ -32,6 +32,9 @@ enum ServerBug {
   /** MariaDB 11.4: beside a distinct count the largest bits are given as the text of a number. */
   EXTREME_OF_BITS("SELECT MAX(mask), COUNT(DISTINCT id) FROM trial", "X'ff' 4"),
 
+  /** MariaDB 11.4: a quotient is computed and compared with more digits than it shows. */
+  HIDDEN_DIGITS("SELECT 1 / 3 * 3", "0.9999"),
+
   /**
    * MySQL 9.7: {@code BETWEEN} and {@code IN} pass over the zone of a time, unless rows are read by
    * a range of the index; so the rows found change with what is selected of them.
