@@ -71,15 +71,12 @@ record ChangePreparation(SqlText text, Schema schema, Analysis analysis) {
       throw new RefusedSqlException(
           RefusalCode.SCATTERED_WRITE_FORM, "a reference table changed by the rows of others");
     }
-    Prepared.Router router = ClusterRouter.of(analysis.colocation(), schema);
+    ValueRouter router = ClusterRouter.of(analysis.colocation(), schema);
     return new StatementPlan(kind, router, several(text, router, block.refusal(), limited));
   }
 
-  private static Prepared.Several several(
-      SqlText text,
-      Prepared.Router router,
-      @Nullable RefusedSqlException refusal,
-      boolean limited) {
+  private static ShardPlanner several(
+      SqlText text, ValueRouter router, @Nullable RefusedSqlException refusal, boolean limited) {
     if (refusal != null) {
       return StatementPlan.refusing(refusal);
     }

@@ -5,18 +5,18 @@ import java.util.List;
 import java.util.Set;
 
 /** What the clusters of a statement's tables touch, each on its own and together. */
-record ClusterRouter(List<Prepared.Router> routers) implements Prepared.Router {
+record ClusterRouter(List<ValueRouter> routers) implements ValueRouter {
 
   private static final Routing ANYWHERE = new Routing.Anywhere();
   private static final Routing NOWHERE = new Routing.Nowhere();
 
-  static Prepared.Router of(Colocation colocation, Schema schema) {
-    List<Prepared.Router> routers =
+  static ValueRouter of(Colocation colocation, Schema schema) {
+    List<ValueRouter> routers =
         colocation.clusters().stream().map(cluster -> of(cluster, colocation, schema)).toList();
     return routers.size() == 1 ? routers.get(0) : new ClusterRouter(routers);
   }
 
-  private static Prepared.Router of(List<Rows> cluster, Colocation colocation, Schema schema) {
+  private static ValueRouter of(List<Rows> cluster, Colocation colocation, Schema schema) {
     Rows first = cluster.get(0);
     if (first.pinned() != null) {
       Routing on = new Routing.On(first.pinned());
@@ -31,7 +31,7 @@ record ClusterRouter(List<Prepared.Router> routers) implements Prepared.Router {
       return ANYWHERE;
     }
     Set<Routing> parts = new LinkedHashSet<>();
-    for (Prepared.Router router : routers) {
+    for (ValueRouter router : routers) {
       Routing part = router.route(binds);
       // What touches no row is answered alike wherever the others are.
       if (!(part instanceof Routing.Nowhere)) {

@@ -20,13 +20,19 @@ sealed interface Computation {
     }
   }
 
-  record Constant(Expr expr) implements Computation {
+  /** A number; null for NULL. */
+  record Constant(@Nullable Object value) implements Computation {
     @Override
     public @Nullable Object of(@Nullable Object[] row, int hidden, Binds binds) {
-      Object value = KeyCondition.value(expr, binds);
-      if (expr instanceof Expr.Marker) {
-        value = Values.written(value);
-      }
+      return value;
+    }
+  }
+
+  /** The value of a marker. */
+  record Bound(int marker) implements Computation {
+    @Override
+    public @Nullable Object of(@Nullable Object[] row, int hidden, Binds binds) {
+      Object value = Values.written(binds.get(marker));
       if (value != null && !Values.isNumber(value)) {
         throw new RefusedSqlException(
             RefusalCode.HAVING,

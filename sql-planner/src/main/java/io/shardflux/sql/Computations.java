@@ -40,13 +40,13 @@ record Computations(
           : new Computation.Column(aggregate.column());
     }
     if (bare instanceof Expr.Literal literal) {
-      if (literal.value() != null && !Values.isNumber(literal.value())) {
+      if (!literal.known() || (literal.value() != null && !Values.isNumber(literal.value()))) {
         throw new RefusedSqlException(code, "a constant that is no number");
       }
-      return new Computation.Constant(literal);
+      return new Computation.Constant(literal.value());
     }
-    if (bare instanceof Expr.Marker) {
-      return new Computation.Constant(bare);
+    if (bare instanceof Expr.Marker marker) {
+      return new Computation.Bound(marker.index());
     }
     if (groups.indexOf(bare) >= 0) {
       checkNumber(bare, code);

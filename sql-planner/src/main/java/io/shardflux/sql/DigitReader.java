@@ -188,7 +188,7 @@ record DigitReader(Block block, Types types) {
 
   private static @Nullable Integer digits(Expr expr) {
     return expr.bare() instanceof Expr.Literal literal && literal.value() instanceof Long number
-        ? Integer.valueOf((int) Math.max(-1, Math.min(number, Digits.MAX_SCALE + 1)))
+        ? Integer.valueOf((int) Math.max(-1, Math.min(number, Values.MAX_SCALE + 1)))
         : null;
   }
 

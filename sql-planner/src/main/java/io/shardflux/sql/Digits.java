@@ -22,12 +22,6 @@ record Digits(Kind kind, int scale, boolean more, boolean fixed, boolean even) {
     EITHER
   }
 
-  /** What servers keep of decimals at the least. */
-  static final int MAX_SCALE = 30;
-
-  /** What a division adds to the scale: {@code div_precision_increment} as it comes. */
-  static final int DIVISION = 4;
-
   /** A bound decimal is taken to have no more. */
   private static final int BOUND_SCALE = 16;
 
@@ -38,7 +32,7 @@ record Digits(Kind kind, int scale, boolean more, boolean fixed, boolean even) {
   static final Digits CUT = new Digits(Kind.DOUBLE, 0, false, true, false);
 
   static final Digits MARKER = new Digits(Kind.EITHER, BOUND_SCALE, false, false, false);
-  static final Digits UNKNOWN = new Digits(Kind.EITHER, MAX_SCALE, true, true, false);
+  static final Digits UNKNOWN = new Digits(Kind.EITHER, Values.MAX_SCALE, true, true, false);
 
   /** Of a time as a number, with its microseconds. */
   static final Digits TEMPORAL = new Digits(Kind.DECIMAL, 6, false, false, false);
@@ -55,7 +49,8 @@ record Digits(Kind kind, int scale, boolean more, boolean fixed, boolean even) {
   }
 
   static Digits decimal(int scale) {
-    return new Digits(Kind.DECIMAL, Math.min(scale, MAX_SCALE), scale > MAX_SCALE, false, true);
+    return new Digits(
+        Kind.DECIMAL, Math.min(scale, Values.MAX_SCALE), scale > Values.MAX_SCALE, false, true);
   }
 
   boolean isDouble() {
@@ -94,16 +89,16 @@ record Digits(Kind kind, int scale, boolean more, boolean fixed, boolean even) {
   }
 
   Digits by(Digits other) {
-    return joined(other, scale + DIVISION, true);
+    return joined(other, scale + Values.DIVISION, true);
   }
 
   private Digits joined(Digits other, int wanted, boolean quotient) {
     boolean real = isDouble() || other.isDouble();
     boolean either = kind == Kind.EITHER || other.kind == Kind.EITHER;
-    boolean beyond = quotient || more || other.more || wanted > MAX_SCALE;
+    boolean beyond = quotient || more || other.more || wanted > Values.MAX_SCALE;
     return new Digits(
         real ? Kind.DOUBLE : either ? Kind.EITHER : Kind.DECIMAL,
-        real ? 0 : Math.min(wanted, MAX_SCALE),
+        real ? 0 : Math.min(wanted, Values.MAX_SCALE),
         real ? fixed || other.fixed : beyond,
         fixed || other.fixed,
         even && other.even && scale == other.scale && wanted == scale);
@@ -111,8 +106,8 @@ record Digits(Kind kind, int scale, boolean more, boolean fixed, boolean even) {
 
   /** Cut or rounded to so many digits; null if how many isn't known. */
   Digits rounded(@Nullable Integer digits) {
-    boolean shown = digits != null && digits <= MAX_SCALE;
-    int wanted = digits == null ? scale : Math.max(0, Math.min(digits, MAX_SCALE));
+    boolean shown = digits != null && digits <= Values.MAX_SCALE;
+    int wanted = digits == null ? scale : Math.max(0, Math.min(digits, Values.MAX_SCALE));
     return new Digits(kind, isDouble() ? 0 : wanted, more && !shown, kind != Kind.DECIMAL, false);
   }
 }

@@ -238,7 +238,7 @@ abstract class FunctionParser extends Parser {
     next();
     String text = next().value();
     try {
-      Object value = time ? null : date ? KeyValue.date(text) : KeyValue.dateTime(text);
+      Object value = time ? null : date ? Literals.date(text) : Literals.dateTime(text);
       return new Expr.Literal(since(start), value, value != null);
     } catch (DateTimeException e) {
       return new Expr.Literal(since(start), null, false);

@@ -34,11 +34,11 @@ record InsertPreparation(SqlText text, Schema schema, Analysis analysis) {
         InsertSplit.of(text, insert));
   }
 
-  private static Prepared.Router router(String table, List<KeyPart> parts, List<Expr> keys) {
+  private static ValueRouter router(String table, List<KeyPart> parts, List<Expr> keys) {
     return binds -> rows(table, parts, keys, binds);
   }
 
-  private static Prepared.Several copies(SqlText text) {
+  private static ShardPlanner copies(SqlText text) {
     return (binds, hints, shards) -> ScatteredWrite.copies(text, shards);
   }
 
@@ -212,8 +212,8 @@ record InsertPreparation(SqlText text, Schema schema, Analysis analysis) {
         plan.kind(), numbered(plan.router(), given, numbers(insert)), plan.several());
   }
 
-  private static Prepared.Router numbered(
-      Prepared.Router router, List<Expr> given, RefusedSqlException refusal) {
+  private static ValueRouter numbered(
+      ValueRouter router, List<Expr> given, RefusedSqlException refusal) {
     return binds -> {
       if (given.stream().anyMatch(value -> leavesNumber(KeyCondition.value(value, binds)))) {
         throw refusal;

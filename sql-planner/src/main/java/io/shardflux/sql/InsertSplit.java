@@ -12,8 +12,7 @@ import java.util.Map;
  * @param rows where each row starts and where it ends in the text
  * @param tail from behind the last row on
  */
-record InsertSplit(SqlText text, Span head, List<Span> rows, Span tail)
-    implements Prepared.Several {
+record InsertSplit(SqlText text, Span head, List<Span> rows, Span tail) implements ShardPlanner {
 
   static InsertSplit of(SqlText text, Statement.Insert insert) {
     return new InsertSplit(

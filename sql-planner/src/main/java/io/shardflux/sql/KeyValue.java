@@ -11,12 +11,8 @@ import java.time.LocalDateTime;
 import java.time.LocalTime;
 import java.time.OffsetDateTime;
 import java.time.ZonedDateTime;
-import java.time.format.DateTimeFormatter;
-import java.time.format.DateTimeFormatterBuilder;
-import java.time.format.ResolverStyle;
 import java.time.temporal.ChronoField;
 import java.util.Arrays;
-import java.util.Locale;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
@@ -45,28 +41,7 @@ final class KeyValue {
   /** Beyond so many digits behind the point nobody looks at them, as that takes its time. */
   private static final int MAX_WRITTEN = 100;
 
-  private static final DateTimeFormatter DATE_TIME =
-      new DateTimeFormatterBuilder()
-          .appendPattern("uuuu-MM-dd HH:mm:ss")
-          .optionalStart()
-          .appendFraction(ChronoField.NANO_OF_SECOND, 1, 6, true)
-          .toFormatter(Locale.ROOT)
-          .withResolverStyle(ResolverStyle.STRICT);
-
   private KeyValue() {}
-
-  /** A date as it is written in SQL, {@code 2026-01-31}, and in no other form. */
-  static LocalDate date(String text) {
-    if (text.length() != 10) {
-      throw new DateTimeException("no date of ten characters");
-    }
-    return LocalDate.parse(text);
-  }
-
-  /** A date-time as it is written in SQL, {@code 2026-01-31 12:00:00}, in no other form. */
-  static LocalDateTime dateTime(String text) {
-    return LocalDateTime.parse(text, DATE_TIME);
-  }
 
   /**
    * The column's value that equals a given one, {@link #NEVER} or {@link #UNKNOWN}.
@@ -212,7 +187,7 @@ final class KeyValue {
     }
     if (value instanceof String text) {
       try {
-        return date(text);
+        return Literals.date(text);
       } catch (DateTimeException e) {
         return UNKNOWN;
       }
@@ -229,7 +204,7 @@ final class KeyValue {
     }
     if (value instanceof String text) {
       try {
-        return text.length() == 10 ? date(text).atStartOfDay() : dateTime(text);
+        return text.length() == 10 ? Literals.date(text).atStartOfDay() : Literals.dateTime(text);
       } catch (DateTimeException e) {
         return UNKNOWN;
       }

@@ -2,7 +2,15 @@ package io.shardflux.sql;
 
 import java.math.BigDecimal;
 import java.math.BigInteger;
+import java.time.DateTimeException;
+import java.time.LocalDate;
+import java.time.LocalDateTime;
+import java.time.format.DateTimeFormatter;
+import java.time.format.DateTimeFormatterBuilder;
+import java.time.format.ResolverStyle;
+import java.time.temporal.ChronoField;
 import java.util.List;
+import java.util.Locale;
 
 /** The values of constants. */
 final class Literals {
@@ -10,7 +18,28 @@ final class Literals {
   /** The digits of a number beyond which its value isn't looked at: what reads it is quadratic. */
   static final int MAX_DIGITS = 1_000;
 
+  private static final DateTimeFormatter DATE_TIME =
+      new DateTimeFormatterBuilder()
+          .appendPattern("uuuu-MM-dd HH:mm:ss")
+          .optionalStart()
+          .appendFraction(ChronoField.NANO_OF_SECOND, 1, 6, true)
+          .toFormatter(Locale.ROOT)
+          .withResolverStyle(ResolverStyle.STRICT);
+
   private Literals() {}
+
+  /** A date as it is written in SQL, {@code 2026-01-31}, and in no other form. */
+  static LocalDate date(String text) {
+    if (text.length() != 10) {
+      throw new DateTimeException("no date of ten characters");
+    }
+    return LocalDate.parse(text);
+  }
+
+  /** A date-time as it is written in SQL, {@code 2026-01-31 12:00:00}, in no other form. */
+  static LocalDateTime dateTime(String text) {
+    return LocalDateTime.parse(text, DATE_TIME);
+  }
 
   /** A number as it is written; one that is longer than any type's is not known. */
   static Expr number(Span span, String digits) {

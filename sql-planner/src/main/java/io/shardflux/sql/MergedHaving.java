@@ -156,9 +156,8 @@ final class MergedHaving {
       // The servers say whether it holds of the group.
       checkPushed(bare);
       int column = keys.hidden().add(Fragment.of("(", keys.expressions().write(bare), ")"));
-      Expr zero = new Expr.Literal(bare.span(), 0L, true);
       return new Computation.Comparison(
-          "<>", new Computation.Column(column), new Computation.Constant(zero));
+          "<>", new Computation.Column(column), new Computation.Constant(0L));
     }
     if (bare instanceof Expr.In in) {
       List<Computation> options = new ArrayList<>();

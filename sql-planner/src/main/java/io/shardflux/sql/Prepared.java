@@ -76,18 +76,8 @@ public final class Prepared {
       boolean assumesColumns,
       @Nullable String keyTable,
       ShardSql whole,
-      Router router,
-      Several several) {}
-
-  /** What certain values touch. */
-  interface Router {
-    Routing route(Binds binds);
-  }
-
-  /** The plan over several shards, or over one of each row. */
-  interface Several {
-    Plan plan(Binds binds, Hints hints, List<ShardId> shards);
-  }
+      ValueRouter router,
+      ShardPlanner several) {}
 
   /**
    * Whether {@link #route} and {@link #plan} may take more than a millisecond, so that an event

@@ -8,8 +8,8 @@ import java.util.function.Supplier;
 record ReadPreparation(SqlText text, Schema schema, PlannerOptions options, Analysis analysis) {
 
   StatementPlan plan(Query query) {
-    Prepared.Several several = several(query);
-    Prepared.Router router = ClusterRouter.of(analysis.colocation(), schema);
+    ShardPlanner several = several(query);
+    ValueRouter router = ClusterRouter.of(analysis.colocation(), schema);
     if (!query.locks()) {
       return new StatementPlan(StatementKind.READ, router, permitted(several));
     }
@@ -19,7 +19,7 @@ record ReadPreparation(SqlText text, Schema schema, PlannerOptions options, Anal
         StatementKind.LOCKING_READ, lockable(router), permitted(StatementPlan.refusing(refusal)));
   }
 
-  private Prepared.Several several(Query query) {
+  private ShardPlanner several(Query query) {
     Query.Select select = query.select();
     if (select == null) {
       List<Scope.Column> columns = analysis.query(query, Place.outermost()).columns();
@@ -30,7 +30,7 @@ record ReadPreparation(SqlText text, Schema schema, PlannerOptions options, Anal
   }
 
   /** What is refused here may still be sent to one shard as it is. */
-  private Prepared.Several planned(Supplier<ScatterQuery> planner) {
+  private ShardPlanner planned(Supplier<ScatterQuery> planner) {
     try {
       ScatterQuery query = planner.get();
       PlannerOptions bounds = options;
@@ -49,7 +49,7 @@ record ReadPreparation(SqlText text, Schema schema, PlannerOptions options, Anal
     return new Plan.Scatter(Plan.Part.each(shards, sql), merge, query.columns());
   }
 
-  private static Prepared.Several permitted(Prepared.Several several) {
+  private static ShardPlanner permitted(ShardPlanner several) {
     return (binds, hints, shards) -> {
       if (Boolean.FALSE.equals(hints.scatter())) {
         throw new RefusedSqlException(RefusalCode.SCATTER_FORBIDDEN, shards.size() + " shards");
@@ -59,7 +59,7 @@ record ReadPreparation(SqlText text, Schema schema, PlannerOptions options, Anal
   }
 
   /** A lock on one copy of a reference table would keep nobody from the others. */
-  private static Prepared.Router lockable(Prepared.Router router) {
+  private static ValueRouter lockable(ValueRouter router) {
     return binds -> {
       Routing routing = router.route(binds);
       if (routing instanceof Routing.Anywhere) {

@@ -21,7 +21,7 @@ record ShownDigits(DigitReader reader, Catalog.Quotients quotients) {
 
   /** A number with all its digits: its product has more of them in its type. */
   Fragment all(Fragment number) {
-    return Fragment.of("(", number, ") * 1." + "0".repeat(Digits.MAX_SCALE));
+    return Fragment.of("(", number, ") * 1." + "0".repeat(Values.MAX_SCALE));
   }
 
   /** A number with all its digits, if it is one that is sorted by them. */

@@ -1,7 +1,7 @@
 package io.shardflux.sql;
 
 /** What a statement does, where, and what it sends to several shards. */
-record StatementPlan(StatementKind kind, Prepared.Router router, Prepared.Several several) {
+record StatementPlan(StatementKind kind, ValueRouter router, ShardPlanner several) {
 
   /** That of a statement that is refused unless a hint names the shard. */
   static StatementPlan refused(RefusedSqlException refusal) {
@@ -14,7 +14,7 @@ record StatementPlan(StatementKind kind, Prepared.Router router, Prepared.Severa
   }
 
   /** No plan over several shards. */
-  static Prepared.Several refusing(RefusedSqlException refusal) {
+  static ShardPlanner refusing(RefusedSqlException refusal) {
     return (binds, hints, shards) -> {
       throw refusal;
     };

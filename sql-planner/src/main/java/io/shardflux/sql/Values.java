@@ -15,6 +15,12 @@ final class Values {
   /** The digits of a decimal. */
   private static final int MAX_PRECISION = 65;
 
+  /** What servers keep of decimals at the least. */
+  static final int MAX_SCALE = 30;
+
+  /** What a division adds to the scale: {@code div_precision_increment} as it comes. */
+  static final int DIVISION = 4;
+
   /** The bits of the largest decimal. */
   private static final int MAX_BITS = 215;
 
@@ -215,7 +221,7 @@ final class Values {
     if (number.scale() < 0 || (long) number.precision() - number.scale() < -MAX_LEADING_ZEROS) {
       return number.doubleValue();
     }
-    if (number.scale() > Digits.MAX_SCALE || number.precision() > MAX_PRECISION) {
+    if (number.scale() > MAX_SCALE || number.precision() > MAX_PRECISION) {
       throw outOfRange();
     }
     return number;
@@ -283,14 +289,14 @@ final class Values {
   }
 
   private static int checked(int scale) {
-    if (scale > Digits.MAX_SCALE) {
+    if (scale > MAX_SCALE) {
       throw outOfRange();
     }
     return scale;
   }
 
   private static BigDecimal inRange(BigDecimal value) {
-    if (value.precision() - value.scale() > MAX_PRECISION - Digits.MAX_SCALE) {
+    if (value.precision() - value.scale() > MAX_PRECISION - MAX_SCALE) {
       throw outOfRange();
     }
     return value;
@@ -356,12 +362,12 @@ final class Values {
     static Quotient of(BigDecimal a, BigDecimal b, int scale) {
       int digits = digits(Math.max(0, a.scale()), Math.max(0, b.scale()));
       return new Quotient(
-          inRange(a.divide(b, digits, RoundingMode.DOWN)), checked(scale + Digits.DIVISION));
+          inRange(a.divide(b, digits, RoundingMode.DOWN)), checked(scale + DIVISION));
     }
 
     /** How far a server divides decimals of these scales. */
     static int digits(int ofA, int ofB) {
-      int more = Digits.DIVISION - (words(ofA) - ofA + words(ofB) - ofB);
+      int more = DIVISION - (words(ofA) - ofA + words(ofB) - ofB);
       return words(words(ofA) + words(ofB) + Math.max(0, more));
     }
 
