@@ -29,6 +29,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BiFunction;
 import java.util.function.Function;
 import java.util.function.Supplier;
+import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
@@ -79,8 +80,20 @@ final class Execution {
   }
 
   Mono<Result> run(Binds binds, Hints hints) {
-    return this.<Result>attempt((prepared, again) -> planned(prepared, binds, hints, again), 1)
+    return this.<Result>attempt(
+            (prepared, again) -> {
+              checkComplete(prepared, binds);
+              return planned(prepared, binds, hints, again);
+            },
+            1)
         .onErrorMap(error -> Refusals.named(error, sql));
+  }
+
+  /** Of a long text not all markers are known when its values are bound. */
+  private static void checkComplete(Prepared prepared, Binds binds) {
+    if (binds.size() < prepared.markers().size()) {
+      throw VirtualStatement.missing(binds.size());
+    }
   }
 
   /** A result with its rows taken, so that no later statement changes what they are. */
@@ -342,6 +355,9 @@ final class Execution {
 
     /** Whether a value that can be sent but once is for more than one shard. */
     private boolean sharesStream(Plan plan) {
+      if (IntStream.range(0, binds.size()).noneMatch(i -> VirtualStatement.once(binds.get(i)))) {
+        return false;
+      }
       Set<Integer> seen = new HashSet<>();
       return plan.parts().stream()
           .flatMap(part -> part.sql().markers().stream().distinct())
@@ -358,15 +374,16 @@ final class Execution {
     }
 
     private Mono<Result> direct(Plan.Part part, @Nullable Guard guard) {
+      StatementSpec statement = statement(part);
       if (transaction == null) {
-        return direct(statement(part), before(guard, part.shard()));
+        return direct(statement, before(guard, part.shard()));
       }
       return transaction
           .on(part.shard(), sql)
           .flatMap(
               there ->
                   direct(
-                      told(there.sql(part.sql().text()), part.sql()),
+                      there.sql(statement),
                       () -> guard == null ? null : guard.within(transaction, there)));
     }
 
@@ -482,10 +499,7 @@ final class Execution {
               .map(
                   part ->
                       new JointWrite.Share(
-                          part.shard(),
-                          there -> told(there.sql(part.sql().text()), part.sql()),
-                          before(plan, guard),
-                          behind(plan, guard)))
+                          part.shard(), statement(part), before(plan, guard), behind(plan, guard)))
               .toList();
       return new JointWrite(
               engine.router(), connection.definition(), times(), shares, plan.keyed(), sql)

@@ -40,13 +40,13 @@ final class JointWrite {
   /**
    * A shard's part.
    *
-   * @param statement the statement in a transaction on it
+   * @param statement the statement, to be put into a transaction on it
    * @param before what is asked before that, within what times
    * @param behind what is asked before the commit, within what times
    */
   record Share(
       ShardId shard,
-      Function<ShardTransaction, StatementSpec> statement,
+      StatementSpec statement,
       BiFunction<ShardTransaction, Timeouts, Mono<Void>> before,
       BiFunction<ShardTransaction, Timeouts, Mono<Void>> behind) {}
 
@@ -113,7 +113,7 @@ final class JointWrite {
     return transactions
         .begun(router.on(share.shard()).begin(definition, left(start)))
         .delayUntil(there -> share.before().apply(there, left(start)))
-        .flatMap(there -> share.statement().apply(there).timeouts(left(start)).rowsUpdated());
+        .flatMap(there -> there.sql(share.statement()).timeouts(left(start)).rowsUpdated());
   }
 
   /**

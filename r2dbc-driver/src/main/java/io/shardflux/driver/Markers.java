@@ -1,13 +1,12 @@
 package io.shardflux.driver;
 
-import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.sql.Binds;
+import io.shardflux.sql.MarkerScan;
 import io.shardflux.sql.Prepared;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.NoSuchElementException;
@@ -15,44 +14,37 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The places of a statement's values: {@code ?} by index, {@code :name} by name or by the index of
- * the name's first place.
+ * the name's first place. A text that was not analysed yet is read as far as its markers are asked
+ * for, so that nobody's event loop reads a long one at once.
  */
 final class Markers {
 
   private static final int MOST_SHOWN = 100;
-  private static final Markers NONE = new Markers(List.of());
 
-  private final List<? extends @Nullable String> names;
+  /** The characters in which a marker without a value is looked for before a text is planned. */
+  static final int SHORT_LOOK = 4_096;
+
+  private final List<@Nullable String> names;
+
+  /** What is not read yet; null if that is nothing. */
+  private final @Nullable MarkerScan scan;
 
   /** Made when the first name is looked for. */
   private @Nullable Map<String, Integer> indexes;
 
-  /**
-   * Markers.
-   *
-   * @param names the names, or nulls
-   */
-  Markers(List<? extends @Nullable String> names) {
-    this.names = names;
+  private Markers(List<? extends @Nullable String> names, @Nullable MarkerScan scan) {
+    this.names = new ArrayList<>(names);
+    this.scan = scan;
   }
 
-  /** Of a text that may not have been analysed yet; costs one walk through it. */
-  static Markers of(String sql, @Nullable Prepared known, ShardRouter router) {
-    if (known != null) {
-      return new Markers(known.markers());
-    }
-    if (sql.indexOf('?') < 0 && sql.indexOf(':') < 0) {
-      return NONE;
-    }
-    List<@Nullable String> names = new ArrayList<>();
-    for (String marker : new LinkedHashSet<>(router.markers(sql))) {
-      names.add(Character.isDigit(marker.charAt(0)) ? null : marker);
-    }
-    return new Markers(names);
+  /** Those of a text that was analysed. */
+  static Markers of(Prepared known) {
+    return new Markers(known.markers(), null);
   }
 
-  int count() {
-    return names.size();
+  /** Those of a text that may not have been analysed yet. */
+  static Markers of(String sql, @Nullable Prepared known) {
+    return known == null ? new Markers(List.of(), new MarkerScan(sql)) : of(known);
   }
 
   /** Values by name, of which there has to be one for each marker and no other. */
@@ -70,7 +62,36 @@ final class Markers {
     return Binds.of(inOrder);
   }
 
+  /** How many of the text's characters were read here. */
+  int read() {
+    return scan == null ? 0 : scan.at();
+  }
+
+  /** Whether there are more than so many, as far as a short look tells. */
+  boolean exceed(int count) {
+    return names.size() > count || (scan != null && readNew(scan.at() + SHORT_LOOK));
+  }
+
+  /** Reads up to the next marker that is not known yet. */
+  private boolean readNew(int end) {
+    while (scan != null && scan.next(end)) {
+      String name = scan.name();
+      if (name == null || indexes().putIfAbsent(name, names.size()) == null) {
+        names.add(name);
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private boolean readNew() {
+    return readNew(Integer.MAX_VALUE);
+  }
+
   int index(int index) {
+    while (index >= names.size() && readNew()) {
+      // As far as it stands.
+    }
     if (index < 0 || index >= names.size()) {
       throw new IndexOutOfBoundsException(
           "bind: " + index + " (expected: below " + names.size() + ", the number of markers)");
@@ -79,6 +100,18 @@ final class Markers {
   }
 
   int index(String name) {
+    Integer index = indexes().get(name);
+    while (index == null && readNew()) {
+      index = indexes().get(name);
+    }
+    if (index == null) {
+      throw new NoSuchElementException(
+          "bind: " + name + " (expected: one of " + shown(names) + ")");
+    }
+    return index;
+  }
+
+  private Map<String, Integer> indexes() {
     if (indexes == null) {
       indexes = new HashMap<>();
       for (int i = 0; i < names.size(); i++) {
@@ -87,12 +120,7 @@ final class Markers {
         }
       }
     }
-    Integer index = indexes.get(name);
-    if (index == null) {
-      throw new NoSuchElementException(
-          "bind: " + name + " (expected: one of " + shown(names) + ")");
-    }
-    return index;
+    return indexes;
   }
 
   /** The first of many. */

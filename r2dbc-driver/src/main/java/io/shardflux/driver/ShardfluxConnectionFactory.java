@@ -98,7 +98,7 @@ public final class ShardfluxConnectionFactory implements ConnectionFactory, Clos
    * @param values those of its markers, by name
    */
   public Mono<Explanation> explain(String sql, Map<String, ? extends @Nullable Object> values) {
-    return explained(sql, prepared -> new Markers(prepared.markers()).binds(values));
+    return explained(sql, prepared -> Markers.of(prepared).binds(values));
   }
 
   private Mono<Explanation> explained(String sql, Function<Prepared, Binds> binds) {

@@ -29,7 +29,7 @@ final class VirtualStatement implements Statement {
   private final boolean explain;
   private final Markers markers;
   private final List<Binds> bindings = new ArrayList<>();
-  private @Nullable Object[] current;
+  private List<@Nullable Object> current = new ArrayList<>();
   private @Nullable String @Nullable [] generated;
   private int fetchSize;
 
@@ -38,8 +38,7 @@ final class VirtualStatement implements Statement {
     int explained = explained(text);
     this.explain = explained > 0;
     this.sql = text.substring(explained);
-    this.markers = Markers.of(sql, known(), connection.engine().router());
-    this.current = new Object[markers.count()];
+    this.markers = Markers.of(sql, known());
   }
 
   /** Where what is to be explained begins; 0 if nothing is. */
@@ -76,7 +75,7 @@ final class VirtualStatement implements Statement {
   @Override
   public Statement add() {
     bindings.add(bound());
-    current = new Object[markers.count()];
+    current = new ArrayList<>();
     return this;
   }
 
@@ -116,7 +115,10 @@ final class VirtualStatement implements Statement {
       throw new IllegalArgumentException(
           "bind: a class (expected: a value; bindNull takes a class)");
     }
-    current[index] = given == null ? NULL : given instanceof UUID ? given.toString() : given;
+    while (current.size() <= index) {
+      current.add(null);
+    }
+    current.set(index, given == null ? NULL : given instanceof UUID ? given.toString() : given);
     return this;
   }
 
@@ -170,22 +172,26 @@ final class VirtualStatement implements Statement {
         });
   }
 
+  /** One that is missing far behind the others is told when the text is planned. */
   private Binds bound() {
-    @Nullable Object[] values = current.clone();
+    @Nullable Object[] values = current.toArray();
     for (int i = 0; i < values.length; i++) {
       if (values[i] == null) {
-        throw new IllegalStateException(
-            "bind: no value for marker "
-                + i
-                + " (expected: one for each of "
-                + values.length
-                + ")");
+        throw missing(i);
       }
       if (values[i] == NULL) {
         values[i] = null;
       }
     }
+    if (markers.exceed(values.length)) {
+      throw missing(values.length);
+    }
     return binds(values);
+  }
+
+  static IllegalStateException missing(int marker) {
+    return new IllegalStateException(
+        "bind: no value for marker " + marker + " (expected: one for each)");
   }
 
   // The class file does not tell that the array holds nulls.

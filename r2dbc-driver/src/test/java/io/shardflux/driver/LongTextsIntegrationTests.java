@@ -19,6 +19,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.core.scheduler.Scheduler;
@@ -127,6 +128,33 @@ class LongTextsIntegrationTests {
     for (String text : List.of(sql, known, known, known)) {
       assertThat(planner(text, values).block(BOUND)).startsWith("shardflux-planning");
     }
+  }
+
+  /** The places from which a value may be missing, a name or an index be wrong. */
+  @ParameterizedTest
+  @ValueSource(ints = {0, 1, 2_999, 14_999, 29_999})
+  void aMissingValueOfALongTextIsToldAndNothingIsSent(int missing) {
+    String gap = "'" + "x".repeat(3 * Markers.SHORT_LOOK) + "'";
+    for (String part : List.of("(?, ?)", "(?, " + gap + "), (?, ?)")) {
+      int markers = part.equals("(?, ?)") ? 2 : 3;
+      int rows = Math.min(30_000 / markers, (1 << 20) / (part.length() + 2) - 1);
+      int last = Math.min(missing, rows * markers - 1);
+      String sql = "INSERT INTO users (id, name) VALUES " + times(part, rows);
+      StepVerifier.create(
+              shards.on(
+                  connection -> {
+                    Statement statement = connection.createStatement(sql);
+                    IntStream.range(0, last).forEach(i -> statement.bind(i, i));
+                    return Flux.from(statement.execute()).concatMap(Result::getRowsUpdated);
+                  }))
+          .expectErrorSatisfies(
+              error ->
+                  assertThat(error)
+                      .isInstanceOf(IllegalStateException.class)
+                      .hasMessageStartingWith("bind: no value for marker " + last + " (expected: "))
+          .verify(BOUND);
+    }
+    assertThat(shards.rows(row -> 1, "SELECT 1 FROM users").count().block(BOUND)).isZero();
   }
 
   @Test

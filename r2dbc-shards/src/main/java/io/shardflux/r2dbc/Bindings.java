@@ -2,6 +2,7 @@ package io.shardflux.r2dbc;
 
 import io.r2dbc.spi.Statement;
 import java.nio.ByteBuffer;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -15,15 +16,19 @@ import org.jspecify.annotations.Nullable;
  */
 final class Bindings {
 
-  static final Bindings NONE = new Bindings(new HashMap<>(), 0);
+  static final Bindings NONE = new Bindings(new HashMap<>(), 0, null);
 
   // Guarded by itself.
   private final Map<String, Value> shared;
   private final int seen;
 
-  private Bindings(Map<String, Value> shared, int seen) {
+  /** Those of all markers in their order, in place of the map; null if they are in it. */
+  private final @Nullable List<@Nullable Object> all;
+
+  private Bindings(Map<String, Value> shared, int seen, @Nullable List<@Nullable Object> all) {
     this.shared = shared;
     this.seen = seen;
+    this.all = all;
   }
 
   /**
@@ -47,7 +52,7 @@ final class Bindings {
       throw new IllegalArgumentException(
           "bind: " + marker + " (expected: one of " + sql.shownMarkers() + ") in: " + sql.shown());
     }
-    if (get(marker) != null) {
+    if (all != null || get(marker) != null) {
       throw new IllegalArgumentException("bind: " + marker + ", twice (expected: once)");
     }
     Map<String, Value> values = shared;
@@ -57,7 +62,7 @@ final class Bindings {
       }
       values.put(marker, new Value(seen, value));
     }
-    return new Bindings(values, seen + 1);
+    return new Bindings(values, seen + 1, null);
   }
 
   /** Apart from what others bound beyond these. */
@@ -73,26 +78,25 @@ final class Bindings {
   }
 
   /** These and a value for every marker of a statement with {@code ?} alone, in their order. */
-  Bindings withAll(SqlTemplate sql, List<? extends @Nullable Object> all) {
-    List<String> markers = sql.markers();
-    if (sql.named() || seen > 0 || all.size() != markers.size()) {
+  Bindings withAll(SqlTemplate sql, List<? extends @Nullable Object> values) {
+    int markers = sql.markers().size();
+    if (sql.named() || all != null || seen > 0 || values.size() != markers) {
       throw new IllegalArgumentException(
           "bind: "
-              + all.size()
+              + values.size()
               + " values (expected: one for each ?, of which there are "
-              + (sql.named() ? 0 : markers.size() - seen)
+              + (sql.named() || all != null ? 0 : markers - seen)
               + ") in: "
               + sql.shown());
     }
-    Map<String, Value> values = new HashMap<>(2 * all.size());
-    for (int i = 0; i < all.size(); i++) {
-      values.put(markers.get(i), new Value(i, all.get(i)));
-    }
-    return new Bindings(values, all.size());
+    return new Bindings(NONE.shared, 0, new ArrayList<>(values));
   }
 
   /** Refuses a statement that has a marker without a value; the marker excepted is filled later. */
   void check(SqlTemplate sql, @Nullable String except) {
+    if (all != null) {
+      return;
+    }
     for (String marker : sql.markers()) {
       if (!marker.equals(except) && get(marker) == null) {
         throw new IllegalArgumentException(
@@ -110,6 +114,12 @@ final class Bindings {
   void apply(
       Statement statement, SqlTemplate sql, @Nullable String listMarker, List<Object> listValues) {
     int index = 0;
+    if (all != null) {
+      for (Object value : all) {
+        bind(statement, index++, value);
+      }
+      return;
+    }
     for (String marker : sql.markers()) {
       if (marker.equals(listMarker)) {
         for (Object value : listValues) {

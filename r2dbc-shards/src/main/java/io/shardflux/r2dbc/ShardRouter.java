@@ -498,16 +498,6 @@ public final class ShardRouter {
     return scatterReads;
   }
 
-  /**
-   * The markers of a statement in their order: the names of all {@code :name}, or the positions
-   * from 0 of all {@code ?}.
-   *
-   * @throws IllegalArgumentException as {@link ShardTarget#sql}
-   */
-  public List<String> markers(String sql) {
-    return template(sql).markers();
-  }
-
   SqlTemplate template(String sql) {
     return templates.get(sql, SqlTemplate::of);
   }

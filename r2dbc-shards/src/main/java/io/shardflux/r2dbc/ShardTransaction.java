@@ -82,6 +82,14 @@ public final class ShardTransaction {
         this::run, templates.apply(sql), Bindings.NONE, Work.Terms.of(timeouts));
   }
 
+  /**
+   * A statement that was made for its shard, inside it, with its values and times. A long one is
+   * better made before the transaction begins, as the thread that makes it reads its text.
+   */
+  public StatementSpec sql(StatementSpec statement) {
+    return statement.at(this::run);
+  }
+
   /** Sets a savepoint. */
   public Mono<Void> createSavepoint(String name) {
     return step("SAVEPOINT", held -> held.createSavepoint(name));

@@ -26,6 +26,7 @@ final class SqlTemplate {
   private final Words words;
   private final Set<Dialect> touching;
   private final Set<String> names;
+  private final String rendered;
 
   private SqlTemplate(
       String text,
@@ -41,6 +42,8 @@ final class SqlTemplate {
     this.markers = List.copyOf(markers);
     this.named = named;
     this.names = named ? Set.copyOf(markers) : Set.of();
+    String joined = String.join("?", pieces);
+    this.rendered = joined.equals(text) ? text : joined;
   }
 
   static SqlTemplate of(String sql) {
@@ -142,7 +145,7 @@ final class SqlTemplate {
 
   /** About how many bytes it holds in memory. */
   int weight() {
-    return 1_000 + 2 * text.length() + MARKER_WEIGHT * markers.size();
+    return 1_000 + 4 * text.length() + MARKER_WEIGHT * markers.size();
   }
 
   /** The text for the driver, with so many {@code ?} groups for the marker of that name. */
@@ -161,7 +164,7 @@ final class SqlTemplate {
 
   /** The text for the driver, a {@code ?} for each marker. */
   String render() {
-    return String.join("?", pieces);
+    return rendered;
   }
 
   /**

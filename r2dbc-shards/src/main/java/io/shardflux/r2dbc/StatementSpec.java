@@ -128,6 +128,11 @@ public final class StatementSpec {
         (connection, dialect) -> statement.results(connection, null, settings).concatMap(consumer));
   }
 
+  /** The same at another place. */
+  StatementSpec at(Place other) {
+    return new StatementSpec(other, sql, bindings, terms);
+  }
+
   private <T> Flux<T> run(BiFunction<Connection, Dialect, Flux<T>> execution) {
     return place.run(Work.of(sql, terms, execution));
   }

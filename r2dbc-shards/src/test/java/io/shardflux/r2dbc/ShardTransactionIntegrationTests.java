@@ -64,6 +64,27 @@ class ShardTransactionIntegrationTests {
   }
 
   @Test
+  void aStatementThatWasMadeBeforeRunsInsideWithItsValues() {
+    StatementSpec made =
+        router
+            .on(IDS.get(0))
+            .sql("SELECT ? + COUNT(*) FROM users WHERE id = ?")
+            .bindAll(List.of(5, 77000));
+    ShardTransaction transaction = begin(router);
+    StepVerifier.create(
+            insert(transaction, 77000)
+                .then(transaction.sql(made).map((row, metadata) -> row.get(0, Long.class)).one())
+                .delayUntil(inside -> transaction.rollback()))
+        .expectNext(6L)
+        .expectComplete()
+        .verify(BOUND);
+    StepVerifier.create(made.map((row, metadata) -> row.get(0, Long.class)).one())
+        .expectNext(5L)
+        .expectComplete()
+        .verify(BOUND);
+  }
+
+  @Test
   void aSavepointKeepsWhatCameBefore() {
     ShardTransaction transaction = begin(router);
     StepVerifier.create(

@@ -65,7 +65,7 @@ final class SqlLexer {
       char c = text.charAt(at);
       if (c <= ' ') {
         at++;
-      } else if (c == '#' || (c == '-' && startsLineComment())) {
+      } else if (c == '#' || (c == '-' && startsLineComment(text, at))) {
         int end = text.indexOf('\n', at);
         at = end < 0 ? text.length() : end + 1;
       } else if (c == '/' && text.startsWith("/*", at)) {
@@ -76,7 +76,7 @@ final class SqlLexer {
     }
   }
 
-  private boolean startsLineComment() {
+  static boolean startsLineComment(String text, int at) {
     return text.startsWith("--", at) && (at + 2 == text.length() || text.charAt(at + 2) <= ' ');
   }
 
@@ -237,13 +237,24 @@ final class SqlLexer {
   private void readWord(int start) {
     String word = word();
     if (charAt(at) == '\'' && word.length() == 1 && "xXbB".contains(word)) {
-      readQuoted('\'', false);
+      readQuotedDigits(word.equalsIgnoreCase("X") ? 16 : 2);
       add(Token.Kind.BITS, text.substring(start, at), start);
     } else if (charAt(at) == '\'' && word.equalsIgnoreCase("N")) {
       add(Token.Kind.STRING, readQuoted('\'', true), start);
     } else {
       add(Token.Kind.WORD, word, start);
     }
+  }
+
+  private void readQuotedDigits(int radix) {
+    int start = at++;
+    while (isWord(charAt(at)) && Character.digit(charAt(at), radix) >= 0) {
+      at++;
+    }
+    if (charAt(at) != '\'') {
+      throw SqlText.unexpected(text, start);
+    }
+    at++;
   }
 
   private String word() {
@@ -298,11 +309,11 @@ final class SqlLexer {
     return index < text.length() ? text.charAt(index) : '\0';
   }
 
-  private static boolean isDigit(char c) {
+  static boolean isDigit(char c) {
     return c >= '0' && c <= '9';
   }
 
-  private static boolean isWord(char c) {
+  static boolean isWord(char c) {
     return isDigit(c)
         || (c >= 'a' && c <= 'z')
         || (c >= 'A' && c <= 'Z')
