@@ -58,7 +58,7 @@ final class ControlConnections {
   <T> Mono<T> use(Function<Connection, Mono<T>> work) {
     return Mono.usingWhen(
             pool.acquire(),
-            ref -> work.apply(ref.poolable()),
+            ref -> Mono.fromDirect(connections.onLoop(ref.poolable(), work.apply(ref.poolable()))),
             PooledRef::release,
             (ref, error) -> discard(ref),
             this::discard)

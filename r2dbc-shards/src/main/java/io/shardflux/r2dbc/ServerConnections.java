@@ -125,13 +125,18 @@ final class ServerConnections {
     return PoolBuilder.from(opening).destroyHandler(this::close).idleResourceReuseMruOrder();
   }
 
-  /**
-   * Where to cancel a statement, and to put one behind it: there it can't race with the answer's
-   * end, by which the driver's queue may run two statements at once or none any more.
-   */
+  /** The one thread that reads a connection's answers and closes it. */
   Scheduler loop(Connection connection) {
     Link link = links.get(connection);
     return link == null ? Schedulers.immediate() : link.loop();
+  }
+
+  /** A statement on a connection, from that one's own loop; a closed one takes it from any. */
+  <T> Flux<T> onLoop(Connection connection, Publisher<T> statement) {
+    Link link = links.get(connection);
+    return link == null
+        ? Flux.from(statement)
+        : new OnLoop<>(statement, link.channel().eventLoop());
   }
 
   /** The other side of a connection. */
@@ -227,7 +232,8 @@ final class ServerConnections {
     return Mono.defer(
         () ->
             open(connection)
-                ? Mono.from(connection.close())
+                ? onLoop(connection, connection.close())
+                    .then()
                     .timeout(GOODBYE_BOUND)
                     .onErrorResume(error -> cut(connection))
                 : Mono.empty());

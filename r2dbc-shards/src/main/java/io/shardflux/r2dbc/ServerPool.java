@@ -17,7 +17,6 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
-import reactor.core.scheduler.Scheduler;
 import reactor.pool.InstrumentedPool;
 import reactor.pool.InstrumentedPool.PoolMetrics;
 import reactor.pool.PooledRef;
@@ -205,9 +204,9 @@ final class ServerPool {
         acquire(),
         ref -> {
           Connection connection = ref.poolable();
-          return Flux.from(work.apply(connection))
-              .doOnComplete(() -> ended.set(true))
-              .cancelOn(connections.loop(connection));
+          return connections
+              .onLoop(connection, work.apply(connection))
+              .doOnComplete(() -> ended.set(true));
         },
         this::giveBack,
         afterError,
@@ -260,9 +259,9 @@ final class ServerPool {
     return settlement.settle(connection);
   }
 
-  /** Where a held connection's statements are to be cancelled. */
-  Scheduler loop(Connection connection) {
-    return connections.loop(connection);
+  /** A held connection's statement, from its own loop. */
+  <T> Flux<T> onLoop(Connection connection, Publisher<T> statement) {
+    return connections.onLoop(connection, statement);
   }
 
   private <T> Flux<T> lent(Duration acquire, Function<Connection, Flux<T>> work) {
@@ -389,7 +388,9 @@ final class ServerPool {
             !connections.open(connection) || connection.isAutoCommit()
                 ? Mono.empty()
                 : connections
-                    .end(connection, Connection::rollbackTransaction)
+                    .onLoop(
+                        connection, connections.end(connection, Connection::rollbackTransaction))
+                    .then()
                     .timeout(bounds.rollbackTimeout())
                     .then(Mono.<Void>fromRunnable(() -> retireUnlessCommitting(connection)))
                     .onErrorResume(error -> connections.cut(connection)));
@@ -447,7 +448,8 @@ final class ServerPool {
   /** Whether a row can be read, and a database that was chosen is still there. */
   private Mono<Boolean> alive(Connection connection) {
     boolean named = server.options().hasOption(ConnectionFactoryOptions.DATABASE);
-    return Flux.from(connection.createStatement(THERE).execute())
+    return connections
+        .onLoop(connection, connection.createStatement(THERE).execute())
         .concatMap(result -> result.map(row -> !Long.valueOf(0).equals(row.get(0, Long.class))))
         .single()
         .filter(there -> there || !named)

@@ -194,9 +194,8 @@ public final class ShardTransaction {
     return Flux.usingWhen(
             Mono.fromSupplier(this::queue),
             turn ->
-                turn.before
-                    .thenMany(Flux.defer(() -> work.apply(connection)))
-                    .cancelOn(server.loop(connection)),
+                turn.before.thenMany(
+                    Flux.defer(() -> server.onLoop(connection, work.apply(connection)))),
             turn -> Mono.fromRunnable(turn::end),
             (turn, error) ->
                 ShardErrors.answered(error) ? Mono.fromRunnable(turn::end) : turn.givenUp(),
