@@ -1,28 +1,29 @@
 package io.shardflux.spring;
 
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.springframework.boot.diagnostics.AbstractFailureAnalyzer;
 import org.springframework.boot.diagnostics.FailureAnalysis;
 
 /** Says which setting to change, and to what. */
 final class InvalidSettingFailureAnalyzer extends AbstractFailureAnalyzer<InvalidSettingException> {
 
-  private static final Pattern FORM =
-      Pattern.compile("(.+?): (.*) \\(expected: (.*)\\)", Pattern.DOTALL);
+  private static final String BEHIND_NAME = ": ";
+  private static final String BEFORE_EXPECTED = " (expected: ";
   private static final String DRIVER = " The driver for r2dbc:mysql is io.asyncer:r2dbc-mysql.";
 
   @Override
   protected FailureAnalysis analyze(Throwable rootFailure, InvalidSettingException cause) {
-    Matcher form = FORM.matcher(String.valueOf(cause.getMessage()));
-    if (!form.matches()) {
+    String message = String.valueOf(cause.getMessage());
+    int nameEnd = message.indexOf(BEHIND_NAME);
+    int valueStart = nameEnd + BEHIND_NAME.length();
+    int valueEnd = message.lastIndexOf(BEFORE_EXPECTED);
+    if (nameEnd <= 0 || valueEnd < valueStart || !message.endsWith(")")) {
       return new FailureAnalysis(
-          cause.getMessage() + at(cause), "Change the settings below 'shardflux'.", cause);
+          message + at(cause), "Change the settings below 'shardflux'.", cause);
     }
-    String name = RouterProperties.PREFIX + "." + form.group(1);
-    String expected = form.group(3);
+    String name = RouterProperties.PREFIX + "." + message.substring(0, nameEnd);
+    String expected = message.substring(valueEnd + BEFORE_EXPECTED.length(), message.length() - 1);
     return new FailureAnalysis(
-        wrong(name, form.group(2)) + at(cause),
+        wrong(name, message.substring(valueStart, valueEnd)) + at(cause),
         "Expected for '" + name + "': " + expected + "." + driver(expected),
         cause);
   }

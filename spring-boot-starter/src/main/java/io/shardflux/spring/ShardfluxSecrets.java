@@ -1,7 +1,7 @@
 package io.shardflux.spring;
 
+import java.util.List;
 import java.util.Locale;
-import java.util.regex.Pattern;
 import org.springframework.boot.actuate.endpoint.SanitizableData;
 import org.springframework.boot.actuate.endpoint.SanitizingFunction;
 
@@ -12,9 +12,8 @@ import org.springframework.boot.actuate.endpoint.SanitizingFunction;
  */
 final class ShardfluxSecrets implements SanitizingFunction {
 
-  private static final Pattern KEY = Pattern.compile("shardflux[._].*(url|password)");
-  private static final Pattern VALUE =
-      Pattern.compile("shardflux.*(url|password)", Pattern.CASE_INSENSITIVE | Pattern.DOTALL);
+  private static final String PREFIX = RouterProperties.PREFIX;
+  private static final List<String> SECRETS = List.of("url", "password");
 
   @Override
   public SanitizableData apply(SanitizableData data) {
@@ -22,7 +21,20 @@ final class ShardfluxSecrets implements SanitizingFunction {
   }
 
   private static boolean holdsSecret(SanitizableData data) {
-    return KEY.matcher(data.getKey().toLowerCase(Locale.ROOT)).matches()
-        || (data.getValue() instanceof CharSequence text && VALUE.matcher(text).find());
+    return namesSecret(data.getKey().toLowerCase(Locale.ROOT))
+        || (data.getValue() instanceof CharSequence text
+            && showsSecret(text.toString().toLowerCase(Locale.ROOT)));
+  }
+
+  private static boolean namesSecret(String key) {
+    return (key.startsWith(PREFIX + ".") || key.startsWith(PREFIX + "_"))
+        && SECRETS.stream().anyMatch(key::endsWith);
+  }
+
+  /** Such a setting's name may stand anywhere in it. */
+  private static boolean showsSecret(String text) {
+    int named = text.indexOf(PREFIX);
+    return named >= 0
+        && SECRETS.stream().anyMatch(secret -> text.indexOf(secret, named + PREFIX.length()) >= 0);
   }
 }

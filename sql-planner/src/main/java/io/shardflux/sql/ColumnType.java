@@ -6,8 +6,6 @@ import java.nio.charset.StandardCharsets;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 
 /**
  * What a key column can hold.
@@ -18,8 +16,8 @@ import java.util.regex.Pattern;
  */
 record ColumnType(String name, int size, boolean unsigned) {
 
-  private static final Pattern TYPE =
-      Pattern.compile("([a-z]+)(?:\\((\\d{1,9})\\))?(.*)", Pattern.DOTALL);
+  private static final int MOST_DIGITS = 9;
+
   private static final Map<String, Integer> INTEGER_BITS =
       Map.of("tinyint", 8, "smallint", 16, "mediumint", 24, "int", 32, "integer", 32, "bigint", 64);
   private static final Set<String> TEXTS =
@@ -32,12 +30,29 @@ record ColumnType(String name, int size, boolean unsigned) {
 
   /** Of {@code COLUMN_TYPE}. */
   static ColumnType of(String columnType) {
-    Matcher matcher = TYPE.matcher(columnType.toLowerCase(Locale.ROOT));
-    if (!matcher.matches()) {
-      return new ColumnType("", -1, false);
+    String type = columnType.toLowerCase(Locale.ROOT);
+    int end = end(type, 0, 'a', 'z');
+    boolean unsigned = end > 0 && type.indexOf("unsigned", end) >= 0;
+    return new ColumnType(type.substring(0, end), size(type, end), unsigned);
+  }
+
+  /** Of {@code (20)} there; -1 of anything else. */
+  private static int size(String type, int at) {
+    int start = at + 1;
+    int end = end(type, start, '0', '9');
+    boolean whole = at > 0 && type.startsWith("(", at) && type.startsWith(")", end);
+    return whole && end > start && end - start <= MOST_DIGITS
+        ? Integer.parseInt(type.substring(start, end))
+        : -1;
+  }
+
+  /** Behind the characters of that range. */
+  private static int end(String type, int start, char first, char last) {
+    int end = start;
+    while (end < type.length() && type.charAt(end) >= first && type.charAt(end) <= last) {
+      end++;
     }
-    int size = matcher.group(2) == null ? -1 : Integer.parseInt(matcher.group(2));
-    return new ColumnType(matcher.group(1), size, matcher.group(3).contains("unsigned"));
+    return end;
   }
 
   /** What stands in parentheses, or else that. */
