@@ -1,10 +1,12 @@
 package io.shardflux.r2dbc;
 
+import static io.shardflux.architecture.ArchitectureRules.apiNamesNoInternals;
 import static io.shardflux.architecture.ArchitectureRules.dependsOnlyOn;
 import static io.shardflux.architecture.ArchitectureRules.mainClasses;
 import static io.shardflux.architecture.ArchitectureRules.neverBlocks;
-import static io.shardflux.architecture.ArchitectureRules.noCycles;
+import static io.shardflux.architecture.ArchitectureRules.roomsStandInOrder;
 import static io.shardflux.architecture.ArchitectureRules.testClasses;
+import static io.shardflux.architecture.ArchitectureRules.usesNoInternals;
 import static io.shardflux.architecture.ArchitectureRules.verifiesWithBound;
 
 import com.tngtech.archunit.core.domain.JavaClasses;
@@ -38,8 +40,8 @@ class ArchitectureTests {
   }
 
   @Test
-  void hasNoCycles() {
-    noCycles(ROOT).check(MAIN);
+  void standsInOrder() {
+    roomsStandInOrder(ROOT).check(MAIN);
   }
 
   @Test
@@ -50,5 +52,15 @@ class ArchitectureTests {
   @Test
   void testsAreBounded() {
     verifiesWithBound().check(testClasses(ROOT));
+  }
+
+  @Test
+  void usesOnlyWhatOthersOffer() {
+    usesNoInternals(ROOT).check(MAIN);
+  }
+
+  @Test
+  void offersOnlyApi() {
+    apiNamesNoInternals(ROOT).check(MAIN);
   }
 }

@@ -1,10 +1,12 @@
 package io.shardflux.architecture;
 
 import static com.tngtech.archunit.base.DescribedPredicate.describe;
+import static com.tngtech.archunit.base.DescribedPredicate.not;
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyPackage;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideOutsideOfPackage;
+import static com.tngtech.archunit.core.domain.properties.CanBeAnnotated.Predicates.annotatedWith;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
-import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 
 import com.tngtech.archunit.base.DescribedPredicate;
 import com.tngtech.archunit.core.domain.JavaAccess;
@@ -12,13 +14,15 @@ import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.lang.ArchRule;
+import io.shardflux.router.Internal;
+import java.util.List;
 import java.util.Set;
 
 /**
  * The rules, as functions of a module's package. A module's test is a few lines:
  *
  * <pre>{@code
- * ArchitectureRules.noCycles("io.shardflux.x").check(ArchitectureRules.mainClasses("io.shardflux.x"));
+ * ArchitectureRules.neverBlocks().check(ArchitectureRules.mainClasses("io.shardflux.x"));
  * }</pre>
  */
 public final class ArchitectureRules {
@@ -65,14 +69,48 @@ public final class ArchitectureRules {
             "java.net..", "java.nio.file..", "java.nio.channels..", "java.sql..", "javax.sql..");
   }
 
-  /** No two packages of a module depend on each other, not even in a round. */
-  public static ArchRule noCycles(String rootPackage) {
-    return slices()
-        .matching(rootPackage + "(**)")
+  /**
+   * The packages of a module stand one above the other: each uses only those before it.
+   *
+   * @param rooms their names below the root in the order of use; the root itself is the last one
+   */
+  public static ArchRule roomsStandInOrder(String rootPackage, String... rooms) {
+    return classes()
+        .that()
+        .resideInAPackage(rootPackage + "..")
+        .should(new StandInOrder(rootPackage, List.of(rooms)));
+  }
+
+  /** No class uses a type or a member that another module of the project keeps to itself. */
+  public static ArchRule usesNoInternals(String rootPackage) {
+    return noClasses()
+        .that()
+        .resideInAPackage(rootPackage + "..")
         .should()
-        .beFreeOfCycles()
-        // A module may well have one package.
-        .allowEmptyShould(true);
+        .dependOnClassesThat(
+            resideOutsideOfPackage(rootPackage + "..").and(annotatedWith(Internal.class)))
+        .orShould()
+        .accessTargetWhere(
+            describe(
+                "a member is internal to another module",
+                (JavaAccess<?> access) ->
+                    !access.getTargetOwner().getPackageName().startsWith(rootPackage)
+                        && access
+                            .getTarget()
+                            .resolveMember()
+                            .filter(member -> member.isAnnotatedWith(Internal.class))
+                            .isPresent()));
+  }
+
+  /** The public members of API types name no type that the module keeps to itself. */
+  public static ArchRule apiNamesNoInternals(String rootPackage) {
+    return classes()
+        .that()
+        .resideInAPackage(rootPackage + "..")
+        .and()
+        .arePublic()
+        .and(not(InternalTypes.INSIDE))
+        .should(new NameNoInternals());
   }
 
   /** Nothing waits for a publisher: an event loop must never block. */

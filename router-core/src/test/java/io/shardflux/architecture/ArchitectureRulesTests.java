@@ -5,6 +5,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.lang.ArchRule;
+import io.shardflux.architecture.fixture.Top;
+import io.shardflux.architecture.fixture.high.High;
+import io.shardflux.architecture.fixture.high.Keeps;
+import io.shardflux.architecture.fixture.high.Offers;
+import io.shardflux.architecture.fixture.low.Low;
+import io.shardflux.architecture.fixture.low.ReachesUp;
+import io.shardflux.architecture.fixture.other.UsesHidden;
+import io.shardflux.architecture.fixture.other.UsesMember;
 import java.net.URI;
 import java.time.Duration;
 import java.util.function.Function;
@@ -17,6 +25,7 @@ import reactor.test.StepVerifier;
 class ArchitectureRulesTests {
 
   private static final String HERE = "io.shardflux.architecture";
+  private static final String HOUSE = HERE + ".fixture";
 
   @Test
   void findsBlockingCallsAndReferences() {
@@ -40,8 +49,36 @@ class ArchitectureRulesTests {
     assertThat(breaks(ArchitectureRules.doesNoIo(HERE), Tidy.class)).isFalse();
   }
 
-  private static boolean breaks(ArchRule rule, Class<?> type) {
-    JavaClasses classes = new ClassFileImporter().importClasses(type);
+  @Test
+  void findsRoomsOutOfOrder() {
+    Class<?>[] house = {Low.class, High.class, Top.class};
+    assertThat(breaks(ArchitectureRules.roomsStandInOrder(HOUSE, "low", "high"), house)).isFalse();
+    assertThat(breaks(ArchitectureRules.roomsStandInOrder(HOUSE, "high", "low"), house)).isTrue();
+    ArchRule order = ArchitectureRules.roomsStandInOrder(HOUSE, "low", "high");
+    assertThat(breaks(order, Low.class, High.class, Top.class, ReachesUp.class)).isTrue();
+  }
+
+  @Test
+  void findsRoomsThatAreEmptyOrUnknown() {
+    Class<?>[] house = {Low.class, High.class, Top.class};
+    ArchRule more = ArchitectureRules.roomsStandInOrder(HOUSE, "low", "high", "cellar");
+    assertThat(breaks(more, house)).isTrue();
+    assertThat(breaks(ArchitectureRules.roomsStandInOrder(HOUSE, "low"), house)).isTrue();
+  }
+
+  @Test
+  void findsInternalTypesOutside() {
+    String other = HOUSE + ".other";
+    assertThat(breaks(ArchitectureRules.usesNoInternals(other), UsesHidden.class)).isTrue();
+    assertThat(breaks(ArchitectureRules.usesNoInternals(other), UsesMember.class, Keeps.class))
+        .isTrue();
+    assertThat(breaks(ArchitectureRules.usesNoInternals(HOUSE), UsesHidden.class)).isFalse();
+    assertThat(breaks(ArchitectureRules.apiNamesNoInternals(HOUSE), Offers.class)).isTrue();
+    assertThat(breaks(ArchitectureRules.apiNamesNoInternals(HOUSE), Keeps.class)).isFalse();
+  }
+
+  private static boolean breaks(ArchRule rule, Class<?>... types) {
+    JavaClasses classes = new ClassFileImporter().importClasses(types);
     return rule.evaluate(classes).hasViolation();
   }
 

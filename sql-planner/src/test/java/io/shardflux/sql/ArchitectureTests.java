@@ -1,10 +1,12 @@
 package io.shardflux.sql;
 
+import static io.shardflux.architecture.ArchitectureRules.apiNamesNoInternals;
 import static io.shardflux.architecture.ArchitectureRules.dependsOnlyOn;
 import static io.shardflux.architecture.ArchitectureRules.doesNoIo;
 import static io.shardflux.architecture.ArchitectureRules.mainClasses;
 import static io.shardflux.architecture.ArchitectureRules.neverBlocks;
-import static io.shardflux.architecture.ArchitectureRules.noCycles;
+import static io.shardflux.architecture.ArchitectureRules.roomsStandInOrder;
+import static io.shardflux.architecture.ArchitectureRules.usesNoInternals;
 
 import com.tngtech.archunit.core.domain.JavaClasses;
 import org.junit.jupiter.api.Test;
@@ -25,12 +27,22 @@ class ArchitectureTests {
   }
 
   @Test
-  void hasNoCycles() {
-    noCycles(ROOT).check(MAIN);
+  void standsInOrder() {
+    roomsStandInOrder(ROOT).check(MAIN);
   }
 
   @Test
   void blocksNowhere() {
     neverBlocks().check(MAIN);
+  }
+
+  @Test
+  void usesOnlyWhatOthersOffer() {
+    usesNoInternals(ROOT).check(MAIN);
+  }
+
+  @Test
+  void offersOnlyApi() {
+    apiNamesNoInternals(ROOT).check(MAIN);
   }
 }
