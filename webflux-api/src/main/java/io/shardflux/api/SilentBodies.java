@@ -1,7 +1,9 @@
 package io.shardflux.api;
 
+import java.io.IOException;
 import java.time.Duration;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Consumer;
 import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.core.io.buffer.DataBuffer;
 import org.springframework.http.HttpStatus;
@@ -14,13 +16,19 @@ import org.springframework.web.server.WebFilterChain;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.core.publisher.Operators;
+import reactor.netty.channel.AbortedException;
+import reactor.util.context.Context;
 
 /**
  * Ends the body of a request that falls silent, by a refusal with 408. Time in which nothing is
- * asked of the client, since the shards are slower than it, does not count.
+ * asked of the client, since the shards are slower than it, does not count. A client that hangs up
+ * within a body is refused too: nobody reads that, and nobody has to be told in the log.
  */
 @Component
 final class SilentBodies implements WebFilter {
+
+  /** Reactor's key for who is told of an error that nobody waits for any more. */
+  private static final String DROPPED = "reactor.onErrorDropped.local";
 
   private final Duration bound;
 
@@ -44,14 +52,35 @@ final class SilentBodies implements WebFilter {
     return Flux.defer(
         () -> {
           Silence silence = new Silence();
-          return body.doOnRequest(silence::asked)
+          return body.onErrorMap(SilentBodies::lost, error -> hungUp())
+              .doOnRequest(silence::asked)
               .doOnNext(buffer -> silence.came())
               .takeUntilOther(
                   Flux.interval(bound, bound.dividedBy(4))
                       .filter(tick -> silence.longer(bound))
-                      .next()
-                      .flatMap(tick -> Mono.error(refusal())));
+                      .doOnNext(tick -> silence.cut()))
+              // An error of the other side would leave the body subscribed to.
+              .concatWith(Mono.defer(() -> silence.isCut() ? Mono.error(refusal()) : Mono.empty()))
+              .contextWrite(SilentBodies::toldOnce);
         });
+  }
+
+  /** Reactor Netty tells a body twice of a lost connection. */
+  private static Context toldOnce(Context context) {
+    Consumer<Throwable> again = error -> {};
+    return context.put(DROPPED, again);
+  }
+
+  private static boolean lost(Throwable error) {
+    return error instanceof IOException || error instanceof AbortedException;
+  }
+
+  /** Its client is gone, which is no error of the server's own. */
+  private static Refusal hungUp() {
+    return Refusal.of(
+        "incomplete",
+        HttpStatus.BAD_REQUEST,
+        "the connection was lost within the body (expected: all of it)");
   }
 
   private Refusal refusal() {
@@ -66,6 +95,7 @@ final class SilentBodies implements WebFilter {
 
     private final AtomicLong missing = new AtomicLong();
     private volatile long since = System.nanoTime();
+    private volatile boolean cut;
 
     void asked(long count) {
       since = System.nanoTime();
@@ -75,6 +105,14 @@ final class SilentBodies implements WebFilter {
     void came() {
       since = System.nanoTime();
       missing.decrementAndGet();
+    }
+
+    void cut() {
+      cut = true;
+    }
+
+    boolean isCut() {
+      return cut;
     }
 
     boolean longer(Duration bound) {
