@@ -6,6 +6,7 @@ import io.shardflux.r2dbc.RowInserts;
 import io.shardflux.r2dbc.ScatterRows;
 import io.shardflux.r2dbc.Shard;
 import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.r2dbc.ShardRouterBuilder;
 import io.shardflux.r2dbc.Timeouts;
 import io.shardflux.router.KeyColumn;
 import io.shardflux.router.ShardId;
@@ -92,7 +93,7 @@ class Routed extends ReactiveContender {
   private static ShardRouter router(List<Endpoint> shards) {
     List<ShardId> ids = Endpoint.names(shards.size()).stream().map(ShardId::of).toList();
     List<KeyColumn> key = List.of(KeyColumn.integer("id"));
-    ShardRouter.Builder builder =
+    ShardRouterBuilder builder =
         ShardRouter.builder()
             .pool(PoolBounds.defaults().withMaxSize(POOL_SIZE))
             .strategy("by_id", ShardingStrategy.modulo(ids))

@@ -189,7 +189,7 @@ class SqlEngine {
   private ShardId any(Topology topology) {
     List<ShardId> shards = new ArrayList<>(topology.shards());
     Collections.rotate(shards, ThreadLocalRandom.current().nextInt(shards.size()));
-    return Collections.min(shards, Comparator.comparing(router::status));
+    return Collections.min(shards, Comparator.comparing(router.operations()::status));
   }
 
   private static Mono<List<ShardId>> located(Topology topology, String table, List<ShardKey> keys) {

@@ -15,6 +15,7 @@ import io.r2dbc.spi.ValidationDepth;
 import io.shardflux.r2dbc.PoolBounds;
 import io.shardflux.r2dbc.Shard;
 import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.r2dbc.ShardRouterBuilder;
 import io.shardflux.router.KeyColumn;
 import io.shardflux.router.ShardingStrategy;
 import io.shardflux.router.TableRule;
@@ -165,6 +166,7 @@ class ContractIntegrationTests {
     StepVerifier.create(
             shards
                 .router
+                .operations()
                 .statistics()
                 .filter(all -> all.stream().allMatch(shard -> shard.pool().acquired() == 0))
                 .repeatWhenEmpty(tries -> tries.delayElements(Duration.ofMillis(20)))
@@ -206,7 +208,7 @@ class ContractIntegrationTests {
 
   @Test
   void bytesAreSentWholeToEachShardAndAgain() {
-    ShardRouter.Builder builder =
+    ShardRouterBuilder builder =
         ShardRouter.builder()
             .strategy("by_user", ShardingStrategy.modulo(IDS))
             .table(new TableRule.Sharded("users", List.of(KeyColumn.integer("id")), "by_user"));

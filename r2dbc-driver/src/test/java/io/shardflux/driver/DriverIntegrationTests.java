@@ -395,11 +395,11 @@ class DriverIntegrationTests {
     DriverShards own = new DriverShards();
     try {
       own.load(9);
-      own.router.openBreaker(IDS.get(1)).block(BOUND);
+      own.router.operations().openBreaker(IDS.get(1)).block(BOUND);
       StepVerifier.create(own.rows(row -> row.get(0), "SELECT id FROM users").then())
           .expectError(ShardUnavailableException.class)
           .verify(BOUND);
-      own.router.openBreaker(IDS.get(2)).block(BOUND);
+      own.router.operations().openBreaker(IDS.get(2)).block(BOUND);
       StepVerifier.create(
               own.rows(row -> row.get(0), "SELECT id FROM users ORDER BY name, id").then())
           .expectErrorSatisfies(

@@ -7,6 +7,7 @@ import io.r2dbc.spi.Statement;
 import io.shardflux.r2dbc.FailurePolicy;
 import io.shardflux.r2dbc.Shard;
 import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.r2dbc.ShardRouterBuilder;
 import io.shardflux.router.KeyColumn;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardingStrategy;
@@ -58,15 +59,15 @@ final class DriverShards implements AutoCloseable {
    *
    * @param settings what else it is told
    */
-  DriverShards(UnaryOperator<ShardRouter.Builder> settings) {
+  DriverShards(UnaryOperator<ShardRouterBuilder> settings) {
     databases = TestServers.shared().freshDatabases("driver");
     router = settings.apply(builder(databases)).build();
     factory = ShardfluxConnectionFactory.of(router);
     TABLES.forEach(this::everywhere);
   }
 
-  private static ShardRouter.Builder builder(List<Database> databases) {
-    ShardRouter.Builder builder =
+  private static ShardRouterBuilder builder(List<Database> databases) {
+    ShardRouterBuilder builder =
         ShardRouter.builder()
             .strategy("by_user", ShardingStrategy.modulo(IDS))
             .table(new TableRule.Sharded("users", List.of(KeyColumn.integer("id")), "by_user"))
@@ -118,6 +119,7 @@ final class DriverShards implements AutoCloseable {
   /** Waits until no connection is taken. */
   void awaitIdle() {
     router
+        .operations()
         .statistics()
         .filter(all -> all.stream().allMatch(shard -> shard.pool().acquired() == 0))
         .repeatWhenEmpty(tries -> tries.delayElements(Duration.ofMillis(20)))

@@ -76,8 +76,8 @@ class JointWritesIntegrationTests {
 
   @Test
   void allErrorsAreTold() {
-    shards.router.openBreaker(IDS.get(1)).block(BOUND);
-    shards.router.openBreaker(IDS.get(2)).block(BOUND);
+    shards.router.operations().openBreaker(IDS.get(1)).block(BOUND);
+    shards.router.operations().openBreaker(IDS.get(2)).block(BOUND);
     StepVerifier.create(shards.updated("INSERT INTO countries VALUES ('DE', 'Germany')"))
         .expectErrorSatisfies(
             error -> {
@@ -121,7 +121,7 @@ class JointWritesIntegrationTests {
     } finally {
       servers.restore();
     }
-    shards.router.closeBreaker(IDS.get(1)).block(BOUND);
+    shards.router.operations().closeBreaker(IDS.get(1)).block(BOUND);
     assertUnchanged();
     assertThat(shards.updated(GROW).block(BOUND)).isEqualTo(3);
   }
@@ -143,7 +143,7 @@ class JointWritesIntegrationTests {
     } finally {
       servers.restore();
     }
-    shards.router.closeBreaker(IDS.get(1)).block(BOUND);
+    shards.router.operations().closeBreaker(IDS.get(1)).block(BOUND);
     assertUnchanged();
     shards.awaitIdle();
   }

@@ -88,7 +88,7 @@ class LostTransactionsIntegrationTests {
         .verify(BOUND);
     await(connection.rollbackTransaction());
     servers.restore();
-    shards.router.closeBreaker(IDS.get(0)).block(BOUND);
+    shards.router.operations().closeBreaker(IDS.get(0)).block(BOUND);
     goesOn();
   }
 

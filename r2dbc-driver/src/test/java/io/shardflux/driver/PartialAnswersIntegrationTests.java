@@ -41,7 +41,7 @@ class PartialAnswersIntegrationTests {
 
   @AfterEach
   void bringBack() {
-    Flux.fromIterable(IDS).concatMap(shards.router::closeBreaker).blockLast(BOUND);
+    Flux.fromIterable(IDS).concatMap(shards.router.operations()::closeBreaker).blockLast(BOUND);
   }
 
   @Test
@@ -143,7 +143,7 @@ class PartialAnswersIntegrationTests {
 
   @Test
   void noAnswerAtAllIsAnError() {
-    IDS.forEach(shard -> shards.router.openBreaker(shard).block(BOUND));
+    IDS.forEach(shard -> shards.router.operations().openBreaker(shard).block(BOUND));
     StepVerifier.create(shards.rows(row -> row.get(0, Long.class), IN_ORDER))
         .expectErrorSatisfies(
             error ->
@@ -171,7 +171,7 @@ class PartialAnswersIntegrationTests {
   }
 
   private static void takeOut(int shard) {
-    shards.router.openBreaker(IDS.get(shard)).block(BOUND);
+    shards.router.operations().openBreaker(IDS.get(shard)).block(BOUND);
   }
 
   private static <T> Flux<T> results(Function<Result, Publisher<T>> consumer) {

@@ -79,7 +79,14 @@ class ScatterFaultsIntegrationTests {
       stuck.watch.awaitStatements("%SELECT id FROM users%", count -> count == 1);
       read.dispose();
       stuck.awaitEnded();
-      assertThat(shards.router.statistics().flatMapIterable(all -> all).last().block(BOUND))
+      assertThat(
+              shards
+                  .router
+                  .operations()
+                  .statistics()
+                  .flatMapIterable(all -> all)
+                  .last()
+                  .block(BOUND))
           .satisfies(third -> assertThat(third.kills()).isPositive());
     }
     isWhole();
@@ -130,13 +137,13 @@ class ScatterFaultsIntegrationTests {
                         IDS.get(1), late -> assertThat(late).hasMessageStartingWith("shard_1: ")))
         .verify(BOUND);
     servers.restore();
-    shards.router.closeBreaker(IDS.get(1)).block(BOUND);
+    shards.router.operations().closeBreaker(IDS.get(1)).block(BOUND);
     isWhole();
   }
 
   @Test
   void whatAnyShardAnswersIsAskedOfOneThatIsWell() {
-    shards.router.openBreaker(IDS.get(1)).block(BOUND);
+    shards.router.operations().openBreaker(IDS.get(1)).block(BOUND);
     StepVerifier.create(
             Flux.range(0, 60)
                 .concatMap(
@@ -146,8 +153,8 @@ class ScatterFaultsIntegrationTests {
         .expectNextCount(60)
         .expectComplete()
         .verify(BOUND);
-    shards.router.openBreaker(IDS.get(0)).block(BOUND);
-    shards.router.openBreaker(IDS.get(2)).block(BOUND);
+    shards.router.operations().openBreaker(IDS.get(0)).block(BOUND);
+    shards.router.operations().openBreaker(IDS.get(2)).block(BOUND);
     StepVerifier.create(shards.rows(row -> row.get(0), "SELECT COUNT(*) FROM countries"))
         .expectError(ShardUnavailableException.class)
         .verify(BOUND);

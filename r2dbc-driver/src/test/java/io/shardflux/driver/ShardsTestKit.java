@@ -8,6 +8,7 @@ import io.r2dbc.spi.R2dbcBadGrammarException;
 import io.r2dbc.spi.test.TestKit;
 import io.shardflux.r2dbc.Shard;
 import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.r2dbc.ShardRouterBuilder;
 import io.shardflux.router.TableRule;
 import io.shardflux.servers.Database;
 import io.shardflux.servers.TestServers;
@@ -26,7 +27,7 @@ abstract class ShardsTestKit implements TestKit<Integer> {
   private final ShardfluxConnectionFactory factory;
   private final ShardsJdbc jdbc;
 
-  ShardsTestKit(ShardRouter.Builder builder, List<TableRule> tables) {
+  ShardsTestKit(ShardRouterBuilder builder, List<TableRule> tables) {
     List<Database> databases = TestServers.shared().freshDatabases("testkit");
     IntStream.range(0, databases.size())
         .mapToObj(i -> Shard.of("shard_" + i, databases.get(i).r2dbcUrl()))

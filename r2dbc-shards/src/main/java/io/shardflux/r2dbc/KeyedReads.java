@@ -69,27 +69,27 @@ public final class KeyedReads<T> {
     }
   }
 
-  private final ShardRouter router;
+  private final LiveShards live;
   private final Shape<T> shape;
   private final Timeouts timeouts;
   private final @Nullable ReadPreference preference;
   private final Map<ReadPreference, Map<ShardServers, ReadQueue<T>>> queues;
   private final Way way = new Way();
 
-  KeyedReads(ShardRouter router, Shape<T> shape) {
-    this(router, shape, router.timeouts(), null, new EnumMap<>(ReadPreference.class));
+  KeyedReads(LiveShards live, Shape<T> shape) {
+    this(live, shape, live.timeouts(), null, new EnumMap<>(ReadPreference.class));
     for (ReadPreference each : ReadPreference.values()) {
       queues.put(each, new ConcurrentHashMap<>());
     }
   }
 
   private KeyedReads(
-      ShardRouter router,
+      LiveShards live,
       Shape<T> shape,
       Timeouts timeouts,
       @Nullable ReadPreference preference,
       Map<ReadPreference, Map<ShardServers, ReadQueue<T>>> queues) {
-    this.router = router;
+    this.live = live;
     this.shape = shape;
     this.timeouts = timeouts;
     this.preference = preference;
@@ -98,7 +98,7 @@ public final class KeyedReads<T> {
 
   /** These, joined with them, held to other times than the router's. */
   public KeyedReads<T> timeouts(Timeouts other) {
-    return new KeyedReads<>(router, shape, other, preference, queues);
+    return new KeyedReads<>(live, shape, other, preference, queues);
   }
 
   /**
@@ -106,7 +106,7 @@ public final class KeyedReads<T> {
    * ShardRouter#readYourWrites()} go to primaries all the same.
    */
   public KeyedReads<T> prefer(ReadPreference other) {
-    return new KeyedReads<>(router, shape, timeouts, other, queues);
+    return new KeyedReads<>(live, shape, timeouts, other, queues);
   }
 
   /** The key's row, or empty; a second one is an error, {@link TooManyRowsException}. */
@@ -141,12 +141,12 @@ public final class KeyedReads<T> {
 
     @Override
     public Mono<ShardId> locate(ShardKey key) {
-      return router.asked(shape.table(), key);
+      return live.asked(shape.table(), key);
     }
 
     @Override
     public ReadQueue<T> enter(ShardId shard, ContextView context) {
-      ShardServers servers = router.enter(shard);
+      ShardServers servers = live.enter(shard);
       ReadPreference effective = servers.preference(preference, context);
       return queue(servers, effective);
     }
@@ -160,7 +160,7 @@ public final class KeyedReads<T> {
       return queue;
     }
     // Shards come and go, and queues with them.
-    ofPreference.keySet().removeIf(gone -> !router.has(gone));
+    ofPreference.keySet().removeIf(gone -> !live.has(gone));
     return ofPreference.computeIfAbsent(
         servers,
         it ->

@@ -25,9 +25,6 @@ final class LostChannel extends ChannelDuplexHandler {
   /** Reactor's key for who is told of an error that nobody waits for any more. */
   private static final String DROPPED = "reactor.onErrorDropped.local";
 
-  /** The client's own word for it, which no server says: CR_SERVER_LOST. */
-  static final int CODE = 2013;
-
   /** As many as may wait for answers on one connection, and the one that has its turn. */
   private static final int WAITING = 256 + 1;
 
@@ -47,7 +44,7 @@ final class LostChannel extends ChannelDuplexHandler {
     return ErrorMessage.decode(
         Unpooled.buffer()
             .writeByte(0xff)
-            .writeShortLE(CODE)
+            .writeShortLE(ShardErrors.CONNECTION_LOST)
             .writeBytes("#08S01connection lost".getBytes(StandardCharsets.US_ASCII)));
   }
 

@@ -144,7 +144,7 @@ final class PointRead<T> implements Subscription {
     try {
       entered = way.enter(shard, context());
     } catch (PoolClosingException closing) {
-      if (swaps++ == ShardRouter.SWAPS_SURVIVED) {
+      if (swaps++ == LiveShards.SWAPS_SURVIVED) {
         fail(Phase.LOCATING, closing.asUnavailable());
       } else {
         locate();

@@ -40,7 +40,6 @@ final class RouterDocument {
       "a list of servers, each with url, and username and password where they are not the shard's";
 
   private final Setting root;
-  private final ShardRouter.Builder builder = ShardRouter.builder();
   private final List<TableDirectory> directories = new ArrayList<>();
   private PoolBounds pool = PoolBounds.defaults();
   private Timeouts timeouts = Timeouts.defaults();
@@ -63,41 +62,32 @@ final class RouterDocument {
   }
 
   /** What a YAML text says. */
-  static ShardRouter.Builder read(String yaml) {
+  static RouterDefinition read(String yaml) {
     return read(Setting.root(parse(yaml)));
   }
 
   /** What nested maps say. */
-  static ShardRouter.Builder read(Map<String, ?> document) {
+  static RouterDefinition read(Map<String, ?> document) {
     return read(Setting.relaxedRoot(document));
   }
 
   /** The ids that a YAML text describes. */
-  static ShardIds ids(String yaml) {
+  static IdSource ids(String yaml) {
     return ids(Setting.root(parse(yaml)));
   }
 
   /** The ids that nested maps describe. */
-  static ShardIds ids(Map<String, ?> document) {
+  static IdSource ids(Map<String, ?> document) {
     return ids(Setting.relaxedRoot(document));
   }
 
-  private static ShardIds ids(Setting root) {
+  private static IdSource ids(Setting root) {
     RouterDocument document = new RouterDocument(root);
     document.timeouts = timeouts(root.get("timeouts"));
-    IdSource source = document.idSource(root.get("ids"));
-    return root.get("ids")
-        .checked(
-            () ->
-                ShardIds.of(
-                    source.server(),
-                    source.table(),
-                    source.lease(),
-                    document.timeouts,
-                    source.createsTable()));
+    return document.idSource(root.get("ids"));
   }
 
-  private static ShardRouter.Builder read(Setting root) {
+  private static RouterDefinition read(Setting root) {
     RouterDocument document = new RouterDocument(root);
     try {
       return document.read();
@@ -159,30 +149,36 @@ final class RouterDocument {
     }
   }
 
-  private ShardRouter.Builder read() {
+  private RouterDefinition read() {
     pool = pool(root.get("pool"), PoolBounds.defaults());
     timeouts = timeouts(root.get("timeouts"));
-    builder
-        .pool(pool)
-        .timeouts(timeouts)
-        .breaker(breaker(root.get("breaker")))
-        .reads(reads(root.get("reads")))
-        .rowCounts(rowCounts(root.get("row-counts")))
-        .scatterReads(scatterReads(root.get("sql")));
+    BreakerBounds breaker = breaker(root.get("breaker"));
+    ReadOptions reads = reads(root.get("reads"));
+    RowCounts rowCounts = rowCounts(root.get("row-counts"));
+    ScatterReads scatterReads = scatterReads(root.get("sql"));
     root.get("ids").ifPresent(this::idSource);
-    root.get("hot-keys").ifPresent(it -> builder.hotKeys(it.truth()));
-    root.get("slow-statement").ifPresent(it -> builder.slowStatement(it.time()));
-    for (Setting shard : root.get("shards").entries()) {
-      builder.shard(server(shard, shard.nameAsShard()));
+    boolean hotKeys = root.get("hot-keys").or(false, Setting::truth);
+    RouterOptions options =
+        RouterOptions.defaults().with(pool).with(timeouts).with(breaker).with(reads);
+    Setting slow = root.get("slow-statement");
+    if (slow.present()) {
+      options = options.withSlowStatement(slow.time());
     }
-    for (Setting table : root.get("tables").entries()) {
-      builder.table(rule(table));
-    }
-    new StrategyReader(root.get("strategies"), this::directory)
-        .strategies()
-        .forEach(builder::strategy);
-    directories.forEach(builder::closing);
-    return builder;
+    List<Shard> shards =
+        root.get("shards").entries().stream()
+            .map(shard -> server(shard, shard.nameAsShard()))
+            .toList();
+    List<TableRule> tables =
+        root.get("tables").entries().stream().map(RouterDocument::rule).toList();
+    return new RouterDefinition(
+        options,
+        hotKeys,
+        rowCounts,
+        scatterReads,
+        shards,
+        tables,
+        new StrategyReader(root.get("strategies"), this::directory).strategies(),
+        directories);
   }
 
   private Shard server(Setting setting, ShardId id) {
@@ -402,20 +398,18 @@ final class RouterDocument {
     return directory;
   }
 
-  /** Where ids have their nodes, and how. */
-  private record IdSource(Shard server, String table, Duration lease, boolean createsTable) {}
-
   private IdSource idSource(Setting ids) {
     ids.only("shard", "server", "table", "lease", "create-table");
     Setting table = ids.get("table");
-    String name = table.or(ShardIds.DEFAULT_TABLE, it -> it.text(TABLE));
+    String name = table.or(IdSource.DEFAULT_TABLE, it -> it.text(TABLE));
     if (!ControlTable.NAME.matcher(name).matches()) {
       throw table.refused(TABLE);
     }
     return new IdSource(
         idServer(ids),
         name,
-        ids.get("lease").or(ShardIds.DEFAULT_LEASE, RouterDocument::lease),
+        ids.get("lease").or(IdSource.DEFAULT_LEASE, RouterDocument::lease),
+        timeouts,
         ids.get("create-table").or(false, Setting::truth));
   }
 
@@ -439,8 +433,8 @@ final class RouterDocument {
 
   private static Duration lease(Setting setting) {
     Duration lease = setting.time();
-    if (lease.compareTo(ShardIds.SHORTEST_LEASE) < 0
-        || lease.compareTo(ShardIds.LONGEST_LEASE) > 0) {
+    if (lease.compareTo(IdSource.SHORTEST_LEASE) < 0
+        || lease.compareTo(IdSource.LONGEST_LEASE) > 0) {
       throw setting.refused("a time from 1s to 1h");
     }
     return lease;

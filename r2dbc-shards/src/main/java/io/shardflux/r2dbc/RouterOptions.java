@@ -48,7 +48,15 @@ record RouterOptions(
     return new RouterOptions(pool, timeouts, breaker, other, slowStatement, observations);
   }
 
+  /**
+   * With another time from when on statements are logged.
+   *
+   * @throws IllegalArgumentException if it is below 1 ms
+   */
   RouterOptions withSlowStatement(Duration other) {
+    if (other.toMillis() < 1) {
+      throw new IllegalArgumentException("slow-statement: " + other + " (expected: at least 1 ms)");
+    }
     return new RouterOptions(pool, timeouts, breaker, reads, other, observations);
   }
 

@@ -35,19 +35,19 @@ import reactor.core.publisher.Mono;
  */
 public final class RowInserts<T> {
 
-  private final ShardRouter router;
+  private final LiveShards live;
   private final String table;
   private final InsertSql sql;
   private final Function<? super T, ShardKey> key;
   private final Function<? super T, ? extends Map<String, ? extends @Nullable Object>> values;
 
   RowInserts(
-      ShardRouter router,
+      LiveShards live,
       String table,
       InsertSql sql,
       Function<? super T, ShardKey> key,
       Function<? super T, ? extends Map<String, ? extends @Nullable Object>> values) {
-    this.router = router;
+    this.live = live;
     this.table = table;
     this.sql = sql;
     this.key = key;
@@ -83,7 +83,7 @@ public final class RowInserts<T> {
 
   /** How many shards there are now. */
   int shards() {
-    return router.topology().shards().size();
+    return live.topology().shards().size();
   }
 
   /** A row with its values, or with why it has none. */
@@ -107,8 +107,7 @@ public final class RowInserts<T> {
     ShardKey where = row.key();
     return where == null
         ? Mono.just(row)
-        : router
-            .asked(table, where)
+        : live.asked(table, where)
             .map(row::on)
             .onErrorResume(error -> Mono.just(row.refused(error)));
   }
@@ -129,8 +128,8 @@ public final class RowInserts<T> {
    *     which nothing is sent
    */
   Flux<Answer> send(ShardId shard, Batch<T> batch, AtomicBoolean decided) {
-    Timeouts timeouts = router.timeouts();
-    return router.onLocated(
+    Timeouts timeouts = live.timeouts();
+    return live.onLocated(
         shard,
         servers ->
             servers.run(

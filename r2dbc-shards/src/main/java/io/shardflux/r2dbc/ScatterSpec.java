@@ -81,13 +81,15 @@ public final class ScatterSpec {
     reach.check(sql, bindings);
     return new ScatterRows<>(
         (failures, order) ->
-            router.scatter(
-                router.plan(reach, sql, bindings),
-                sql,
-                terms,
-                (statement, connection, dialect) -> statement.rows(connection, null, mapping),
-                failures,
-                order),
+            router
+                .shards()
+                .scatter(
+                    router.shards().plan(reach, sql, bindings),
+                    sql,
+                    terms,
+                    (statement, connection, dialect) -> statement.rows(connection, null, mapping),
+                    failures,
+                    order),
         policy,
         null);
   }
@@ -101,13 +103,15 @@ public final class ScatterSpec {
    */
   public Flux<ShardSignal<Long>> rowsUpdated() {
     reach.check(sql, bindings);
-    return router.scatter(
-        router.plan(reach, sql, bindings),
-        sql,
-        terms.asWrite(),
-        (statement, connection, dialect) ->
-            statement.rowsUpdated(connection, ServerBound.behind(terms.timeouts(), dialect)),
-        policy,
-        null);
+    return router
+        .shards()
+        .scatter(
+            router.shards().plan(reach, sql, bindings),
+            sql,
+            terms.asWrite(),
+            (statement, connection, dialect) ->
+                statement.rowsUpdated(connection, ServerBound.behind(terms.timeouts(), dialect)),
+            policy,
+            null);
   }
 }

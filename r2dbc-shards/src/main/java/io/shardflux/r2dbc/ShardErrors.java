@@ -26,6 +26,9 @@ import reactor.pool.PoolShutdownException;
  */
 final class ShardErrors {
 
+  /** A client's own code for it, which no server says: CR_SERVER_LOST. */
+  static final int CONNECTION_LOST = 2013;
+
   /** MySQL's ER_QUERY_TIMEOUT and MariaDB's ER_STATEMENT_TIMEOUT. */
   private static final Set<Integer> STATEMENT_TIMEOUTS = Set.of(3024, 1969);
 
@@ -34,7 +37,7 @@ final class ShardErrors {
    * ER_CONNECTION_KILLED, MySQL's ER_SESSION_WAS_KILLED and ER_CLIENT_INTERACTION_TIMEOUT; and what
    * stands for one that ended without a word.
    */
-  private static final Set<Integer> LAST_WORDS = Set.of(1053, 1927, 3169, 4031, LostChannel.CODE);
+  private static final Set<Integer> LAST_WORDS = Set.of(1053, 1927, 3169, 4031, CONNECTION_LOST);
 
   /** What the driver says, not as R2DBC does, to a statement that waits where another is cut. */
   private static final String QUEUE_DISPOSED = "Request queue was disposed";
@@ -189,7 +192,7 @@ final class ShardErrors {
   static boolean answered(Throwable error) {
     return error instanceof R2dbcException said
         && said.getErrorCode() != 0
-        && said.getErrorCode() != LostChannel.CODE;
+        && said.getErrorCode() != CONNECTION_LOST;
   }
 
   /** Whether the server refused a write by an answer, so that nothing of it is stored. */

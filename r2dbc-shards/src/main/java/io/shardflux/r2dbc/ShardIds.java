@@ -43,13 +43,10 @@ import reactor.core.publisher.Mono;
 public final class ShardIds {
 
   /** The table, unless another is named. */
-  public static final String DEFAULT_TABLE = "shardflux_nodes";
+  public static final String DEFAULT_TABLE = IdSource.DEFAULT_TABLE;
 
   /** How long a node is leased, unless another time is named: 30 s. */
-  public static final Duration DEFAULT_LEASE = Duration.ofSeconds(30);
-
-  static final Duration SHORTEST_LEASE = Duration.ofSeconds(1);
-  static final Duration LONGEST_LEASE = Duration.ofHours(1);
+  public static final Duration DEFAULT_LEASE = IdSource.DEFAULT_LEASE;
 
   private static final Logger log = LoggerFactory.getLogger(ShardIds.class);
   private static final Duration TICK = Duration.ofMillis(1);
@@ -148,7 +145,7 @@ public final class ShardIds {
    * @throws IllegalArgumentException as there, and if it has no {@code ids}
    */
   public static ShardIds fromYaml(String yaml) {
-    return RouterDocument.ids(yaml);
+    return of(RouterDocument.ids(yaml));
   }
 
   /**
@@ -157,12 +154,17 @@ public final class ShardIds {
    * @throws IllegalArgumentException as there
    */
   public static ShardIds of(Map<String, ?> document) {
-    return RouterDocument.ids(document);
+    return of(RouterDocument.ids(document));
   }
 
-  static ShardIds of(
-      Shard server, String table, Duration lease, Timeouts timeouts, boolean createsTable) {
-    return of(server, table, lease, timeouts, createsTable, InstantSource.system());
+  private static ShardIds of(IdSource source) {
+    return of(
+        source.server(),
+        source.table(),
+        source.lease(),
+        source.timeouts(),
+        source.createsTable(),
+        InstantSource.system());
   }
 
   static ShardIds of(
@@ -191,7 +193,8 @@ public final class ShardIds {
   }
 
   private static NodeTable table(Shard server, String table, Duration lease, Timeouts timeouts) {
-    if (lease.compareTo(SHORTEST_LEASE) < 0 || lease.compareTo(LONGEST_LEASE) > 0) {
+    if (lease.compareTo(IdSource.SHORTEST_LEASE) < 0
+        || lease.compareTo(IdSource.LONGEST_LEASE) > 0) {
       throw new IllegalArgumentException("lease: " + lease + " (expected: from 1 s to 1 h)");
     }
     Shard bounded =

@@ -37,10 +37,10 @@ public final class ShardMeters implements MeterBinder {
 
   @Override
   public void bindTo(MeterRegistry registry) {
-    Gauge.builder("shardflux.imbalance", router, it -> imbalance(it.statisticsNow()))
+    Gauge.builder("shardflux.imbalance", router, it -> imbalance(it.operations().statisticsNow()))
         .description("Largest load of a shard over the mean load; 1 is even, 0 without any load")
         .register(registry);
-    router.watch(new Bound(registry)::update);
+    router.shards().watch(new Bound(registry)::update);
   }
 
   private static double imbalance(Collection<ShardStatistics> shards) {

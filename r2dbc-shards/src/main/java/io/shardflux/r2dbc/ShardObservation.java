@@ -4,9 +4,8 @@ import io.micrometer.common.docs.KeyName;
 import io.micrometer.observation.docs.ObservationDocumentation;
 
 /**
- * What a router observes; see {@link ShardRouter.Builder#observations}. With a {@code
- * MeterRegistry} behind the registry each is a timer of its name too, with the low-cardinality keys
- * as tags.
+ * What a router observes; see {@link ShardRouterBuilder#observations}. With a {@code MeterRegistry}
+ * behind the registry each is a timer of its name too, with the low-cardinality keys as tags.
  */
 public enum ShardObservation implements ObservationDocumentation {
   /**

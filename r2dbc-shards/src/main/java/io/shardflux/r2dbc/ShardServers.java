@@ -1,7 +1,6 @@
 package io.shardflux.r2dbc;
 
 import io.r2dbc.spi.Connection;
-import io.r2dbc.spi.TransactionDefinition;
 import io.shardflux.router.ShardId;
 import java.time.Duration;
 import java.time.Instant;
@@ -13,6 +12,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.function.BiFunction;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -95,8 +95,8 @@ final class ShardServers {
       throw new ShardUnavailableException(
           id(),
           ShardUnavailableException.Why.NOT_ASKED,
-          "drained, takes no new statements (expected: a shard in use; closing its breaker ends"
-              + " the draining)",
+          "drained, takes no new statements (expected: a shard in use; resuming it ends the"
+              + " draining)",
           null);
     }
   }
@@ -161,18 +161,11 @@ final class ShardServers {
         primary.withTransaction(options.timeouts().acquire(), templates, work), "transaction");
   }
 
-  /** Begins a transaction, and keeps its connection until the transaction is over. */
-  Flux<ShardTransaction> hold(
-      TransactionDefinition definition,
-      Timeouts timeouts,
-      Function<String, SqlTemplate> templates) {
-    return lent(
-        primary.hold(
-            timeouts.acquire(),
-            connection ->
-                new ShardTransaction(primary, connection, options, timeouts, templates)
-                    .begun(definition)),
-        "transaction");
+  /**
+   * Lends a connection of the primary to what ends its use by its own end, such as a transaction.
+   */
+  <T> Flux<T> hold(Duration acquire, BiFunction<ServerPool, Connection, Flux<T>> use) {
+    return lent(primary.hold(acquire, connection -> use.apply(primary, connection)), "transaction");
   }
 
   private <T> Flux<T> lent(Flux<T> work, String operation) {
@@ -194,8 +187,8 @@ final class ShardServers {
     servers().forEach(server -> server.breaker().force());
   }
 
-  /** Is asked again, also where it was drained. */
-  void closeBreaker() {
+  /** Takes new statements again, unless it is being let go. */
+  void resume() {
     if (!closing.get()) {
       draining = false;
       gate.open();
@@ -204,6 +197,11 @@ final class ShardServers {
         gate.shut();
       }
     }
+    refresh("resumed by hand");
+  }
+
+  /** Its servers are asked again. */
+  void closeBreaker() {
     servers().forEach(server -> server.breaker().close());
     refresh("closed by hand");
   }

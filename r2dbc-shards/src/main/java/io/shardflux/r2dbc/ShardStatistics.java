@@ -60,7 +60,7 @@ public record ShardStatistics(
     DEGRADED,
     /** None of its servers is asked; statements for it fail at once. */
     DOWN,
-    /** It takes no new statements, by {@link ShardRouter#drain}. */
+    /** It takes no new statements, by {@link ShardOperations#drain}. */
     DRAINING
   }
 
@@ -89,7 +89,7 @@ public record ShardStatistics(
    * A server's circuit breaker.
    *
    * @param state {@code CLOSED} (it is asked), {@code OPEN} (it is not) or {@code FORCED_OPEN} (it
-   *     is not, by {@link ShardRouter#openBreaker})
+   *     is not, by {@link ShardOperations#openBreaker})
    * @param failureRate the share of failures in percent, -1 where there were too few statements
    */
   public record Breaker(String state, double failureRate) {}

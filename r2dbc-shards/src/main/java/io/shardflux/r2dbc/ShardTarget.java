@@ -51,7 +51,7 @@ public final class ShardTarget {
    * unwrapped}.
    */
   public <T> Flux<T> inConnection(Function<Connection, ? extends Publisher<T>> work) {
-    return router.onOne(shard, servers -> servers.lend(router::template, work));
+    return router.shards().onOne(shard, servers -> servers.lend(router::template, work));
   }
 
   /**
@@ -60,7 +60,7 @@ public final class ShardTarget {
    * are committed. See {@link #inConnection}.
    */
   public <T> Flux<T> inTransaction(Function<Connection, ? extends Publisher<T>> work) {
-    return router.onOne(shard, servers -> servers.withTransaction(router::template, work));
+    return router.shards().onOne(shard, servers -> servers.withTransaction(router::template, work));
   }
 
   /**
@@ -79,10 +79,20 @@ public final class ShardTarget {
    */
   public Mono<ShardTransaction> begin(TransactionDefinition definition, Timeouts timeouts) {
     return ShardTransaction.first(
-        router.onOne(shard, servers -> servers.hold(definition, timeouts, router::template)));
+        router
+            .shards()
+            .onOne(
+                shard,
+                servers ->
+                    ShardTransaction.begun(
+                        servers,
+                        definition,
+                        router.shards().options(),
+                        timeouts,
+                        router::template)));
   }
 
   private <T> Flux<T> run(Work<T> work) {
-    return router.onOne(shard, servers -> servers.run(work));
+    return router.shards().onOne(shard, servers -> servers.run(work));
   }
 }

@@ -48,12 +48,7 @@ public final class ShardTransaction {
   private boolean rolledBack;
   private @Nullable Disposable alarm;
 
-  /**
-   * A transaction that is yet to begin.
-   *
-   * @param timeouts its own; its end is held to the router's
-   */
-  ShardTransaction(
+  private ShardTransaction(
       ServerPool server,
       Connection connection,
       RouterOptions options,
@@ -126,8 +121,26 @@ public final class ShardTransaction {
                     .onErrorResume(ShardErrors::lost, lost -> Mono.empty()));
   }
 
-  /** Begins it, tells of it, and completes when it is over. */
-  Flux<ShardTransaction> begun(TransactionDefinition definition) {
+  /**
+   * Begins one on a shard, tells of it, and completes when it is over, until when it has its
+   * connection.
+   *
+   * @param timeouts its own; its end is held to the router's
+   */
+  static Flux<ShardTransaction> begun(
+      ShardServers shard,
+      TransactionDefinition definition,
+      RouterOptions options,
+      Timeouts timeouts,
+      Function<String, SqlTemplate> templates) {
+    return shard.hold(
+        timeouts.acquire(),
+        (server, connection) ->
+            new ShardTransaction(server, connection, options, timeouts, templates)
+                .begun(definition));
+  }
+
+  private Flux<ShardTransaction> begun(TransactionDefinition definition) {
     return Flux.concat(
         step("BEGIN", held -> held.beginTransaction(definition)).thenReturn(this),
         released.asMono().then(Mono.empty()));

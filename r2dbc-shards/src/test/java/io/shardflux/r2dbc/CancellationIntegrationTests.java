@@ -243,7 +243,7 @@ class CancellationIntegrationTests {
   private void awaitAcquired(int acquired) {
     Await.until(
         acquired + " connections taken",
-        router.statistics(),
+        router.operations().statistics(),
         all -> all.stream().allMatch(shard -> shard.pool().acquired() == acquired));
   }
 

@@ -92,6 +92,7 @@ class ClosingIntegrationTests {
   void aRemovedShardIsClosedThoughNobodyWaitsForIt() {
     ShardId extra = ShardId.of("extra");
     router
+        .operations()
         .addShard(
             Shard.of(
                 extra, shard.options().mutate().option(DATABASE, "information_schema").build()))
@@ -105,7 +106,9 @@ class ClosingIntegrationTests {
                 connection -> Flux.from(done.asMono()).doOnSubscribe(s -> started.tryEmitEmpty()))
             .subscribe();
     started.asMono().block(BOUND);
-    StepVerifier.create(router.removeShard(extra).take(SHORT)).expectComplete().verify(BOUND);
+    StepVerifier.create(router.operations().removeShard(extra).take(SHORT))
+        .expectComplete()
+        .verify(BOUND);
     done.tryEmitEmpty();
     assertOnlyTheAskerIsConnected();
     busy.dispose();
@@ -114,7 +117,8 @@ class ClosingIntegrationTests {
   @Test
   void aClosedRouterTakesInNoShard() {
     router.close().block(BOUND);
-    StepVerifier.create(router.addShard(Shard.of(ShardId.of("extra"), shards.get(0).options())))
+    StepVerifier.create(
+            router.operations().addShard(Shard.of(ShardId.of("extra"), shards.get(0).options())))
         .expectError(IllegalStateException.class)
         .verify(BOUND);
   }

@@ -52,7 +52,7 @@ class FaultLogIntegrationTests {
           .timeouts(Timeouts.of(Duration.ofMillis(500)))
           .build();
   private final CompletableFuture<List<ShardEvent>> changes =
-      router.events().collectList().toFuture();
+      router.operations().events().collectList().toFuture();
 
   /** What is logged from warnings on, as Spring Boot has it by default. */
   private static final class Logged extends AppenderBase<ILoggingEvent> {
@@ -134,12 +134,14 @@ class FaultLogIntegrationTests {
   @MethodSource("faults")
   void isOneWarningForEachChange(Fault fault) throws Exception {
     Disposable load = load();
-    Await.until("asked", router.statistics(), all -> all.get(0).latency().count() > 50);
+    Await.until(
+        "asked", router.operations().statistics(), all -> all.get(0).latency().count() > 50);
     begin(fault);
     Status out = fault == Fault.NO_ROOM ? Status.DEGRADED : Status.DOWN;
-    Await.until("" + out, router.statistics(), all -> all.get(0).status() == out);
+    Await.until("" + out, router.operations().statistics(), all -> all.get(0).status() == out);
     end(fault);
-    Await.until("well", router.statistics(), all -> all.get(0).status() == Status.ACTIVE);
+    Await.until(
+        "well", router.operations().statistics(), all -> all.get(0).status() == Status.ACTIVE);
     load.dispose();
     router.close().block(BOUND);
     assertThat(logged.lines)

@@ -74,7 +74,7 @@ class GivenUpStatementsIntegrationTests {
     sleeping.dispose();
     Await.until(
         "no connection taken",
-        router.statistics(),
+        router.operations().statistics(),
         all -> all.get(2).pool().acquired() == 0 && all.get(2).pool().pending() == 0);
     Duration freed = Duration.ofNanos(System.nanoTime() - cancelled);
     System.out.println(
@@ -112,7 +112,9 @@ class GivenUpStatementsIntegrationTests {
         .expectComplete()
         .verify(BOUND);
     Await.until(
-        "no connection taken", router.statistics(), all -> all.get(2).pool().acquired() == 0);
+        "no connection taken",
+        router.operations().statistics(),
+        all -> all.get(2).pool().acquired() == 0);
   }
 
   private void begin(Way way) {

@@ -64,7 +64,7 @@ class KeyedReadsIntegrationTests {
     servers.restore();
     Await.until(
         "every shard active",
-        router.statistics(),
+        router.operations().statistics(),
         all -> all.stream().allMatch(it -> it.status() == ShardStatistics.Status.ACTIVE));
   }
 
@@ -94,7 +94,7 @@ class KeyedReadsIntegrationTests {
     assertThat(sum(meters, "shardflux.batches") - batches).isBetween(40.0, 2_500.0);
     // Equal keys are asked once.
     assertThat(sum(meters, "shardflux.batch.keys") - keys).isBetween(300.0, 5_000.0);
-    assertThat(router.hotKeys("users")).isNotEmpty();
+    assertThat(router.operations().hotKeys("users")).isNotEmpty();
   }
 
   @Test
@@ -349,14 +349,14 @@ class KeyedReadsIntegrationTests {
     Mono<List<User>> waiting =
         Flux.fromIterable(ids).flatMap(id -> sleepy.one(ShardKey.of(id))).collectList().cache();
     waiting.subscribe();
-    Mono<Void> drained = router.drain(shard).cache();
+    Mono<Void> drained = router.operations().drain(shard).cache();
     drained.subscribe();
     StepVerifier.create(sleepy.one(ShardKey.of(ids.get(0))))
         .expectError(ShardUnavailableException.class)
         .verify(BOUND);
     StepVerifier.create(waiting.map(List::size)).expectNext(4).expectComplete().verify(BOUND);
     StepVerifier.create(drained).expectComplete().verify(BOUND);
-    router.closeBreaker(shard).block(BOUND);
+    router.operations().resume(shard).block(BOUND);
     StepVerifier.create(users.one(ShardKey.of(ids.get(0))))
         .expectNextCount(1)
         .expectComplete()

@@ -100,9 +100,11 @@ class LateStatementsIntegrationTests {
     assertThat(ask(router, OPEN)).isEqualTo(OPEN);
     relay.drop();
     assertThat(late(router, "SELECT 1", Timeouts.of(Duration.ofMillis(50)))).isEqualTo(AT_ONCE);
-    Await.until("down", router.statistics(), all -> all.get(0).status() == Status.DOWN);
+    Await.until(
+        "down", router.operations().statistics(), all -> all.get(0).status() == Status.DOWN);
     relay.pass();
-    Await.until("up", router.statistics(), all -> all.get(0).status() == Status.ACTIVE);
+    Await.until(
+        "up", router.operations().statistics(), all -> all.get(0).status() == Status.ACTIVE);
     assertThat(statuses).containsExactly(Status.DOWN, Status.ACTIVE);
     router.close().block(BOUND);
   }
@@ -117,12 +119,13 @@ class LateStatementsIntegrationTests {
     }
     Await.until(
         "impaired",
-        router.statistics(),
+        router.operations().statistics(),
         all ->
             all.get(0).status() == Status.DEGRADED
                 && all.get(0).breaker().state().equals("CLOSED"));
     relay.pass();
-    Await.until("well", router.statistics(), all -> all.get(0).status() == Status.ACTIVE);
+    Await.until(
+        "well", router.operations().statistics(), all -> all.get(0).status() == Status.ACTIVE);
     assertThat(statuses).containsExactly(Status.DEGRADED, Status.ACTIVE);
     router.close().block(BOUND);
   }
@@ -133,7 +136,7 @@ class LateStatementsIntegrationTests {
             .pool(PoolBounds.defaults().withMaxSize(AT_ONCE).withConnectTimeout(connect))
             .timeouts(timeouts)
             .build();
-    router.events().subscribe(event -> statuses.add(event.now()));
+    router.operations().events().subscribe(event -> statuses.add(event.now()));
     return router;
   }
 

@@ -68,7 +68,7 @@ class LentConnectionIntegrationTests {
   @Test
   void anotherShardThatIsDownCostsTheLendingOneNothing() {
     Shard down = Shard.of("down", "r2dbc:mysql://127.0.0.1:1/none").withCredentials("a", "b");
-    router.addShard(down).block(BOUND);
+    router.operations().addShard(down).block(BOUND);
     StepVerifier.create(
             Flux.range(0, 20)
                 .concatMap(
@@ -77,6 +77,7 @@ class LentConnectionIntegrationTests {
                             .inConnection(
                                 connection ->
                                     router
+                                        .operations()
                                         .closeBreaker(down.id())
                                         .then(router.on(down.id()).sql("DO 0").rowsUpdated()))
                             .onErrorComplete(ShardUnavailableException.class)))
@@ -84,6 +85,7 @@ class LentConnectionIntegrationTests {
         .verify(BOUND);
     StepVerifier.create(
             router
+                .operations()
                 .statistics()
                 .map(shards -> shards.get(0))
                 .map(shard -> shard.status() + ", " + shard.errors()))

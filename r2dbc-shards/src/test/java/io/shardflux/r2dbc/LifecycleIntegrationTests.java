@@ -72,7 +72,10 @@ class LifecycleIntegrationTests {
     ShardId restarted = IDS.get(2);
     Flux.range(0, 10).flatMap(i -> sleep(restarted, 0.2)).blockLast(BOUND);
     // One may be opened still whose statement another connection took over.
-    Await.until("ten idle connections", router.statistics(), all -> all.get(2).pool().idle() == 10);
+    Await.until(
+        "ten idle connections",
+        router.operations().statistics(),
+        all -> all.get(2).pool().idle() == 10);
 
     servers.restart(servers.servers().get(2));
     StepVerifier.create(Flux.range(0, 20).flatMap(i -> sleep(restarted, 0)).count())
@@ -88,9 +91,9 @@ class LifecycleIntegrationTests {
     try (SteadyLoad load = SteadyLoad.on(router);
         Scatters scatters = new Scatters(router)) {
       for (int i = 0; i < 5; i++) {
-        router.addShard(extra).block(BOUND);
+        router.operations().addShard(extra).block(BOUND);
         Mono<Long> underWay = underWay(extra);
-        router.removeShard(EXTRA).block(BOUND);
+        router.operations().removeShard(EXTRA).block(BOUND);
         assertThat(underWay.block(BOUND)).isZero();
         ServerSide.awaitNone(List.of(extra));
       }
@@ -104,18 +107,18 @@ class LifecycleIntegrationTests {
   void aDrainedShardIsMissedAndNothingElseIs() {
     Shard extra = extra();
     TestShards.load(router);
-    router.addShard(extra).block(BOUND);
+    router.operations().addShard(extra).block(BOUND);
     try (SteadyLoad load = SteadyLoad.on(router);
         Scatters scatters = new Scatters(router)) {
       Mono<Long> underWay = underWay(extra);
-      router.drain(EXTRA).block(BOUND);
+      router.operations().drain(EXTRA).block(BOUND);
       assertThat(underWay.block(BOUND)).isZero();
       assertThat(statistics(EXTRA).status()).isEqualTo(ShardStatistics.Status.DRAINING);
       StepVerifier.create(sleep(EXTRA, 0))
           .expectError(ShardUnavailableException.class)
           .verify(BOUND);
 
-      router.removeShard(EXTRA).block(BOUND);
+      router.operations().removeShard(EXTRA).block(BOUND);
       load.awaitReads(IDS, System.nanoTime(), READS);
       assertThat(load.finish().errors()).isEmpty();
       assertThat(scatters.finish())
@@ -176,6 +179,7 @@ class LifecycleIntegrationTests {
 
   private ShardStatistics statistics(ShardId shard) {
     return router
+        .operations()
         .statistics()
         .flatMapIterable(all -> all)
         .filter(one -> one.id().equals(shard))

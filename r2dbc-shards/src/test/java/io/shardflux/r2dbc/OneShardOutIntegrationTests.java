@@ -142,7 +142,7 @@ class OneShardOutIntegrationTests {
         .verify(BOUND);
     Await.until(
         VICTIM + " down",
-        router.statistics(),
+        router.operations().statistics(),
         all -> all.get(2).status() == ShardStatistics.Status.DOWN);
     router.close().block(BOUND);
   }
@@ -259,7 +259,7 @@ class OneShardOutIntegrationTests {
     if (fault.opensBreaker()) {
       Await.until(
           VICTIM + " down",
-          router.statistics(),
+          router.operations().statistics(),
           all -> all.get(2).status() == ShardStatistics.Status.DOWN);
     } else {
       load.awaitFailures(VICTIM, READS);

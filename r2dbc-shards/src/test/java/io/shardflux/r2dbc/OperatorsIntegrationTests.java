@@ -9,10 +9,10 @@ import io.shardflux.router.ShardId;
 import io.shardflux.servers.TestServers;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
-import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.core.publisher.Sinks;
 import reactor.test.StepVerifier;
@@ -32,8 +32,8 @@ class OperatorsIntegrationTests {
 
   @Test
   void aShardTakenOutByHandIsNotAskedUntilItIsTakenBack() {
-    StepVerifier.create(router.events().take(2))
-        .then(() -> router.openBreaker(SHARD).block(BOUND))
+    StepVerifier.create(router.operations().events().take(2))
+        .then(() -> router.operations().openBreaker(SHARD).block(BOUND))
         .assertNext(event -> assertChange(event, Status.ACTIVE, Status.DOWN))
         .then(
             () ->
@@ -43,7 +43,7 @@ class OperatorsIntegrationTests {
                     .verify(BOUND))
         .then(
             () -> StepVerifier.create(one(IDS.get(0))).expectNext(1).expectComplete().verify(BOUND))
-        .then(() -> router.closeBreaker(SHARD).block(BOUND))
+        .then(() -> router.operations().closeBreaker(SHARD).block(BOUND))
         .assertNext(event -> assertChange(event, Status.DOWN, Status.ACTIVE))
         .expectComplete()
         .verify(BOUND);
@@ -51,33 +51,61 @@ class OperatorsIntegrationTests {
   }
 
   @Test
-  void aDrainedShardLetsItsStatementsEndAndIsTakenBack() {
+  void aDrainedShardLetsItsStatementsEndAndTakesNewOnesOnceResumed() {
     Sinks.Empty<Void> begun = Sinks.empty();
     Sinks.Empty<Void> end = Sinks.empty();
-    Flux<Object> underWay =
+    Mono<Object> underWay =
         router
             .on(SHARD)
             .inConnection(
                 connection ->
-                    end.asMono().cast(Object.class).doOnSubscribe(s -> begun.tryEmitEmpty()));
-    StepVerifier.create(
-            Mono.when(
-                underWay,
-                begun
-                    .asMono()
-                    .then(
-                        Mono.when(
-                            router.drain(SHARD),
-                            Mono.delay(Duration.ofMillis(50))
-                                .then(one(SHARD))
-                                .onErrorResume(ShardUnavailableException.class, e -> Mono.empty())
-                                .doOnTerminate(end::tryEmitEmpty)))))
-        .expectComplete()
-        .verify(BOUND);
-    assertThat(statistics(SHARD).status()).isEqualTo(Status.DRAINING);
-    router.closeBreaker(SHARD).block(BOUND);
-    assertThat(statistics(SHARD).status()).isEqualTo(Status.ACTIVE);
+                    end.asMono().cast(Object.class).doOnSubscribe(s -> begun.tryEmitEmpty()))
+            .then()
+            .cast(Object.class)
+            .cache();
+    underWay.subscribe();
+    begun.asMono().block(BOUND);
+    AtomicBoolean drained = new AtomicBoolean();
+    Mono<Void> draining =
+        router.operations().drain(SHARD).doOnSuccess(done -> drained.set(true)).cache();
+    draining.subscribe();
+    assertStatus(Status.DRAINING);
+    assertRefusedAsDrained();
+    assertThat(drained).isFalse();
+    end.tryEmitEmpty();
+    StepVerifier.create(Mono.when(underWay, draining)).expectComplete().verify(BOUND);
+    assertRefusedAsDrained();
+    router.operations().resume(SHARD).block(BOUND);
+    assertStatus(Status.ACTIVE);
     StepVerifier.create(one(SHARD)).expectNext(1).expectComplete().verify(BOUND);
+  }
+
+  @Test
+  void drainingAndTheBreakerAreUndoneEachByItself() {
+    router.operations().drain(SHARD).block(BOUND);
+    router.operations().closeBreaker(SHARD).block(BOUND);
+    assertStatus(Status.DRAINING);
+    assertRefusedAsDrained();
+    router.operations().openBreaker(SHARD).block(BOUND);
+    router.operations().resume(SHARD).block(BOUND);
+    assertStatus(Status.DOWN);
+    router.operations().closeBreaker(SHARD).block(BOUND);
+    assertStatus(Status.ACTIVE);
+    StepVerifier.create(one(SHARD)).expectNext(1).expectComplete().verify(BOUND);
+  }
+
+  private void assertStatus(Status status) {
+    assertThat(router.operations().status(SHARD)).isEqualTo(status);
+  }
+
+  private void assertRefusedAsDrained() {
+    StepVerifier.create(one(SHARD))
+        .expectErrorSatisfies(
+            error ->
+                assertThat(error)
+                    .isInstanceOf(ShardUnavailableException.class)
+                    .hasMessageContaining("drained, takes no new statements"))
+        .verify(BOUND);
   }
 
   @Test
@@ -93,6 +121,7 @@ class OperatorsIntegrationTests {
         .block(BOUND);
     StepVerifier.create(
             router
+                .operations()
                 .statistics()
                 .map(all -> all.get(1))
                 .filter(shard -> shard.kills() > 0 && shard.pool().acquired() == 0)
@@ -154,7 +183,7 @@ class OperatorsIntegrationTests {
   }
 
   private ShardStatistics statistics(ShardId shard) {
-    return router.statistics().blockOptional(BOUND).orElseThrow().stream()
+    return router.operations().statistics().blockOptional(BOUND).orElseThrow().stream()
         .filter(each -> each.id().equals(shard))
         .findAny()
         .orElseThrow();

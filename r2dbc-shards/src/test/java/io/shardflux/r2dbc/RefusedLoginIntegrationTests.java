@@ -158,11 +158,17 @@ class RefusedLoginIntegrationTests {
   }
 
   private ShardStatistics statistics() {
-    return router.statistics().map(all -> all.get(0)).blockOptional(BOUND).orElseThrow();
+    return router
+        .operations()
+        .statistics()
+        .map(all -> all.get(0))
+        .blockOptional(BOUND)
+        .orElseThrow();
   }
 
   private void awaitStatus(Status status) {
-    Await.until("" + status, router.statistics(), all -> all.get(0).status() == status);
+    Await.until(
+        "" + status, router.operations().statistics(), all -> all.get(0).status() == status);
   }
 
   private void run(String sql) {

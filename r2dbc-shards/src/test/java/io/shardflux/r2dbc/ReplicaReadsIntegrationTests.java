@@ -282,7 +282,7 @@ class ReplicaReadsIntegrationTests {
   }
 
   private ShardStatistics.Status status() {
-    return router.statistics().blockOptional(BOUND).orElseThrow().get(0).status();
+    return router.operations().statistics().blockOptional(BOUND).orElseThrow().get(0).status();
   }
 
   private void run(String sql) {
@@ -320,7 +320,7 @@ class ReplicaReadsIntegrationTests {
   private static void learnUsualTime(ShardRouter router) {
     Await.until(
         "enough reads of the replica",
-        who(router).repeat(50).then(router.statistics()),
+        who(router).repeat(50).then(router.operations().statistics()),
         all -> all.get(0).replicas().get(0).latency().count() >= LatencyWindow.MIN_SAMPLES);
     Await.until(
         "the usual time is taken anew",

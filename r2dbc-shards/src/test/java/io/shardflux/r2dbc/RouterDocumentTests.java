@@ -117,7 +117,7 @@ class RouterDocumentTests {
     assertThat(topology.strategies()).containsOnlyKeys("by_id");
     assertThat(router.timeouts())
         .isEqualTo(new Timeouts(s(1), Duration.ofMillis(1500), s(2), Duration.ofMinutes(1)));
-    StepVerifier.create(router.statistics())
+    StepVerifier.create(router.operations().statistics())
         .assertNext(
             all -> {
               assertThat(all).extracting(ShardStatistics::port).containsExactly(3306, 3307, 3308);
@@ -248,7 +248,7 @@ class RouterDocumentTests {
             breaker: {window: 10, failure-rate: 30, probe-interval: 100ms}
             slow-statement: 1s
             """);
-    StepVerifier.create(router.statistics())
+    StepVerifier.create(router.operations().statistics())
         .assertNext(
             all ->
                 assertThat(all.get(0).replicas())
@@ -272,7 +272,7 @@ class RouterDocumentTests {
               s1: {url: "r2dbc:mysql://app@127.0.0.1:3307/b"}
             pool: {max-size: 9, min-idle: 9}
             """);
-    StepVerifier.create(made.statistics())
+    StepVerifier.create(made.operations().statistics())
         .assertNext(
             all -> assertThat(all).extracting(each -> each.pool().maxSize()).containsExactly(3, 9))
         .expectComplete()

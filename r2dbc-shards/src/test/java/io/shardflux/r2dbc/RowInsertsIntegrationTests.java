@@ -456,7 +456,7 @@ class RowInsertsIntegrationTests {
     holder.block(BOUND);
     Await.until(
         "no connection taken",
-        router.statistics(),
+        router.operations().statistics(),
         all -> all.stream().allMatch(one -> one.pool().acquired() == 0));
   }
 

@@ -41,7 +41,7 @@ final class ServerSide {
     List<ShardStatistics> idle =
         Await.until(
             "no connection taken",
-            router.statistics(),
+            router.operations().statistics(),
             all -> all.stream().allMatch(shard -> shard.pool().acquired() == 0));
     for (int i = 0; i < shards.size(); i++) {
       int known = idle.get(i).pool().idle() + CONTROL_CONNECTIONS;

@@ -353,7 +353,7 @@ class SessionStateIntegrationTests {
           .verify(BOUND);
       Await.until(
           "no connection taken",
-          loaded.statistics(),
+          loaded.operations().statistics(),
           all -> all.stream().allMatch(shard -> shard.pool().acquired() == 0));
       // All places at once.
       StepVerifier.create(

@@ -92,7 +92,9 @@ class ShardFaultsIntegrationTests {
         .verify(BOUND);
     // A lost connection has the server looked at, which nobody waits for.
     Await.until(
-        "down", router.statistics(), all -> all.get(2).status() == ShardStatistics.Status.DOWN);
+        "down",
+        router.operations().statistics(),
+        all -> all.get(2).status() == ShardStatistics.Status.DOWN);
 
     servers.restart(victim);
     StepVerifier.create(

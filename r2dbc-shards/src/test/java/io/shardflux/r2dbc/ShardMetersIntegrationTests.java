@@ -85,7 +85,7 @@ class ShardMetersIntegrationTests {
     assertThat(counter("shardflux.errors", "shard", "shard_0", "kind", "grammar")).isOne();
     assertThat(counter("shardflux.errors", "shard", "shard_0", "kind", "timeout")).isZero();
     assertThat(gauge("shardflux.status", "shard", "shard_0", "status", "active")).isOne();
-    router.openBreaker(IDS.get(0)).block(BOUND);
+    router.operations().openBreaker(IDS.get(0)).block(BOUND);
     assertThat(gauge("shardflux.status", "shard", "shard_0", "status", "active")).isZero();
     assertThat(gauge("shardflux.status", "shard", "shard_0", "status", "down")).isOne();
     assertThat(gauge("shardflux.status", "shard", "shard_1", "status", "active")).isOne();
@@ -98,6 +98,7 @@ class ShardMetersIntegrationTests {
     assertThat(shardsMeasured()).containsExactlyInAnyOrder("shard_0", "shard_1", "shard_2");
     for (int i = 0; i < 2; i++) {
       router
+          .operations()
           .addShard(
               Shard.of(EXTRA.value(), databases.get(0).server().r2dbcUrl() + "/information_schema"))
           .block(BOUND);
@@ -109,7 +110,7 @@ class ShardMetersIntegrationTests {
           .verify(BOUND);
       // Of the new shard, and not of one that had its name.
       assertThat(gauge("shardflux.connections", "shard", "extra", "state", "idle")).isOne();
-      router.removeShard(EXTRA).block(BOUND);
+      router.operations().removeShard(EXTRA).block(BOUND);
       assertThat(ids()).isEqualTo(before);
     }
   }

@@ -389,9 +389,10 @@ class ShardRouterIntegrationTests {
           .rows()
           .then()
           .block(BOUND);
-      assertThat(counting.hotKeys("users").get(0)).isEqualTo(new HotKey(ShardKey.of(7), 51, 51));
-      assertThat(router.hotKeys("users")).isEmpty();
-      assertThatIllegalArgumentException().isThrownBy(() -> router.hotKeys("nothing"));
+      assertThat(counting.operations().hotKeys("users").get(0))
+          .isEqualTo(new HotKey(ShardKey.of(7), 51, 51));
+      assertThat(router.operations().hotKeys("users")).isEmpty();
+      assertThatIllegalArgumentException().isThrownBy(() -> router.operations().hotKeys("nothing"));
     } finally {
       counting.close().block(BOUND);
     }
@@ -462,7 +463,7 @@ class ShardRouterIntegrationTests {
                                   .hasMessageContaining("shard_3: down, not asked")))
           .expectComplete()
           .verify(BOUND);
-      StepVerifier.create(some.statistics("users"))
+      StepVerifier.create(some.operations().statistics("users"))
           .assertNext(
               all -> {
                 assertThat(all)
@@ -493,7 +494,7 @@ class ShardRouterIntegrationTests {
     try {
       Shard fourth =
           Shard.of("shard_3", TestServers.shared().freshDatabases("fourth").get(0).r2dbcUrl());
-      growing.addShard(fourth).block(BOUND);
+      growing.operations().addShard(fourth).block(BOUND);
       assertThat(growing.topology().epoch()).isEqualTo(2);
       assertThat(growing.topology().shards()).contains(fourth.id());
 
@@ -501,7 +502,12 @@ class ShardRouterIntegrationTests {
       StepVerifier.create(
               Flux.merge(
                   slow,
-                  growing.removeShard(fourth.id()).thenReturn(0).elapsed().map(Tuple2::getT1)))
+                  growing
+                      .operations()
+                      .removeShard(fourth.id())
+                      .thenReturn(0)
+                      .elapsed()
+                      .map(Tuple2::getT1)))
           .recordWith(ArrayList::new)
           .expectNextCount(1)
           .consumeRecordedWith(first -> assertThat(first).noneMatch(ms -> ms > 1 && ms < 1_500))
@@ -509,10 +515,10 @@ class ShardRouterIntegrationTests {
           .expectComplete()
           .verify(BOUND);
       assertThat(growing.topology().shards()).doesNotContain(fourth.id());
-      StepVerifier.create(growing.removeShard(IDS.get(0)))
+      StepVerifier.create(growing.operations().removeShard(IDS.get(0)))
           .expectErrorMessage("strategies.by_id: shard_0 (expected: one of [shard_1, shard_2])")
           .verify(BOUND);
-      StepVerifier.create(growing.addShard(shards.get(0)))
+      StepVerifier.create(growing.operations().addShard(shards.get(0)))
           .expectError(IllegalArgumentException.class)
           .verify(BOUND);
     } finally {

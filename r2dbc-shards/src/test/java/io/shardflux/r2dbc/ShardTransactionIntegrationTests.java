@@ -257,7 +257,7 @@ class ShardTransactionIntegrationTests {
     } finally {
       servers.restore();
     }
-    router.closeBreaker(IDS.get(0)).block(BOUND);
+    router.operations().closeBreaker(IDS.get(0)).block(BOUND);
     StepVerifier.create(begin(router).rollback()).expectComplete().verify(BOUND);
   }
 

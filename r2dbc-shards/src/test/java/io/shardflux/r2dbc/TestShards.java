@@ -45,8 +45,8 @@ final class TestShards {
     return shards(servers.freshDatabases("router"));
   }
 
-  static ShardRouter.Builder router(List<Shard> shards) {
-    ShardRouter.Builder builder =
+  static ShardRouterBuilder router(List<Shard> shards) {
+    ShardRouterBuilder builder =
         ShardRouter.builder()
             .strategy(
                 "by_id", ShardingStrategy.hash(shards.stream().map(Shard::id).limit(3).toList()))

@@ -418,7 +418,7 @@ class TlsIntegrationTests {
     }
 
     Mono<Integer> acquired() {
-      return router.statistics().map(all -> all.get(0).pool().acquired());
+      return router.operations().statistics().map(all -> all.get(0).pool().acquired());
     }
 
     @Override

@@ -1,6 +1,6 @@
 package io.shardflux.spring;
 
-import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.r2dbc.ShardRouterBuilder;
 
 /**
  * Adds to the router that the properties {@code shardflux.*} describe, before it is built. Every
@@ -14,5 +14,5 @@ public interface ShardRouterCustomizer {
    *
    * @param builder filled from the properties; not to be kept or built
    */
-  void customize(ShardRouter.Builder builder);
+  void customize(ShardRouterBuilder builder);
 }

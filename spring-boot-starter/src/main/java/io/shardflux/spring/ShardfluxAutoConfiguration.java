@@ -2,6 +2,7 @@ package io.shardflux.spring;
 
 import io.shardflux.r2dbc.ShardIds;
 import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.r2dbc.ShardRouterBuilder;
 import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
 import org.springframework.boot.autoconfigure.condition.ConditionMessage;
@@ -71,7 +72,7 @@ public final class ShardfluxAutoConfiguration {
   ShardRouter shardRouter(
       Environment environment, ObjectProvider<ShardRouterCustomizer> customizers) {
     RouterProperties properties = new RouterProperties(environment);
-    ShardRouter.Builder builder = properties.read(ShardRouter::builder);
+    ShardRouterBuilder builder = properties.read(ShardRouter::builder);
     customizers.orderedStream().forEach(customizer -> customizer.customize(builder));
     return properties.checked(builder::build);
   }

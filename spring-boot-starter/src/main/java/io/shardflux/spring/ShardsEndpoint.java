@@ -27,9 +27,11 @@ final class ShardsEndpoint {
   enum Action {
     /** Its new statements are refused, those under way end. */
     DRAIN,
+    /** It takes new statements again, after it was drained. */
+    RESUME,
     /** It is not asked, whatever its servers say. */
     OPEN,
-    /** It is asked again. */
+    /** It is asked again, after it was opened or found down. */
     CLOSE
   }
 
@@ -75,7 +77,7 @@ final class ShardsEndpoint {
 
   @ReadOperation
   Mono<Shards> shards() {
-    return router.statistics().map(Shards::of);
+    return router.operations().statistics().map(Shards::of);
   }
 
   /** Empty, which is a 404, if there is no such shard. */
@@ -98,9 +100,10 @@ final class ShardsEndpoint {
 
   private Mono<Void> begin(Action action, ShardId shard) {
     return switch (action) {
-      case DRAIN -> Mono.fromRunnable(() -> router.drain(shard).subscribe());
-      case OPEN -> router.openBreaker(shard);
-      case CLOSE -> router.closeBreaker(shard);
+      case DRAIN -> Mono.fromRunnable(() -> router.operations().drain(shard).subscribe());
+      case RESUME -> router.operations().resume(shard);
+      case OPEN -> router.operations().openBreaker(shard);
+      case CLOSE -> router.operations().closeBreaker(shard);
     };
   }
 

@@ -26,7 +26,7 @@ final class ShardsHealthIndicator extends AbstractReactiveHealthIndicator {
 
   @Override
   protected Mono<Health> doHealthCheck(Health.Builder builder) {
-    return router.statistics().map(shards -> health(shards, builder));
+    return router.operations().statistics().map(shards -> health(shards, builder));
   }
 
   private static Health health(List<ShardStatistics> shards, Health.Builder builder) {

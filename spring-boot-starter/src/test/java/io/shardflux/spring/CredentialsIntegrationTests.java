@@ -108,7 +108,7 @@ class CredentialsIntegrationTests {
               router,
               router.topology(),
               application.context().getBean(RouterLifecycle.class),
-              String.valueOf(router.statistics().block(WebApplication.BOUND))));
+              String.valueOf(router.operations().statistics().block(WebApplication.BOUND))));
       told.addAll(endpoints(application.client()));
     }
     assertThat(told).hasSizeGreaterThan(15).noneMatch(text -> text.contains(PASSWORD));

@@ -69,7 +69,7 @@ class FaultLogIntegrationTests {
             "shardflux.timeouts.first-row=500ms",
             "spring.reactor.netty.shutdown-quiet-period=0s")) {
       ShardRouter router = application.router();
-      changes = router.events().collectList().toFuture();
+      changes = router.operations().events().collectList().toFuture();
       begun = output.getAll().length();
       Disposable load = load(router);
       refuse(router);
@@ -130,6 +130,7 @@ class FaultLogIntegrationTests {
 
   private static void await(ShardRouter router, Status status) {
     router
+        .operations()
         .statistics()
         .filter(all -> all.get(0).status() == status)
         .repeatWhenEmpty(tries -> tries.delayElements(Duration.ofMillis(20)))

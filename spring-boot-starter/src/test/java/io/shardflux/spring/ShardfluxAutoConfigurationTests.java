@@ -239,11 +239,11 @@ class ShardfluxAutoConfigurationTests {
   }
 
   private static List<ShardStatistics> statistics(ShardRouter router) {
-    return router.statistics().blockOptional(BOUND).orElseThrow();
+    return router.operations().statistics().blockOptional(BOUND).orElseThrow();
   }
 
   private static void assertClosed(ShardRouter router) {
-    StepVerifier.create(router.addShard(Shard.of("one_more", URL)))
+    StepVerifier.create(router.operations().addShard(Shard.of("one_more", URL)))
         .expectErrorMessage("router: closed (expected: one in use)")
         .verify(BOUND);
   }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.shardflux.r2dbc.Shard;
 import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.r2dbc.ShardRouterBuilder;
 import io.shardflux.r2dbc.ShardStatistics;
 import io.shardflux.r2dbc.ShardUnavailableException;
 import io.shardflux.servers.Database;
@@ -113,7 +114,8 @@ class ShardsIntegrationTests {
           .verify(WebApplication.BOUND);
       assertThat(underWay.orTimeout(WebApplication.BOUND.toSeconds(), TimeUnit.SECONDS).join())
           .isEqualTo("after 0");
-      changed(application, "close").jsonPath("$.status").isEqualTo("ACTIVE");
+      changed(application, "close").jsonPath("$.status").isEqualTo("DRAINING");
+      changed(application, "resume").jsonPath("$.status").isEqualTo("ACTIVE");
       StepVerifier.create(asked).expectNext("asked").expectComplete().verify(WebApplication.BOUND);
 
       changed(application, "open")
@@ -207,7 +209,12 @@ class ShardsIntegrationTests {
   }
 
   private static int acquired(ShardRouter router) {
-    return router.statistics().blockOptional(WebApplication.BOUND).orElseThrow().stream()
+    return router
+        .operations()
+        .statistics()
+        .blockOptional(WebApplication.BOUND)
+        .orElseThrow()
+        .stream()
         .map(ShardStatistics::pool)
         .mapToInt(ShardStatistics.Pool::acquired)
         .sum();
@@ -220,7 +227,7 @@ class ShardsIntegrationTests {
 
   /** Of any account, to the databases of this test. */
   private long connectionsLeft() {
-    ShardRouter.Builder builder = ShardRouter.builder();
+    ShardRouterBuilder builder = ShardRouter.builder();
     for (int i = 0; i < databases.size(); i++) {
       builder.shard(
           Shard.of("observer_" + i, databases.get(i).server().r2dbcUrl() + "/information_schema"));

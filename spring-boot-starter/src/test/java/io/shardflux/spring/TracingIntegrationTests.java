@@ -199,6 +199,7 @@ class TracingIntegrationTests {
   private int acquired() {
     return application
         .router()
+        .operations()
         .statistics()
         .blockOptional(WebApplication.BOUND)
         .orElseThrow()

@@ -83,6 +83,7 @@ final class ShardController {
   @GetMapping(path = "/shards", produces = "application/json")
   Mono<List<ShardView>> shards() {
     return router
+        .operations()
         .statistics(Users.TABLE)
         .map(
             shards ->

@@ -94,6 +94,7 @@ final class TestApplication implements AutoCloseable {
   /** Says what the shards do meanwhile. */
   private <T> Mono<T> unanswered(URI url) {
     return router()
+        .operations()
         .statistics()
         .flatMap(shards -> Mono.error(new AssertionError(url + " is unanswered: " + shards)));
   }
@@ -104,7 +105,7 @@ final class TestApplication implements AutoCloseable {
         .atMost(BOUND)
         .until(
             () ->
-                router().statistics().blockOptional(BOUND).orElseThrow().stream()
+                router().operations().statistics().blockOptional(BOUND).orElseThrow().stream()
                     .allMatch(shard -> shard.pool().acquired() == 0 && shard.load() == 0));
   }
 

@@ -10,6 +10,7 @@ import io.shardflux.driver.ShardfluxConnectionFactory;
 import io.shardflux.driver.differential.ChangingTable.Field;
 import io.shardflux.r2dbc.Shard;
 import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.r2dbc.ShardRouterBuilder;
 import io.shardflux.router.KeyColumn;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
@@ -241,7 +242,7 @@ class ChangingTablesIntegrationTests {
     private final ShardRouter other;
 
     Sides(List<Database> databases, Database single) {
-      ShardRouter.Builder builder =
+      ShardRouterBuilder builder =
           ShardRouter.builder()
               .strategy("by_id", ShardingStrategy.modulo(SHARDS))
               .strategy("by_name", ShardingStrategy.hash(SHARDS))

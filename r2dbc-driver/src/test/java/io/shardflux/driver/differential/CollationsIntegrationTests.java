@@ -10,6 +10,7 @@ import io.shardflux.driver.differential.Answer.Rows;
 import io.shardflux.driver.differential.Generated.Rendered;
 import io.shardflux.r2dbc.Shard;
 import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.r2dbc.ShardRouterBuilder;
 import io.shardflux.router.KeyColumn;
 import io.shardflux.router.ShardingStrategy;
 import io.shardflux.router.TableRule;
@@ -95,7 +96,7 @@ class CollationsIntegrationTests {
     for (int i = 0; i < chosen.size(); i += TOGETHER) {
       tables.add(chosen.subList(i, Math.min(chosen.size(), i + TOGETHER)));
     }
-    ShardRouter.Builder builder = ShardRouter.builder();
+    ShardRouterBuilder builder = ShardRouter.builder();
     IntStream.range(0, 3)
         .mapToObj(
             i -> Shard.of(DifferentialTables.SHARDS.get(i).value(), databases.get(i).r2dbcUrl()))

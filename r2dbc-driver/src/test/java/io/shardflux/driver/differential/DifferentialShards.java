@@ -11,6 +11,7 @@ import io.r2dbc.spi.Row;
 import io.r2dbc.spi.RowMetadata;
 import io.shardflux.r2dbc.Shard;
 import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.r2dbc.ShardRouterBuilder;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardingStrategy;
 import io.shardflux.router.TableRule;
@@ -219,7 +220,7 @@ final class DifferentialShards implements AutoCloseable {
   }
 
   private static ShardRouter router(List<Database> databases) {
-    ShardRouter.Builder builder = ShardRouter.builder();
+    ShardRouterBuilder builder = ShardRouter.builder();
     for (int i = 0; i < databases.size(); i++) {
       builder.shard(
           Shard.of(DifferentialTables.SHARDS.get(i).value(), databases.get(i).r2dbcUrl()));
