@@ -4,6 +4,7 @@ import io.shardflux.driver.differential.Bodies.Body;
 import io.shardflux.driver.differential.KeyConditions.Reach;
 import io.shardflux.sql.RefusalCode;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -17,6 +18,10 @@ import java.util.stream.Collectors;
 final class StatementGenerator {
 
   private static final Pattern QUOTIENT_COMPARED = Pattern.compile(" HAVING .*/ 4\\)");
+
+  /** A product's digits are not those of its type. */
+  private static final Pattern QUOTIENT_ADDED_UP =
+      Pattern.compile("\\b(SUM|AVG)\\((DISTINCT )?[a-z_.]+ (/ 4|\\* 1.125)\\)");
 
   private static final Column NUMBER =
       new Column("n", Kind.INTEGER, "BIGINT", Table.row(1, 2, 3, 4));
@@ -116,9 +121,16 @@ final class StatementGenerator {
   }
 
   private Support support(Body body) {
-    boolean hidden =
-        bugs.contains(ServerBug.HIDDEN_DIGITS) && QUOTIENT_COMPARED.matcher(body.sql()).find();
-    return hidden ? Support.open(RefusalCode.HAVING) : Support.SUPPORTED;
+    Set<RefusalCode> codes = EnumSet.noneOf(RefusalCode.class);
+    if (bugs.contains(ServerBug.HIDDEN_DIGITS)) {
+      if (QUOTIENT_COMPARED.matcher(body.sql()).find()) {
+        codes.add(RefusalCode.HAVING);
+      }
+      if (QUOTIENT_ADDED_UP.matcher(body.sql()).find()) {
+        codes.add(RefusalCode.AGGREGATE_EXPRESSION);
+      }
+    }
+    return new Support(codes, true);
   }
 
   private Generated generated(String shape, Support support, String sql, Expected expected) {
