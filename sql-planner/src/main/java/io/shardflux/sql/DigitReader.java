@@ -142,6 +142,7 @@ record DigitReader(Block block, Types types) {
     return switch (operator) {
       case "*" -> left.times(of(right));
       case "/" -> left.by(of(right));
+      case "-" -> left.minus(of(right));
       default -> Digits.choice(List.of(left, of(right)));
     };
   }

@@ -13,8 +13,17 @@ import org.jspecify.annotations.Nullable;
  * @param fixed whether a double may have more digits than are shown, as with {@code DOUBLE(10,2)}
  * @param even whether each decimal has just the digits of its type, zeros too, as columns do: how
  *     far a server divides hangs on them
+ * @param sign whether a decimal is of an {@code UNSIGNED} type
  */
-record Digits(Kind kind, int scale, boolean more, boolean fixed, boolean even) {
+record Digits(Kind kind, int scale, boolean more, boolean fixed, boolean even, Sign sign) {
+
+  /** In the order in which one takes over the others. */
+  enum Sign {
+    SIGNED,
+    UNSIGNED,
+    /** A difference that may be below zero, and is zero once a server has stored it. */
+    CLAMPED
+  }
 
   enum Kind {
     DECIMAL,
@@ -25,24 +34,27 @@ record Digits(Kind kind, int scale, boolean more, boolean fixed, boolean even) {
   /** A bound decimal is taken to have no more. */
   private static final int BOUND_SCALE = 16;
 
-  static final Digits WHOLE = new Digits(Kind.DECIMAL, 0, false, false, true);
-  static final Digits REAL = new Digits(Kind.DOUBLE, 0, false, false, false);
+  static final Digits WHOLE = new Digits(Kind.DECIMAL, 0, false, false, true, Sign.SIGNED);
+  static final Digits REAL = new Digits(Kind.DOUBLE, 0, false, false, false, Sign.SIGNED);
 
   /** A double that has been cut to the digits that are shown. */
-  static final Digits CUT = new Digits(Kind.DOUBLE, 0, false, true, false);
+  static final Digits CUT = new Digits(Kind.DOUBLE, 0, false, true, false, Sign.SIGNED);
 
-  static final Digits MARKER = new Digits(Kind.EITHER, BOUND_SCALE, false, false, false);
-  static final Digits UNKNOWN = new Digits(Kind.EITHER, Values.MAX_SCALE, true, true, false);
+  static final Digits MARKER =
+      new Digits(Kind.EITHER, BOUND_SCALE, false, false, false, Sign.SIGNED);
+  static final Digits UNKNOWN =
+      new Digits(Kind.EITHER, Values.MAX_SCALE, true, true, false, Sign.SIGNED);
 
   /** Of a time as a number, with its microseconds. */
-  static final Digits TEMPORAL = new Digits(Kind.DECIMAL, 6, false, false, false);
+  static final Digits TEMPORAL = new Digits(Kind.DECIMAL, 6, false, false, false, Sign.SIGNED);
 
   /** Of a column of such a type, {@code decimal} and {@code decimal(10,2)}. */
   static Digits ofColumn(String name, String type) {
     int comma = type.indexOf(',');
     return switch (name) {
       case "decimal", "numeric" ->
-          decimal(comma < 0 ? 0 : Integer.parseInt(type.substring(comma + 1, type.indexOf(')'))));
+          decimal(comma < 0 ? 0 : Integer.parseInt(type.substring(comma + 1, type.indexOf(')'))))
+              .with(type.contains("unsigned") ? Sign.UNSIGNED : Sign.SIGNED);
       case "double", "float" -> comma < 0 ? REAL : CUT;
       default -> WHOLE;
     };
@@ -50,7 +62,16 @@ record Digits(Kind kind, int scale, boolean more, boolean fixed, boolean even) {
 
   static Digits decimal(int scale) {
     return new Digits(
-        Kind.DECIMAL, Math.min(scale, Values.MAX_SCALE), scale > Values.MAX_SCALE, false, true);
+        Kind.DECIMAL,
+        Math.min(scale, Values.MAX_SCALE),
+        scale > Values.MAX_SCALE,
+        false,
+        true,
+        Sign.SIGNED);
+  }
+
+  private Digits with(Sign other) {
+    return new Digits(kind, scale, more, fixed, even, other);
   }
 
   boolean isDouble() {
@@ -67,6 +88,11 @@ record Digits(Kind kind, int scale, boolean more, boolean fixed, boolean even) {
     return more && fixed;
   }
 
+  /** Whether it may be a difference that a server makes zero where it stores it. */
+  boolean isClamped() {
+    return sign == Sign.CLAMPED && !isDouble();
+  }
+
   /** Whether it is known how far a server divides it. */
   boolean isDividedAlike() {
     return even || isDouble();
@@ -74,7 +100,7 @@ record Digits(Kind kind, int scale, boolean more, boolean fixed, boolean even) {
 
   /** Of what goes through a table of the server's own, which holds no more than is shown. */
   Digits stored() {
-    return isDouble() ? this : new Digits(kind, scale, false, fixed, true);
+    return isDouble() ? this : new Digits(kind, scale, false, fixed, true, sign);
   }
 
   /** Of the one value that is chosen of several, or of their sum. */
@@ -82,6 +108,11 @@ record Digits(Kind kind, int scale, boolean more, boolean fixed, boolean even) {
     return all.stream()
         .reduce((a, b) -> a.joined(b, Math.max(a.scale, b.scale), false))
         .orElse(WHOLE);
+  }
+
+  Digits minus(Digits other) {
+    Digits difference = choice(List.of(this, other));
+    return difference.sign == Sign.SIGNED ? difference : difference.with(Sign.CLAMPED);
   }
 
   Digits times(Digits other) {
@@ -101,13 +132,15 @@ record Digits(Kind kind, int scale, boolean more, boolean fixed, boolean even) {
         real ? 0 : Math.min(wanted, Values.MAX_SCALE),
         real ? fixed || other.fixed : beyond,
         fixed || other.fixed,
-        even && other.even && scale == other.scale && wanted == scale);
+        even && other.even && scale == other.scale && wanted == scale,
+        sign.compareTo(other.sign) > 0 ? sign : other.sign);
   }
 
   /** Cut or rounded to so many digits; null if how many isn't known. */
   Digits rounded(@Nullable Integer digits) {
     boolean shown = digits != null && digits <= Values.MAX_SCALE;
     int wanted = digits == null ? scale : Math.max(0, Math.min(digits, Values.MAX_SCALE));
-    return new Digits(kind, isDouble() ? 0 : wanted, more && !shown, kind != Kind.DECIMAL, false);
+    return new Digits(
+        kind, isDouble() ? 0 : wanted, more && !shown, kind != Kind.DECIMAL, false, sign);
   }
 }

@@ -69,6 +69,7 @@ final class MergedAggregates {
 
   private Aggregate create(Expr.Call call, int index, int column) {
     if (isExtreme(call)) {
+      digits.checkStored(call.children().get(0), RefusalCode.AGGREGATE_EXPRESSION);
       Aggregate.Kind kind = Aggregate.Kind.valueOf(call.name());
       List<SortKey> compared = List.of(keys.of(call, index, false));
       return add(call, new Aggregate(kind, column, List.of(), compared));

@@ -43,9 +43,17 @@ record ShownDigits(DigitReader reader, Catalog.Quotients quotients) {
 
   /** The same where decimals are told apart by what is shown of them. */
   void checkToldApart(Expr expr) {
+    checkStored(expr, RefusalCode.UNSORTABLE);
     if (of(expr).isComputedCut()) {
       throw new RefusedSqlException(
           RefusalCode.UNSORTABLE, "what is computed of a DOUBLE with digits, to tell apart by");
+    }
+  }
+
+  /** Refuses what has another value where a server stores it. */
+  void checkStored(Expr expr, RefusalCode code) {
+    if (of(expr).isClamped() && quotients != Catalog.Quotients.ROUNDED) {
+      throw new RefusedSqlException(code, "a difference of unsigned numbers");
     }
   }
 

@@ -85,6 +85,10 @@ class NumbersIntegrationTests {
         "SELECT g FROM figures GROUP BY g HAVING SUM(d) = 0.3",
         "SELECT a / 100000, COUNT(DISTINCT id) FROM figures GROUP BY a / 100000",
         "SELECT DISTINCT d / 3 FROM figures",
+        "SELECT g, COUNT(DISTINCT (q - FLOOR(z))) FROM figures GROUP BY g ORDER BY g",
+        "SELECT g, MIN(q - z), MAX(q - u) FROM figures GROUP BY g ORDER BY g",
+        "SELECT DISTINCT q - z FROM figures",
+        "SELECT q - z, COUNT(*) FROM figures GROUP BY q - z",
         "SELECT COUNT(*) * 9223372036854775807 FROM figures",
         "SELECT SUM(n) * SUM(n) * SUM(m) * SUM(m) * SUM(m) FROM figures",
         "SELECT g, COALESCE(SUM(n) / 7, 0.123456789) FROM figures GROUP BY g");
