@@ -111,12 +111,25 @@ public final class KeyedReads<T> {
 
   /** The key's row, or empty; a second one is an error, {@link TooManyRowsException}. */
   public Mono<T> one(ShardKey key) {
+    return one(key, way);
+  }
+
+  private Mono<T> one(ShardKey key, PointRead.Way<T> its) {
     return new Mono<>() {
       @Override
       public void subscribe(CoreSubscriber<? super T> actual) {
-        read(key, actual, true);
+        read(key, its, actual, true);
       }
     };
+  }
+
+  /** The same with the shard that the row was found on, in one look-up. */
+  public Mono<ShardSignal.Row<T>> oneLocated(ShardKey key) {
+    return Mono.defer(
+        () -> {
+          Traced traced = new Traced();
+          return one(key, traced).map(row -> new ShardSignal.Row<>(traced.shard(), row));
+        });
   }
 
   /**
@@ -127,17 +140,18 @@ public final class KeyedReads<T> {
     return new Flux<>() {
       @Override
       public void subscribe(CoreSubscriber<? super T> actual) {
-        read(key, actual, false);
+        read(key, way, actual, false);
       }
     };
   }
 
-  private void read(ShardKey key, CoreSubscriber<? super T> actual, boolean single) {
+  private void read(
+      ShardKey key, PointRead.Way<T> its, CoreSubscriber<? super T> actual, boolean single) {
     long start = Schedulers.parallel().now(TimeUnit.NANOSECONDS);
-    new PointRead<>(actual, way, key, single, timeouts, start).begin();
+    new PointRead<>(actual, its, key, single, timeouts, start).begin();
   }
 
-  private final class Way implements PointRead.Way<T> {
+  private class Way implements PointRead.Way<T> {
 
     @Override
     public Mono<ShardId> locate(ShardKey key) {
@@ -149,6 +163,23 @@ public final class KeyedReads<T> {
       ShardServers servers = live.enter(shard);
       ReadPreference effective = servers.preference(preference, context);
       return queue(servers, effective);
+    }
+  }
+
+  /** Of one read: tells the shard that was entered last, which is that of the row. */
+  private final class Traced extends Way {
+
+    private @Nullable ShardId shard;
+
+    @Override
+    public ReadQueue<T> enter(ShardId entered, ContextView context) {
+      ReadQueue<T> queue = super.enter(entered, context);
+      shard = entered;
+      return queue;
+    }
+
+    ShardId shard() {
+      return Objects.requireNonNull(shard, "shard");
     }
   }
 

@@ -11,14 +11,17 @@ import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.r2dbc.spi.R2dbcException;
 import io.shardflux.r2dbc.TestShards.User;
 import io.shardflux.router.KeyColumn;
+import io.shardflux.router.ShardDirectory;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
+import io.shardflux.router.ShardingStrategy;
 import io.shardflux.router.TableRule;
 import io.shardflux.router.UnroutableKeyException;
 import io.shardflux.servers.TestServers;
 import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Predicate;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterAll;
@@ -95,6 +98,78 @@ class KeyedReadsIntegrationTests {
     // Equal keys are asked once.
     assertThat(sum(meters, "shardflux.batch.keys") - keys).isBetween(300.0, 5_000.0);
     assertThat(router.operations().hotKeys("users")).isNotEmpty();
+  }
+
+  @Test
+  void aRowIsToldWithTheShardThatItCameFrom() {
+    AtomicInteger lookups = new AtomicInteger();
+    ShardRouter own = moving(lookups);
+    try {
+      Flux.fromIterable(IDS)
+          .concatMap(
+              shard ->
+                  Flux.concat(
+                      own.on(shard)
+                          .sql("CREATE TABLE moved (id BIGINT, shard VARCHAR(20))")
+                          .rowsUpdated(),
+                      own.on(shard)
+                          .sql("INSERT INTO moved VALUES (7, :shard)")
+                          .bind("shard", shard.value())
+                          .rowsUpdated()))
+          .then()
+          .block(BOUND);
+      KeyedReads<String> reads =
+          own.coalesced(
+              "moved",
+              "SELECT id, shard FROM moved WHERE id IN (:keys)",
+              (row, metadata) -> ShardKey.of(row.get("id", Long.class)),
+              (row, metadata) -> String.valueOf(row.get("shard")));
+      StepVerifier.create(
+              Flux.range(0, 9).concatMap(i -> reads.oneLocated(ShardKey.of(7))).collectList())
+          .assertNext(
+              rows ->
+                  assertThat(rows)
+                      .hasSize(9)
+                      .allMatch(row -> row.shard().value().equals(row.value()))
+                      .extracting(ShardSignal.Row::shard)
+                      .containsAll(IDS))
+          .expectComplete()
+          .verify(BOUND);
+      assertThat(lookups).hasValue(9);
+      StepVerifier.create(reads.oneLocated(ShardKey.of(8))).expectComplete().verify(BOUND);
+    } finally {
+      own.close().block(BOUND);
+    }
+  }
+
+  /** With a table whose keys move to the next shard with each look-up. */
+  private ShardRouter moving(AtomicInteger lookups) {
+    ShardDirectory directory =
+        new ShardDirectory() {
+          @Override
+          public Mono<ShardId> find(ShardKey key) {
+            return Mono.fromSupplier(() -> IDS.get(lookups.getAndIncrement() % IDS.size()));
+          }
+
+          @Override
+          public Mono<ShardId> assign(ShardKey key, ShardId shard) {
+            return Mono.error(new UnsupportedOperationException());
+          }
+
+          @Override
+          public Mono<Boolean> reassign(ShardKey key, ShardId from, ShardId to) {
+            return Mono.error(new UnsupportedOperationException());
+          }
+
+          @Override
+          public Flux<ShardKey> assigned(ShardId shard) {
+            return Flux.empty();
+          }
+        };
+    return TestShards.router(shards)
+        .strategy("moving", ShardingStrategy.directory(directory, IDS).cacheSize(0).build())
+        .table(new TableRule.Sharded("moved", List.of(KeyColumn.integer("id")), "moving"))
+        .build();
   }
 
   @Test

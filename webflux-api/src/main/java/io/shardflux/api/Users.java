@@ -72,10 +72,8 @@ final class Users {
 
   /** The user, or empty. */
   Mono<NdjsonLine.Found> find(long id) {
-    ShardKey key = ShardKey.of(id);
-    return router
-        .locate(TABLE, key)
-        .flatMap(shard -> byId.one(key).map(user -> new NdjsonLine.Found(user, shard)));
+    return byId.oneLocated(ShardKey.of(id))
+        .map(row -> new NdjsonLine.Found(row.value(), row.shard()));
   }
 
   /**
