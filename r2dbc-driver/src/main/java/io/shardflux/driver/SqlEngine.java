@@ -146,9 +146,11 @@ class SqlEngine {
   private Mono<List<ShardId>> shards(Routing routing, @Nullable ShardId bound) {
     Topology topology = router.topology();
     if (routing instanceof Routing.Rows rows) {
+      rows.keys().forEach(key -> router.note(rows.table(), key));
       return located(topology, rows.table(), rows.keys());
     }
     if (routing instanceof Routing.Keys keys) {
+      keys.keys().forEach(key -> router.note(keys.table(), key));
       return located(topology, keys.table(), keys.keys()).map(SqlEngine::distinct);
     }
     if (routing instanceof Routing.Together together) {

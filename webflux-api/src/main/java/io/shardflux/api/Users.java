@@ -146,6 +146,7 @@ final class Users {
   /** The user as it now is; empty if there was none of that id. */
   Mono<NdjsonLine.Found> replace(User user) {
     return locate(user.id())
+        .doOnNext(shard -> router.note(TABLE, ShardKey.of(user.id())))
         .flatMap(
             shard ->
                 router

@@ -46,7 +46,7 @@ final class TestApplication implements AutoCloseable {
   }
 
   static TestApplication on(ClientBounds bounds, String... urls) {
-    List<String> properties = new ArrayList<>(List.of("server.port=0"));
+    List<String> properties = new ArrayList<>(List.of("server.port=0", "shardflux.hot-keys=true"));
     for (int i = 0; i < urls.length; i++) {
       properties.add("shardflux.shards.shard_" + i + ".url=" + urls[i]);
       properties.add("shardflux.strategies.by_id.shards[" + i + "]=shard_" + i);

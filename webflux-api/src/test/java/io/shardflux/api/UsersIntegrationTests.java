@@ -3,7 +3,9 @@ package io.shardflux.api;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.shardflux.r2dbc.FailurePolicy;
+import io.shardflux.r2dbc.HotKey;
 import io.shardflux.r2dbc.ShardSignal;
+import io.shardflux.router.ShardKey;
 import io.shardflux.servers.TestServers;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -96,6 +98,18 @@ final class UsersIntegrationTests {
         .jsonPath("$.code")
         .isEqualTo("duplicate");
     client.get().uri("/users/42").exchange().expectBody().jsonPath("$.name").isEqualTo("Ada");
+  }
+
+  @Test
+  void countsByWhichUserItIsAsked() {
+    post(json(4_242, "ada", "Ada")).expectStatus().isCreated();
+    for (int i = 0; i < 5; i++) {
+      put(4_242, json(4_242, "eve", "Eve " + i)).expectStatus().isOk();
+      client.get().uri("/users/4242").exchange().expectStatus().isOk();
+    }
+    client.delete().uri("/users/4242").exchange().expectStatus().isNoContent();
+    assertThat(application.router().operations().hotKeys(Users.TABLE))
+        .contains(new HotKey(ShardKey.of(4_242), 12, 12));
   }
 
   @Test
