@@ -42,7 +42,8 @@ public final class ShardTarget {
    * Lends a connection of the shard, outside a transaction. The work must not close it, nor use it
    * after its publisher ended. One statement at a time: a second one waits for the end of the
    * first. A cancel takes the connection back, and a statement of which the work left rows unread
-   * is ended with it. {@link Timeouts} do not hold here.
+   * is ended with it. The wait for the connection is held to the router's {@link
+   * Timeouts#acquire()}; the work itself is held to no time.
    *
    * <p>A connection whose session may be other than it was is closed behind its user rather than
    * lent to others: one on which a setter was called, a text was run that is no plain {@code
