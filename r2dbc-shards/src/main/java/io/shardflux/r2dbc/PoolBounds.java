@@ -11,7 +11,8 @@ import java.time.Duration;
  * @param maxPending callers that may wait for a connection; one more is refused at once (default
  *     1,000, from 1)
  * @param connectTimeout how long opening a connection may take (default 3 s), and its login 1 s
- *     longer; the first one to a server may take 5 times as long
+ *     longer; the first one to a server may take 5 times as long; one that lay idle for longer is
+ *     asked for an answer before it is lent
  * @param rollbackTimeout how long rolling back what a connection was given back with may take
  *     before it is closed instead (default 1 s)
  * @param maxIdleTime an idle connection above {@code minIdle} is closed after that time (default 10

@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.reactivestreams.Publisher;
@@ -62,6 +63,7 @@ final class ServerConnections {
    * @param openedAt when it was opened, of {@link System#nanoTime}
    * @param maxPacket what the server takes on it at once, its {@code max_allowed_packet} in bytes
    * @param session what became of its session
+   * @param usedAt when it was opened or {@linkplain #used last used}, of {@link System#nanoTime}
    */
   record Link(
       long id,
@@ -69,7 +71,8 @@ final class ServerConnections {
       Scheduler loop,
       long openedAt,
       long maxPacket,
-      SessionMarks session) {}
+      SessionMarks session,
+      AtomicLong usedAt) {}
 
   private final ConnectionFactoryOptions options;
   private final Map<Connection, Link> links = new ConcurrentHashMap<>();
@@ -206,6 +209,20 @@ final class ServerConnections {
     return link != null && link.openedAt() - nanos > 0 && link.session().clean();
   }
 
+  /** A connection was answered on, and is given back. */
+  void used(Connection connection) {
+    Link link = links.get(connection);
+    if (link != null) {
+      link.usedAt().setRelease(System.nanoTime());
+    }
+  }
+
+  /** When a connection was used last, of {@link System#nanoTime}; of a closed one, now. */
+  long usedAt(Connection connection) {
+    Link link = links.get(connection);
+    return link == null ? System.nanoTime() : link.usedAt().getAcquire();
+  }
+
   /** Whether any is open, as far as this side knows. */
   boolean anyOpen() {
     return !links.isEmpty();
@@ -255,13 +272,15 @@ final class ServerConnections {
 
   private Link link(Readable row, Channel channel) {
     dialect = Dialect.of(Objects.requireNonNull(row.get(1, String.class)));
+    long now = System.nanoTime();
     return new Link(
         Objects.requireNonNull(row.get(0, Long.class)),
         channel,
         Schedulers.fromExecutor(channel.eventLoop()),
-        System.nanoTime(),
+        now,
         Objects.requireNonNull(row.get(2, Long.class)),
-        new SessionMarks());
+        new SessionMarks(),
+        new AtomicLong(now));
   }
 
   /**

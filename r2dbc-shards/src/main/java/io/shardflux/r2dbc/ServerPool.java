@@ -44,6 +44,7 @@ final class ServerPool {
   private final Gate gate;
   private final ServerConnections connections;
   private final ControlConnections control;
+  private final IdleConnections idle;
   private final InstrumentedPool<Connection> pool;
   private final Settlement settlement;
   private final ServerWatch watch;
@@ -71,6 +72,7 @@ final class ServerPool {
     this.control = new ControlConnections(server, connections, bounds);
     this.watch =
         new ServerWatch(server, bounds, breakerBounds, connections, this::anyWorks, changed);
+    this.idle = new IdleConnections(connections, bounds);
     this.pool = pool();
     this.settlement = new Settlement(server, connections, control);
   }
@@ -202,15 +204,37 @@ final class ServerPool {
     AtomicBoolean ended = new AtomicBoolean();
     return Flux.usingWhen(
         acquire(),
-        ref -> {
-          Connection connection = ref.poolable();
-          return connections
-              .onLoop(connection, work.apply(connection))
-              .doOnComplete(() -> ended.set(true));
-        },
+        ref ->
+            idle.doubtful(ref.poolable())
+                ? idle.answers(ref.poolable())
+                    .flatMapMany(
+                        answers ->
+                            answers
+                                ? sent(ref.poolable(), work, ended)
+                                : sentByAnother(ref, work, afterError))
+                : sent(ref.poolable(), work, ended),
         this::giveBack,
         afterError,
         ref -> takeBack(ref, ended));
+  }
+
+  private <T> Flux<T> sent(
+      Connection connection,
+      Function<Connection, ? extends Publisher<T>> work,
+      AtomicBoolean ended) {
+    return connections
+        .onLoop(connection, work.apply(connection))
+        .doOnComplete(() -> ended.set(true));
+  }
+
+  /** One that gives no answer any more is dropped; the server may have to be looked at. */
+  private <T> Flux<T> sentByAnother(
+      PooledRef<Connection> ref,
+      Function<Connection, ? extends Publisher<T>> work,
+      BiFunction<PooledRef<Connection>, Throwable, Publisher<Void>> afterError) {
+    watch.failed(
+        new IllegalStateException("an idle connection gave no answer"), System.nanoTime(), false);
+    return drop(ref).thenMany(Flux.defer(() -> withConnection(work, afterError)));
   }
 
   /** The same for work that may end with a statement of its own half read. */
@@ -343,6 +367,7 @@ final class ServerPool {
 
   private Mono<Void> giveBack(PooledRef<Connection> ref) {
     Connection connection = ref.poolable();
+    connections.used(connection);
     return connection.isAutoCommit() ? ref.release() : rollBack(connection).then(ref.release());
   }
 
@@ -355,7 +380,9 @@ final class ServerPool {
     return Mono.defer(
             () -> {
               gate.hold();
-              return settle(connection, ended).then(rollBack(connection));
+              return settle(connection, ended)
+                  .doOnSuccess(clean -> connections.used(connection))
+                  .then(rollBack(connection));
             })
         .then(ref.release())
         .onErrorResume(
@@ -469,10 +496,12 @@ final class ServerPool {
 
   /**
    * A lost connection is dropped when it is met in the pool, so that no statement ever sees it; so
-   * is one from before the server was out, which may be lost without a word.
+   * is one from before the server was out, or that lay idle as long as one that gave no answer:
+   * those may be lost without a word.
    */
   private boolean spent(Connection connection, PooledRefMetadata metadata) {
     return !connections.openedAfter(connection, watch.breaker().lastOpened())
+        || idle.lost(connection)
         || metadata.idleTime() >= bounds.maxIdleTime().toMillis()
         || metadata.lifeTime() >= bounds.maxLifetime().toMillis();
   }

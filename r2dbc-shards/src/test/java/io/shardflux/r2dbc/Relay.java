@@ -118,6 +118,11 @@ final class Relay implements AutoCloseable {
     replace(Conduct.of(Kind.DROP));
   }
 
+  /** Swallows all bytes of the connections that are open, and lets new ones in. */
+  void forget() {
+    links.forEach(link -> link.obey(Conduct.of(Kind.DROP)));
+  }
+
   /** Holds each chunk of bytes for that time, or until the next command. */
   void delay(Duration time) {
     command(new Conduct(Kind.DELAY, time, Sinks.empty()));
