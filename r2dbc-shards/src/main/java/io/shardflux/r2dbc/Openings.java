@@ -8,13 +8,19 @@ import reactor.pool.AllocationStrategy;
 
 /**
  * How many connections a pool may open now. The first one is opened alone, so that a wrong password
- * costs one login and not as many as there are callers. While an obstacle is known none is: callers
- * wait for those that are open.
+ * costs one login and not as many as there are callers; where none was opened lately the next two
+ * are opened before the others, as the password may have changed since. While an obstacle is known
+ * none is: callers wait for those that are open.
  */
 final class Openings implements AllocationStrategy {
 
   /** So long a full server is not asked again by those who find no connection open. */
   private static final long FULL_NANOS = Duration.ofMillis(50).toNanos();
+
+  private static final int FIRST = 2;
+
+  /** Who let one in is taken to let in more for that time. */
+  private static final long LATELY_NANOS = Duration.ofSeconds(1).toNanos();
 
   private final int min;
   private final int max;
@@ -23,6 +29,7 @@ final class Openings implements AllocationStrategy {
   private final AtomicInteger underWay = new AtomicInteger();
   private volatile @Nullable Throwable obstacle;
   private volatile long fullUntil = System.nanoTime();
+  private volatile long openedAt = System.nanoTime() - LATELY_NANOS;
 
   /**
    * Nothing is known to be in the way.
@@ -56,6 +63,7 @@ final class Openings implements AllocationStrategy {
   }
 
   void resume() {
+    openedAt = System.nanoTime();
     obstacle = null;
   }
 
@@ -80,10 +88,14 @@ final class Openings implements AllocationStrategy {
   }
 
   private int allowed(int wanted) {
-    if (anyOpen.getAsBoolean()) {
-      return obstacle == null ? wanted : 0;
+    if (!anyOpen.getAsBoolean()) {
+      return underWay.get() == 0 ? Math.min(1, wanted) : 0;
     }
-    return underWay.get() == 0 ? Math.min(1, wanted) : 0;
+    if (obstacle != null) {
+      return 0;
+    }
+    boolean lately = System.nanoTime() - openedAt < LATELY_NANOS;
+    return lately ? wanted : Math.min(FIRST - underWay.get(), wanted);
   }
 
   @Override

@@ -8,7 +8,8 @@ import reactor.util.retry.Retry;
 /**
  * Asks a server again and again until it lets a probe through. Several probes at a time, so that
  * one that is stuck in a dead network holds up no other; but a login that was refused is tried by
- * one alone and less often each time, as servers lock accounts and hosts that fail too often.
+ * one alone and less often each time, as servers lock accounts and hosts that fail too often; at
+ * once where its password has changed.
  */
 final class Probing {
 
@@ -19,11 +20,13 @@ final class Probing {
 
   private final Mono<?> probe;
   private final Duration wait;
+  private final Mono<Long> newPassword;
   private volatile Throwable last;
   private volatile Duration refusedWait = REFUSED_FIRST;
 
-  private Probing(Mono<?> probe, Duration wait, Throwable cause) {
+  private Probing(Mono<?> probe, Duration wait, Throwable cause, Mono<Long> newPassword) {
     this.probe = probe;
+    this.newPassword = newPassword;
     this.wait = wait;
     this.last = cause;
   }
@@ -33,9 +36,10 @@ final class Probing {
    *
    * @param wait the time before a probe
    * @param cause why the server is probed
+   * @param newPassword ends the wait behind a refused login
    */
-  static Mono<Void> untilUp(Mono<?> probe, Duration wait, Throwable cause) {
-    return Mono.defer(() -> new Probing(probe, wait, cause).up());
+  static Mono<Void> untilUp(Mono<?> probe, Duration wait, Throwable cause, Mono<Long> newPassword) {
+    return Mono.defer(() -> new Probing(probe, wait, cause, newPassword).up());
   }
 
   private Mono<Void> up() {
@@ -46,9 +50,13 @@ final class Probing {
   }
 
   private Mono<?> probes(boolean first) {
-    return Mono.defer(
-            () -> Mono.delay(pause()).flatMap(tick -> first || !refused() ? asked() : left()))
+    return Mono.defer(() -> waited(first).flatMap(tick -> first || !refused() ? asked() : left()))
         .retryWhen(Retry.indefinitely());
+  }
+
+  private Mono<Long> waited(boolean first) {
+    Mono<Long> pause = Mono.delay(pause());
+    return first && refused() ? Mono.firstWithSignal(pause, newPassword) : pause;
   }
 
   private Mono<?> asked() {

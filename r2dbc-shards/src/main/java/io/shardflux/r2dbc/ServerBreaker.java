@@ -26,6 +26,7 @@ final class ServerBreaker {
 
   private final BreakerBounds bounds;
   private final Mono<?> probe;
+  private final Mono<Long> newPassword;
   private final Consumer<String> changed;
   private final CircuitBreaker breaker;
   private final Disposable.Swap probing = Disposables.swap();
@@ -44,11 +45,18 @@ final class ServerBreaker {
    * A closed breaker.
    *
    * @param probe asks the server, within a bound, and errors if it does not answer
+   * @param newPassword ends the wait for the next probe of a server that refused the last login
    * @param changed is told the reason of each change
    */
-  ServerBreaker(String name, BreakerBounds bounds, Mono<?> probe, Consumer<String> changed) {
+  ServerBreaker(
+      String name,
+      BreakerBounds bounds,
+      Mono<?> probe,
+      Mono<Long> newPassword,
+      Consumer<String> changed) {
     this.bounds = bounds;
     this.probe = probe;
+    this.newPassword = newPassword;
     this.changed = changed;
     this.wait = bounds.probeInterval();
     this.breaker =
@@ -167,7 +175,8 @@ final class ServerBreaker {
           reason = new IllegalStateException("not known why");
         }
         probing.update(
-            Probing.untilUp(probe, wait, reason).subscribe(null, failed -> {}, this::probedWell));
+            Probing.untilUp(probe, wait, reason, newPassword)
+                .subscribe(null, failed -> {}, this::probedWell));
         changed.accept("down: " + ShardErrors.brief(reason));
       }
       case FORCED_OPEN -> {

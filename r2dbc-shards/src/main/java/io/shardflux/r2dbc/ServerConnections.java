@@ -75,12 +75,18 @@ final class ServerConnections {
       AtomicLong usedAt) {}
 
   private final ConnectionFactoryOptions options;
+  private final PasswordWatch passwords;
   private final Map<Connection, Link> links = new ConcurrentHashMap<>();
   private volatile Dialect dialect = Dialect.MYSQL;
   private volatile boolean known;
 
   ServerConnections(ConnectionFactoryOptions options) {
-    this.options = options;
+    this(options, new PasswordWatch(options));
+  }
+
+  private ServerConnections(ConnectionFactoryOptions options, PasswordWatch passwords) {
+    this.passwords = passwords;
+    this.options = passwords.seen(options);
     // Refuses at once what no driver takes.
     var unused = ConnectionFactories.get(options);
   }
@@ -88,6 +94,11 @@ final class ServerConnections {
   /** The same server's connections, on an event loop of their own. */
   ServerConnections on(LoopResources loops) {
     return new ServerConnections(options.mutate().option(LOOP_RESOURCES, loops).build());
+  }
+
+  /** Is told once of another password than was tried last; never where that can't change. */
+  Mono<Long> newPassword() {
+    return passwords.changed();
   }
 
   /** Opens one, which is to be {@linkplain #close closed}. */

@@ -61,7 +61,13 @@ final class ServerWatch {
     this.changed = changed;
     this.openings = new Openings(bounds, connections::anyOpen);
     this.probeInterval = breakerBounds.probeInterval();
-    this.breaker = new ServerBreaker(server.toString(), breakerBounds, probe(), this::breakerTold);
+    this.breaker =
+        new ServerBreaker(
+            server.toString(),
+            breakerBounds,
+            probe(),
+            connections.newPassword(),
+            this::breakerTold);
   }
 
   ServerBreaker breaker() {
@@ -270,7 +276,11 @@ final class ServerWatch {
     if (!impaired) {
       impaired = true;
       reopening.update(
-          Probing.untilUp(probe().doOnError(this::notReopened), probeInterval, error)
+          Probing.untilUp(
+                  probe().doOnError(this::notReopened),
+                  probeInterval,
+                  error,
+                  connections.newPassword())
               .subscribe(null, failed -> {}, this::opened));
       tell("opens no connections: " + ShardErrors.brief(error));
     }

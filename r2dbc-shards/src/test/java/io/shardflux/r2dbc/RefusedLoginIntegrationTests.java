@@ -125,6 +125,20 @@ class RefusedLoginIntegrationTests {
     awaitStatus(Status.ACTIVE);
   }
 
+  /** Accounts are locked for logins that fail. */
+  @ParameterizedTest
+  @EnumSource
+  void aBurstCostsTwoLoginsAtMost(Refusal refusal) {
+    router.warmUp().block(BOUND);
+    Mono.delay(Duration.ofMillis(1_100)).block(BOUND);
+    int before = relay.accepted();
+    run(refusal.begin);
+    StepVerifier.create(atOnce("SELECT 1")).expectNextCount(AT_ONCE).expectComplete().verify(BOUND);
+    assertThat(relay.accepted() - before).isLessThanOrEqualTo(2);
+    run(refusal.end);
+    awaitStatus(Status.ACTIVE);
+  }
+
   @Test
   void isOutOnceItsDatabaseIsDropped() {
     run("CREATE TABLE `" + database.name() + "`.t (id INT PRIMARY KEY)");

@@ -8,6 +8,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
+import reactor.core.publisher.Mono;
 import reactor.core.publisher.Sinks;
 
 class ServerBreakerRacesTests {
@@ -20,6 +21,7 @@ class ServerBreakerRacesTests {
           "s1",
           new BreakerBounds(1, 1, 50, Duration.ofMillis(10)),
           probe.asMono().doOnSubscribe(subscription -> probed.countDown()),
+          Mono.never(),
           told::add);
 
   @Test

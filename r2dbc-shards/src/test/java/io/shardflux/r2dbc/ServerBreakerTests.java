@@ -30,6 +30,7 @@ class ServerBreakerTests {
                 probes.incrementAndGet();
                 return server.get();
               }),
+          Mono.never(),
           changes::add);
 
   @AfterEach
