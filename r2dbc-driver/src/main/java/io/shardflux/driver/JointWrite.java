@@ -196,6 +196,7 @@ final class JointWrite {
 
     Mono<Void> rollBack() {
       return Flux.defer(() -> Flux.fromIterable(end()))
+          // The write's own error is told; a connection that can't roll back is closed.
           .flatMap(transaction -> transaction.rollback().onErrorComplete(), shares.size())
           .then()
           // One that goes on behind that is taken back by its pool.

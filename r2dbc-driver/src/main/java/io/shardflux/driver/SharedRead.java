@@ -54,6 +54,7 @@ final class SharedRead<T> {
     }
     Mono<T> after = next;
     if (after == null) {
+      // Those who wait for the one before are told how it failed.
       after = reading(before.then().onErrorComplete());
       next = after;
     }

@@ -131,6 +131,7 @@ final class TableWatch {
       }
       long age = System.nanoTime() - shown.at();
       if (age > within.toNanos() / AHEAD && age <= within.toNanos()) {
+        // Where this fails, who needs it later looks again and is told.
         listed.current().subscribe(done -> {}, error -> {});
       }
       return age <= within.toNanos();

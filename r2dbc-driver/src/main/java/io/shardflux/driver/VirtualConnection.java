@@ -241,6 +241,7 @@ final class VirtualConnection implements Connection {
   }
 
   private static Mono<Boolean> answers(Mono<StatementSpec> ping) {
+    // R2DBC's validation says false, and not why.
     return ping.flatMap(statement -> statement.map((row, metadata) -> true).one())
         .onErrorReturn(false);
   }

@@ -92,7 +92,7 @@ final class VirtualTransaction {
     return Flux.fromIterable(names())
         .concatMap(transaction::createSavepoint)
         .then(Mono.just(transaction))
-        // It would keep its connection, as nobody knows of it yet.
+        // It would keep its connection, as nobody knows of it yet; what it failed by is told.
         .onErrorResume(error -> transaction.rollback().onErrorComplete().then(Mono.error(error)));
   }
 

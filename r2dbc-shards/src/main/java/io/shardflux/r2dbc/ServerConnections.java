@@ -263,6 +263,7 @@ final class ServerConnections {
                 ? onLoop(connection, connection.close())
                     .then()
                     .timeout(GOODBYE_BOUND)
+                    // It ends either way.
                     .onErrorResume(error -> cut(connection))
                 : Mono.empty());
   }

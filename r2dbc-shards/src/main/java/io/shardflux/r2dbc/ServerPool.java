@@ -147,6 +147,7 @@ final class ServerPool {
     return pool.warmup()
         .then(Mono.defer(pool::warmup))
         .doOnError(error -> log.debug("{} can't be warmed up: {}", server, error.toString()))
+        // The watch judged it where it was opened, and tells of a server that is out.
         .onErrorComplete()
         .then();
   }
@@ -461,6 +462,7 @@ final class ServerPool {
             this::drop,
             this::drop)
         .timeout(ROW_BOUND)
+        // Whatever went wrong, this one does not work; who asks for it has the error that counts.
         .onErrorReturn(false);
   }
 

@@ -183,6 +183,7 @@ final class ServerWatch {
     long wanted = System.nanoTime();
     Mono.delay(Duration.ofNanos(Math.max(0, lookedAt + LOOKS_APART - wanted)))
         .flatMap(tick -> !surely && answeredSince(wanted) ? Mono.just(true) : ask())
+        // To be judged is all that an error is for, and that has been done.
         .onErrorReturn(false)
         .subscribe(this::looked);
   }
