@@ -79,15 +79,22 @@ final class MergedOrder {
     return block.select().group().stream()
         .allMatch(
             group ->
-                (isSelected(block.grouped(group)) && !isAliasOfAggregate(group))
+                (isSelected(block.grouped(group)) && !isAliasOfAnother(group))
                     || group.isConstant());
   }
 
-  /** A name that both a column and an aggregate have: MySQL takes it for no selected group. */
-  private boolean isAliasOfAggregate(Expr group) {
-    Expr aliased =
-        group.bare() instanceof Expr.Name name ? block.select().items().aliased(name) : null;
-    return aliased != null && aliased.aggregates();
+  /** A column's name that another item has too: MySQL takes it for no selected group. */
+  private boolean isAliasOfAnother(Expr group) {
+    if (!(group.bare() instanceof Expr.Name name)) {
+      return false;
+    }
+    Scope.Column column = block.scope().findHere(name);
+    Expr aliased = block.select().items().aliased(name);
+    boolean same =
+        aliased != null
+            && aliased.bare() instanceof Expr.Name other
+            && block.scope().findHere(other) == column;
+    return column != null && aliased != null && !same;
   }
 
   /** Refuses to order rows that are told apart by what several of one row may differ in. */

@@ -125,6 +125,8 @@ class RefusalTests {
         "NOT_GROUPED | SELECT DISTINCT age FROM users GROUP BY age, score ORDER BY score",
         "NOT_GROUPED | SELECT DISTINCT age FROM users GROUP BY age, score ORDER BY age + score",
         "NOT_GROUPED | SELECT DISTINCT COUNT(*) FROM users GROUP BY age ORDER BY SUM(score)",
+        "NOT_GROUPED | SELECT DISTINCT age x, score age FROM users GROUP BY age, score ORDER BY COUNT(*)",
+        "NOT_GROUPED | SELECT DISTINCT age x, MAX(id) age FROM users GROUP BY age ORDER BY COUNT(*)",
         "NOT_GROUPED | SELECT DISTINCT age + 1 FROM users GROUP BY age ORDER BY age",
         "NOT_GROUPED | SELECT DISTINCT age x FROM users GROUP BY id, x HAVING x > 1 ORDER BY x,"
             + " -id",

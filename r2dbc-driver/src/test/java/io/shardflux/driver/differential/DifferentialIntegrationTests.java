@@ -32,6 +32,7 @@ class DifferentialIntegrationTests {
       for (long each = seed; each < seed + seeds; each++) {
         Report report = differential.run(each, first, statements, MOST_FAILURES);
         System.out.println(report);
+        report.failures().forEach(System.out::println);
         failures.addAll(report.failures());
       }
       assertThat(failures).isEmpty();
