@@ -6,6 +6,7 @@ import io.shardflux.router.ShardId;
 import io.shardflux.router.Topology;
 import io.shardflux.sql.Catalog;
 import java.time.Duration;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -108,6 +109,17 @@ final class CatalogSource {
   /** The servers' version, empty before the first use. */
   String version() {
     return shown().values().stream().map(ShardColumns::version).findFirst().orElse("");
+  }
+
+  /** Whether what is known of these tables is what was known then. */
+  boolean isStill(Catalog then, Collection<String> tables) {
+    Known last = known;
+    return last != null && last.catalog().isLike(then, tables);
+  }
+
+  /** Whether all servers refuse a value that does not fit its column. */
+  boolean strict() {
+    return shown().values().stream().allMatch(ShardColumns::strict);
   }
 
   /** The columns that a table is known to have on a shard; none if it is not there. */

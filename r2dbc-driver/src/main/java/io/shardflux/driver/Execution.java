@@ -353,6 +353,10 @@ final class Execution {
       return () -> guard == null ? null : guard.before(engine.router(), shard);
     }
 
+    private Supplier<@Nullable Mono<Void>> behind(@Nullable Guard guard, ShardId shard) {
+      return () -> guard == null ? null : guard.behind(engine.router(), shard);
+    }
+
     /** Whether a value that can be sent but once is for more than one shard. */
     private boolean sharesStream(Plan plan) {
       if (IntStream.range(0, binds.size()).noneMatch(i -> VirtualStatement.once(binds.get(i)))) {
@@ -406,7 +410,8 @@ final class Execution {
                       new ScatterSource.ShardRows(
                           part.shard(),
                           new DirectSource(statement(part)),
-                          before(guard, part.shard())))
+                          before(guard, part.shard()),
+                          behind(guard, part.shard())))
               .toList(),
           scatter.merge(),
           scatter.columns(),

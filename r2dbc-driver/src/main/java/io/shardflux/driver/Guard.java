@@ -8,9 +8,11 @@ import io.shardflux.router.KeyType;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.TableRule;
 import io.shardflux.router.Topology;
+import io.shardflux.sql.Catalog;
 import io.shardflux.sql.Hints;
 import io.shardflux.sql.Plan;
 import io.shardflux.sql.Prepared;
+import io.shardflux.sql.StatementKind;
 import java.time.Duration;
 import java.util.Set;
 import java.util.function.Function;
@@ -25,6 +27,8 @@ import reactor.core.publisher.Mono;
  *
  * @param within how long ago that may have been shown
  * @param way how tables are looked at before a statement that is in no transaction
+ * @param planned the tables as the plan takes them to be
+ * @param merged whether an answer goes by columns all the way to its end
  * @param asking what the statements are told that show it; null if that is nothing
  */
 record Guard(
@@ -32,6 +36,8 @@ record Guard(
     Set<String> tables,
     Duration within,
     TableWatch.Way way,
+    Catalog planned,
+    boolean merged,
     @Nullable UnaryOperator<StatementSpec> asking) {
 
   private static final Duration LATELY = Duration.ofMillis(200);
@@ -54,6 +60,7 @@ record Guard(
     boolean merged = plan instanceof Plan.Scatter scatter && scatter.merge().goesByTypes();
     boolean plain =
         !merged
+            && !mayFitKeys(watch, prepared)
             && !prepared.assumesColumns()
             && prepared.tables().size() == 1
             && prepared.tables().stream().allMatch(table -> isByNumber(topology, table));
@@ -63,7 +70,14 @@ record Guard(
         prepared.tables(),
         plain ? LATELY : Duration.ZERO,
         cheaply ? TableWatch.Way.TOLD_BY_A_ROW : TableWatch.Way.LISTED,
+        prepared.catalog(),
+        merged,
         asking);
+  }
+
+  /** Whether a key may be stored as another than it was sent to its shard by. */
+  private static boolean mayFitKeys(TableWatch watch, Prepared prepared) {
+    return prepared.kind() == StatementKind.INSERT && (prepared.ignores() || !watch.strict());
   }
 
   private static boolean isByNumber(Topology topology, String table) {
@@ -74,11 +88,18 @@ record Guard(
   /** What a statement waits for before it goes to a shard; null if it needn't. */
   @Nullable Mono<Void> before(ShardRouter router, ShardId shard) {
     if (watch.isShown(shard, tables, within)) {
-      return null;
+      return watch.isStill(planned, tables) ? null : watch.still(planned, shard, tables);
     }
-    return asking == null
-        ? watch.shown(shard, tables, within, way)
-        : watch.shownBy(shard, tables, way, sql -> asking.apply(router.on(shard).sql(sql)));
+    Mono<Void> look =
+        asking == null
+            ? watch.shown(shard, tables, within, way)
+            : watch.shownBy(shard, tables, way, sql -> asking.apply(router.on(shard).sql(sql)));
+    return look.then(watch.still(planned, shard, tables));
+  }
+
+  /** What is waited for at the end of a shard's rows, or null; they may have been read later. */
+  @Nullable Mono<Void> behind(ShardRouter router, ShardId shard) {
+    return merged ? before(router, shard) : null;
   }
 
   /** The same in a transaction, which keeps tables as they are once they were looked at. */
@@ -89,7 +110,8 @@ record Guard(
         : watch
             .shownBy(
                 there.shard(), unseen, TableWatch.Way.TOLD_BY_A_ROW, sql -> told(there.sql(sql)))
-            .doOnSuccess(done -> transaction.seen(unseen));
+            .doOnSuccess(done -> transaction.seen(unseen))
+            .then(watch.still(planned, there.shard(), tables));
   }
 
   private StatementSpec told(StatementSpec statement) {
@@ -111,8 +133,10 @@ record Guard(
     Function<String, StatementSpec> statements = sql -> there.sql(sql).timeouts(times);
     Mono<Void> told =
         watch.shownBy(there.shard(), tables, TableWatch.Way.TOLD_BY_A_ROW, statements);
-    return copies
-        ? told.then(watch.shownBy(there.shard(), tables, TableWatch.Way.LISTED, statements))
-        : told;
+    Mono<Void> all =
+        copies
+            ? told.then(watch.shownBy(there.shard(), tables, TableWatch.Way.LISTED, statements))
+            : told;
+    return all.then(watch.still(planned, there.shard(), tables));
   }
 }

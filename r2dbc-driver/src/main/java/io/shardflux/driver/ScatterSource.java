@@ -49,8 +49,13 @@ record ScatterSource(
    * A shard and the statement for it.
    *
    * @param before gives what is waited for before any shard is asked, or null
+   * @param behind gives what is waited for behind all shards' rows, or null
    */
-  record ShardRows(ShardId shard, DirectSource source, Supplier<@Nullable Mono<Void>> before) {}
+  record ShardRows(
+      ShardId shard,
+      DirectSource source,
+      Supplier<@Nullable Mono<Void>> before,
+      Supplier<@Nullable Mono<Void>> behind) {}
 
   /**
    * What rows became of one row.
@@ -66,8 +71,12 @@ record ScatterSource(
           AtomicReference<@Nullable Columns> seen = new AtomicReference<>();
           Answer answer = new Answer(seen);
           Failures failures = new Failures(tolerance, shards.size());
-          return looked()
-              .flatMapMany(late -> folded(merged(seen, failures, late)))
+          return looked(ShardRows::before)
+              .flatMapMany(
+                  late ->
+                      folded(
+                          merged(seen, failures, late).concatWith(behind(failures)),
+                          behind(failures)))
               .<T>handle(
                   (values, sink) -> {
                     Columns columns = answer.columns();
@@ -97,7 +106,7 @@ record ScatterSource(
     return Flux.defer(
         () -> {
           Failures failures = new Failures(tolerance, shards.size());
-          return looked()
+          return looked(ShardRows::before)
               .flatMapMany(late -> merged(new AtomicReference<>(), failures, late))
               .then(failures.<Long>tag());
         });
@@ -140,11 +149,12 @@ record ScatterSource(
    * Looks at the tables on all shards, as an answer that has begun can't begin anew; gives the
    * shards that this failed for, which are not asked.
    */
-  private Mono<Map<ShardId, Throwable>> looked() {
+  private Mono<Map<ShardId, Throwable>> looked(
+      Function<ShardRows, Supplier<@Nullable Mono<Void>>> looks) {
     return Flux.fromIterable(shards)
         .flatMap(
             part -> {
-              Mono<Void> look = part.before().get();
+              Mono<Void> look = looks.apply(part).get();
               return look == null
                   ? Mono.<Map.Entry<ShardId, Throwable>>empty()
                   : look.then(Mono.<Map.Entry<ShardId, Throwable>>empty())
@@ -153,6 +163,12 @@ record ScatterSource(
             shards.size())
         .collectMap(Map.Entry::getKey, Map.Entry::getValue)
         .doOnNext(ScatterSource::checkColumns);
+  }
+
+  /** Looks again: a shard may have read its rows long after the first look. */
+  private <T> Mono<T> behind(Failures failures) {
+    return looked(part -> failures.errors().isEmpty() ? part.behind() : () -> null)
+        .then(Mono.empty());
   }
 
   private static void checkColumns(Map<ShardId, Throwable> failed) {
@@ -288,7 +304,12 @@ record ScatterSource(
     return columns.names().subList(0, Math.max(0, columns.size() - merge.hidden()));
   }
 
-  private Flux<@Nullable Object[]> folded(Flux<@Nullable Object[]> rows) {
+  /**
+   * The answer's rows.
+   *
+   * @param early what is waited for where it needs no more of them
+   */
+  private Flux<@Nullable Object[]> folded(Flux<@Nullable Object[]> rows, Mono<Step> early) {
     if (merge.passes()) {
       return rows;
     }
@@ -304,7 +325,7 @@ record ScatterSource(
               ended.setPlain(!step.more());
               return !step.more();
             })
-        .concatWith(Mono.defer(() -> ended.getPlain() ? Mono.empty() : Mono.just(last(fold))))
+        .concatWith(Mono.defer(() -> ended.getPlain() ? early : Mono.just(last(fold))))
         .concatMapIterable(Step::rows);
   }
 

@@ -20,6 +20,7 @@ import reactor.core.publisher.Mono;
  *
  * @param version the server's
  * @param strange what is set otherwise than the planner takes it to be; empty if nothing is
+ * @param strict whether a value that does not fit its column is refused
  * @param quotients how the server computes with them
  * @param tables the columns that a star means, in their order
  * @param at when this began to be read, of {@link System#nanoTime}
@@ -27,6 +28,7 @@ import reactor.core.publisher.Mono;
 record ShardColumns(
     String version,
     String strange,
+    boolean strict,
     Catalog.Quotients quotients,
     Map<String, List<Catalog.Column>> tables,
     long at) {
@@ -58,7 +60,8 @@ record ShardColumns(
   private record Found(String table, Catalog.Column column, boolean visible) {}
 
   /** What a server is set to. */
-  private record Settings(String version, String strange, Catalog.Quotients quotients) {}
+  private record Settings(
+      String version, String strange, boolean strict, Catalog.Quotients quotients) {}
 
   /**
    * Reads all of it.
@@ -78,6 +81,7 @@ record ShardColumns(
                       new ShardColumns(
                           settings.version(),
                           settings.strange(),
+                          settings.strict(),
                           settings.quotients(),
                           tables,
                           at));
@@ -109,7 +113,11 @@ record ShardColumns(
   }
 
   private static Settings settings(Row row) {
-    return new Settings(text(row, "v"), strange(row), quotients(row));
+    return new Settings(text(row, "v"), strange(row), strict(row), quotients(row));
+  }
+
+  private static boolean strict(Row row) {
+    return text(row, "m").contains("STRICT_");
   }
 
   private static String strange(Row row) {

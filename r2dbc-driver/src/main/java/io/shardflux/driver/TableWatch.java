@@ -60,6 +60,27 @@ final class TableWatch {
   /** What a row told of a table that had these columns. */
   private record Told(List<Catalog.Column> columns, String shape) {}
 
+  /**
+   * Completes if the tables that were shown are still those of this catalog, as they may have been
+   * read anew since a statement was planned by it; else fails as {@link #shown} does.
+   */
+  Mono<Void> still(Catalog planned, ShardId shard, Collection<String> tables) {
+    return Mono.defer(
+        () ->
+            isStill(planned, tables)
+                ? Mono.empty()
+                : Mono.error(new OutdatedColumnsException(shard, "columns were read anew")));
+  }
+
+  boolean isStill(Catalog planned, Collection<String> tables) {
+    return catalogs.isStill(planned, tables);
+  }
+
+  /** Whether all servers refuse a value that does not fit its column, rather than make it fit. */
+  boolean strict() {
+    return catalogs.strict();
+  }
+
   /** Has every table looked at again before a statement goes by it. */
   void forget() {
     watched.values().forEach(each -> each.last = null);

@@ -107,6 +107,26 @@ class SessionStateIntegrationTests {
     assertThat(connectionId()).isEqualTo(before);
   }
 
+  @Test
+  void looksAtTablesAndSettingsCostNoConnection() {
+    String before = connectionId();
+    for (int i = 0; i < 5; i++) {
+      assertThat(shards.factory.check().block(BOUND)).isEmpty();
+      assertThat(done(connection -> ran(connection, "SELECT id FROM users WHERE id = 3"))).isTrue();
+      assertThat(done(connection -> ran(connection, "SELECT COUNT(*) FROM users"))).isTrue();
+    }
+    String setting = "SELECT CONCAT(@@sql_mode, @@SESSION.time_zone)";
+    assertThat(asked(setting)).isNotEmpty();
+    on(
+        connection ->
+            Flux.concat(
+                Mono.from(connection.beginTransaction()),
+                ran(connection, "SELECT id FROM users WHERE id = 3"),
+                ran(connection, setting),
+                Mono.from(connection.commitTransaction())));
+    assertThat(connectionId()).isEqualTo(before);
+  }
+
   private static Flux<Long> ran(Connection connection, String sql) {
     return Flux.from(connection.createStatement(sql).execute()).concatMap(Result::getRowsUpdated);
   }

@@ -2,9 +2,11 @@ package io.shardflux.sql;
 
 import io.shardflux.router.TableRule;
 import io.shardflux.router.Topology;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -80,6 +82,18 @@ public final class Catalog {
         && tables.equals(other.tables)
         && uneven.equals(other.uneven)
         && mixed.equals(other.mixed);
+  }
+
+  /** Whether another catalog says the same of these tables. */
+  public boolean isLike(Catalog other, Collection<String> some) {
+    return this == other
+        || (quotients == other.quotients
+            && some.stream()
+                .allMatch(
+                    table ->
+                        Objects.equals(columns(table), other.columns(table))
+                            && isUneven(table) == other.isUneven(table)
+                            && isMixed(table) == other.isMixed(table)));
   }
 
   /** The tables with their columns in order. */

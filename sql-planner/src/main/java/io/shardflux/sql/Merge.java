@@ -111,7 +111,8 @@ public final class Merge {
     boolean computes =
         shape.grouping() != null
             && (!shape.grouping().keys().isEmpty()
-                || shape.grouping().aggregates().stream().anyMatch(each -> !each.kind().counts()));
+                || shape.grouping().aggregates().stream()
+                    .anyMatch(each -> each.kind() != Aggregate.Kind.COUNT));
     return computes
         || !shape.order().isEmpty()
         || !shape.computed().isEmpty()

@@ -85,6 +85,7 @@ final class Preparation {
             SqlWriter.whole(text),
             plan.router(),
             plan.several()),
+        schema.catalog(),
         text);
   }
 

@@ -29,14 +29,18 @@ public final class Prepared {
   private static final int SMALL_LENGTH = 30_000;
 
   private final Statements statement;
+  private final Catalog catalog;
   private final int weight;
   private final boolean kept;
   private final boolean large;
+  private final boolean ignoring;
 
-  Prepared(Statements statement, SqlText text) {
+  Prepared(Statements statement, Catalog catalog, SqlText text) {
     this.statement = statement;
+    this.catalog = catalog;
     this.weight = weight(text);
     this.kept = text.literals() <= MOST_LITERALS;
+    this.ignoring = text.ignoring();
     this.large = text.size() > SMALL_SIZE || text.text().length() > SMALL_LENGTH;
   }
 
@@ -87,6 +91,11 @@ public final class Prepared {
     return large;
   }
 
+  /** The tables as they were taken to be. */
+  public Catalog catalog() {
+    return catalog;
+  }
+
   /** What it does. */
   public StatementKind kind() {
     return statement.kind();
@@ -132,6 +141,11 @@ public final class Prepared {
    */
   public boolean assumesColumns() {
     return statement.assumesColumns();
+  }
+
+  /** Whether it says {@code IGNORE}, by which values are stored that were made to fit. */
+  public boolean ignores() {
+    return ignoring;
   }
 
   /**

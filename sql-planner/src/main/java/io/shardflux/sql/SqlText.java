@@ -23,6 +23,7 @@ final class SqlText {
   private final Span body;
   private final int size;
   private final int literals;
+  private final boolean ignoring;
 
   /**
    * A text.
@@ -42,6 +43,7 @@ final class SqlText {
     this.hint = hint;
     this.size = tokens.size();
     this.literals = literals(tokens);
+    this.ignoring = tokens.stream().anyMatch(SqlText::isIgnore);
     int last = tokens.size() - 2;
     this.body = last < 0 ? new Span(0, 0) : new Span(tokens.get(0).start(), tokens.get(last).end());
   }
@@ -55,6 +57,7 @@ final class SqlText {
     this.body = read.body;
     this.size = read.size;
     this.literals = read.literals;
+    this.ignoring = read.ignoring;
   }
 
   private static int[] places(List<Token> tokens) {
@@ -75,6 +78,10 @@ final class SqlText {
       literals += literal ? 1 : 0;
     }
     return literals;
+  }
+
+  private static boolean isIgnore(Token token) {
+    return token.kind() == Token.Kind.WORD && token.value().equalsIgnoreCase("IGNORE");
   }
 
   static SqlText read(String text, PlannerOptions options) {
@@ -108,6 +115,11 @@ final class SqlText {
   /** How many numbers and strings it has. */
   int literals() {
     return literals;
+  }
+
+  /** Whether it has the word IGNORE. */
+  boolean ignoring() {
+    return ignoring;
   }
 
   /** The names of its markers, each name once; null for a {@code ?}. */
