@@ -20,13 +20,13 @@ import reactor.test.StepVerifier;
 class PlanningTests {
 
   private final CountDownLatch begun = new CountDownLatch(1);
+  private final CountDownLatch never = new CountDownLatch(1);
   private final CountDownLatch interrupted = new CountDownLatch(1);
 
   private String endless() {
     begun.countDown();
     try {
-      Thread.sleep(BOUND.toMillis());
-      return "never";
+      return "over: " + never.await(BOUND.toSeconds(), TimeUnit.SECONDS);
     } catch (InterruptedException e) {
       interrupted.countDown();
       throw new CancellationException("given up");
