@@ -149,6 +149,8 @@ class VirtualConnectionTests {
         .forEach(call -> assertThatIllegalArgumentException().isThrownBy(call));
   }
 
+  // JDK 17 does not read of class files that these arrays hold nulls.
+  @SuppressWarnings("NullAway")
   private static Stream<Result> results() {
     HeldRow row = new HeldRow(COLUMNS, new Object[] {"x"});
     List<Object[]> rows = List.<Object[]>of(new Object[] {"x"});
