@@ -380,7 +380,7 @@ final class Execution {
     private Mono<Result> direct(Plan.Part part, @Nullable Guard guard) {
       StatementSpec statement = statement(part);
       if (transaction == null) {
-        return direct(statement, before(guard, part.shard()));
+        return direct(sized(statement), before(guard, part.shard()));
       }
       return transaction
           .on(part.shard(), sql)
@@ -402,14 +402,25 @@ final class Execution {
               });
     }
 
+    /** Rows of named keys take no stream's place. */
+    private StatementSpec sized(StatementSpec statement) {
+      return isKeyed() ? statement.bounded() : statement;
+    }
+
+    private boolean isKeyed() {
+      return prepared.kind() == StatementKind.READ
+          && SqlEngine.isKeyed(prepared.route(binds, hints));
+    }
+
     private ScatterSource scatter(Plan.Scatter scatter, @Nullable Guard guard) {
+      boolean keyed = isKeyed();
       return new ScatterSource(
           scatter.parts().stream()
               .map(
                   part ->
                       new ScatterSource.ShardRows(
                           part.shard(),
-                          new DirectSource(statement(part)),
+                          new DirectSource(keyed ? statement(part).bounded() : statement(part)),
                           before(guard, part.shard()),
                           behind(guard, part.shard())))
               .toList(),

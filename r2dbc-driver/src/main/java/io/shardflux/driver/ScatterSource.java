@@ -3,11 +3,13 @@ package io.shardflux.driver;
 import io.r2dbc.spi.R2dbcNonTransientResourceException;
 import io.r2dbc.spi.Row;
 import io.r2dbc.spi.RowMetadata;
+import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.router.ShardId;
 import io.shardflux.sql.Fold;
 import io.shardflux.sql.Merge;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -181,12 +183,15 @@ record ScatterSource(
 
   private Flux<@Nullable Object[]> merged(
       AtomicReference<@Nullable Columns> seen, Failures failures, Map<ShardId, Throwable> late) {
-    List<Flux<@Nullable Object[]>> sources = new ArrayList<>();
+    Map<ShardId, Flux<@Nullable Object[]>> rows = new LinkedHashMap<>();
     for (ShardRows part : shards) {
       Throwable error = late.get(part.shard());
-      sources.add(
-          failures.watched(part.shard(), error == null ? read(part, seen) : Flux.error(error)));
+      rows.put(part.shard(), error == null ? read(part, seen) : Flux.error(error));
     }
+    List<Flux<@Nullable Object[]>> inTurn = ShardRouter.inTurn(rows);
+    List<Flux<@Nullable Object[]>> sources = new ArrayList<>();
+    rows.keySet()
+        .forEach(shard -> sources.add(failures.watched(shard, inTurn.get(sources.size()))));
     Comparator<@Nullable Object[]> order = order();
     return order == null
         ? Flux.merge(Flux.fromIterable(sources), sources.size(), prefetch)

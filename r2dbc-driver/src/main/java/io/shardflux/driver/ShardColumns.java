@@ -101,6 +101,7 @@ record ShardColumns(
 
   private static Mono<Map<String, List<Catalog.Column>>> columns(StatementSpec statement) {
     return statement
+        .bounded()
         .map((row, metadata) -> found(row))
         .all()
         .filter(Found::visible)

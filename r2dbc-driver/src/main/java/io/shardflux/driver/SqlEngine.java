@@ -135,6 +135,14 @@ class SqlEngine {
     return shards(routing, bound).map(shards -> prepared.plan(binds, hints, shards));
   }
 
+  /** Whether what it touches are rows of keys that it names, or none. */
+  static boolean isKeyed(Routing routing) {
+    return routing instanceof Routing.Keys
+        || routing instanceof Routing.Nowhere
+        || (routing instanceof Routing.Together together
+            && together.parts().stream().allMatch(SqlEngine::isKeyed));
+  }
+
   /** Logs a read that goes to several shards, where the policy says so. */
   void noteScatter(String sql, Plan.Scatter plan) {
     if (policy == ScatterReads.LOGGED) {

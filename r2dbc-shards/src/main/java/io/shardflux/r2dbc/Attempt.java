@@ -16,6 +16,9 @@ final class Attempt<T> implements TimedFlux.Witness {
 
   private static final Logger log = LoggerFactory.getLogger("io.shardflux.slow");
 
+  /** Of the time to a connection, behind others of the same merge that took all of it. */
+  private static final long LEFT_NANOS = Duration.ofMillis(20).toNanos();
+
   /** Where an attempt's connection comes from. */
   interface Lender {
     <T> Flux<T> withConnection(Function<Connection, ? extends Publisher<T>> work);
@@ -27,6 +30,8 @@ final class Attempt<T> implements TimedFlux.Witness {
   private final Timeouts limits;
   private final RouterOptions options;
   private Observed observed = Observed.NONE;
+  private StreamTurns.@Nullable Turn turn;
+  private volatile boolean placed;
   private volatile boolean answered;
 
   Attempt(ServerPool server, Lender lender, Work<T> work, Timeouts limits, RouterOptions options) {
@@ -39,20 +44,33 @@ final class Attempt<T> implements TimedFlux.Witness {
 
   Flux<T> rows() {
     return new TimedFlux<>(
-        connected ->
-            lender.withConnection(
-                connection -> {
-                  connected.run();
-                  if (work.touching().contains(server.dialect())) {
-                    server.retire(connection);
-                  }
-                  return work.execution().apply(connection, server.dialect());
-                }),
-        server.server().shard(),
-        work.text(),
-        limits,
-        Schedulers.parallel(),
-        this);
+        this::run, server.server().shard(), work.text(), limits, Schedulers.parallel(), this);
+  }
+
+  private Flux<T> run(Runnable connected) {
+    Function<Connection, Publisher<T>> execution =
+        connection -> {
+          connected.run();
+          if (work.touching().contains(server.dialect())) {
+            server.retire(connection);
+          }
+          return work.execution().apply(connection, server.dialect());
+        };
+    return work.stream()
+        ? server.withStream(this::placed, execution)
+        : lender.withConnection(execution);
+  }
+
+  private void placed() {
+    placed = true;
+    pass();
+  }
+
+  /** Who waits for this one's place may go on. */
+  private void pass() {
+    if (turn != null) {
+      turn.pass();
+    }
   }
 
   ServerPool server() {
@@ -67,6 +85,10 @@ final class Attempt<T> implements TimedFlux.Witness {
   @Override
   public Context started(Context context) {
     server.started();
+    turn = context.getOrDefault(StreamTurns.KEY, null);
+    if (!work.stream()) {
+      pass();
+    }
     observed =
         Observed.start(
             options.observations(),
@@ -75,6 +97,19 @@ final class Attempt<T> implements TimedFlux.Witness {
             work.text(),
             context);
     return LostChannel.quiet(observed.in(context));
+  }
+
+  @Override
+  public long waited() {
+    if (turn == null || !work.stream() || placed) {
+      return 0;
+    }
+    return Math.max(0, Math.min(turn.waited(), limits.acquire().toNanos() - LEFT_NANOS));
+  }
+
+  @Override
+  public Throwable unconnected(ShardTimeoutException late) {
+    return work.stream() && !placed ? server.noStream(late.time()) : late;
   }
 
   @Override

@@ -240,7 +240,7 @@ public final class KeyedReads<T> {
               shape.sql().text(),
               true,
               shape.sql().touching(),
-              new Work.Terms(left, effective, false),
+              new Work.Terms(left, effective, false, true),
               (connection, dialect) ->
                   statement.rows(
                       connection,

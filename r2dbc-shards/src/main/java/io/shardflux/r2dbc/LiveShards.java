@@ -187,20 +187,37 @@ final class LiveShards {
                       plan ->
                           Flux.using(
                               () -> enterAll(start, plan.keySet()),
-                              entries -> {
-                                List<Scatter.Source<T>> sources = new ArrayList<>();
-                                for (Entry entry : entries) {
-                                  List<BoundStatement> statements =
-                                      plan.getOrDefault(entry.servers().id(), List.of());
-                                  sources.add(
-                                      entry.source(
-                                          Work.of(sql, terms, inTurn(statements, execution))));
-                                }
-                                return new Scatter<>(sources, policy, order).signals();
-                              },
+                              entries ->
+                                  new Scatter<>(
+                                          sources(entries, plan, sql, terms, execution),
+                                          policy,
+                                          order)
+                                      .signals(),
                               entries -> entries.forEach(Entry::leave)));
             }),
         SWAPS_SURVIVED);
+  }
+
+  private static <T> List<Scatter.Source<T>> sources(
+      List<Entry> entries,
+      Map<ShardId, List<BoundStatement>> plan,
+      SqlTemplate sql,
+      Work.Terms terms,
+      Execution<T> execution) {
+    Map<ShardId, Flux<T>> rows = new LinkedHashMap<>();
+    boolean streams = false;
+    for (Entry entry : entries) {
+      List<BoundStatement> statements = plan.getOrDefault(entry.servers().id(), List.of());
+      Work<T> work =
+          Work.of(sql, terms, inTurn(statements, execution)).streamed(sql, statements.size());
+      streams |= work.stream();
+      rows.put(entry.servers().id(), entry.rows(work));
+    }
+    List<Flux<T>> asked = streams ? StreamTurns.of(rows) : List.copyOf(rows.values());
+    List<Scatter.Source<T>> sources = new ArrayList<>();
+    rows.keySet()
+        .forEach(shard -> sources.add(new Scatter.Source<>(shard, asked.get(sources.size()))));
+    return sources;
   }
 
   /** A shard that is asked by several statements has no order over them. */
@@ -255,9 +272,8 @@ final class LiveShards {
    */
   private record Entry(ShardServers servers, @Nullable ShardUnavailableException refusal) {
 
-    <T> Scatter.Source<T> source(Work<T> work) {
-      return new Scatter.Source<>(
-          servers.id(), refusal == null ? servers.run(work) : Flux.error(refusal));
+    <T> Flux<T> rows(Work<T> work) {
+      return refusal == null ? servers.run(work) : Flux.error(refusal);
     }
 
     void leave() {

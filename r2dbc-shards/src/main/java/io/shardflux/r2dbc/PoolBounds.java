@@ -10,6 +10,13 @@ import java.time.Duration;
  *     (default 1, up to maxSize)
  * @param maxPending callers that may wait for a connection; one more is refused at once (default
  *     1,000, from 1)
+ * @param streams connections that may serve results without a bound on rows at once, so that slow
+ *     readers leave some to others (default half of maxSize and at least 1, from 1 to maxSize).
+ *     Such a result is that of a read without {@code LIMIT} that is {@linkplain RowsSpec#all()
+ *     streamed} from a shard by name or from all shards, unless it is {@linkplain
+ *     StatementSpec#bounded() said to be short}. More of them wait as for a connection, for {@link
+ *     Timeouts#acquire()} and {@code maxPending} at once, and then fail with {@link
+ *     ShardUnavailableException}
  * @param connectTimeout how long opening a connection may take (default 3 s), and its login 1 s
  *     longer; the first one to a server may take 5 times as long; one that lay idle for longer is
  *     asked for an answer before it is lent
@@ -23,6 +30,7 @@ public record PoolBounds(
     int maxSize,
     int minIdle,
     int maxPending,
+    int streams,
     Duration connectTimeout,
     Duration rollbackTimeout,
     Duration maxIdleTime,
@@ -33,6 +41,7 @@ public record PoolBounds(
           10,
           1,
           1_000,
+          5,
           Duration.ofSeconds(3),
           Duration.ofSeconds(1),
           Duration.ofMinutes(10),
@@ -48,10 +57,35 @@ public record PoolBounds(
     check(
         minIdle >= 0 && minIdle <= maxSize, "min-idle", minIdle, "from 0 to max-size, " + maxSize);
     check(maxPending >= 1, "max-pending", maxPending, "at least 1");
+    check(streams >= 1 && streams <= maxSize, "streams", streams, "from 1 to max-size, " + maxSize);
     checkPositive("connect-timeout", connectTimeout);
     checkPositive("rollback-timeout", rollbackTimeout);
     checkPositive("max-idle-time", maxIdleTime);
     checkPositive("max-lifetime", maxLifetime);
+  }
+
+  /**
+   * Bounds with streams on half of the connections.
+   *
+   * @throws IllegalArgumentException if a number or a time is out of its bounds
+   */
+  public PoolBounds(
+      int maxSize,
+      int minIdle,
+      int maxPending,
+      Duration connectTimeout,
+      Duration rollbackTimeout,
+      Duration maxIdleTime,
+      Duration maxLifetime) {
+    this(
+        maxSize,
+        minIdle,
+        maxPending,
+        half(maxSize),
+        connectTimeout,
+        rollbackTimeout,
+        maxIdleTime,
+        maxLifetime);
   }
 
   /** The defaults stated above. */
@@ -59,12 +93,16 @@ public record PoolBounds(
     return DEFAULTS;
   }
 
-  /** These bounds with another maximum; {@code minIdle} is lowered to it where it is above. */
+  /**
+   * These bounds with another maximum; {@code minIdle} is lowered to it where it is above, and
+   * {@code streams} is half of it.
+   */
   public PoolBounds withMaxSize(int size) {
     return new PoolBounds(
         size,
         Math.min(minIdle, Math.max(size, 0)),
         maxPending,
+        half(size),
         connectTimeout,
         rollbackTimeout,
         maxIdleTime,
@@ -74,13 +112,37 @@ public record PoolBounds(
   /** These bounds with another queue length. */
   public PoolBounds withMaxPending(int pending) {
     return new PoolBounds(
-        maxSize, minIdle, pending, connectTimeout, rollbackTimeout, maxIdleTime, maxLifetime);
+        maxSize,
+        minIdle,
+        pending,
+        streams,
+        connectTimeout,
+        rollbackTimeout,
+        maxIdleTime,
+        maxLifetime);
+  }
+
+  /** These bounds with another number of streams. */
+  public PoolBounds withStreams(int number) {
+    return new PoolBounds(
+        maxSize,
+        minIdle,
+        maxPending,
+        number,
+        connectTimeout,
+        rollbackTimeout,
+        maxIdleTime,
+        maxLifetime);
   }
 
   /** These bounds with another time to open a connection. */
   public PoolBounds withConnectTimeout(Duration timeout) {
     return new PoolBounds(
-        maxSize, minIdle, maxPending, timeout, rollbackTimeout, maxIdleTime, maxLifetime);
+        maxSize, minIdle, maxPending, streams, timeout, rollbackTimeout, maxIdleTime, maxLifetime);
+  }
+
+  static int half(int maxSize) {
+    return Math.max(1, maxSize / 2);
   }
 
   private static void checkPositive(String name, Duration time) {

@@ -196,7 +196,11 @@ final class RouterDocument {
       checkServer(replica.get("url"), replicas.get(replicas.size() - 1));
     }
     Setting own = setting.get("pool");
-    return own.present() ? shard.withPool(pool(own, pool)) : shard;
+    return own.present() ? shard.withPool(pool(own, pool, streamsSaid())) : shard;
+  }
+
+  private boolean streamsSaid() {
+    return root.get("pool").get("streams").present();
   }
 
   private static ConnectionFactoryOptions options(Setting server) {
@@ -237,10 +241,16 @@ final class RouterDocument {
   }
 
   static PoolBounds pool(Setting setting, PoolBounds others) {
+    return pool(setting, others, false);
+  }
+
+  /** With the streams of the others where these were said, else half of the connections. */
+  private static PoolBounds pool(Setting setting, PoolBounds others, boolean streamsSaid) {
     setting.only(
         "max-size",
         "min-idle",
         "max-pending",
+        "streams",
         "connect-timeout",
         "rollback-timeout",
         "max-idle-time",
@@ -250,6 +260,11 @@ final class RouterDocument {
         maxSize,
         minIdle(setting.get("min-idle"), others, maxSize),
         count(setting, "max-pending", others.maxPending(), 1),
+        setting
+            .get("streams")
+            .or(
+                streamsSaid ? Math.min(others.streams(), maxSize) : PoolBounds.half(maxSize),
+                it -> it.integer(1, maxSize)),
         time(setting, "connect-timeout", others.connectTimeout()),
         time(setting, "rollback-timeout", others.rollbackTimeout()),
         time(setting, "max-idle-time", others.maxIdleTime()),

@@ -67,6 +67,14 @@ public final class ScatterSpec {
     return new ScatterSpec(router, reach, sql, bindings, terms.asWrite(), policy);
   }
 
+  /**
+   * Says that the rows of each shard are few though its text has no {@code LIMIT}; see {@link
+   * StatementSpec#bounded()}. A statement for at most 1,000 keys a shard is so already.
+   */
+  public ScatterSpec bounded() {
+    return new ScatterSpec(router, reach, sql, bindings, terms.asBounded(), policy);
+  }
+
   /** What a failed shard does to the answer; {@link FailurePolicy#tag()} if it is not said. */
   public ScatterSpec onFailure(FailurePolicy other) {
     return new ScatterSpec(router, reach, sql, bindings, terms, other);

@@ -22,12 +22,13 @@ public final class ScatterTarget {
    * @throws IllegalArgumentException if it is empty, above 1 MiB, or mixes both kinds of marker
    */
   public ScatterSpec sql(String sql) {
+    Work.Terms terms = Work.Terms.of(router.timeouts());
     return new ScatterSpec(
         router,
         reach,
         router.template(sql),
         Bindings.NONE,
-        Work.Terms.of(router.timeouts()),
+        reach instanceof Reach.Keys ? terms.asBounded() : terms,
         FailurePolicy.tag());
   }
 }

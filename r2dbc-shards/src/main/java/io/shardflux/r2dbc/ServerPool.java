@@ -46,6 +46,7 @@ final class ServerPool {
   private final ControlConnections control;
   private final IdleConnections idle;
   private final InstrumentedPool<Connection> pool;
+  private final StreamShare streams;
   private final Settlement settlement;
   private final ServerWatch watch;
   private final AtomicInteger inFlight = new AtomicInteger();
@@ -74,6 +75,7 @@ final class ServerPool {
         new ServerWatch(server, bounds, breakerBounds, connections, this::anyWorks, changed);
     this.idle = new IdleConnections(connections, bounds);
     this.pool = pool();
+    this.streams = new StreamShare(server, bounds);
     this.settlement = new Settlement(server, connections, control);
   }
 
@@ -137,7 +139,7 @@ final class ServerPool {
     return new ShardStatistics.Pool(
         metrics.acquiredSize(),
         metrics.idleSize(),
-        metrics.pendingAcquireSize(),
+        metrics.pendingAcquireSize() + streams.waiting(),
         metrics.getMaxAllocatedSize());
   }
 
@@ -195,28 +197,52 @@ final class ServerPool {
    * driver says them.
    */
   <T> Flux<T> withConnection(Function<Connection, ? extends Publisher<T>> work) {
-    return withConnection(work, this::afterError);
+    return withConnection(work, this::afterError, StreamShare.Use.NONE);
+  }
+
+  /**
+   * The same for a result without a bound on rows, which first needs a place among the streams.
+   *
+   * @param placed is run when it has one
+   */
+  <T> Flux<T> withStream(Runnable placed, Function<Connection, ? extends Publisher<T>> work) {
+    return watch.breaker().closed()
+        ? streams.run(placed, use -> withConnection(work, this::afterError, use))
+        : Flux.error(watch.down());
+  }
+
+  /** A stream that had no place within that time. */
+  ShardUnavailableException noStream(Duration time) {
+    return streams.late(time);
+  }
+
+  /** Streams that have a place. */
+  int streams() {
+    return streams.taken();
   }
 
   // Looks at the breaker now: called with each subscription.
   private <T> Flux<T> withConnection(
       Function<Connection, ? extends Publisher<T>> work,
-      BiFunction<PooledRef<Connection>, Throwable, Publisher<Void>> afterError) {
+      BiFunction<PooledRef<Connection>, Throwable, Mono<Void>> afterError,
+      StreamShare.Use use) {
     AtomicBoolean ended = new AtomicBoolean();
     return Flux.usingWhen(
         acquire(),
-        ref ->
-            idle.doubtful(ref.poolable())
-                ? idle.answers(ref.poolable())
-                    .flatMapMany(
-                        answers ->
-                            answers
-                                ? sent(ref.poolable(), work, ended)
-                                : sentByAnother(ref, work, afterError))
-                : sent(ref.poolable(), work, ended),
-        this::giveBack,
-        afterError,
-        ref -> takeBack(ref, ended));
+        ref -> {
+          use.began();
+          return idle.doubtful(ref.poolable())
+              ? idle.answers(ref.poolable())
+                  .flatMapMany(
+                      answers ->
+                          answers
+                              ? sent(ref.poolable(), work, ended)
+                              : sentByAnother(ref, work, afterError, use))
+              : sent(ref.poolable(), work, ended);
+        },
+        ref -> use.until(giveBack(ref)),
+        (ref, error) -> use.until(afterError.apply(ref, error)),
+        ref -> use.until(takeBack(ref, ended)));
   }
 
   private <T> Flux<T> sent(
@@ -232,10 +258,11 @@ final class ServerPool {
   private <T> Flux<T> sentByAnother(
       PooledRef<Connection> ref,
       Function<Connection, ? extends Publisher<T>> work,
-      BiFunction<PooledRef<Connection>, Throwable, Publisher<Void>> afterError) {
+      BiFunction<PooledRef<Connection>, Throwable, Mono<Void>> afterError,
+      StreamShare.Use use) {
     watch.failed(
         new IllegalStateException("an idle connection gave no answer"), System.nanoTime(), false);
-    return drop(ref).thenMany(Flux.defer(() -> withConnection(work, afterError)));
+    return drop(ref).thenMany(Flux.defer(() -> withConnection(work, afterError, use)));
   }
 
   /** The same for work that may end with a statement of its own half read. */
@@ -302,7 +329,8 @@ final class ServerPool {
                     return work.apply(connection);
                   },
                   // The error may be of anything, and a statement be under way still.
-                  (ref, error) -> takeBack(ref));
+                  (ref, error) -> takeBack(ref),
+                  StreamShare.Use.NONE);
           return rows.onErrorMap(error -> ShardErrors.named(server.shard(), error))
               .timeout(
                   Mono.delay(acquire)
@@ -345,7 +373,9 @@ final class ServerPool {
     return Mono.defer(
         () -> {
           watch.close();
-          return pool.disposeLater()
+          return streams
+              .close()
+              .then(pool.disposeLater())
               .thenMany(Flux.defer(() -> Flux.fromIterable(connections.all())).flatMap(this::end))
               .then(control.close());
         });
@@ -355,7 +385,7 @@ final class ServerPool {
     return settlement.settle(connection).then(connections.cut(connection));
   }
 
-  private Publisher<Void> afterError(PooledRef<Connection> ref, Throwable error) {
+  private Mono<Void> afterError(PooledRef<Connection> ref, Throwable error) {
     return ShardErrors.answered(error) && ref.poolable().isAutoCommit()
         ? giveBack(ref)
         : takeBack(ref);

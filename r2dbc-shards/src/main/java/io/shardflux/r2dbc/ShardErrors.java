@@ -168,6 +168,23 @@ final class ShardErrors {
         : error;
   }
 
+  /** A place among the streams was not to be had. */
+  static Throwable noStream(Server server, PoolBounds bounds, Throwable error) {
+    if (rooted(error, PoolShutdownException.class) != null) {
+      return new PoolClosingException(server.shard()).asUnavailable();
+    }
+    return rooted(error, PoolAcquirePendingLimitException.class) == null
+        ? error
+        : new ShardUnavailableException(
+            server.shard(),
+            Why.OVERLOADED,
+            "overloaded, "
+                + bounds.maxPending()
+                + " streams wait for a place (expected: fewer; raise pool.streams, read faster, or"
+                + " ask less)",
+            error);
+  }
+
   /** Whether it is no pool's own error, but one of opening a connection. */
   static boolean opening(Throwable error) {
     return !(error instanceof ShardUnavailableException)

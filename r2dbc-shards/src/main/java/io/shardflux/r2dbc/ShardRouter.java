@@ -73,7 +73,7 @@ public final class ShardRouter {
    * shards:
    *   shard_0: {url: "r2dbc:mysql://127.0.0.1:3306/shard_0", username: app, password: "…"}
    *   shard_1: {url: "r2dbc:mysql://127.0.0.1:3307/shard_1", username: app, password: "…", pool: {max-size: 20}}
-   * pool: {max-size: 10, min-idle: 1, max-pending: 1000, connect-timeout: 3s,
+   * pool: {max-size: 10, min-idle: 1, max-pending: 1000, streams: 5, connect-timeout: 3s,
    *   rollback-timeout: 1s, max-idle-time: 10m, max-lifetime: 30m}
    * timeouts: {acquire: 5s, first-row: 10s, gap: 10s, total: 60s}
    * breaker: {window: 20, min-calls: 10, failure-rate: 50, probe-interval: 250ms}
@@ -95,10 +95,11 @@ public final class ShardRouter {
    * there or in the URL. A shard's {@code pool} says what differs from the one on top, and both
    * what differs from {@link PoolBounds#defaults()}; so does {@code timeouts} from {@link
    * Timeouts#defaults()}, {@code breaker} from {@link BreakerBounds#defaults()} and {@code reads}
-   * from {@link ReadOptions#defaults()}. What is not said of {@code min-idle}, {@code min-calls} or
-   * a time is lowered to {@code max-size}, {@code window} or {@code total}. {@code replicas} of a
-   * shard are a list of servers, each with {@code url}, and {@code username} and {@code password}
-   * where they are not the shard's. {@code slow-statement} is off if it is not said.
+   * from {@link ReadOptions#defaults()}. {@code streams} that is not said is half of {@code
+   * max-size}. What is not said of {@code min-idle}, {@code min-calls} or a time is lowered to
+   * {@code max-size}, {@code window} or {@code total}. {@code replicas} of a shard are a list of
+   * servers, each with {@code url}, and {@code username} and {@code password} where they are not
+   * the shard's. {@code slow-statement} is off if it is not said.
    *
    * <p>{@code strategies}, by {@code type}; one inside another is a map like these or the name of
    * one of them:
@@ -173,7 +174,7 @@ public final class ShardRouter {
 
   /** The shard where a key of a table lies. */
   public ShardTarget on(String table, ShardKey key) {
-    return new ShardTarget(this, shards.asked(table, key));
+    return new ShardTarget(this, shards.asked(table, key), true);
   }
 
   /**
@@ -181,7 +182,7 @@ public final class ShardRouter {
    * to.
    */
   public ShardTarget on(ShardId shard) {
-    return new ShardTarget(this, Mono.just(shard));
+    return new ShardTarget(this, Mono.just(shard), false);
   }
 
   /**
@@ -240,6 +241,18 @@ public final class ShardRouter {
   /** All shards. */
   public ScatterTarget onAll() {
     return new ScatterTarget(this, new Reach.All());
+  }
+
+  /**
+   * The rows of some shards, to be merged, in such a way that two merges never each hold what the
+   * other waits for: their {@linkplain PoolBounds#streams() streams} get their places in the order
+   * of the shards' names.
+   *
+   * @param rows what each shard is asked, one statement of this router's each
+   * @return the same in the order of the map, to be subscribed to all, and once
+   */
+  public static <T> List<Flux<T>> inTurn(Map<ShardId, Flux<T>> rows) {
+    return StreamTurns.of(rows);
   }
 
   /**

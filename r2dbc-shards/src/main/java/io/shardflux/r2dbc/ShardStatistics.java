@@ -69,7 +69,8 @@ public record ShardStatistics(
    *
    * @param acquired in use
    * @param idle open and free
-   * @param pending callers that wait for one
+   * @param pending callers that wait for one, or for a place among the {@linkplain
+   *     PoolBounds#streams() streams}
    * @param maxSize how many there may be
    */
   public record Pool(int acquired, int idle, int pending, int maxSize) {}

@@ -21,10 +21,12 @@ public final class ShardTarget {
 
   private final ShardRouter router;
   private final Mono<ShardId> shard;
+  private final boolean keyed;
 
-  ShardTarget(ShardRouter router, Mono<ShardId> shard) {
+  ShardTarget(ShardRouter router, Mono<ShardId> shard, boolean keyed) {
     this.router = router;
     this.shard = shard;
+    this.keyed = keyed;
   }
 
   /**
@@ -34,8 +36,9 @@ public final class ShardTarget {
    * @throws IllegalArgumentException if it is empty, above 1 MiB, or mixes both kinds of marker
    */
   public StatementSpec sql(String sql) {
+    Work.Terms terms = Work.Terms.of(router.timeouts());
     return new StatementSpec(
-        this::run, router.template(sql), Bindings.NONE, Work.Terms.of(router.timeouts()));
+        this::run, router.template(sql), Bindings.NONE, keyed ? terms.asBounded() : terms);
   }
 
   /**

@@ -3,6 +3,7 @@ package io.shardflux.r2dbc;
 import io.r2dbc.spi.R2dbcTimeoutException;
 import io.shardflux.router.ShardId;
 import java.time.Duration;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -69,6 +70,11 @@ public final class ShardTimeoutException extends R2dbcTimeoutException {
   /** Whether it was late with a connection, which says nothing against the server. */
   boolean acquiring() {
     return bound == Bound.ACQUIRE;
+  }
+
+  /** The time it had, which is that of the router's clock. */
+  Duration time() {
+    return Objects.requireNonNull(time, "ended by the server");
   }
 
   /** Whether it had at least as long as these allow. */

@@ -193,7 +193,7 @@ public final class ShardTransaction {
     return Flux.defer(
         () -> {
           enter(null);
-          return attempt(work);
+          return attempt(work.alone());
         });
   }
 

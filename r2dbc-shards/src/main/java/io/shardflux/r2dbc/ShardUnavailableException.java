@@ -23,7 +23,7 @@ public final class ShardUnavailableException extends R2dbcTransientResourceExcep
     LOST,
     /** The server has no room for another connection, and may do well otherwise. */
     NO_ROOM,
-    /** The queue for a connection is full. */
+    /** The queue for a connection is full, or all streams are taken. */
     OVERLOADED,
     /** It was not asked: its breaker is open, it is drained, or closed. */
     NOT_ASKED
@@ -41,6 +41,14 @@ public final class ShardUnavailableException extends R2dbcTransientResourceExcep
   /** The shard. */
   public ShardId shard() {
     return ShardId.of(shard);
+  }
+
+  /**
+   * Whether the shard was too busy to be asked: the queue for a connection was full, or its
+   * {@linkplain PoolBounds#streams() streams} were taken.
+   */
+  public boolean overloaded() {
+    return why == Why.OVERLOADED;
   }
 
   Why why() {

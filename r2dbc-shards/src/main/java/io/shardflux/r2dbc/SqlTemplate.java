@@ -16,6 +16,9 @@ final class SqlTemplate {
   private static final int MOST_SHOWN = 100;
   private static final int MOST_TEXT_SHOWN = 1_000;
 
+  /** Those of a number of rows that is a bound. */
+  private static final int MOST_DIGITS = 6;
+
   /** The bytes of a marker with its name and of the text before it, beside the text itself. */
   private static final int MARKER_WEIGHT = 150;
 
@@ -117,6 +120,14 @@ final class SqlTemplate {
     return words.limited();
   }
 
+  /**
+   * Whether its words say that its rows are few: it gives none, reads no table, ends with a {@code
+   * LIMIT} that is one, or aggregates without groups.
+   */
+  boolean bounded() {
+    return words.bounded();
+  }
+
   /** Whether it is a {@code SELECT}, or one of the statements that change rows. */
   boolean changesOrReadsRows() {
     return Words.OF_ROWS.contains(words.first());
@@ -172,7 +183,16 @@ final class SqlTemplate {
    *
    * @param first the first of them, in capitals
    */
-  private record Words(String first, boolean read, boolean limited, int afterSelect, int rowGroup) {
+  private record Words(
+      String first, boolean read, boolean limited, boolean bounded, int afterSelect, int rowGroup) {
+
+    /** Those that statements with rows begin with; how many {@code SHOW} has is the schema's. */
+    static final Set<String> QUERIES = Set.of("SELECT", "WITH", "TABLE", "CALL");
+
+    static final Set<String> AGGREGATES = Set.of("COUNT", "SUM", "AVG", "MIN", "MAX");
+
+    /** Those by which a statement with an aggregate may have many rows. */
+    static final Set<String> MANY = Set.of("GROUP", "OVER", "UNION", "EXCEPT", "INTERSECT");
 
     static final Set<String> LIMITS = Set.of("LIMIT", "FETCH");
 
@@ -222,6 +242,10 @@ final class SqlTemplate {
     private int afterFirstWord;
     private boolean onlyReads = true;
     private boolean limited;
+    private boolean readsTable;
+    private boolean cut;
+    private boolean aggregate;
+    private boolean manyRows;
     private boolean ended;
     private boolean plainInsert = true;
     private int depth;
@@ -258,6 +282,7 @@ final class SqlTemplate {
         boolean text = !sql.startsWith("/*!", at) && !sql.startsWith("/*M!", at);
         onlyReads &= text;
         plainInsert &= text;
+        manyRows |= !text;
         if (!text) {
           session.touch();
         }
@@ -313,9 +338,37 @@ final class SqlTemplate {
         }
         onlyReads &= !Words.NOT_IN_READS.contains(word);
         limited |= Words.LIMITS.contains(word);
+        size(word, end);
         onlyReads &= !firstWord.equals("WITH") || !Words.CHANGES.contains(word);
       }
       at = end;
+    }
+
+    /** What a word, but the first, says of how many rows there are. */
+    private void size(String word, int end) {
+      aggregate |=
+          depth == 0 && !readsTable && Words.AGGREGATES.contains(word) && sql.startsWith("(", end);
+      readsTable |= word.equals("FROM");
+      manyRows |= Words.MANY.contains(word);
+      cut |= depth == 0 && Words.LIMITS.contains(word) && cutsAt(end);
+    }
+
+    /** Whether the numbers there, if any, are those of a limit; more than a million rows aren't. */
+    private boolean cutsAt(int from) {
+      int digits = 0;
+      for (int i = from; i < sql.length() && digits <= MOST_DIGITS; i++) {
+        char c = sql.charAt(i);
+        if (c != ',' && !Character.isWhitespace(c) && !Character.isDigit(c)) {
+          return true;
+        }
+        digits = Character.isDigit(c) ? digits + 1 : 0;
+      }
+      return digits <= MOST_DIGITS;
+    }
+
+    private boolean bounded() {
+      boolean oneRow = firstWord.equals("SELECT") && (aggregate || !readsTable) && !manyRows;
+      return !Words.QUERIES.contains(firstWord) || ((cut || oneRow) && !ended);
     }
 
     /** Whether the server sees the same word there: its names have other characters too. */
@@ -339,6 +392,7 @@ final class SqlTemplate {
           firstWord,
           onlyReads && (select || firstWord.equals("WITH")),
           limited,
+          bounded(),
           hintable ? afterFirstWord : -1,
           insertsOneRow() ? groupStart : -1);
     }

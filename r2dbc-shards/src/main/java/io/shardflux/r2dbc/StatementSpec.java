@@ -83,6 +83,14 @@ public final class StatementSpec {
   }
 
   /**
+   * Says that its rows are few though its text has no {@code LIMIT}, so that it is none of the
+   * {@linkplain PoolBounds#streams() streams}. A statement by a key is so already.
+   */
+  public StatementSpec bounded() {
+    return new StatementSpec(place, sql, bindings, terms.asBounded());
+  }
+
+  /**
    * What becomes of each row; called on an event loop, it must not block and must not return null.
    *
    * @throws IllegalArgumentException if a marker has no value
@@ -90,8 +98,9 @@ public final class StatementSpec {
   public <T> RowsSpec<T> map(BiFunction<Row, RowMetadata, T> mapping) {
     BoundStatement statement = BoundStatement.of(sql, bindings);
     return new RowsSpec<>(
-        run((connection, dialect) -> statement.rows(connection, bound(dialect), mapping)),
-        run((connection, dialect) -> statement.rows(connection, null, mapping)),
+        place.run(
+            work((connection, dialect) -> statement.rows(connection, bound(dialect), mapping))),
+        streamed((connection, dialect) -> statement.rows(connection, null, mapping)),
         sql.text());
   }
 
@@ -124,7 +133,7 @@ public final class StatementSpec {
       UnaryOperator<Statement> settings,
       Function<? super Result, ? extends Publisher<T>> consumer) {
     BoundStatement statement = BoundStatement.of(sql, bindings);
-    return run(
+    return streamed(
         (connection, dialect) -> statement.results(connection, null, settings).concatMap(consumer));
   }
 
@@ -133,8 +142,12 @@ public final class StatementSpec {
     return new StatementSpec(other, sql, bindings, terms);
   }
 
-  private <T> Flux<T> run(BiFunction<Connection, Dialect, Flux<T>> execution) {
-    return place.run(Work.of(sql, terms, execution));
+  private <T> Flux<T> streamed(BiFunction<Connection, Dialect, Flux<T>> execution) {
+    return place.run(work(execution).streamed(sql, 1));
+  }
+
+  private <T> Work<T> work(BiFunction<Connection, Dialect, Flux<T>> execution) {
+    return Work.of(sql, terms, execution);
   }
 
   private ServerBound bound(Dialect dialect) {

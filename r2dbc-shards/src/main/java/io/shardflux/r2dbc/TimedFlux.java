@@ -31,6 +31,16 @@ final class TimedFlux<T> extends Flux<T> {
     /** A statement begins; told once. Gives the context it runs in, from its subscriber's. */
     Context started(Context context);
 
+    /** Nanoseconds that it had waited for a connection before it began. */
+    default long waited() {
+      return 0;
+    }
+
+    /** What to say where it got no connection in time. */
+    default Throwable unconnected(ShardTimeoutException late) {
+      return late;
+    }
+
     /**
      * A statement is over; told once.
      *
@@ -250,7 +260,7 @@ final class TimedFlux<T> extends Flux<T> {
 
     private void ring() {
       long spent;
-      ShardTimeoutException error;
+      Throwable error;
       synchronized (this) {
         armed = false;
         if (over || !running) {
@@ -289,21 +299,26 @@ final class TimedFlux<T> extends Flux<T> {
         look = Math.min(look, timeouts.firstRow().toNanos() - spent);
       }
       if (!connected) {
-        look = Math.min(look, timeouts.acquire().toNanos() - spent);
+        look = Math.min(look, acquire() - spent);
       }
       return Math.max(1, look);
     }
 
-    private @Nullable ShardTimeoutException lateness(long spent) {
+    private long acquire() {
+      return flux.timeouts.acquire().toNanos() - flux.witness.waited();
+    }
+
+    private @Nullable Throwable lateness(long spent) {
       Timeouts timeouts = flux.timeouts;
       if (rowsSeen == 0) {
-        if (!connected && spent >= timeouts.acquire().toNanos()) {
-          return late(Bound.ACQUIRE, timeouts.acquire(), spent);
+        // Without a connection the server was not asked, and is not to be blamed.
+        if (!connected && spent >= acquire()) {
+          return flux.witness.unconnected(late(Bound.ACQUIRE, timeouts.acquire(), spent));
         }
         if (spent >= timeouts.firstRow().toNanos()) {
-          // Without a connection the server was not asked, and is not to be blamed.
-          Bound bound = connected ? Bound.FIRST_ROW : Bound.ACQUIRE;
-          return late(bound, timeouts.firstRow(), spent);
+          return connected
+              ? late(Bound.FIRST_ROW, timeouts.firstRow(), spent)
+              : flux.witness.unconnected(late(Bound.ACQUIRE, timeouts.firstRow(), spent));
         }
       }
       if (spent >= timeouts.total().toNanos()) {

@@ -43,6 +43,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import reactor.test.StepVerifier;
@@ -205,6 +206,7 @@ class RouterDocumentTests {
             "max-size", "20",
             "min-idle", "3",
             "max-pending", "400",
+            "streams", "7",
             "connect-timeout", "2s",
             "rollback-timeout", "PT0.25S",
             "max-idle-time", "6h",
@@ -215,6 +217,7 @@ class RouterDocumentTests {
                 20,
                 3,
                 400,
+                7,
                 Duration.ofSeconds(2),
                 Duration.ofMillis(250),
                 Duration.ofHours(6),
@@ -256,6 +259,38 @@ class RouterDocumentTests {
                     .containsExactly(3316, 3326))
         .expectComplete()
         .verify(BOUND);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "'', '', 5",
+    "max-size: 1, '', 1",
+    "max-size: 7, '', 3",
+    "streams: 8, '', 8",
+    "'', max-size: 30, 15",
+    "streams: 8, max-size: 30, 8",
+    "streams: 8, max-size: 4, 4",
+    "'max-size: 30, streams: 9', min-idle: 0, 9",
+    "'max-size: 30, streams: 9', streams: 30, 30"
+  })
+  void streamsAreHalfOfAPoolUnlessSaidOtherwise(String all, String own, int streams) {
+    ShardRouter router =
+        router(
+            "shards: {s0: {url: \"r2dbc:mysql://app@h/d\", pool: {%s}}}%npool: {%s}"
+                .formatted(own, all));
+    ShardServers servers = router.shards().enter(ShardId.of("s0"));
+    servers.leave();
+    PoolBounds bounds = servers.shard().pool();
+    assertThat(bounds).isNotNull();
+    assertThat(bounds.streams()).isEqualTo(streams);
+  }
+
+  @Test
+  void streamsOfNoPoolAreMoreThanItsConnections() {
+    assertThat(PoolBounds.defaults().withMaxSize(1).streams()).isEqualTo(1);
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> PoolBounds.defaults().withStreams(11))
+        .withMessage("pool.streams: 11 (expected: from 1 to max-size, 10)");
   }
 
   @Test
@@ -618,10 +653,17 @@ class RouterDocumentTests {
         arguments(
             "pool: {size: 1}",
             "pool.size: unknown (expected: one of max-size, min-idle, max-pending,"
-                + " connect-timeout, rollback-timeout, max-idle-time, max-lifetime)"),
+                + " streams, connect-timeout, rollback-timeout, max-idle-time, max-lifetime)"),
         arguments(
             "pool: {max-size: 5, min-idle: 6}",
             "pool.min-idle: 6 (expected: a whole number from 0 to 5)"),
+        arguments(
+            "pool: {max-size: 5, streams: 6}",
+            "pool.streams: 6 (expected: a whole number from 1 to 5)"),
+        arguments("pool: {streams: 0}", "pool.streams: 0 (expected: a whole number from 1 to 10)"),
+        arguments(
+            "shards: {s0: {url: \"r2dbc:mysql://app@h/d\", pool: {max-size: 3, streams: 4}}}",
+            "shards.s0.pool.streams: 4 (expected: a whole number from 1 to 3)"),
         arguments(
             "pool: {max-pending: 1.5}",
             "pool.max-pending: 1.5 (expected: a whole number from 1 to 2147483647)"),

@@ -208,4 +208,50 @@ class SqlTemplateTests {
     assertThat(Dialect.MARIADB.bounded(SqlTemplate.of(sql), sql, Duration.ofMillis(1500)))
         .isEqualTo(bounded);
   }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "SELECT a FROM t LIMIT 5",
+        "SELECT a FROM t LIMIT 999999 OFFSET 7",
+        "select a from t where b = (select max(b) from t) limit ?, ?",
+        "SELECT a FROM t UNION ALL SELECT a FROM u LIMIT :n",
+        "WITH r AS (SELECT 1) SELECT * FROM r LIMIT 1",
+        "SELECT a FROM t FETCH FIRST 5 ROWS ONLY",
+        "SELECT COUNT(*) FROM t",
+        "SELECT 1 + sum(a), min(b) FROM t WHERE c IN (SELECT c FROM u)",
+        "SELECT 1",
+        "SELECT ? + 1 AS `FROM`",
+        "INSERT INTO t (a) SELECT a FROM u",
+        "SHOW TABLES",
+      })
+  void hasFewRows(String sql) {
+    assertThat(SqlTemplate.of(sql).bounded()).isTrue();
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "SELECT a FROM t",
+        "(SELECT a FROM t)",
+        "TABLE t",
+        "CALL p()",
+        "SELECT a FROM (SELECT a FROM t LIMIT 5) d, u",
+        "(SELECT a FROM t LIMIT 5) UNION ALL (SELECT a FROM u)",
+        "WITH r AS (SELECT 1 LIMIT 1) SELECT * FROM r, t",
+        "SELECT a FROM t LIMIT 18446744073709551615 OFFSET 5",
+        "SELECT a FROM t LIMIT 5, 18446744073709551615",
+        "SELECT `limit`, t.limit FROM t -- LIMIT 5",
+        "SELECT a, 'LIMIT 5' FROM t",
+        "SELECT COUNT(*) FROM t GROUP BY a",
+        "SELECT COUNT(*) OVER () FROM t",
+        "SELECT COUNT(*) FROM t UNION ALL SELECT a FROM u",
+        "SELECT (SELECT COUNT(*) FROM u) FROM t",
+        "SELECT count FROM t",
+        "SELECT a FROM t ORDER BY COUNT(*)",
+        "SELECT 1 /*! FROM t */",
+      })
+  void mayHaveManyRows(String sql) {
+    assertThat(SqlTemplate.of(sql).bounded()).isFalse();
+  }
 }

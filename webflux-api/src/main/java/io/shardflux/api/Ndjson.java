@@ -34,16 +34,26 @@ final class Ndjson {
     return response.writeAndFlushWith(groups(lines, response.bufferFactory()));
   }
 
+  /** The same, but answers 200 with the first line; an error before it may have another status. */
+  static Mono<Void> sendKnown(ServerHttpResponse response, Flux<? extends NdjsonLine> lines) {
+    response.getHeaders().setContentType(MediaType.APPLICATION_NDJSON);
+    return response.writeAndFlushWith(gathered(lines, response.bufferFactory()));
+  }
+
   /**
    * What is to be flushed together. The first group is empty, so that the headers go out before any
    * line is there. A group is written when it is subscribed to, so that a cancel loses no buffer.
    */
   static Flux<Mono<DataBuffer>> groups(
       Flux<? extends NdjsonLine> lines, DataBufferFactory factory) {
+    return gathered(lines, factory).startWith(Mono.<DataBuffer>empty());
+  }
+
+  private static Flux<Mono<DataBuffer>> gathered(
+      Flux<? extends NdjsonLine> lines, DataBufferFactory factory) {
     return Flux.<NdjsonLine>from(lines)
         .bufferTimeout(MAX_LINES, MAX_WAIT, true)
-        .map(some -> Mono.fromSupplier(() -> write(some, factory)))
-        .startWith(Mono.<DataBuffer>empty());
+        .map(some -> Mono.fromSupplier(() -> write(some, factory)));
   }
 
   private static DataBuffer write(List<NdjsonLine> lines, DataBufferFactory factory) {

@@ -63,7 +63,7 @@ final class UserController {
                 () ->
                     wantsArray(exchange)
                         ? users.list(request).flatMap(all -> sendArray(exchange, all))
-                        : Ndjson.send(exchange.getResponse(), users.stream(request))));
+                        : Ndjson.sendKnown(exchange.getResponse(), users.stream(request))));
   }
 
   @GetMapping(path = "/users/{id}", produces = MediaType.APPLICATION_JSON_VALUE)

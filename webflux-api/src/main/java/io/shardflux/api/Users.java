@@ -10,6 +10,7 @@ import io.shardflux.r2dbc.ScatterRows;
 import io.shardflux.r2dbc.ScatterTarget;
 import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.ShardSignal;
+import io.shardflux.r2dbc.ShardUnavailableException;
 import io.shardflux.r2dbc.Timeouts;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
@@ -171,10 +172,14 @@ final class Users {
         .map(rows -> rows > 0);
   }
 
-  /** Users as they come, failed shards, and the summary last; never an error. */
+  /**
+   * Users as they come, failed shards, and the summary last. Errors only before all of these, where
+   * every shard is too busy.
+   */
   Flux<NdjsonLine> stream(ReadRequest request) {
     return rows(request, "", FailurePolicy.tag())
         .signals()
+        .switchOnFirst((first, all) -> isOverload(first.get()) ? refusedIfAll(all) : all)
         .filter(signal -> !(signal instanceof ShardSignal.Done))
         .map(Users::line);
   }
@@ -185,6 +190,28 @@ final class Users {
         .take(MAX_ARRAY + 1)
         .collectList()
         .doOnNext(Users::refuseTooMany);
+  }
+
+  private static Flux<ShardSignal<User>> refusedIfAll(Flux<ShardSignal<User>> signals) {
+    return signals
+        .bufferUntil(signal -> !isOverload(signal))
+        .doOnNext(Users::refuseIfAll)
+        .concatMapIterable(some -> some);
+  }
+
+  private static void refuseIfAll(List<ShardSignal<User>> some) {
+    if (some.get(0) instanceof ShardSignal.Failed<User> failed
+        && failed.error() instanceof ShardUnavailableException overloaded
+        && some.get(some.size() - 1) instanceof ShardSignal.Coverage<User> coverage
+        && coverage.asked().size() == some.size() - 1) {
+      throw overloaded;
+    }
+  }
+
+  private static boolean isOverload(@Nullable ShardSignal<User> signal) {
+    return signal instanceof ShardSignal.Failed<User> failed
+        && failed.error() instanceof ShardUnavailableException error
+        && error.overloaded();
   }
 
   private static Map<String, ?> values(User user) {
