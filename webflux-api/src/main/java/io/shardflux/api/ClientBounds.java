@@ -7,8 +7,16 @@ import java.time.Duration;
  *
  * @param silentBody the longest time in which nothing of a request's body comes, though it is
  *     waited for
+ * @param slowestReading bytes a second that a client has to take of an answer, while there are some
+ *     to be taken
+ * @param slowReading over how long that is measured
  */
-record ClientBounds(Duration silentBody) {
+record ClientBounds(Duration silentBody, int slowestReading, Duration slowReading) {
+
+  /** The defaults, with another bound for bodies. */
+  ClientBounds(Duration silentBody) {
+    this(silentBody, 1_000, Duration.ofSeconds(60));
+  }
 
   static ClientBounds defaults() {
     return new ClientBounds(Duration.ofSeconds(30));

@@ -78,6 +78,11 @@ final class RawHttp implements Closeable {
     return body.toString();
   }
 
+  /** Takes so many bytes as they come, or fewer at the end, at once from the socket. */
+  int take(int bytes) throws IOException {
+    return socket.getInputStream().readNBytes(bytes).length;
+  }
+
   /** Whether the server has closed the connection; waits until it has, or sends something. */
   boolean closed() throws IOException {
     return in.read() < 0;

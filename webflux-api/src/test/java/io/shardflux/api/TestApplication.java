@@ -33,8 +33,16 @@ final class TestApplication implements AutoCloseable {
 
   /** On given databases, with an empty table of users on each. */
   static TestApplication on(List<Database> databases) throws IOException {
-    TestApplication application =
-        on(databases.stream().map(Database::r2dbcUrl).toArray(String[]::new));
+    return on(ClientBounds.defaults(), databases);
+  }
+
+  /** The same with other bounds, and more properties. */
+  static TestApplication on(ClientBounds bounds, List<Database> databases, String... more)
+      throws IOException {
+    List<String> properties =
+        properties(databases.stream().map(Database::r2dbcUrl).toArray(String[]::new));
+    properties.addAll(List.of(more));
+    TestApplication application = with(bounds, properties.toArray(String[]::new));
     String table = new ClassPathResource("users.sql").getContentAsString(StandardCharsets.UTF_8);
     application.router().onAll().sql(table).rowsUpdated().then().block(BOUND);
     return application;
@@ -46,6 +54,10 @@ final class TestApplication implements AutoCloseable {
   }
 
   static TestApplication on(ClientBounds bounds, String... urls) {
+    return with(bounds, properties(urls).toArray(String[]::new));
+  }
+
+  private static List<String> properties(String... urls) {
     List<String> properties = new ArrayList<>(List.of("server.port=0", "shardflux.hot-keys=true"));
     for (int i = 0; i < urls.length; i++) {
       properties.add("shardflux.shards.shard_" + i + ".url=" + urls[i]);
@@ -54,7 +66,7 @@ final class TestApplication implements AutoCloseable {
     properties.add("shardflux.strategies.by_id.type=hash");
     properties.add("shardflux.tables.users.strategy=by_id");
     properties.add("shardflux.tables.users.key.id=integer");
-    return with(bounds, properties.toArray(String[]::new));
+    return properties;
   }
 
   static TestApplication with(String... properties) {
@@ -97,6 +109,13 @@ final class TestApplication implements AutoCloseable {
         .operations()
         .statistics()
         .flatMap(shards -> Mono.error(new AssertionError(url + " is unanswered: " + shards)));
+  }
+
+  /** How many connections of each shard are in use. */
+  List<Integer> acquired() {
+    return router().operations().statistics().blockOptional(BOUND).orElseThrow().stream()
+        .map(shard -> shard.pool().acquired())
+        .toList();
   }
 
   /** Waits until no connection is in use. */

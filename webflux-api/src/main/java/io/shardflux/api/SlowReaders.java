@@ -1,0 +1,32 @@
+package io.shardflux.api;
+
+import io.netty.channel.ChannelOption;
+import org.springframework.beans.factory.ObjectProvider;
+import org.springframework.boot.reactor.netty.NettyServerCustomizer;
+import org.springframework.stereotype.Component;
+import reactor.netty.http.server.HttpServer;
+
+/**
+ * Cuts off clients that take an answer too slowly, since each may hold a connection to every shard.
+ */
+@Component
+final class SlowReaders implements NettyServerCustomizer {
+
+  /** Bytes that the kernel holds of an answer, about. It says nothing of when a client has them. */
+  private static final int SEND_BUFFER = 64 << 10;
+
+  private final ClientBounds bounds;
+
+  SlowReaders(ObjectProvider<ClientBounds> bounds) {
+    this.bounds = bounds.getIfAvailable(ClientBounds::defaults);
+  }
+
+  @Override
+  public HttpServer apply(HttpServer server) {
+    return server
+        .childOption(ChannelOption.SO_SNDBUF, SEND_BUFFER)
+        .doOnChannelInit(
+            (observer, channel, address) ->
+                channel.pipeline().addFirst("pace", new ReadingPace(bounds)));
+  }
+}
