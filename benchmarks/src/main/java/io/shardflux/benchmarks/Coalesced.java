@@ -1,6 +1,6 @@
 package io.shardflux.benchmarks;
 
-import io.shardflux.r2dbc.KeyedReads;
+import io.shardflux.r2dbc.coalesce.KeyedReads;
 import io.shardflux.router.ShardKey;
 import java.util.List;
 import java.util.Objects;

@@ -1,13 +1,13 @@
 package io.shardflux.benchmarks;
 
-import io.shardflux.r2dbc.InsertOutcome;
-import io.shardflux.r2dbc.PoolBounds;
-import io.shardflux.r2dbc.RowInserts;
 import io.shardflux.r2dbc.ScatterRows;
-import io.shardflux.r2dbc.Shard;
 import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.ShardRouterBuilder;
-import io.shardflux.r2dbc.Timeouts;
+import io.shardflux.r2dbc.insert.InsertOutcome;
+import io.shardflux.r2dbc.insert.RowInserts;
+import io.shardflux.r2dbc.settings.PoolBounds;
+import io.shardflux.r2dbc.settings.Shard;
+import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.router.KeyColumn;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;

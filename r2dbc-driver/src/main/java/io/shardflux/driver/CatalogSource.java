@@ -4,7 +4,7 @@ import io.r2dbc.spi.R2dbcNonTransientResourceException;
 import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.Topology;
-import io.shardflux.sql.Catalog;
+import io.shardflux.sql.schema.Catalog;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.HashMap;

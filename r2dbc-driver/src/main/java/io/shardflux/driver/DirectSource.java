@@ -3,7 +3,7 @@ package io.shardflux.driver;
 import io.r2dbc.spi.Result;
 import io.r2dbc.spi.Row;
 import io.r2dbc.spi.RowMetadata;
-import io.shardflux.r2dbc.StatementSpec;
+import io.shardflux.r2dbc.statement.StatementSpec;
 import java.util.function.BiFunction;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;

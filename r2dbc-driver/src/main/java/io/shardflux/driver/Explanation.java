@@ -1,7 +1,7 @@
 package io.shardflux.driver;
 
 import io.shardflux.router.ShardId;
-import io.shardflux.sql.RefusedSqlException;
+import io.shardflux.sql.statement.RefusedSqlException;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 

@@ -1,18 +1,18 @@
 package io.shardflux.driver;
 
 import io.shardflux.r2dbc.ShardRouter;
-import io.shardflux.r2dbc.ShardTransaction;
-import io.shardflux.r2dbc.StatementSpec;
-import io.shardflux.r2dbc.Timeouts;
+import io.shardflux.r2dbc.settings.Timeouts;
+import io.shardflux.r2dbc.statement.StatementSpec;
+import io.shardflux.r2dbc.transaction.ShardTransaction;
 import io.shardflux.router.KeyType;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.TableRule;
 import io.shardflux.router.Topology;
-import io.shardflux.sql.Catalog;
-import io.shardflux.sql.Hints;
-import io.shardflux.sql.Plan;
 import io.shardflux.sql.Prepared;
-import io.shardflux.sql.StatementKind;
+import io.shardflux.sql.merge.Plan;
+import io.shardflux.sql.schema.Catalog;
+import io.shardflux.sql.statement.Hints;
+import io.shardflux.sql.statement.StatementKind;
 import java.time.Duration;
 import java.util.Set;
 import java.util.function.Function;

@@ -1,8 +1,8 @@
 package io.shardflux.driver;
 
-import io.shardflux.sql.Binds;
-import io.shardflux.sql.MarkerScan;
 import io.shardflux.sql.Prepared;
+import io.shardflux.sql.statement.Binds;
+import io.shardflux.sql.syntax.MarkerScan;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;

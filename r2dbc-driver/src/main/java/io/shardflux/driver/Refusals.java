@@ -3,8 +3,8 @@ package io.shardflux.driver;
 import io.r2dbc.spi.R2dbcBadGrammarException;
 import io.r2dbc.spi.R2dbcException;
 import io.shardflux.router.ShardId;
-import io.shardflux.sql.RefusalCode;
-import io.shardflux.sql.RefusedSqlException;
+import io.shardflux.sql.statement.RefusalCode;
+import io.shardflux.sql.statement.RefusedSqlException;
 
 /** Statements that are not run, as R2DBC's errors: asking again changes nothing. */
 final class Refusals {

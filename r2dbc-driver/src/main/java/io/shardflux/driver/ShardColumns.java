@@ -1,8 +1,8 @@
 package io.shardflux.driver;
 
 import io.r2dbc.spi.Row;
-import io.shardflux.r2dbc.StatementSpec;
-import io.shardflux.sql.Catalog;
+import io.shardflux.r2dbc.statement.StatementSpec;
+import io.shardflux.sql.schema.Catalog;
 import java.math.BigDecimal;
 import java.util.ArrayList;
 import java.util.HashMap;

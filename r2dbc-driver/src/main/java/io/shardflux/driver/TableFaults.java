@@ -3,7 +3,7 @@ package io.shardflux.driver;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.TableRule;
 import io.shardflux.router.Topology;
-import io.shardflux.sql.Catalog;
+import io.shardflux.sql.schema.Catalog;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;

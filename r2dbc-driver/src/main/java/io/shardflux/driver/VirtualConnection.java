@@ -8,7 +8,7 @@ import io.r2dbc.spi.Option;
 import io.r2dbc.spi.Statement;
 import io.r2dbc.spi.TransactionDefinition;
 import io.r2dbc.spi.ValidationDepth;
-import io.shardflux.r2dbc.StatementSpec;
+import io.shardflux.r2dbc.statement.StatementSpec;
 import io.shardflux.router.ShardId;
 import java.time.Duration;
 import java.util.Set;

@@ -3,7 +3,7 @@ package io.shardflux.driver;
 import io.r2dbc.spi.IsolationLevel;
 import io.r2dbc.spi.TransactionDefinition;
 import io.shardflux.r2dbc.ShardRouter;
-import io.shardflux.r2dbc.ShardTransaction;
+import io.shardflux.r2dbc.transaction.ShardTransaction;
 import io.shardflux.router.ShardId;
 import java.util.ArrayList;
 import java.util.HashSet;

@@ -11,7 +11,7 @@ import io.shardflux.router.KeyColumn;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
 import io.shardflux.router.TableRule;
-import io.shardflux.sql.RefusedSqlException;
+import io.shardflux.sql.statement.RefusedSqlException;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;

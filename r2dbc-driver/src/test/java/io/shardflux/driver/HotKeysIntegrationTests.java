@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.r2dbc.spi.Connection;
 import io.r2dbc.spi.Result;
-import io.shardflux.r2dbc.HotKey;
+import io.shardflux.r2dbc.observe.HotKey;
 import io.shardflux.router.ShardKey;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.TestInstance;

@@ -8,7 +8,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.r2dbc.spi.Connection;
 import io.r2dbc.spi.Result;
-import io.shardflux.r2dbc.ShardUnavailableException;
+import io.shardflux.r2dbc.failure.ShardUnavailableException;
 import io.shardflux.servers.TestServers;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;

@@ -2,11 +2,11 @@ package io.shardflux.driver;
 
 import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.router.ShardId;
-import io.shardflux.sql.Binds;
-import io.shardflux.sql.Hints;
-import io.shardflux.sql.Plan;
-import io.shardflux.sql.PlannerOptions;
 import io.shardflux.sql.Prepared;
+import io.shardflux.sql.merge.Plan;
+import io.shardflux.sql.statement.Binds;
+import io.shardflux.sql.statement.Hints;
+import io.shardflux.sql.statement.PlannerOptions;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Mono;

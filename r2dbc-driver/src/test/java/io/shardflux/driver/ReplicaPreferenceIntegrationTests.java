@@ -6,9 +6,9 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.r2dbc.spi.Connection;
 import io.r2dbc.spi.Result;
-import io.shardflux.r2dbc.ReadOptions;
-import io.shardflux.r2dbc.Shard;
 import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.r2dbc.settings.ReadOptions;
+import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.router.KeyColumn;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardingStrategy;

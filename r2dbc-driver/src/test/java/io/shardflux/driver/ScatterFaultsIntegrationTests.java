@@ -8,8 +8,8 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.r2dbc.spi.Connection;
 import io.r2dbc.spi.R2dbcTimeoutException;
-import io.shardflux.r2dbc.ShardUnavailableException;
-import io.shardflux.r2dbc.Timeouts;
+import io.shardflux.r2dbc.failure.ShardUnavailableException;
+import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.servers.TestServers;
 import java.time.Duration;
 import java.util.Objects;

@@ -4,7 +4,7 @@ import static io.shardflux.driver.DriverShards.BOUND;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.r2dbc.spi.ConnectionFactory;
-import io.shardflux.sql.Hints;
+import io.shardflux.sql.statement.Hints;
 import java.math.BigDecimal;
 import java.util.List;
 import java.util.Map;

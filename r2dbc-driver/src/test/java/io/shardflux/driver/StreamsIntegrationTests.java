@@ -3,7 +3,7 @@ package io.shardflux.driver;
 import static io.shardflux.driver.DriverShards.BOUND;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.shardflux.r2dbc.PoolBounds;
+import io.shardflux.r2dbc.settings.PoolBounds;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;

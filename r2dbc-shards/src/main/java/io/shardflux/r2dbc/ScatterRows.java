@@ -1,5 +1,7 @@
 package io.shardflux.r2dbc;
 
+import io.shardflux.r2dbc.scatter.FailurePolicy;
+import io.shardflux.r2dbc.scatter.ShardSignal;
 import java.util.Comparator;
 import java.util.function.BiFunction;
 import org.jspecify.annotations.Nullable;

@@ -2,6 +2,17 @@ package io.shardflux.r2dbc;
 
 import io.r2dbc.spi.Row;
 import io.r2dbc.spi.RowMetadata;
+import io.shardflux.r2dbc.scatter.FailurePolicy;
+import io.shardflux.r2dbc.scatter.Reach;
+import io.shardflux.r2dbc.scatter.ShardSignal;
+import io.shardflux.r2dbc.settings.ReadOptions;
+import io.shardflux.r2dbc.settings.ReadPreference;
+import io.shardflux.r2dbc.settings.Timeouts;
+import io.shardflux.r2dbc.statement.Bindings;
+import io.shardflux.r2dbc.statement.ServerBound;
+import io.shardflux.r2dbc.statement.SqlTemplate;
+import io.shardflux.r2dbc.statement.StatementSpec;
+import io.shardflux.r2dbc.statement.Work;
 import java.util.function.BiFunction;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;

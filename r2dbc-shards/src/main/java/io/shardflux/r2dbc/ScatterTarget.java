@@ -1,5 +1,10 @@
 package io.shardflux.r2dbc;
 
+import io.shardflux.r2dbc.scatter.FailurePolicy;
+import io.shardflux.r2dbc.scatter.Reach;
+import io.shardflux.r2dbc.statement.Bindings;
+import io.shardflux.r2dbc.statement.Work;
+
 /**
  * Several shards: all, or those of a set of keys. Immutable and thread-safe; which they are is
  * asked anew with each subscription.

@@ -1,5 +1,13 @@
 package io.shardflux.r2dbc;
 
+import io.shardflux.r2dbc.live.LiveShards;
+import io.shardflux.r2dbc.observe.HotKey;
+import io.shardflux.r2dbc.observe.RowCountCache;
+import io.shardflux.r2dbc.observe.RowCounts;
+import io.shardflux.r2dbc.observe.ShardEvent;
+import io.shardflux.r2dbc.observe.ShardStatistics;
+import io.shardflux.r2dbc.settings.Shard;
+import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.router.ShardId;
 import java.util.List;
 import reactor.core.publisher.BufferOverflowStrategy;

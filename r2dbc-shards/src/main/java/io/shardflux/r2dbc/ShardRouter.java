@@ -4,6 +4,25 @@ import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
 import io.r2dbc.spi.Row;
 import io.r2dbc.spi.RowMetadata;
+import io.shardflux.r2dbc.coalesce.Coalescing;
+import io.shardflux.r2dbc.coalesce.KeyedReads;
+import io.shardflux.r2dbc.config.RouterDocument;
+import io.shardflux.r2dbc.directory.TableDirectory;
+import io.shardflux.r2dbc.insert.InsertSql;
+import io.shardflux.r2dbc.insert.RowInserts;
+import io.shardflux.r2dbc.live.LiveShards;
+import io.shardflux.r2dbc.observe.RowCountCache;
+import io.shardflux.r2dbc.observe.RowCounts;
+import io.shardflux.r2dbc.scatter.Reach;
+import io.shardflux.r2dbc.scatter.StreamTurns;
+import io.shardflux.r2dbc.settings.BreakerBounds;
+import io.shardflux.r2dbc.settings.PoolBounds;
+import io.shardflux.r2dbc.settings.ReadOptions;
+import io.shardflux.r2dbc.settings.ScatterReads;
+import io.shardflux.r2dbc.settings.Timeouts;
+import io.shardflux.r2dbc.shard.ShardServers;
+import io.shardflux.r2dbc.statement.SqlTemplate;
+import io.shardflux.router.Internal;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
 import io.shardflux.router.TableRule;
@@ -335,11 +354,13 @@ public final class ShardRouter {
     return scatterReads;
   }
 
-  LiveShards shards() {
+  @Internal
+  public LiveShards shards() {
     return shards;
   }
 
-  SqlTemplate template(String sql) {
+  @Internal
+  public SqlTemplate template(String sql) {
     return templates.get(sql, SqlTemplate::of);
   }
 }

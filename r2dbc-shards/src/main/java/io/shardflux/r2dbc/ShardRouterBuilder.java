@@ -1,6 +1,19 @@
 package io.shardflux.r2dbc;
 
 import io.micrometer.observation.ObservationRegistry;
+import io.shardflux.r2dbc.config.RouterDefinition;
+import io.shardflux.r2dbc.directory.TableDirectory;
+import io.shardflux.r2dbc.live.LiveShards;
+import io.shardflux.r2dbc.observe.HotKeys;
+import io.shardflux.r2dbc.observe.RowCounts;
+import io.shardflux.r2dbc.observe.ShardObservation;
+import io.shardflux.r2dbc.settings.BreakerBounds;
+import io.shardflux.r2dbc.settings.PoolBounds;
+import io.shardflux.r2dbc.settings.ReadOptions;
+import io.shardflux.r2dbc.settings.RouterOptions;
+import io.shardflux.r2dbc.settings.ScatterReads;
+import io.shardflux.r2dbc.settings.Shard;
+import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.router.ShardingStrategy;
 import io.shardflux.router.TableRule;
 import io.shardflux.router.Topology;

@@ -2,6 +2,13 @@ package io.shardflux.r2dbc;
 
 import io.r2dbc.spi.Connection;
 import io.r2dbc.spi.TransactionDefinition;
+import io.shardflux.r2dbc.failure.ShardTimeoutException;
+import io.shardflux.r2dbc.failure.ShardUnavailableException;
+import io.shardflux.r2dbc.settings.Timeouts;
+import io.shardflux.r2dbc.statement.Bindings;
+import io.shardflux.r2dbc.statement.StatementSpec;
+import io.shardflux.r2dbc.statement.Work;
+import io.shardflux.r2dbc.transaction.ShardTransaction;
 import io.shardflux.router.ShardId;
 import java.util.function.Function;
 import org.reactivestreams.Publisher;

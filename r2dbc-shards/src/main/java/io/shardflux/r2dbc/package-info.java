@@ -1,6 +1,12 @@
 /**
  * The router over R2DBC: a key or all shards in, {@code Mono} and {@code Flux} out. Start at {@link
- * ShardRouter}.
+ * ShardRouter}, or at {@link ShardOperations} for what an operator does.
+ *
+ * <p>The packages stand one above the other, and each uses only those before it: {@code settings},
+ * {@code failure}, {@code observe}, {@code statement}, {@code scatter}, {@code server}, {@code
+ * shard}, {@code live}, {@code coalesce}, {@code insert}, {@code directory}, {@code transaction},
+ * {@code config}, {@code ids}, and this one. Types marked {@link io.shardflux.router.Internal} are
+ * public for these packages alone.
  */
 @NullMarked
 package io.shardflux.r2dbc;

@@ -7,7 +7,7 @@ import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Mono;
 
 /** Asks again and again until the answer is as it is wanted, for a bounded time. */
-final class Await {
+public final class Await {
 
   private static final Duration BOUND = Duration.ofSeconds(30);
   private static final Duration POLL = Duration.ofMillis(20);
@@ -19,7 +19,7 @@ final class Await {
    *
    * @param what is wanted, for the error that also has the last answer
    */
-  static <T> T until(String what, Mono<T> question, Predicate<? super T> wanted) {
+  public static <T> T until(String what, Mono<T> question, Predicate<? super T> wanted) {
     AtomicReference<@Nullable T> last = new AtomicReference<>();
     return question
         .doOnNext(last::set)

@@ -8,6 +8,11 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.r2dbc.spi.ConnectionFactoryOptions;
 import io.shardflux.r2dbc.TestShards.User;
+import io.shardflux.r2dbc.failure.ShardTimeoutException;
+import io.shardflux.r2dbc.failure.ShardUnavailableException;
+import io.shardflux.r2dbc.settings.PoolBounds;
+import io.shardflux.r2dbc.settings.Shard;
+import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.router.ShardKey;
 import io.shardflux.servers.DatabaseServer;
 import io.shardflux.servers.TestServers;

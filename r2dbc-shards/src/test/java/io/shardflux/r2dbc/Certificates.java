@@ -18,14 +18,14 @@ import javax.crypto.SecretKeyFactory;
 import javax.crypto.spec.PBEKeySpec;
 
 /** An authority of the tests' own, and what it signs, as PEM files in a folder. */
-final class Certificates {
+public final class Certificates {
 
   private static final String ENCRYPTION = "PBEWithHmacSHA256AndAES_256";
 
   private final Path folder;
   private final X509Bundle authority;
 
-  Certificates(Path folder) throws Exception {
+  public Certificates(Path folder) throws Exception {
     this.folder = folder;
     this.authority = authority("shardflux tests");
     write("ca.pem", authority.getCertificatePEM());
@@ -33,7 +33,7 @@ final class Certificates {
   }
 
   /** Signs {@code <name>.pem}, with its key in {@code <name>-key.pem}. */
-  X509Bundle sign(String name, String... hosts) throws Exception {
+  public X509Bundle sign(String name, String... hosts) throws Exception {
     CertificateBuilder builder = new CertificateBuilder().rsa2048().subject("CN=" + name);
     for (String host : hosts) {
       builder.addSanDnsName(host);
@@ -49,7 +49,7 @@ final class Certificates {
     return folder.resolve(name).toString();
   }
 
-  void writeEncrypted(String name, PrivateKey key, String password)
+  public void writeEncrypted(String name, PrivateKey key, String password)
       throws GeneralSecurityException, IOException {
     SecretKey secret =
         SecretKeyFactory.getInstance(ENCRYPTION)
@@ -69,7 +69,7 @@ final class Certificates {
             + "\n-----END ENCRYPTED PRIVATE KEY-----\n");
   }
 
-  void write(String name, String text) throws IOException {
+  public void write(String name, String text) throws IOException {
     Files.writeString(folder.resolve(name), text, StandardCharsets.US_ASCII);
   }
 

@@ -5,6 +5,12 @@ import static io.shardflux.r2dbc.TestShards.BOUND;
 import static io.shardflux.r2dbc.TestShards.IDS;
 
 import io.r2dbc.spi.R2dbcException;
+import io.shardflux.r2dbc.failure.ShardUnavailableException;
+import io.shardflux.r2dbc.settings.PoolBounds;
+import io.shardflux.r2dbc.settings.RouterOptions;
+import io.shardflux.r2dbc.settings.Shard;
+import io.shardflux.r2dbc.shard.ShardServers;
+import io.shardflux.r2dbc.statement.SqlTemplate;
 import io.shardflux.router.ShardId;
 import io.shardflux.servers.TestServers;
 import java.time.Duration;

@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Mono;
 
 /** What the driver sends for a statement with its values, without a server. */
-final class DriverText {
+public final class DriverText {
 
   private static final Duration BOUND = Duration.ofSeconds(10);
   private static final Codecs CODECS = Codecs.builder().build();
@@ -25,7 +25,7 @@ final class DriverText {
   private DriverText() {}
 
   /** Its length in bytes, with the command's byte. */
-  static long bytes(String sql, List<? extends @Nullable Object> values) {
+  public static long bytes(String sql, List<? extends @Nullable Object> values) {
     MySqlParameter[] parameters =
         values.stream()
             .map(value -> value == null ? CODECS.encodeNull() : CODECS.encode(value, CONTEXT))

@@ -5,6 +5,8 @@ import static io.shardflux.r2dbc.TestShards.IDS;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.r2dbc.spi.R2dbcException;
+import io.shardflux.r2dbc.settings.PoolBounds;
+import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.router.ShardId;
 import io.shardflux.servers.TestServers;
 import java.time.Duration;

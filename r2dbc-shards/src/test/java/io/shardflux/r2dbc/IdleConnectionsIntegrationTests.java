@@ -3,7 +3,10 @@ package io.shardflux.r2dbc;
 import static io.shardflux.r2dbc.TestShards.BOUND;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.shardflux.r2dbc.ShardStatistics.Status;
+import io.shardflux.r2dbc.observe.ShardStatistics.Status;
+import io.shardflux.r2dbc.settings.PoolBounds;
+import io.shardflux.r2dbc.settings.Shard;
+import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.router.ShardId;
 import io.shardflux.servers.TestServers;
 import java.time.Duration;

@@ -4,6 +4,10 @@ import static io.shardflux.r2dbc.TestShards.BOUND;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.r2dbc.spi.Connection;
+import io.shardflux.r2dbc.failure.ShardErrors;
+import io.shardflux.r2dbc.failure.ShardUnavailableException;
+import io.shardflux.r2dbc.settings.PoolBounds;
+import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.router.ShardId;
 import io.shardflux.servers.TestServers;
 import java.time.Duration;

@@ -7,6 +7,11 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.shardflux.r2dbc.SteadyLoad.Read;
 import io.shardflux.r2dbc.SteadyLoad.Reads;
+import io.shardflux.r2dbc.failure.ShardTimeoutException;
+import io.shardflux.r2dbc.observe.ShardStatistics;
+import io.shardflux.r2dbc.settings.PoolBounds;
+import io.shardflux.r2dbc.settings.Shard;
+import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.router.ShardId;
 import io.shardflux.servers.DatabaseServer;
 import io.shardflux.servers.TestServers;

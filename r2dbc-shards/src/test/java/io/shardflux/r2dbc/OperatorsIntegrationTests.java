@@ -4,7 +4,12 @@ import static io.shardflux.r2dbc.TestShards.BOUND;
 import static io.shardflux.r2dbc.TestShards.IDS;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.shardflux.r2dbc.ShardStatistics.Status;
+import io.shardflux.r2dbc.failure.ShardUnavailableException;
+import io.shardflux.r2dbc.observe.ShardEvent;
+import io.shardflux.r2dbc.observe.ShardStatistics;
+import io.shardflux.r2dbc.observe.ShardStatistics.Status;
+import io.shardflux.r2dbc.settings.Shard;
+import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.router.ShardId;
 import io.shardflux.servers.TestServers;
 import java.time.Duration;

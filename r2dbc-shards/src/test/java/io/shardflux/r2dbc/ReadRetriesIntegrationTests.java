@@ -6,6 +6,18 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.r2dbc.spi.Connection;
 import io.r2dbc.spi.R2dbcException;
+import io.shardflux.r2dbc.failure.ShardTimeoutException;
+import io.shardflux.r2dbc.failure.ShardUnavailableException;
+import io.shardflux.r2dbc.settings.RouterOptions;
+import io.shardflux.r2dbc.settings.Shard;
+import io.shardflux.r2dbc.settings.Timeouts;
+import io.shardflux.r2dbc.shard.ShardServers;
+import io.shardflux.r2dbc.statement.Bindings;
+import io.shardflux.r2dbc.statement.BoundStatement;
+import io.shardflux.r2dbc.statement.Dialect;
+import io.shardflux.r2dbc.statement.ServerBound;
+import io.shardflux.r2dbc.statement.SqlTemplate;
+import io.shardflux.r2dbc.statement.Work;
 import io.shardflux.servers.TestServers;
 import java.time.Duration;
 import java.util.List;

@@ -3,6 +3,8 @@ package io.shardflux.r2dbc;
 import static io.shardflux.r2dbc.TestShards.BOUND;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.shardflux.r2dbc.scatter.ShardSignal;
+import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.router.KeyColumn;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;

@@ -6,6 +6,7 @@ import io.netty.channel.Channel;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.socket.DuplexChannel;
 import io.r2dbc.spi.ConnectionFactoryOptions;
+import io.shardflux.r2dbc.settings.Shard;
 import java.time.Duration;
 import java.util.List;
 import java.util.Set;

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.r2dbc.spi.Connection;
 import io.r2dbc.spi.ConnectionFactories;
+import io.shardflux.r2dbc.observe.RowCounts;
 import io.shardflux.servers.TestServers;
 import java.time.Duration;
 import java.util.Objects;

@@ -7,6 +7,8 @@ import io.r2dbc.spi.ConnectionFactories;
 import io.r2dbc.spi.ConnectionFactoryOptions;
 import io.r2dbc.spi.R2dbcException;
 import io.r2dbc.spi.Result;
+import io.shardflux.r2dbc.observe.ShardStatistics;
+import io.shardflux.r2dbc.settings.Shard;
 import java.util.List;
 import java.util.Objects;
 import reactor.core.publisher.Flux;

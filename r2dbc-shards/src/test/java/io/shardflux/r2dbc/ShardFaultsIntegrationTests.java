@@ -6,10 +6,15 @@ import static io.shardflux.r2dbc.TestShards.USERS;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import io.shardflux.r2dbc.ShardSignal.Coverage;
-import io.shardflux.r2dbc.ShardSignal.Failed;
-import io.shardflux.r2dbc.ShardSignal.Row;
 import io.shardflux.r2dbc.TestShards.User;
+import io.shardflux.r2dbc.failure.ShardTimeoutException;
+import io.shardflux.r2dbc.failure.ShardUnavailableException;
+import io.shardflux.r2dbc.observe.ShardStatistics;
+import io.shardflux.r2dbc.scatter.ShardSignal;
+import io.shardflux.r2dbc.scatter.ShardSignal.Coverage;
+import io.shardflux.r2dbc.scatter.ShardSignal.Failed;
+import io.shardflux.r2dbc.scatter.ShardSignal.Row;
+import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.router.ShardId;
 import io.shardflux.servers.DatabaseServer;
 import io.shardflux.servers.TestServers;

@@ -7,6 +7,13 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.r2dbc.spi.IsolationLevel;
 import io.r2dbc.spi.R2dbcBadGrammarException;
+import io.shardflux.r2dbc.failure.ShardTimeoutException;
+import io.shardflux.r2dbc.failure.ShardUnavailableException;
+import io.shardflux.r2dbc.settings.PoolBounds;
+import io.shardflux.r2dbc.settings.Shard;
+import io.shardflux.r2dbc.settings.Timeouts;
+import io.shardflux.r2dbc.statement.StatementSpec;
+import io.shardflux.r2dbc.transaction.ShardTransaction;
 import io.shardflux.servers.TestServers;
 import java.time.Duration;
 import java.util.List;

@@ -4,6 +4,9 @@ import static io.shardflux.r2dbc.TestShards.BOUND;
 import static io.shardflux.r2dbc.TestShards.IDS;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.shardflux.r2dbc.failure.ShardTimeoutException;
+import io.shardflux.r2dbc.settings.Shard;
+import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.servers.TestServers;
 import java.time.Duration;
 import java.util.List;

@@ -2,6 +2,8 @@ package io.shardflux.r2dbc;
 
 import io.r2dbc.spi.Row;
 import io.r2dbc.spi.RowMetadata;
+import io.shardflux.r2dbc.scatter.FailurePolicy;
+import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.router.KeyColumn;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
@@ -17,9 +19,9 @@ import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
 /** Three shards with a table of users, on the servers that the tests have. */
-final class TestShards {
+public final class TestShards {
 
-  static final Duration BOUND = Duration.ofSeconds(60);
+  public static final Duration BOUND = Duration.ofSeconds(60);
   static final List<ShardId> IDS =
       List.of(ShardId.of("shard_0"), ShardId.of("shard_1"), ShardId.of("shard_2"));
   static final int USERS = 300;
@@ -41,7 +43,7 @@ final class TestShards {
         .toList();
   }
 
-  static List<Shard> fresh(TestServers servers) {
+  public static List<Shard> fresh(TestServers servers) {
     return shards(servers.freshDatabases("router"));
   }
 

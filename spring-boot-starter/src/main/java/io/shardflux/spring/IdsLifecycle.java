@@ -1,6 +1,6 @@
 package io.shardflux.spring;
 
-import io.shardflux.r2dbc.ShardIds;
+import io.shardflux.r2dbc.ids.ShardIds;
 import reactor.core.publisher.Mono;
 
 /** Gives the node of the ids back when the web server has stopped; there is nothing to start. */

@@ -1,8 +1,8 @@
 package io.shardflux.spring;
 
-import io.shardflux.r2dbc.ShardIds;
 import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.ShardRouterBuilder;
+import io.shardflux.r2dbc.ids.ShardIds;
 import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
 import org.springframework.boot.autoconfigure.condition.ConditionMessage;

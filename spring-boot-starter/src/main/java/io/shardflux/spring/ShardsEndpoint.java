@@ -1,7 +1,7 @@
 package io.shardflux.spring;
 
 import io.shardflux.r2dbc.ShardRouter;
-import io.shardflux.r2dbc.ShardStatistics;
+import io.shardflux.r2dbc.observe.ShardStatistics;
 import io.shardflux.router.ShardId;
 import java.util.LinkedHashMap;
 import java.util.List;

@@ -1,7 +1,7 @@
 package io.shardflux.spring;
 
 import io.shardflux.r2dbc.ShardRouter;
-import io.shardflux.r2dbc.ShardStatistics;
+import io.shardflux.r2dbc.observe.ShardStatistics;
 import java.util.List;
 import org.springframework.boot.health.contributor.AbstractReactiveHealthIndicator;
 import org.springframework.boot.health.contributor.Health;

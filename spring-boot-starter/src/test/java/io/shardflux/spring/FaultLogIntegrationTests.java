@@ -3,10 +3,10 @@ package io.shardflux.spring;
 import static io.shardflux.spring.WebApplication.BOUND;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.shardflux.r2dbc.Shard;
-import io.shardflux.r2dbc.ShardEvent;
 import io.shardflux.r2dbc.ShardRouter;
-import io.shardflux.r2dbc.ShardStatistics.Status;
+import io.shardflux.r2dbc.observe.ShardEvent;
+import io.shardflux.r2dbc.observe.ShardStatistics.Status;
+import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.router.ShardId;
 import io.shardflux.servers.Database;
 import io.shardflux.servers.TestServers;

@@ -2,8 +2,8 @@ package io.shardflux.spring;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.shardflux.r2dbc.ShardIds;
 import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.r2dbc.ids.ShardIds;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
 import io.shardflux.servers.Database;

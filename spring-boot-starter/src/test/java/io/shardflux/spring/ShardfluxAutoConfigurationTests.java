@@ -3,10 +3,10 @@ package io.shardflux.spring;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.tuple;
 
-import io.shardflux.r2dbc.Shard;
-import io.shardflux.r2dbc.ShardIds;
 import io.shardflux.r2dbc.ShardRouter;
-import io.shardflux.r2dbc.ShardStatistics;
+import io.shardflux.r2dbc.ids.ShardIds;
+import io.shardflux.r2dbc.observe.ShardStatistics;
+import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.router.ShardId;
 import java.time.Duration;
 import java.util.List;

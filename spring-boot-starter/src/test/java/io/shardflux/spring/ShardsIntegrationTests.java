@@ -2,11 +2,11 @@ package io.shardflux.spring;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.shardflux.r2dbc.Shard;
 import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.ShardRouterBuilder;
-import io.shardflux.r2dbc.ShardStatistics;
-import io.shardflux.r2dbc.ShardUnavailableException;
+import io.shardflux.r2dbc.failure.ShardUnavailableException;
+import io.shardflux.r2dbc.observe.ShardStatistics;
+import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.servers.Database;
 import io.shardflux.servers.TestServers;
 import java.util.List;

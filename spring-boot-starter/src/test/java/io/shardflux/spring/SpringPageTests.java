@@ -2,8 +2,8 @@ package io.shardflux.spring;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.shardflux.r2dbc.Shard;
 import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.router.ShardId;
 import java.io.IOException;
 import java.nio.file.Files;

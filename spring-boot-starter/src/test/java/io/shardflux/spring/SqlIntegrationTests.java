@@ -3,8 +3,8 @@ package io.shardflux.spring;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.r2dbc.spi.R2dbcBadGrammarException;
-import io.shardflux.r2dbc.FailurePolicy;
 import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.r2dbc.scatter.FailurePolicy;
 import io.shardflux.router.ShardId;
 import io.shardflux.servers.Database;
 import io.shardflux.servers.TestServers;

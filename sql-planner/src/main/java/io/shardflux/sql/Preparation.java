@@ -1,5 +1,22 @@
 package io.shardflux.sql;
 
+import io.shardflux.sql.analysis.Analysis;
+import io.shardflux.sql.analysis.NamedColumns;
+import io.shardflux.sql.prepare.ChangePreparation;
+import io.shardflux.sql.prepare.InsertPreparation;
+import io.shardflux.sql.prepare.ReadPreparation;
+import io.shardflux.sql.prepare.StatementPlan;
+import io.shardflux.sql.schema.Schema;
+import io.shardflux.sql.statement.PlannerOptions;
+import io.shardflux.sql.statement.RefusalCode;
+import io.shardflux.sql.statement.RefusedSqlException;
+import io.shardflux.sql.statement.Routing;
+import io.shardflux.sql.statement.StatementKind;
+import io.shardflux.sql.syntax.HintReader;
+import io.shardflux.sql.syntax.SqlText;
+import io.shardflux.sql.syntax.SqlWriter;
+import io.shardflux.sql.syntax.Statement;
+import io.shardflux.sql.syntax.StatementParser;
 import java.util.Set;
 
 /** Turns one text into what is known of it. */

@@ -1,6 +1,19 @@
 package io.shardflux.sql;
 
 import io.shardflux.router.ShardId;
+import io.shardflux.sql.merge.Plan;
+import io.shardflux.sql.merge.ShardPlanner;
+import io.shardflux.sql.schema.Catalog;
+import io.shardflux.sql.statement.Binds;
+import io.shardflux.sql.statement.Hints;
+import io.shardflux.sql.statement.RefusalCode;
+import io.shardflux.sql.statement.RefusedSqlException;
+import io.shardflux.sql.statement.Routing;
+import io.shardflux.sql.statement.ShardSql;
+import io.shardflux.sql.statement.StatementKind;
+import io.shardflux.sql.statement.ValueRouter;
+import io.shardflux.sql.syntax.Overflow;
+import io.shardflux.sql.syntax.SqlText;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;

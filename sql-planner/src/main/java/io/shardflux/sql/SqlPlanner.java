@@ -3,6 +3,11 @@ package io.shardflux.sql;
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
 import io.shardflux.router.Topology;
+import io.shardflux.sql.schema.Catalog;
+import io.shardflux.sql.schema.Schema;
+import io.shardflux.sql.statement.PlannerOptions;
+import io.shardflux.sql.statement.RefusedSqlException;
+import io.shardflux.sql.syntax.Overflow;
 import org.jspecify.annotations.Nullable;
 
 /**

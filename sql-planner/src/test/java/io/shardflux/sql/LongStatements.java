@@ -1,5 +1,6 @@
 package io.shardflux.sql;
 
+import io.shardflux.sql.syntax.Shape;
 import java.util.List;
 import java.util.stream.Stream;
 

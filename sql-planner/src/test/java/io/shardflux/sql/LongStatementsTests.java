@@ -4,6 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.sun.management.ThreadMXBean;
 import io.shardflux.router.ShardId;
+import io.shardflux.sql.statement.Binds;
+import io.shardflux.sql.statement.Hints;
+import io.shardflux.sql.statement.PlannerOptions;
+import io.shardflux.sql.statement.RefusedSqlException;
+import io.shardflux.sql.statement.Routing;
+import io.shardflux.sql.syntax.Shape;
 import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.List;

@@ -2,6 +2,10 @@ package io.shardflux.sql;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.shardflux.sql.merge.Plan;
+import io.shardflux.sql.schema.Catalog;
+import io.shardflux.sql.statement.Binds;
+import io.shardflux.sql.statement.PlannerOptions;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;

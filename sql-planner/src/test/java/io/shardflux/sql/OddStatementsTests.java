@@ -2,6 +2,10 @@ package io.shardflux.sql;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.shardflux.sql.statement.Binds;
+import io.shardflux.sql.statement.PlannerOptions;
+import io.shardflux.sql.statement.RefusedSqlException;
+import io.shardflux.sql.statement.Routing;
 import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.time.Duration;

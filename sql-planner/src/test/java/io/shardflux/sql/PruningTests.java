@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.shardflux.router.KeyRange;
 import io.shardflux.router.ShardKey;
+import io.shardflux.sql.statement.Routing;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;

@@ -4,6 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.shardflux.router.ShardKey;
+import io.shardflux.sql.merge.Plan;
+import io.shardflux.sql.statement.Binds;
+import io.shardflux.sql.statement.Hints;
+import io.shardflux.sql.statement.Routing;
+import io.shardflux.sql.statement.ShardSql;
 import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.time.LocalDate;

@@ -3,6 +3,13 @@ package io.shardflux.sql;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.shardflux.sql.merge.Fold;
+import io.shardflux.sql.merge.Merge;
+import io.shardflux.sql.merge.Plan;
+import io.shardflux.sql.statement.Binds;
+import io.shardflux.sql.statement.Hints;
+import io.shardflux.sql.statement.PlannerOptions;
+import io.shardflux.sql.statement.ShardSql;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;

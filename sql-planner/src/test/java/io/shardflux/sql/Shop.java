@@ -8,6 +8,11 @@ import io.shardflux.router.ShardKey;
 import io.shardflux.router.ShardingStrategy;
 import io.shardflux.router.TableRule;
 import io.shardflux.router.Topology;
+import io.shardflux.sql.merge.Plan;
+import io.shardflux.sql.schema.Catalog;
+import io.shardflux.sql.statement.Binds;
+import io.shardflux.sql.statement.PlannerOptions;
+import io.shardflux.sql.statement.Routing;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -17,7 +22,7 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /** Tables of all kinds over three shards, and statements planned over them. */
-final class Shop {
+public final class Shop {
 
   static final ShardId A = ShardId.of("a");
   static final ShardId B = ShardId.of("b");
@@ -145,7 +150,7 @@ final class Shop {
     return prepared.plan(binds, prepared.hints(), shards(prepared.route(binds, prepared.hints())));
   }
 
-  static Plan.Scatter scatter(String sql, @Nullable Object... values) {
+  public static Plan.Scatter scatter(String sql, @Nullable Object... values) {
     return (Plan.Scatter) plan(sql, Binds.of(Arrays.asList(values)));
   }
 

@@ -3,7 +3,7 @@ package io.shardflux.api;
 import io.shardflux.driver.Explanation;
 import io.shardflux.driver.ShardfluxConnectionFactory;
 import io.shardflux.router.UnroutableKeyException;
-import io.shardflux.sql.RefusedSqlException;
+import io.shardflux.sql.statement.RefusedSqlException;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.springframework.http.MediaType;

@@ -1,6 +1,6 @@
 package io.shardflux.api;
 
-import io.shardflux.r2dbc.Timeouts;
+import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.router.ShardKey;
 import java.time.Duration;
 import java.util.Arrays;

@@ -1,7 +1,7 @@
 package io.shardflux.api;
 
-import io.shardflux.r2dbc.FailurePolicy;
 import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.r2dbc.scatter.FailurePolicy;
 import io.shardflux.servers.EmbeddedServers;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;

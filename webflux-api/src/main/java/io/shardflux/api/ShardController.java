@@ -1,7 +1,7 @@
 package io.shardflux.api;
 
 import io.shardflux.r2dbc.ShardRouter;
-import io.shardflux.r2dbc.ShardStatistics;
+import io.shardflux.r2dbc.observe.ShardStatistics;
 import io.shardflux.router.KeyColumn;
 import io.shardflux.router.KeyType;
 import io.shardflux.router.ShardId;

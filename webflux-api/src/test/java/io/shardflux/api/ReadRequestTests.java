@@ -3,7 +3,7 @@ package io.shardflux.api;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.shardflux.r2dbc.Timeouts;
+import io.shardflux.r2dbc.settings.Timeouts;
 import java.time.Duration;
 import java.util.stream.Collectors;
 import java.util.stream.LongStream;

@@ -2,9 +2,9 @@ package io.shardflux.api;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.shardflux.r2dbc.FailurePolicy;
-import io.shardflux.r2dbc.HotKey;
-import io.shardflux.r2dbc.ShardSignal;
+import io.shardflux.r2dbc.observe.HotKey;
+import io.shardflux.r2dbc.scatter.FailurePolicy;
+import io.shardflux.r2dbc.scatter.ShardSignal;
 import io.shardflux.router.ShardKey;
 import io.shardflux.servers.TestServers;
 import java.io.IOException;

@@ -1,7 +1,7 @@
 package io.shardflux.driver.differential;
 
 import io.shardflux.driver.differential.Bodies.Body;
-import io.shardflux.sql.RefusalCode;
+import io.shardflux.sql.statement.RefusalCode;
 import java.util.ArrayList;
 import java.util.List;
 

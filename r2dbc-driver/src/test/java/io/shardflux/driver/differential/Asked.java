@@ -15,7 +15,7 @@ import io.shardflux.driver.differential.Answer.Refused;
 import io.shardflux.driver.differential.Answer.Rows;
 import io.shardflux.driver.differential.Generated.Rendered;
 import io.shardflux.driver.differential.Generated.Value;
-import io.shardflux.sql.RefusedSqlException;
+import io.shardflux.sql.statement.RefusedSqlException;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;

@@ -1,6 +1,6 @@
 package io.shardflux.driver.differential;
 
-import io.shardflux.sql.RefusalCode;
+import io.shardflux.sql.statement.RefusalCode;
 import java.util.List;
 
 /** Statements that nothing has to be drawn for. */

@@ -2,7 +2,7 @@ package io.shardflux.driver.differential;
 
 import io.shardflux.driver.differential.Bodies.Body;
 import io.shardflux.driver.differential.KeyConditions.Reach;
-import io.shardflux.sql.RefusalCode;
+import io.shardflux.sql.statement.RefusalCode;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.HashMap;

@@ -1,6 +1,6 @@
 package io.shardflux.driver.differential;
 
-import io.shardflux.sql.RefusalCode;
+import io.shardflux.sql.statement.RefusalCode;
 import java.time.Instant;
 import java.time.LocalDateTime;
 import java.util.ArrayList;

@@ -1,0 +1,70 @@
+package io.shardflux.r2dbc.coalesce;
+
+import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.r2dbc.failure.TooManyRowsException;
+import io.shardflux.r2dbc.scatter.Reach;
+import io.shardflux.r2dbc.settings.ReadPreference;
+
+/**
+ * How point reads are joined; see {@link ShardRouter#coalesced(String, String,
+ * java.util.function.BiFunction, java.util.function.BiFunction, Coalescing)}. All are counted for
+ * each shard, and apart for each {@link ReadPreference} in use.
+ *
+ * @param maxKeys distinct keys of a batch at most (default 128, from 1 to 1,000)
+ * @param maxRows rows of a batch at most; one that has more is split, and a key that alone has more
+ *     is an error, {@link TooManyRowsException} (default 10,000, from 1 to 1,000,000)
+ * @param inFlight batches under way at once; while there are so many, reads gather (default 2, from
+ *     1 to 64)
+ * @param maxWaiting reads that may gather; one more is refused with {@link
+ *     ShardUnavailableException} (default 10,000, from 1 to 1,000,000)
+ */
+public record Coalescing(int maxKeys, int maxRows, int inFlight, int maxWaiting) {
+
+  private static final int MOST_IN_FLIGHT = 64;
+  private static final int MOST = 1_000_000;
+  private static final Coalescing DEFAULTS = new Coalescing(128, 10_000, 2, 10_000);
+
+  /**
+   * Checks the numbers.
+   *
+   * @throws IllegalArgumentException if one is out of its bounds
+   */
+  public Coalescing {
+    check("max-keys", maxKeys, Reach.Keys.KEYS_PER_STATEMENT);
+    check("max-rows", maxRows, MOST);
+    check("in-flight", inFlight, MOST_IN_FLIGHT);
+    check("max-waiting", maxWaiting, MOST);
+  }
+
+  /** The defaults stated above. */
+  public static Coalescing defaults() {
+    return DEFAULTS;
+  }
+
+  /** These with another number of keys. */
+  public Coalescing withMaxKeys(int other) {
+    return new Coalescing(other, maxRows, inFlight, maxWaiting);
+  }
+
+  /** These with another number of rows. */
+  public Coalescing withMaxRows(int other) {
+    return new Coalescing(maxKeys, other, inFlight, maxWaiting);
+  }
+
+  /** These with another number of batches under way. */
+  public Coalescing withInFlight(int other) {
+    return new Coalescing(maxKeys, maxRows, other, maxWaiting);
+  }
+
+  /** These with another number of reads that may gather. */
+  public Coalescing withMaxWaiting(int other) {
+    return new Coalescing(maxKeys, maxRows, inFlight, other);
+  }
+
+  private static void check(String name, int value, int most) {
+    if (value < 1 || value > most) {
+      throw new IllegalArgumentException(
+          "coalescing." + name + ": " + value + " (expected: from 1 to " + most + ")");
+    }
+  }
+}

@@ -1,0 +1,484 @@
+package io.shardflux.r2dbc.config;
+
+import static io.r2dbc.spi.ConnectionFactoryOptions.PASSWORD;
+import static io.r2dbc.spi.ConnectionFactoryOptions.USER;
+
+import io.r2dbc.spi.ConnectionFactories;
+import io.r2dbc.spi.ConnectionFactoryOptions;
+import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.r2dbc.directory.ControlTable;
+import io.shardflux.r2dbc.directory.TableDirectory;
+import io.shardflux.r2dbc.observe.RowCounts;
+import io.shardflux.r2dbc.server.ServerPool;
+import io.shardflux.r2dbc.settings.BreakerBounds;
+import io.shardflux.r2dbc.settings.PoolBounds;
+import io.shardflux.r2dbc.settings.ReadOptions;
+import io.shardflux.r2dbc.settings.ReadPreference;
+import io.shardflux.r2dbc.settings.RouterOptions;
+import io.shardflux.r2dbc.settings.ScatterReads;
+import io.shardflux.r2dbc.settings.ServerAddress;
+import io.shardflux.r2dbc.settings.Shard;
+import io.shardflux.r2dbc.settings.Timeouts;
+import io.shardflux.r2dbc.settings.Tls;
+import io.shardflux.router.Internal;
+import io.shardflux.router.KeyColumn;
+import io.shardflux.router.KeyType;
+import io.shardflux.router.ShardDirectory;
+import io.shardflux.router.ShardId;
+import io.shardflux.router.TableRule;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.yaml.snakeyaml.DumperOptions;
+import org.yaml.snakeyaml.LoaderOptions;
+import org.yaml.snakeyaml.Yaml;
+import org.yaml.snakeyaml.constructor.DuplicateKeyException;
+import org.yaml.snakeyaml.constructor.SafeConstructor;
+import org.yaml.snakeyaml.error.MarkedYAMLException;
+import org.yaml.snakeyaml.error.YAMLException;
+import org.yaml.snakeyaml.representer.Representer;
+import org.yaml.snakeyaml.resolver.Resolver;
+
+/** A router's configuration, as {@link ShardRouter#fromYaml} describes it. */
+@Internal
+public final class RouterDocument {
+
+  private static final int MAX_LENGTH = 1 << 20;
+  private static final int MAX_NESTING = 32;
+  private static final int MAX_ALIASES = 20;
+  private static final String COLUMN =
+      "one column with its type; of several columns a list of such, as their order counts";
+  private static final String URL = ServerAddress.URL;
+  private static final String TABLE = "a table's name, 1 to 64 letters, digits or '_'";
+
+  private static final String REPLICAS =
+      "a list of servers, each with url, and username and password where they are not the shard's";
+
+  private final Setting root;
+  private final List<TableDirectory> directories = new ArrayList<>();
+  private PoolBounds pool = PoolBounds.defaults();
+  private Timeouts timeouts = Timeouts.defaults();
+
+  private RouterDocument(Setting root) {
+    this.root =
+        root.only(
+            "shards",
+            "pool",
+            "timeouts",
+            "breaker",
+            "reads",
+            "slow-statement",
+            "hot-keys",
+            "row-counts",
+            "sql",
+            "ids",
+            "strategies",
+            "tables");
+  }
+
+  /** What a YAML text says. */
+  public static RouterDefinition read(String yaml) {
+    return read(Setting.root(parse(yaml)));
+  }
+
+  /** What nested maps say. */
+  public static RouterDefinition read(Map<String, ?> document) {
+    return read(Setting.relaxedRoot(document));
+  }
+
+  /** The ids that a YAML text describes. */
+  public static IdSource ids(String yaml) {
+    return ids(Setting.root(parse(yaml)));
+  }
+
+  /** The ids that nested maps describe. */
+  public static IdSource ids(Map<String, ?> document) {
+    return ids(Setting.relaxedRoot(document));
+  }
+
+  private static IdSource ids(Setting root) {
+    RouterDocument document = new RouterDocument(root);
+    document.timeouts = timeouts(root.get("timeouts"));
+    return document.idSource(root.get("ids"));
+  }
+
+  private static RouterDefinition read(Setting root) {
+    RouterDocument document = new RouterDocument(root);
+    try {
+      return document.read();
+    } catch (RuntimeException e) {
+      document.directories.forEach(directory -> directory.close().subscribe());
+      throw e;
+    }
+  }
+
+  private static @Nullable Object parse(String yaml) {
+    if (yaml.length() > MAX_LENGTH) {
+      throw new IllegalArgumentException(
+          "document: " + yaml.length() + " characters (expected: at most " + MAX_LENGTH + ")");
+    }
+    LoaderOptions limits = new LoaderOptions();
+    limits.setCodePointLimit(MAX_LENGTH);
+    limits.setNestingDepthLimit(MAX_NESTING);
+    limits.setMaxAliasesForCollections(MAX_ALIASES);
+    limits.setAllowDuplicateKeys(false);
+    DumperOptions dump = new DumperOptions();
+    try {
+      return new Yaml(
+              new SafeConstructor(limits), new Representer(dump), dump, limits, new TextResolver())
+          .load(yaml);
+    } catch (YAMLException e) {
+      // Not as a cause: it quotes the text, and with it a password.
+      throw malformed(e);
+    }
+  }
+
+  private static IllegalArgumentException malformed(YAMLException error) {
+    String place = "";
+    if (error instanceof MarkedYAMLException marked && marked.getProblemMark() != null) {
+      place =
+          ", line "
+              + (marked.getProblemMark().getLine() + 1)
+              + ", column "
+              + (marked.getProblemMark().getColumn() + 1);
+    }
+    return new IllegalArgumentException(
+        error instanceof DuplicateKeyException
+            ? "document" + place + ": a key that is there already (expected: each key once)"
+            : "document"
+                + place
+                + ": malformed (expected: one YAML document, with quotes round texts that have"
+                + " special characters, at most "
+                + MAX_NESTING
+                + " levels and "
+                + MAX_ALIASES
+                + " aliases)");
+  }
+
+  /** Leaves every scalar a text: a password of digits must not become a number. */
+  private static final class TextResolver extends Resolver {
+
+    @Override
+    protected void addImplicitResolvers() {
+      // None.
+    }
+  }
+
+  private RouterDefinition read() {
+    pool = pool(root.get("pool"), PoolBounds.defaults());
+    timeouts = timeouts(root.get("timeouts"));
+    BreakerBounds breaker = breaker(root.get("breaker"));
+    ReadOptions reads = reads(root.get("reads"));
+    RowCounts rowCounts = rowCounts(root.get("row-counts"));
+    ScatterReads scatterReads = scatterReads(root.get("sql"));
+    root.get("ids").ifPresent(this::idSource);
+    boolean hotKeys = root.get("hot-keys").or(false, Setting::truth);
+    RouterOptions options =
+        RouterOptions.defaults().with(pool).with(timeouts).with(breaker).with(reads);
+    Setting slow = root.get("slow-statement");
+    if (slow.present()) {
+      options = options.withSlowStatement(slow.time());
+    }
+    List<Shard> shards =
+        root.get("shards").entries().stream()
+            .map(shard -> server(shard, shard.nameAsShard()))
+            .toList();
+    List<TableRule> tables =
+        root.get("tables").entries().stream().map(RouterDocument::rule).toList();
+    return new RouterDefinition(
+        options,
+        hotKeys,
+        rowCounts,
+        scatterReads,
+        shards,
+        tables,
+        new StrategyReader(root.get("strategies"), this::directory).strategies(),
+        directories);
+  }
+
+  private Shard server(Setting setting, ShardId id) {
+    setting.onlyAsServer("url", "username", "password", "pool", "replicas");
+    ConnectionFactoryOptions options = options(setting);
+    if (!options.hasOption(USER)) {
+      throw setting.get("username").refused("an account's name, here or in the URL");
+    }
+    checkServer(setting.get("url"), options);
+    Shard shard = Shard.of(id, options);
+    for (Setting replica :
+        setting.get("replicas").or(List.<Setting>of(), it -> it.items(REPLICAS))) {
+      shard = shard.withReplica(options(replica.onlyAsServer("url", "username", "password")));
+      List<ConnectionFactoryOptions> replicas = shard.replicas();
+      checkServer(replica.get("url"), replicas.get(replicas.size() - 1));
+    }
+    Setting own = setting.get("pool");
+    return own.present() ? shard.withPool(pool(own, pool, streamsSaid())) : shard;
+  }
+
+  private boolean streamsSaid() {
+    return root.get("pool").get("streams").present();
+  }
+
+  private static ConnectionFactoryOptions options(Setting server) {
+    ConnectionFactoryOptions.Builder whole = parsed(server.get("url")).mutate();
+    server.get("username").ifPresent(it -> whole.option(USER, it.text("an account's name")));
+    server.get("password").ifPresent(it -> whole.option(PASSWORD, it.secret("a password")));
+    return whole.build();
+  }
+
+  private static ConnectionFactoryOptions parsed(Setting url) {
+    ConnectionFactoryOptions options = Shard.optionsOf(url.secret(URL));
+    if (options == null) {
+      throw url.refusedUnseen(URL);
+    }
+    return options;
+  }
+
+  private static void checkServer(Setting url, ConnectionFactoryOptions options) {
+    var unused = url.checked(() -> Tls.loaded(options));
+    if (ServerAddress.of(options).database().isEmpty()) {
+      throw url.wrong("no database", URL);
+    }
+    checkDriver(url, options);
+  }
+
+  /** Here and not in {@link ServerPool}, as a driver's own words may quote the URL. */
+  private static void checkDriver(Setting url, ConnectionFactoryOptions options) {
+    boolean known;
+    try {
+      known = ConnectionFactories.find(options) != null;
+    } catch (RuntimeException e) {
+      known = false;
+    }
+    if (!known) {
+      throw url.refusedUnseen(
+          "a URL with a driver that is on the class path, and with options that it takes");
+    }
+  }
+
+  static PoolBounds pool(Setting setting, PoolBounds others) {
+    return pool(setting, others, false);
+  }
+
+  /** With the streams of the others where these were said, else half of the connections. */
+  private static PoolBounds pool(Setting setting, PoolBounds others, boolean streamsSaid) {
+    setting.only(
+        "max-size",
+        "min-idle",
+        "max-pending",
+        "streams",
+        "connect-timeout",
+        "rollback-timeout",
+        "max-idle-time",
+        "max-lifetime");
+    int maxSize = count(setting, "max-size", others.maxSize(), 1);
+    return new PoolBounds(
+        maxSize,
+        minIdle(setting.get("min-idle"), others, maxSize),
+        count(setting, "max-pending", others.maxPending(), 1),
+        setting
+            .get("streams")
+            .or(
+                streamsSaid ? Math.min(others.streams(), maxSize) : PoolBounds.half(maxSize),
+                it -> it.integer(1, maxSize)),
+        time(setting, "connect-timeout", others.connectTimeout()),
+        time(setting, "rollback-timeout", others.rollbackTimeout()),
+        time(setting, "max-idle-time", others.maxIdleTime()),
+        time(setting, "max-lifetime", others.maxLifetime()));
+  }
+
+  /** One that is not said gives way to the size. */
+  private static int minIdle(Setting setting, PoolBounds others, int maxSize) {
+    return setting.or(Math.min(others.minIdle(), maxSize), it -> it.integer(0, maxSize));
+  }
+
+  private static Timeouts timeouts(Setting setting) {
+    setting.only("acquire", "first-row", "gap", "total");
+    Timeouts defaults = Timeouts.defaults();
+    Duration total = time(setting, "total", defaults.total());
+    return new Timeouts(
+        within(setting.get("acquire"), defaults.acquire(), total),
+        within(setting.get("first-row"), defaults.firstRow(), total),
+        within(setting.get("gap"), defaults.gap(), total),
+        total);
+  }
+
+  /** One that is not said gives way to the total. */
+  private static Duration within(Setting setting, Duration other, Duration total) {
+    Duration time = setting.or(shorter(other, total), Setting::time);
+    if (time.compareTo(total) > 0) {
+      throw setting.refused("at most timeouts.total, " + total);
+    }
+    return time;
+  }
+
+  private static BreakerBounds breaker(Setting setting) {
+    setting.only("window", "min-calls", "failure-rate", "probe-interval");
+    BreakerBounds defaults = BreakerBounds.defaults();
+    int window = setting.get("window").or(defaults.window(), it -> it.integer(1, 10_000));
+    return new BreakerBounds(
+        window,
+        setting
+            .get("min-calls")
+            .or(Math.min(defaults.minCalls(), window), it -> it.integer(1, window)),
+        setting.get("failure-rate").or(defaults.failureRate(), it -> it.integer(1, 100)),
+        time(setting, "probe-interval", defaults.probeInterval()));
+  }
+
+  private static ReadOptions reads(Setting setting) {
+    setting.only("preference", "retries", "max-lag", "hedge");
+    ReadOptions defaults = ReadOptions.defaults();
+    return new ReadOptions(
+        setting.get("preference").or(defaults.preference(), it -> it.one(ReadPreference.class)),
+        setting.get("retries").or(defaults.retries(), it -> it.integer(0, 10)),
+        time(setting, "max-lag", defaults.maxLag()),
+        setting.get("hedge").or(defaults.hedge(), Setting::truth));
+  }
+
+  private static RowCounts rowCounts(Setting setting) {
+    setting.only("exact", "every");
+    RowCounts defaults = RowCounts.defaults();
+    return new RowCounts(
+        setting.get("exact").or(defaults.exact(), Setting::truth),
+        time(setting, "every", defaults.every()));
+  }
+
+  private static ScatterReads scatterReads(Setting setting) {
+    setting.only("allow-scatter");
+    return setting.get("allow-scatter").or(ScatterReads.ALLOWED, RouterDocument::allowScatter);
+  }
+
+  private static ScatterReads allowScatter(Setting setting) {
+    String expected = "one of true, log, false";
+    return switch (setting.text(expected)) {
+      case "true" -> ScatterReads.ALLOWED;
+      case "log" -> ScatterReads.LOGGED;
+      case "false" -> ScatterReads.REFUSED;
+      default -> throw setting.refused(expected);
+    };
+  }
+
+  private static Duration shorter(Duration one, Duration other) {
+    return one.compareTo(other) < 0 ? one : other;
+  }
+
+  private static int count(Setting setting, String key, int other, int min) {
+    return setting.get(key).or(other, it -> it.integer(min, Integer.MAX_VALUE));
+  }
+
+  private static Duration time(Setting setting, String key, Duration other) {
+    return setting.get(key).or(other, Setting::time);
+  }
+
+  private static TableRule rule(Setting table) {
+    table.only("key", "strategy", "reference", "pinned");
+    Setting key = table.get("key");
+    Setting strategy = table.get("strategy");
+    Setting reference = table.get("reference");
+    Setting pinned = table.get("pinned");
+    boolean sharded = key.present() || strategy.present();
+    int kinds = (sharded ? 1 : 0) + (reference.present() ? 1 : 0) + (pinned.present() ? 1 : 0);
+    if (kinds != 1) {
+      throw table.misshapen("key and strategy, or reference alone, or pinned alone");
+    }
+    if (sharded) {
+      List<KeyColumn> columns = columns(key);
+      String name = strategy.quotable("the name of a strategy");
+      return table.checked(() -> new TableRule.Sharded(table.name(), columns, name));
+    }
+    if (pinned.present()) {
+      ShardId shard = pinned.shard();
+      return table.checked(() -> new TableRule.Pinned(table.name(), shard));
+    }
+    if (!reference.text("true").equals("true")) {
+      throw reference.refused("true");
+    }
+    return table.checked(() -> new TableRule.Reference(table.name()));
+  }
+
+  /** A map for one column; a list of such maps for several, as their order counts. */
+  private static List<KeyColumn> columns(Setting key) {
+    boolean single = key.isMap() && key.entries().stream().noneMatch(Setting::isMap);
+    return single
+        ? List.of(column(key))
+        : key.items(COLUMN).stream().map(RouterDocument::column).toList();
+  }
+
+  private static KeyColumn column(Setting setting) {
+    List<Setting> columns = setting.entries();
+    if (columns.size() != 1) {
+      throw setting.misshapen(COLUMN);
+    }
+    Setting column = columns.get(0);
+    KeyType type = column.one(KeyType.class);
+    return column.checked(() -> new KeyColumn(column.name(), type));
+  }
+
+  private ShardDirectory directory(Setting strategy, @Nullable String strategyName) {
+    String name = directoryName(strategy.get("name"), strategyName);
+    String table = strategy.get("table").or(TableDirectory.DEFAULT_TABLE, it -> it.text("a name"));
+    Setting setting = strategy.get("server");
+    if (!setting.isMap()) {
+      throw setting.misshapen("url, username and password of the directory's server");
+    }
+    Shard server = server(setting, ShardId.of(name));
+    Shard bounded = server.pool() == null ? server.withPool(pool) : server;
+    TableDirectory directory =
+        strategy.checked(() -> TableDirectory.of(bounded, table, name, timeouts));
+    directories.add(directory);
+    return directory;
+  }
+
+  private IdSource idSource(Setting ids) {
+    ids.only("shard", "server", "table", "lease", "create-table");
+    Setting table = ids.get("table");
+    String name = table.or(IdSource.DEFAULT_TABLE, it -> it.text(TABLE));
+    if (!ControlTable.NAME.matcher(name).matches()) {
+      throw table.refused(TABLE);
+    }
+    return new IdSource(
+        idServer(ids),
+        name,
+        ids.get("lease").or(IdSource.DEFAULT_LEASE, RouterDocument::lease),
+        timeouts,
+        ids.get("create-table").or(false, Setting::truth));
+  }
+
+  private Shard idServer(Setting ids) {
+    Setting shard = ids.get("shard");
+    Setting server = ids.get("server");
+    if (shard.present() == server.present()) {
+      throw ids.misshapen("a map that has either shard or server");
+    }
+    if (server.present()) {
+      return server(server, ShardId.of("ids"));
+    }
+    String named = "the name of one of shards";
+    Setting found = root.get("shards").get(shard.text(named));
+    if (!found.present()) {
+      throw shard.refused(named);
+    }
+    // Without the shard's pool, as ids need few connections.
+    return Shard.of(found.nameAsShard(), server(found, found.nameAsShard()).options());
+  }
+
+  private static Duration lease(Setting setting) {
+    Duration lease = setting.time();
+    if (lease.compareTo(IdSource.SHORTEST_LEASE) < 0
+        || lease.compareTo(IdSource.LONGEST_LEASE) > 0) {
+      throw setting.refused("a time from 1s to 1h");
+    }
+    return lease;
+  }
+
+  /** The strategy's own name, unless another is said; a strategy inside another has none. */
+  private static String directoryName(Setting setting, @Nullable String strategyName) {
+    String expected = "1 to 64 letters, digits, '_', '-' or '.'";
+    String name = setting.present() || strategyName == null ? setting.text(expected) : strategyName;
+    if (!TableDirectory.NAME.matcher(name).matches()) {
+      throw setting.refused(expected);
+    }
+    return name;
+  }
+}

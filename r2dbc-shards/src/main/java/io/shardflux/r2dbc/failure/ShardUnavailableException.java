@@ -1,0 +1,63 @@
+package io.shardflux.r2dbc.failure;
+
+import io.r2dbc.spi.R2dbcTransientResourceException;
+import io.shardflux.r2dbc.settings.PoolBounds;
+import io.shardflux.router.Internal;
+import io.shardflux.router.ShardId;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A shard could not be asked, or its connection was lost: it is down or drained, too many callers
+ * wait for it, or it is being removed.
+ *
+ * <p>Where a connection was lost under a write, whether the write took place is not known; in a
+ * transaction that nobody had begun to commit it did not.
+ */
+public final class ShardUnavailableException extends R2dbcTransientResourceException {
+
+  private static final long serialVersionUID = 1L;
+
+  /** What it was. */
+  @Internal
+  public enum Why {
+    /** No connection could be opened. */
+    NOT_CONNECTED,
+    /** A connection was lost under a statement. */
+    LOST,
+    /** The server has no room for another connection, and may do well otherwise. */
+    NO_ROOM,
+    /** The queue for a connection is full, or all streams are taken. */
+    OVERLOADED,
+    /** It was not asked: its breaker is open, it is drained, or closed. */
+    NOT_ASKED
+  }
+
+  private final String shard;
+  private final Why why;
+
+  @Internal
+  public ShardUnavailableException(
+      ShardId shard, Why why, String message, @Nullable Throwable cause) {
+    super(shard + ": " + message, cause);
+    this.shard = shard.value();
+    this.why = why;
+  }
+
+  /** The shard. */
+  public ShardId shard() {
+    return ShardId.of(shard);
+  }
+
+  /**
+   * Whether the shard was too busy to be asked: the queue for a connection was full, or its
+   * {@linkplain PoolBounds#streams() streams} were taken.
+   */
+  public boolean overloaded() {
+    return why == Why.OVERLOADED;
+  }
+
+  @Internal
+  public Why why() {
+    return why;
+  }
+}

@@ -1,0 +1,24 @@
+package io.shardflux.r2dbc.failure;
+
+import io.r2dbc.spi.R2dbcNonTransientException;
+import io.shardflux.router.Internal;
+
+/** A statement gave more rows than it should. */
+public final class TooManyRowsException extends R2dbcNonTransientException {
+
+  private static final long serialVersionUID = 1L;
+
+  @Internal
+  public TooManyRowsException(String statement) {
+    super("rows: more than one (expected: one or none; use first() or all()) of: " + statement);
+  }
+
+  @Internal
+  public TooManyRowsException(int most, String statement) {
+    super(
+        "rows: more than "
+            + most
+            + " of one key (expected: at most as many; raise coalescing.max-rows) of: "
+            + statement);
+  }
+}

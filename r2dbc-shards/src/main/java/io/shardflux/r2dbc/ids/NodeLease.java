@@ -1,0 +1,114 @@
+package io.shardflux.r2dbc.ids;
+
+import io.shardflux.router.Internal;
+import java.time.Instant;
+import java.util.concurrent.atomic.AtomicLong;
+
+/**
+ * A node that is ours for a time, and the ids that were given for it: the milliseconds since {@link
+ * #EPOCH}, 10 bits of the node, and a number from 0 that rises within a millisecond, as a TSID has
+ * them.
+ *
+ * <p>Thread-safe and lock-free: an id is one compare-and-set. Reads no clock.
+ */
+@Internal
+public final class NodeLease {
+
+  static final int NODE_BITS = 10;
+  static final int COUNTER_BITS = 12;
+
+  /** That of TSIDs. */
+  static final long EPOCH = Instant.parse("2020-01-01T00:00:00Z").toEpochMilli();
+
+  /** The last millisecond whose ids are positive, in the year 2089. */
+  static final long END = EPOCH + (1L << 41) - 1;
+
+  /** How far ids may be ahead of the clock, by their number or as the clock took a small step. */
+  public static final long MAX_AHEAD_MILLIS = 10;
+
+  /** In place of an id: the lease is over, was given back, or does not reach that far. */
+  static final long OVER = -1;
+
+  /** In place of an id: those of the clock's next milliseconds are given already. */
+  static final long AHEAD = -2;
+
+  private static final long SEALED = Long.MAX_VALUE;
+
+  private final int node;
+  private final String holder;
+  // The last id's millisecond and number.
+  private final AtomicLong last;
+  private volatile Term term;
+
+  /**
+   * How far it reaches.
+   *
+   * @param usedUntil the last millisecond that ids may have: what the table says too, or less
+   * @param endNanos when it is over, of {@link System#nanoTime}
+   */
+  record Term(long usedUntil, long endNanos) {}
+
+  /**
+   * A lease of a node for whose milliseconds from that one on nobody has given an id.
+   *
+   * @param holder what tells it from all other leases
+   */
+  NodeLease(int node, String holder, long fromMillis, Term term) {
+    this.node = node;
+    this.holder = holder;
+    this.last = new AtomicLong((fromMillis << COUNTER_BITS) - 1);
+    this.term = term;
+  }
+
+  int node() {
+    return node;
+  }
+
+  String holder() {
+    return holder;
+  }
+
+  /** An id above all that were given, or {@link #OVER} or {@link #AHEAD}. */
+  long draw(long millis, long nanos) {
+    if (over(nanos)) {
+      return OVER;
+    }
+    while (true) {
+      long before = last.get();
+      if (before == SEALED) {
+        return OVER;
+      }
+      long next = Math.max(before + 1, millis << COUNTER_BITS);
+      long time = next >>> COUNTER_BITS;
+      if (time > term.usedUntil()) {
+        return OVER;
+      }
+      if (time > millis + MAX_AHEAD_MILLIS) {
+        return AHEAD;
+      }
+      if (last.compareAndSet(before, next)) {
+        return id(time, next);
+      }
+    }
+  }
+
+  boolean over(long nanos) {
+    return nanos - term.endNanos() >= 0;
+  }
+
+  /** Takes a longer term; never less of the milliseconds, as the table never goes back either. */
+  void extend(Term longer) {
+    term = new Term(Math.max(term.usedUntil(), longer.usedUntil()), longer.endNanos());
+  }
+
+  /** Gives no more ids, and tells the last millisecond for which it may have given one. */
+  long seal() {
+    long sealed = last.getAndSet(SEALED);
+    return sealed >>> COUNTER_BITS;
+  }
+
+  private long id(long time, long next) {
+    long counter = next & ((1 << COUNTER_BITS) - 1);
+    return (time - EPOCH) << (NODE_BITS + COUNTER_BITS) | (long) node << COUNTER_BITS | counter;
+  }
+}

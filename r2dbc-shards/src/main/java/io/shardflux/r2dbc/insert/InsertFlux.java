@@ -1,0 +1,399 @@
+package io.shardflux.r2dbc.insert;
+
+import io.r2dbc.spi.R2dbcNonTransientResourceException;
+import io.shardflux.r2dbc.failure.PoolClosingException;
+import io.shardflux.r2dbc.failure.ShardErrors;
+import io.shardflux.r2dbc.insert.InsertQueue.Batch;
+import io.shardflux.r2dbc.insert.RowInserts.Answer;
+import io.shardflux.router.ShardId;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Queue;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+import org.reactivestreams.Publisher;
+import org.reactivestreams.Subscription;
+import reactor.core.CoreSubscriber;
+import reactor.core.Disposable;
+import reactor.core.Disposables;
+import reactor.core.publisher.BaseSubscriber;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Operators;
+import reactor.util.concurrent.Queues;
+import reactor.util.context.Context;
+
+/** The outcomes of rows; see {@link RowInserts#store}. */
+final class InsertFlux<T> extends Flux<InsertOutcome<T>> {
+
+  private static final int LOOKUPS_AT_ONCE = 64;
+  private static final int HELD_PER_SHARD = 2_000;
+  private static final int HELD_IN_ALL = 20_000;
+  private static final long BYTES_PER_SHARD = 2 << 20;
+  private static final long BYTES_IN_ALL = 32 << 20;
+
+  /** Rows that the source may owe; it is asked for a quarter of them at least. */
+  private static final int OWED = 256;
+
+  private static final int MOVES_SURVIVED = 3;
+
+  private final RowInserts<T> inserts;
+  private final Publisher<? extends T> rows;
+
+  InsertFlux(RowInserts<T> inserts, Publisher<? extends T> rows) {
+    this.inserts = inserts;
+    this.rows = rows;
+  }
+
+  @Override
+  public void subscribe(CoreSubscriber<? super InsertOutcome<T>> actual) {
+    Flux.<T>from(rows)
+        .map(inserts::read)
+        .flatMapSequentialDelayError(inserts::place, LOOKUPS_AT_ONCE, 1)
+        .subscribe(new Stream<>(inserts, actual));
+  }
+
+  /**
+   * An outcome that nobody has taken yet.
+   *
+   * @param bytes those of its row
+   */
+  private record Ended<T>(InsertOutcome<T> outcome, long bytes) {}
+
+  /**
+   * One subscription. All that happens is put in line as an event, and one thread at a time takes
+   * it from there: what is not volatile or atomic is that thread's alone.
+   */
+  private static final class Stream<T> implements CoreSubscriber<InsertRow<T>>, Subscription {
+
+    private final RowInserts<T> inserts;
+    private final CoreSubscriber<? super InsertOutcome<T>> actual;
+    private final Queue<Runnable> events = Queues.<Runnable>unboundedMultiproducer().get();
+    private final AtomicInteger draining = new AtomicInteger();
+    private final AtomicLong wanted = new AtomicLong();
+    private final Disposable.Composite moving = Disposables.composite();
+    private final Map<ShardId, Lane> lanes = new HashMap<>();
+    private final Deque<Ended<T>> outcomes = new ArrayDeque<>();
+    private volatile boolean over;
+    private @Nullable Subscription source;
+    private boolean sourceEnded;
+    private @Nullable Throwable sourceError;
+    private int owed;
+    private int held;
+    private long heldBytes;
+
+    Stream(RowInserts<T> inserts, CoreSubscriber<? super InsertOutcome<T>> actual) {
+      this.inserts = inserts;
+      this.actual = actual;
+    }
+
+    @Override
+    public Context currentContext() {
+      return actual.currentContext();
+    }
+
+    @Override
+    public void onSubscribe(Subscription subscription) {
+      source = subscription;
+      actual.onSubscribe(this);
+    }
+
+    @Override
+    public void onNext(InsertRow<T> row) {
+      happened(() -> took(row));
+    }
+
+    @Override
+    public void onError(Throwable error) {
+      happened(() -> endedSource(error));
+    }
+
+    @Override
+    public void onComplete() {
+      happened(() -> endedSource(null));
+    }
+
+    @Override
+    public void request(long n) {
+      if (Operators.validate(n)) {
+        wanted.accumulateAndGet(n, Operators::addCap);
+        drain();
+      }
+    }
+
+    @Override
+    public void cancel() {
+      over = true;
+      source().cancel();
+      drain();
+    }
+
+    private void happened(Runnable event) {
+      events.add(event);
+      drain();
+    }
+
+    private void drain() {
+      if (draining.getAndIncrement() != 0) {
+        return;
+      }
+      int seen = 1;
+      while (seen != 0) {
+        for (Runnable event = events.poll(); event != null; event = events.poll()) {
+          if (!over) {
+            event.run();
+          }
+        }
+        if (over) {
+          free();
+        } else {
+          lanes.values().forEach(Lane::begin);
+          emit();
+          ask();
+        }
+        seen = draining.addAndGet(-seen);
+      }
+    }
+
+    private void free() {
+      moving.dispose();
+      lanes.values().forEach(Lane::cancel);
+      lanes.clear();
+      outcomes.clear();
+    }
+
+    private void emit() {
+      long limit = wanted.get();
+      long emitted = 0;
+      for (; emitted < limit && !over && !outcomes.isEmpty(); emitted++) {
+        Ended<T> ended = outcomes.remove();
+        held--;
+        heldBytes -= ended.bytes();
+        actual.onNext(ended.outcome());
+      }
+      if (emitted > 0 && limit != Long.MAX_VALUE) {
+        wanted.addAndGet(-emitted);
+      }
+      if (sourceEnded && held == 0 && !over) {
+        end();
+      }
+    }
+
+    private void end() {
+      over = true;
+      Throwable error = sourceError;
+      if (error == null) {
+        actual.onComplete();
+      } else {
+        actual.onError(error);
+      }
+    }
+
+    private void ask() {
+      long shards = inserts.shards();
+      long room = Math.min(HELD_PER_SHARD * shards, HELD_IN_ALL) - held - owed;
+      long more = Math.min(room, OWED - owed);
+      boolean full = heldBytes >= Math.min(BYTES_PER_SHARD * shards, BYTES_IN_ALL);
+      if (more >= OWED / 4 && !full && !sourceEnded && !over) {
+        owed += (int) more;
+        source().request(more);
+      }
+    }
+
+    private void took(InsertRow<T> row) {
+      owed--;
+      held++;
+      heldBytes += row.bytes();
+      line(row);
+    }
+
+    /** Puts a row in line for its shard. */
+    private void line(InsertRow<T> row) {
+      ShardId shard = row.shard();
+      if (shard != null) {
+        lanes.computeIfAbsent(shard, Lane::new).queue.add(row);
+      } else {
+        Throwable refusal = Objects.requireNonNull(row.refusal());
+        ended(row, new InsertOutcome.Refused<>(row.row(), refusal));
+      }
+    }
+
+    private void ended(InsertRow<T> row, InsertOutcome<T> outcome) {
+      outcomes.add(new Ended<>(outcome, row.bytes()));
+    }
+
+    private void endedSource(@Nullable Throwable error) {
+      sourceEnded = true;
+      sourceError = error;
+    }
+
+    private Subscription source() {
+      Subscription subscription = source;
+      if (subscription == null) {
+        throw new IllegalStateException("not subscribed");
+      }
+      return subscription;
+    }
+
+    /** What goes to one shard, a statement after the other. */
+    private final class Lane {
+
+      private final ShardId shard;
+      private final InsertQueue<T> queue = new InsertQueue<>(inserts.sql());
+      private @Nullable Sending sending;
+
+      Lane(ShardId shard) {
+        this.shard = shard;
+      }
+
+      void begin() {
+        if (sending == null && !queue.isEmpty()) {
+          Sending next = new Sending(this, queue.next());
+          sending = next;
+          inserts.send(shard, next.batch, next.decided).subscribe(next);
+        }
+      }
+
+      void cancel() {
+        Sending now = sending;
+        if (now != null) {
+          now.cancel();
+        }
+      }
+
+      void answered(Batch<T> batch, Answer answer) {
+        sending = null;
+        queue.takes(answer.room());
+        Long affected = answer.affected();
+        if (affected == null) {
+          tooLong(batch, answer.room());
+        } else if (inserts.sql().proves(affected, batch.size())) {
+          queue.stored(batch);
+          end(batch, row -> new InsertOutcome.Stored<>(row, shard));
+        } else {
+          unknown(batch, unproven(affected, batch.size()));
+        }
+      }
+
+      void failed(Batch<T> batch, Throwable error, boolean unsent) {
+        sending = null;
+        if (unsent && error instanceof PoolClosingException closing) {
+          move(batch, closing);
+        } else if (ShardErrors.ofOneRow(error)) {
+          queue.suspected(batch);
+          if (batch.size() == 1) {
+            refuse(batch, error);
+          }
+        } else if (unsent || ShardErrors.refusedWrite(error)) {
+          queue.failed();
+          refuse(batch, error);
+        } else {
+          queue.failed();
+          unknown(batch, error);
+        }
+      }
+
+      /** With the server's bound known, several rows are tried again as fewer. */
+      private void tooLong(Batch<T> batch, long room) {
+        if (batch.size() > 1) {
+          queue.putBack(batch);
+        } else {
+          refuse(
+              batch,
+              new IllegalArgumentException(
+                  "row: up to "
+                      + batch.bytes()
+                      + " bytes (expected: at most "
+                      + room
+                      + ", by the max_allowed_packet of "
+                      + shard
+                      + ")"));
+        }
+      }
+
+      private void refuse(Batch<T> batch, Throwable error) {
+        end(batch, row -> new InsertOutcome.Refused<>(row, error));
+      }
+
+      private void unknown(Batch<T> batch, Throwable error) {
+        end(batch, row -> new InsertOutcome.Unknown<>(row, shard, error));
+      }
+
+      private void end(Batch<T> batch, Function<T, InsertOutcome<T>> outcome) {
+        batch.rows().forEach(row -> ended(row, outcome.apply(row.row())));
+      }
+
+      private Throwable unproven(long affected, int rows) {
+        return new R2dbcNonTransientResourceException(
+            shard
+                + ": "
+                + affected
+                + " rows stored (expected: "
+                + rows
+                + ", as many as were sent)");
+      }
+
+      /** The shard is leaving: its rows are located anew. */
+      private void move(Batch<T> batch, PoolClosingException closing) {
+        lanes.remove(shard);
+        queue.putBack(batch);
+        List<InsertRow<T>> moved = new ArrayList<>();
+        for (InsertRow<T> row : queue.waiting()) {
+          if (row.moves() < MOVES_SURVIVED) {
+            moved.add(row.moved());
+          } else {
+            ended(row, new InsertOutcome.Refused<>(row.row(), closing.asUnavailable()));
+          }
+        }
+        moving.add(
+            Flux.fromIterable(moved)
+                .flatMapSequential(inserts::place, LOOKUPS_AT_ONCE, 1)
+                .contextWrite(currentContext())
+                .subscribe(row -> happened(() -> line(row))));
+      }
+    }
+
+    /** A statement under way. */
+    private final class Sending extends BaseSubscriber<Answer> {
+
+      private final Lane lane;
+      private final Batch<T> batch;
+      private final AtomicBoolean decided = new AtomicBoolean();
+      private @Nullable Answer answer;
+
+      Sending(Lane lane, Batch<T> batch) {
+        this.lane = lane;
+        this.batch = batch;
+      }
+
+      @Override
+      public Context currentContext() {
+        return Stream.this.currentContext();
+      }
+
+      @Override
+      protected void hookOnNext(Answer value) {
+        answer = value;
+      }
+
+      @Override
+      protected void hookOnComplete() {
+        Answer said = Objects.requireNonNull(answer);
+        happened(() -> lane.answered(batch, said));
+      }
+
+      @Override
+      protected void hookOnError(Throwable error) {
+        boolean unsent = decided.compareAndSet(false, true);
+        happened(() -> lane.failed(batch, error, unsent));
+      }
+    }
+  }
+}

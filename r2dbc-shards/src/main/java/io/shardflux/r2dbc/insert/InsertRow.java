@@ -1,0 +1,93 @@
+package io.shardflux.r2dbc.insert;
+
+import io.shardflux.router.ShardId;
+import io.shardflux.router.ShardKey;
+import org.jspecify.annotations.Nullable;
+
+/** A row on its way to its shard, or what keeps it from it. Immutable, but for its values. */
+final class InsertRow<T> {
+
+  private static final @Nullable Object[] NO_VALUES = {};
+
+  private final T row;
+  private final @Nullable ShardKey key;
+  private final @Nullable Object[] values;
+  private final long bytes;
+  private final @Nullable ShardId shard;
+  private final @Nullable Throwable refusal;
+  private final int moves;
+
+  private InsertRow(
+      T row,
+      @Nullable ShardKey key,
+      @Nullable Object[] values,
+      long bytes,
+      @Nullable ShardId shard,
+      @Nullable Throwable refusal,
+      int moves) {
+    this.row = row;
+    this.key = key;
+    this.values = values;
+    this.bytes = bytes;
+    this.shard = shard;
+    this.refusal = refusal;
+    this.moves = moves;
+  }
+
+  /** A row whose shard is to be found. */
+  static <T> InsertRow<T> of(T row, ShardKey key, @Nullable Object[] values, long bytes) {
+    return new InsertRow<>(row, key, values, bytes, null, null, 0);
+  }
+
+  /** A row that goes to no shard. */
+  static <T> InsertRow<T> refused(T row, Throwable refusal) {
+    return new InsertRow<>(row, null, NO_VALUES, 0, null, refusal, 0);
+  }
+
+  /** This one, to be stored there. */
+  InsertRow<T> on(ShardId found) {
+    return new InsertRow<>(row, key, values, bytes, found, null, moves);
+  }
+
+  /** This one, which is not to be stored. */
+  InsertRow<T> refused(Throwable why) {
+    return new InsertRow<>(row, key, values, bytes, null, why, moves);
+  }
+
+  /** This one, whose shard left. */
+  InsertRow<T> moved() {
+    return new InsertRow<>(row, key, values, bytes, null, null, moves + 1);
+  }
+
+  T row() {
+    return row;
+  }
+
+  @Nullable ShardKey key() {
+    return key;
+  }
+
+  @Nullable Object[] values() {
+    return values;
+  }
+
+  /** Its bytes in a statement at most; 0 if it has no values. */
+  long bytes() {
+    return bytes;
+  }
+
+  /** Where it is to be stored, or null. */
+  @Nullable ShardId shard() {
+    return shard;
+  }
+
+  /** Why it is not to be stored, or null. */
+  @Nullable Throwable refusal() {
+    return refusal;
+  }
+
+  /** How many shards left under it. */
+  int moves() {
+    return moves;
+  }
+}

@@ -1,0 +1,410 @@
+package io.shardflux.r2dbc.live;
+
+import io.r2dbc.spi.Connection;
+import io.shardflux.r2dbc.failure.PoolClosingException;
+import io.shardflux.r2dbc.failure.ShardUnavailableException;
+import io.shardflux.r2dbc.observe.HotKey;
+import io.shardflux.r2dbc.observe.HotKeys;
+import io.shardflux.r2dbc.observe.ShardEvent;
+import io.shardflux.r2dbc.scatter.FailurePolicy;
+import io.shardflux.r2dbc.scatter.Reach;
+import io.shardflux.r2dbc.scatter.Scatter;
+import io.shardflux.r2dbc.scatter.ShardSignal;
+import io.shardflux.r2dbc.scatter.StreamTurns;
+import io.shardflux.r2dbc.settings.RouterOptions;
+import io.shardflux.r2dbc.settings.ServerAddress;
+import io.shardflux.r2dbc.settings.Shard;
+import io.shardflux.r2dbc.settings.Timeouts;
+import io.shardflux.r2dbc.shard.ShardServers;
+import io.shardflux.r2dbc.statement.Bindings;
+import io.shardflux.r2dbc.statement.BoundStatement;
+import io.shardflux.r2dbc.statement.Dialect;
+import io.shardflux.r2dbc.statement.SqlTemplate;
+import io.shardflux.r2dbc.statement.Work;
+import io.shardflux.router.Internal;
+import io.shardflux.router.ShardId;
+import io.shardflux.router.ShardKey;
+import io.shardflux.router.Topology;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Collections;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.BiFunction;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+import reactor.core.publisher.Sinks;
+import reactor.core.scheduler.Schedulers;
+
+/**
+ * The current topology with its pools, swapped as one; nothing else changes an epoch. A statement
+ * enters the shards that it asks, so that none of them is closed under it, and starts anew where
+ * one began to close before.
+ */
+@Internal
+public final class LiveShards {
+
+  /** How often a statement starts anew because of swaps. */
+  public static final int SWAPS_SURVIVED = 3;
+
+  private static final Duration DRAIN_TIME = Duration.ofSeconds(30);
+
+  private record Snapshot(Topology topology, Map<ShardId, ShardServers> servers) {
+
+    ShardServers of(ShardId shard) {
+      ShardServers found = servers.get(shard);
+      if (found == null) {
+        throw new IllegalArgumentException(
+            "shard: " + shard + " (expected: one of " + topology.shards() + ")");
+      }
+      return found;
+    }
+  }
+
+  private final RouterOptions options;
+  private final @Nullable HotKeys hotKeys;
+  private final Sinks.Many<ShardEvent> events = Sinks.many().multicast().directBestEffort();
+  private volatile Snapshot now;
+  // Guarded by this.
+  private final List<Consumer<Collection<ShardServers>>> watchers = new ArrayList<>();
+  private boolean closed;
+
+  /**
+   * The first topology with pools that connect to nothing yet.
+   *
+   * @param shards the servers of the topology's shards
+   * @param hotKeys counts the keys that statements are for, or null
+   */
+  public LiveShards(
+      Topology topology, List<Shard> shards, RouterOptions options, @Nullable HotKeys hotKeys) {
+    this.options = options;
+    this.hotKeys = hotKeys;
+    ServerAddress.check(shards);
+    Map<ShardId, ShardServers> servers = new LinkedHashMap<>();
+    shards.forEach(shard -> servers.put(shard.id(), servers(shard)));
+    this.now = new Snapshot(topology, Collections.unmodifiableMap(servers));
+  }
+
+  public Topology topology() {
+    return now.topology();
+  }
+
+  public RouterOptions options() {
+    return options;
+  }
+
+  /** The times of a statement that has none of its own. */
+  public Timeouts timeouts() {
+    return options.timeouts();
+  }
+
+  public Collection<ShardServers> all() {
+    return now.servers().values();
+  }
+
+  /**
+   * The servers of a shard, which may be closed at any time; see {@link #enter}.
+   *
+   * @throws IllegalArgumentException if there is no such shard
+   */
+  public ShardServers of(ShardId shard) {
+    return now.of(shard);
+  }
+
+  public boolean has(ShardServers servers) {
+    return now.servers().containsValue(servers);
+  }
+
+  /** The shard of a key that a statement is for. */
+  public Mono<ShardId> asked(String table, ShardKey key) {
+    return Mono.defer(
+        () -> {
+          note(table, key);
+          return topology().locate(table, key);
+        });
+  }
+
+  /** Counts a key that a statement is for, where keys are counted. */
+  public void note(String table, ShardKey key) {
+    if (hotKeys != null) {
+      hotKeys.record(table, key);
+    }
+  }
+
+  /** The hottest keys of a table, the hottest first; empty where keys are not counted. */
+  public List<HotKey> hotKeys(String table) {
+    return hotKeys == null ? List.of() : hotKeys.top(table);
+  }
+
+  /** What each shard is asked, at the time it is asked. */
+  public Function<Topology, Mono<Map<ShardId, List<BoundStatement>>>> plan(
+      Reach reach, SqlTemplate sql, Bindings bindings) {
+    return topology -> {
+      if (reach instanceof Reach.Keys keys) {
+        keys.keys().forEach(key -> note(keys.table(), key));
+      }
+      return reach.plan(topology, sql, bindings);
+    };
+  }
+
+  /**
+   * A shard's servers, which can't be closed until they are {@linkplain ShardServers#leave left}.
+   */
+  public ShardServers enter(ShardId shard) {
+    return entered(now.of(shard));
+  }
+
+  /** Runs the work on the servers of a shard, which can't be closed under it. */
+  public <T> Flux<T> onOne(Mono<ShardId> shard, Function<ShardServers, Flux<T>> work) {
+    return overSwaps(
+        shard.flatMapMany(id -> Flux.using(() -> entered(now.of(id)), work, ShardServers::leave)),
+        SWAPS_SURVIVED);
+  }
+
+  /**
+   * The same for what was located before. Errors with {@link PoolClosingException} if the shard is
+   * gone or going: then it is to be located anew.
+   */
+  public <T> Flux<T> onLocated(ShardId shard, Function<ShardServers, Flux<T>> work) {
+    return Flux.using(
+        () -> {
+          ShardServers found = now.servers().get(shard);
+          if (found == null) {
+            throw new PoolClosingException(shard);
+          }
+          return entered(found);
+        },
+        work,
+        ShardServers::leave);
+  }
+
+  /** What one of a plan's statements does with a connection. */
+  public interface Execution<T> {
+    Flux<T> on(BoundStatement statement, Connection connection, Dialect dialect);
+  }
+
+  /** Runs a plan's statements on all its shards and merges what they give. */
+  public <T> Flux<ShardSignal<T>> scatter(
+      Function<Topology, Mono<Map<ShardId, List<BoundStatement>>>> planner,
+      SqlTemplate sql,
+      Work.Terms terms,
+      Execution<T> execution,
+      FailurePolicy policy,
+      @Nullable Comparator<? super T> order) {
+    return overSwaps(
+        Flux.defer(
+            () -> {
+              Snapshot start = now;
+              return planner
+                  .apply(start.topology())
+                  .doOnNext(plan -> refuseUnordered(plan, order))
+                  .flatMapMany(
+                      plan ->
+                          Flux.using(
+                              () -> enterAll(start, plan.keySet()),
+                              entries ->
+                                  new Scatter<>(
+                                          sources(entries, plan, sql, terms, execution),
+                                          policy,
+                                          order)
+                                      .signals(),
+                              entries -> entries.forEach(Entry::leave)));
+            }),
+        SWAPS_SURVIVED);
+  }
+
+  private static <T> List<Scatter.Source<T>> sources(
+      List<Entry> entries,
+      Map<ShardId, List<BoundStatement>> plan,
+      SqlTemplate sql,
+      Work.Terms terms,
+      Execution<T> execution) {
+    Map<ShardId, Flux<T>> rows = new LinkedHashMap<>();
+    boolean streams = false;
+    for (Entry entry : entries) {
+      List<BoundStatement> statements = plan.getOrDefault(entry.servers().id(), List.of());
+      Work<T> work =
+          Work.of(sql, terms, inTurn(statements, execution)).streamed(sql, statements.size());
+      streams |= work.stream();
+      rows.put(entry.servers().id(), entry.rows(work));
+    }
+    List<Flux<T>> asked = streams ? StreamTurns.of(rows) : List.copyOf(rows.values());
+    List<Scatter.Source<T>> sources = new ArrayList<>();
+    rows.keySet()
+        .forEach(shard -> sources.add(new Scatter.Source<>(shard, asked.get(sources.size()))));
+    return sources;
+  }
+
+  /** A shard that is asked by several statements has no order over them. */
+  private static void refuseUnordered(
+      Map<ShardId, List<BoundStatement>> plan, @Nullable Comparator<?> order) {
+    plan.forEach(
+        (shard, statements) -> {
+          if (order != null && statements.size() > 1) {
+            throw new IllegalArgumentException(
+                "keys: more than "
+                    + Reach.Keys.KEYS_PER_STATEMENT
+                    + " on "
+                    + shard
+                    + " (expected: at most so many a shard where rows are ordered)");
+          }
+        });
+  }
+
+  /**
+   * Starts anew where a pool began to close between the look at the topology and the statement's
+   * start.
+   */
+  private static <T> Flux<T> overSwaps(Flux<T> statement, int attempts) {
+    return statement.onErrorResume(
+        PoolClosingException.class,
+        closing ->
+            attempts == 0
+                ? Flux.error(closing.asUnavailable())
+                : overSwaps(statement, attempts - 1));
+  }
+
+  private static <T> BiFunction<Connection, Dialect, Flux<T>> inTurn(
+      List<BoundStatement> statements, Execution<T> execution) {
+    if (statements.size() == 1) {
+      BoundStatement only = statements.get(0);
+      return (connection, dialect) -> execution.on(only, connection, dialect);
+    }
+    return (connection, dialect) ->
+        Flux.fromIterable(statements)
+            .concatMap(statement -> execution.on(statement, connection, dialect));
+  }
+
+  private static ShardServers entered(ShardServers servers) {
+    servers.enter();
+    return servers;
+  }
+
+  /**
+   * A shard of a scatter.
+   *
+   * @param refusal why it takes no statement, or null
+   */
+  private record Entry(ShardServers servers, @Nullable ShardUnavailableException refusal) {
+
+    <T> Flux<T> rows(Work<T> work) {
+      return refusal == null ? servers.run(work) : Flux.error(refusal);
+    }
+
+    void leave() {
+      if (refusal == null) {
+        servers.leave();
+      }
+    }
+  }
+
+  private static List<Entry> enterAll(Snapshot start, Collection<ShardId> ids) {
+    List<Entry> entries = new ArrayList<>();
+    try {
+      ids.forEach(id -> entries.add(entry(start.of(id))));
+      return entries;
+    } catch (RuntimeException e) {
+      entries.forEach(Entry::leave);
+      throw e;
+    }
+  }
+
+  private static Entry entry(ShardServers servers) {
+    try {
+      return new Entry(entered(servers), null);
+    } catch (ShardUnavailableException drained) {
+      return new Entry(servers, drained);
+    }
+  }
+
+  private ShardServers servers(Shard shard) {
+    return new ShardServers(shard, options, this::publish);
+  }
+
+  /**
+   * Takes in one shard more; errors as {@link Topology#withShard}, with {@link
+   * IllegalArgumentException} if another shard has its server and database, and with {@link
+   * IllegalStateException} if they are closed.
+   */
+  public Mono<Void> add(Shard shard) {
+    // Setting the driver up looks into jar files, and certificates are files too.
+    return Mono.<Void>fromRunnable(() -> swapIn(shard)).subscribeOn(Schedulers.boundedElastic());
+  }
+
+  /**
+   * Lets a shard go, and completes when its statements have ended and its connections are closed.
+   * Errors as {@link Topology#withoutShard}.
+   */
+  public Mono<Void> remove(ShardId shard) {
+    return Mono.defer(() -> swapOut(shard).close(DRAIN_TIME));
+  }
+
+  /** Lets all shards go. Once begun it goes on by itself. */
+  public Mono<Void> close() {
+    return Flux.defer(() -> Flux.fromIterable(swapsEnded().servers().values()))
+        .flatMap(servers -> servers.close(DRAIN_TIME))
+        .then();
+  }
+
+  /** Tells of the shards there are, and again whenever one comes or goes, one at a time. */
+  public synchronized void watch(Consumer<Collection<ShardServers>> watcher) {
+    watchers.add(watcher);
+    watcher.accept(all());
+  }
+
+  /** The changes of status from now on, without back-pressure. */
+  public Flux<ShardEvent> events() {
+    return events.asFlux();
+  }
+
+  private synchronized void publish(ShardEvent event) {
+    // Nobody may listen, and one who is slow loses old events in his own buffer.
+    var unused = events.tryEmitNext(event);
+  }
+
+  public synchronized void endEvents() {
+    var unused = events.tryEmitComplete();
+  }
+
+  /** The last shards: one that came in later would be closed by nobody. */
+  private synchronized Snapshot swapsEnded() {
+    closed = true;
+    return now;
+  }
+
+  private synchronized void swapIn(Shard shard) {
+    if (closed) {
+      throw new IllegalStateException("router: closed (expected: one in use)");
+    }
+    Topology topology = now.topology().withShard(shard.id());
+    ServerAddress.check(
+        Stream.concat(all().stream().map(ShardServers::shard), Stream.of(shard)).toList());
+    Map<ShardId, ShardServers> servers = new LinkedHashMap<>(now.servers());
+    servers.put(shard.id(), servers(shard));
+    swap(topology, servers);
+  }
+
+  private synchronized ShardServers swapOut(ShardId shard) {
+    Topology topology = now.topology().withoutShard(shard);
+    Map<ShardId, ShardServers> servers = new LinkedHashMap<>(now.servers());
+    ShardServers gone = servers.remove(shard);
+    swap(topology, servers);
+    if (gone == null) {
+      throw new IllegalStateException("shard: " + shard + ", without a pool");
+    }
+    return gone;
+  }
+
+  // Called under the lock.
+  private void swap(Topology topology, Map<ShardId, ShardServers> servers) {
+    now = new Snapshot(topology, Collections.unmodifiableMap(servers));
+    watchers.forEach(watcher -> watcher.accept(servers.values()));
+  }
+}

@@ -1,0 +1,56 @@
+package io.shardflux.r2dbc.observe;
+
+import io.r2dbc.spi.Row;
+import io.shardflux.router.Internal;
+import java.time.Duration;
+import java.util.Objects;
+
+/**
+ * How the shards' row counts in {@link ShardStatistics} are had. Immutable.
+ *
+ * @param exact whether a server counts the rows, which reads the whole table, or estimates them
+ *     from its index statistics, which takes no time and may be wrong by half or more on a table
+ *     that changes fast; an empty table is estimated at 1 (default: estimated)
+ * @param every how old a count may be before it is taken again, in the background, when it is asked
+ *     for (default 60 s, more than 0)
+ */
+public record RowCounts(boolean exact, Duration every) {
+
+  private static final RowCounts DEFAULTS = new RowCounts(false, Duration.ofSeconds(60));
+
+  /**
+   * Checks the age.
+   *
+   * @throws IllegalArgumentException if {@code every} is not above 0
+   */
+  public RowCounts {
+    if (every.isNegative() || every.isZero()) {
+      throw new IllegalArgumentException("row-counts.every: " + every + " (expected: more than 0)");
+    }
+  }
+
+  /** The defaults stated above. */
+  public static RowCounts defaults() {
+    return DEFAULTS;
+  }
+
+  /**
+   * The statement that counts a table's rows, to be read by {@link #rows(Row)}. It needs the right
+   * to SELECT from the table, and no other.
+   */
+  @Internal
+  public String sql(String table) {
+    String quoted = "`" + table.replace("`", "``") + "`";
+    // Not information_schema.TABLES: MySQL holds what it says for a day, and no hint changes that.
+    return exact
+        ? "SELECT COUNT(*) AS `rows` FROM " + quoted
+        : "EXPLAIN FORMAT=TRADITIONAL SELECT * FROM " + quoted;
+  }
+
+  /** The count in the answer's one row. */
+  @Internal
+  public static long rows(Row row) {
+    // MariaDB's EXPLAIN says it as a text.
+    return Long.parseLong(Objects.requireNonNull(row.get("rows")).toString());
+  }
+}

@@ -1,0 +1,90 @@
+package io.shardflux.r2dbc.observe;
+
+import io.micrometer.common.docs.KeyName;
+import io.micrometer.observation.docs.ObservationDocumentation;
+import io.shardflux.r2dbc.ShardRouterBuilder;
+
+/**
+ * What a router observes; see {@link ShardRouterBuilder#observations}. With a {@code MeterRegistry}
+ * behind the registry each is a timer of its name too, with the low-cardinality keys as tags.
+ */
+public enum ShardObservation implements ObservationDocumentation {
+  /**
+   * One go at one server: a statement from its subscription to its end, waiting for a connection
+   * included, or a lent connection from its call to its return. A read that is tried again, or
+   * hedged, has one for each go.
+   *
+   * <p>Its parent is the observation in the subscriber's Reactor context, by Micrometer's key, and
+   * it stands there itself for what runs below it. An error is the one that the caller gets.
+   */
+  STATEMENT {
+
+    @Override
+    public String getName() {
+      return "shardflux.statement";
+    }
+
+    @Override
+    public KeyName[] getLowCardinalityKeyNames() {
+      return Tag.values();
+    }
+
+    @Override
+    public KeyName[] getHighCardinalityKeyNames() {
+      return Detail.values();
+    }
+  };
+
+  /** The keys of few values, which are tags of meters too. */
+  public enum Tag implements KeyName {
+    /** The shard's name. */
+    SHARD("shard"),
+    /** {@code primary} or {@code replica}. */
+    ROLE("role"),
+    /**
+     * {@code read}, {@code write}, {@code lend} (a raw connection) or {@code transaction}. What may
+     * not be put twice is a write.
+     */
+    OPERATION("operation"),
+    /**
+     * {@code success}, {@code cancelled}, or a kind of error as in {@link
+     * ShardStatistics#errors()}; there from the end on.
+     */
+    OUTCOME("outcome");
+
+    private final String key;
+
+    Tag(String key) {
+      this.key = key;
+    }
+
+    @Override
+    public String asString() {
+      return key;
+    }
+  }
+
+  /** The keys of any number of values, which spans alone have. */
+  public enum Detail implements KeyName {
+    /** The server's {@code host:port}. */
+    SERVER("server"),
+    /**
+     * The statement's text, with markers in place of values, cut off as in errors; not of lent
+     * connections.
+     */
+    STATEMENT("statement"),
+    /** How many rows there were, 1 for a count of rows updated; not of lent connections. */
+    ROWS("rows");
+
+    private final String key;
+
+    Detail(String key) {
+      this.key = key;
+    }
+
+    @Override
+    public String asString() {
+      return key;
+    }
+  }
+}

@@ -1,0 +1,146 @@
+package io.shardflux.r2dbc.observe;
+
+import io.shardflux.r2dbc.ShardOperations;
+import io.shardflux.router.ShardId;
+import java.time.Duration;
+import java.util.Collection;
+import java.util.List;
+import java.util.Map;
+import java.util.function.ToDoubleFunction;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * How a shard is doing, at one moment. Carries no credential.
+ *
+ * @param id the shard
+ * @param host its primary's host, empty where its options name none
+ * @param port its primary's port, 0 where its options name none
+ * @param status whether it is asked
+ * @param load statements under way per connection of the primary's pool; above 1 callers wait
+ * @param rowCount the rows of the table asked for, as {@link RowCounts} says; null if none was
+ *     asked for, or they are not known
+ * @param pool the primary's connections
+ * @param inFlight statements under way, on replicas too
+ * @param latency of the primary's statements
+ * @param errors failed statements since the start by kind, on replicas too: {@code timeout}, {@code
+ *     unavailable} (no connection, or a lost one), {@code overloaded} (the queue was full), {@code
+ *     rollback}, {@code constraint}, {@code grammar}, {@code permission} and {@code other}
+ * @param kills statements that were ended on the servers since the start, on replicas too
+ * @param breaker the primary's
+ * @param replicas its replicas, as they were given
+ */
+public record ShardStatistics(
+    ShardId id,
+    String host,
+    int port,
+    Status status,
+    double load,
+    @Nullable Long rowCount,
+    Pool pool,
+    int inFlight,
+    Latency latency,
+    Map<String, Long> errors,
+    long kills,
+    Breaker breaker,
+    List<Replica> replicas) {
+
+  /** Copies what is mutable. */
+  public ShardStatistics {
+    errors = Map.copyOf(errors);
+    replicas = List.copyOf(replicas);
+  }
+
+  /** Whether a shard is asked. */
+  public enum Status {
+    /** It is asked. */
+    ACTIVE,
+    /**
+     * It is asked, but not all is well: one of its servers is out, opens no more connections, or
+     * fails half as often as would make it be down.
+     */
+    DEGRADED,
+    /** None of its servers is asked; statements for it fail at once. */
+    DOWN,
+    /** It takes no new statements, by {@link ShardOperations#drain}. */
+    DRAINING
+  }
+
+  /**
+   * A pool's connections.
+   *
+   * @param acquired in use
+   * @param idle open and free
+   * @param pending callers that wait for one, or for a place among the {@linkplain
+   *     PoolBounds#streams() streams}
+   * @param maxSize how many there may be
+   */
+  public record Pool(int acquired, int idle, int pending, int maxSize) {}
+
+  /**
+   * The time from subscription to the first row, or to the end where there is none, over about the
+   * last minute; within 1 %, and zero where there were none.
+   *
+   * @param count how many statements
+   * @param p50 half of them took no longer
+   * @param p95 95 of 100 took no longer
+   * @param p99 99 of 100 took no longer
+   */
+  public record Latency(long count, Duration p50, Duration p95, Duration p99) {}
+
+  /**
+   * A server's circuit breaker.
+   *
+   * @param state {@code CLOSED} (it is asked), {@code OPEN} (it is not) or {@code FORCED_OPEN} (it
+   *     is not, by {@link ShardOperations#openBreaker})
+   * @param failureRate the share of failures in percent, -1 where there were too few statements
+   */
+  public record Breaker(String state, double failureRate) {}
+
+  /**
+   * One replica of a shard.
+   *
+   * @param host its host
+   * @param port its port
+   * @param status {@code ACTIVE} if it may be asked, {@code DEGRADED} if it lags too far or its lag
+   *     is not known, {@code DOWN} if its breaker is open
+   * @param pool its connections
+   * @param inFlight statements under way on it
+   * @param latency of its statements
+   * @param breaker its breaker
+   * @param lag how far it is behind, as last reported; null if that is not known
+   */
+  public record Replica(
+      String host,
+      int port,
+      Status status,
+      Pool pool,
+      int inFlight,
+      Latency latency,
+      Breaker breaker,
+      @Nullable Duration lag) {}
+
+  /**
+   * How uneven shards are: the largest over the mean, so that 1 is even and the number of shards
+   * the worst; 0 where there is nothing.
+   *
+   * @param load of their loads
+   * @param rows of their row counts, over the shards where they are known
+   */
+  public record Imbalance(double load, double rows) {}
+
+  /** How uneven some shards are. */
+  public static Imbalance imbalance(Collection<ShardStatistics> shards) {
+    return new Imbalance(
+        maxOverMean(shards, ShardStatistics::load),
+        maxOverMean(
+            shards.stream().filter(shard -> shard.rowCount() != null).toList(),
+            shard -> shard.rowCount() == null ? 0 : shard.rowCount()));
+  }
+
+  private static double maxOverMean(
+      Collection<ShardStatistics> shards, ToDoubleFunction<ShardStatistics> value) {
+    double sum = shards.stream().mapToDouble(value).sum();
+    double max = shards.stream().mapToDouble(value).max().orElse(0);
+    return sum == 0 ? 0 : max * shards.size() / sum;
+  }
+}

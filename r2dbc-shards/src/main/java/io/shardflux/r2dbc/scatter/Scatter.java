@@ -1,0 +1,152 @@
+package io.shardflux.r2dbc.scatter;
+
+import io.shardflux.router.Internal;
+import io.shardflux.router.ShardId;
+import java.time.Duration;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+import reactor.core.publisher.SynchronousSink;
+
+/** Merges the rows of several shards into one stream that says what became of each shard. */
+@Internal
+public final class Scatter<T> {
+
+  /** Rows asked of a shard ahead of the consumer; also all that an ordered merge holds of it. */
+  static final int PREFETCH = 256;
+
+  /** A shard and its rows. */
+  public record Source<T>(ShardId shard, Flux<T> rows) {}
+
+  private final List<Source<T>> sources;
+  private final FailurePolicy policy;
+  private final @Nullable Comparator<? super T> order;
+
+  public Scatter(
+      List<Source<T>> sources, FailurePolicy policy, @Nullable Comparator<? super T> order) {
+    this.sources = List.copyOf(sources);
+    this.policy = policy;
+    this.order = order;
+  }
+
+  public Flux<ShardSignal<T>> signals() {
+    return Flux.defer(
+        () -> {
+          Tally tally = new Tally();
+          return merged()
+              .<ShardSignal<T>>handle(tally::take)
+              .startWith(tally.refusal())
+              .concatWith(Mono.fromSupplier(tally::coverage));
+        });
+  }
+
+  private Flux<ShardSignal<T>> merged() {
+    AtomicBoolean failing = new AtomicBoolean();
+    List<Flux<ShardSignal<T>>> streams =
+        sources.stream().map(source -> stream(source, failing)).toList();
+    if (order == null || streams.size() < 2) {
+      return Flux.fromIterable(streams)
+          .flatMap(stream -> stream, Math.max(1, streams.size()), PREFETCH);
+    }
+    return mergedInOrder(streams, order);
+  }
+
+  /**
+   * A k-way merge. What is no row goes first, so that an end or a failure is told as soon as it is
+   * met.
+   */
+  @SuppressWarnings("unchecked")
+  private Flux<ShardSignal<T>> mergedInOrder(
+      List<Flux<ShardSignal<T>>> streams, Comparator<? super T> rows) {
+    Comparator<ShardSignal<T>> comparator =
+        (left, right) -> {
+          if (left instanceof ShardSignal.Row<T> a && right instanceof ShardSignal.Row<T> b) {
+            return rows.compare(a.value(), b.value());
+          }
+          return Boolean.compare(left instanceof ShardSignal.Row, right instanceof ShardSignal.Row);
+        };
+    return Flux.mergeComparing(PREFETCH, comparator, streams.toArray(Flux[]::new));
+  }
+
+  private Flux<ShardSignal<T>> stream(Source<T> source, AtomicBoolean failing) {
+    return Flux.defer(
+        () -> {
+          ShardId shard = source.shard();
+          long start = System.nanoTime();
+          AtomicLong rows = new AtomicLong();
+          Flux<ShardSignal<T>> whole =
+              source
+                  .rows()
+                  .<ShardSignal<T>>map(
+                      row -> {
+                        rows.setPlain(rows.getPlain() + 1);
+                        return new ShardSignal.Row<>(shard, row);
+                      })
+                  .concatWith(
+                      Mono.fromSupplier(
+                          () ->
+                              new ShardSignal.Done<>(
+                                  shard,
+                                  rows.getPlain(),
+                                  Duration.ofNanos(System.nanoTime() - start))));
+          return policy instanceof FailurePolicy.FailFast
+              // The first error ends all; a second one would only be dropped.
+              ? whole.onErrorResume(
+                  error -> failing.getAndSet(true) ? Flux.never() : Flux.error(error))
+              : whole.onErrorResume(
+                  error -> Mono.just(new ShardSignal.Failed<>(shard, error, rows.getPlain())));
+        });
+  }
+
+  /** What has become of the shards so far; used by one subscription, serially. */
+  private final class Tally {
+
+    private final Set<ShardId> answered = new LinkedHashSet<>();
+    private final Map<ShardId, Throwable> failures = new LinkedHashMap<>();
+    private long rows;
+
+    void take(ShardSignal<T> signal, SynchronousSink<ShardSignal<T>> sink) {
+      if (signal instanceof ShardSignal.Row) {
+        rows++;
+      } else if (signal instanceof ShardSignal.Done<T> done) {
+        answered.add(done.shard());
+      } else if (signal instanceof ShardSignal.Failed<T> failed) {
+        failures.put(failed.shard(), failed.error());
+      }
+      if (tooFew()) {
+        sink.error(new PartialResultException(required(), sources.size(), failures));
+      } else {
+        sink.next(signal);
+      }
+    }
+
+    /** An error where so few shards are asked that the policy can't be met, else nothing. */
+    Mono<ShardSignal<T>> refusal() {
+      return tooFew()
+          ? Mono.error(new PartialResultException(required(), sources.size(), failures))
+          : Mono.empty();
+    }
+
+    ShardSignal<T> coverage() {
+      Set<ShardId> asked = new LinkedHashSet<>();
+      sources.forEach(source -> asked.add(source.shard()));
+      return new ShardSignal.Coverage<>(asked, answered, failures.keySet(), rows);
+    }
+
+    private boolean tooFew() {
+      return sources.size() - failures.size() < required();
+    }
+
+    private int required() {
+      return policy instanceof FailurePolicy.AtLeast atLeast ? atLeast.shards() : 0;
+    }
+  }
+}

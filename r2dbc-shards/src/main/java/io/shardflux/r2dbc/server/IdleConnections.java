@@ -1,0 +1,54 @@
+package io.shardflux.r2dbc.server;
+
+import io.r2dbc.spi.Connection;
+import io.shardflux.r2dbc.settings.PoolBounds;
+import java.time.Duration;
+import reactor.core.publisher.Mono;
+
+/**
+ * Which connections have to show that they still work before they are lent. A firewall forgets a
+ * connection that nothing is sent on, and tells neither side.
+ */
+final class IdleConnections {
+
+  /** Whoever sends no answer within that time sends none. */
+  private static final Duration BOUND = Duration.ofSeconds(1);
+
+  private final ServerConnections connections;
+  private final long doubtful;
+  private volatile long lostSince = System.nanoTime();
+
+  /** One that lay idle for longer than another may take to be opened is asked first. */
+  IdleConnections(ServerConnections connections, PoolBounds bounds) {
+    this.connections = connections;
+    this.doubtful = bounds.connectTimeout().toNanos();
+  }
+
+  boolean doubtful(Connection connection) {
+    return System.nanoTime() - connections.usedAt(connection) >= doubtful;
+  }
+
+  /** Whether it was used last when one was that gave no answer any more. */
+  boolean lost(Connection connection) {
+    return connections.usedAt(connection) - lostSince <= 0;
+  }
+
+  /** Whether it answers; those that lay idle for as long as one that does not are lost too. */
+  Mono<Boolean> answers(Connection connection) {
+    long usedAt = connections.usedAt(connection);
+    return connections
+        .onLoop(connection, ControlConnections.execute(connection, "DO 0"))
+        .then()
+        .timeout(BOUND)
+        .thenReturn(true)
+        .doOnError(error -> lose(usedAt))
+        // What it was lost by is of no use: its server is asked on another one.
+        .onErrorReturn(false);
+  }
+
+  private synchronized void lose(long usedAt) {
+    if (usedAt - lostSince > 0) {
+      lostSince = usedAt;
+    }
+  }
+}

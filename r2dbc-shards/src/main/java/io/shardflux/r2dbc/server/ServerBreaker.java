@@ -1,0 +1,208 @@
+package io.shardflux.r2dbc.server;
+
+import io.github.resilience4j.circuitbreaker.CircuitBreaker;
+import io.github.resilience4j.circuitbreaker.CircuitBreaker.State;
+import io.github.resilience4j.circuitbreaker.CircuitBreakerConfig;
+import io.github.resilience4j.circuitbreaker.CircuitBreakerConfig.SlidingWindowSynchronizationStrategy;
+import io.github.resilience4j.circuitbreaker.CircuitBreakerConfig.SlidingWindowType;
+import io.shardflux.r2dbc.failure.ShardErrors;
+import io.shardflux.r2dbc.settings.BreakerBounds;
+import io.shardflux.router.Internal;
+import java.time.Duration;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+import reactor.core.Disposable;
+import reactor.core.Disposables;
+import reactor.core.publisher.Mono;
+
+/**
+ * Whether a server is asked. Opens by {@link BreakerBounds}, and closes with the first probe that
+ * gets through: no user's statement is put at risk to find out.
+ */
+@Internal
+public final class ServerBreaker {
+
+  /** A server that probes well and fails again within that time is waited for longer each time. */
+  private static final long RELAPSE = TimeUnit.SECONDS.toNanos(10);
+
+  private static final Duration LONGEST_WAIT = Duration.ofSeconds(2);
+
+  private final BreakerBounds bounds;
+  private final Mono<?> probe;
+  private final Mono<Long> newPassword;
+  private final Consumer<String> changed;
+  private final CircuitBreaker breaker;
+  private final Disposable.Swap probing = Disposables.swap();
+  private volatile @Nullable Throwable cause;
+  private volatile long lastOpened = System.nanoTime();
+
+  /** The state last acted on. */
+  private volatile State seen = State.CLOSED;
+
+  // Guarded by this.
+  private Duration wait;
+  private boolean relapsing;
+  private long closedAt;
+
+  /**
+   * A closed breaker.
+   *
+   * @param probe asks the server, within a bound, and errors if it does not answer
+   * @param newPassword ends the wait for the next probe of a server that refused the last login
+   * @param changed is told the reason of each change
+   */
+  ServerBreaker(
+      String name,
+      BreakerBounds bounds,
+      Mono<?> probe,
+      Mono<Long> newPassword,
+      Consumer<String> changed) {
+    this.bounds = bounds;
+    this.probe = probe;
+    this.newPassword = newPassword;
+    this.changed = changed;
+    this.wait = bounds.probeInterval();
+    this.breaker =
+        CircuitBreaker.of(
+            name,
+            CircuitBreakerConfig.custom()
+                // Lock-free, as it is told on event loops.
+                .slidingWindow(
+                    bounds.window(),
+                    bounds.minCalls(),
+                    SlidingWindowType.COUNT_BASED,
+                    SlidingWindowSynchronizationStrategy.LOCK_FREE)
+                .failureRateThreshold(bounds.failureRate())
+                .build());
+  }
+
+  public boolean closed() {
+    return breaker.getState() == State.CLOSED;
+  }
+
+  public String state() {
+    return breaker.getState().name();
+  }
+
+  /** In percent; -1 where there were too few statements. */
+  public double failureRate() {
+    return breaker.getMetrics().getFailureRate();
+  }
+
+  /** Whether it fails half as often as would open it. */
+  boolean failing() {
+    return failureRate() * 2 >= bounds.failureRate();
+  }
+
+  /** Why it opened last, or null where that was by hand. */
+  @Nullable Throwable cause() {
+    return breaker.getState() == State.FORCED_OPEN ? null : cause;
+  }
+
+  /** When it opened last, of {@link System#nanoTime}; where it never did, a time before all use. */
+  long lastOpened() {
+    return lastOpened;
+  }
+
+  void succeeded() {
+    breaker.onSuccess(0, TimeUnit.NANOSECONDS);
+    look();
+  }
+
+  void failed(Throwable error) {
+    cause = error;
+    breaker.onError(0, TimeUnit.NANOSECONDS, error);
+    look();
+  }
+
+  /** Opens at once. */
+  synchronized void trip(Throwable error) {
+    if (closed()) {
+      cause = error;
+      breaker.transitionToOpenState();
+      look();
+    }
+  }
+
+  /** Opens until it is {@linkplain #close closed}, whatever a probe would say. */
+  public synchronized void force() {
+    if (breaker.getState() != State.FORCED_OPEN) {
+      cause = null;
+      breaker.transitionToForcedOpenState();
+      look();
+    }
+  }
+
+  public synchronized void close() {
+    if (!closed()) {
+      breaker.transitionToClosedState();
+      look();
+    }
+  }
+
+  /** One that was opened by hand meanwhile stays open. */
+  private synchronized void probedWell() {
+    if (breaker.getState() == State.OPEN) {
+      breaker.transitionToClosedState();
+      look();
+    }
+  }
+
+  /** Probes no more. */
+  void dispose() {
+    probing.dispose();
+  }
+
+  /** As nobody is told by resilience4j: with a listener it makes an event of each success. */
+  private void look() {
+    if (breaker.getState() != seen) {
+      act();
+    }
+  }
+
+  private synchronized void act() {
+    State state = breaker.getState();
+    if (state != seen) {
+      seen = state;
+      entered(state);
+    }
+  }
+
+  // Called under the lock.
+  private void entered(State state) {
+    switch (state) {
+      case OPEN -> {
+        noteOpening();
+        Throwable reason = cause;
+        if (reason == null) {
+          reason = new IllegalStateException("not known why");
+        }
+        probing.update(
+            Probing.untilUp(probe, wait, reason, newPassword)
+                .subscribe(null, failed -> {}, this::probedWell));
+        changed.accept("down: " + ShardErrors.brief(reason));
+      }
+      case FORCED_OPEN -> {
+        noteOpening();
+        probing.update(Disposables.single());
+        changed.accept("opened by hand");
+      }
+      default -> {
+        closedAt = System.nanoTime();
+        relapsing = true;
+        probing.update(Disposables.single());
+        changed.accept("up again");
+      }
+    }
+  }
+
+  private void noteOpening() {
+    lastOpened = System.nanoTime();
+    boolean relapse = relapsing && lastOpened - closedAt < RELAPSE;
+    Duration doubled = wait.multipliedBy(2);
+    Duration longest =
+        LONGEST_WAIT.compareTo(bounds.probeInterval()) > 0 ? LONGEST_WAIT : bounds.probeInterval();
+    wait = !relapse ? bounds.probeInterval() : doubled.compareTo(longest) < 0 ? doubled : longest;
+  }
+}

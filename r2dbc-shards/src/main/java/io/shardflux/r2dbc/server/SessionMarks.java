@@ -1,0 +1,54 @@
+package io.shardflux.r2dbc.server;
+
+import io.r2dbc.spi.IsolationLevel;
+import io.r2dbc.spi.Option;
+import io.r2dbc.spi.TransactionDefinition;
+import java.util.Set;
+import reactor.core.publisher.Mono;
+
+/** Whether a connection's session is as it was opened. Thread-safe. */
+final class SessionMarks {
+
+  private static final Set<IsolationLevel> LEVELS =
+      Set.of(
+          IsolationLevel.READ_UNCOMMITTED,
+          IsolationLevel.READ_COMMITTED,
+          IsolationLevel.REPEATABLE_READ,
+          IsolationLevel.SERIALIZABLE);
+
+  /** The driver's, of a text that goes to the server as it is. */
+  private static final Option<Object> ENGINE = Option.valueOf("consistentSnapshotEngine");
+
+  private volatile boolean touched;
+
+  /** The driver has settings of a transaction to set back. */
+  private volatile boolean borrowed;
+
+  /** It is never clean again. */
+  void touch() {
+    touched = true;
+  }
+
+  boolean clean() {
+    return !touched && !borrowed;
+  }
+
+  Mono<Void> begin(TransactionDefinition definition, Mono<Void> begun) {
+    IsolationLevel level = definition.getAttribute(TransactionDefinition.ISOLATION_LEVEL);
+    boolean waits = definition.getAttribute(TransactionDefinition.LOCK_WAIT_TIMEOUT) != null;
+    if ((level != null && !LEVELS.contains(level)) || definition.getAttribute(ENGINE) != null) {
+      touch();
+    }
+    if (!waits && level == null) {
+      return begun;
+    }
+    borrowed = true;
+    // The level holds for the transaction alone once that has begun.
+    return waits ? begun : end(begun);
+  }
+
+  /** What sets all back if it succeeds. */
+  Mono<Void> end(Mono<Void> ending) {
+    return borrowed ? ending.doOnSuccess(done -> borrowed = false) : ending;
+  }
+}

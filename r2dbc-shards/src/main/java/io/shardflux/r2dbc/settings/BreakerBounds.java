@@ -1,0 +1,53 @@
+package io.shardflux.r2dbc.settings;
+
+import java.time.Duration;
+
+/**
+ * When a server counts as down and is asked no more. It is at once when none of its open
+ * connections works and none can be opened. A late statement or a lost connection has it looked at,
+ * and counts only if it answers nothing; what the server answered, an error too, what the caller
+ * cancelled before a row, and a time of the caller's own that is shorter than the router's count
+ * for nothing.
+ *
+ * @param window how many statements are looked back on (default 20, from 1 to 10,000)
+ * @param minCalls how many there have to be before their share counts (default 10, from 1 to {@code
+ *     window})
+ * @param failureRate the share of failures, in percent, at which the server is down (default 50,
+ *     from 1 to 100)
+ * @param probeInterval how long after a failed probe the next one is made; statements come back
+ *     with the first that gets through (default 250 ms, from 10 ms)
+ */
+public record BreakerBounds(int window, int minCalls, int failureRate, Duration probeInterval) {
+
+  private static final int MAX_WINDOW = 10_000;
+  private static final Duration MIN_INTERVAL = Duration.ofMillis(10);
+  private static final BreakerBounds DEFAULTS =
+      new BreakerBounds(20, 10, 50, Duration.ofMillis(250));
+
+  /**
+   * Checks the numbers.
+   *
+   * @throws IllegalArgumentException if one is out of its bounds
+   */
+  public BreakerBounds {
+    check("window", window, 1, MAX_WINDOW);
+    check("min-calls", minCalls, 1, window);
+    check("failure-rate", failureRate, 1, 100);
+    if (probeInterval.compareTo(MIN_INTERVAL) < 0) {
+      throw new IllegalArgumentException(
+          "breaker.probe-interval: " + probeInterval + " (expected: at least 10 ms)");
+    }
+  }
+
+  /** The defaults stated above. */
+  public static BreakerBounds defaults() {
+    return DEFAULTS;
+  }
+
+  private static void check(String name, int value, int min, int max) {
+    if (value < min || value > max) {
+      throw new IllegalArgumentException(
+          "breaker." + name + ": " + value + " (expected: from " + min + " to " + max + ")");
+    }
+  }
+}

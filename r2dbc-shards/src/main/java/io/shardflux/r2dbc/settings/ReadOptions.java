@@ -1,0 +1,65 @@
+package io.shardflux.r2dbc.settings;
+
+import io.shardflux.r2dbc.statement.StatementSpec;
+import java.time.Duration;
+
+/**
+ * What is done for reads outside transactions. A statement is a read if it begins with {@code
+ * SELECT} or {@code WITH} and neither locks nor assigns; one that writes all the same, by a
+ * function, is to be marked as a {@linkplain StatementSpec#write() write}.
+ *
+ * @param preference which server is asked (default the primary)
+ * @param retries how often a read is tried again that met a transient error before its first row;
+ *     over all reads of a shard at most every tenth is (default 2, from 0 to 10)
+ * @param maxLag how far behind its primary a replica may be to be asked, as it told within the last
+ *     second or so (default 10 s, from 1 s)
+ * @param hedge whether a read that may go to a replica is sent to a second server once it takes
+ *     longer than 95 % of the shard's; the first answer wins, the other is cancelled, and hedges
+ *     and retries together are at most a tenth of all reads (default false)
+ */
+public record ReadOptions(ReadPreference preference, int retries, Duration maxLag, boolean hedge) {
+
+  private static final int MAX_RETRIES = 10;
+  private static final ReadOptions DEFAULTS =
+      new ReadOptions(ReadPreference.PRIMARY, 2, Duration.ofSeconds(10), false);
+
+  /**
+   * Checks the numbers.
+   *
+   * @throws IllegalArgumentException if one is out of its bounds
+   */
+  public ReadOptions {
+    if (retries < 0 || retries > MAX_RETRIES) {
+      throw new IllegalArgumentException(
+          "reads.retries: " + retries + " (expected: from 0 to " + MAX_RETRIES + ")");
+    }
+    if (maxLag.toSeconds() < 1) {
+      throw new IllegalArgumentException("reads.max-lag: " + maxLag + " (expected: at least 1 s)");
+    }
+  }
+
+  /** The defaults stated above. */
+  public static ReadOptions defaults() {
+    return DEFAULTS;
+  }
+
+  /** These with another preference. */
+  public ReadOptions withPreference(ReadPreference other) {
+    return new ReadOptions(other, retries, maxLag, hedge);
+  }
+
+  /** These with another number of retries. */
+  public ReadOptions withRetries(int other) {
+    return new ReadOptions(preference, other, maxLag, hedge);
+  }
+
+  /** These with another bound on lag. */
+  public ReadOptions withMaxLag(Duration other) {
+    return new ReadOptions(preference, retries, other, hedge);
+  }
+
+  /** These with hedged reads, or without. */
+  public ReadOptions withHedge(boolean other) {
+    return new ReadOptions(preference, retries, maxLag, other);
+  }
+}

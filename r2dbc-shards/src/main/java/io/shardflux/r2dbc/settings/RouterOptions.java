@@ -1,0 +1,68 @@
+package io.shardflux.r2dbc.settings;
+
+import io.micrometer.observation.ObservationRegistry;
+import io.shardflux.router.Internal;
+import java.time.Duration;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What holds for every shard of a router.
+ *
+ * @param pool the bounds of a pool that has none of its own
+ * @param timeouts the times of a statement that names none
+ * @param breaker when a server counts as down
+ * @param reads what is done for reads
+ * @param slowStatement from when on a statement is logged, or null if none is
+ * @param observations where each go at a server is observed
+ */
+@Internal
+public record RouterOptions(
+    PoolBounds pool,
+    Timeouts timeouts,
+    BreakerBounds breaker,
+    ReadOptions reads,
+    @Nullable Duration slowStatement,
+    ObservationRegistry observations) {
+
+  public static RouterOptions defaults() {
+    return new RouterOptions(
+        PoolBounds.defaults(),
+        Timeouts.defaults(),
+        BreakerBounds.defaults(),
+        ReadOptions.defaults(),
+        null,
+        ObservationRegistry.NOOP);
+  }
+
+  public RouterOptions with(PoolBounds other) {
+    return new RouterOptions(other, timeouts, breaker, reads, slowStatement, observations);
+  }
+
+  public RouterOptions with(Timeouts other) {
+    return new RouterOptions(pool, other, breaker, reads, slowStatement, observations);
+  }
+
+  public RouterOptions with(BreakerBounds other) {
+    return new RouterOptions(pool, timeouts, other, reads, slowStatement, observations);
+  }
+
+  public RouterOptions with(ReadOptions other) {
+    return new RouterOptions(pool, timeouts, breaker, other, slowStatement, observations);
+  }
+
+  /**
+   * With another time from when on statements are logged.
+   *
+   * @throws IllegalArgumentException if it is below 1 ms
+   */
+  public RouterOptions withSlowStatement(Duration other) {
+    if (other.toMillis() < 1) {
+      throw new IllegalArgumentException("slow-statement: " + other + " (expected: at least 1 ms)");
+    }
+    return new RouterOptions(pool, timeouts, breaker, reads, other, observations);
+  }
+
+  public RouterOptions with(ObservationRegistry other) {
+    return new RouterOptions(pool, timeouts, breaker, reads, slowStatement, other);
+  }
+}

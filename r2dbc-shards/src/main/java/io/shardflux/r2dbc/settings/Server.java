@@ -1,0 +1,39 @@
+package io.shardflux.r2dbc.settings;
+
+import io.r2dbc.spi.ConnectionFactoryOptions;
+import io.shardflux.router.Internal;
+import io.shardflux.router.ShardId;
+
+/**
+ * One server of a shard; its text shows neither user nor password.
+ *
+ * @param shard whose it is
+ * @param options the way to it
+ * @param primary whether it takes writes
+ */
+@Internal
+public record Server(ShardId shard, ConnectionFactoryOptions options, boolean primary) {
+
+  public String host() {
+    Object host = options.getValue(ConnectionFactoryOptions.HOST);
+    return host == null ? "" : host.toString();
+  }
+
+  public int port() {
+    Object port = options.getValue(ConnectionFactoryOptions.PORT);
+    return port == null ? 0 : Integer.parseInt(port.toString());
+  }
+
+  public String address() {
+    return host() + ":" + port();
+  }
+
+  public String role() {
+    return primary ? "primary" : "replica";
+  }
+
+  @Override
+  public String toString() {
+    return shard + "@" + address() + (primary ? "" : " (replica)");
+  }
+}

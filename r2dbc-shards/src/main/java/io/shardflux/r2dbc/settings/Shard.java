@@ -1,0 +1,127 @@
+package io.shardflux.r2dbc.settings;
+
+import io.r2dbc.spi.ConnectionFactoryOptions;
+import io.r2dbc.spi.Option;
+import io.shardflux.router.Internal;
+import io.shardflux.router.ShardId;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A shard and the way to its server. Immutable; its text shows neither user nor password.
+ *
+ * @param id the shard's name
+ * @param options the R2DBC options of its server; {@code r2dbc:mysql} is what is tested
+ * @param pool the bounds of each of its servers' pools, or null for those of the router
+ * @param replicas the R2DBC options of servers that have a copy of its rows, kept by the servers'
+ *     own replication
+ */
+public record Shard(
+    ShardId id,
+    ConnectionFactoryOptions options,
+    @Nullable PoolBounds pool,
+    List<ConnectionFactoryOptions> replicas) {
+
+  /** Copies the replicas. */
+  public Shard {
+    replicas = List.copyOf(replicas);
+  }
+
+  /**
+   * A shard by R2DBC URL, with the router's pool bounds.
+   *
+   * @param id the shard's name
+   * @param url such as {@code r2dbc:mysql://user:password@host:3306/database}
+   * @throws IllegalArgumentException if the URL is malformed; the message does not show it, as it
+   *     may hold a password
+   */
+  public static Shard of(String id, String url) {
+    return of(ShardId.of(id), parse(id, url));
+  }
+
+  /** A shard by R2DBC options, with the router's pool bounds. */
+  public static Shard of(ShardId id, ConnectionFactoryOptions options) {
+    return new Shard(id, options, null, List.of());
+  }
+
+  /** This shard with pool bounds of its own. */
+  public Shard withPool(PoolBounds bounds) {
+    return new Shard(id, options, bounds, replicas);
+  }
+
+  /**
+   * This shard with one replica more, with the shard's credentials where the URL has none; see
+   * {@link ReadPreference}.
+   *
+   * @throws IllegalArgumentException as {@link #of(String, String)}
+   */
+  public Shard withReplica(String url) {
+    return withReplica(parse(id + ", replica", url));
+  }
+
+  /** This shard with one replica more, with the shard's credentials where the options have none. */
+  public Shard withReplica(ConnectionFactoryOptions replica) {
+    ConnectionFactoryOptions.Builder whole = replica.mutate();
+    if (!replica.hasOption(ConnectionFactoryOptions.USER)) {
+      inherit(ConnectionFactoryOptions.USER, whole);
+      inherit(ConnectionFactoryOptions.PASSWORD, whole);
+    }
+    List<ConnectionFactoryOptions> more = new ArrayList<>(replicas);
+    more.add(whole.build());
+    return new Shard(id, options, pool, more);
+  }
+
+  @SuppressWarnings("unchecked")
+  private <T> void inherit(Option<T> option, ConnectionFactoryOptions.Builder whole) {
+    if (options.hasOption(option)) {
+      whole.option(option, (T) Objects.requireNonNull(options.getValue(option)));
+    }
+  }
+
+  /** This shard with credentials, for a URL that has none. */
+  public Shard withCredentials(String user, CharSequence password) {
+    return new Shard(
+        id,
+        options
+            .mutate()
+            .option(ConnectionFactoryOptions.USER, user)
+            .option(ConnectionFactoryOptions.PASSWORD, password)
+            .build(),
+        pool,
+        replicas);
+  }
+
+  @Override
+  public String toString() {
+    return new Server(id, options, true).toString();
+  }
+
+  private static ConnectionFactoryOptions parse(String id, String url) {
+    ConnectionFactoryOptions options = optionsOf(url);
+    if (options == null) {
+      throw new IllegalArgumentException(
+          "shard " + id + ", url: malformed (expected: r2dbc:mysql://host:port/database)");
+    }
+    return options;
+  }
+
+  /** Nothing if the URL is malformed: the parser's own message quotes it, and with it passwords. */
+  static @Nullable @Internal public ConnectionFactoryOptions optionsOf(String url) {
+    Tls.declareSecrets();
+    try {
+      ConnectionFactoryOptions options = ConnectionFactoryOptions.parse(url);
+      return namesHost(options) ? options : null;
+    } catch (IllegalArgumentException e) {
+      return null;
+    }
+  }
+
+  /** The parser takes a port that is none, and what is before a stray slash, into the host. */
+  private static boolean namesHost(ConnectionFactoryOptions options) {
+    return options.getValue(ConnectionFactoryOptions.HOST) instanceof String host
+        && !host.isEmpty()
+        && (host.startsWith("[") || host.indexOf(':') < 0);
+  }
+}

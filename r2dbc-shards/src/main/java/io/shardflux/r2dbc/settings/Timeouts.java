@@ -1,0 +1,102 @@
+package io.shardflux.r2dbc.settings;
+
+import io.shardflux.r2dbc.statement.RowsSpec;
+import io.shardflux.router.Internal;
+import java.time.Duration;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * How long a shard may take. All are counted per shard and only while rows are wanted: a slow
+ * consumer never makes a shard late.
+ *
+ * @param acquire the time to a connection (default 5 s)
+ * @param firstRow the time to the first row, or to the end where there is none, from the
+ *     subscription on and with the wait for a connection (default 10 s)
+ * @param gap the time from one row to the next, or to the end; noticed up to a quarter later
+ *     (default 10 s)
+ * @param total the time to the end (default 60 s, at least each of the others). A statement whose
+ *     answer is taken whole, by {@link RowsSpec#one()}, {@link RowsSpec#first()} or {@code
+ *     rowsUpdated()}, is also ended by the server itself, 5 s later, where the server can: MariaDB
+ *     any read or change of rows, MySQL what begins with {@code SELECT}
+ */
+public record Timeouts(Duration acquire, Duration firstRow, Duration gap, Duration total) {
+
+  private static final Duration LONGEST = Duration.ofDays(365);
+  private static final Timeouts DEFAULTS =
+      new Timeouts(
+          Duration.ofSeconds(5),
+          Duration.ofSeconds(10),
+          Duration.ofSeconds(10),
+          Duration.ofSeconds(60));
+
+  /**
+   * Checks all times.
+   *
+   * @throws IllegalArgumentException if a time is below 1 ms, or above {@code total}, or that above
+   *     365 days
+   */
+  public Timeouts {
+    if (total.toMillis() < 1 || total.compareTo(LONGEST) > 0) {
+      throw refused("total", total, "from 1 ms to 365 days");
+    }
+    check("acquire", acquire, total);
+    check("first-row", firstRow, total);
+    check("gap", gap, total);
+  }
+
+  /** The defaults stated above. */
+  public static Timeouts defaults() {
+    return DEFAULTS;
+  }
+
+  /** One bound for everything. */
+  public static Timeouts of(Duration total) {
+    return new Timeouts(total, total, total, total);
+  }
+
+  /** These with another time to a connection. */
+  public Timeouts withAcquire(Duration time) {
+    return new Timeouts(time, firstRow, gap, total);
+  }
+
+  /** These with another time to the first row. */
+  public Timeouts withFirstRow(Duration time) {
+    return new Timeouts(acquire, time, gap, total);
+  }
+
+  /** These with another time from row to row. */
+  public Timeouts withGap(Duration time) {
+    return new Timeouts(acquire, firstRow, time, total);
+  }
+
+  /** These with another time to the end; the others are lowered to it where they are above. */
+  public Timeouts withTotal(Duration time) {
+    return new Timeouts(shorter(acquire, time), shorter(firstRow, time), shorter(gap, time), time);
+  }
+
+  /** What is left of them after that time, or null if a first row would be late already. */
+  @Nullable
+  @Internal
+  public Timeouts after(Duration elapsed) {
+    Duration left = firstRow.minus(elapsed);
+    return left.toMillis() < 1
+        ? null
+        : new Timeouts(
+            shorter(acquire, left), left, shorter(gap, total.minus(elapsed)), total.minus(elapsed));
+  }
+
+  private static Duration shorter(Duration one, Duration other) {
+    return one.compareTo(other) < 0 ? one : other;
+  }
+
+  private static void check(String name, Duration time, Duration total) {
+    if (time.toMillis() < 1 || time.compareTo(total) > 0) {
+      throw refused(name, time, "from 1 ms to timeouts.total, " + total);
+    }
+  }
+
+  private static IllegalArgumentException refused(String name, Duration time, String expected) {
+    return new IllegalArgumentException(
+        "timeouts." + name + ": " + time + " (expected: " + expected + ")");
+  }
+}

@@ -1,0 +1,39 @@
+package io.shardflux.r2dbc.shard;
+
+import java.util.concurrent.atomic.AtomicLong;
+
+/**
+ * How many second attempts a shard's reads may make: one for every ten first attempts, so that a
+ * shard in trouble gets at most 10 % more than it is asked for. It starts empty and holds at most
+ * {@link #CAPACITY} attempts, as a quiet hour is no reason for a storm.
+ *
+ * <p>A token bucket filled by the requests themselves, after Finagle's {@code RetryBudget}. Counts
+ * in tenths, so nothing is lost to rounding. Lock-free; allocates nothing.
+ */
+final class RetryBudget {
+
+  /** Second attempts it holds at most. */
+  static final int CAPACITY = 100;
+
+  private static final int ATTEMPT = 10;
+  private static final int FULL = CAPACITY * ATTEMPT;
+
+  private final AtomicLong tenths = new AtomicLong();
+
+  /** For each first attempt. */
+  void deposit() {
+    long held = tenths.get();
+    while (held < FULL && !tenths.compareAndSet(held, held + 1)) {
+      held = tenths.get();
+    }
+  }
+
+  /** Whether a second attempt may be made; if so, it is taken off. */
+  boolean withdraw() {
+    long held = tenths.get();
+    while (held >= ATTEMPT && !tenths.compareAndSet(held, held - ATTEMPT)) {
+      held = tenths.get();
+    }
+    return held >= ATTEMPT;
+  }
+}

@@ -1,0 +1,512 @@
+package io.shardflux.r2dbc.shard;
+
+import io.r2dbc.spi.Connection;
+import io.shardflux.r2dbc.failure.PoolClosingException;
+import io.shardflux.r2dbc.failure.ShardErrors;
+import io.shardflux.r2dbc.failure.ShardUnavailableException;
+import io.shardflux.r2dbc.observe.ShardEvent;
+import io.shardflux.r2dbc.observe.ShardStatistics;
+import io.shardflux.r2dbc.server.Gate;
+import io.shardflux.r2dbc.server.LatencyWindow;
+import io.shardflux.r2dbc.server.ServerPool;
+import io.shardflux.r2dbc.settings.PoolBounds;
+import io.shardflux.r2dbc.settings.ReadOptions;
+import io.shardflux.r2dbc.settings.ReadPreference;
+import io.shardflux.r2dbc.settings.RouterOptions;
+import io.shardflux.r2dbc.settings.Server;
+import io.shardflux.r2dbc.settings.Shard;
+import io.shardflux.r2dbc.settings.Timeouts;
+import io.shardflux.r2dbc.statement.SqlTemplate;
+import io.shardflux.r2dbc.statement.Work;
+import io.shardflux.router.Internal;
+import io.shardflux.router.ShardId;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.LongAdder;
+import java.util.function.BiFunction;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+import org.reactivestreams.Publisher;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+import reactor.core.publisher.Sinks;
+import reactor.util.context.ContextView;
+
+/**
+ * One shard: its primary, its replicas, and the way of a statement to one of them. Connects to
+ * nothing before its first use.
+ */
+@Internal
+public final class ShardServers {
+
+  /** In a subscriber's context: its reads are to see its writes. */
+  public static final String READ_YOUR_WRITES = "shardflux.read-your-writes";
+
+  private static final Logger log = LoggerFactory.getLogger(ShardServers.class);
+
+  private final Shard shard;
+  private final RouterOptions options;
+  private final Consumer<ShardEvent> events;
+  private final Gate gate = new Gate();
+  private final ServerPool primary;
+  private final List<ServerPool> replicas = new ArrayList<>();
+  private final ReplicaWatch watch;
+  private final RetryBudget budget = new RetryBudget();
+  private final LongAdder retries = new LongAdder();
+  private final LongAdder hedges = new LongAdder();
+  private final LongAdder batches = new LongAdder();
+  private final LongAdder batchKeys = new LongAdder();
+  private final AtomicBoolean closing = new AtomicBoolean();
+  private final Sinks.Empty<Void> closed = Sinks.empty();
+  private volatile boolean draining;
+  private volatile ShardStatistics.Status status = ShardStatistics.Status.ACTIVE;
+
+  public ShardServers(Shard shard, RouterOptions options, Consumer<ShardEvent> events) {
+    this.shard = shard;
+    this.options = options;
+    this.events = events;
+    PoolBounds bounds = shard.pool() == null ? options.pool() : shard.pool();
+    this.primary = pool(new Server(shard.id(), shard.options(), true), bounds);
+    shard
+        .replicas()
+        .forEach(replica -> replicas.add(pool(new Server(shard.id(), replica, false), bounds)));
+    this.watch =
+        new ReplicaWatch(
+            primary,
+            replicas,
+            options.reads().maxLag(),
+            () -> refresh("what its replicas lag has changed"));
+  }
+
+  private ServerPool pool(Server server, PoolBounds bounds) {
+    return new ServerPool(server, bounds, options.breaker(), gate, this::refresh);
+  }
+
+  public ShardId id() {
+    return shard.id();
+  }
+
+  public Shard shard() {
+    return shard;
+  }
+
+  /**
+   * Lets a statement in, which is to {@link #leave}.
+   *
+   * @throws PoolClosingException if the shard is being let go
+   * @throws ShardUnavailableException if it is being drained
+   */
+  public void enter() {
+    if (!gate.enter()) {
+      if (closing.get()) {
+        throw new PoolClosingException(id());
+      }
+      throw new ShardUnavailableException(
+          id(),
+          ShardUnavailableException.Why.NOT_ASKED,
+          "drained, takes no new statements (expected: a shard in use; resuming it ends the"
+              + " draining)",
+          null);
+    }
+  }
+
+  public void leave() {
+    gate.leave();
+  }
+
+  /** Opens the idle minimum of its servers; one that is down completes all the same. */
+  public Mono<Void> warmUp() {
+    // Entered as a statement is: a pool disposed of meanwhile would leave the connections open.
+    return Mono.using(
+        gate::enter,
+        entered ->
+            entered
+                ? Flux.fromIterable(servers()).flatMap(ServerPool::warmUp).then()
+                : Mono.empty(),
+        entered -> {
+          if (entered) {
+            leave();
+          }
+        });
+  }
+
+  /** Does the work; what is given is for one subscription. */
+  public <T> Flux<T> run(Work<T> work) {
+    if (!work.read()) {
+      return attempt(primary, work, work.terms().timeouts()).rows();
+    }
+    return replicas.isEmpty()
+        ? new Reading<>(work, ReadPreference.PRIMARY).rows()
+        : Flux.deferContextual(
+            context -> new Reading<>(work, preference(work.terms().preference(), context)).rows());
+  }
+
+  /** Does the work for reads of so many keys, which need not be inside as long as it goes on. */
+  public <T> Flux<T> batch(Work<T> work, int keys) {
+    return Flux.using(
+        () -> {
+          gate.hold();
+          batches.increment();
+          batchKeys.add(keys);
+          return this;
+        },
+        held -> run(work),
+        held -> leave());
+  }
+
+  /** A read failed before it was sent to any server. */
+  public void failed(Throwable error) {
+    primary.errors().add(error);
+  }
+
+  public <T> Flux<T> lend(
+      Function<String, SqlTemplate> templates, Function<Connection, ? extends Publisher<T>> work) {
+    return lent(primary.lend(options.timeouts().acquire(), templates, work), "lend");
+  }
+
+  public <T> Flux<T> withTransaction(
+      Function<String, SqlTemplate> templates, Function<Connection, ? extends Publisher<T>> work) {
+    return lent(
+        primary.withTransaction(options.timeouts().acquire(), templates, work), "transaction");
+  }
+
+  /**
+   * Lends a connection of the primary to what ends its use by its own end, such as a transaction.
+   */
+  public <T> Flux<T> hold(Duration acquire, BiFunction<ServerPool, Connection, Flux<T>> use) {
+    return lent(primary.hold(acquire, connection -> use.apply(primary, connection)), "transaction");
+  }
+
+  private <T> Flux<T> lent(Flux<T> work, String operation) {
+    return Observed.lending(work, options.observations(), primary.server(), operation);
+  }
+
+  /** Takes no new statements, and completes when those under way have ended. */
+  public Mono<Void> drain() {
+    return Mono.defer(
+        () -> {
+          gate.shut();
+          draining = true;
+          refresh("drained by hand");
+          return gate.empty();
+        });
+  }
+
+  public void openBreaker() {
+    servers().forEach(server -> server.breaker().force());
+  }
+
+  /** Takes new statements again, unless it is being let go. */
+  public void resume() {
+    if (!closing.get()) {
+      draining = false;
+      gate.open();
+      if (closing.get()) {
+        // It began to close meanwhile, and what is shut then stays so.
+        gate.shut();
+      }
+    }
+    refresh("resumed by hand");
+  }
+
+  /** Its servers are asked again. */
+  public void closeBreaker() {
+    servers().forEach(server -> server.breaker().close());
+    refresh("closed by hand");
+  }
+
+  /** Bytes that the primary takes at once on a connection of its own. */
+  public long maxPacket(Connection connection) {
+    return primary.maxPacket(connection);
+  }
+
+  public long retries() {
+    return retries.sum();
+  }
+
+  public long hedges() {
+    return hedges.sum();
+  }
+
+  public long batches() {
+    return batches.sum();
+  }
+
+  public long batchKeys() {
+    return batchKeys.sum();
+  }
+
+  /** How far a replica is behind, null if that is not known. */
+  @Nullable
+  public Duration lag(ServerPool replica) {
+    return watch.lag(replica);
+  }
+
+  public ShardStatistics statistics(@Nullable Long rowCount) {
+    Map<String, Long> errors = new TreeMap<>();
+    servers().forEach(server -> server.errors().addTo(errors));
+    return new ShardStatistics(
+        id(),
+        primary.server().host(),
+        primary.server().port(),
+        status(),
+        (double) primary.inFlight() / primary.maxSize(),
+        rowCount,
+        primary.connectionCounts(),
+        servers().stream().mapToInt(ServerPool::inFlight).sum(),
+        latency(primary),
+        errors,
+        servers().stream().mapToLong(ServerPool::kills).sum(),
+        breaker(primary),
+        replicas.stream().map(this::statistics).toList());
+  }
+
+  /**
+   * Lets the statements under way finish for at most that time, then ends them and closes every
+   * connection. Once begun it goes on by itself: who calls it again waits for the same end, and a
+   * cancel only ends the waiting.
+   */
+  public Mono<Void> close(Duration patience) {
+    return Mono.defer(
+        () -> {
+          if (closing.compareAndSet(false, true)) {
+            gate.shut();
+            watch.stop();
+            shutDown(patience).subscribe(null, closed::tryEmitError, closed::tryEmitEmpty);
+          }
+          return closed.asMono();
+        });
+  }
+
+  @Override
+  public String toString() {
+    return shard.toString();
+  }
+
+  private Mono<Void> shutDown(Duration patience) {
+    return gate.empty()
+        .timeout(
+            patience,
+            Mono.fromRunnable(
+                () ->
+                    log.atWarn()
+                        .addKeyValue("shard", id())
+                        .log("{} closed with {} statements under way", shard, gate.inside())))
+        .thenMany(Flux.fromIterable(servers()).flatMap(ServerPool::close))
+        .then();
+  }
+
+  /** The primary first. */
+  public List<ServerPool> servers() {
+    List<ServerPool> servers = new ArrayList<>();
+    servers.add(primary);
+    servers.addAll(replicas);
+    return servers;
+  }
+
+  private <T> Attempt<T> attempt(ServerPool server, Work<T> work, Timeouts limits) {
+    return new Attempt<>(server, server::withConnection, work, limits, options);
+  }
+
+  /** Which server a subscriber's reads go to, that has a preference of its own or none. */
+  public ReadPreference preference(@Nullable ReadPreference own, ContextView context) {
+    if (replicas.isEmpty() || context.hasKey(READ_YOUR_WRITES)) {
+      return ReadPreference.PRIMARY;
+    }
+    return own == null ? options.reads().preference() : own;
+  }
+
+  /** The one of two random servers that has less to do (Mitzenmacher's power of two choices). */
+  private ServerPool pick(ReadPreference preference, List<ServerPool> tried) {
+    List<ServerPool> fit = candidates(preference, tried);
+    if (fit.isEmpty() && !tried.isEmpty()) {
+      fit = candidates(preference, List.of());
+    }
+    if (fit.isEmpty()) {
+      return primary;
+    }
+    ThreadLocalRandom random = ThreadLocalRandom.current();
+    ServerPool one = fit.get(random.nextInt(fit.size()));
+    ServerPool other = fit.get(random.nextInt(fit.size()));
+    return other.inFlight() < one.inFlight() ? other : one;
+  }
+
+  private List<ServerPool> candidates(ReadPreference preference, List<ServerPool> tried) {
+    if (preference == ReadPreference.PRIMARY) {
+      return List.of();
+    }
+    watch.begin();
+    List<ServerPool> fit = new ArrayList<>();
+    replicas.stream()
+        .filter(server -> !tried.contains(server) && watch.usable(server))
+        .forEach(fit::add);
+    boolean last = fit.isEmpty() && !tried.isEmpty() && !tried.contains(primary);
+    if ((last || preference == ReadPreference.NEAREST)
+        && !tried.contains(primary)
+        && primary.breaker().closed()) {
+      fit.add(primary);
+    }
+    return preference == ReadPreference.NEAREST ? watch.nearest(fit) : fit;
+  }
+
+  public ShardStatistics.Status status() {
+    if (draining) {
+      return ShardStatistics.Status.DRAINING;
+    }
+    boolean writable = primary.breaker().closed();
+    if (!writable && replicas.stream().noneMatch(watch::usable)) {
+      return ShardStatistics.Status.DOWN;
+    }
+    boolean well =
+        writable
+            && !primary.impaired()
+            && replicas.stream()
+                .allMatch(replica -> status(replica) == ShardStatistics.Status.ACTIVE);
+    return well ? ShardStatistics.Status.ACTIVE : ShardStatistics.Status.DEGRADED;
+  }
+
+  /** A replica that nobody wanted to read from yet is not known to be unwell. */
+  private ShardStatistics.Status status(ServerPool replica) {
+    if (!replica.breaker().closed()) {
+      return ShardStatistics.Status.DOWN;
+    }
+    return replica.impaired() || (watch.watching() && !watch.usable(replica))
+        ? ShardStatistics.Status.DEGRADED
+        : ShardStatistics.Status.ACTIVE;
+  }
+
+  private ShardStatistics.Replica statistics(ServerPool replica) {
+    return new ShardStatistics.Replica(
+        replica.server().host(),
+        replica.server().port(),
+        status(replica),
+        replica.connectionCounts(),
+        replica.inFlight(),
+        latency(replica),
+        breaker(replica),
+        watch.lag(replica));
+  }
+
+  private static ShardStatistics.Breaker breaker(ServerPool server) {
+    return new ShardStatistics.Breaker(server.breaker().state(), server.breaker().failureRate());
+  }
+
+  private static ShardStatistics.Latency latency(ServerPool server) {
+    LatencyWindow.Percentiles percentiles = server.latency().percentiles();
+    return new ShardStatistics.Latency(
+        percentiles.count(),
+        Duration.ofNanos(percentiles.p50Nanos()),
+        Duration.ofNanos(percentiles.p95Nanos()),
+        Duration.ofNanos(percentiles.p99Nanos()));
+  }
+
+  private void refresh(String reason) {
+    ShardStatistics.Status before;
+    ShardStatistics.Status now;
+    synchronized (this) {
+      before = status;
+      now = status();
+      status = now;
+    }
+    if (before == now) {
+      log.atInfo().addKeyValue("shard", id()).log("{} stays {}: {}", id(), now, reason);
+    } else {
+      log.atWarn()
+          .addKeyValue("shard", id())
+          .log("{} is {}, was {}: {}", id(), now, before, reason);
+      events.accept(new ShardEvent(id(), before, now, Instant.now(), reason));
+    }
+  }
+
+  /** One read: asked again, or of a second server, as {@link ReadOptions} allow. */
+  private final class Reading<T> {
+
+    private static final long BACKOFF_MILLIS = 20;
+
+    private final Work<T> work;
+    private final ReadPreference preference;
+    private final long start = System.nanoTime();
+    // A hedge may be on its way to a server while its first go fails on another thread.
+    private final List<ServerPool> tried = new CopyOnWriteArrayList<>();
+    private volatile boolean hedgeAnswered;
+
+    Reading(Work<T> work, ReadPreference preference) {
+      this.work = work;
+      this.preference = preference;
+    }
+
+    Flux<T> rows() {
+      budget.deposit();
+      return go(0, work.terms().timeouts());
+    }
+
+    private Flux<T> go(int retry, Timeouts limits) {
+      ServerPool server = pick(preference, tried);
+      tried.add(server);
+      Attempt<T> attempt = attempt(server, work, limits);
+      Flux<T> rows = retry == 0 ? hedged(attempt.rows(), server, limits) : attempt.rows();
+      return retry == options.reads().retries()
+          ? rows
+          : rows.onErrorResume(error -> again(retry, attempt, error));
+    }
+
+    private Flux<T> again(int retry, Attempt<T> attempt, Throwable error) {
+      Timeouts left = work.terms().timeouts().after(Duration.ofNanos(System.nanoTime() - start));
+      if (left == null
+          || attempt.answered()
+          || hedgeAnswered
+          || !ShardErrors.passing(error)
+          || !elsewhere(attempt)
+          || !(ShardErrors.unsent(error) || budget.withdraw())) {
+        return Flux.error(error);
+      }
+      retries.increment();
+      long wait = ThreadLocalRandom.current().nextLong(BACKOFF_MILLIS << retry);
+      return Mono.delay(Duration.ofMillis(wait)).flatMapMany(tick -> go(retry + 1, left));
+    }
+
+    /** A server that is out is not asked again, unless there is another. */
+    private boolean elsewhere(Attempt<T> attempt) {
+      return attempt.server().breaker().closed() || pick(preference, tried) != attempt.server();
+    }
+
+    /** A second go behind the usual time; whichever answers first is the answer. */
+    private Flux<T> hedged(Flux<T> first, ServerPool server, Timeouts limits) {
+      long usual = server.latency().p95Nanos();
+      if (!options.reads().hedge() || preference == ReadPreference.PRIMARY || usual < 0) {
+        return first;
+      }
+      Timeouts left = limits.after(Duration.ofNanos(usual));
+      if (left == null) {
+        return first;
+      }
+      Flux<T> second = Mono.delay(Duration.ofNanos(usual)).flatMapMany(tick -> hedge(server, left));
+      return Flux.firstWithSignal(first, second);
+    }
+
+    private Flux<T> hedge(ServerPool server, Timeouts limits) {
+      ServerPool other = pick(preference, tried);
+      if (other == server || !other.breaker().closed() || !budget.withdraw()) {
+        return Flux.never();
+      }
+      tried.add(other);
+      hedges.increment();
+      Attempt<T> attempt = attempt(other, work, limits);
+      // The first go is under way still, and tells what becomes of the read.
+      return attempt
+          .rows()
+          .doOnNext(row -> hedgeAnswered = true)
+          .onErrorResume(error -> hedgeAnswered ? Flux.error(error) : Flux.never());
+    }
+  }
+}

@@ -1,0 +1,61 @@
+package io.shardflux.r2dbc.statement;
+
+import io.r2dbc.spi.Connection;
+import io.r2dbc.spi.Result;
+import io.r2dbc.spi.Row;
+import io.r2dbc.spi.RowMetadata;
+import io.r2dbc.spi.Statement;
+import io.shardflux.router.Internal;
+import java.util.List;
+import java.util.function.BiFunction;
+import java.util.function.UnaryOperator;
+import org.jspecify.annotations.Nullable;
+import reactor.core.publisher.Flux;
+
+/**
+ * A statement with its values, ready to run on a connection.
+ *
+ * @param driverSql its text with {@code ?} alone
+ * @param sql the template that text was made from
+ * @param bindings the values of its markers
+ * @param listMarker the marker that stands for several values, or null
+ * @param listValues those values
+ */
+@Internal
+public record BoundStatement(
+    String driverSql,
+    SqlTemplate sql,
+    Bindings bindings,
+    @Nullable String listMarker,
+    List<Object> listValues) {
+
+  public static BoundStatement of(SqlTemplate sql, Bindings bindings) {
+    bindings.check(sql, null);
+    return new BoundStatement(sql.render(), sql, bindings, null, List.of());
+  }
+
+  /** Its rows, on a server that may be told to end it itself; null leaves that to the router. */
+  public <T> Flux<T> rows(
+      Connection connection, @Nullable ServerBound bound, BiFunction<Row, RowMetadata, T> mapping) {
+    return results(connection, bound).concatMap(result -> result.map(mapping));
+  }
+
+  public Flux<Long> rowsUpdated(Connection connection, @Nullable ServerBound bound) {
+    return results(connection, bound)
+        .concatMap(Result::getRowsUpdated)
+        .reduce(0L, Long::sum)
+        .flux();
+  }
+
+  private Flux<Result> results(Connection connection, @Nullable ServerBound bound) {
+    return results(connection, bound, UnaryOperator.identity());
+  }
+
+  Flux<Result> results(
+      Connection connection, @Nullable ServerBound bound, UnaryOperator<Statement> settings) {
+    Statement statement =
+        connection.createStatement(bound == null ? driverSql : bound.in(sql, driverSql));
+    bindings.apply(statement, sql, listMarker, listValues);
+    return Flux.from(settings.apply(statement).execute());
+  }
+}

@@ -1,0 +1,476 @@
+package io.shardflux.r2dbc.statement;
+
+import io.shardflux.router.Internal;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+
+/**
+ * A statement's text, cut at its markers: all {@code ?}, or all {@code :name}. Markers in quotes
+ * and comments are text. What goes to the driver has {@code ?} alone.
+ */
+@Internal
+public final class SqlTemplate {
+
+  private static final int MAX_LENGTH = 1 << 20;
+  private static final int MOST_SHOWN = 100;
+  private static final int MOST_TEXT_SHOWN = 1_000;
+
+  /** Those of a number of rows that is a bound. */
+  private static final int MOST_DIGITS = 6;
+
+  /** The bytes of a marker with its name and of the text before it, beside the text itself. */
+  private static final int MARKER_WEIGHT = 150;
+
+  private final String text;
+  private final List<String> pieces;
+  private final List<String> markers;
+  private final boolean named;
+  private final Words words;
+  private final Set<Dialect> touching;
+  private final Set<String> names;
+  private final String rendered;
+
+  private SqlTemplate(
+      String text,
+      List<String> pieces,
+      List<String> markers,
+      boolean named,
+      Words words,
+      Set<Dialect> touching) {
+    this.words = words;
+    this.touching = touching;
+    this.text = text;
+    this.pieces = List.copyOf(pieces);
+    this.markers = List.copyOf(markers);
+    this.named = named;
+    this.names = named ? Set.copyOf(markers) : Set.of();
+    String joined = String.join("?", pieces);
+    this.rendered = joined.equals(text) ? text : joined;
+  }
+
+  public static SqlTemplate of(String sql) {
+    if (sql.isBlank() || sql.length() > MAX_LENGTH) {
+      throw new IllegalArgumentException(
+          "sql: "
+              + sql.length()
+              + " characters (expected: a statement of at most "
+              + MAX_LENGTH
+              + ")");
+    }
+    return new Scan(sql).template();
+  }
+
+  /** The statement as it was given. */
+  public String text() {
+    return text;
+  }
+
+  /** The markers in order: names, or the positions from 0. */
+  public List<String> markers() {
+    return markers;
+  }
+
+  /** Whether there is such a marker. */
+  boolean has(String marker) {
+    return named ? names.contains(marker) : isPosition(marker);
+  }
+
+  /** Whether it is one of 0, 1, 2 and so on, for each ?. */
+  private boolean isPosition(String marker) {
+    try {
+      int position = Integer.parseInt(marker);
+      return position >= 0 && position < markers.size() && markers.get(position).equals(marker);
+    } catch (NumberFormatException e) {
+      return false;
+    }
+  }
+
+  /** The first of the markers, as messages show them. */
+  String shownMarkers() {
+    return markers.size() <= MOST_SHOWN
+        ? markers.toString()
+        : markers.subList(0, MOST_SHOWN) + " and " + (markers.size() - MOST_SHOWN) + " more";
+  }
+
+  /** The statement as messages show it. */
+  String shown() {
+    return text.length() <= MOST_TEXT_SHOWN ? text : text.substring(0, MOST_TEXT_SHOWN) + "…";
+  }
+
+  public boolean named() {
+    return named;
+  }
+
+  /**
+   * Whether it only reads, as far as its words tell: it begins with {@code SELECT} or {@code WITH},
+   * changes no row and no variable, and takes no lock.
+   */
+  public boolean reads() {
+    return words.read();
+  }
+
+  /** The kinds of server on which its session may be other behind it; see {@link SessionWords}. */
+  public Set<Dialect> touching() {
+    return touching;
+  }
+
+  /** Whether it cuts its rows off after a number of them, at some place. */
+  public boolean limited() {
+    return words.limited();
+  }
+
+  /**
+   * Whether its words say that its rows are few: it gives none, reads no table, ends with a {@code
+   * LIMIT} that is one, or aggregates without groups.
+   */
+  boolean bounded() {
+    return words.bounded();
+  }
+
+  /** Whether it is a {@code SELECT}, or one of the statements that change rows. */
+  boolean changesOrReadsRows() {
+    return Words.OF_ROWS.contains(words.first());
+  }
+
+  /**
+   * Where a {@code SELECT} that it begins with ends, if an optimizer hint may stand there, or -1.
+   */
+  int afterSelect() {
+    return words.afterSelect();
+  }
+
+  /**
+   * Where the row group of an {@code INSERT} or {@code REPLACE} of one row begins, if all markers
+   * stand in it, nothing behind it, and no word before it that lets the server pass over rows; else
+   * -1.
+   */
+  public int rowGroup() {
+    return words.rowGroup();
+  }
+
+  /** Whether it is a {@code REPLACE}. */
+  public boolean replaces() {
+    return words.first().equals("REPLACE");
+  }
+
+  /** About how many bytes it holds in memory. */
+  public int weight() {
+    return 1_000 + 4 * text.length() + MARKER_WEIGHT * markers.size();
+  }
+
+  /** The text for the driver, with so many {@code ?} groups for the marker of that name. */
+  public String render(String listMarker, String group, int count) {
+    StringBuilder sql = new StringBuilder(text.length() + count * (group.length() + 1));
+    for (int i = 0; i < markers.size(); i++) {
+      sql.append(pieces.get(i));
+      if (named && markers.get(i).equals(listMarker)) {
+        sql.append(String.join(",", Collections.nCopies(count, group)));
+      } else {
+        sql.append('?');
+      }
+    }
+    return sql.append(pieces.get(markers.size())).toString();
+  }
+
+  /** The text for the driver, a {@code ?} for each marker. */
+  public String render() {
+    return rendered;
+  }
+
+  /**
+   * What a statement's words tell.
+   *
+   * @param first the first of them, in capitals
+   */
+  private record Words(
+      String first, boolean read, boolean limited, boolean bounded, int afterSelect, int rowGroup) {
+
+    /** Those that statements with rows begin with; how many {@code SHOW} has is the schema's. */
+    static final Set<String> QUERIES = Set.of("SELECT", "WITH", "TABLE", "CALL");
+
+    static final Set<String> AGGREGATES = Set.of("COUNT", "SUM", "AVG", "MIN", "MAX");
+
+    /** Those by which a statement with an aggregate may have many rows. */
+    static final Set<String> MANY = Set.of("GROUP", "OVER", "UNION", "EXCEPT", "INTERSECT");
+
+    static final Set<String> LIMITS = Set.of("LIMIT", "FETCH");
+
+    static final Set<String> OF_INSERTS = Set.of("INSERT", "REPLACE");
+
+    /** Those by which an insert may store fewer or other rows than it lists. */
+    static final Set<String> NOT_IN_INSERTS =
+        Set.of("IGNORE", "DELAYED", "SELECT", "WITH", "TABLE", "SET");
+
+    static final Set<String> CHANGES = Set.of("INSERT", "UPDATE", "DELETE", "REPLACE");
+    static final Set<String> OF_ROWS =
+        Set.of("SELECT", "WITH", "INSERT", "UPDATE", "DELETE", "REPLACE");
+
+    /** Those of locks, of sequences, of files and variables, and of the session's state. */
+    static final Set<String> NOT_IN_READS =
+        Set.of(
+            "UPDATE",
+            "SHARE",
+            "LOCK",
+            "INTO",
+            "GET_LOCK",
+            "RELEASE_LOCK",
+            "RELEASE_ALL_LOCKS",
+            "IS_FREE_LOCK",
+            "IS_USED_LOCK",
+            "NEXTVAL",
+            "SETVAL",
+            "LASTVAL",
+            "NEXT",
+            "PREVIOUS",
+            "LAST_INSERT_ID",
+            "FOUND_ROWS",
+            "ROW_COUNT",
+            "SQL_CALC_FOUND_ROWS");
+  }
+
+  private static final class Scan {
+
+    private final String sql;
+    private final List<String> pieces = new ArrayList<>();
+    private final List<String> markers = new ArrayList<>();
+    private int pieceStart;
+    private int at;
+    private boolean names;
+    private boolean positions;
+    private String firstWord = "";
+    private int afterFirstWord;
+    private boolean onlyReads = true;
+    private boolean limited;
+    private boolean readsTable;
+    private boolean cut;
+    private boolean aggregate;
+    private boolean manyRows;
+    private boolean ended;
+    private boolean plainInsert = true;
+    private int depth;
+    private int afterValues = -1;
+    private int groupStart = -1;
+    private int groupEnd = -1;
+    private final SessionWords session = new SessionWords();
+
+    Scan(String sql) {
+      this.sql = sql;
+    }
+
+    SqlTemplate template() {
+      if (sql.indexOf('\0') >= 0) {
+        // It ends a comment.
+        session.touch();
+      }
+      while (at < sql.length()) {
+        step();
+      }
+      pieces.add(piece(sql.length()));
+      return new SqlTemplate(sql, pieces, markers, names, words(), session.touching());
+    }
+
+    private void step() {
+      char c = sql.charAt(at);
+      if (c == '\'' || c == '"' || c == '`') {
+        session.quoted();
+        skipQuoted(c);
+      } else if (startsLineComment(c)) {
+        skipTo("\n");
+      } else if (sql.startsWith("/*", at)) {
+        // What stands in such a comment is run.
+        boolean text = !sql.startsWith("/*!", at) && !sql.startsWith("/*M!", at);
+        onlyReads &= text;
+        plainInsert &= text;
+        manyRows |= !text;
+        if (!text) {
+          session.touch();
+        }
+        at += 2;
+        skipTo("*/");
+      } else if (c == '?') {
+        positions = true;
+        marker(1, Integer.toString(markers.size()));
+      } else if (c == ':' && at + 1 < sql.length() && startsName(sql.charAt(at + 1))) {
+        names = true;
+        int end = nameEnd(at + 1);
+        marker(end - at, sql.substring(at + 1, end));
+      } else if (startsName(c)) {
+        word();
+      } else if (sql.startsWith("@@", at) && !sql.startsWith("@@@", at)) {
+        // A system variable, which a plain statement can but read.
+        onlyReads = false;
+        at += 2;
+      } else {
+        if (!Character.isWhitespace(c)) {
+          session.symbol(c);
+        }
+        onlyReads &= c != '@' && !sql.startsWith(":=", at);
+        ended |= c == ';';
+        parenthesis(c);
+        at++;
+      }
+    }
+
+    private void parenthesis(char c) {
+      if (c == '(' && depth++ == 0 && afterValues >= 0 && groupStart < 0) {
+        groupStart = at;
+      } else if (c == ')' && --depth == 0 && groupStart >= 0 && groupEnd < 0) {
+        groupEnd = at + 1;
+      }
+    }
+
+    private void word() {
+      int end = nameEnd(at);
+      String word = sql.substring(at, end).toUpperCase(Locale.ROOT);
+      session.word(word, whole(at, end));
+      // MariaDB in its Oracle mode has NEXTVAL behind a sequence's name.
+      boolean qualified = at > 0 && sql.charAt(at - 1) == '.' && !word.equals("NEXTVAL");
+      // A second statement may do anything.
+      onlyReads &= !ended;
+      if (firstWord.isEmpty()) {
+        firstWord = word;
+        afterFirstWord = end;
+      } else if (!qualified) {
+        if (depth == 0 && afterValues < 0) {
+          plainInsert &= !Words.NOT_IN_INSERTS.contains(word);
+          afterValues = word.equals("VALUES") || word.equals("VALUE") ? end : -1;
+        }
+        onlyReads &= !Words.NOT_IN_READS.contains(word);
+        limited |= Words.LIMITS.contains(word);
+        size(word, end);
+        onlyReads &= !firstWord.equals("WITH") || !Words.CHANGES.contains(word);
+      }
+      at = end;
+    }
+
+    /** What a word, but the first, says of how many rows there are. */
+    private void size(String word, int end) {
+      aggregate |=
+          depth == 0 && !readsTable && Words.AGGREGATES.contains(word) && sql.startsWith("(", end);
+      readsTable |= word.equals("FROM");
+      manyRows |= Words.MANY.contains(word);
+      cut |= depth == 0 && Words.LIMITS.contains(word) && cutsAt(end);
+    }
+
+    /** Whether the numbers there, if any, are those of a limit; more than a million rows aren't. */
+    private boolean cutsAt(int from) {
+      int digits = 0;
+      for (int i = from; i < sql.length() && digits <= MOST_DIGITS; i++) {
+        char c = sql.charAt(i);
+        if (c != ',' && !Character.isWhitespace(c) && !Character.isDigit(c)) {
+          return true;
+        }
+        digits = Character.isDigit(c) ? digits + 1 : 0;
+      }
+      return digits <= MOST_DIGITS;
+    }
+
+    private boolean bounded() {
+      boolean oneRow = firstWord.equals("SELECT") && (aggregate || !readsTable) && !manyRows;
+      return !Words.QUERIES.contains(firstWord) || ((cut || oneRow) && !ended);
+    }
+
+    /** Whether the server sees the same word there: its names have other characters too. */
+    private boolean whole(int from, int to) {
+      for (int i = Math.max(from - 1, 0); i < Math.min(to + 1, sql.length()); i++) {
+        char c = sql.charAt(i);
+        if (c == '$' || c >= 0x80 || (i < from && Character.isDigit(c))) {
+          return false;
+        }
+      }
+      return true;
+    }
+
+    private Words words() {
+      boolean select = firstWord.equals("SELECT");
+      boolean hintable =
+          select
+              && sql.stripLeading().regionMatches(true, 0, "SELECT", 0, 6)
+              && !sql.substring(afterFirstWord).stripLeading().startsWith("/*");
+      return new Words(
+          firstWord,
+          onlyReads && (select || firstWord.equals("WITH")),
+          limited,
+          bounded(),
+          hintable ? afterFirstWord : -1,
+          insertsOneRow() ? groupStart : -1);
+    }
+
+    private boolean insertsOneRow() {
+      return Words.OF_INSERTS.contains(firstWord)
+          && plainInsert
+          && !ended
+          && groupEnd >= 0
+          && sql.substring(afterValues, groupStart).isBlank()
+          && sql.substring(groupEnd).isBlank()
+          && !markers.isEmpty()
+          && pieces.get(0).length() > groupStart;
+    }
+
+    private void marker(int length, String name) {
+      if (names && positions) {
+        throw new IllegalArgumentException(
+            "sql: both ? and :name markers (expected: one kind) in: "
+                + (sql.length() <= MOST_TEXT_SHOWN
+                    ? sql
+                    : sql.substring(0, MOST_TEXT_SHOWN) + "…"));
+      }
+      session.symbol('?');
+      pieces.add(piece(at));
+      markers.add(name);
+      at += length;
+      pieceStart = at;
+    }
+
+    /** Set apart from the marker before it, as the driver takes {@code ?AND} for a name. */
+    private String piece(int end) {
+      String piece = sql.substring(pieceStart, end);
+      boolean glued =
+          !markers.isEmpty() && end > pieceStart && Character.isJavaIdentifierPart(piece.charAt(0));
+      return glued ? " " + piece : piece;
+    }
+
+    /** MySQL's rules: the quote doubled is itself, a backslash escapes, save in backticks. */
+    private void skipQuoted(char quote) {
+      for (at++; at < sql.length(); at++) {
+        char c = sql.charAt(at);
+        if (c == '\\' && quote != '`') {
+          at++;
+        } else if (c == quote) {
+          at++;
+          return;
+        }
+      }
+    }
+
+    /** {@code #}, or {@code --} and a space, a control character or the end, as MySQL has it. */
+    private boolean startsLineComment(char c) {
+      return c == '#'
+          || (sql.startsWith("--", at)
+              && (at + 2 >= sql.length()
+                  || sql.charAt(at + 2) <= ' '
+                  || sql.charAt(at + 2) == 0x7f));
+    }
+
+    private void skipTo(String end) {
+      int found = sql.indexOf(end, at);
+      at = found < 0 ? sql.length() : found + end.length();
+    }
+
+    private int nameEnd(int from) {
+      int end = from;
+      while (end < sql.length()
+          && (startsName(sql.charAt(end)) || Character.isDigit(sql.charAt(end)))) {
+        end++;
+      }
+      return end;
+    }
+
+    private static boolean startsName(char c) {
+      return c == '_' || Character.isLetter(c);
+    }
+  }
+}

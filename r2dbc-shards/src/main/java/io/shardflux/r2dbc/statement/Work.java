@@ -1,0 +1,90 @@
+package io.shardflux.r2dbc.statement;
+
+import io.r2dbc.spi.Connection;
+import io.shardflux.r2dbc.settings.ReadPreference;
+import io.shardflux.r2dbc.settings.Timeouts;
+import io.shardflux.router.Internal;
+import java.util.Set;
+import java.util.function.BiFunction;
+import org.jspecify.annotations.Nullable;
+import org.reactivestreams.Publisher;
+
+/**
+ * What is to be done on one shard.
+ *
+ * @param text the statement, for errors and logs
+ * @param read whether it may be done twice, and on a replica
+ * @param stream whether its rows have no bound, so that a slow reader may keep its connection long
+ * @param touching the kinds of server on which the session may be other behind it
+ * @param terms what it is held to
+ * @param execution what it does with a connection
+ */
+@Internal
+public record Work<T>(
+    String text,
+    boolean read,
+    boolean stream,
+    Set<Dialect> touching,
+    Terms terms,
+    BiFunction<Connection, Dialect, ? extends Publisher<T>> execution) {
+
+  /** Work of a bounded result. */
+  public Work(
+      String text,
+      boolean read,
+      Set<Dialect> touching,
+      Terms terms,
+      BiFunction<Connection, Dialect, ? extends Publisher<T>> execution) {
+    this(text, read, false, touching, terms, execution);
+  }
+
+  public static <T> Work<T> of(
+      SqlTemplate sql,
+      Terms terms,
+      BiFunction<Connection, Dialect, ? extends Publisher<T>> execution) {
+    return new Work<>(sql.text(), sql.reads() && !terms.write(), sql.touching(), terms, execution);
+  }
+
+  /** The same where its rows come as its consumer takes them, in so many statements. */
+  public Work<T> streamed(SqlTemplate sql, int statements) {
+    boolean few = sql.bounded() || (terms.bounded() && statements == 1);
+    return terms.write() || few ? this : new Work<>(text, read, true, touching, terms, execution);
+  }
+
+  /** The same as a result that takes no stream's place. */
+  public Work<T> alone() {
+    return new Work<>(text, read, false, touching, terms, execution);
+  }
+
+  /**
+   * What a caller may say of a statement.
+   *
+   * @param timeouts the times it is held to
+   * @param preference which server is to be asked, or null for what the router says
+   * @param write whether it writes, whatever it looks like
+   * @param bounded whether its rows are few, whatever its text says
+   */
+  public record Terms(
+      Timeouts timeouts, @Nullable ReadPreference preference, boolean write, boolean bounded) {
+
+    public static Terms of(Timeouts timeouts) {
+      return new Terms(timeouts, null, false, false);
+    }
+
+    public Terms with(Timeouts other) {
+      return new Terms(other, preference, write, bounded);
+    }
+
+    public Terms preferring(ReadPreference other) {
+      return new Terms(timeouts, other, write, bounded);
+    }
+
+    public Terms asWrite() {
+      return new Terms(timeouts, preference, true, bounded);
+    }
+
+    public Terms asBounded() {
+      return new Terms(timeouts, preference, write, true);
+    }
+  }
+}

@@ -1,0 +1,105 @@
+package io.shardflux.sql.analysis;
+
+import io.shardflux.sql.keys.Colocation;
+import io.shardflux.sql.keys.Rows;
+import io.shardflux.sql.schema.Scope;
+import io.shardflux.sql.statement.RefusalCode;
+import io.shardflux.sql.statement.RefusedSqlException;
+import io.shardflux.sql.syntax.Expr;
+import io.shardflux.sql.syntax.Query;
+import io.shardflux.sql.syntax.SelectItems;
+import io.shardflux.sql.syntax.Span;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** The analysis of one select, clause by clause. Not thread-safe. */
+final class BlockAnalysis {
+
+  private final Colocation colocation;
+  private final Place place;
+  private final Scope scope;
+  private final BlockRows rows = new BlockRows();
+  private final Conditions conditions;
+  private final ExprAnalysis exprs;
+  private final FromAnalysis sources;
+
+  BlockAnalysis(Analysis analysis, Place place) {
+    this.colocation = analysis.colocation();
+    this.place = place;
+    this.scope = new Scope(place.outer());
+    this.conditions = new Conditions(scope, colocation);
+    this.exprs = new ExprAnalysis(analysis, scope, place, rows);
+    this.sources = new FromAnalysis(analysis, scope, place.names(), rows, conditions, exprs);
+  }
+
+  /** Analyses a select with the {@code ORDER BY} of the query that it is alone in. */
+  Block select(Query.Select select, List<Query.OrderItem> order) {
+    boolean fromSharded = from(select.from());
+    where(select.where());
+    for (Query.Item item : select.items()) {
+      if (item.expr() != null) {
+        exprs.visit(item.expr(), null);
+      }
+    }
+    Block block = new Block(scope, select, rows.mentions(), null);
+    select.group().forEach(expr -> exprs.visit(block.grouped(expr), select));
+    if (select.having() != null) {
+      exprs.visit(select.having(), select);
+    }
+    order.forEach(item -> exprs.visit(item.expr(), select));
+    return block(select, fromSharded);
+  }
+
+  /** Analyses the tables and conditions of an {@code UPDATE} or {@code DELETE}. */
+  Block changed(List<Query.From> tables, @Nullable Expr where, List<Expr> others) {
+    boolean fromSharded = from(tables);
+    where(where);
+    others.forEach(expr -> exprs.visit(expr, null));
+    Query.Select select =
+        new Query.Select(
+            Span.NONE,
+            false,
+            new SelectItems(List.of()),
+            Span.NONE,
+            null,
+            tables,
+            where,
+            List.of(),
+            false,
+            null);
+    return block(select, fromSharded);
+  }
+
+  /** Takes the sources; whether rows of a sharded or pinned table are among theirs. */
+  private boolean from(List<Query.From> tables) {
+    tables.forEach(table -> sources.add(table, place.zone(), false));
+    return !rows.mentions().isEmpty();
+  }
+
+  private void where(@Nullable Expr where) {
+    if (where != null) {
+      conditions.add(where, place.zone(), null);
+    }
+    conditions.attach();
+    if (where != null) {
+      exprs.visit(where, null);
+    }
+  }
+
+  private Block block(Query.Select select, boolean fromSharded) {
+    List<Rows> mentions = rows.mentions();
+    if (!colocation.isCluster(mentions)) {
+      rows.refuse(
+          new RefusedSqlException(
+              RefusalCode.CROSS_SHARD_JOIN,
+              "tables that aren't joined by all their key columns: "
+                  + mentions.stream().map(Rows::table).distinct().toList()));
+    }
+    if (!fromSharded && !mentions.isEmpty()) {
+      rows.refuse(
+          new RefusedSqlException(
+              RefusalCode.CROSS_SHARD_SUBQUERY, "rows of every shard, chosen by a sharded table"));
+    }
+    return new Block(scope, select, List.copyOf(mentions), rows.refusal());
+  }
+}

@@ -1,0 +1,238 @@
+package io.shardflux.sql.analysis;
+
+import io.shardflux.sql.keys.Rows;
+import io.shardflux.sql.schema.Catalog;
+import io.shardflux.sql.schema.Scope;
+import io.shardflux.sql.schema.SqlType;
+import io.shardflux.sql.schema.WithNames;
+import io.shardflux.sql.statement.RefusalCode;
+import io.shardflux.sql.statement.RefusedSqlException;
+import io.shardflux.sql.syntax.Query;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** Takes the sources of one select: tables, queries and joins of them. Not thread-safe. */
+final class FromAnalysis {
+
+  private final Analysis analysis;
+  private final Scope scope;
+  private final WithNames names;
+  private final BlockRows rows;
+  private final Conditions conditions;
+  private final ExprAnalysis exprs;
+
+  FromAnalysis(
+      Analysis analysis,
+      Scope scope,
+      WithNames names,
+      BlockRows rows,
+      Conditions conditions,
+      ExprAnalysis exprs) {
+    this.analysis = analysis;
+    this.scope = scope;
+    this.names = names;
+    this.rows = rows;
+    this.conditions = conditions;
+    this.exprs = exprs;
+  }
+
+  /**
+   * Adds a source of rows and gives the mentions of tables in it.
+   *
+   * @param zone whose conditions its rows satisfy
+   * @param nullable whether an outer join may have no row of it
+   */
+  List<Rows> add(Query.From from, Rows.Zone zone, boolean nullable) {
+    if (from instanceof Query.Join join) {
+      return add(join, zone, nullable);
+    }
+    if (from instanceof Query.Derived derived) {
+      Place place = new Place(around(scope.outer()), new Rows.Zone(zone), names);
+      return add(derived.alias(), derived.columns(), derived.query(), place, zone, nullable);
+    }
+    Query.Table table = (Query.Table) from;
+    Query.Cte cte = names.find(table.name());
+    if (cte != null) {
+      return add(table.alias(), cte, zone, nullable);
+    }
+    Rows mention = analysis.mention(table.name(), zone);
+    Scope.Source source = source(table.alias(), table.name(), mention);
+    addSource(source, nullable);
+    if (mention == null) {
+      return List.of();
+    }
+    List<Rows> mentions = List.of(mention);
+    rows.add(mentions);
+    return mentions;
+  }
+
+  private List<Rows> add(String alias, Query.Cte cte, Rows.Zone zone, boolean nullable) {
+    if (cte.recursive()) {
+      throw new RefusedSqlException(RefusalCode.SYNTAX, "WITH RECURSIVE");
+    }
+    Place place = new Place(around(names.scopeOf(cte)), new Rows.Zone(zone), names.before(cte));
+    return add(alias, cte.columns(), cte.query(), place, zone, nullable);
+  }
+
+  /** What a derived table may name, which are no columns of the select that it is in. */
+  private static @Nullable Scope around(@Nullable Scope outer) {
+    return outer == null ? null : new Scope(outer);
+  }
+
+  private List<Rows> add(
+      String alias,
+      List<String> columnNames,
+      Query query,
+      Place place,
+      Rows.Zone zone,
+      boolean nullable) {
+    Relation relation = analysis.query(query, place);
+    if (place.outer() != null && place.outer().isReached()) {
+      rows.refuse(
+          new RefusedSqlException(
+              RefusalCode.CROSS_SHARD_SUBQUERY, alias + ": a derived table with outer columns"));
+    }
+    if (relation.refusal() == null) {
+      place.zone().conditions().forEach(zone::add);
+    } else {
+      rows.refuse(relation.refusal());
+    }
+    analysis.effort().spend(relation.columns().size());
+    List<Scope.Column> columns = new ArrayList<>(relation.columns());
+    for (int i = 0; i < columnNames.size() && i < columns.size(); i++) {
+      columns.set(i, columns.get(i).named(columnNames.get(i)));
+    }
+    addSource(new Scope.Source(alias, columns, false, List.of()), nullable);
+    rows.add(relation.rows());
+    return relation.rows();
+  }
+
+  private void addSource(Scope.Source source, boolean nullable) {
+    scope.add(nullable ? source.orNull() : source);
+  }
+
+  /** What is joined to the first of several sources, one after the other: the last one first. */
+  private List<Rows> add(Query.Join last, Rows.Zone zone, boolean nullable) {
+    Deque<Joining> joins = new ArrayDeque<>();
+    Query.From left = last;
+    Joining around = new Joining(last, zone, nullable);
+    while (left instanceof Query.Join join) {
+      Joining joining =
+          joins.isEmpty() ? around : new Joining(join, around.leftZone(), around.leftNullable());
+      joins.push(joining);
+      around = joining;
+      left = join.left();
+    }
+    List<Rows> all = add(left, around.leftZone(), around.leftNullable());
+    for (Joining joining : joins) {
+      all = add(joining, all);
+    }
+    return all;
+  }
+
+  /**
+   * One join.
+   *
+   * @param zone whose conditions its rows satisfy
+   * @param inner whose conditions the rows of an outer join satisfy that may be missing
+   */
+  private record Joining(Query.Join join, Rows.Zone zone, Rows.Zone inner, boolean nullable) {
+
+    Joining(Query.Join join, Rows.Zone zone, boolean nullable) {
+      this(join, zone, join.kind() == Query.Join.Kind.INNER ? zone : new Rows.Zone(zone), nullable);
+    }
+
+    boolean leftInner() {
+      return join.kind() == Query.Join.Kind.RIGHT;
+    }
+
+    boolean rightInner() {
+      return join.kind() == Query.Join.Kind.LEFT;
+    }
+
+    Rows.Zone leftZone() {
+      return leftInner() ? inner : zone;
+    }
+
+    boolean leftNullable() {
+      return nullable || leftInner();
+    }
+
+    boolean isOuter() {
+      return leftInner() || rightInner();
+    }
+  }
+
+  private List<Rows> add(Joining joining, List<Rows> left) {
+    Query.Join join = joining.join();
+    int leftSources = scope.sources().size();
+    boolean rightInner = joining.rightInner();
+    List<Rows> right =
+        add(
+            join.right(),
+            rightInner ? joining.inner() : joining.zone(),
+            joining.nullable() || rightInner);
+    List<Rows> kept = rightInner ? left : right;
+    List<Rows> matched = rightInner ? right : left;
+    if (joining.isOuter()) {
+      checkKept(kept, matched);
+    }
+    if (join.on() != null) {
+      conditions.add(join.on(), joining.inner(), joining.isOuter() ? matched : null);
+      exprs.visit(join.on(), null);
+    }
+    for (String column : join.using()) {
+      using(column, leftSources, joining.leftInner());
+    }
+    List<Rows> all = new ArrayList<>(left);
+    all.addAll(right);
+    return all;
+  }
+
+  /** Each shard would keep the rows that another one matches. */
+  private void checkKept(List<Rows> kept, List<Rows> matched) {
+    if (kept.isEmpty() && !matched.isEmpty()) {
+      rows.refuse(
+          new RefusedSqlException(
+              RefusalCode.CROSS_SHARD_JOIN,
+              "an outer join that keeps all rows of a reference table"));
+    }
+  }
+
+  private void using(String column, int leftSources, boolean rightJoin) {
+    if (rightJoin) {
+      throw new RefusedSqlException(RefusalCode.SYNTAX, "RIGHT JOIN with USING");
+    }
+    Scope.Column left = column(scope.sources().subList(0, leftSources), column);
+    Scope.Column right =
+        column(scope.sources().subList(leftSources, scope.sources().size()), column);
+    analysis.colocation().unite(left.key(), right.key());
+    scope.using(column);
+  }
+
+  private static Scope.Column column(List<Scope.Source> sources, String name) {
+    return sources.stream()
+        .flatMap(source -> source.columns().stream())
+        .filter(column -> column.name().equalsIgnoreCase(name))
+        .findFirst()
+        .orElseThrow(() -> new RefusedSqlException(RefusalCode.UNKNOWN_COLUMN, name));
+  }
+
+  private Scope.Source source(String alias, String table, @Nullable Rows mention) {
+    List<Scope.Column> columns = new ArrayList<>();
+    List<Scope.Column> unique = new ArrayList<>();
+    for (Catalog.Column column : analysis.schema().columns(table)) {
+      int number = mention == null ? -1 : analysis.colocation().key(mention, column.name());
+      Scope.Column scoped =
+          new Scope.Column(column.name(), SqlType.of(column), column.nullable(), number);
+      columns.add(scoped);
+      if (column.primary() && mention == null) {
+        unique.add(scoped);
+      }
+    }
+    return new Scope.Source(alias, columns, mention == null, unique);
+  }
+}

@@ -1,0 +1,37 @@
+package io.shardflux.sql.analysis;
+
+import io.shardflux.router.Internal;
+import io.shardflux.sql.keys.Rows;
+import io.shardflux.sql.schema.Scope;
+import io.shardflux.sql.schema.WithNames;
+import io.shardflux.sql.syntax.Query;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Where in a statement a query stands.
+ *
+ * @param outer the columns of the select around it that it may name; null if there are none
+ * @param zone whose conditions its rows satisfy
+ */
+@Internal
+public record Place(@Nullable Scope outer, Rows.Zone zone, WithNames names) {
+
+  /** That of a statement itself. */
+  public static Place outermost() {
+    return new Place(null, new Rows.Zone(null), WithNames.NONE);
+  }
+
+  /** Whether no query around it gives it values, as far as it was read. */
+  boolean isAlone() {
+    return outer == null || (outer.sources().isEmpty() && !outer.isReached());
+  }
+
+  Place with(List<Query.Cte> ctes) {
+    return new Place(outer, zone, names.with(ctes, outer));
+  }
+
+  Place in(Rows.Zone other) {
+    return new Place(outer, other, names);
+  }
+}

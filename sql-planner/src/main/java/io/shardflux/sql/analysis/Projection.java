@@ -1,0 +1,93 @@
+package io.shardflux.sql.analysis;
+
+import io.shardflux.sql.keys.Colocation;
+import io.shardflux.sql.schema.Digits;
+import io.shardflux.sql.schema.Scope;
+import io.shardflux.sql.schema.SqlType;
+import io.shardflux.sql.statement.RefusalCode;
+import io.shardflux.sql.statement.RefusedSqlException;
+import io.shardflux.sql.syntax.Expr;
+import io.shardflux.sql.syntax.Query;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a select gives to the query that it is a part of: its columns, and whether shard by shard.
+ */
+record Projection(Block block, Types types, Colocation colocation) {
+
+  Relation relation() {
+    List<Scope.Column> columns = columns();
+    RefusedSqlException refusal = block.refusal() != null ? block.refusal() : whole(columns);
+    if (refusal != null) {
+      columns = columns.stream().map(Scope.Column::withoutKey).toList();
+    }
+    return new Relation(columns, block.rows(), block.refusal(), refusal);
+  }
+
+  /** Why a select's result isn't that of the shards together, null if it is. */
+  private @Nullable RefusedSqlException whole(List<Scope.Column> columns) {
+    Query.Select select = block.select();
+    if (block.rows().isEmpty()) {
+      return null;
+    }
+    if (select.hasWindow()) {
+      return new RefusedSqlException(RefusalCode.WINDOW, "a window function inside the statement");
+    }
+    if (select.rollup()
+        || (select.isGrouped() && !colocation.holdKey(block.groupedKeys(), block.rows()))) {
+      return new RefusedSqlException(
+          RefusalCode.CROSS_SHARD_SUBQUERY, "groups inside the statement, not by the key");
+    }
+    if (select.distinct() && !colocation.holdKey(Scope.Column.certainKeys(columns), block.rows())) {
+      return new RefusedSqlException(
+          RefusalCode.CROSS_SHARD_SUBQUERY, "DISTINCT inside the statement, without the key");
+    }
+    return null;
+  }
+
+  private List<Scope.Column> columns() {
+    List<Scope.Column> columns = new ArrayList<>();
+    boolean stored = block.select().distinct() || block.select().isGrouped();
+    for (Query.Item item : block.select().items()) {
+      if (item.expr() == null) {
+        columns.addAll(starred(item));
+      } else {
+        columns.add(column(item, item.expr(), stored));
+      }
+    }
+    return columns;
+  }
+
+  private List<Scope.Column> starred(Query.Item item) {
+    Scope scope = block.scope();
+    if (item.table() == null && scope.hasUsing()) {
+      throw new RefusedSqlException(
+          RefusalCode.SYNTAX, "* of a join by USING inside the statement; name its columns");
+    }
+    List<Scope.Column> columns = new ArrayList<>();
+    for (Scope.Source source : scope.sources()) {
+      if (source.isNamed(item.table())) {
+        columns.addAll(source.columns());
+      }
+    }
+    return columns;
+  }
+
+  private Scope.Column column(Query.Item item, Expr expr, boolean stored) {
+    Expr bare = expr.bare();
+    if (bare instanceof Expr.Name name) {
+      Scope.Column column = block.scope().findHere(name);
+      if (column != null) {
+        return column.named(item.alias() == null ? name.column() : item.alias());
+      }
+    }
+    SqlType type = types.of(expr, block);
+    if (type.isNumber()) {
+      Digits digits = new DigitReader(block, types).of(expr);
+      type = type.with(stored ? digits.stored() : digits);
+    }
+    return new Scope.Column(item.alias() == null ? "" : item.alias(), type, true, -1);
+  }
+}

@@ -1,0 +1,37 @@
+package io.shardflux.sql.analysis;
+
+import io.shardflux.router.Internal;
+import io.shardflux.sql.keys.Rows;
+import io.shardflux.sql.schema.Scope;
+import io.shardflux.sql.statement.RefusalCode;
+import io.shardflux.sql.statement.RefusedSqlException;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a query gives to the statement that it is a part of.
+ *
+ * @param rows the mentions of sharded and pinned tables in it, however deep
+ * @param rowsRefusal why the rows that it selects from can't be had shard by shard, null if they
+ *     can
+ * @param refusal why its own rows aren't those of the shards together, null if they are
+ */
+@Internal
+public record Relation(
+    List<Scope.Column> columns,
+    List<Rows> rows,
+    @Nullable RefusedSqlException rowsRefusal,
+    @Nullable RefusedSqlException refusal) {
+
+  /** The same with a limit to its rows. */
+  Relation limited() {
+    return refusal == null
+        ? new Relation(
+            columns,
+            rows,
+            rowsRefusal,
+            new RefusedSqlException(
+                RefusalCode.CROSS_SHARD_SUBQUERY, "a LIMIT inside the statement"))
+        : this;
+  }
+}

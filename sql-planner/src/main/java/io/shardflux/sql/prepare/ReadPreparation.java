@@ -1,0 +1,98 @@
+package io.shardflux.sql.prepare;
+
+import io.shardflux.router.Internal;
+import io.shardflux.router.ShardId;
+import io.shardflux.sql.analysis.Analysis;
+import io.shardflux.sql.analysis.Block;
+import io.shardflux.sql.analysis.Place;
+import io.shardflux.sql.keys.ClusterRouter;
+import io.shardflux.sql.merge.Merge;
+import io.shardflux.sql.merge.Plan;
+import io.shardflux.sql.merge.ShardPlanner;
+import io.shardflux.sql.scatter.ScatterLimit;
+import io.shardflux.sql.scatter.ScatterPlanner;
+import io.shardflux.sql.scatter.ScatterQuery;
+import io.shardflux.sql.scatter.UnionRewrite;
+import io.shardflux.sql.schema.Schema;
+import io.shardflux.sql.schema.Scope;
+import io.shardflux.sql.statement.Binds;
+import io.shardflux.sql.statement.PlannerOptions;
+import io.shardflux.sql.statement.RefusalCode;
+import io.shardflux.sql.statement.RefusedSqlException;
+import io.shardflux.sql.statement.Routing;
+import io.shardflux.sql.statement.ShardSql;
+import io.shardflux.sql.statement.StatementKind;
+import io.shardflux.sql.statement.ValueRouter;
+import io.shardflux.sql.syntax.Query;
+import io.shardflux.sql.syntax.SqlText;
+import java.util.List;
+import java.util.function.Supplier;
+
+/** Prepares a query. */
+@Internal
+public record ReadPreparation(
+    SqlText text, Schema schema, PlannerOptions options, Analysis analysis) {
+
+  public StatementPlan plan(Query query) {
+    ShardPlanner several = several(query);
+    ValueRouter router = ClusterRouter.of(analysis.colocation(), schema);
+    if (!query.locks()) {
+      return new StatementPlan(StatementKind.READ, router, permitted(several));
+    }
+    RefusedSqlException refusal =
+        new RefusedSqlException(RefusalCode.SCATTERED_LOCK, "FOR UPDATE or FOR SHARE");
+    return new StatementPlan(
+        StatementKind.LOCKING_READ, lockable(router), permitted(StatementPlan.refusing(refusal)));
+  }
+
+  private ShardPlanner several(Query query) {
+    Query.Select select = query.select();
+    if (select == null) {
+      List<Scope.Column> columns = analysis.query(query, Place.outermost()).columns();
+      return planned(() -> new UnionRewrite(text, schema, options).plan(query, columns));
+    }
+    Block block = analysis.select(query, select);
+    return planned(() -> new ScatterPlanner(text, query, analysis, block).plan());
+  }
+
+  /** What is refused here may still be sent to one shard as it is. */
+  private ShardPlanner planned(Supplier<ScatterQuery> planner) {
+    try {
+      ScatterQuery query = planner.get();
+      PlannerOptions bounds = options;
+      return (binds, hints, shards) -> scatter(query, bounds, binds, shards);
+    } catch (RefusedSqlException e) {
+      return StatementPlan.refusing(e);
+    }
+  }
+
+  private static Plan scatter(
+      ScatterQuery query, PlannerOptions options, Binds binds, List<ShardId> shards) {
+    ScatterLimit limit = ScatterLimit.of(query, binds, options.maxOffset());
+    ShardSql sql = query.sql(limit.offset(), limit.count());
+    Merge merge =
+        new Merge(query.shape(), binds, limit.offset(), limit.count(), options.maxMergedRows());
+    return new Plan.Scatter(Plan.Part.each(shards, sql), merge, query.columns());
+  }
+
+  private static ShardPlanner permitted(ShardPlanner several) {
+    return (binds, hints, shards) -> {
+      if (Boolean.FALSE.equals(hints.scatter())) {
+        throw new RefusedSqlException(RefusalCode.SCATTER_FORBIDDEN, shards.size() + " shards");
+      }
+      return several.plan(binds, hints, shards);
+    };
+  }
+
+  /** A lock on one copy of a reference table would keep nobody from the others. */
+  private static ValueRouter lockable(ValueRouter router) {
+    return binds -> {
+      Routing routing = router.route(binds);
+      if (routing instanceof Routing.Anywhere) {
+        throw new RefusedSqlException(
+            RefusalCode.SCATTERED_LOCK, "FOR UPDATE or FOR SHARE of a reference table");
+      }
+      return routing;
+    };
+  }
+}

@@ -1,0 +1,48 @@
+package io.shardflux.sql.scatter;
+
+import io.shardflux.sql.statement.ShardSql;
+import io.shardflux.sql.syntax.Fragment;
+import io.shardflux.sql.syntax.Query;
+import io.shardflux.sql.syntax.SqlText;
+import io.shardflux.sql.syntax.SqlWriter;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a shard is sent of a select, but for the limit.
+ *
+ * @param hidden the columns beyond the answer's own
+ * @param having null if there is none
+ */
+record ShardSelect(
+    Query query,
+    Query.Select select,
+    List<Fragment> hidden,
+    List<Fragment> groups,
+    @Nullable Fragment having,
+    List<Fragment> order) {
+
+  ShardSql write(SqlText text) {
+    SqlWriter sql = new SqlWriter(text);
+    if (query.with() != null) {
+      sql.add(query.with()).add(" ");
+    }
+    sql.add("SELECT ").add(select.itemsSpan());
+    hidden.forEach(column -> sql.add(", ").add(column));
+    if (select.sources() != null) {
+      sql.add(" ").add(select.sources());
+    }
+    add(sql, " GROUP BY ", groups);
+    if (having != null) {
+      sql.add(" HAVING ").add(having);
+    }
+    add(sql, " ORDER BY ", order);
+    return sql.done();
+  }
+
+  private static void add(SqlWriter sql, String clause, List<Fragment> items) {
+    if (!items.isEmpty()) {
+      sql.add(clause).add(Fragment.joined(items, ", "));
+    }
+  }
+}

@@ -1,0 +1,168 @@
+package io.shardflux.sql.schema;
+
+import io.shardflux.router.Internal;
+import io.shardflux.router.TableRule;
+import io.shardflux.router.Topology;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The columns of the tables, as {@code information_schema} describes them. Immutable.
+ *
+ * <p>A change of the schema asks for a new catalog. Tables have the same columns on every shard.
+ */
+public final class Catalog {
+
+  private final Map<String, List<Column>> tables;
+  private final Set<String> uneven;
+  private final Set<String> mixed;
+  private final Quotients quotients;
+
+  private Catalog(
+      Map<String, List<Column>> tables,
+      Set<String> uneven,
+      Set<String> mixed,
+      Quotients quotients) {
+    this.tables = tables;
+    this.uneven = uneven;
+    this.mixed = mixed;
+    this.quotients = quotients;
+  }
+
+  /** A catalog of tables by name, of servers that are not known to compute alike. */
+  public static Catalog of(Map<String, List<Column>> tables) {
+    return of(tables, Quotients.UNKNOWN);
+  }
+
+  /** A catalog of tables by name, with the same columns in the same order on all shards. */
+  public static Catalog of(Map<String, List<Column>> tables, Quotients quotients) {
+    return of(tables, Set.of(), Set.of(), quotients);
+  }
+
+  /**
+   * A catalog of tables by name, each with its columns in their order.
+   *
+   * @param uneven the tables that have columns of other names besides on some shards, or these in
+   *     another order, so that a star is sent as the columns' names
+   * @param mixed the tables whose columns are named alike on all shards, but are not all known, as
+   *     some are of several types
+   * @param quotients how all servers compute with quotients
+   */
+  public static Catalog of(
+      Map<String, List<Column>> tables,
+      Set<String> uneven,
+      Set<String> mixed,
+      Quotients quotients) {
+    Map<String, List<Column>> copy = new HashMap<>();
+    tables.forEach((table, columns) -> copy.put(table, List.copyOf(columns)));
+    return new Catalog(Map.copyOf(copy), Set.copyOf(uneven), Set.copyOf(mixed), quotients);
+  }
+
+  /** Whether shards name a table's columns otherwise, or have them in another order. */
+  @Internal
+  public boolean isUneven(String table) {
+    return uneven.contains(table);
+  }
+
+  @Internal
+  public boolean hasUneven() {
+    return !uneven.isEmpty();
+  }
+
+  /** Whether a table has columns that are not known, as shards have them of several types. */
+  @Internal
+  public boolean isMixed(String table) {
+    return mixed.contains(table);
+  }
+
+  /** Whether another catalog says the same. */
+  public boolean isLike(Catalog other) {
+    return quotients == other.quotients
+        && tables.equals(other.tables)
+        && uneven.equals(other.uneven)
+        && mixed.equals(other.mixed);
+  }
+
+  /** Whether another catalog says the same of these tables. */
+  public boolean isLike(Catalog other, Collection<String> some) {
+    return this == other
+        || (quotients == other.quotients
+            && some.stream()
+                .allMatch(
+                    table ->
+                        Objects.equals(columns(table), other.columns(table))
+                            && isUneven(table) == other.isUneven(table)
+                            && isMixed(table) == other.isMixed(table)));
+  }
+
+  /** The tables with their columns in order. */
+  public Map<String, List<Column>> tables() {
+    return tables;
+  }
+
+  /**
+   * Why statements can't go by the keys of these tables, a line for each key column that is not
+   * there, is not of its key's type, or has a collation by which different texts are the same. Says
+   * nothing of tables that are not in the catalog.
+   */
+  public List<String> keyFaults(Topology topology) {
+    Schema schema = new Schema(this, topology);
+    return topology.tables().values().stream()
+        .filter(rule -> rule instanceof TableRule.Sharded && tables.containsKey(rule.table()))
+        .flatMap(rule -> schema.keyFaults((TableRule.Sharded) rule).stream())
+        .toList();
+  }
+
+  /** How the servers compute with quotients. */
+  public Quotients quotients() {
+    return quotients;
+  }
+
+  /** The columns of a table in order, or null if it isn't there. */
+  @Nullable List<Column> columns(String table) {
+    return tables.get(table);
+  }
+
+  /**
+   * A column.
+   *
+   * @param name the name
+   * @param type {@code COLUMN_TYPE}, such as {@code bigint unsigned} or {@code varchar(20)}
+   * @param nullable whether it may be NULL
+   * @param collation {@code COLLATION_NAME}, null where it has none
+   * @param primary whether it is in the primary key
+   * @param filling who says what it holds
+   */
+  public record Column(
+      String name,
+      String type,
+      boolean nullable,
+      @Nullable String collation,
+      boolean primary,
+      Filling filling) {}
+
+  /** What a server goes on computing with where it has divided. */
+  public enum Quotients {
+    /** The quotient with digits beyond its type: {@code 1 / 3 * 3} is 1.0000. */
+    KEPT,
+    /** The quotient as it is shown: {@code 1 / 3 * 3} is 0.9999. */
+    ROUNDED,
+    /** The servers are not known to do the same. */
+    UNKNOWN
+  }
+
+  /** Who says what a column holds. */
+  public enum Filling {
+    /** Statements, or its default. */
+    GIVEN,
+    /** The server, by {@code AUTO_INCREMENT}, where a statement gives no number, NULL or 0. */
+    NUMBERED,
+    /** The server, as other columns change: a generated column, or one {@code ON UPDATE}. */
+    COMPUTED
+  }
+}

@@ -1,0 +1,60 @@
+package io.shardflux.sql.statement;
+
+import io.shardflux.sql.Prepared;
+import java.util.Arrays;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The values of a statement's markers, by the index from 0 of {@link Prepared#markers}. Immutable.
+ *
+ * <p>A value is what the driver would send: {@code null} for NULL, a number, {@code String}, {@code
+ * UUID}, a date or time, and so on. What isn't known as a key's type is sent, and not routed by.
+ */
+public final class Binds {
+
+  /** No values. */
+  public static final Binds NONE = new Binds(new Object[0]);
+
+  private final @Nullable Object[] values;
+
+  private Binds(@Nullable Object[] values) {
+    this.values = values;
+  }
+
+  /** Values in the order of the markers. */
+  public static Binds of(@Nullable Object... values) {
+    return new Binds(values.clone());
+  }
+
+  /** Values in the order of the markers. */
+  public static Binds of(List<? extends @Nullable Object> values) {
+    return new Binds(values.toArray());
+  }
+
+  /** How many there are. */
+  public int size() {
+    return values.length;
+  }
+
+  /** The value at an index from 0. */
+  public @Nullable Object get(int index) {
+    return values[index];
+  }
+
+  /** How many there are, never the values. */
+  @Override
+  public String toString() {
+    return values.length + " values";
+  }
+
+  @Override
+  public boolean equals(@Nullable Object other) {
+    return other instanceof Binds binds && Arrays.equals(values, binds.values);
+  }
+
+  @Override
+  public int hashCode() {
+    return Arrays.hashCode(values);
+  }
+}

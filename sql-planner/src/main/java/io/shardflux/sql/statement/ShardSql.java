@@ -1,0 +1,19 @@
+package io.shardflux.sql.statement;
+
+import io.shardflux.sql.Prepared;
+import java.util.List;
+
+/**
+ * What a shard is sent.
+ *
+ * @param text SQL with {@code ?} for each marker
+ * @param markers the index in {@link Prepared#markers}, and so in {@link Binds}, of each {@code ?};
+ *     one may be there several times, or not at all
+ */
+public record ShardSql(String text, List<Integer> markers) {
+
+  /** Copies the markers. */
+  public ShardSql {
+    markers = List.copyOf(markers);
+  }
+}

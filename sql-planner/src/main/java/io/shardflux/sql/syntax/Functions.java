@@ -1,0 +1,109 @@
+package io.shardflux.sql.syntax;
+
+import io.shardflux.router.Internal;
+import java.util.Set;
+
+/** The functions that are known, by what they give. */
+@Internal
+public final class Functions {
+
+  public static final Set<String> MERGED = Set.of("COUNT", "SUM", "MIN", "MAX", "AVG", "ANY_VALUE");
+
+  public static final Set<String> AGGREGATES =
+      words(
+          "COUNT SUM MIN MAX AVG ANY_VALUE BIT_AND BIT_OR BIT_XOR GROUP_CONCAT JSON_ARRAYAGG"
+              + " JSON_OBJECTAGG STD STDDEV STDDEV_POP STDDEV_SAMP VAR_POP VAR_SAMP VARIANCE");
+
+  static final Set<String> WINDOW =
+      words(
+          "CUME_DIST DENSE_RANK FIRST_VALUE LAG LAST_VALUE LEAD NTH_VALUE NTILE PERCENT_RANK RANK"
+              + " ROW_NUMBER");
+
+  public static final Set<String> NUMBERS =
+      words(
+          "ABS ACOS ASCII ASIN ATAN ATAN2 BIT_COUNT BIT_LENGTH CEIL CEILING CHARACTER_LENGTH"
+              + " CHAR_LENGTH COERCIBILITY COS COT CRC32 DATEDIFF DAY DAYOFMONTH DAYOFWEEK"
+              + " DAYOFYEAR DEGREES EXP EXTRACT FIELD FIND_IN_SET FLOOR HOUR INET_ATON INSTR"
+              + " IS_UUID ISNULL JSON_CONTAINS JSON_CONTAINS_PATH JSON_DEPTH JSON_LENGTH"
+              + " JSON_OVERLAPS JSON_VALID LENGTH LN LOCATE LOG LOG10 LOG2 MATCH MICROSECOND MINUTE"
+              + " MOD MONTH OCTET_LENGTH ORD PERIOD_ADD PERIOD_DIFF PI POSITION POW POWER QUARTER"
+              + " RADIANS REGEXP_INSTR REGEXP_LIKE ROUND SECOND SIGN SIN SQRT STRCMP TAN"
+              + " TIMESTAMPDIFF TIME_TO_SEC TO_DAYS TO_SECONDS TRUNCATE WEEK WEEKDAY WEEKOFYEAR"
+              + " YEARWEEK GROUPING");
+
+  public static final Set<String> TEXTS =
+      words(
+          "BIN CONCAT CONCAT_WS CONV DATE_FORMAT DAYNAME ELT EXPORT_SET FORMAT GET_FORMAT HEX"
+              + " INET6_NTOA INET_NTOA INSERT JSON_PRETTY JSON_QUOTE JSON_TYPE JSON_UNQUOTE"
+              + " JSON_VALUE LCASE LEFT LOWER LPAD LTRIM MAKE_SET MD5 MID MONTHNAME OCT QUOTE"
+              + " REGEXP_REPLACE REGEXP_SUBSTR REPEAT REPLACE REVERSE RIGHT RPAD RTRIM SHA SHA1"
+              + " SHA2 SOUNDEX SPACE SUBSTR SUBSTRING SUBSTRING_INDEX TIME_FORMAT TO_BASE64 TRIM"
+              + " UCASE UPPER BIN_TO_UUID");
+
+  /** Texts in the session's own collation, whatever they are made of. */
+  public static final Set<String> OWN_TEXTS =
+      words(
+          "BIN CONV DATE_FORMAT DAYNAME FORMAT HEX INET6_NTOA INET_NTOA MD5 MONTHNAME OCT SHA SHA1"
+              + " SHA2 TIME_FORMAT TO_BASE64 BIN_TO_UUID");
+
+  public static final Set<String> TEMPORALS =
+      words(
+          "CONVERT_TZ DATE FROM_DAYS LAST_DAY MAKEDATE MAKETIME SEC_TO_TIME STR_TO_DATE TIME"
+              + " TIMEDIFF TIMESTAMP YEAR");
+
+  /** Temporal if their first argument is, else text. */
+  public static final Set<String> SHIFTS =
+      words("ADDDATE ADDTIME DATE_ADD DATE_SUB SUBDATE SUBTIME TIMESTAMPADD");
+
+  public static final Set<String> BINARIES =
+      words("FROM_BASE64 INET6_ATON UNHEX UUID_TO_BIN WEIGHT_STRING COMPRESS UNCOMPRESS");
+
+  /** Of the types of their arguments together. */
+  public static final Set<String> CHOICES = words("COALESCE GREATEST IFNULL LEAST");
+
+  static final Set<String> OTHERS =
+      words(
+          "CHAR DEFAULT FROM_UNIXTIME IF INTERVAL JSON_ARRAY JSON_ARRAY_APPEND JSON_ARRAY_INSERT"
+              + " JSON_EXTRACT JSON_INSERT JSON_KEYS JSON_MERGE_PATCH JSON_MERGE_PRESERVE"
+              + " JSON_OBJECT JSON_REMOVE JSON_REPLACE JSON_SEARCH JSON_SET NULLIF VALUES VALUE"
+              + " CHARSET COLLATION");
+
+  /** Of the server's clock: one moment for a statement, and near to the same on all servers. */
+  public static final Set<String> CLOCK =
+      words(
+          "CURDATE CURRENT_DATE CURRENT_TIME CURRENT_TIMESTAMP CURTIME LOCALTIME LOCALTIMESTAMP NOW"
+              + " SYSDATE UNIX_TIMESTAMP UTC_DATE UTC_TIME UTC_TIMESTAMP");
+
+  public static final Set<String> RANDOM = words("RAND RANDOM_BYTES UUID UUID_SHORT");
+
+  public static final Set<String> SESSION =
+      words(
+          "CONNECTION_ID CURRENT_ROLE CURRENT_USER DATABASE FOUND_ROWS GET_LOCK IS_FREE_LOCK"
+              + " IS_USED_LOCK LAST_INSERT_ID RELEASE_ALL_LOCKS RELEASE_LOCK ROW_COUNT SCHEMA"
+              + " SESSION_USER SYSTEM_USER USER VERSION");
+
+  private Functions() {}
+
+  public static boolean isKnown(String name) {
+    return AGGREGATES.contains(name)
+        || WINDOW.contains(name)
+        || NUMBERS.contains(name)
+        || TEXTS.contains(name)
+        || TEMPORALS.contains(name)
+        || SHIFTS.contains(name)
+        || BINARIES.contains(name)
+        || CHOICES.contains(name)
+        || OTHERS.contains(name)
+        || CLOCK.contains(name)
+        || RANDOM.contains(name)
+        || SESSION.contains(name);
+  }
+
+  public static boolean isAggregate(Expr expr) {
+    return expr instanceof Expr.Call call && !call.over() && AGGREGATES.contains(call.name());
+  }
+
+  private static Set<String> words(String words) {
+    return Set.of(words.split(" "));
+  }
+}

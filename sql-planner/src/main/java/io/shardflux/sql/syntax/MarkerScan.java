@@ -1,0 +1,99 @@
+package io.shardflux.sql.syntax;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Finds the markers of a text one after the other, and reads no further than it is asked to. What
+ * it takes for a marker the planner does too, unless the text is refused. Not thread-safe.
+ */
+public final class MarkerScan {
+
+  private final String text;
+  private int at;
+  private int nameStart;
+
+  /** Of a text, from its start. */
+  public MarkerScan(String text) {
+    this.text = text;
+  }
+
+  /** How many of the characters have been read. */
+  public int at() {
+    return at;
+  }
+
+  /** Whether all of them have been. */
+  public boolean ended() {
+    return at >= text.length();
+  }
+
+  /**
+   * Reads on to behind the next marker.
+   *
+   * @param end where to give up, beyond what may stand there in quotes or a comment
+   * @return whether there was one
+   */
+  public boolean next(int end) {
+    int bound = Math.min(end, text.length());
+    while (at < bound) {
+      char c = text.charAt(at);
+      if (c == '?') {
+        at++;
+        nameStart = at;
+        return true;
+      }
+      if (c == ':' && startsName(at + 1)) {
+        nameStart = at + 1;
+        at = wordEnd(nameStart);
+        return true;
+      }
+      skip(c);
+    }
+    return false;
+  }
+
+  /** The name of the marker that was read last; null of a {@code ?}. */
+  public @Nullable String name() {
+    return nameStart == at ? null : text.substring(nameStart, at);
+  }
+
+  private void skip(char c) {
+    if (c == '\'' || c == '"' || c == '`') {
+      at = quotedEnd(c);
+    } else if (c == '#' || (c == '-' && SqlLexer.startsLineComment(text, at))) {
+      at = behind("\n", at);
+    } else if (c == '/' && text.startsWith("/*", at)) {
+      at = behind("*/", at + 2);
+    } else {
+      at++;
+    }
+  }
+
+  /** Behind the next such quote; one that is doubled ends a string and begins another. */
+  private int quotedEnd(char quote) {
+    int i = at + 1;
+    while (i < text.length() && text.charAt(i) != quote) {
+      i += text.charAt(i) == '\\' && quote != '`' ? 2 : 1;
+    }
+    return Math.min(i + 1, text.length());
+  }
+
+  private int behind(String mark, int from) {
+    int found = text.indexOf(mark, from);
+    return found < 0 ? text.length() : found + mark.length();
+  }
+
+  private boolean startsName(int index) {
+    return index < text.length()
+        && SqlLexer.isWord(text.charAt(index))
+        && !SqlLexer.isDigit(text.charAt(index));
+  }
+
+  private int wordEnd(int from) {
+    int end = from;
+    while (end < text.length() && SqlLexer.isWord(text.charAt(end))) {
+      end++;
+    }
+    return end;
+  }
+}

@@ -1,0 +1,15 @@
+package io.shardflux.sql.syntax;
+
+import io.shardflux.router.Internal;
+
+/** A piece of the text. */
+@Internal
+public record Span(int start, int end) {
+
+  /** That of what isn't in the text. */
+  public static final Span NONE = new Span(0, 0);
+
+  public String of(String text) {
+    return text.substring(start, end);
+  }
+}

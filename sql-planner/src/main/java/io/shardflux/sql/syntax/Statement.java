@@ -1,0 +1,65 @@
+package io.shardflux.sql.syntax;
+
+import io.shardflux.router.Internal;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** A statement. */
+@Internal
+public sealed interface Statement {
+
+  record Read(Query query) implements Statement {}
+
+  /**
+   * {@code INSERT} or {@code REPLACE}.
+   *
+   * @param columns the columns as they are named; empty if none is
+   * @param named whether columns are named, be it none
+   * @param namesAt where the names stand or would, behind the table's
+   * @param head up to and with {@code VALUES}
+   * @param rows the rows; empty for a query
+   * @param tail from behind the last row on
+   */
+  record Insert(
+      Query.Table table,
+      List<String> columns,
+      boolean named,
+      int namesAt,
+      Span head,
+      List<InsertedRow> rows,
+      Span tail,
+      @Nullable Query query,
+      List<Assignment> updates)
+      implements Statement {}
+
+  /** One row of {@code VALUES}, with its parentheses; a value is null for {@code DEFAULT}. */
+  record InsertedRow(Span span, List<@Nullable Expr> values) {}
+
+  record Assignment(Expr.Name column, @Nullable Expr value) {}
+
+  record Update(Changed changed, List<Assignment> assignments) implements Statement {}
+
+  /**
+   * A delete.
+   *
+   * @param targets the tables that rows are deleted of, by their aliases
+   */
+  record Delete(Changed changed, List<String> targets) implements Statement {}
+
+  /** The rows that are changed. */
+  record Changed(
+      List<Query.From> tables,
+      @Nullable Expr where,
+      List<Query.OrderItem> order,
+      boolean limited,
+      List<Query.Cte> ctes) {
+
+    /** Whether they are only the first of some order. */
+    public boolean isFirst() {
+      return limited || !order.isEmpty();
+    }
+  }
+
+  /** A change of the session's state. */
+  record Session() implements Statement {}
+}

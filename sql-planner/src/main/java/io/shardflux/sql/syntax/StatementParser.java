@@ -1,0 +1,310 @@
+package io.shardflux.sql.syntax;
+
+import io.shardflux.router.Internal;
+import io.shardflux.sql.statement.RefusalCode;
+import io.shardflux.sql.statement.RefusedSqlException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/** Parses one statement, of the kinds that change rows or give them. */
+@Internal
+public final class StatementParser extends QueryParser {
+
+  private static final Set<String> TRANSACTION =
+      Set.of("BEGIN", "START", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "XA");
+
+  /** How statements begin that are known of, and are none of these. */
+  private static final Set<String> OTHERS =
+      Set.of(
+          "ALTER",
+          "ANALYZE",
+          "BACKUP",
+          "BINLOG",
+          "CACHE",
+          "CALL",
+          "CHANGE",
+          "CHECK",
+          "CHECKSUM",
+          "CLONE",
+          "CREATE",
+          "DEALLOCATE",
+          "DESC",
+          "DESCRIBE",
+          "DO",
+          "DROP",
+          "EXECUTE",
+          "EXPLAIN",
+          "FLUSH",
+          "GET",
+          "GRANT",
+          "HANDLER",
+          "HELP",
+          "IMPORT",
+          "INSTALL",
+          "KILL",
+          "LOAD",
+          "OPTIMIZE",
+          "PREPARE",
+          "PURGE",
+          "RENAME",
+          "REPAIR",
+          "RESET",
+          "RESIGNAL",
+          "RESTART",
+          "REVOKE",
+          "SHOW",
+          "SHUTDOWN",
+          "SIGNAL",
+          "STOP",
+          "TABLE",
+          "TRUNCATE",
+          "UNINSTALL",
+          "VALUES");
+
+  private StatementParser(SqlText text) {
+    super(text);
+  }
+
+  public static Statement parse(SqlText text) {
+    StatementParser parser = new StatementParser(text);
+    Statement statement = parser.statement();
+    if (parser.token().kind() != Token.Kind.END) {
+      throw parser.unexpected();
+    }
+    return statement;
+  }
+
+  private Statement statement() {
+    if (is("(") || isQuery(token())) {
+      return withOrRead();
+    }
+    if (token().kind() != Token.Kind.WORD) {
+      throw unexpected();
+    }
+    String verb = upper();
+    return switch (verb) {
+      case "INSERT", "REPLACE" -> insert();
+      case "UPDATE" -> update(List.of());
+      case "DELETE" -> delete(List.of());
+      case "SET", "USE", "LOCK", "UNLOCK" -> session();
+      default -> throw refused(verb);
+    };
+  }
+
+  private RefusedSqlException refused(String verb) {
+    if (TRANSACTION.contains(verb)) {
+      return new RefusedSqlException(RefusalCode.TRANSACTION_CONTROL, verb);
+    }
+    return OTHERS.contains(verb)
+        ? new RefusedSqlException(RefusalCode.STATEMENT, verb)
+        : new RefusedSqlException(
+            RefusalCode.SYNTAX, token().value() + ", which no statement begins with");
+  }
+
+  private Statement session() {
+    while (token().kind() != Token.Kind.END) {
+      next();
+    }
+    return new Statement.Session();
+  }
+
+  private Statement withOrRead() {
+    if (!is("WITH")) {
+      return new Statement.Read(query());
+    }
+    int start = start();
+    List<Query.Cte> ctes = with();
+    Span with = since(start);
+    if (is("UPDATE")) {
+      return update(ctes);
+    }
+    if (is("DELETE")) {
+      return delete(ctes);
+    }
+    return new Statement.Read(query(start, with, ctes));
+  }
+
+  private Statement insert() {
+    int start = start();
+    next();
+    while (isAny("LOW_PRIORITY", "DELAYED", "HIGH_PRIORITY", "IGNORE")) {
+      next();
+    }
+    skip("INTO");
+    Query.Table table = plainTable();
+    int namesAt = since(start).end();
+    List<String> columns = List.of();
+    boolean named = is("(") && !isQuery(token(1));
+    if (named) {
+      columns = columnNames();
+    }
+    if (skip("SET")) {
+      return insertSet(start, table, namesAt);
+    }
+    if (isQuery(token()) || is("(")) {
+      Query query = query();
+      return new Statement.Insert(
+          table,
+          columns,
+          named,
+          namesAt,
+          since(start),
+          List.of(),
+          since(start()),
+          query,
+          updates());
+    }
+    if (!skip("VALUES")) {
+      expect("VALUE");
+    }
+    Span head = since(start);
+    List<Statement.InsertedRow> rows = new ArrayList<>();
+    do {
+      rows.add(insertedRow());
+    } while (skip(","));
+    int tail = rows.get(rows.size() - 1).span().end();
+    if (skip("AS")) {
+      name();
+      if (is("(")) {
+        names();
+      }
+    }
+    List<Statement.Assignment> updates = updates();
+    return new Statement.Insert(
+        table, columns, named, namesAt, head, rows, since(tail), null, updates);
+  }
+
+  /** Column names, perhaps none. */
+  private List<String> columnNames() {
+    if (skip("(", ")")) {
+      return List.of();
+    }
+    return names();
+  }
+
+  private Statement insertSet(int start, Query.Table table, int namesAt) {
+    Span head = since(start);
+    List<String> columns = new ArrayList<>();
+    List<@Nullable Expr> values = new ArrayList<>();
+    int rowStart = start();
+    for (Statement.Assignment assignment : assignments()) {
+      columns.add(assignment.column().column());
+      values.add(assignment.value());
+    }
+    Span row = since(rowStart);
+    List<Statement.Assignment> updates = updates();
+    return new Statement.Insert(
+        table,
+        columns,
+        true,
+        namesAt,
+        head,
+        List.of(new Statement.InsertedRow(row, values)),
+        since(row.end()),
+        null,
+        updates);
+  }
+
+  private Statement.InsertedRow insertedRow() {
+    int start = start();
+    skip("ROW");
+    expect("(");
+    List<@Nullable Expr> values = new ArrayList<>();
+    if (!is(")")) {
+      do {
+        values.add(valueOrDefault());
+      } while (skip(","));
+    }
+    expect(")");
+    return new Statement.InsertedRow(since(start), values);
+  }
+
+  private @Nullable Expr valueOrDefault() {
+    if (is("DEFAULT") && !token(1).is("(")) {
+      next();
+      return null;
+    }
+    return expr();
+  }
+
+  private List<Statement.Assignment> updates() {
+    return skip("ON", "DUPLICATE", "KEY", "UPDATE") ? assignments() : List.of();
+  }
+
+  private List<Statement.Assignment> assignments() {
+    List<Statement.Assignment> assignments = new ArrayList<>();
+    do {
+      int start = start();
+      String first = name().value();
+      String second = skip(".") ? name().value() : null;
+      Expr.Name column =
+          second == null
+              ? new Expr.Name(since(start), null, first)
+              : new Expr.Name(since(start), first, second);
+      expect("=");
+      assignments.add(new Statement.Assignment(column, valueOrDefault()));
+    } while (skip(","));
+    return assignments;
+  }
+
+  private Statement update(List<Query.Cte> ctes) {
+    next();
+    while (isAny("LOW_PRIORITY", "IGNORE")) {
+      next();
+    }
+    List<Query.From> tables = from();
+    expect("SET");
+    List<Statement.Assignment> assignments = assignments();
+    return new Statement.Update(changed(tables, ctes), assignments);
+  }
+
+  private Statement delete(List<Query.Cte> ctes) {
+    next();
+    while (isAny("LOW_PRIORITY", "QUICK", "IGNORE")) {
+      next();
+    }
+    List<String> targets = new ArrayList<>();
+    List<Query.From> tables;
+    if (skip("FROM")) {
+      tables = from();
+      if (skip("USING")) {
+        tables.forEach(table -> targets.add(target(table)));
+        tables = from();
+      } else {
+        targets.add(target(tables.get(0)));
+        if (tables.size() > 1) {
+          throw unexpected();
+        }
+      }
+    } else {
+      do {
+        targets.add(name().value());
+        if (skip(".")) {
+          expect("*");
+        }
+      } while (skip(","));
+      expect("FROM");
+      tables = from();
+    }
+    return new Statement.Delete(changed(tables, ctes), targets);
+  }
+
+  private Statement.Changed changed(List<Query.From> tables, List<Query.Cte> ctes) {
+    Expr where = skip("WHERE") ? expr() : null;
+    List<Query.OrderItem> order = isSequence("ORDER", "BY") ? order() : List.of();
+    boolean limited = is("LIMIT");
+    if (limited) {
+      limit();
+    }
+    return new Statement.Changed(tables, where, order, limited, ctes);
+  }
+
+  private String target(Query.From table) {
+    if (table instanceof Query.Table plain) {
+      return plain.alias();
+    }
+    throw unexpected();
+  }
+}
