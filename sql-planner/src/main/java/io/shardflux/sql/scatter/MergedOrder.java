@@ -15,6 +15,7 @@ import io.shardflux.sql.syntax.Query;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 
 /** What the shards' rows are merged by, and what they are sorted by at last. Not thread-safe. */
@@ -105,7 +106,7 @@ final class MergedOrder {
     boolean same =
         aliased != null
             && aliased.bare() instanceof Expr.Name other
-            && block.scope().findHere(other) == column;
+            && Objects.equals(block.scope().findHere(other), column);
     return column != null && aliased != null && !same;
   }
 
