@@ -154,11 +154,16 @@ class OneShardOutIntegrationTests {
 
   @Test
   void itsFloodHoldsUpNoReadOfTheOthers() {
-    ShardRouter router = TestShards.router(shards).timeouts(Timeouts.of(TIMEOUT)).build();
+    PoolBounds defaults = PoolBounds.defaults();
+    ShardRouter router =
+        TestShards.router(shards)
+            .pool(defaults.withStreams(defaults.maxSize()))
+            .timeouts(Timeouts.of(TIMEOUT))
+            .build();
     load();
     try (SteadyLoad load = SteadyLoad.on(router)) {
       Disposable flood =
-          Flux.range(0, PoolBounds.defaults().maxSize())
+          Flux.range(0, defaults.maxSize())
               .flatMap(
                   i ->
                       router
@@ -171,7 +176,7 @@ class OneShardOutIntegrationTests {
       Await.until(
           "every connection flooded",
           ServerSide.statements(shards.get(2)),
-          count -> count == PoolBounds.defaults().maxSize());
+          count -> count == defaults.maxSize());
 
       long flooded = System.nanoTime();
       load.awaitReads(OTHERS, flooded, READS);

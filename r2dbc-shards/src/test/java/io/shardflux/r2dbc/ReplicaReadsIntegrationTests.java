@@ -157,7 +157,10 @@ class ReplicaReadsIntegrationTests {
     replication.delay(Duration.ofMinutes(10));
     run("UPDATE users SET name = 'later' WHERE id = 2");
     awaitReadsFrom("primary");
-    assertThat(status()).isEqualTo(ShardStatistics.Status.DEGRADED);
+    Await.until(
+        "the shard told",
+        Mono.fromSupplier(this::status),
+        status -> status == ShardStatistics.Status.DEGRADED);
     replication.delay(Duration.ZERO);
     awaitReadsFrom("replica");
   }

@@ -20,6 +20,7 @@ import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
 import java.util.stream.IntStream;
@@ -571,13 +572,23 @@ class ReadQueueTests {
             return Flux.defer(
                     () -> {
                       most.accumulateAndGet(active.incrementAndGet(), Math::max);
-                      return keys.contains(ShardKey.of(13))
-                          ? Flux.error(new R2dbcNonTransientResourceException("no", "45000", 1644))
-                          : Flux.fromIterable(keys).map(key -> row(key).apply(batch));
+                      Flux<ReadBatch.Found<String>> rows =
+                          keys.contains(ShardKey.of(13))
+                              ? Flux.error(
+                                  new R2dbcNonTransientResourceException("no", "45000", 1644))
+                              : Flux.fromIterable(keys).map(key -> row(key).apply(batch));
+                      // Before the queue is told of the end, which sends another batch at once.
+                      AtomicBoolean over = new AtomicBoolean();
+                      Runnable end =
+                          () -> {
+                            if (over.compareAndSet(false, true)) {
+                              active.decrementAndGet();
+                            }
+                          };
+                      return rows.doOnTerminate(end).doOnCancel(end);
                     })
                 .delaySubscription(
-                    Duration.ofNanos(ThreadLocalRandom.current().nextInt(200_000)), servers)
-                .doFinally(end -> active.decrementAndGet());
+                    Duration.ofNanos(ThreadLocalRandom.current().nextInt(200_000)), servers);
           }
         };
     try {
