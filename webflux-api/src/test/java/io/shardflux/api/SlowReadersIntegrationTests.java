@@ -125,10 +125,10 @@ final class SlowReadersIntegrationTests {
   }
 
   /** Takes so many bytes a second, until the end or an interruption. */
-  private static void read(RawHttp client, int pace) throws IOException, InterruptedException {
+  private static void read(RawHttp client, int pace) throws IOException {
     int tenth = pace / 10;
     while (client.take(tenth) == tenth) {
-      Thread.sleep(100);
+      pause(Duration.ofMillis(100));
     }
   }
 
