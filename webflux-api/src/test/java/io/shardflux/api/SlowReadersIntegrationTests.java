@@ -77,6 +77,8 @@ final class SlowReadersIntegrationTests {
     try (TestApplication application = application(ClientBounds.defaults(), SIZE)) {
       stall(application, "/users?", SIZE);
       put(application).isEqualTo(504);
+      // An application that ends lets its clients read on for a while.
+      disconnect();
     }
   }
 
