@@ -6,10 +6,12 @@ import io.shardflux.servers.Database;
 import io.shardflux.servers.TestServers;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.awaitility.Awaitility;
@@ -19,6 +21,11 @@ import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.springframework.http.MediaType;
+import org.springframework.test.web.reactive.server.WebTestClient;
+import reactor.core.Disposable;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+import reactor.core.scheduler.Schedulers;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -142,6 +149,46 @@ final class FaultsIntegrationTests {
     assertThat(errors).hasSize(1);
     assertThat(errors.get(0).get("shard_id").asString()).isEqualTo("shard_0");
     assertThat(errors.get(0).get("error").get("code").asString()).isEqualTo("timeout");
+  }
+
+  @Test
+  void aClientsOwnShortTimeTakesNoShardFromOthers() {
+    AtomicInteger hurried = new AtomicInteger();
+    Disposable hurry =
+        Flux.interval(Duration.ofMillis(50))
+            .onBackpressureDrop()
+            .concatMap(
+                tick ->
+                    Mono.fromCallable(() -> status("/users?timeout=1ms"))
+                        .doOnNext(status -> hurried.incrementAndGet())
+                        .subscribeOn(Schedulers.boundedElastic()))
+            .subscribe();
+    try {
+      Awaitility.await()
+          .atMost(TestApplication.BOUND)
+          .pollInterval(Duration.ofMillis(10))
+          .until(
+              () -> {
+                for (long id = 1; id <= 20; id++) {
+                  get("/users/" + id).expectStatus().isOk();
+                }
+                return hurried.get() >= 40;
+              });
+    } finally {
+      hurry.dispose();
+    }
+    get("/actuator/health").expectBody().jsonPath("$.status").isEqualTo("UP");
+  }
+
+  /** Hangs up behind the head. */
+  private String status(String path) throws IOException {
+    try (RawHttp http = RawHttp.get(application.port(), path)) {
+      return http.head();
+    }
+  }
+
+  private WebTestClient.ResponseSpec get(String path) {
+    return application.client().get().uri(path).exchange();
   }
 
   @Test
