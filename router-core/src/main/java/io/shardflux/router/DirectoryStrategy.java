@@ -28,6 +28,7 @@ public final class DirectoryStrategy extends ShardingStrategy {
   private final ShardDirectory directory;
   private final @Nullable ShardingStrategy unknown;
   private final Duration timeout;
+  private final boolean keeps;
   private final AsyncCache<ShardKey, ShardId> cache;
 
   private DirectoryStrategy(Builder builder) {
@@ -35,6 +36,7 @@ public final class DirectoryStrategy extends ShardingStrategy {
     this.directory = builder.directory;
     this.unknown = builder.unknown;
     this.timeout = builder.timeout;
+    this.keeps = builder.cacheSize > 0;
     this.cache =
         Caffeine.newBuilder()
             .maximumSize(builder.cacheSize)
@@ -77,8 +79,16 @@ public final class DirectoryStrategy extends ShardingStrategy {
     }
     load(key)
         .contextWrite(context)
+        // The cache evicts a moment later, and would answer until then.
+        .doOnTerminate(() -> leave(key, flight))
         .subscribe(flight::complete, flight::completeExceptionally, () -> flight.complete(null));
     return flight;
+  }
+
+  private void leave(ShardKey key, CompletableFuture<ShardId> flight) {
+    if (!keeps) {
+      cache.asMap().remove(key, flight);
+    }
   }
 
   private Mono<ShardId> load(ShardKey key) {

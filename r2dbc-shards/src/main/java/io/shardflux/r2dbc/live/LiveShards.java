@@ -170,7 +170,7 @@ public final class LiveShards {
 
   /**
    * The same for what was located before. Errors with {@link PoolClosingException} if the shard is
-   * gone or going: then it is to be located anew.
+   * gone or going; the caller must then locate it anew.
    */
   public <T> Flux<T> onLocated(ShardId shard, Function<ShardServers, Flux<T>> work) {
     return Flux.using(

@@ -84,7 +84,7 @@ final class StreamShare {
 
   /**
    * What a stream has of its server. A cancel ends the stream and the use of its connection at
-   * once, and the place is to be given back behind the connection.
+   * once; the place must be given back behind the connection.
    */
   static class Use {
 

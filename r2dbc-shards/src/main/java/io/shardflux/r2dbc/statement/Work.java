@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
 import org.reactivestreams.Publisher;
 
 /**
- * What is to be done on one shard.
+ * A piece of work on one shard.
  *
  * @param text the statement, for errors and logs
  * @param read whether it may be done twice, and on a replica
@@ -60,7 +60,7 @@ public record Work<T>(
    * What a caller may say of a statement.
    *
    * @param timeouts the times it is held to
-   * @param preference which server is to be asked, or null for what the router says
+   * @param preference the server that must be asked, or null for what the router says
    * @param write whether it writes, whatever it looks like
    * @param bounded whether its rows are few, whatever its text says
    */
