@@ -44,8 +44,9 @@ final class Openings implements AllocationStrategy {
     this.anyOpen = anyOpen;
   }
 
-  void begun() {
+  Openings begun() {
     underWay.incrementAndGet();
+    return this;
   }
 
   void ended() {

@@ -97,14 +97,16 @@ final class ServerWatch {
             return Mono.error(full == null ? down() : full);
           }
           long since = System.nanoTime();
-          openings.begun();
-          return connections
-              .open(bounds)
-              .doOnNext(connection -> opened())
-              .doOnError(error -> judge(error, since).subscribe())
-              // Before the pool looks whether it may open another one.
-              .doOnTerminate(openings::ended)
-              .doOnCancel(openings::ended);
+          // Ended once, and before the pool looks whether it may open another one.
+          return Mono.using(
+              openings::begun,
+              begun ->
+                  connections
+                      .open(bounds)
+                      .doOnNext(connection -> opened())
+                      .doOnError(error -> judge(error, since).subscribe()),
+              Openings::ended,
+              true);
         });
   }
 

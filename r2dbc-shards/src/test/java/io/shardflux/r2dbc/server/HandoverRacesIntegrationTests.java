@@ -11,6 +11,7 @@ import io.shardflux.r2dbc.settings.PoolBounds;
 import io.shardflux.r2dbc.settings.Server;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.servers.TestServers;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
 import org.junit.jupiter.api.AfterEach;
@@ -81,7 +82,15 @@ class HandoverRacesIntegrationTests {
           if (holders.incrementAndGet() > 1) {
             together.incrementAndGet();
           }
-          return work.doOnTerminate(holders::decrementAndGet).doOnCancel(holders::decrementAndGet);
+          // A cancel also reaches work that has ended, while its connection is being given back.
+          AtomicBoolean over = new AtomicBoolean();
+          Runnable end =
+              () -> {
+                if (over.compareAndSet(false, true)) {
+                  holders.decrementAndGet();
+                }
+              };
+          return work.doOnTerminate(end).doOnCancel(end);
         });
   }
 
