@@ -13,11 +13,11 @@ import reactor.core.publisher.Mono;
 import reactor.util.context.ContextView;
 
 /**
- * Keys are assigned to shards one by one, in a {@link ShardDirectory}, and looked up there through
+ * Assigns keys to shards one by one, in a {@link ShardDirectory}. Keys are looked up there through
  * a bounded cache.
  *
- * <p>Any number of concurrent lookups of one key make one query; a lookup that is cancelled leaves
- * the others alone. Failed lookups and unknown keys are not cached. A query takes the Reactor
+ * <p>Any number of concurrent lookups of one key make one query. A lookup that is cancelled does
+ * not affect the others. Failed lookups and unknown keys are not cached. A query takes the Reactor
  * context of the lookup that began it.
  */
 public final class DirectoryStrategy extends ShardingStrategy {
@@ -66,7 +66,7 @@ public final class DirectoryStrategy extends ShardingStrategy {
                 () -> unroutable(key, from, to, "one that the directory has, or assign it")));
   }
 
-  /** The value or the flight that is there, or a new flight; null is for a key that is unknown. */
+  /** The cached value or the query under way, or a new query; it gives null for an unknown key. */
   private CompletableFuture<ShardId> lookup(ShardKey key, ContextView context) {
     CompletableFuture<ShardId> present = cache.getIfPresent(key);
     if (present != null) {
@@ -127,13 +127,13 @@ public final class DirectoryStrategy extends ShardingStrategy {
   }
 
   /**
-   * Moves a key's assignment from one shard to another, in one step; the rows themselves are not
-   * moved. Lookups in this JVM that begin after it see the new shard; other JVMs see it once their
+   * Moves a key's assignment from one shard to another, in one step. The rows themselves are not
+   * moved. Lookups in this JVM that begin after it see the new shard. Other JVMs see it once their
    * cached answer expires.
    *
    * <p>Gives false, with nothing changed, if the key is not on {@code from}. Errors with {@link
    * IllegalArgumentException} if a shard is not one of {@link #shards()}. After an error or a
-   * cancel it may or may not have happened.
+   * cancel the assignment may or may not have moved.
    */
   public Mono<Boolean> reassign(ShardKey key, ShardId from, ShardId to) {
     return Mono.defer(
@@ -244,10 +244,10 @@ public final class DirectoryStrategy extends ShardingStrategy {
     }
 
     /**
-     * How many keys are cached at most, the seldom used leaving first: from 0, for none, to
-     * 100,000,000; 100,000 unless set.
+     * Sets the maximum number of cached keys. The least used keys leave first. From 0, for none, to
+     * 100,000,000; the default is 100,000.
      *
-     * @throws IllegalArgumentException if it is out of bounds
+     * @throws IllegalArgumentException if the number is out of bounds
      */
     public Builder cacheSize(long keys) {
       if (keys < 0 || keys > 100_000_000) {
@@ -259,10 +259,10 @@ public final class DirectoryStrategy extends ShardingStrategy {
     }
 
     /**
-     * How long an answer is cached, and so how long other JVMs may go on with the old shard of a
-     * key that was reassigned: from 1 ms to a day; 60 s unless set.
+     * Sets how long an answer is cached, and therefore how long other JVMs may go on with the old
+     * shard of a key that was reassigned. From 1 ms to a day; the default is 60 s.
      *
-     * @throws IllegalArgumentException if it is out of bounds
+     * @throws IllegalArgumentException if the time is out of bounds
      */
     public Builder expiry(Duration expiry) {
       this.expiry = check("directory cache expiry", expiry);
@@ -270,10 +270,11 @@ public final class DirectoryStrategy extends ShardingStrategy {
     }
 
     /**
-     * How long a lookup may take, with the assignment of an unknown key; after that it is cancelled
-     * and errors with {@link TimeoutException}. From 1 ms to a day; 5 s unless set.
+     * Sets how long a lookup may take, including the assignment of an unknown key. After that the
+     * lookup is cancelled and errors with {@link TimeoutException}. From 1 ms to a day; the default
+     * is 5 s.
      *
-     * @throws IllegalArgumentException if it is out of bounds
+     * @throws IllegalArgumentException if the time is out of bounds
      */
     public Builder timeout(Duration timeout) {
       this.timeout = check("directory lookup timeout", timeout);

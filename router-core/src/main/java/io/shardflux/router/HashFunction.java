@@ -7,12 +7,12 @@ import java.security.NoSuchAlgorithmException;
 import java.util.zip.CRC32;
 
 /**
- * How a key becomes a number from 0 to 2<sup>32</sup> - 1, in Java and in SQL alike.
+ * Turns a key into a number from 0 to 2<sup>32</sup> - 1, in Java and in SQL alike.
  *
- * <p>What is hashed is the canonical text of the key's parts, joined by a zero byte.
+ * <p>The function hashes the canonical text of the key's parts, joined by a zero byte.
  */
 public enum HashFunction {
-  /** CRC-32 as of ISO 3309, MySQL's {@code CRC32}: the fastest. */
+  /** CRC-32 as of ISO 3309, MySQL's {@code CRC32}. It is the fastest. */
   CRC32 {
     @Override
     long hash(ShardKey key, int from, int to) {
@@ -32,11 +32,11 @@ public enum HashFunction {
     }
   },
   /**
-   * The first four bytes of the MD5 digest (RFC 1321), big-endian and unsigned: spreads evenly even
-   * where keys differ little.
+   * The first four bytes of the MD5 digest (RFC 1321), big-endian and unsigned. It spreads evenly
+   * even where keys differ little.
    *
    * <p>MySQL since 9.6 has the SQL function only where {@code INSTALL COMPONENT
-   * 'file://component_classic_hashing'} was called once; without it, {@link ShardingStrategy#owns}
+   * 'file://component_classic_hashing'} was called once; otherwise {@link ShardingStrategy#owns}
    * gives a condition that the server refuses. Lookups in Java need nothing of the server.
    */
   MD5 {
@@ -59,7 +59,7 @@ public enum HashFunction {
     }
   };
 
-  /** How many numbers there are. */
+  /** The count of possible numbers. */
   static final long SIZE = 1L << 32;
 
   // One per thread, so that a lookup allocates nothing.

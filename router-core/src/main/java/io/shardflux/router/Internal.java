@@ -8,7 +8,7 @@ import java.lang.annotation.Target;
 
 /**
  * Marks a type, or a member of an API type, that is public only because other packages of the
- * project use it. It is no API: it may change or go in any release.
+ * project use it. It is not API: it may change or disappear in any release.
  */
 @Documented
 @Retention(RetentionPolicy.CLASS)

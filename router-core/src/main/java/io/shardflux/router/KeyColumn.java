@@ -4,7 +4,7 @@ package io.shardflux.router;
  * A column that is a part of a table's sharding key.
  *
  * @param name the column's name, unquoted, 1 to 64 characters
- * @param type what the column holds
+ * @param type the type of the column's values
  */
 public record KeyColumn(String name, KeyType type) {
 

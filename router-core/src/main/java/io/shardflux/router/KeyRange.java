@@ -48,19 +48,21 @@ public record KeyRange(@Nullable ShardKey from, @Nullable ShardKey to) {
     return new KeyRange(null, null);
   }
 
-  /** As intervals are written: {@code [1, 10)}, with {@code -∞} and {@code ∞} for no bound. */
+  /**
+   * The usual notation of intervals: {@code [1, 10)}, with {@code -∞} and {@code ∞} for no bound.
+   */
   @Override
   public String toString() {
     return (from == null ? "(-∞" : "[" + from) + ", " + (to == null ? "∞" : to) + ")";
   }
 
-  /** Whether a part of a key, of the bounds' type, lies inside. */
+  /** Tells whether a part of a key, of the bounds' type, lies inside. */
   boolean contains(ShardKey key, int index) {
     return (from == null || KeyOrder.compare(from, 0, key, index) <= 0)
         && (to == null || KeyOrder.compare(key, index, to, 0) < 0);
   }
 
-  /** Whether some key may lie in both; the bounds must be of one type. */
+  /** Tells whether some key may lie in both ranges. The bounds must be of one type. */
   boolean overlaps(KeyRange other) {
     return below(from, other.to) && below(other.from, to);
   }

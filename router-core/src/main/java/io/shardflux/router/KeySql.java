@@ -39,7 +39,10 @@ final class KeySql {
             .collect(Collectors.joining(", CHAR(0 USING utf8mb4), ", "CONCAT(", ")"));
   }
 
-  /** What {@link #literal} compares with: text goes by its bytes, with no regard to collations. */
+  /**
+   * The SQL that {@link #literal} is compared with: text goes by its bytes, with no regard to
+   * collations.
+   */
   static String value(KeyColumn column) {
     return switch (column.type()) {
       case TEXT, UUID -> "CAST(" + text(column) + " AS BINARY)";
@@ -57,14 +60,14 @@ final class KeySql {
     };
   }
 
-  /** The values of columns: bare if there is one, else a row. */
+  /** The values of columns: bare if there is one, otherwise a row. */
   static String tuple(List<KeyColumn> columns) {
     return columns.size() == 1
         ? value(columns.get(0))
         : columns.stream().map(KeySql::value).collect(Collectors.joining(", ", "(", ")"));
   }
 
-  /** The parts of a key as literals: bare if there is one, else a row. */
+  /** The parts of a key as literals: bare if there is one, otherwise a row. */
   static String tuple(ShardKey key) {
     return key.size() == 1
         ? literal(key, 0)
@@ -73,7 +76,7 @@ final class KeySql {
             .collect(Collectors.joining(", ", "(", ")"));
   }
 
-  /** Whether a column's value is one of some one-part keys; false where there are none. */
+  /** A condition that a column's value is one of some one-part keys; false where there are none. */
   static String in(KeyColumn column, List<ShardKey> keys) {
     return keys.isEmpty()
         ? "FALSE"
@@ -82,7 +85,7 @@ final class KeySql {
             .collect(Collectors.joining(", ", value(column) + " IN (", ")"));
   }
 
-  /** Whether no column is null. */
+  /** A condition that no column is null. */
   static String present(List<KeyColumn> columns) {
     return columns.isEmpty()
         ? "TRUE"

@@ -7,12 +7,12 @@ import java.time.LocalDateTime;
 import java.util.UUID;
 
 /**
- * What a part of a key is, in Java and in the database.
+ * The type of a part of a key, in Java and in the database.
  *
- * <p>Each type fixes the part's <em>canonical text</em>: what MySQL gives for {@code CAST(column AS
- * CHAR)}, in UTF-8, with the one difference that date-times always carry six digits of fraction, so
- * that the text does not hang on the column's precision. Strategies that hash do so over this text,
- * in Java and in SQL alike.
+ * <p>Each type fixes the part's <em>canonical text</em>. It is the text that MySQL gives for {@code
+ * CAST(column AS CHAR)}, in UTF-8, with one difference: date-times always carry six digits of
+ * fraction, so that the text does not depend on the column's precision. Strategies that hash do so
+ * over this text, in Java and in SQL alike.
  */
 public enum KeyType {
   /**
@@ -41,7 +41,11 @@ public enum KeyType {
    */
   INSTANT;
 
-  /** The type of an accepted value, or of none; allocates nothing. */
+  /**
+   * The type of an accepted value; allocates nothing.
+   *
+   * @throws IllegalArgumentException if no type accepts the value
+   */
   static KeyType of(Object value) {
     if (value instanceof Long || value instanceof BigInteger) {
       return INTEGER;

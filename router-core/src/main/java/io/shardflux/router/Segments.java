@@ -27,7 +27,7 @@ final class Segments {
     return owners[found >= 0 ? found : -found - 1];
   }
 
-  /** Whether an owner has a number, in SQL; the number is evaluated once. */
+  /** A SQL condition that an owner has a number; the number is evaluated once. */
   String owns(String number, ShardId owner) {
     long[] flips = flips(owner);
     if (flips.length == 0) {
@@ -42,7 +42,10 @@ final class Segments {
         .collect(Collectors.joining(", ", "INTERVAL(" + number + ", ", ") % 2 = 1"));
   }
 
-  /** Where, going up from 0, the owner's run of segments begins, ends, begins again and so on. */
+  /**
+   * The numbers at which, going up from 0, the owner's run of segments begins, ends, begins again
+   * and so on.
+   */
   private long[] flips(ShardId owner) {
     LongStream.Builder flips = LongStream.builder();
     boolean inside = false;

@@ -4,12 +4,12 @@ import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
 /**
- * Where a directory strategy's assignments of keys to shards are kept: a table that every router
- * can read.
+ * Keeps the assignments of keys to shards of a directory strategy, such as a table that every
+ * router can read.
  *
- * <p>Implementations must be thread-safe and non-blocking, do nothing before they are subscribed
- * to, stop when they are cancelled, and bound their own time. They see the key parts that the
- * strategy was given: within a composite, those after the group's.
+ * <p>Implementations must be thread-safe and non-blocking, must do nothing before they are
+ * subscribed to, must stop when they are cancelled, and must bound their own time. They see the key
+ * parts that the strategy was given: within a composite, those after the group's.
  */
 public interface ShardDirectory {
 
@@ -17,17 +17,17 @@ public interface ShardDirectory {
   Mono<ShardId> find(ShardKey key);
 
   /**
-   * Assigns a key to a shard unless it is assigned already, and gives the shard it is on then: of
-   * any number of concurrent calls one wins, and all give its shard.
+   * Assigns a key to a shard unless it is assigned already, and gives the shard that the key is on
+   * then. Of any number of concurrent calls one wins, and all give its shard.
    */
   Mono<ShardId> assign(ShardKey key, ShardId shard);
 
   /**
-   * Moves a key's assignment from one shard to another, in one step; the rows themselves are not
+   * Moves a key's assignment from one shard to another, in one step. The rows themselves are not
    * moved. Gives false, with nothing changed, if the key is not on {@code from}.
    */
   Mono<Boolean> reassign(ShardKey key, ShardId from, ShardId to);
 
-  /** The keys assigned to a shard, in any order, read as they are asked for. */
+  /** The keys assigned to a shard, in any order, read as the subscriber requests them. */
   Flux<ShardKey> assigned(ShardId shard);
 }

@@ -18,11 +18,11 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The value that locates a row: one typed part, or several.
+ * The value that locates a row: one typed part, or several. Immutable.
  *
- * <p>Two keys are equal if their parts are; {@code of(1)}, {@code of(1L)} and {@code
- * of(BigInteger.ONE)} are the same key. Immutable. See {@link KeyType} for the types and for the
- * canonical text that strategies hash.
+ * <p>Two keys are equal if their parts are equal; {@code of(1)}, {@code of(1L)} and {@code
+ * of(BigInteger.ONE)} are the same key. See {@link KeyType} for the types and for the canonical
+ * text that strategies hash.
  */
 public final class ShardKey {
 
@@ -73,14 +73,14 @@ public final class ShardKey {
     return new ShardKey(accepted, texts);
   }
 
-  /** How many parts it has. */
+  /** The number of parts. */
   public int size() {
     return parts.length;
   }
 
   /**
-   * The part at an index from 0: a {@code Long} or {@code BigInteger} for integers, else as it was
-   * given.
+   * The part at an index from 0: a {@code Long} or {@code BigInteger} for integers, otherwise the
+   * value as it was given.
    */
   public Object part(int index) {
     return parts[index];
@@ -101,7 +101,7 @@ public final class ShardKey {
     return new String(texts[index], StandardCharsets.UTF_8);
   }
 
-  /** The part's canonical text in UTF-8; shared, so never to be written to. */
+  /** The part's canonical text in UTF-8. The array is shared and must not be written to. */
   byte[] textBytes(int index) {
     return texts[index];
   }
@@ -199,7 +199,7 @@ public final class ShardKey {
     return part.toString().getBytes(StandardCharsets.ISO_8859_1);
   }
 
-  /** By hand, as a formatter makes a decimal number of each fraction of a second. */
+  /** Written by hand, because a formatter makes a decimal number of each fraction of a second. */
   private static byte[] text(LocalDateTime dateTime) {
     byte[] text = DATE_TIME.getBytes(StandardCharsets.ISO_8859_1);
     put(text, 4, dateTime.getYear());

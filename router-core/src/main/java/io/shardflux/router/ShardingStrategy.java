@@ -12,11 +12,11 @@ import java.util.Set;
 import reactor.core.publisher.Mono;
 
 /**
- * The rule that gives each key its shard, in Java and in SQL alike.
+ * Gives each key its shard, by the same rule in Java and in SQL.
  *
- * <p>All strategies are immutable, thread-safe and give the same answer on every JVM, for ever; the
- * directory alone looks keys up in a table. The order in which shards, slots or weights are given
- * is part of the rule where a list is asked for, and is not where a map or a collection is.
+ * <p>All strategies are immutable and thread-safe, and give the same answer on every JVM, for ever.
+ * Only the directory looks keys up in a table. Where shards, slots or weights are given as a list,
+ * their order is part of the rule; in a map or a collection it is not.
  */
 public abstract class ShardingStrategy {
 
@@ -30,32 +30,34 @@ public abstract class ShardingStrategy {
   }
 
   /**
-   * By the CRC-32 of all key parts, over 1,024 slots; see {@link #hash(List, int, HashFunction)}.
+   * A strategy by the CRC-32 of all key parts, over 1,024 slots; see {@link #hash(List, int,
+   * HashFunction)}.
    *
-   * @throws IllegalArgumentException if there is no shard, or one is there twice, or more than the
-   *     slots
+   * @throws IllegalArgumentException if there is no shard, a shard is there twice, or there are
+   *     more shards than slots
    */
   public static ShardingStrategy hash(List<ShardId> shards) {
     return hash(shards, DEFAULT_SLOTS, HashFunction.CRC32);
   }
 
   /**
-   * By the hash of all key parts: a key's slot is the hash modulo the slots, and slot {@code i}
-   * lies on shard {@code i * shards / slots}, so that each shard has slots that follow one another.
+   * A strategy by the hash of all key parts. A key's slot is the hash modulo the slots, and slot
+   * {@code i} lies on shard {@code i * shards / slots}, so that each shard has slots that follow
+   * one another.
    *
    * @param slots from the number of shards to 65,536
-   * @throws IllegalArgumentException if there is no shard, one is there twice, or the slots are out
-   *     of bounds
+   * @throws IllegalArgumentException if there is no shard, a shard is there twice, or the slots are
+   *     out of bounds
    */
   public static ShardingStrategy hash(List<ShardId> shards, int slots, HashFunction function) {
     return HashStrategy.filled(function, shards, slots);
   }
 
   /**
-   * By the hash of all key parts, with the slots laid out by hand, so that single slots can move to
-   * another shard: a key's slot is the hash modulo the slots.
+   * A strategy by the hash of all key parts, with the slots laid out by hand, so that single slots
+   * can move to another shard. A key's slot is the hash modulo the slots.
    *
-   * @param slots the shard of each slot, 1 to 65,536 of them; a shard may stand in many
+   * @param slots the shard of each slot, 1 to 65,536 of them; a shard may have many slots
    * @throws IllegalArgumentException if there are too few slots or too many
    */
   public static ShardingStrategy hashSlots(List<ShardId> slots, HashFunction function) {
@@ -63,17 +65,18 @@ public abstract class ShardingStrategy {
   }
 
   /**
-   * By the one integer key part modulo the number of shards; negative keys count on downwards, so
-   * that -1 lies on the last shard.
+   * A strategy by the one integer key part modulo the number of shards. Negative keys count on
+   * downwards, so that -1 lies on the last shard.
    *
-   * @throws IllegalArgumentException if there is no shard, or one is there twice
+   * @throws IllegalArgumentException if there is no shard, or a shard is there twice
    */
   public static ShardingStrategy modulo(List<ShardId> shards) {
     return new ModuloStrategy(shards);
   }
 
   /**
-   * By the interval that the one key part lies in; keys outside all of them are refused.
+   * A strategy by the interval that the one key part lies in. Keys outside all intervals are
+   * refused.
    *
    * @param owners the intervals, each with its shard, in any order; a shard may have many
    * @throws IllegalArgumentException if there is no interval, two overlap, there is a gap between
@@ -84,10 +87,11 @@ public abstract class ShardingStrategy {
   }
 
   /**
-   * By a ring of virtual nodes, with all shards of weight 1; see {@link #consistent(Map)}.
+   * A strategy by a ring of virtual nodes, with all shards of weight 1; see {@link
+   * #consistent(Map)}.
    *
-   * @throws IllegalArgumentException if there is no shard, one is there twice, or they are more
-   *     than 10,000
+   * @throws IllegalArgumentException if there is no shard, a shard is there twice, or there are
+   *     more than 10,000 shards
    */
   public static ShardingStrategy consistent(Collection<ShardId> shards) {
     Map<ShardId, Integer> weights = new LinkedHashMap<>();
@@ -96,13 +100,13 @@ public abstract class ShardingStrategy {
   }
 
   /**
-   * By a ring of virtual nodes, over all key parts: adding a shard moves keys to it alone, removing
-   * one moves its keys alone.
+   * A strategy by a ring of virtual nodes, over all key parts. Adding a shard moves keys only to
+   * that shard; removing a shard moves only that shard's keys.
    *
    * <p>A shard has 100 nodes for each unit of weight; node {@code i} stands at the {@link
    * HashFunction#MD5} of the text {@code <shard>:<i>}. A key lies on the shard of the first node at
-   * or after its own MD5, wrapping round. Of two nodes on one point the one of the lower shard name
-   * counts.
+   * or after its own MD5, wrapping round. If two nodes are on one point, the one of the lower shard
+   * name counts.
    *
    * @param weights the shards, each with a weight of at least 1, and at most 10,000 in total
    * @throws IllegalArgumentException if there is no shard or a weight is out of bounds
@@ -112,8 +116,8 @@ public abstract class ShardingStrategy {
   }
 
   /**
-   * By two steps: the first key part picks a group, the parts after it pick a shard by the group's
-   * own strategy.
+   * A strategy by two steps: the first key part picks a group, and the parts after it pick a shard
+   * by the group's own strategy.
    *
    * @param groups gives the first part its group; its "shards" are the names of the groups
    * @param inside the strategy of each group, over the parts after the first; {@link #fixed} where
@@ -127,8 +131,8 @@ public abstract class ShardingStrategy {
   }
 
   /**
-   * By the country in the first key part, text, which lies in a region; other countries are
-   * refused.
+   * A strategy by the country in the first key part, a text. A country lies in a region; other
+   * countries are refused.
    *
    * @param regions the region of each country, matched exactly, so {@code de} is not {@code DE}
    * @param inside the strategy of each region, over the parts after the first; {@link #fixed} where
@@ -142,7 +146,8 @@ public abstract class ShardingStrategy {
   }
 
   /**
-   * By the country in the first key part, text, which lies in a region; see {@link #geo(Map, Map)}.
+   * A strategy by the country in the first key part, a text, with a region for all other countries;
+   * see {@link #geo(Map, Map)}.
    *
    * @param others the region of the countries that are not listed
    */
@@ -152,7 +157,7 @@ public abstract class ShardingStrategy {
   }
 
   /**
-   * By the tenant in the first key part, all of them listed; others are refused.
+   * A strategy by the tenant in the first key part. Tenants that are not listed are refused.
    *
    * @param tenants the strategy of each tenant, over the parts after the first; {@link #fixed} for
    *     a tenant that has one shard. A tenant is a key of one part, text or an integer
@@ -163,10 +168,10 @@ public abstract class ShardingStrategy {
   }
 
   /**
-   * By the tenant in the first key part; those that are not listed share a pool.
+   * A strategy by the tenant in the first key part. Tenants that are not listed share a pool.
    *
    * @param tenants the listed tenants, see {@link #tenant(Map)}
-   * @param pool the strategy of the others, over the tenant part alone, so that all rows of a
+   * @param pool the strategy of the other tenants, over the tenant part only, so that all rows of a
    *     tenant lie together
    * @throws IllegalArgumentException if there is no tenant, or not all are text or all integers
    */
@@ -176,8 +181,8 @@ public abstract class ShardingStrategy {
   }
 
   /**
-   * By the period that the one date, date-time or instant (in UTC) lies in; periods that are not
-   * listed are refused.
+   * A strategy by the period that the one date, date-time or instant (in UTC) lies in. Periods that
+   * are not listed are refused.
    *
    * @param listed the first day of each period, with its shard; a shard may have many
    * @throws IllegalArgumentException if there is no period, or a day is not the first of one
@@ -187,14 +192,15 @@ public abstract class ShardingStrategy {
   }
 
   /**
-   * By the period that the one date, date-time or instant (in UTC) lies in; periods that are not
-   * listed take turns on the shards of a rotation, by the period's number modulo their count.
+   * A strategy by the period that the one date, date-time or instant (in UTC) lies in. Periods that
+   * are not listed take turns on the shards of a rotation, by the period's number modulo their
+   * count.
    *
-   * <p>The numbers are: of a day, the days since 1970-01-01; of a week, the weeks since the one
-   * that holds 1970-01-01; of a month, year * 12 + month - 1; of a year, the year.
+   * <p>A day's number is the days since 1970-01-01. A week's number is the weeks since the week
+   * that holds 1970-01-01. A month's number is year * 12 + month - 1. A year's number is the year.
    *
    * @param listed the first day of each listed period, with its shard; may be empty
-   * @param rotation at least one shard; one may be there several times
+   * @param rotation at least one shard; a shard may be there several times
    * @throws IllegalArgumentException if the rotation is empty, or a listed day is not the first of
    *     a period
    */
@@ -207,9 +213,9 @@ public abstract class ShardingStrategy {
   }
 
   /**
-   * By a looked-up assignment of each key, of any number of parts.
+   * A strategy by an assignment of each key, of any number of parts, that is looked up.
    *
-   * @param directory where the assignments are
+   * @param directory keeps the assignments
    * @param shards every shard that the directory may name
    */
   public static DirectoryStrategy.Builder directory(
@@ -217,7 +223,10 @@ public abstract class ShardingStrategy {
     return new DirectoryStrategy.Builder(directory, shards);
   }
 
-  /** Every key on one shard: what a group, region or tenant has that is not spread further. */
+  /**
+   * A strategy that puts every key on one shard: for a group, region or tenant that is not spread
+   * further.
+   */
   public static ShardingStrategy fixed(ShardId shard) {
     return new FixedStrategy(shard);
   }
@@ -228,8 +237,8 @@ public abstract class ShardingStrategy {
   }
 
   /**
-   * Whether {@link #locate} answers from memory: true for all strategies but those that hold a
-   * directory.
+   * Tells whether {@link #locate} answers from memory. True for all strategies except those that
+   * hold a directory.
    */
   public boolean immediate() {
     return true;
@@ -247,16 +256,17 @@ public abstract class ShardingStrategy {
   }
 
   /**
-   * The shard of a key, looked up where it has to be. Errors with {@link UnroutableKeyException} if
-   * no shard holds such a key, and with what the directory's store says if that fails.
+   * The shard of a key, looked up in a directory if there is one. Errors with {@link
+   * UnroutableKeyException} if no shard holds such a key, and with the error of the directory's
+   * store if that fails.
    */
   public final Mono<ShardId> resolve(ShardKey key) {
     return Mono.defer(() -> resolve(key, 0, key.size()));
   }
 
   /**
-   * The shards on which keys of a range can lie, perhaps none; where the strategy has no order,
-   * all. The range is of the first key part.
+   * The shards on which keys of a range can lie, perhaps none. A strategy without an order gives
+   * all shards. The range is of the first key part.
    *
    * @throws UnroutableKeyException if the strategy has an order and the range is of another type
    */
@@ -266,14 +276,15 @@ public abstract class ShardingStrategy {
 
   /**
    * A SQL condition over the key columns, in parentheses, that is true for exactly the rows whose
-   * keys {@link #resolve} to the shard. It has no bind markers, works in MySQL and MariaDB whatever
-   * the connection's character set, and expects the session's time zone to be UTC where a part is
-   * an instant. Where MD5 is hashed by, MySQL since 9.6 needs a component, see {@link
-   * HashFunction#MD5}. A directory's condition lists the keys as they are assigned at that time.
+   * keys {@link #resolve} to the shard. The condition has no bind markers, and works in MySQL and
+   * MariaDB whatever the connection's character set. It expects the session's time zone to be UTC
+   * where a part is an instant. Where the strategy hashes by MD5, MySQL since 9.6 needs a
+   * component, see {@link HashFunction#MD5}. A directory's condition lists the keys as they are
+   * assigned at that time.
    *
    * <p>Errors with {@link IllegalArgumentException} if the shard is not one of {@link #shards()},
    * or the columns don't fit the strategy; with {@link IllegalStateException} if the directory has
-   * more than 100,000 keys on the shard; and with what the directory's store says if that fails.
+   * more than 100,000 keys on the shard; and with the error of the directory's store if that fails.
    */
   public final Mono<String> owns(ShardId shard, List<KeyColumn> columns) {
     return Mono.defer(

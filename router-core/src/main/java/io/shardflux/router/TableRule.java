@@ -6,12 +6,12 @@ import java.util.Locale;
 import java.util.Set;
 
 /**
- * Where a table's rows live. Tables with the same strategy and the same key types are colocated.
- * Immutable.
+ * Says where a table's rows live. Tables with the same strategy and the same key types are
+ * colocated. Immutable.
  */
 public sealed interface TableRule {
 
-  /** The table's name, as statements by key name it. */
+  /** The table's name, as statements by key use it. */
   String table();
 
   /**
@@ -51,7 +51,7 @@ public sealed interface TableRule {
     }
 
     /**
-     * Refuses a key that can't be one of this table's.
+     * Refuses a key that can't be a key of this table.
      *
      * @throws UnroutableKeyException if the number of parts, or a part's type, is not that of the
      *     key columns

@@ -11,7 +11,7 @@ import reactor.core.publisher.Mono;
 
 /**
  * One snapshot of the shards, the strategies and the table rules. Immutable: a change gives a new
- * topology with the next epoch, and whoever holds the old one goes on seeing it whole.
+ * topology with the next epoch, and a holder of the old one goes on seeing it whole.
  */
 public final class Topology {
 
@@ -99,8 +99,8 @@ public final class Topology {
   }
 
   /**
-   * This topology and one shard more, which holds no key until a strategy names it; the epoch is
-   * the next.
+   * This topology and one shard more. The new shard holds no key until a strategy names it. The
+   * epoch is the next.
    *
    * @throws IllegalArgumentException if there is such a shard already
    */
@@ -114,7 +114,7 @@ public final class Topology {
   }
 
   /**
-   * This topology without a shard; the epoch is the next.
+   * This topology without a shard. The epoch is the next.
    *
    * @throws IllegalArgumentException if there is no such shard, or a strategy or a pinned table
    *     still names it
@@ -194,7 +194,7 @@ public final class Topology {
     private Builder() {}
 
     /**
-     * Adds a shard; a second one of that name is refused by an {@link IllegalArgumentException}.
+     * Adds a shard. A second one of that name is refused by an {@link IllegalArgumentException}.
      */
     public Builder shard(ShardId shard) {
       if (shards.contains(shard)) {
@@ -205,7 +205,7 @@ public final class Topology {
     }
 
     /**
-     * Adds a strategy under a name; a second one of that name is refused by an {@link
+     * Adds a strategy under a name. A second one of that name is refused by an {@link
      * IllegalArgumentException}.
      */
     public Builder strategy(String name, ShardingStrategy strategy) {
@@ -216,7 +216,7 @@ public final class Topology {
     }
 
     /**
-     * Adds a table's rule; a second one for that table is refused by an {@link
+     * Adds a table's rule. A second one for that table is refused by an {@link
      * IllegalArgumentException}.
      */
     public Builder table(TableRule rule) {

@@ -1,10 +1,10 @@
 package io.shardflux.router;
 
 /**
- * A key that no shard holds: of the wrong type, outside all ranges, of an unknown tenant or region,
- * or not in the directory.
+ * Reports a key that no shard holds: a key of the wrong type, outside all ranges, of an unknown
+ * tenant or region, or not in the directory.
  *
- * <p>Asking again gives the same answer until the topology or the directory changes.
+ * <p>A retry gives the same error until the topology or the directory changes.
  */
 public final class UnroutableKeyException extends IllegalArgumentException {
 

@@ -1,4 +1,7 @@
-/** Where a row lives: keys, sharding strategies, table rules and the topology that holds them. */
+/**
+ * Says where a row lives: keys, sharding strategies, table rules and the topology that holds them.
+ * This package does no I/O. Start at {@link Topology}, then {@link ShardingStrategy}.
+ */
 @NullMarked
 package io.shardflux.router;
 
