@@ -19,7 +19,7 @@ import io.shardflux.sql.syntax.Statement;
 import io.shardflux.sql.syntax.StatementParser;
 import java.util.Set;
 
-/** Turns one text into what is known of it. */
+/** Analyses one text. */
 final class Preparation {
 
   private final Schema schema;

@@ -20,20 +20,20 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The analysis of one text, against one catalog and one topology. Immutable, thread-safe.
+ * The analysis of one text, against one catalog and one topology. Immutable and thread-safe.
  *
- * <p>A statement goes: {@link #route} says what its values touch, the caller asks the topology for
- * the shards, and {@link #plan} says what each is sent.
+ * <p>A statement takes three steps: {@link #route} says what its values touch, the caller asks the
+ * topology for the shards, and {@link #plan} says what each shard is sent.
  */
 public final class Prepared {
 
-  /** About how many bytes are kept of any statement, of each token, and of each character. */
+  /** Estimated bytes that are kept of any statement, of each token, and of each character. */
   private static final int BASE_WEIGHT = 1_500;
 
   private static final int TOKEN_WEIGHT = 100;
   private static final int CHARACTER_WEIGHT = 3;
 
-  /** A text of more is hardly ever met again. */
+  /** A text with more literals is hardly ever met again. */
   private static final int MOST_LITERALS = 256;
 
   /** The tokens and the characters up to which an event loop may route and plan it. */
@@ -65,20 +65,20 @@ public final class Prepared {
     return (int) Math.min(Integer.MAX_VALUE, weight);
   }
 
-  /** About how many bytes it holds, its text twice among them. */
+  /** The estimated bytes of this analysis, including its text twice. */
   int weight() {
     return weight;
   }
 
-  /** Whether its text may be met again, so that it is worth keeping. */
+  /** Tells whether the text may be met again, so that the analysis is worth keeping. */
   boolean isKept() {
     return kept;
   }
 
   /**
-   * What is known of a statement.
+   * The analysed properties of a statement.
    *
-   * @param readsSession whether it depends on what others left in the session
+   * @param readsSession whether it depends on what other statements left in the session
    * @param assumesColumns whether columns were named in it that its text leaves to the server
    * @param keyTable the table whose key a hint names; null if there is none
    * @param whole the text without its hint
@@ -97,77 +97,81 @@ public final class Prepared {
       ShardPlanner several) {}
 
   /**
-   * Whether {@link #route} and {@link #plan} may take more than a millisecond, so that an event
-   * loop is not to call them.
+   * Tells whether {@link #route} and {@link #plan} may take more than a millisecond, so that an
+   * event loop must not call them.
    */
   public boolean isLarge() {
     return large;
   }
 
-  /** The tables as they were taken to be. */
+  /** The tables as this analysis took them to be. */
   public Catalog catalog() {
     return catalog;
   }
 
-  /** What it does. */
+  /** The kind of the statement. */
   public StatementKind kind() {
     return statement.kind();
   }
 
   /**
-   * The markers in the order of the text: a name, or null for a {@code ?}. A name that stands
+   * The markers in the order of the text: a name, or null for a {@code ?}. A name that occurs
    * several times is one marker.
    */
   public List<@Nullable String> markers() {
     return statement.markers();
   }
 
-  /** What the text's first comment says. */
+  /** The hints of the text's first comment. */
   public Hints hints() {
     return statement.hints();
   }
 
-  /** The tables it names, each once. */
+  /** The tables that the statement names, each once. */
   public Set<String> tables() {
     return statement.tables();
   }
 
   /**
-   * Why it may only run inside a transaction that is bound to a shard: it depends on a session's
-   * state or changes it. Null if it doesn't.
+   * The reason why the statement may only run inside a transaction that is bound to a shard: it
+   * depends on a session's state or changes it. Null if it may run anywhere.
    */
   public @Nullable RefusedSqlException sessionRefusal() {
     return statement.sessionRefusal();
   }
 
   /**
-   * Whether it depends on what statements before it left in the session, so that it can't be a
-   * transaction's first statement.
+   * Tells whether the statement depends on what statements before it left in the session, so that
+   * it can't be a transaction's first statement.
    */
   public boolean readsSession() {
     return statement.readsSession();
   }
 
   /**
-   * Whether its text leaves to the server which columns it means, so that what shards are sent has
-   * them by the names in the catalog.
+   * Tells whether the text leaves to the server which columns it means, so that the texts for
+   * shards name these columns as the catalog does.
    */
   public boolean assumesColumns() {
     return statement.assumesColumns();
   }
 
-  /** Whether it says {@code IGNORE}, by which values are stored that were made to fit. */
+  /**
+   * Tells whether the statement says {@code IGNORE}, by which a server stores values that it made
+   * fit.
+   */
   public boolean ignores() {
     return ignoring;
   }
 
   /**
-   * What the statement touches with these values.
+   * The rows or shards that the statement touches with these values.
    *
    * @param hints those of the text and others, as {@link Hints#or} joins them
    * @throws IllegalArgumentException if there aren't as many values as markers
-   * @throws RefusedSqlException if the statement is refused, as all are that aren't understood
-   *     unless a hint names the shard; or a value can't be a key, such as NULL in an inserted row
+   * @throws RefusedSqlException if the statement is refused, or a value can't be a key, such as
+   *     NULL in an inserted row. A statement that isn't understood is refused unless a hint names
+   *     the shard
    */
   public Routing route(Binds binds, Hints hints) {
     if (binds.size() != statement.markers().size()) {
@@ -187,10 +191,10 @@ public final class Prepared {
   }
 
   /**
-   * What the shards are sent.
+   * The texts that the shards are sent, and how their answers become one.
    *
-   * @param shards the shards that the routing came to: of {@link Routing.Rows} one for each row, of
-   *     {@link Routing.Nowhere} and {@link Routing.Anywhere} any one, of others each once
+   * @param shards the shards that the routing led to: for {@link Routing.Rows} one for each row,
+   *     for {@link Routing.Nowhere} and {@link Routing.Anywhere} any one, for others each once
    * @throws RefusedSqlException if it can't be answered over several shards, or the hints don't
    *     permit it
    */

@@ -11,15 +11,15 @@ import io.shardflux.sql.syntax.Overflow;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Analyses SQL texts and keeps what it found, refusals too, by text. Thread-safe. Texts with
- * hundreds of literals aren't kept, as they hardly ever come again.
+ * Analyses SQL texts and keeps the analyses and refusals by text. Thread-safe. Texts with hundreds
+ * of literals aren't kept, because they hardly ever come again.
  *
- * <p>{@link #cached} is for event loops; a text that is new to it goes to {@link #prepare} on
- * another thread, which takes up to some milliseconds of CPU time.
+ * <p>{@link #cached} is for event loops. A text that is new to it goes to {@link #prepare} on
+ * another thread, because that takes up to some milliseconds of CPU time.
  */
 public final class SqlPlanner {
 
-  /** What a refusal weighs beside its text, in bytes. */
+  /** The bytes that a refusal is taken to hold beside its text. */
   private static final int REFUSAL_WEIGHT = 1_000;
 
   /** The part of the cache that one entry may take. */
@@ -45,8 +45,8 @@ public final class SqlPlanner {
   }
 
   /**
-   * What is known of a text, in well under a microsecond; null if nothing is, or what is known is
-   * of another catalog or topology.
+   * The kept analysis of a text, in well under a microsecond. Null if none is kept, or if it is of
+   * another catalog or topology.
    *
    * @throws RefusedSqlException if the text is known to be refused, whatever the hints
    */
@@ -58,8 +58,9 @@ public final class SqlPlanner {
   }
 
   /**
-   * The analysis of a text; kept for {@link #cached}. What is refused unless a hint names the shard
-   * is refused by {@link Prepared#route}, as hints may come from elsewhere too.
+   * The analysis of a text; kept for {@link #cached}. A statement that is refused unless a hint
+   * names the shard is refused by {@link Prepared#route}, because hints may come from elsewhere
+   * too.
    *
    * @throws RefusedSqlException if the text is refused, whatever the hints: it is too large, more
    *     than one statement, has comments that run, or a malformed hint

@@ -11,7 +11,7 @@ import java.util.TreeSet;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
-/** One execution of a {@link Merge}. Not thread-safe: rows are given one after the other. */
+/** One execution of a {@link Merge}. Not thread-safe: rows must be given one after the other. */
 public final class Fold {
 
   private final Merge merge;
@@ -44,10 +44,10 @@ public final class Fold {
   }
 
   /**
-   * Takes the next row, which is its own from now on, and lets rows of the answer through, which
+   * Takes the next row, which belongs to the fold from now on. Passes on rows of the answer, which
    * still have their hidden columns.
    *
-   * @return whether it wants more; if not, {@link #end} is not to be called
+   * @return whether it wants more rows; if not, {@link #end} must not be called
    * @throws RefusedSqlException if it would have to hold more rows than it may
    */
   public boolean next(@Nullable Object[] row, Consumer<@Nullable Object[]> answer) {
@@ -64,7 +64,7 @@ public final class Fold {
     return more;
   }
 
-  /** After the last row of all shards: lets the rest through. */
+  /** Passes on the remaining rows of the answer, after the last row of all shards. */
   public void end(Consumer<@Nullable Object[]> answer) {
     Merge.Grouping grouping = shape.grouping();
     if (group != null) {

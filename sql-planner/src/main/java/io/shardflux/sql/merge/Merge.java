@@ -9,12 +9,12 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How the rows of several shards become one answer. Immutable, thread-safe.
+ * Says how the rows of several shards become one answer. Immutable and thread-safe.
  *
- * <p>A shard's row is an array of what its columns hold, decoded as the driver does by default: its
+ * <p>A shard's row is an array of its columns' values, decoded as the driver does by default. Its
  * first columns are the answer's own, under the names and of the types that one database would give
- * them, and the last {@link #hidden} are for the merge alone. Rows are merged by {@link #order},
- * given to a {@link Fold} one after the other, and what it lets through is the answer.
+ * them. The last {@link #hidden} columns are only for the merge. Rows are merged by {@link #order}
+ * and given to a {@link Fold} one after the other. The rows that the fold passes on are the answer.
  */
 public final class Merge {
 
@@ -37,15 +37,15 @@ public final class Merge {
   }
 
   /**
-   * What doesn't depend on bound values.
+   * The parts that don't depend on bound values.
    *
-   * @param hidden how many of a shard's last columns are for the merge
-   * @param order what the shards' rows are sorted by
-   * @param grouping how rows are put together; null if they aren't
-   * @param computed columns of the answer that are computed of the others
-   * @param having which rows are let through; null for all
-   * @param distinct what rows are told apart by after that; empty if they needn't be
-   * @param sort what they are sorted by at last; empty if they come in order
+   * @param hidden the number of a shard's last columns that are for the merge
+   * @param order the order of the shards' rows
+   * @param grouping how rows are combined; null if they aren't
+   * @param computed columns of the answer that are computed from the others
+   * @param having the condition for rows that are passed on; null for all
+   * @param distinct the values by which rows are told apart after that; empty if they needn't be
+   * @param sort the final order; empty if rows come in order
    */
   @Internal
   public record Shape(
@@ -57,16 +57,16 @@ public final class Merge {
       List<SortKey> distinct,
       List<SortKey> sort) {
 
-    /** That of rows which are the answer's as they come. */
+    /** The shape of rows that are the answer's rows as they come. */
     public static final Shape NONE =
         new Shape(0, List.of(), null, Map.of(), null, List.of(), List.of());
   }
 
   /**
-   * How rows become groups, whose rows come one after the other.
+   * Says how rows become groups, whose rows come one after the other.
    *
-   * @param keys what a group has in common; none if all rows are one group
-   * @param whole whether there is one group even of no row
+   * @param keys the values that a group has in common; none if all rows are one group
+   * @param whole whether there is one group even if there is no row
    * @param width the columns of a row that is made of no row
    */
   @Internal
@@ -90,20 +90,23 @@ public final class Merge {
     return limit;
   }
 
-  /** How many of a shard's last columns are no columns of the answer. */
+  /** The number of a shard's last columns that are not columns of the answer. */
   public int hidden() {
     return shape.hidden();
   }
 
   /**
-   * The order that each shard's rows come in and that they are to be merged by; null where any
+   * The order in which each shard's rows come and by which they must be merged; null where any
    * order will do.
    */
   public @Nullable Comparator<@Nullable Object[]> order() {
     return shape.order().isEmpty() ? null : SortKey.comparator(shape.order(), shape.hidden());
   }
 
-  /** Whether a shard's rows are the answer's rows, as they are: the fold would only count them. */
+  /**
+   * Tells whether a shard's rows are the answer's rows as they are, so that the fold would only
+   * count them.
+   */
   public boolean passes() {
     return shape.grouping() == null
         && shape.computed().isEmpty()
@@ -114,7 +117,10 @@ public final class Merge {
         && limit == ALL;
   }
 
-  /** Whether rows are compared or computed with, so that it goes by their columns' types. */
+  /**
+   * Tells whether rows are compared or computed with, so that the merge depends on their columns'
+   * types.
+   */
   public boolean goesByTypes() {
     boolean computes =
         shape.grouping() != null
@@ -129,12 +135,12 @@ public final class Merge {
         || !shape.sort().isEmpty();
   }
 
-  /** Whether the answer has values that no shard gave. */
+  /** Tells whether the answer has values that no shard gave. */
   public boolean computes() {
     return shape.grouping() != null && !shape.grouping().aggregates().isEmpty();
   }
 
-  /** The rows that it may hold at once; 0 if it streams. */
+  /** The number of rows that the merge may hold at once; 0 if it streams. */
   public int maxRows() {
     boolean sets =
         shape.grouping() != null
@@ -147,7 +153,7 @@ public final class Merge {
     return new Fold(this, maxRows);
   }
 
-  /** What it does, such as {@code merge by 2 desc, group by 1, limit 10}. */
+  /** A description of the merge, such as {@code merge by 2 desc, group by 1, limit 10}. */
   @Override
   public String toString() {
     List<String> steps = new ArrayList<>();

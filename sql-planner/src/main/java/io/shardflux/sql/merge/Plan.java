@@ -6,21 +6,21 @@ import io.shardflux.sql.statement.ShardSql;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** What the shards are sent, and how their answers become one. Immutable. */
+/** The texts that the shards are sent, and how their answers become one. Immutable. */
 public sealed interface Plan {
 
-  /** The shards with what each is sent, at least one. */
+  /** The shards, at least one, each with its text. */
   List<Part> parts();
 
   /**
    * One shard's share.
    *
    * @param shard the shard
-   * @param sql what it is sent
+   * @param sql the text that it is sent
    */
   record Part(ShardId shard, ShardSql sql) {
 
-    /** The same to each. */
+    /** The same text for each shard. */
     @Internal
     public static List<Part> each(List<ShardId> shards, ShardSql sql) {
       return shards.stream().map(shard -> new Part(shard, sql)).toList();
@@ -28,7 +28,7 @@ public sealed interface Plan {
   }
 
   /**
-   * The answer is one shard's, as it is.
+   * A plan whose answer is one shard's, as it is.
    *
    * @param part the shard and its SQL
    */
@@ -41,24 +41,24 @@ public sealed interface Plan {
   }
 
   /**
-   * Several shards' rows, merged.
+   * A plan that merges several shards' rows.
    *
    * @param parts at least two
-   * @param merge how
-   * @param columns what the answer's columns are to be named, null where the text says it itself; a
-   *     shard that names them otherwise has other columns than were known
+   * @param merge how the rows become one answer
+   * @param columns the names that the answer's columns must have, null where the text says them
+   *     itself; a shard that names them otherwise has other columns than were known
    */
   record Scatter(List<Part> parts, Merge merge, @Nullable List<String> columns) implements Plan {
 
-    /** Of a text that says itself what the columns are named. */
+    /** A plan for a text that itself says what the columns are named. */
     public Scatter(List<Part> parts, Merge merge) {
       this(parts, merge, null);
     }
   }
 
   /**
-   * Several shards' changes; the count of rows is the sum of theirs, or that of any one shard where
-   * each changes its own copy.
+   * A plan of several shards' changes. The count of rows is the sum of theirs, or that of any one
+   * shard where each changes its own copy.
    *
    * @param parts at least two
    * @param copies whether each shard changes its copy of the same rows

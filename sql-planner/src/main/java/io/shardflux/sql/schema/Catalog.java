@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * The columns of the tables, as {@code information_schema} describes them. Immutable.
  *
- * <p>A change of the schema asks for a new catalog. Tables have the same columns on every shard.
+ * <p>A change of the schema needs a new catalog. Tables have the same columns on every shard.
  */
 public final class Catalog {
 
@@ -34,7 +34,7 @@ public final class Catalog {
     this.quotients = quotients;
   }
 
-  /** A catalog of tables by name, of servers that are not known to compute alike. */
+  /** A catalog of tables by name. The servers are not known to compute alike. */
   public static Catalog of(Map<String, List<Column>> tables) {
     return of(tables, Quotients.UNKNOWN);
   }
@@ -47,10 +47,10 @@ public final class Catalog {
   /**
    * A catalog of tables by name, each with its columns in their order.
    *
-   * @param uneven the tables that have columns of other names besides on some shards, or these in
+   * @param uneven the tables that have further columns on some shards, or have these columns in
    *     another order, so that a star is sent as the columns' names
-   * @param mixed the tables whose columns are named alike on all shards, but are not all known, as
-   *     some are of several types
+   * @param mixed the tables whose columns have the same names on all shards, but of which some
+   *     columns are unknown because they are of several types
    * @param quotients how all servers compute with quotients
    */
   public static Catalog of(
@@ -63,7 +63,7 @@ public final class Catalog {
     return new Catalog(Map.copyOf(copy), Set.copyOf(uneven), Set.copyOf(mixed), quotients);
   }
 
-  /** Whether shards name a table's columns otherwise, or have them in another order. */
+  /** Tells whether shards name a table's columns otherwise, or have them in another order. */
   @Internal
   public boolean isUneven(String table) {
     return uneven.contains(table);
@@ -74,13 +74,13 @@ public final class Catalog {
     return !uneven.isEmpty();
   }
 
-  /** Whether a table has columns that are not known, as shards have them of several types. */
+  /** Tells whether a table has unknown columns, because shards have them of several types. */
   @Internal
   public boolean isMixed(String table) {
     return mixed.contains(table);
   }
 
-  /** Whether another catalog says the same. */
+  /** Tells whether another catalog says the same. */
   public boolean isLike(Catalog other) {
     return quotients == other.quotients
         && tables.equals(other.tables)
@@ -88,7 +88,7 @@ public final class Catalog {
         && mixed.equals(other.mixed);
   }
 
-  /** Whether another catalog says the same of these tables. */
+  /** Tells whether another catalog says the same of these tables. */
   public boolean isLike(Catalog other, Collection<String> some) {
     return this == other
         || (quotients == other.quotients
@@ -106,9 +106,9 @@ public final class Catalog {
   }
 
   /**
-   * Why statements can't go by the keys of these tables, a line for each key column that is not
-   * there, is not of its key's type, or has a collation by which different texts are the same. Says
-   * nothing of tables that are not in the catalog.
+   * The reasons why statements can't go by the keys of these tables. There is a line for each key
+   * column that is not there, is not of its key's type, or has a collation by which different texts
+   * are the same. Tables that are not in the catalog are left out.
    */
   public List<String> keyFaults(Topology topology) {
     Schema schema = new Schema(this, topology);
@@ -118,7 +118,7 @@ public final class Catalog {
         .toList();
   }
 
-  /** How the servers compute with quotients. */
+  /** The way in which the servers compute with quotients. */
   public Quotients quotients() {
     return quotients;
   }
@@ -136,7 +136,7 @@ public final class Catalog {
    * @param nullable whether it may be NULL
    * @param collation {@code COLLATION_NAME}, null where it has none
    * @param primary whether it is in the primary key
-   * @param filling who says what it holds
+   * @param filling the source of its values
    */
   public record Column(
       String name,
@@ -146,7 +146,7 @@ public final class Catalog {
       boolean primary,
       Filling filling) {}
 
-  /** What a server goes on computing with where it has divided. */
+  /** The value that a server goes on computing with after a division. */
   public enum Quotients {
     /** The quotient with digits beyond its type: {@code 1 / 3 * 3} is 1.0000. */
     KEPT,
@@ -156,13 +156,15 @@ public final class Catalog {
     UNKNOWN
   }
 
-  /** Who says what a column holds. */
+  /** The source of a column's values. */
   public enum Filling {
-    /** Statements, or its default. */
+    /** Statements, or the column's default. */
     GIVEN,
     /** The server, by {@code AUTO_INCREMENT}, where a statement gives no number, NULL or 0. */
     NUMBERED,
-    /** The server, as other columns change: a generated column, or one {@code ON UPDATE}. */
+    /**
+     * The server, as other columns change: a generated column, or a column with {@code ON UPDATE}.
+     */
     COMPUTED
   }
 }

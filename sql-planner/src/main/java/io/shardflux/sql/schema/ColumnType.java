@@ -9,10 +9,10 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * What a key column can hold.
+ * The values that a key column can hold.
  *
  * @param name such as {@code int}
- * @param size what stands in parentheses; -1 if nothing does
+ * @param size the number in parentheses; -1 if there is none
  * @param unsigned whether it has no numbers below zero
  */
 @Internal
@@ -57,7 +57,7 @@ public record ColumnType(String name, int size, boolean unsigned) {
     return end;
   }
 
-  /** What stands in parentheses, or else that. */
+  /** The length in parentheses; without one, the given length. */
   public int length(int otherwise) {
     return size < 0 ? otherwise : size;
   }
@@ -67,7 +67,7 @@ public record ColumnType(String name, int size, boolean unsigned) {
     return name.equals("char") || name.equals("binary") ? 1 : Integer.MAX_VALUE;
   }
 
-  /** Whether a key's values are such a column's, so that both find the same ones equal. */
+  /** Tells whether a key's values are such a column's, so that both find the same values equal. */
   boolean suits(KeyType type) {
     return switch (type) {
       case INTEGER -> INTEGER_BITS.containsKey(name) || name.equals("decimal");
@@ -80,7 +80,7 @@ public record ColumnType(String name, int size, boolean unsigned) {
     };
   }
 
-  /** Whether a value is stored to the letter, and neither cut nor filled up. */
+  /** Tells whether a value is stored to the letter, neither cut nor filled up. */
   public boolean holds(Object value) {
     if (value instanceof Long number) {
       return holds(BigInteger.valueOf(number));

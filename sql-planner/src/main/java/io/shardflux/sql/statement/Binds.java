@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
  * The values of a statement's markers, by the index from 0 of {@link Prepared#markers}. Immutable.
  *
  * <p>A value is what the driver would send: {@code null} for NULL, a number, {@code String}, {@code
- * UUID}, a date or time, and so on. What isn't known as a key's type is sent, and not routed by.
+ * UUID}, a date or time, and so on. A value that isn't of a key's type is sent, but does not route.
  */
 public final class Binds {
 
@@ -32,7 +32,7 @@ public final class Binds {
     return new Binds(values.toArray());
   }
 
-  /** How many there are. */
+  /** The number of values. */
   public int size() {
     return values.length;
   }
@@ -42,7 +42,7 @@ public final class Binds {
     return values[index];
   }
 
-  /** How many there are, never the values. */
+  /** The number of values, never the values. */
   @Override
   public String toString() {
     return values.length + " values";

@@ -1,18 +1,18 @@
 package io.shardflux.sql.statement;
 
-/** Why a statement is refused, each with the way out. */
+/** The reason why a statement is refused, with the way out. */
 public enum RefusalCode {
   /** The text is not understood as a whole. */
   SYNTAX("write it in the supported subset of MySQL's SQL, or name the shard by a hint"),
-  /** The text, or what is nested in it, is beyond a bound. */
+  /** The text, or its nesting, is beyond a bound. */
   TOO_LARGE("send a smaller statement, or raise the planner's bound"),
   /** More than one statement. */
   SEVERAL_STATEMENTS("send one statement at a time"),
   /** A comment that the server would run, or a hint that changes a session's variables. */
   EXECUTABLE_COMMENT("write it as plain SQL"),
-  /** The text's first comment is no hint as documented. */
+  /** The text's first comment is not a hint as documented. */
   HINT("write /* shardflux: name=value, … */ with the documented names"),
-  /** A statement that is no query and no change of rows: DDL, administration, SHOW. */
+  /** A statement that is neither a query nor a change of rows: DDL, administration, SHOW. */
   STATEMENT("send it to each server by the server's own tools, or name the shard by a hint"),
   /** Transaction control as text. */
   TRANSACTION_CONTROL("use the connection's own methods for transactions"),
@@ -26,7 +26,7 @@ public enum RefusalCode {
   AMBIGUOUS_NAME("give the alias a name that no column has"),
   /** A function that isn't known to be free of other rows and of side effects. */
   FUNCTION("use a built-in function, or name the shard by a hint"),
-  /** A function that would give each shard another answer, where they have to agree. */
+  /** A function that would give each shard another answer, where the shards must agree. */
   NON_DETERMINISTIC("compute the value in the application and bind it"),
   /** A text key column whose collation isn't binary. */
   KEY_COLLATION("give the key column a collation that ends in _bin"),
@@ -63,13 +63,15 @@ public enum RefusalCode {
   SCATTER_FORBIDDEN("restrict it to one key, or allow it by the hint scatter=true"),
   /** A write over several shards that names no keys and that nothing permits, or a hint forbids. */
   SCATTERED_WRITE("name the keys of its rows, or permit it by the hint scatter-writes=true"),
-  /** A write over several shards that is not the same on all as on one. */
+  /** A write over several shards that is not the same on all shards as on one. */
   SCATTERED_WRITE_FORM("restrict it to one key"),
   /** An offset beyond the bound. */
   OFFSET_TOO_LARGE("page by the last row's values instead of an offset"),
-  /** A bound LIMIT or OFFSET that is no whole number from 0 on. */
+  /** A bound LIMIT or OFFSET that is not a whole number from 0 on. */
   LIMIT_VALUE("bind a whole number from 0 on"),
-  /** A merge, or a result that is held, of more rows than it may have. */
+  /**
+   * A merge of more rows than it may hold, or a result that is held and has more rows than it may.
+   */
   TOO_MANY_MERGED_ROWS("narrow the statement, or raise the planner's bound"),
   /** Columns that changed while a statement ran, or that shards have otherwise than is known. */
   COLUMNS_CHANGED("ask again once the table is the same on all shards"),
@@ -81,7 +83,7 @@ public enum RefusalCode {
   READ_ONLY_TRANSACTION("use a transaction that may write"),
   /** Generated values of rows on several shards. */
   GENERATED_VALUES("send a statement for each row"),
-  /** A bound stream, which can be read but once, for several shards. */
+  /** A bound stream for several shards; a stream can be read only once. */
   STREAM_VALUE("bind its bytes or its text");
 
   private final String wayOut;
@@ -91,7 +93,8 @@ public enum RefusalCode {
   }
 
   /**
-   * Whether it may be of columns that changed since they were read, so that a second look helps.
+   * Tells whether the refusal may be due to columns that changed since they were read, so that a
+   * second look helps.
    */
   public boolean mayBeOutdated() {
     return switch (this) {
@@ -113,7 +116,7 @@ public enum RefusalCode {
     };
   }
 
-  /** What to do instead. */
+  /** The alternative for the caller. */
   public String wayOut() {
     return wayOut;
   }

@@ -3,9 +3,9 @@ package io.shardflux.sql.statement;
 import io.shardflux.router.Internal;
 
 /**
- * A statement whose answer could not be known to be that of one big database. Asking again gives
- * the same. Nothing has been sent to any shard, but where a merge turned out to hold too many rows,
- * or columns to have changed; nothing has been written then. The message never holds bound values.
+ * Refuses a statement whose answer could not be known to be that of one big database. A retry gives
+ * the same refusal. Nothing has been sent to any shard, except where a merge had to hold too many
+ * rows or columns had changed; nothing has been written then. The message never holds bound values.
  */
 public final class RefusedSqlException extends RuntimeException {
 
@@ -20,7 +20,7 @@ public final class RefusedSqlException extends RuntimeException {
   /**
    * A refusal.
    *
-   * @param reason what in the statement the rule met, without bound values
+   * @param reason the part of the statement that the rule met, without bound values
    */
   public RefusedSqlException(RefusalCode code, String reason) {
     this(code, reason, code.wayOut());
@@ -39,22 +39,22 @@ public final class RefusedSqlException extends RuntimeException {
     this.wayOut = wayOut;
   }
 
-  /** Without what a text of a million characters could make of it. */
+  /** The reason, cut short: a text of a million characters could make a long one. */
   private static String shortened(String reason) {
     return reason.length() <= MAX_REASON ? reason : reason.substring(0, MAX_REASON) + "…";
   }
 
-  /** Which rule refuses it. */
+  /** The rule that refuses the statement. */
   public RefusalCode code() {
     return code;
   }
 
-  /** What in the statement the rule met. */
+  /** The part of the statement that the rule met. */
   public String reason() {
     return reason;
   }
 
-  /** What to do instead. */
+  /** The alternative for the caller. */
   public String wayOut() {
     return wayOut;
   }

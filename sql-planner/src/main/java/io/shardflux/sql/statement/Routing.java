@@ -6,12 +6,12 @@ import io.shardflux.router.ShardKey;
 import java.util.List;
 import java.util.Set;
 
-/** What a statement touches with certain values. Immutable. */
+/** The rows or shards that a statement touches with certain values. Immutable. */
 public sealed interface Routing {
 
   /**
-   * No row can satisfy it. Any one shard gives the answer, which may well have a row: {@code
-   * COUNT(*)} is 0.
+   * No row can satisfy the statement. Any one shard gives the answer, which may well have a row:
+   * {@code COUNT(*)} is 0.
    */
   record Nowhere() implements Routing {}
 
@@ -34,8 +34,8 @@ public sealed interface Routing {
   record Keys(String table, List<ShardKey> keys) implements Routing {}
 
   /**
-   * Rows whose first key part lies in certain ranges: those shards that the strategy's {@code
-   * touching} says.
+   * Rows whose first key part lies in certain ranges. The strategy's {@code touching} gives the
+   * shards.
    *
    * @param table the table by whose strategy the ranges are looked up
    * @param ranges at least one
@@ -43,14 +43,14 @@ public sealed interface Routing {
   record Ranges(String table, List<KeyRange> ranges) implements Routing {}
 
   /**
-   * Any row of a table: these shards, all of them.
+   * Any row of a table: all of these shards.
    *
    * @param shards at least one
    */
   record Everywhere(Set<ShardId> shards) implements Routing {}
 
   /**
-   * The rows that an {@code INSERT} brings; its plan wants the shard of each.
+   * The rows that an {@code INSERT} brings. Its plan needs the shard of each row.
    *
    * @param table the table by whose rule the keys are located
    * @param keys one for each row, in the order of the text
@@ -58,8 +58,8 @@ public sealed interface Routing {
   record Rows(String table, List<ShardKey> keys) implements Routing {}
 
   /**
-   * Several at once, as of tables that aren't colocated: the shards of all parts together. Where
-   * that are several, the plan refuses it.
+   * Several routings at once, as of tables that aren't colocated: the shards of all parts together.
+   * If these are several shards, the plan refuses the statement.
    *
    * @param parts at least two, none of them {@code Rows} or {@code Together}
    */

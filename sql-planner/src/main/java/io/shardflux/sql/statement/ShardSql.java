@@ -4,11 +4,11 @@ import io.shardflux.sql.Prepared;
 import java.util.List;
 
 /**
- * What a shard is sent.
+ * The text that a shard is sent.
  *
  * @param text SQL with {@code ?} for each marker
  * @param markers the index in {@link Prepared#markers}, and so in {@link Binds}, of each {@code ?};
- *     one may be there several times, or not at all
+ *     an index may occur several times, or not at all
  */
 public record ShardSql(String text, List<Integer> markers) {
 

@@ -1,6 +1,6 @@
 package io.shardflux.sql.statement;
 
-/** What a statement does to rows. */
+/** Says what a statement does to rows. */
 public enum StatementKind {
   /** Gives rows and changes nothing; any server of a shard may answer. */
   READ,
@@ -12,6 +12,6 @@ public enum StatementKind {
   UPDATE,
   /** {@code DELETE}. */
   DELETE,
-  /** What isn't analysed, and goes as it is to the shard that a hint names. */
+  /** A statement that isn't analysed, and goes as it is to the shard that a hint names. */
   OTHER
 }

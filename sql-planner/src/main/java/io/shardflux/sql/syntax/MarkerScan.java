@@ -3,8 +3,8 @@ package io.shardflux.sql.syntax;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Finds the markers of a text one after the other, and reads no further than it is asked to. What
- * it takes for a marker the planner does too, unless the text is refused. Not thread-safe.
+ * Finds the markers of a text one after the other, and reads no further than it is asked to. The
+ * planner finds the same markers, unless it refuses the text. Not thread-safe.
  */
 public final class MarkerScan {
 
@@ -12,17 +12,17 @@ public final class MarkerScan {
   private int at;
   private int nameStart;
 
-  /** Of a text, from its start. */
+  /** A scan of a text, from its start. */
   public MarkerScan(String text) {
     this.text = text;
   }
 
-  /** How many of the characters have been read. */
+  /** The number of characters that have been read. */
   public int at() {
     return at;
   }
 
-  /** Whether all of them have been. */
+  /** Tells whether all characters have been read. */
   public boolean ended() {
     return at >= text.length();
   }
@@ -30,8 +30,8 @@ public final class MarkerScan {
   /**
    * Reads on to behind the next marker.
    *
-   * @param end where to give up, beyond what may stand there in quotes or a comment
-   * @return whether there was one
+   * @param end where to give up; a quoted text or a comment may go beyond it
+   * @return whether there was a marker
    */
   public boolean next(int end) {
     int bound = Math.min(end, text.length());
@@ -52,7 +52,7 @@ public final class MarkerScan {
     return false;
   }
 
-  /** The name of the marker that was read last; null of a {@code ?}. */
+  /** The name of the marker that was read last; null for a {@code ?}. */
   public @Nullable String name() {
     return nameStart == at ? null : text.substring(nameStart, at);
   }
@@ -69,7 +69,7 @@ public final class MarkerScan {
     }
   }
 
-  /** Behind the next such quote; one that is doubled ends a string and begins another. */
+  /** The position behind the next such quote. A doubled quote ends a string and begins another. */
   private int quotedEnd(char quote) {
     int i = at + 1;
     while (i < text.length() && text.charAt(i) != quote) {
