@@ -6,12 +6,12 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What would be done for a statement with certain values. Immutable.
+ * Says what would be done for a statement with certain values. Immutable.
  *
- * @param parts what each shard would be sent, none where it is refused
- * @param merge how the shards' rows become one answer, null where one shard's are the answer
- * @param heldRows how many rows the merge may hold at once, 0 where it streams
- * @param refusal why nothing would be sent, or null
+ * @param parts the texts that the shards would be sent, none where the statement is refused
+ * @param merge how the shards' rows become one answer, null where one shard's rows are the answer
+ * @param heldRows the number of rows that the merge may hold at once, 0 where it streams
+ * @param refusal the reason why nothing would be sent, or null
  */
 public record Explanation(
     List<Part> parts, @Nullable String merge, int heldRows, @Nullable RefusedSqlException refusal) {
@@ -20,7 +20,7 @@ public record Explanation(
    * A shard's share.
    *
    * @param shard the shard
-   * @param sql what it would be sent, with {@code ?} for each value
+   * @param sql the text that it would be sent, with {@code ?} for each value
    */
   public record Part(ShardId shard, String sql) {}
 

@@ -6,13 +6,14 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /**
- * Rows of some shards are missing from an answer, as {@code failure-policy=partial} permits. It is
- * told behind the rows of the others, so that no part of an answer looks like the whole: as a
- * {@link io.r2dbc.spi.Result.Message} to {@code flatMap}, else as the error at the end. Whoever is
- * content with those rows ends it by {@code onErrorComplete(MissingShardsException.class)}.
+ * Reports that rows of some shards are missing from an answer, as {@code failure-policy=partial}
+ * permits. It comes behind the rows of the other shards, so that no part of an answer looks like
+ * the whole: as a {@link io.r2dbc.spi.Result.Message} to {@code flatMap}, otherwise as the error at
+ * the end. A caller that is content with those rows uses {@code
+ * onErrorComplete(MissingShardsException.class)}.
  *
- * <p>The shards' errors are also suppressed exceptions. A shard that failed on its way may have
- * given some of its rows before, and a merged value is that of the rows that came.
+ * <p>The shards' errors are also suppressed exceptions. A shard that failed while it was read may
+ * have given some of its rows before. A merged value is that of the rows that came.
  */
 public final class MissingShardsException extends R2dbcTransientResourceException {
 
@@ -35,7 +36,7 @@ public final class MissingShardsException extends R2dbcTransientResourceExceptio
         });
   }
 
-  /** The shards whose rows are missing, the first that failed first, and why they are. */
+  /** The shards whose rows are missing, in the order in which they failed, each with its error. */
   public Map<ShardId, Throwable> missing() {
     Map<ShardId, Throwable> errors = new LinkedHashMap<>();
     missing.forEach((shard, error) -> errors.put(ShardId.of(shard), error));

@@ -20,17 +20,18 @@ import reactor.util.context.Context;
 import reactor.util.context.ContextView;
 
 /**
- * Connections to all shards as if they were one database. Each statement's answer is the one that a
- * single big database would give; where that can't be known, it is refused by an {@link
- * io.r2dbc.spi.R2dbcBadGrammarException} that says why and what to do instead, and nothing is sent.
+ * Gives connections to all shards as if they were one database. Each statement's answer is the one
+ * that a single big database would give. Where that can't be known, the statement is refused by an
+ * {@link io.r2dbc.spi.R2dbcBadGrammarException} that says why and what to do instead, and nothing
+ * is sent.
  *
- * <p>Thread-safe. Its connections cost nothing, so no pool is to be put around them: they take the
- * shards' pooled connections for each statement or transaction. The tables' columns are read from
- * the shards with the first statement.
+ * <p>Thread-safe. Connections cost nothing, so they must not be pooled: they take the shards'
+ * pooled connections for each statement or transaction. The tables' columns are read from the
+ * shards with the first statement.
  */
 public final class ShardfluxConnectionFactory implements ConnectionFactory, Closeable {
 
-  /** Of the Reactor context. */
+  /** The key of hints in the Reactor context. */
   private static final Class<Hints> HINTS = Hints.class;
 
   /** Spring and others choose their dialect by this name. */
@@ -44,19 +45,22 @@ public final class ShardfluxConnectionFactory implements ConnectionFactory, Clos
     this.metadata = new Metadata(engine);
   }
 
-  /** Over a router, with the planner's default bounds; see {@link ShardRouter#scatterReads}. */
+  /**
+   * A factory over a router, with the planner's default bounds; see {@link
+   * ShardRouter#scatterReads}.
+   */
   public static ShardfluxConnectionFactory of(ShardRouter router) {
     return of(router, PlannerOptions.defaults());
   }
 
-  /** Over a router, with other bounds of the planner. */
+  /** A factory over a router, with other bounds of the planner. */
   public static ShardfluxConnectionFactory of(ShardRouter router, PlannerOptions options) {
     return new ShardfluxConnectionFactory(new SqlEngine(router, options));
   }
 
   /**
-   * For {@code contextWrite}: what is said of the statements of that subscription. What a statement
-   * says of itself in its first comment goes before.
+   * Hints for all statements of a subscription, for {@code contextWrite}. Hints in a statement's
+   * first comment take precedence.
    */
   public static Function<Context, Context> hints(Hints hints) {
     return context -> context.put(HINTS, hints);
@@ -81,10 +85,10 @@ public final class ShardfluxConnectionFactory implements ConnectionFactory, Clos
   }
 
   /**
-   * What would be done for a statement, which is not sent to its shards. Fails with an {@link
+   * Says what would be done for a statement, which is not sent to its shards. Errors with {@link
    * IllegalArgumentException} if there are not as many values as markers.
    *
-   * @param values those of its markers, in their order
+   * @param values the values of the markers, in their order
    */
   public Mono<Explanation> explain(String sql, @Nullable Object... values) {
     Binds binds = VirtualStatement.binds(values);
@@ -92,10 +96,10 @@ public final class ShardfluxConnectionFactory implements ConnectionFactory, Clos
   }
 
   /**
-   * The same of a statement with named markers. Fails with an {@link IllegalArgumentException} if
-   * the names are not those of its markers.
+   * Says the same for a statement with named markers. Errors with {@link IllegalArgumentException}
+   * if the names are not those of the markers.
    *
-   * @param values those of its markers, by name
+   * @param values the values of the markers, by name
    */
   public Mono<Explanation> explain(String sql, Map<String, ? extends @Nullable Object> values) {
     return explained(sql, prepared -> Markers.of(prepared).binds(values));
@@ -107,17 +111,17 @@ public final class ShardfluxConnectionFactory implements ConnectionFactory, Clos
   }
 
   /**
-   * Reads the tables' columns on all shards, and has a line for each fault: a table with a rule
+   * Reads the tables' columns on all shards, and gives a line for each fault: a table with a rule
    * that is not on all of its shards, or not alike on them; a key that statements can't go by, see
    * {@link Catalog#keyFaults}; a shard that does not answer. Statements that go by such a key are
-   * refused whether or not this is asked. Fails if a shard's SQL mode is one that isn't known, or
-   * if no shard answers.
+   * refused whether or not this method is called. Errors if a shard's SQL mode is unknown, or if no
+   * shard answers.
    */
   public Mono<List<String>> check() {
     return engine.check();
   }
 
-  /** The router it goes by. */
+  /** The router of this factory. */
   public ShardRouter router() {
     return engine.router();
   }
@@ -128,7 +132,7 @@ public final class ShardfluxConnectionFactory implements ConnectionFactory, Clos
     return engine.router().close();
   }
 
-  /** Of the servers, which all are alike. */
+  /** Metadata of the servers, which are all alike. */
   private record Metadata(SqlEngine engine) implements ConnectionMetadata {
 
     @Override

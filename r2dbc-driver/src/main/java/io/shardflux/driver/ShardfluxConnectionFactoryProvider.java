@@ -25,12 +25,12 @@ import org.jspecify.annotations.Nullable;
  */
 public final class ShardfluxConnectionFactoryProvider implements ConnectionFactoryProvider {
 
-  /** The name in URLs. */
+  /** The driver's name in URLs. */
   public static final String SHARDFLUX = "shardflux";
 
   private static final int MAX_BYTES = 1 << 20;
 
-  /** What is the document's to say. */
+  /** Options that only the document may set. */
   private static final List<Option<?>> NOT_IN_URLS =
       List.of(
           ConnectionFactoryOptions.HOST,
@@ -42,7 +42,7 @@ public final class ShardfluxConnectionFactoryProvider implements ConnectionFacto
           ConnectionFactoryOptions.LOCK_WAIT_TIMEOUT,
           ConnectionFactoryOptions.STATEMENT_TIMEOUT);
 
-  /** For {@link java.util.ServiceLoader}. */
+  /** Called by {@link java.util.ServiceLoader}. */
   public ShardfluxConnectionFactoryProvider() {}
 
   @Override
@@ -58,7 +58,7 @@ public final class ShardfluxConnectionFactoryProvider implements ConnectionFacto
   /**
    * Reads the document, and connects to nothing.
    *
-   * @throws IllegalArgumentException if it can't be read or says what can't be
+   * @throws IllegalArgumentException if the document can't be read or is wrong
    */
   @Override
   public ShardfluxConnectionFactory create(ConnectionFactoryOptions options) {
