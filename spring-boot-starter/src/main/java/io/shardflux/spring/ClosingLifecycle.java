@@ -18,7 +18,7 @@ abstract class ClosingLifecycle implements SmartLifecycle {
   private volatile boolean running;
 
   /**
-   * Of what is closed so.
+   * A lifecycle that only closes something.
    *
    * @param what its name in the log
    * @param close closes it once subscribed to
@@ -33,7 +33,10 @@ abstract class ClosingLifecycle implements SmartLifecycle {
     running = true;
   }
 
-  /** Bounded by what is closed, and by {@code spring.lifecycle.timeout-per-shutdown-phase}. */
+  /**
+   * The wait is bounded by the close itself, and by {@code
+   * spring.lifecycle.timeout-per-shutdown-phase}.
+   */
   @Override
   public final void stop(Runnable callback) {
     close
@@ -57,7 +60,7 @@ abstract class ClosingLifecycle implements SmartLifecycle {
     return running;
   }
 
-  /** A pause ends in a new start, which nothing that is closed can have. */
+  /** A pause ends in a new start, which a closed bean can't have. */
   @Override
   public final boolean isPauseable() {
     return false;

@@ -4,7 +4,7 @@ import org.jspecify.annotations.Nullable;
 import org.springframework.boot.origin.Origin;
 import org.springframework.boot.origin.OriginProvider;
 
-/** The router refuses what the properties {@code shardflux.*} say. Has no secret, nor a cause. */
+/** Reports that the router refuses a property {@code shardflux.*}. Has no secret, nor a cause. */
 final class InvalidSettingException extends RuntimeException implements OriginProvider {
 
   private final transient @Nullable Origin origin;

@@ -7,8 +7,8 @@ import org.springframework.boot.context.event.ApplicationReadyEvent;
 import org.springframework.context.ApplicationListener;
 
 /**
- * Says in the log, once the application is up, by which tables' keys no statement can go. Nobody
- * waits for it, as an application starts without its shards too.
+ * Logs, once the application is up, the tables by whose keys no statement can go. The start does
+ * not wait for it, because an application starts without its shards too.
  */
 final class KeyCheck implements ApplicationListener<ApplicationReadyEvent> {
 
@@ -29,7 +29,9 @@ final class KeyCheck implements ApplicationListener<ApplicationReadyEvent> {
             error -> log.warn("The tables' keys were not checked: {}", error.toString()));
   }
 
-  /** What is said of a column is of a key; all else begins with the name of a table or shard. */
+  /**
+   * A fault of a column is of a key. Every other fault begins with the name of a table or shard.
+   */
   private static void warn(String fault) {
     boolean column = fault.substring(0, Math.max(0, fault.indexOf(':'))).contains(".");
     log.warn(column ? "No SQL goes by the key {}" : "Tables: {}", fault);

@@ -9,7 +9,7 @@ import org.springframework.boot.diagnostics.analyzer.AbstractInjectionFailureAna
 import org.springframework.core.Ordered;
 import org.springframework.core.annotation.Order;
 
-/** Says how to come by a router where one is asked for and there is none. */
+/** Says how to get a router where a bean needs one and there is none. */
 @Order(Ordered.HIGHEST_PRECEDENCE)
 final class NoRouterFailureAnalyzer
     extends AbstractInjectionFailureAnalyzer<NoSuchBeanDefinitionException> {

@@ -17,13 +17,13 @@ import org.springframework.core.env.Environment;
 import org.springframework.util.ClassUtils;
 
 /**
- * Says why there is no {@link ConnectionFactory} over the shards where one is asked for. Spring
- * Boot's own word is on embedded databases.
+ * Says why there is no {@link ConnectionFactory} over the shards where a bean needs one. Spring
+ * Boot's own message is about embedded databases.
  */
 @Order(Ordered.HIGHEST_PRECEDENCE)
 final class NoSqlFailureAnalyzer implements FailureAnalyzer {
 
-  /** Not visible, and not there in each application. */
+  /** The exception of Spring Boot, which is not visible, and not there in each application. */
   private static final String OF_BOOT =
       "org.springframework.boot.r2dbc.autoconfigure"
           + ".ConnectionFactoryOptionsInitializer$ConnectionFactoryBeanCreationException";
@@ -55,7 +55,7 @@ final class NoSqlFailureAnalyzer implements FailureAnalyzer {
             && missing.getBeanType() == ConnectionFactory.class);
   }
 
-  /** Null where nothing of this is why. */
+  /** Null where none of these reasons is the cause. */
   private @Nullable FailureAnalysis analysis(Throwable cause) {
     List<String> why = new ArrayList<>();
     List<String> ways = new ArrayList<>();

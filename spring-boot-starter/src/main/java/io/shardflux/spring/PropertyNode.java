@@ -13,9 +13,9 @@ import org.jspecify.annotations.Nullable;
 import org.springframework.boot.origin.Origin;
 
 /**
- * A key of {@code shardflux.*} with what the sources say of it and below it. Keys are one if they
- * have the same letters and digits; names of the user's own are those of files and the like, which
- * an environment variable reaches by letters and digits.
+ * A key of {@code shardflux.*} with what the sources say of it and below it. Two keys are one if
+ * they have the same letters and digits. Names of the user's own are spelled as files and the like
+ * spell them; an environment variable reaches them by letters and digits.
  */
 final class PropertyNode {
 
@@ -32,12 +32,12 @@ final class PropertyNode {
           "weights",
           "listed");
 
-  /** Keys with a list, of which two sources make no third one. */
+  /** Keys with a list. Two sources are not combined into a third list. */
   private static final Set<String> LISTS =
       Set.of("shards", "replicas", "ranges", "slottable", "countries", "rotation", "key");
 
   /**
-   * What one source says.
+   * A value that one source says.
    *
    * @param rank of the source; the lowest is the one that counts
    * @param environment whether it is a variable of the environment
@@ -123,12 +123,12 @@ final class PropertyNode {
     return children.isEmpty() && said.isEmpty();
   }
 
-  /** All that is said here and below, what is said here first. */
+  /** All values of this key and below, those of this key first. */
   Stream<Said> all() {
     return Stream.concat(said.stream(), children.values().stream().flatMap(PropertyNode::all));
   }
 
-  /** What counts; null if only the keys below have values. */
+  /** The value that counts; null if only the keys below have values. */
   @Nullable Said value() {
     if (said.isEmpty()) {
       return null;
@@ -143,8 +143,8 @@ final class PropertyNode {
   }
 
   /**
-   * Leaves of each list what its first source says, as lists do not add up; a variable may still
-   * say more of an element that a file has.
+   * Keeps of each list what its first source says, because lists do not add up. A variable may
+   * still add to an element that a file has.
    */
   void settleLists() {
     if (!children.isEmpty() && LISTS.contains(uniform(name)) && isNumbered()) {

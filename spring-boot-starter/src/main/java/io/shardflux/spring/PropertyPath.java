@@ -45,7 +45,10 @@ record PropertyPath(List<PropertyNode> keys, String rest) {
     return next;
   }
 
-  /** How a key stands at the beginning of a text: as in its source, or in the router's spelling. */
+  /**
+   * The form in which a key stands at the beginning of a text: that of its source, or the router's
+   * spelling.
+   */
   private static String shown(PropertyNode key, String text) {
     if (text.startsWith(key.name()) && ends(text, key.name().length())) {
       return key.name();
@@ -66,7 +69,9 @@ record PropertyPath(List<PropertyNode> keys, String rest) {
     return keys.get(keys.size() - 1);
   }
 
-  /** Where it stands, or what it should stand beside; null if no source says. */
+  /**
+   * The place of the setting, or the place beside which it should stand; null if no source says.
+   */
   @Nullable Origin origin() {
     return keys.size() == 1
         ? null
@@ -78,7 +83,10 @@ record PropertyPath(List<PropertyNode> keys, String rest) {
             .orElse(null);
   }
 
-  /** Whether only the environment has it, and it is no setting: another program's variable. */
+  /**
+   * Tells whether only the environment has the key and it is not a setting, but another program's
+   * variable.
+   */
   boolean isForeign() {
     boolean noSetting =
         rest.startsWith(": unknown (") || rest.startsWith(": a single value (expected: a map)");
@@ -92,7 +100,7 @@ record PropertyPath(List<PropertyNode> keys, String rest) {
         && last().all().allMatch(PropertyNode.Said::environment);
   }
 
-  /** Takes it out, with what is empty without it. */
+  /** Removes the key, and keys that are empty without it. */
   void remove() {
     for (int i = keys.size() - 1; i > 0; i--) {
       keys.get(i - 1).remove(keys.get(i));

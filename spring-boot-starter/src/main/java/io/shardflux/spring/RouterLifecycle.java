@@ -11,13 +11,15 @@ import reactor.core.publisher.Mono;
 
 /**
  * Warms the router up before the web server starts, and closes it when that has stopped. A closed
- * router stays closed, so a context that was stopped is not to be started again.
+ * router stays closed, so a context that was stopped must not be started again.
  */
 final class RouterLifecycle extends ClosingLifecycle {
 
   private static final Logger log = LoggerFactory.getLogger(RouterLifecycle.class);
 
-  /** Longer than a first connection may take by default: readiness comes behind the warm-up. */
+  /**
+   * Longer than a first connection may take by default, because readiness comes behind the warm-up.
+   */
   private static final Duration WARM_UP = Duration.ofSeconds(30);
 
   private final ShardRouter router;
@@ -27,7 +29,10 @@ final class RouterLifecycle extends ClosingLifecycle {
     this.router = router;
   }
 
-  /** Runs on the thread that starts the application; a shard that is down delays it at most. */
+  /**
+   * Runs on the thread that starts the application. A shard that is down delays it by this time at
+   * most.
+   */
   @Override
   public void start() {
     super.start();

@@ -24,8 +24,9 @@ import org.springframework.core.env.SystemEnvironmentPropertySource;
 /**
  * The properties {@code shardflux.*} as a router's document. Not thread-safe.
  *
- * <p>Spring Boot's binder makes maps of them too, but as it has no class to go by, {@code max-size}
- * and {@code MAXSIZE} are two keys to it, and so are a name and the variable that means it.
+ * <p>Spring Boot's binder makes maps of them too, but it has no class to go by. To the binder,
+ * {@code max-size} and {@code MAXSIZE} are therefore two keys, and so are a name and the variable
+ * that means it.
  */
 final class RouterProperties {
 
@@ -34,10 +35,13 @@ final class RouterProperties {
   private static final Logger log = LoggerFactory.getLogger(RouterProperties.class);
   private static final ConfigurationPropertyName NAME = ConfigurationPropertyName.of(PREFIX);
 
-  /** Names database servers on this machine, for tests and first runs; it is not the router's. */
+  /**
+   * Names database servers on this machine, for tests and first runs. It is not a setting of the
+   * router.
+   */
   private static final String LOCAL_SERVERS = "servers";
 
-  /** Keys without which neither shards nor ids can be. */
+  /** Keys without which there can be neither shards nor ids. */
   private static final Set<String> TELLING = Set.of("url", "shard");
 
   private static final Set<String> TOP = Set.of("shards", "tables", "strategies");
@@ -51,7 +55,7 @@ final class RouterProperties {
     this.placeholders = new PropertySourcesPlaceholdersResolver(environment);
   }
 
-  /** Whether a key is set, by more than variables of other programs. */
+  /** Tells whether a key is set by more than variables of other programs. */
   boolean have(String key) {
     PropertyNode node = root().get(key);
     return node != null && (node.all().anyMatch(said -> !said.environment()) || tells(node));
@@ -63,10 +67,11 @@ final class RouterProperties {
   }
 
   /**
-   * What is made of the document. What is no setting and only the environment has is passed over: a
-   * service of the name {@code shardflux} puts a dozen such variables there in Kubernetes.
+   * The result of reading the document. A key that is not a setting and that only the environment
+   * has is ignored: a service of the name {@code shardflux} puts a dozen such variables there in
+   * Kubernetes.
    *
-   * @throws InvalidSettingException for what is refused
+   * @throws InvalidSettingException if a setting is refused
    */
   <T> T read(Function<Map<String, Object>, T> reading) {
     checked(
@@ -92,7 +97,7 @@ final class RouterProperties {
     }
   }
 
-  /** What the router refuses of them, it refuses with where it stands. */
+  /** Adds the place of the setting to a refusal of the router. */
   <T> T checked(Supplier<T> step) {
     try {
       return step.get();
@@ -161,7 +166,9 @@ final class RouterProperties {
     return root;
   }
 
-  /** What says how names are spelled comes first, then the environment, each with its rank. */
+  /**
+   * Sources that say how names are spelled come first, then the environment, each with its rank.
+   */
   private PropertyNode gathered() {
     PropertyNode gathered = PropertyNode.root();
     for (boolean variables : new boolean[] {false, true}) {

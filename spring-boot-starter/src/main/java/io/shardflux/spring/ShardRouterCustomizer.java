@@ -10,9 +10,9 @@ import io.shardflux.r2dbc.ShardRouterBuilder;
 public interface ShardRouterCustomizer {
 
   /**
-   * Changes the builder, on the thread that starts the application. What it throws ends the start.
+   * Changes the builder, on the thread that starts the application. An exception ends the start.
    *
-   * @param builder filled from the properties; not to be kept or built
+   * @param builder filled from the properties; must not be kept or built
    */
   void customize(ShardRouterBuilder builder);
 }

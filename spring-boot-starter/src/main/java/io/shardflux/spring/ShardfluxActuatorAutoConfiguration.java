@@ -19,7 +19,7 @@ import org.springframework.boot.health.contributor.Status;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 
-/** What the actuator shows of a {@link ShardRouter}: health, and the endpoint {@code shards}. */
+/** Shows a {@link ShardRouter} in the actuator: health, and the endpoint {@code shards}. */
 @AutoConfiguration(
     after = ShardfluxAutoConfiguration.class,
     before = HealthEndpointAutoConfiguration.class)
@@ -63,7 +63,7 @@ public final class ShardfluxActuatorAutoConfiguration {
       return new ShardsHealthIndicator(router);
     }
 
-    /** A status that is not in the order would be passed over, as if all were well. */
+    /** A status that is not in the order would be ignored, as if all were well. */
     @Bean
     @ConditionalOnMissingBean
     StatusAggregator statusAggregator(HealthEndpointProperties properties) {

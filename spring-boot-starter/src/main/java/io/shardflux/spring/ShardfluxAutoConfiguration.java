@@ -17,20 +17,20 @@ import org.springframework.core.env.Environment;
 import org.springframework.core.type.AnnotatedTypeMetadata;
 
 /**
- * A {@link ShardRouter} by the properties {@code shardflux.*}, whose keys are those of {@link
- * ShardRouter#fromYaml}. There is one if {@code shardflux.shards} names any shard and the
- * application has no bean of that type.
+ * Makes a {@link ShardRouter} of the properties {@code shardflux.*}, whose keys are those of {@link
+ * ShardRouter#fromYaml}. It does so if {@code shardflux.shards} names any shard and the application
+ * has no bean of that type.
  *
- * <p>A router, be it this one or the application's own, is warmed up before the web server starts
- * and closed after it has stopped.
+ * <p>A router, this one or the application's own, is warmed up before the web server starts and
+ * closed after it has stopped.
  *
- * <p>Likewise there is a {@link ShardIds} if {@code shardflux.ids} is set, as {@link
- * ShardIds#fromYaml} reads it. It is closed after the web server has stopped.
+ * <p>Likewise it makes a {@link ShardIds} if {@code shardflux.ids} is set, as {@link
+ * ShardIds#fromYaml} reads it. That is closed after the web server has stopped.
  */
 @AutoConfiguration
 public final class ShardfluxAutoConfiguration {
 
-  /** Whether a key of the document is set. */
+  /** Matches if a key of the document is set. */
   abstract static class KeySet extends SpringBootCondition {
 
     private final String key;
@@ -50,7 +50,7 @@ public final class ShardfluxAutoConfiguration {
     }
   }
 
-  /** Whether {@code shardflux.shards} names any shard. */
+  /** Matches if {@code shardflux.shards} names any shard. */
   static final class ShardsNamed extends KeySet {
 
     ShardsNamed() {
@@ -58,7 +58,7 @@ public final class ShardfluxAutoConfiguration {
     }
   }
 
-  /** Whether {@code shardflux.ids} says where ids have their nodes. */
+  /** Matches if {@code shardflux.ids} says where ids have their nodes. */
   static final class IdsDescribed extends KeySet {
 
     IdsDescribed() {
@@ -84,7 +84,7 @@ public final class ShardfluxAutoConfiguration {
     return new RouterLifecycle(router);
   }
 
-  /** Closed by its lifecycle, which waits for the end. */
+  /** Closed by its lifecycle, which waits for the end of the close. */
   @Bean(destroyMethod = "")
   @ConditionalOnMissingBean
   @Conditional(IdsDescribed.class)

@@ -13,7 +13,7 @@ import org.springframework.core.Ordered;
 import org.springframework.core.annotation.Order;
 
 /**
- * What Micrometer gets of a {@link ShardRouter}: observations of its statements where there is an
+ * Gives Micrometer what a {@link ShardRouter} has: observations of its statements where there is an
  * {@link ObservationRegistry}, and {@link ShardMeters} where there is a {@link MeterRegistry}.
  */
 @AutoConfiguration(
@@ -25,7 +25,7 @@ import org.springframework.core.annotation.Order;
     })
 public final class ShardfluxMicrometerAutoConfiguration {
 
-  /** First, so that one of the application's own may say otherwise. */
+  /** First, so that a customizer of the application's own takes precedence. */
   @Bean
   @Order(Ordered.HIGHEST_PRECEDENCE)
   @ConditionalOnSingleCandidate(ObservationRegistry.class)

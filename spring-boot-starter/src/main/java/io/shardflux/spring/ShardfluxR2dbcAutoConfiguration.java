@@ -16,10 +16,10 @@ import org.springframework.context.annotation.Conditional;
 import org.springframework.core.env.Environment;
 
 /**
- * SQL over the shards of a {@link ShardRouter}, as the application's {@link ConnectionFactory}.
- * There is one if {@code r2dbc-driver} is on the class path and nothing else is said to be the
- * application's database: no bean of that type or of its connection details, no {@code
- * spring.r2dbc.url}. Where there is a router and SQL goes elsewhere, a warning says so.
+ * Makes SQL over the shards of a {@link ShardRouter} the application's {@link ConnectionFactory}.
+ * It does so if {@code r2dbc-driver} is on the class path and the application names no other
+ * database: no bean of that type or of its connection details, no {@code spring.r2dbc.url}. Where
+ * there is a router and SQL goes elsewhere, a warning says so.
  */
 @AutoConfiguration(
     after = ShardfluxAutoConfiguration.class,
@@ -27,7 +27,7 @@ import org.springframework.core.env.Environment;
 @ConditionalOnClass(ShardfluxConnectionFactory.class)
 public final class ShardfluxR2dbcAutoConfiguration {
 
-  /** Whether {@code spring.r2dbc.url} names no other database. */
+  /** Matches if {@code spring.r2dbc.url} names no other database. */
   static final class NoUrl extends NoneNestedConditions {
 
     NoUrl() {

@@ -6,9 +6,9 @@ import org.springframework.boot.actuate.endpoint.SanitizableData;
 import org.springframework.boot.actuate.endpoint.SanitizingFunction;
 
 /**
- * Masks the passwords of {@code shardflux.*} in the actuator's endpoints also where these show
- * values: the settings that hold one, as property, variable or argument, and what has such a
- * setting inside, as the command line has.
+ * Masks the passwords of {@code shardflux.*} in the actuator's endpoints, also where these show
+ * values. It masks the settings that hold a password, as property, variable or argument. It also
+ * masks a value that contains such a setting, as the command line does.
  */
 final class ShardfluxSecrets implements SanitizingFunction {
 
@@ -31,7 +31,7 @@ final class ShardfluxSecrets implements SanitizingFunction {
         && SECRETS.stream().anyMatch(key::endsWith);
   }
 
-  /** Such a setting's name may stand anywhere in it. */
+  /** The name of such a setting may stand anywhere in the text. */
   private static boolean showsSecret(String text) {
     int named = text.indexOf(PREFIX);
     return named >= 0

@@ -13,7 +13,10 @@ import org.springframework.boot.actuate.endpoint.annotation.Selector;
 import org.springframework.boot.actuate.endpoint.annotation.WriteOperation;
 import reactor.core.publisher.Mono;
 
-/** {@code /actuator/shards}: how the shards are doing, and taking one out. Asks no server. */
+/**
+ * The endpoint {@code /actuator/shards}: the state of the shards, and actions on one. Asks no
+ * server.
+ */
 @Endpoint(id = "shards")
 final class ShardsEndpoint {
 
@@ -23,15 +26,15 @@ final class ShardsEndpoint {
     this.router = router;
   }
 
-  /** What can be done to a shard. */
+  /** An action on a shard. */
   enum Action {
-    /** Its new statements are refused, those under way end. */
+    /** New statements for the shard are refused; those under way end. */
     DRAIN,
-    /** It takes new statements again, after it was drained. */
+    /** The shard takes new statements again, after it was drained. */
     RESUME,
-    /** It is not asked, whatever its servers say. */
+    /** The shard is not asked, whatever its servers say. */
     OPEN,
-    /** It is asked again, after it was opened or found down. */
+    /** The shard is asked again, after it was opened or found down. */
     CLOSE
   }
 
@@ -87,8 +90,8 @@ final class ShardsEndpoint {
   }
 
   /**
-   * Begins the action and answers with how the shard is then: a draining one goes on until nothing
-   * is in flight. An unknown shard is a 400.
+   * Begins the action and answers with the shard's state after that. A draining shard goes on until
+   * nothing is in flight. An unknown shard is a 400.
    */
   @WriteOperation
   Mono<Shard> change(@Selector String shard, Action action) {

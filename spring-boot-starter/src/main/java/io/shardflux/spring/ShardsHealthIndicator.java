@@ -9,12 +9,12 @@ import org.springframework.boot.health.contributor.Status;
 import reactor.core.publisher.Mono;
 
 /**
- * Up if all shards are well, degraded while only some are, and down if none answers; the details
- * tell each shard's status. Asks no server.
+ * Up if all shards are well, degraded while only some are, and down if no shard answers. The
+ * details have each shard's status. Asks no server.
  */
 final class ShardsHealthIndicator extends AbstractReactiveHealthIndicator {
 
-  /** Not down: whoever restarts what is down would take the shards that answer away too. */
+  /** Not down: a restart of an application that is down would take away the shards that answer. */
   static final Status DEGRADED = new Status("DEGRADED");
 
   private final ShardRouter router;

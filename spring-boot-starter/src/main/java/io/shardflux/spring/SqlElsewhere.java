@@ -15,9 +15,9 @@ import org.springframework.beans.factory.support.AbstractBeanDefinition;
 import org.springframework.core.env.Environment;
 
 /**
- * Says in the log, once, that all SQL goes to another database where there is a router and a driver
- * for SQL over its shards. A factory over the shards that the application has made itself means
- * that it knows of both.
+ * Logs once that all SQL goes to another database where there is a router and a driver for SQL over
+ * its shards. If the application has made a factory over the shards itself, it knows of both, and
+ * nothing is logged.
  */
 final class SqlElsewhere implements SmartInitializingSingleton {
 
@@ -48,7 +48,7 @@ final class SqlElsewhere implements SmartInitializingSingleton {
         candidates.stream().map(this::origin).collect(Collectors.joining(", ")));
   }
 
-  /** Others are used by those alone who name them. */
+  /** Other beans are used only where they are named. */
   private boolean isCandidate(String bean) {
     return !(definition(bean) instanceof AbstractBeanDefinition definition)
         || (definition.isAutowireCandidate() && definition.isDefaultCandidate());
@@ -58,7 +58,7 @@ final class SqlElsewhere implements SmartInitializingSingleton {
     return beans.containsBeanDefinition(bean) ? beans.getBeanDefinition(bean) : null;
   }
 
-  /** A bean that is made later is not made for this. */
+  /** A bean that is made later is not made for this check. */
   private boolean isOverShards(String bean) {
     return beans.isTypeMatch(bean, ShardfluxConnectionFactory.class)
         || (isOfBoot(bean) && environment.getProperty(URL, "").contains(":shardflux:"))

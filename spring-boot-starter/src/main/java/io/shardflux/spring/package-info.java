@@ -1,4 +1,7 @@
-/** The router in a Spring Boot application: auto-configuration, health, an actuator endpoint. */
+/**
+ * The router in a Spring Boot application: auto-configuration, health, an actuator endpoint. Start
+ * at {@link ShardfluxAutoConfiguration}, then {@link RouterProperties}.
+ */
 @NullMarked
 package io.shardflux.spring;
 
