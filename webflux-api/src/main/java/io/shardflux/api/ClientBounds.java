@@ -3,13 +3,13 @@ package io.shardflux.api;
 import java.time.Duration;
 
 /**
- * What a client may make the application wait for.
+ * Bounds on how long a client may make the application wait.
  *
- * @param silentBody the longest time in which nothing of a request's body comes, though it is
+ * @param silentBody the longest time in which nothing of a request's body comes although it is
  *     waited for
- * @param slowestReading bytes a second that a client has to take of an answer, while there are some
+ * @param slowestReading bytes a second that a client must take of an answer, while there are some
  *     to be taken
- * @param slowReading over how long that is measured
+ * @param slowReading the time over which that is measured
  */
 record ClientBounds(Duration silentBody, int slowestReading, Duration slowReading) {
 

@@ -15,8 +15,8 @@ import org.springframework.core.env.ConfigurableEnvironment;
 import org.springframework.core.env.MapPropertySource;
 
 /**
- * Where the properties name no shards, three MariaDB servers of the application's own are the
- * shards. They are there before any bean is, so that the router is made of properties here too.
+ * Starts three MariaDB servers of the application's own as the shards where the properties name
+ * none. They are there before any bean is, so that the router is made of properties here too.
  */
 final class EmbeddedShards
     implements ApplicationContextInitializer<ConfigurableApplicationContext> {

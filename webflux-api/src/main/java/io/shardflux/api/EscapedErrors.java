@@ -14,8 +14,9 @@ import org.springframework.web.server.WebExceptionHandler;
 import reactor.core.publisher.Mono;
 
 /**
- * Answers what {@link Problems} does not see, which are errors of filters and of the writing of an
- * answer, in the same shape. It looks at no header of the request, since that may be what is wrong.
+ * Answers errors that {@link Problems} does not see, those of filters and of the writing of an
+ * answer, in the same shape. It looks at no header of the request, because a header may be the
+ * error.
  */
 @Component
 @Order(-2) // before Spring Boot's own, which answers in another shape

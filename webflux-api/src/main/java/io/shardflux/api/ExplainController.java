@@ -14,7 +14,7 @@ import reactor.core.publisher.Mono;
 import tools.jackson.databind.PropertyNamingStrategies;
 import tools.jackson.databind.annotation.JsonNaming;
 
-/** {@code /shards/explain}: what would be done for a statement, which is not run. */
+/** The route {@code /shards/explain}: says what would be done for a statement, which is not run. */
 @RestController
 final class ExplainController {
 
@@ -24,7 +24,10 @@ final class ExplainController {
     this.factory = factory;
   }
 
-  /** An {@link Explanation}; its refusal is an answer and no failure, since it was asked for. */
+  /**
+   * An {@link Explanation}. A refusal is an answer here and not a failure, because it was asked
+   * for.
+   */
   @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
   record PlanView(
       List<PartView> shards, @Nullable String merge, int heldRows, @Nullable RefusalView refusal) {
@@ -41,11 +44,11 @@ final class ExplainController {
     }
   }
 
-  /** What a shard would be sent. */
+  /** The text that a shard would be sent. */
   @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
   record PartView(String shardId, String sql) {}
 
-  /** Why nothing would be sent, and what to do instead. */
+  /** The reason why nothing would be sent, and what to do instead. */
   @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
   record RefusalView(String code, String reason, String wayOut) {
 
@@ -68,7 +71,10 @@ final class ExplainController {
             error -> Refusal.invalid(String.valueOf(error.getMessage())));
   }
 
-  /** Whether the values are not those of the markers, which the driver tells by such an error. */
+  /**
+   * Tells whether the values are not those of the markers, which the driver reports by such an
+   * error.
+   */
   private static boolean isOfValues(Throwable error) {
     return error instanceof IllegalArgumentException && !(error instanceof UnroutableKeyException);
   }

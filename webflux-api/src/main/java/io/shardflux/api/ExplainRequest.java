@@ -16,11 +16,11 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 /**
- * What {@code POST /shards/explain} asks for. Either list or map is empty.
+ * The body of {@code POST /shards/explain}. Either the list or the map is empty.
  *
  * @param sql the statement
- * @param values those of its markers, in their order
- * @param named those of its markers, by name
+ * @param values the values of its markers, in their order
+ * @param named the values of its markers, by name
  */
 record ExplainRequest(
     String sql, List<@Nullable Object> values, Map<String, @Nullable Object> named) {
@@ -36,7 +36,7 @@ record ExplainRequest(
   private static final String VALUE = " (expected: a text, a number, a boolean or null)";
 
   /**
-   * From JSON.
+   * Reads a request from JSON.
    *
    * @throws Refusal if it is malformed
    */
@@ -62,7 +62,7 @@ record ExplainRequest(
         "binds: " + kind(binds) + " (expected: a list of values, or an object of names to values)");
   }
 
-  /** What would be done for it. */
+  /** Says what would be done for the statement. */
   Mono<Explanation> by(ShardfluxConnectionFactory factory) {
     return named.isEmpty() ? factory.explain(sql, values.toArray()) : factory.explain(sql, named);
   }

@@ -13,11 +13,11 @@ import org.slf4j.LoggerFactory;
 import org.springframework.http.HttpStatus;
 
 /**
- * What went wrong, in words that are safe to show: no SQL, no credential, no stack trace. The same
- * in a problem and in a line of NDJSON.
+ * An error in words that are safe to show: no SQL, no credential, no stack trace. It is the same in
+ * a problem and in a line of NDJSON.
  *
  * @param code a stable short name
- * @param status what a request fails with that has no other answer
+ * @param status the status of a request that has no other answer
  * @param message a sentence for people
  * @param errors the wrong fields, or none
  */
@@ -38,7 +38,7 @@ record Failure(String code, HttpStatus status, String message, List<FieldError> 
     return new Failure("not_found", HttpStatus.NOT_FOUND, "id: " + id + ", no such user");
   }
 
-  /** Of a statement that changes nothing, or may be sent again. */
+  /** The failure of a statement that changes nothing, or may be sent again. */
   static Failure of(Throwable error) {
     if (error instanceof Refusal refusal) {
       return refusal.failure();
@@ -71,7 +71,7 @@ record Failure(String code, HttpStatus status, String message, List<FieldError> 
         "the shard refused the statement; the log says why");
   }
 
-  /** Of a write that must not be taken for undone, as it may have been done. */
+  /** The failure of a write that may have been done, and must not be taken for undone. */
   static Failure unknown(Throwable error) {
     log.warn("a write's outcome is not known", error);
     return new Failure(

@@ -1,7 +1,7 @@
 package io.shardflux.api;
 
 /**
- * What is wrong with one field.
+ * An error in one field.
  *
  * @param field its JSON name
  * @param message the value and what was expected

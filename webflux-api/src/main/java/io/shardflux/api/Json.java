@@ -41,7 +41,7 @@ final class Json {
         });
   }
 
-  /** What this writes. */
+  /** The bytes that this writes. */
   static byte[] bytes(Consumer<JsonGenerator> content) {
     ByteArrayOutputStream out = new ByteArrayOutputStream();
     write(out, content);

@@ -11,7 +11,7 @@ import reactor.core.publisher.Flux;
 
 /**
  * Cuts a stream of bytes into lines and holds no more than one line of them. A blank line is
- * counted but not passed on; of a line that is too long no byte is kept. For one stream only.
+ * counted but not passed on. No byte is kept of a line that is too long. For one stream only.
  */
 final class LineSplitter {
 
@@ -34,7 +34,7 @@ final class LineSplitter {
   }
 
   /**
-   * The lines of a body, as they are asked for; releases the body's buffers, on cancel too.
+   * The lines of a body, as they are requested. Releases the body's buffers, on cancel too.
    *
    * @param maxLength the longest line in bytes
    */

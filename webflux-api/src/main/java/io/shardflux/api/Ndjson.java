@@ -10,9 +10,9 @@ import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
 /**
- * Sends lines of JSON. They are gathered until there are {@value #MAX_LINES} or 5 ms have gone by
- * since the first, then written and flushed together. Lines are asked for only as the client takes
- * them: a hundred such groups at most lie between it and their source.
+ * Sends lines of JSON. Lines are gathered until there are {@value #MAX_LINES} or 5 ms have gone by
+ * since the first, then written and flushed together. Lines are requested only as the client takes
+ * them: at most a hundred such groups lie between it and their source.
  */
 final class Ndjson {
 
@@ -26,23 +26,27 @@ final class Ndjson {
   private Ndjson() {}
 
   /**
-   * Answers 200 at once and then sends the lines; a cancel by the client cancels them. An error of
-   * theirs cuts the connection.
+   * Answers 200 at once and then sends the lines. A cancel by the client cancels them. An error of
+   * the lines cuts the connection.
    */
   static Mono<Void> send(ServerHttpResponse response, Flux<? extends NdjsonLine> lines) {
     response.getHeaders().setContentType(MediaType.APPLICATION_NDJSON);
     return response.writeAndFlushWith(groups(lines, response.bufferFactory()));
   }
 
-  /** The same, but answers 200 with the first line; an error before it may have another status. */
+  /**
+   * Answers 200 with the first line and then sends the lines; an error before the first line may
+   * have another status.
+   */
   static Mono<Void> sendKnown(ServerHttpResponse response, Flux<? extends NdjsonLine> lines) {
     response.getHeaders().setContentType(MediaType.APPLICATION_NDJSON);
     return response.writeAndFlushWith(gathered(lines, response.bufferFactory()));
   }
 
   /**
-   * What is to be flushed together. The first group is empty, so that the headers go out before any
-   * line is there. A group is written when it is subscribed to, so that a cancel loses no buffer.
+   * Groups of lines that are flushed together. The first group is empty, so that the headers go out
+   * before any line is there. A group is written when it is subscribed to, so that a cancel loses
+   * no buffer.
    */
   static Flux<Mono<DataBuffer>> groups(
       Flux<? extends NdjsonLine> lines, DataBufferFactory factory) {

@@ -74,7 +74,7 @@ sealed interface NdjsonLine {
     }
   }
 
-  /** A line that was not stored, or of which that is not known. */
+  /** A line that was not stored, or whose outcome is unknown. */
   record Refused(long line, Failure failure) implements NdjsonLine {
 
     @Override

@@ -80,7 +80,7 @@ final class Problems extends ResponseEntityExceptionHandler {
         "not_found", HttpStatus.NOT_FOUND, "path: " + UserReader.cut(path) + EXPECTED_PATH);
   }
 
-  /** The path, so written that it is no host's name where it begins with two slashes. */
+  /** The path, written so that it is not a host's name where it begins with two slashes. */
   static URI instance(ServerWebExchange exchange) {
     String path = exchange.getRequest().getPath().value();
     return URI.create(path.startsWith("//") ? "/." + path : path);

@@ -13,11 +13,11 @@ import org.jspecify.annotations.Nullable;
 import org.springframework.util.MultiValueMap;
 
 /**
- * What {@code GET /users} asks for.
+ * The query of {@code GET /users}.
  *
  * @param ids the users wanted, each once; empty for all
- * @param ordered by id
- * @param timeouts of each shard
+ * @param ordered whether users are ordered by id
+ * @param timeouts the times of each shard
  */
 record ReadRequest(Set<Long> ids, boolean ordered, Timeouts timeouts) {
 
@@ -34,7 +34,7 @@ record ReadRequest(Set<Long> ids, boolean ordered, Timeouts timeouts) {
   }
 
   /**
-   * From a query string.
+   * Reads a query string.
    *
    * @throws Refusal if a parameter is unknown, there twice, or malformed
    */
@@ -51,9 +51,9 @@ record ReadRequest(Set<Long> ids, boolean ordered, Timeouts timeouts) {
   }
 
   /**
-   * An id in a path.
+   * Reads an id in a path.
    *
-   * @throws Refusal if it is none
+   * @throws Refusal if it is not an id
    */
   static long id(String text) {
     return id("id", text);

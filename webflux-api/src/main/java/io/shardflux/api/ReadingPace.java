@@ -11,8 +11,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Closes a connection whose client takes fewer bytes a second than it has to. Only time in which
- * bytes wait for the client counts: nobody is cut off for a shard that is slow, or for asking
+ * Closes a connection whose client takes fewer bytes a second than it must. Only time in which
+ * bytes wait for the client counts: a client is not cut off for a slow shard, nor for requesting
  * nothing. Used on the connection's event loop.
  */
 final class ReadingPace extends ChannelOutboundHandlerAdapter {
@@ -20,12 +20,12 @@ final class ReadingPace extends ChannelOutboundHandlerAdapter {
   private static final Logger log = LoggerFactory.getLogger(ReadingPace.class);
 
   /**
-   * The kernel and the client's own take bytes by so many at once. Until it does so again, a client
-   * may have had as many more.
+   * The step in which the kernel and the client's own take bytes. Until the next step, a client may
+   * have had as many more.
    */
   private static final int STEP = 48 << 10;
 
-  /** Looks within the time that is measured over. */
+  /** The number of looks within the time of measurement. */
   private static final int LOOKS = 30;
 
   private final double bytesPerNano;
@@ -81,7 +81,9 @@ final class ReadingPace extends ChannelOutboundHandlerAdapter {
     lookLater(context);
   }
 
-  /** Exact where bytes have just been taken; else so that what may be taken by now is in it. */
+  /**
+   * Exact where bytes have just been taken; otherwise it includes bytes that may be taken by now.
+   */
   private boolean tooSlow(long time, boolean step) {
     long had = taken - takenBefore + (step ? 0 : STEP);
     return (time - since >= period && had < (time - since) * bytesPerNano)
@@ -104,7 +106,7 @@ final class ReadingPace extends ChannelOutboundHandlerAdapter {
     var unused = context.close();
   }
 
-  /** What the kernel has, of the message that it is at, too. */
+  /** The bytes that the kernel has, including those of the message that it is at. */
   private long taken(ChannelHandlerContext context) {
     ChannelOutboundBuffer waiting = context.channel().unsafe().outboundBuffer();
     return written + (waiting == null ? 0 : waiting.currentProgress());

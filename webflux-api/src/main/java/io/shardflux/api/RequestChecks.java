@@ -15,12 +15,12 @@ import org.springframework.web.server.WebFilter;
 import org.springframework.web.server.WebFilterChain;
 import reactor.core.publisher.Mono;
 
-/** Refuses what the framework below would fail at, as an error of the server's own. */
+/** Refuses requests at which the framework below would fail with an error of the server's own. */
 @Component
 @Order(Ordered.HIGHEST_PRECEDENCE)
 final class RequestChecks implements WebFilter {
 
-  /** As many as the framework sorts. */
+  /** The number that the framework sorts. */
   private static final int MAX_ACCEPTED = 50;
 
   private static final String HEALTH = "/actuator/health/";
@@ -65,7 +65,9 @@ final class RequestChecks implements WebFilter {
     return Refusal.of("invalid", HttpStatus.NOT_ACCEPTABLE, "Accept: " + detail);
   }
 
-  /** Without empty parts, which mean nothing; one header without any part is none. */
+  /**
+   * The exchange without empty parts, which mean nothing. A header without any part is left out.
+   */
   private static ServerWebExchange withAccept(ServerWebExchange exchange, List<String> accepted) {
     String text = String.join(", ", accepted);
     return exchange

@@ -28,7 +28,7 @@ import reactor.core.publisher.Mono;
 import tools.jackson.databind.PropertyNamingStrategies;
 import tools.jackson.databind.annotation.JsonNaming;
 
-/** {@code /shards}: how they are doing, and where a key goes. */
+/** The routes {@code /shards}: the state of the shards, and where a key goes. */
 @RestController
 final class ShardController {
 
@@ -69,7 +69,7 @@ final class ShardController {
   @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
   record PoolView(int acquired, int idle, int pending, int maxSize) {}
 
-  /** Where a key goes. */
+  /** The shard that a key goes to. */
   @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
   record Route(
       String table,

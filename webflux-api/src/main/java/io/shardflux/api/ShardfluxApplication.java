@@ -8,14 +8,17 @@ import org.springframework.boot.context.event.ApplicationReadyEvent;
 import org.springframework.context.event.EventListener;
 import org.springframework.core.env.Environment;
 
-/** Users over HTTP, on the shards that the configuration names, or else on embedded servers. */
+/**
+ * Serves users over HTTP, on the shards that the configuration names, otherwise on embedded
+ * servers.
+ */
 @SpringBootApplication
 public class ShardfluxApplication {
 
   private static final Logger log = LoggerFactory.getLogger(ShardfluxApplication.class);
 
   /**
-   * Starts it.
+   * Starts the application.
    *
    * @param args as Spring Boot takes them
    */

@@ -21,13 +21,13 @@ import reactor.util.context.Context;
 
 /**
  * Ends the body of a request that falls silent, by a refusal with 408. Time in which nothing is
- * asked of the client, since the shards are slower than it, does not count. A client that hangs up
- * within a body is refused too: nobody reads that, and nobody has to be told in the log.
+ * requested of the client, because the shards are slower than it, does not count. A client that
+ * hangs up within a body is refused too: nobody reads that refusal, and it is not logged.
  */
 @Component
 final class SilentBodies implements WebFilter {
 
-  /** Reactor's key for who is told of an error that nobody waits for any more. */
+  /** Reactor's key for the consumer of errors that no subscriber waits for any more. */
   private static final String DROPPED = "reactor.onErrorDropped.local";
 
   private final Duration bound;
@@ -65,7 +65,7 @@ final class SilentBodies implements WebFilter {
         });
   }
 
-  /** Reactor Netty tells a body twice of a lost connection. */
+  /** Reactor Netty reports a lost connection to a body twice. */
   private static Context toldOnce(Context context) {
     Consumer<Throwable> again = error -> {};
     return context.put(DROPPED, again);
@@ -75,7 +75,7 @@ final class SilentBodies implements WebFilter {
     return error instanceof IOException || error instanceof AbortedException;
   }
 
-  /** Its client is gone, which is no error of the server's own. */
+  /** The client is gone, which is not an error of the server's own. */
   private static Refusal hungUp() {
     return Refusal.of(
         "incomplete",
@@ -90,7 +90,7 @@ final class SilentBodies implements WebFilter {
         "nothing of the body came for " + bound.toSeconds() + " s (expected: the rest of it)");
   }
 
-  /** How long the client has been waited for. */
+  /** Measures how long the client has been waited for. */
   private static final class Silence {
 
     private final AtomicLong missing = new AtomicLong();

@@ -7,12 +7,15 @@ import org.springframework.stereotype.Component;
 import reactor.netty.http.server.HttpServer;
 
 /**
- * Cuts off clients that take an answer too slowly, since each may hold a connection to every shard.
+ * Cuts off clients that take an answer too slowly, because each may hold a connection to every
+ * shard.
  */
 @Component
 final class SlowReaders implements NettyServerCustomizer {
 
-  /** Bytes that the kernel holds of an answer, about. It says nothing of when a client has them. */
+  /**
+   * Approximate bytes that the kernel holds of an answer. It does not say when a client has them.
+   */
   private static final int SEND_BUFFER = 64 << 10;
 
   private final ClientBounds bounds;

@@ -9,8 +9,8 @@ import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
 /**
- * Stores users that come as lines, and answers each of them. Lines are read only as the shards and
- * the client's reading keep up, so that an upload of any length takes the same memory.
+ * Stores users that come as lines, and answers each of them. Lines are read only as fast as the
+ * shards and the client's reading keep up, so that an upload of any length takes the same memory.
  */
 @Component
 final class Upload {
@@ -24,9 +24,9 @@ final class Upload {
   }
 
   /**
-   * A line for each line of the body that is not blank, in any order, and the summary last, or a
-   * refusal instead if the body is refused on the way; errors only if the body does otherwise. A
-   * cancel ends the reading, and the statements under way.
+   * A line for each line of the body that is not blank, in any order, and the summary last. If the
+   * body is refused on the way, a refusal comes in place of the summary. Errors only if the body
+   * does otherwise. A cancel ends the reading, and the statements under way.
    */
   Flux<NdjsonLine> store(Flux<DataBuffer> body) {
     return Flux.defer(
@@ -55,7 +55,7 @@ final class Upload {
       lastLine = line.number();
     }
 
-    /** Ends the lines; those that came whole are still stored and answered. */
+    /** Ends the lines. Those that came whole are still stored and answered. */
     <T> Mono<T> refused(Refusal why) {
       refusal = why;
       return Mono.empty();

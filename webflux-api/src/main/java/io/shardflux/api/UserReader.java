@@ -14,8 +14,8 @@ import tools.jackson.core.json.JsonFactory;
 /**
  * Reads one user from JSON and finds every wrong field at once.
  *
- * <p>A field {@code shard_id} is passed over, so that a user can be sent back as it was read; any
- * other unknown field is refused, since it may be a known one misspelt. For one text only.
+ * <p>A field {@code shard_id} is ignored, so that a user can be sent back as it was read. Any other
+ * unknown field is refused, because it may be a known one misspelt. For one text only.
  */
 final class UserReader {
 
@@ -185,7 +185,7 @@ final class UserReader {
     }
   }
 
-  /** A scalar's text, cut to a length that is fit for a message; else what kind of value it is. */
+  /** A scalar's text, cut to a length that is fit for a message; otherwise the kind of value. */
   private static String shown(JsonParser parser) {
     JsonToken token = parser.currentToken();
     if (token == JsonToken.START_OBJECT || token == JsonToken.START_ARRAY) {

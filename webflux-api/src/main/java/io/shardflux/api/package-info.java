@@ -1,4 +1,7 @@
-/** Users over HTTP: the thin WebFlux application on top of the router. */
+/**
+ * Users over HTTP: a thin WebFlux application on top of the router. Start at {@link
+ * UserController}, then {@link Users}.
+ */
 @NullMarked
 package io.shardflux.api;
 
