@@ -7,7 +7,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 
-/** Other programs, run to their end. */
+/** Runs other programs to their end. */
 final class Commands {
 
   private Commands() {}

@@ -12,8 +12,7 @@ import org.testcontainers.lifecycle.Startables;
 import org.testcontainers.utility.DockerImageName;
 
 /**
- * MySQL in containers. The one class that needs Testcontainers; nothing loads it where that is
- * absent.
+ * MySQL in containers. Only this class needs Testcontainers; it is not loaded where that is absent.
  */
 final class ContainerServers implements AutoCloseable {
 
@@ -27,7 +26,7 @@ final class ContainerServers implements AutoCloseable {
     this.containers = containers;
   }
 
-  /** Starts servers, pulling the image first if need be. */
+  /** Starts servers, after pulling the image if it is missing. */
   static ContainerServers start(int count) {
     ContainerServers servers =
         new ContainerServers(

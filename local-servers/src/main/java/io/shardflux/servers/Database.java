@@ -5,7 +5,7 @@ import java.util.regex.Pattern;
 /**
  * One database on one server. Immutable; {@link #toString()} holds no password.
  *
- * @param server where it is
+ * @param server the server that holds it
  * @param name letters, digits and underscores, at most 64
  */
 public record Database(DatabaseServer server, String name) {
@@ -15,8 +15,8 @@ public record Database(DatabaseServer server, String name) {
   /**
    * Checks the name.
    *
-   * @throws IllegalArgumentException if the name is anything but letters, digits and underscores,
-   *     or too long
+   * @throws IllegalArgumentException if the name has other characters than letters, digits and
+   *     underscores, or is too long
    */
   public Database {
     if (!NAME.matcher(name).matches()) {
@@ -25,7 +25,7 @@ public record Database(DatabaseServer server, String name) {
     }
   }
 
-  /** The URL to connect to this database; holds the password. */
+  /** The URL to connect to this database. It holds the password. */
   public String r2dbcUrl() {
     return server.r2dbcUrl() + "/" + name;
   }

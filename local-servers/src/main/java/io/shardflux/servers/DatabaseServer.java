@@ -35,7 +35,7 @@ public record DatabaseServer(String host, int port, String user, String password
     }
   }
 
-  /** The URL to reach this server with no database chosen; holds the password. */
+  /** The URL to reach this server with no database chosen. It holds the password. */
   public String r2dbcUrl() {
     String account = encode(user) + (password.isEmpty() ? "" : ":" + encode(password));
     return "r2dbc:mysql://" + account + "@" + address();
@@ -48,7 +48,7 @@ public record DatabaseServer(String host, int port, String user, String password
 
   /**
    * Makes a database with binary, case-sensitive UTF-8 text, or leaves an existing one as it is.
-   * Blocks for at most 30 s; not to be called from an event loop.
+   * Blocks for at most 30 s; must not be called from an event loop.
    *
    * @param name letters, digits and underscores, at most 64
    * @throws IllegalArgumentException for any other name

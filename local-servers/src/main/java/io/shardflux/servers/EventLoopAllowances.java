@@ -3,10 +3,13 @@ package io.shardflux.servers;
 import reactor.blockhound.BlockHound;
 import reactor.blockhound.integration.BlockHoundIntegration;
 
-/** What the driver and Netty themselves do on an event loop and BlockHound reports. */
+/**
+ * Allows the blocking calls that the driver and Netty themselves make on an event loop and that
+ * BlockHound would report.
+ */
 public final class EventLoopAllowances implements BlockHoundIntegration {
 
-  /** For the service loader. */
+  /** Called by the service loader. */
   public EventLoopAllowances() {}
 
   @Override

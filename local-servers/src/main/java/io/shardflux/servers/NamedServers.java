@@ -20,7 +20,7 @@ final class NamedServers {
 
   private NamedServers() {}
 
-  /** Nothing if the user named none. */
+  /** The servers that the user named, or null. */
   static @Nullable List<DatabaseServer> named() {
     String named = Settings.get(SERVERS);
     if (named == null) {

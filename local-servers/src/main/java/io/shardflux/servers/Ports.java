@@ -7,7 +7,7 @@ import java.net.ServerSocket;
 import java.net.Socket;
 import java.util.concurrent.ThreadLocalRandom;
 
-/** TCP ports: which are free, and which accept. */
+/** TCP ports: a free one, and whether a port accepts. */
 final class Ports {
 
   private static final int CONNECT_MILLIS = 2_000;
@@ -25,9 +25,9 @@ final class Ports {
   }
 
   /**
-   * A free port on loopback, below every system's range for outgoing connections: clients that
-   * knock on a killed server's port could else be given that very port to knock from, and keep it
-   * from the server.
+   * A free port on loopback, below every system's range for outgoing connections. Otherwise a
+   * client that connects to a killed server's port could be given that very port to connect from,
+   * and keep it from the server.
    */
   static int free() throws IOException {
     for (int attempt = 0; attempt < ATTEMPTS; attempt++) {

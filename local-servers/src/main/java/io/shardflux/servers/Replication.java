@@ -4,11 +4,11 @@ import java.time.Duration;
 import java.util.concurrent.ThreadLocalRandom;
 
 /**
- * One server that follows another: databases made on the source from now on are on the replica too,
+ * Lets one server follow another. Databases made on the source from now on are on the replica too,
  * a moment later. {@link #close()} leaves both as they were found.
  *
- * <p>Goes on by itself after either server was killed and restarted. Safe for use by many threads;
- * every method blocks for a bounded time, so none is to be called from an event loop.
+ * <p>Replication goes on by itself after either server was killed and restarted. Thread-safe. Every
+ * method blocks for a bounded time, so none may be called from an event loop.
  */
 public final class Replication implements AutoCloseable {
 
@@ -36,7 +36,7 @@ public final class Replication implements AutoCloseable {
   }
 
   /**
-   * Starts it, from what the source does next.
+   * Starts replication, from what the source does next.
    *
    * @throws IllegalStateException if the source keeps no binary log, the replica follows another
    *     server already, or a server does not answer or refuses
@@ -62,7 +62,7 @@ public final class Replication implements AutoCloseable {
     run("START REPLICA");
   }
 
-  /** Back when the replica has done all that the source had done when this was called. */
+  /** Returns when the replica has done all that the source had done when this was called. */
   public void catchUp() {
     String wait = dialect.waitFor(dialect.position(source), CATCH_UP_BOUND.toSeconds());
     String outcome = Sql.value(replica, wait, CATCH_UP_BOUND.plus(BOUND));
@@ -83,7 +83,7 @@ public final class Replication implements AutoCloseable {
   }
 
   /**
-   * Lets the replica apply each change only when it is that old.
+   * Lets the replica apply each change only when the change is that old.
    *
    * @param delay whole seconds; zero undoes it
    */
@@ -93,7 +93,7 @@ public final class Replication implements AutoCloseable {
     run("START REPLICA");
   }
 
-  /** Ends it. Both servers must answer; closing again does nothing. */
+  /** Ends replication. Both servers must answer. A second close does nothing. */
   @Override
   public synchronized void close() {
     if (closed) {
@@ -106,7 +106,10 @@ public final class Replication implements AutoCloseable {
     closed = true;
   }
 
-  /** Behind a restart a server has its old id, with which it may refuse to follow. */
+  /**
+   * Sets a server's id again: after a restart it has its old id, with which it may refuse to
+   * follow.
+   */
   synchronized void afterRestart(DatabaseServer server) {
     if (!closed && replica.equals(server)) {
       setId(id);
@@ -114,7 +117,7 @@ public final class Replication implements AutoCloseable {
     }
   }
 
-  /** Whether what is made on that server now appears on the replica. */
+  /** Tells whether data made on that server now appears on the replica. */
   synchronized boolean follows(DatabaseServer server) {
     return !closed && source.equals(server);
   }
@@ -150,7 +153,7 @@ public final class Replication implements AutoCloseable {
     return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'";
   }
 
-  /** How each kind of server is told to follow another. */
+  /** The statements by which each kind of server is told to follow another. */
   private enum Dialect {
     MYSQL("SHOW REPLICA STATUS", "CHANGE REPLICATION SOURCE TO SOURCE_DELAY=") {
 
@@ -253,15 +256,17 @@ public final class Replication implements AutoCloseable {
       return value(server, "SELECT VERSION()").contains("MariaDB") ? MARIADB : MYSQL;
     }
 
-    /** Where the source's log ends now, as SQL. */
+    /** The current end of the source's log, as SQL. */
     abstract String position(DatabaseServer source);
 
-    /** What the replica remembers of sources it had, as SQL. */
+    /** The replica's memory of sources that it had, as SQL. */
     abstract String followed(DatabaseServer replica);
 
     abstract void follow(DatabaseServer replica, DatabaseServer source, String position);
 
-    /** The query that waits for what the log holds up to there; negative or null if in vain. */
+    /**
+     * The query that waits for the log up to that position; negative or null if it waited in vain.
+     */
     abstract String waitFor(String position, long seconds);
 
     abstract void restore(DatabaseServer replica, String followed);

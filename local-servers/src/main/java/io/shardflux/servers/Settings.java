@@ -3,14 +3,12 @@ package io.shardflux.servers;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
-/** What the user set: a system property, or else the environment variable of the same name. */
+/** The user's settings: a system property, otherwise the environment variable of the same name. */
 final class Settings {
 
   private Settings() {}
 
-  /**
-   * The value of {@code a.b} or of {@code A_B}; nothing if neither is set or the value is blank.
-   */
+  /** The value of {@code a.b} or of {@code A_B}; null if neither is set or the value is blank. */
   static @Nullable String get(String property) {
     String value = System.getProperty(property);
     if (value == null) {

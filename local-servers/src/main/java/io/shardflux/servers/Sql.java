@@ -15,7 +15,7 @@ import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.util.retry.Retry;
 
-/** Single statements on connections of their own; blocks, always for a bounded time. */
+/** Runs single statements on connections of their own; blocks, always for a bounded time. */
 final class Sql {
 
   private static final Duration ATTEMPT_BOUND = Duration.ofSeconds(2);
@@ -32,7 +32,7 @@ final class Sql {
     return answer(server, bound, connection -> firstColumn(connection, query));
   }
 
-  /** How many rows the query has. */
+  /** The number of rows that the query has. */
   static long count(DatabaseServer server, String query, Duration bound) {
     return Long.parseLong(
         answer(
@@ -46,8 +46,8 @@ final class Sql {
   }
 
   /**
-   * Asks again and again until the server answers or shuts us out, is no longer alive, or the time
-   * is over.
+   * Asks again and again until the server answers or refuses the login, is no longer alive, or the
+   * time is over.
    */
   static String awaitValue(
       DatabaseServer server, String query, Duration bound, BooleanSupplier alive) {
@@ -77,7 +77,7 @@ final class Sql {
         Mono.defer(() -> Mono.from(factory.create())), work::on, Connection::close);
   }
 
-  /** No URL: what complains about one may quote it with its password. */
+  /** Not a URL: an error about a URL may quote it with its password. */
   private static ConnectionFactoryOptions options(DatabaseServer server) {
     return ConnectionFactoryOptions.builder()
         .option(ConnectionFactoryOptions.DRIVER, "mysql")

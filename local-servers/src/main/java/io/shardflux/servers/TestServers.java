@@ -11,11 +11,11 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The three servers that tests run against. One order decides which they are:
+ * The three servers that tests run against. They are the first of these that are available:
  *
  * <ol>
- *   <li>those that the user names: {@code -Dshardflux.servers=host:port,host:port,host:port}, with
- *       {@code shardflux.servers.user} (default {@code root}) and {@code
+ *   <li>the servers that the user names: {@code -Dshardflux.servers=host:port,host:port,host:port},
+ *       with {@code shardflux.servers.user} (default {@code root}) and {@code
  *       shardflux.servers.password} (default empty);
  *   <li>MySQL by Testcontainers, where that is on the class path and a Docker engine answers;
  *   <li>embedded MariaDB, see {@link EmbeddedServers}.
@@ -23,17 +23,16 @@ import org.jspecify.annotations.Nullable;
  *
  * Each setting can be an environment variable instead, as {@code SHARDFLUX_SERVERS_USER}.
  *
- * <p>Faults (kill, pause and their undoing) work on embedded servers, and on named ones if {@code
- * shardflux.servers.control} names a program that is called as {@code <program>
- * kill|pause|resume|restart PORT}. Tests that need them ask {@link #controllable()} first, and call
- * {@link #restore()} after each test, so that the next one finds all servers well.
+ * <p>Faults (kill, pause and their undoing) work on embedded servers. They work on named servers if
+ * {@code shardflux.servers.control} names a program that is called as {@code <program>
+ * kill|pause|resume|restart PORT}. Tests that need faults ask {@link #controllable()} first, and
+ * call {@link #restore()} after each test, so that the next one finds all servers well.
  *
- * <p>Safe for use by many threads; every method blocks for a bounded time, so none is to be called
- * from an event loop.
+ * <p>Thread-safe. Every method blocks for a bounded time, so none may be called from an event loop.
  */
 public final class TestServers implements AutoCloseable {
 
-  /** How many servers there are. */
+  /** The number of servers. */
   public static final int COUNT = 3;
 
   private static final Duration ANSWER_BOUND = Duration.ofSeconds(30);
@@ -54,7 +53,7 @@ public final class TestServers implements AutoCloseable {
   private final List<Replication> replications = new ArrayList<>();
 
   /**
-   * @param owned what to close at the end; nothing if the user runs the servers
+   * @param owned closed at the end; null if the user runs the servers
    * @param replicable whether they reach one another where we reach them
    */
   private TestServers(
@@ -71,8 +70,8 @@ public final class TestServers implements AutoCloseable {
   }
 
   /**
-   * The servers of all tests in this JVM: started by the first call, ended with the JVM. Prints
-   * which they are and why.
+   * The servers of all tests in this JVM. The first call starts them, and they end with the JVM.
+   * Prints which servers they are and why.
    *
    * @throws IllegalArgumentException if a setting is wrong
    * @throws RuntimeException if they cannot be started or do not answer; later calls do not try
@@ -96,7 +95,7 @@ public final class TestServers implements AutoCloseable {
   }
 
   /**
-   * Starts embedded servers for the caller alone, who closes them. All faults work, except on
+   * Starts embedded servers only for the caller, who must close them. All faults work, except on
    * Windows.
    */
   public static TestServers embedded() {
@@ -109,10 +108,10 @@ public final class TestServers implements AutoCloseable {
   }
 
   /**
-   * Makes an empty database on each server, in the order of {@link #servers()}. Their names are new
-   * and different; they are dropped when the servers are closed, or with the JVM.
+   * Makes an empty database on each server, in the order of {@link #servers()}. The names are new
+   * and different. The databases are dropped when the servers are closed, or with the JVM.
    *
-   * @param prefix what the names begin with: a lower-case letter, then letters, digits and
+   * @param prefix the beginning of the names: a lower-case letter, then letters, digits and
    *     underscores, at most 32
    */
   public List<Database> freshDatabases(String prefix) {
@@ -130,18 +129,19 @@ public final class TestServers implements AutoCloseable {
     return List.copyOf(made);
   }
 
-  /** Whether one server can follow another; in containers none can. */
+  /** Tells whether one server can follow another; in containers none can. */
   public boolean replicable() {
     return replicable;
   }
 
   /**
-   * Lets a server follow another, from what that does next. Whoever starts it closes it, once both
-   * servers are well; named servers are also freed of it when these are closed, or with the JVM.
+   * Lets a server follow another, from what that does next. The caller must close the replication,
+   * once both servers are well. Named servers are also freed of it when these servers are closed,
+   * or with the JVM.
    *
-   * @throws IllegalArgumentException if they are no two of these
+   * @throws IllegalArgumentException if they are not two of these servers
    * @throws IllegalStateException if servers are not {@link #replicable()}, the source has no
-   *     binary log, the replica follows one already, or they do not answer
+   *     binary log, the replica follows a server already, or they do not answer
    */
   public synchronized Replication replicate(DatabaseServer source, DatabaseServer replica) {
     check(source);
@@ -159,16 +159,16 @@ public final class TestServers implements AutoCloseable {
     return replication;
   }
 
-  /** Whether servers can be killed, paused, resumed and restarted. */
+  /** Tells whether servers can be killed, paused, resumed and restarted. */
   public boolean controllable() {
     return faults != null;
   }
 
   /**
-   * Ends a server as a crash would; back when it is gone. Nothing happens to one that was killed
-   * before.
+   * Ends a server as a crash would. Returns when it is gone. Does nothing to a server that was
+   * killed before.
    *
-   * @throws IllegalArgumentException if it is none of these
+   * @throws IllegalArgumentException if it is not one of these servers
    * @throws IllegalStateException if servers are not {@link #controllable()}, or the fault cannot
    *     be made
    */
@@ -181,8 +181,8 @@ public final class TestServers implements AutoCloseable {
   }
 
   /**
-   * Stops a server from running: it still accepts connections, and says nothing. Throws as {@link
-   * #kill}.
+   * Stops a server from running: it still accepts connections, and does not answer. Throws as
+   * {@link #kill}.
    */
   public synchronized void pause(DatabaseServer server) {
     Faults control = control(server);
@@ -191,7 +191,7 @@ public final class TestServers implements AutoCloseable {
     }
   }
 
-  /** Lets a paused server run on; back when it answers. Throws as {@link #kill}. */
+  /** Lets a paused server run on. Returns when it answers. Throws as {@link #kill}. */
   public synchronized void resume(DatabaseServer server) {
     Faults control = control(server);
     if (paused.remove(server)) {
@@ -201,8 +201,8 @@ public final class TestServers implements AutoCloseable {
   }
 
   /**
-   * Starts a server again on its data, killing it first if it runs; back when it answers. Throws as
-   * {@link #kill}.
+   * Starts a server again on its data, killing it first if it runs. Returns when it answers. Throws
+   * as {@link #kill}.
    */
   public synchronized void restart(DatabaseServer server) {
     kill(server);
@@ -212,13 +212,13 @@ public final class TestServers implements AutoCloseable {
     replications.forEach(replication -> replication.afterRestart(server));
   }
 
-  /** Resumes what is paused and restarts what was killed; back when all servers answer. */
+  /** Resumes paused servers and restarts killed ones. Returns when all servers answer. */
   public synchronized void restore() {
     List.copyOf(paused).forEach(this::resume);
     List.copyOf(killed).forEach(this::restart);
   }
 
-  /** Ends these servers; the shared ones stay, for the tests to come. */
+  /** Ends these servers. The shared ones stay, for later tests. */
   @Override
   public void close() {
     if (!isShared(this)) {
@@ -230,7 +230,7 @@ public final class TestServers implements AutoCloseable {
     return servers == shared;
   }
 
-  /** What they are, where, and why these. */
+  /** The kind of the servers, their addresses, and the reason for the choice. */
   @Override
   public String toString() {
     String versions =
@@ -304,7 +304,7 @@ public final class TestServers implements AutoCloseable {
     Sql.awaitValue(server, "SELECT 1", ANSWER_BOUND, () -> true);
   }
 
-  /** Servers of the user are left as they were found. */
+  /** Leaves servers of the user as they were found. */
   private synchronized void end() {
     if (owned == null) {
       restore();
