@@ -34,17 +34,19 @@ public final class ShardMeters implements MeterBinder {
 
   private final ShardRouter router;
 
-  /** The meters of a router, which it must outlive. */
+  /** The meters of a router, which it must outlive; a stub of a test has none. */
   public ShardMeters(ShardRouter router) {
     this.router = router;
   }
 
   @Override
   public void bindTo(MeterRegistry registry) {
-    Gauge.builder("shardflux.imbalance", router, it -> imbalance(it.operations().statisticsNow()))
-        .description("Largest load of a shard over the mean load; 1 is even, 0 without any load")
-        .register(registry);
-    router.shards().watch(new Bound(registry)::update);
+    if (router instanceof DefaultShardRouter made) {
+      Gauge.builder("shardflux.imbalance", made, it -> imbalance(it.operations().statisticsNow()))
+          .description("Largest load of a shard over the mean load; 1 is even, 0 without any load")
+          .register(registry);
+      made.shards().watch(new Bound(registry)::update);
+    }
   }
 
   private static double imbalance(Collection<ShardStatistics> shards) {

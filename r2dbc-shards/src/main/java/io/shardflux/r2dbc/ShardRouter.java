@@ -1,19 +1,12 @@
 package io.shardflux.r2dbc;
 
-import com.github.benmanes.caffeine.cache.Cache;
-import com.github.benmanes.caffeine.cache.Caffeine;
 import io.r2dbc.spi.Row;
 import io.r2dbc.spi.RowMetadata;
 import io.shardflux.r2dbc.coalesce.Coalescing;
 import io.shardflux.r2dbc.coalesce.KeyedReads;
 import io.shardflux.r2dbc.config.RouterDocument;
 import io.shardflux.r2dbc.directory.TableDirectory;
-import io.shardflux.r2dbc.insert.InsertSql;
 import io.shardflux.r2dbc.insert.RowInserts;
-import io.shardflux.r2dbc.live.LiveShards;
-import io.shardflux.r2dbc.observe.RowCountCache;
-import io.shardflux.r2dbc.observe.RowCounts;
-import io.shardflux.r2dbc.scatter.Reach;
 import io.shardflux.r2dbc.scatter.StreamTurns;
 import io.shardflux.r2dbc.settings.BreakerBounds;
 import io.shardflux.r2dbc.settings.PoolBounds;
@@ -21,14 +14,10 @@ import io.shardflux.r2dbc.settings.ReadOptions;
 import io.shardflux.r2dbc.settings.ScatterReads;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.r2dbc.shard.ShardServers;
-import io.shardflux.r2dbc.statement.SqlTemplate;
-import io.shardflux.router.Internal;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
-import io.shardflux.router.TableRule;
 import io.shardflux.router.Topology;
 import java.util.Collection;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.function.BiFunction;
@@ -46,42 +35,14 @@ import reactor.util.context.Context;
  * happens before a subscription, and each subscription runs anew. Errors are those of R2DBC, with
  * the shard's name in the message, so that {@code R2dbcTransientException} goes on saying whether a
  * retry may help.
+ *
+ * <p>Tests may implement this interface and those that it gives, by hand or by a mocking library.
+ * Other code must not, as a later version may add methods.
  */
-public final class ShardRouter {
-
-  /** In characters or so: long statements are few then, and short ones some thousands. */
-  private static final int CACHED_TEMPLATES = 8 << 20;
-
-  private final LiveShards shards;
-  private final Cache<String, SqlTemplate> templates =
-      Caffeine.newBuilder()
-          .maximumWeight(CACHED_TEMPLATES)
-          .weigher((String sql, SqlTemplate template) -> template.weight())
-          .executor(Runnable::run)
-          .build();
-  private final List<TableDirectory> directories;
-  private final ScatterReads scatterReads;
-  private final ShardOperations operations;
-
-  ShardRouter(
-      LiveShards shards,
-      List<TableDirectory> directories,
-      ScatterReads scatterReads,
-      RowCounts rowCounts) {
-    this.shards = shards;
-    this.directories = List.copyOf(directories);
-    this.scatterReads = scatterReads;
-    this.operations =
-        new ShardOperations(
-            shards,
-            new RowCountCache(
-                rowCounts.every(),
-                (shard, table) -> countedRows(rowCounts, shard, table),
-                System::nanoTime));
-  }
+public interface ShardRouter {
 
   /** A builder of a router. */
-  public static ShardRouterBuilder builder() {
+  static ShardRouterBuilder builder() {
     return new ShardRouterBuilder();
   }
 
@@ -160,7 +121,7 @@ public final class ShardRouter {
    * @throws IllegalArgumentException if it is malformed or says what can't be, with the path to it.
    *     Neither the message nor a cause has a URL or a password
    */
-  public static ShardRouter fromYaml(String yaml) {
+  static ShardRouter fromYaml(String yaml) {
     return new ShardRouterBuilder().with(RouterDocument.read(yaml)).build();
   }
 
@@ -172,57 +133,43 @@ public final class ShardRouter {
    *     be a map with the keys {@code 0}, {@code 1} and so on, as property sources have it
    * @throws IllegalArgumentException as there
    */
-  public static ShardRouterBuilder builder(Map<String, ?> document) {
+  static ShardRouterBuilder builder(Map<String, ?> document) {
     return new ShardRouterBuilder().with(RouterDocument.read(document));
   }
 
   /** What an operator does with the shards, and sees of them; always the same object. */
-  public ShardOperations operations() {
-    return operations;
-  }
+  ShardOperations operations();
 
   /** The shards, strategies and tables as they are now. */
-  public Topology topology() {
-    return shards.topology();
-  }
+  Topology topology();
 
   /** The shard of a key; see {@link Topology#locate}. */
-  public Mono<ShardId> locate(String table, ShardKey key) {
-    return Mono.defer(() -> topology().locate(table, key));
-  }
+  Mono<ShardId> locate(String table, ShardKey key);
 
   /** The shard where a key of a table lies. */
-  public ShardTarget on(String table, ShardKey key) {
-    return new ShardTarget(this, shards.asked(table, key), true);
-  }
+  ShardTarget on(String table, ShardKey key);
 
   /**
    * A shard by name; an unknown one is an {@link IllegalArgumentException} when it is subscribed
    * to.
    */
-  public ShardTarget on(ShardId shard) {
-    return new ShardTarget(this, Mono.just(shard), false);
-  }
+  ShardTarget on(ShardId shard);
 
   /**
    * The shards of some keys of a table, each asked for its own keys; a key given twice is asked for
    * once.
    */
-  public ScatterTarget onKeys(String table, Collection<ShardKey> keys) {
-    return new ScatterTarget(this, new Reach.Keys(table, new LinkedHashSet<>(keys)));
-  }
+  ScatterTarget onKeys(String table, Collection<ShardKey> keys);
 
   /**
    * Reads of single keys that are joined, with {@link Coalescing#defaults()}; see {@link
    * #coalesced(String, String, BiFunction, BiFunction, Coalescing)}.
    */
-  public <T> KeyedReads<T> coalesced(
+  <T> KeyedReads<T> coalesced(
       String table,
       String sql,
       BiFunction<Row, RowMetadata, ShardKey> key,
-      BiFunction<Row, RowMetadata, T> mapping) {
-    return coalesced(table, sql, key, mapping, Coalescing.defaults());
-  }
+      BiFunction<Row, RowMetadata, T> mapping);
 
   /**
    * Reads of single keys that are joined: while batches are on their way to a shard, newcomers
@@ -246,21 +193,15 @@ public final class ShardRouter {
    * @throws IllegalArgumentException if the table is unknown, the statement is no read, limits its
    *     rows, or has no or other markers
    */
-  public <T> KeyedReads<T> coalesced(
+  <T> KeyedReads<T> coalesced(
       String table,
       String sql,
       BiFunction<Row, RowMetadata, ShardKey> key,
       BiFunction<Row, RowMetadata, T> mapping,
-      Coalescing coalescing) {
-    topology().table(table);
-    return new KeyedReads<>(
-        shards, new KeyedReads.Shape<>(table, template(sql), key, mapping, coalescing));
-  }
+      Coalescing coalescing);
 
   /** All shards. */
-  public ScatterTarget onAll() {
-    return new ScatterTarget(this, new Reach.All());
-  }
+  ScatterTarget onAll();
 
   /**
    * The rows of some shards, to be merged, in such a way that two merges never each hold what the
@@ -270,7 +211,7 @@ public final class ShardRouter {
    * @param rows what each shard is asked, one statement of this router's each
    * @return the same in the order of the map, to be subscribed to all, and once
    */
-  public static <T> List<Flux<T>> inTurn(Map<ShardId, Flux<T>> rows) {
+  static <T> List<Flux<T>> inTurn(Map<ShardId, Flux<T>> rows) {
     return StreamTurns.of(rows);
   }
 
@@ -288,36 +229,24 @@ public final class ShardRouter {
    *     is another: {@code IGNORE} and {@code ON DUPLICATE KEY UPDATE} are refused, as they leave
    *     open what became of a row
    */
-  public <T> RowInserts<T> inserts(
+  <T> RowInserts<T> inserts(
       String table,
       String sql,
       Function<? super T, ShardKey> key,
-      Function<? super T, ? extends Map<String, ? extends @Nullable Object>> values) {
-    if (topology().table(table) instanceof TableRule.Reference) {
-      throw new IllegalArgumentException(
-          "table: " + table + ", which is on every shard (expected: a sharded or a pinned one)");
-    }
-    return new RowInserts<>(shards, table, InsertSql.of(template(sql)), key, values);
-  }
+      Function<? super T, ? extends Map<String, ? extends @Nullable Object>> values);
 
   /**
    * Opens every shard's idle minimum of connections; a shard that is down is left, and the others
    * are warmed.
    */
-  public Mono<Void> warmUp() {
-    return Flux.defer(() -> Flux.fromIterable(shards.all())).flatMap(ShardServers::warmUp).then();
-  }
+  Mono<Void> warmUp();
 
   /**
    * For {@code contextWrite}: reads of that subscription go to primaries, whatever else is said, so
    * that they see what was written before.
    */
-  public static Function<Context, Context> readYourWrites() {
+  static Function<Context, Context> readYourWrites() {
     return context -> context.put(ShardServers.READ_YOUR_WRITES, true);
-  }
-
-  private Mono<Long> countedRows(RowCounts counts, ShardId shard, String table) {
-    return on(shard).sql(counts.sql(table)).map((row, metadata) -> RowCounts.rows(row)).one();
   }
 
   /**
@@ -325,14 +254,7 @@ public final class ShardRouter {
    * ShardUnavailableException}, and then every connection is closed, those in use too. Closing
    * twice does nothing more, and a cancel does not stop it.
    */
-  public Mono<Void> close() {
-    return Flux.concat(
-            Mono.fromSupplier(shards::close),
-            Flux.fromIterable(directories).map(TableDirectory::close))
-        .flatMap(closing -> closing)
-        .then()
-        .doOnTerminate(shards::endEvents);
-  }
+  Mono<Void> close();
 
   /**
    * Counts a key for {@link ShardOperations#hotKeys} that a statement for a shard by name is asked
@@ -340,27 +262,11 @@ public final class ShardRouter {
    *
    * @param table a table of the topology
    */
-  public void note(String table, ShardKey key) {
-    shards.note(table, key);
-  }
+  void note(String table, ShardKey key);
 
   /** The times a statement is held to that names none. */
-  public Timeouts timeouts() {
-    return shards.timeouts();
-  }
+  Timeouts timeouts();
 
   /** Whether reads in SQL that name no key may go to several shards; the SQL driver goes by it. */
-  public ScatterReads scatterReads() {
-    return scatterReads;
-  }
-
-  @Internal
-  public LiveShards shards() {
-    return shards;
-  }
-
-  @Internal
-  public SqlTemplate template(String sql) {
-    return templates.get(sql, SqlTemplate::of);
-  }
+  ScatterReads scatterReads();
 }

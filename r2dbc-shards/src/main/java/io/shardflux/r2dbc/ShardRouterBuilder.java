@@ -158,6 +158,6 @@ public final class ShardRouterBuilder {
     LiveShards live =
         new LiveShards(
             topology.build(), shards, options, hotKeys ? new HotKeys(System::nanoTime) : null);
-    return new ShardRouter(live, directories, scatterReads, rowCounts);
+    return new DefaultShardRouter(live, directories, scatterReads, rowCounts);
   }
 }

@@ -5,11 +5,8 @@ import io.r2dbc.spi.TransactionDefinition;
 import io.shardflux.r2dbc.failure.ShardTimeoutException;
 import io.shardflux.r2dbc.failure.ShardUnavailableException;
 import io.shardflux.r2dbc.settings.Timeouts;
-import io.shardflux.r2dbc.statement.Bindings;
 import io.shardflux.r2dbc.statement.StatementSpec;
-import io.shardflux.r2dbc.statement.Work;
 import io.shardflux.r2dbc.transaction.ShardTransaction;
-import io.shardflux.router.ShardId;
 import java.util.function.Function;
 import org.reactivestreams.Publisher;
 import reactor.core.publisher.Flux;
@@ -24,17 +21,7 @@ import reactor.core.publisher.Mono;
  * shard doesn't answer, and else with what the server says, in its R2DBC category and with the
  * shard's name in the message.
  */
-public final class ShardTarget {
-
-  private final ShardRouter router;
-  private final Mono<ShardId> shard;
-  private final boolean keyed;
-
-  ShardTarget(ShardRouter router, Mono<ShardId> shard, boolean keyed) {
-    this.router = router;
-    this.shard = shard;
-    this.keyed = keyed;
-  }
+public interface ShardTarget {
 
   /**
    * A statement for the shard.
@@ -42,11 +29,7 @@ public final class ShardTarget {
    * @param sql one statement, its markers all {@code ?} or all {@code :name}
    * @throws IllegalArgumentException if it is empty, above 1 MiB, or mixes both kinds of marker
    */
-  public StatementSpec sql(String sql) {
-    Work.Terms terms = Work.Terms.of(router.timeouts());
-    return new StatementSpec(
-        this::run, router.template(sql), Bindings.NONE, keyed ? terms.asBounded() : terms);
-  }
+  StatementSpec sql(String sql);
 
   /**
    * Lends a connection of the shard, outside a transaction. The work must not close it, nor use it
@@ -61,18 +44,14 @@ public final class ShardTarget {
    * variable, a lock's function or a routine, or that was {@linkplain io.r2dbc.spi.Wrapped
    * unwrapped}.
    */
-  public <T> Flux<T> inConnection(Function<Connection, ? extends Publisher<T>> work) {
-    return router.shards().onOne(shard, servers -> servers.lend(router::template, work));
-  }
+  <T> Flux<T> inConnection(Function<Connection, ? extends Publisher<T>> work);
 
   /**
    * Lends a connection of the shard inside a transaction: committed when the work completes, rolled
    * back when it fails or is cancelled. Rows pass before the commit; only completion says that they
    * are committed. See {@link #inConnection}.
    */
-  public <T> Flux<T> inTransaction(Function<Connection, ? extends Publisher<T>> work) {
-    return router.shards().onOne(shard, servers -> servers.withTransaction(router::template, work));
-  }
+  <T> Flux<T> inTransaction(Function<Connection, ? extends Publisher<T>> work);
 
   /**
    * Begins a transaction whose end is the caller's to say; see {@link ShardTransaction}. A cancel
@@ -80,30 +59,11 @@ public final class ShardTarget {
    *
    * @param definition its isolation level and the like, as R2DBC has them
    */
-  public Mono<ShardTransaction> begin(TransactionDefinition definition) {
-    return begin(definition, router.timeouts());
-  }
+  Mono<ShardTransaction> begin(TransactionDefinition definition);
 
   /**
    * The same with other times than the router's for its beginning, its statements and how long it
    * may lie idle; its commit and its rollback are held to the router's.
    */
-  public Mono<ShardTransaction> begin(TransactionDefinition definition, Timeouts timeouts) {
-    return ShardTransaction.first(
-        router
-            .shards()
-            .onOne(
-                shard,
-                servers ->
-                    ShardTransaction.begun(
-                        servers,
-                        definition,
-                        router.shards().options(),
-                        timeouts,
-                        router::template)));
-  }
-
-  private <T> Flux<T> run(Work<T> work) {
-    return router.shards().onOne(shard, servers -> servers.run(work));
-  }
+  Mono<ShardTransaction> begin(TransactionDefinition definition, Timeouts timeouts);
 }

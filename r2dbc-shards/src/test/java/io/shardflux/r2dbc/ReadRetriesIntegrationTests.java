@@ -109,7 +109,8 @@ class ReadRetriesIntegrationTests {
                     Mono.error(
                         new ShardUnavailableException(
                             IDS.get(0), ShardUnavailableException.Why.LOST, "lost", null))));
-    StepVerifier.create(router.shards().onOne(Mono.just(IDS.get(0)), servers -> servers.run(work)))
+    StepVerifier.create(
+            TestShards.live(router).onOne(Mono.just(IDS.get(0)), servers -> servers.run(work)))
         .expectNext(1L)
         .expectError(ShardUnavailableException.class)
         .verify(BOUND);
@@ -163,7 +164,7 @@ class ReadRetriesIntegrationTests {
 
   private Flux<Long> endingItself(String text, AtomicInteger attempts, Work.Terms terms) {
     Work<Long> work = work(text, attempts, terms);
-    return router.shards().onOne(Mono.just(IDS.get(0)), servers -> servers.run(work));
+    return TestShards.live(router).onOne(Mono.just(IDS.get(0)), servers -> servers.run(work));
   }
 
   /** Has its connection ended by the server, the first time; then asks for a 1. */

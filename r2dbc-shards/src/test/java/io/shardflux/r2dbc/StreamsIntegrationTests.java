@@ -388,7 +388,7 @@ final class StreamsIntegrationTests {
   }
 
   private static ServerPool server(ShardRouter router, ShardId id) {
-    ShardServers servers = router.shards().enter(id);
+    ShardServers servers = TestShards.live(router).enter(id);
     servers.leave();
     return servers.servers().get(0);
   }

@@ -2,6 +2,7 @@ package io.shardflux.r2dbc;
 
 import io.r2dbc.spi.Row;
 import io.r2dbc.spi.RowMetadata;
+import io.shardflux.r2dbc.live.LiveShards;
 import io.shardflux.r2dbc.scatter.FailurePolicy;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.router.KeyColumn;
@@ -35,6 +36,11 @@ public final class TestShards {
           Objects.requireNonNull(row.get("id", Long.class)),
           Objects.requireNonNull(row.get("name", String.class)));
     }
+  }
+
+  /** What a router stands on. */
+  public static LiveShards live(ShardRouter router) {
+    return ((DefaultShardRouter) router).shards();
   }
 
   static List<Shard> shards(List<Database> databases) {

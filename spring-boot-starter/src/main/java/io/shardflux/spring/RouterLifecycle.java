@@ -37,7 +37,7 @@ final class RouterLifecycle extends ClosingLifecycle {
   public void start() {
     super.start();
     try {
-      router.warmUp().toFuture().get(WARM_UP.toSeconds(), TimeUnit.SECONDS);
+      Mono.defer(router::warmUp).toFuture().get(WARM_UP.toSeconds(), TimeUnit.SECONDS);
     } catch (TimeoutException e) {
       log.info(
           "not every shard was warmed up within {} s; starting without (expected: servers that"

@@ -3,11 +3,13 @@ package io.shardflux.spring;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.tuple;
 
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.ids.ShardIds;
 import io.shardflux.r2dbc.observe.ShardStatistics;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.router.ShardId;
+import java.lang.reflect.Proxy;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -70,6 +72,27 @@ class ShardfluxAutoConfigurationTests {
                   .extracting(shard -> shard.id().value(), shard -> shard.pool().maxSize())
                   .containsExactly(tuple("shard_0", 7), tuple("shard_1", 3));
             });
+  }
+
+  @Test
+  void takesAMockInPlaceOfTheRouter() {
+    // As Mockito's mocks do, it gives null for whatever it wasn't told.
+    ShardRouter mock =
+        (ShardRouter)
+            Proxy.newProxyInstance(
+                ShardRouter.class.getClassLoader(),
+                new Class<?>[] {ShardRouter.class},
+                (proxy, method, arguments) ->
+                    method.getReturnType() == int.class ? System.identityHashCode(proxy) : null);
+    named
+        .withConfiguration(
+            AutoConfigurations.of(
+                ShardfluxR2dbcAutoConfiguration.class,
+                ShardfluxActuatorAutoConfiguration.class,
+                ShardfluxMicrometerAutoConfiguration.class))
+        .withBean(SimpleMeterRegistry.class)
+        .withBean(ShardRouter.class, () -> mock)
+        .run(context -> assertThat(context).hasNotFailed());
   }
 
   @Test

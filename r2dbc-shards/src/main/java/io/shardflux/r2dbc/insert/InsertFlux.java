@@ -3,8 +3,8 @@ package io.shardflux.r2dbc.insert;
 import io.r2dbc.spi.R2dbcNonTransientResourceException;
 import io.shardflux.r2dbc.failure.PoolClosingException;
 import io.shardflux.r2dbc.failure.ShardErrors;
+import io.shardflux.r2dbc.insert.DefaultRowInserts.Answer;
 import io.shardflux.r2dbc.insert.InsertQueue.Batch;
-import io.shardflux.r2dbc.insert.RowInserts.Answer;
 import io.shardflux.router.ShardId;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -44,10 +44,10 @@ final class InsertFlux<T> extends Flux<InsertOutcome<T>> {
 
   private static final int MOVES_SURVIVED = 3;
 
-  private final RowInserts<T> inserts;
+  private final DefaultRowInserts<T> inserts;
   private final Publisher<? extends T> rows;
 
-  InsertFlux(RowInserts<T> inserts, Publisher<? extends T> rows) {
+  InsertFlux(DefaultRowInserts<T> inserts, Publisher<? extends T> rows) {
     this.inserts = inserts;
     this.rows = rows;
   }
@@ -73,7 +73,7 @@ final class InsertFlux<T> extends Flux<InsertOutcome<T>> {
    */
   private static final class Stream<T> implements CoreSubscriber<InsertRow<T>>, Subscription {
 
-    private final RowInserts<T> inserts;
+    private final DefaultRowInserts<T> inserts;
     private final CoreSubscriber<? super InsertOutcome<T>> actual;
     private final Queue<Runnable> events = Queues.<Runnable>unboundedMultiproducer().get();
     private final AtomicInteger draining = new AtomicInteger();
@@ -89,7 +89,7 @@ final class InsertFlux<T> extends Flux<InsertOutcome<T>> {
     private int held;
     private long heldBytes;
 
-    Stream(RowInserts<T> inserts, CoreSubscriber<? super InsertOutcome<T>> actual) {
+    Stream(DefaultRowInserts<T> inserts, CoreSubscriber<? super InsertOutcome<T>> actual) {
       this.inserts = inserts;
       this.actual = actual;
     }

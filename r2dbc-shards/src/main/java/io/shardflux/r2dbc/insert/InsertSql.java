@@ -4,14 +4,17 @@ import io.r2dbc.spi.Connection;
 import io.r2dbc.spi.Result;
 import io.r2dbc.spi.Statement;
 import io.shardflux.r2dbc.failure.ShardTimeoutException;
+import io.shardflux.r2dbc.live.LiveShards;
 import io.shardflux.r2dbc.statement.Bindings;
 import io.shardflux.r2dbc.statement.ServerBound;
 import io.shardflux.r2dbc.statement.SqlTemplate;
 import io.shardflux.router.Internal;
+import io.shardflux.router.ShardKey;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
@@ -61,6 +64,20 @@ public final class InsertSql {
               + " open what became of a row)");
     }
     return new InsertSql(template, groupAt);
+  }
+
+  /**
+   * Streams of rows for it.
+   *
+   * @param key where a row lies
+   * @param values a row's values by the names of the markers
+   */
+  public <T> RowInserts<T> inserts(
+      LiveShards live,
+      String table,
+      Function<? super T, ShardKey> key,
+      Function<? super T, ? extends Map<String, ? extends @Nullable Object>> values) {
+    return new DefaultRowInserts<>(live, table, this, key, values);
   }
 
   SqlTemplate template() {

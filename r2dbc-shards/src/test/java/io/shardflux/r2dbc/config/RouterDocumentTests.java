@@ -9,6 +9,7 @@ import static org.junit.jupiter.params.provider.Arguments.arguments;
 
 import io.r2dbc.spi.ConnectionFactoryOptions;
 import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.r2dbc.TestShards;
 import io.shardflux.r2dbc.ids.ShardIds;
 import io.shardflux.r2dbc.observe.ShardStatistics;
 import io.shardflux.r2dbc.settings.PoolBounds;
@@ -286,7 +287,7 @@ class RouterDocumentTests {
         router(
             "shards: {s0: {url: \"r2dbc:mysql://app@h/d\", pool: {%s}}}%npool: {%s}"
                 .formatted(own, all));
-    ShardServers servers = router.shards().enter(ShardId.of("s0"));
+    ShardServers servers = TestShards.live(router).enter(ShardId.of("s0"));
     servers.leave();
     PoolBounds bounds = servers.shard().pool();
     assertThat(bounds).isNotNull();

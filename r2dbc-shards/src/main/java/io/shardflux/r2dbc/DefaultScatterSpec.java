@@ -1,0 +1,112 @@
+package io.shardflux.r2dbc;
+
+import io.r2dbc.spi.Row;
+import io.r2dbc.spi.RowMetadata;
+import io.shardflux.r2dbc.scatter.FailurePolicy;
+import io.shardflux.r2dbc.scatter.Reach;
+import io.shardflux.r2dbc.scatter.ShardSignal;
+import io.shardflux.r2dbc.settings.ReadPreference;
+import io.shardflux.r2dbc.settings.Timeouts;
+import io.shardflux.r2dbc.statement.Bindings;
+import io.shardflux.r2dbc.statement.ServerBound;
+import io.shardflux.r2dbc.statement.SqlTemplate;
+import io.shardflux.r2dbc.statement.Work;
+import java.util.function.BiFunction;
+import org.jspecify.annotations.Nullable;
+import reactor.core.publisher.Flux;
+
+/** A statement for several shards with what was said of it so far. */
+final class DefaultScatterSpec implements ScatterSpec {
+
+  private final DefaultShardRouter router;
+  private final Reach reach;
+  private final SqlTemplate sql;
+  private final Bindings bindings;
+  private final Work.Terms terms;
+  private final FailurePolicy policy;
+
+  DefaultScatterSpec(
+      DefaultShardRouter router,
+      Reach reach,
+      SqlTemplate sql,
+      Bindings bindings,
+      Work.Terms terms,
+      FailurePolicy policy) {
+    this.router = router;
+    this.reach = reach;
+    this.sql = sql;
+    this.bindings = bindings;
+    this.terms = terms;
+    this.policy = policy;
+  }
+
+  @Override
+  public ScatterSpec bind(String name, @Nullable Object value) {
+    return new DefaultScatterSpec(
+        router, reach, sql, bindings.with(sql, name, value), terms, policy);
+  }
+
+  @Override
+  public ScatterSpec bind(int position, @Nullable Object value) {
+    return bind(Integer.toString(position), value);
+  }
+
+  @Override
+  public ScatterSpec timeouts(Timeouts other) {
+    return new DefaultScatterSpec(router, reach, sql, bindings, terms.with(other), policy);
+  }
+
+  @Override
+  public ScatterSpec prefer(ReadPreference preference) {
+    return new DefaultScatterSpec(
+        router, reach, sql, bindings, terms.preferring(preference), policy);
+  }
+
+  @Override
+  public ScatterSpec write() {
+    return new DefaultScatterSpec(router, reach, sql, bindings, terms.asWrite(), policy);
+  }
+
+  @Override
+  public ScatterSpec bounded() {
+    return new DefaultScatterSpec(router, reach, sql, bindings, terms.asBounded(), policy);
+  }
+
+  @Override
+  public ScatterSpec onFailure(FailurePolicy other) {
+    return new DefaultScatterSpec(router, reach, sql, bindings, terms, other);
+  }
+
+  @Override
+  public <T> ScatterRows<T> map(BiFunction<Row, RowMetadata, T> mapping) {
+    reach.check(sql, bindings);
+    return new DefaultScatterRows<>(
+        (failures, order) ->
+            router
+                .shards()
+                .scatter(
+                    router.shards().plan(reach, sql, bindings),
+                    sql,
+                    terms,
+                    (statement, connection, dialect) -> statement.rows(connection, null, mapping),
+                    failures,
+                    order),
+        policy,
+        null);
+  }
+
+  @Override
+  public Flux<ShardSignal<Long>> rowsUpdated() {
+    reach.check(sql, bindings);
+    return router
+        .shards()
+        .scatter(
+            router.shards().plan(reach, sql, bindings),
+            sql,
+            terms.asWrite(),
+            (statement, connection, dialect) ->
+                statement.rowsUpdated(connection, ServerBound.behind(terms.timeouts(), dialect)),
+            policy,
+            null);
+  }
+}

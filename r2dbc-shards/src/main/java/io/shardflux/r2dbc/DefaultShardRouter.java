@@ -1,0 +1,169 @@
+package io.shardflux.r2dbc;
+
+import io.r2dbc.spi.Row;
+import io.r2dbc.spi.RowMetadata;
+import io.shardflux.r2dbc.coalesce.Coalescing;
+import io.shardflux.r2dbc.coalesce.KeyedReads;
+import io.shardflux.r2dbc.coalesce.KeyedStatement;
+import io.shardflux.r2dbc.directory.TableDirectory;
+import io.shardflux.r2dbc.insert.InsertSql;
+import io.shardflux.r2dbc.insert.RowInserts;
+import io.shardflux.r2dbc.live.LiveShards;
+import io.shardflux.r2dbc.observe.RowCountCache;
+import io.shardflux.r2dbc.observe.RowCounts;
+import io.shardflux.r2dbc.scatter.Reach;
+import io.shardflux.r2dbc.settings.ScatterReads;
+import io.shardflux.r2dbc.settings.Timeouts;
+import io.shardflux.r2dbc.shard.ShardServers;
+import io.shardflux.r2dbc.statement.SqlTemplate;
+import io.shardflux.r2dbc.statement.SqlTemplates;
+import io.shardflux.router.ShardId;
+import io.shardflux.router.ShardKey;
+import io.shardflux.router.TableRule;
+import io.shardflux.router.Topology;
+import java.util.Collection;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.function.BiFunction;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+
+/** A router over live shards. */
+final class DefaultShardRouter implements ShardRouter {
+
+  private final LiveShards shards;
+  private final SqlTemplates templates = new SqlTemplates();
+  private final List<TableDirectory> directories;
+  private final ScatterReads scatterReads;
+  private final DefaultShardOperations operations;
+
+  DefaultShardRouter(
+      LiveShards shards,
+      List<TableDirectory> directories,
+      ScatterReads scatterReads,
+      RowCounts rowCounts) {
+    this.shards = shards;
+    this.directories = List.copyOf(directories);
+    this.scatterReads = scatterReads;
+    this.operations =
+        new DefaultShardOperations(
+            shards,
+            new RowCountCache(
+                rowCounts.every(),
+                (shard, table) -> countedRows(rowCounts, shard, table),
+                System::nanoTime));
+  }
+
+  @Override
+  public DefaultShardOperations operations() {
+    return operations;
+  }
+
+  @Override
+  public Topology topology() {
+    return shards.topology();
+  }
+
+  @Override
+  public Mono<ShardId> locate(String table, ShardKey key) {
+    return Mono.defer(() -> topology().locate(table, key));
+  }
+
+  @Override
+  public ShardTarget on(String table, ShardKey key) {
+    return new DefaultShardTarget(this, shards.asked(table, key), true);
+  }
+
+  @Override
+  public ShardTarget on(ShardId shard) {
+    return new DefaultShardTarget(this, Mono.just(shard), false);
+  }
+
+  @Override
+  public ScatterTarget onKeys(String table, Collection<ShardKey> keys) {
+    return new DefaultScatterTarget(this, new Reach.Keys(table, new LinkedHashSet<>(keys)));
+  }
+
+  @Override
+  public <T> KeyedReads<T> coalesced(
+      String table,
+      String sql,
+      BiFunction<Row, RowMetadata, ShardKey> key,
+      BiFunction<Row, RowMetadata, T> mapping) {
+    return coalesced(table, sql, key, mapping, Coalescing.defaults());
+  }
+
+  @Override
+  public <T> KeyedReads<T> coalesced(
+      String table,
+      String sql,
+      BiFunction<Row, RowMetadata, ShardKey> key,
+      BiFunction<Row, RowMetadata, T> mapping,
+      Coalescing coalescing) {
+    topology().table(table);
+    return new KeyedStatement<>(table, template(sql), key, mapping, coalescing).on(shards);
+  }
+
+  @Override
+  public ScatterTarget onAll() {
+    return new DefaultScatterTarget(this, new Reach.All());
+  }
+
+  @Override
+  public <T> RowInserts<T> inserts(
+      String table,
+      String sql,
+      Function<? super T, ShardKey> key,
+      Function<? super T, ? extends Map<String, ? extends @Nullable Object>> values) {
+    if (topology().table(table) instanceof TableRule.Reference) {
+      throw new IllegalArgumentException(
+          "table: " + table + ", which is on every shard (expected: a sharded or a pinned one)");
+    }
+    return InsertSql.of(template(sql)).inserts(shards, table, key, values);
+  }
+
+  @Override
+  public Mono<Void> warmUp() {
+    return Flux.defer(() -> Flux.fromIterable(shards.all())).flatMap(ShardServers::warmUp).then();
+  }
+
+  private Mono<Long> countedRows(RowCounts counts, ShardId shard, String table) {
+    return on(shard).sql(counts.sql(table)).map((row, metadata) -> RowCounts.rows(row)).one();
+  }
+
+  @Override
+  public Mono<Void> close() {
+    return Flux.concat(
+            Mono.fromSupplier(shards::close),
+            Flux.fromIterable(directories).map(TableDirectory::close))
+        .flatMap(closing -> closing)
+        .then()
+        .doOnTerminate(shards::endEvents);
+  }
+
+  @Override
+  public void note(String table, ShardKey key) {
+    shards.note(table, key);
+  }
+
+  @Override
+  public Timeouts timeouts() {
+    return shards.timeouts();
+  }
+
+  @Override
+  public ScatterReads scatterReads() {
+    return scatterReads;
+  }
+
+  LiveShards shards() {
+    return shards;
+  }
+
+  SqlTemplate template(String sql) {
+    return templates.of(sql);
+  }
+}

@@ -1,0 +1,60 @@
+package io.shardflux.r2dbc;
+
+import io.r2dbc.spi.Connection;
+import io.r2dbc.spi.TransactionDefinition;
+import io.shardflux.r2dbc.settings.Timeouts;
+import io.shardflux.r2dbc.statement.StatementSpec;
+import io.shardflux.r2dbc.statement.StatementTarget;
+import io.shardflux.r2dbc.statement.Work;
+import io.shardflux.r2dbc.transaction.ShardTransaction;
+import io.shardflux.r2dbc.transaction.TransactionStart;
+import io.shardflux.router.ShardId;
+import java.util.function.Function;
+import org.reactivestreams.Publisher;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+
+/** A shard of a router. */
+final class DefaultShardTarget implements ShardTarget, StatementTarget {
+
+  private final DefaultShardRouter router;
+  private final Mono<ShardId> shard;
+  private final boolean keyed;
+
+  DefaultShardTarget(DefaultShardRouter router, Mono<ShardId> shard, boolean keyed) {
+    this.router = router;
+    this.shard = shard;
+    this.keyed = keyed;
+  }
+
+  @Override
+  public StatementSpec sql(String sql) {
+    Work.Terms terms = Work.Terms.of(router.timeouts());
+    return StatementTarget.statement(this, router.template(sql), keyed ? terms.asBounded() : terms);
+  }
+
+  @Override
+  public <T> Flux<T> inConnection(Function<Connection, ? extends Publisher<T>> work) {
+    return router.shards().onOne(shard, servers -> servers.lend(router::template, work));
+  }
+
+  @Override
+  public <T> Flux<T> inTransaction(Function<Connection, ? extends Publisher<T>> work) {
+    return router.shards().onOne(shard, servers -> servers.withTransaction(router::template, work));
+  }
+
+  @Override
+  public Mono<ShardTransaction> begin(TransactionDefinition definition) {
+    return begin(definition, router.timeouts());
+  }
+
+  @Override
+  public Mono<ShardTransaction> begin(TransactionDefinition definition, Timeouts timeouts) {
+    return new TransactionStart(definition, timeouts, router::template).on(router.shards(), shard);
+  }
+
+  @Override
+  public <T> Flux<T> run(Work<T> work) {
+    return router.shards().onOne(shard, servers -> servers.run(work));
+  }
+}

@@ -1,0 +1,119 @@
+package io.shardflux.r2dbc.insert;
+
+import io.shardflux.r2dbc.insert.InsertQueue.Batch;
+import io.shardflux.r2dbc.live.LiveShards;
+import io.shardflux.r2dbc.settings.Timeouts;
+import io.shardflux.r2dbc.statement.ServerBound;
+import io.shardflux.r2dbc.statement.Work;
+import io.shardflux.router.ShardId;
+import io.shardflux.router.ShardKey;
+import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+import org.reactivestreams.Publisher;
+import reactor.core.Exceptions;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+
+/** Rows of a statement to the live shards. */
+final class DefaultRowInserts<T> implements RowInserts<T> {
+
+  private final LiveShards live;
+  private final String table;
+  private final InsertSql sql;
+  private final Function<? super T, ShardKey> key;
+  private final Function<? super T, ? extends Map<String, ? extends @Nullable Object>> values;
+
+  DefaultRowInserts(
+      LiveShards live,
+      String table,
+      InsertSql sql,
+      Function<? super T, ShardKey> key,
+      Function<? super T, ? extends Map<String, ? extends @Nullable Object>> values) {
+    this.live = live;
+    this.table = table;
+    this.sql = sql;
+    this.key = key;
+    this.values = values;
+  }
+
+  @Override
+  public Flux<InsertOutcome<T>> store(Publisher<? extends T> rows) {
+    return new InsertFlux<>(this, rows);
+  }
+
+  InsertSql sql() {
+    return sql;
+  }
+
+  /** How many shards there are now. */
+  int shards() {
+    return live.topology().shards().size();
+  }
+
+  /** A row with its values, or with why it has none. */
+  InsertRow<T> read(T row) {
+    try {
+      @Nullable Object[] bound =
+          sql.values(
+              Objects.requireNonNull(
+                  values.apply(row), "values: null (expected: one for each marker)"));
+      ShardKey where =
+          Objects.requireNonNull(key.apply(row), "key: null (expected: where the row lies)");
+      return InsertRow.of(row, where, bound, sql.bytes(bound));
+    } catch (Throwable e) {
+      Exceptions.throwIfFatal(e);
+      return InsertRow.refused(row, e);
+    }
+  }
+
+  /** The row with its shard, or with why it has none. Never errors. */
+  Mono<InsertRow<T>> place(InsertRow<T> row) {
+    ShardKey where = row.key();
+    return where == null
+        ? Mono.just(row)
+        : live.asked(table, where)
+            .map(row::on)
+            .onErrorResume(error -> Mono.just(row.refused(error)));
+  }
+
+  /**
+   * What a server said to some rows.
+   *
+   * @param affected how many it stored, and for {@code REPLACE} removed; null if they were too long
+   *     for it and not sent
+   * @param room how long statements for it may be, in bytes
+   */
+  record Answer(@Nullable Long affected, long room) {}
+
+  /**
+   * Sends rows to a shard by one statement.
+   *
+   * @param decided set by whoever is first: by this right before it sends, or by the caller, after
+   *     which nothing is sent
+   */
+  Flux<Answer> send(ShardId shard, Batch<T> batch, AtomicBoolean decided) {
+    Timeouts timeouts = live.timeouts();
+    return live.onLocated(
+        shard,
+        servers ->
+            servers.run(
+                Work.of(
+                    sql.template(),
+                    Work.Terms.of(timeouts).asWrite(),
+                    (connection, dialect) -> {
+                      long room = servers.maxPacket(connection) - 1;
+                      if (batch.bytes() > room) {
+                        return Mono.just(new Answer(null, room));
+                      }
+                      Mono<Long> affected =
+                          sql.affected(
+                              connection, ServerBound.behind(timeouts, dialect), batch.rows());
+                      return decided.compareAndSet(false, true)
+                          ? affected.map(rows -> new Answer(rows, room))
+                          : Mono.empty();
+                    })));
+  }
+}

@@ -1,0 +1,125 @@
+package io.shardflux.r2dbc.statement;
+
+import io.r2dbc.spi.Connection;
+import io.r2dbc.spi.Result;
+import io.r2dbc.spi.Row;
+import io.r2dbc.spi.RowMetadata;
+import io.r2dbc.spi.Statement;
+import io.shardflux.r2dbc.settings.ReadPreference;
+import io.shardflux.r2dbc.settings.Timeouts;
+import java.util.List;
+import java.util.function.BiFunction;
+import java.util.function.Function;
+import java.util.function.UnaryOperator;
+import org.jspecify.annotations.Nullable;
+import org.reactivestreams.Publisher;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+
+/** A statement with what was said of it so far, and where it will run. */
+final class DefaultStatementSpec implements StatementSpec {
+
+  private final StatementTarget target;
+  private final SqlTemplate sql;
+  private final Bindings bindings;
+  private final Work.Terms terms;
+
+  DefaultStatementSpec(
+      StatementTarget target, SqlTemplate sql, Bindings bindings, Work.Terms terms) {
+    this.target = target;
+    this.sql = sql;
+    this.bindings = bindings;
+    this.terms = terms;
+  }
+
+  @Override
+  public StatementSpec bind(String name, @Nullable Object value) {
+    return bound(bindings.with(sql, name, value));
+  }
+
+  @Override
+  public StatementSpec bind(int position, @Nullable Object value) {
+    return bind(Integer.toString(position), value);
+  }
+
+  @Override
+  public StatementSpec bindAll(List<? extends @Nullable Object> values) {
+    return bound(bindings.withAll(sql, values));
+  }
+
+  private StatementSpec bound(Bindings values) {
+    return new DefaultStatementSpec(target, sql, values, terms);
+  }
+
+  @Override
+  public StatementSpec timeouts(Timeouts other) {
+    return on(terms.with(other));
+  }
+
+  @Override
+  public StatementSpec prefer(ReadPreference preference) {
+    return on(terms.preferring(preference));
+  }
+
+  @Override
+  public StatementSpec write() {
+    return on(terms.asWrite());
+  }
+
+  @Override
+  public StatementSpec bounded() {
+    return on(terms.asBounded());
+  }
+
+  private StatementSpec on(Work.Terms other) {
+    return new DefaultStatementSpec(target, sql, bindings, other);
+  }
+
+  /** The same for another target. */
+  StatementSpec at(StatementTarget other) {
+    return new DefaultStatementSpec(other, sql, bindings, terms);
+  }
+
+  @Override
+  public <T> RowsSpec<T> map(BiFunction<Row, RowMetadata, T> mapping) {
+    BoundStatement statement = BoundStatement.of(sql, bindings);
+    return new DefaultRowsSpec<>(
+        target.run(
+            work((connection, dialect) -> statement.rows(connection, limit(dialect), mapping))),
+        streamed((connection, dialect) -> statement.rows(connection, null, mapping)),
+        sql.text());
+  }
+
+  @Override
+  public Mono<Long> rowsUpdated() {
+    BoundStatement statement = BoundStatement.of(sql, bindings);
+    return target
+        .run(
+            Work.of(
+                sql,
+                terms.asWrite(),
+                (connection, dialect) -> statement.rowsUpdated(connection, limit(dialect))))
+        .single();
+  }
+
+  @Override
+  public <T> Flux<T> results(
+      UnaryOperator<Statement> settings,
+      Function<? super Result, ? extends Publisher<T>> consumer) {
+    BoundStatement statement = BoundStatement.of(sql, bindings);
+    return streamed(
+        (connection, dialect) -> statement.results(connection, null, settings).concatMap(consumer));
+  }
+
+  private <T> Flux<T> streamed(BiFunction<Connection, Dialect, Flux<T>> execution) {
+    return target.run(work(execution).streamed(sql, 1));
+  }
+
+  private <T> Work<T> work(BiFunction<Connection, Dialect, Flux<T>> execution) {
+    return Work.of(sql, terms, execution);
+  }
+
+  private ServerBound limit(Dialect dialect) {
+    return ServerBound.behind(terms.timeouts(), dialect);
+  }
+}

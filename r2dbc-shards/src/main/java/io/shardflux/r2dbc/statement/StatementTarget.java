@@ -1,0 +1,29 @@
+package io.shardflux.r2dbc.statement;
+
+import io.shardflux.router.Internal;
+import reactor.core.publisher.Flux;
+
+/** Where statements run: on a shard, or in a transaction there. */
+@Internal
+public interface StatementTarget {
+
+  <T> Flux<T> run(Work<T> work);
+
+  /** A statement without values yet. */
+  static StatementSpec statement(StatementTarget target, SqlTemplate sql, Work.Terms terms) {
+    return new DefaultStatementSpec(target, sql, Bindings.NONE, terms);
+  }
+
+  /**
+   * The same statement, with its values and terms, for another target.
+   *
+   * @throws IllegalArgumentException if no router made it
+   */
+  static StatementSpec moved(StatementSpec statement, StatementTarget target) {
+    if (statement instanceof DefaultStatementSpec made) {
+      return made.at(target);
+    }
+    throw new IllegalArgumentException(
+        "statement: of " + statement.getClass() + " (expected: one that a router made)");
+  }
+}

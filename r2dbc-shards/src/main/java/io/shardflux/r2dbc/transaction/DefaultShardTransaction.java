@@ -1,0 +1,257 @@
+package io.shardflux.r2dbc.transaction;
+
+import io.r2dbc.spi.Connection;
+import io.r2dbc.spi.TransactionDefinition;
+import io.shardflux.r2dbc.failure.ShardErrors;
+import io.shardflux.r2dbc.server.ServerPool;
+import io.shardflux.r2dbc.settings.RouterOptions;
+import io.shardflux.r2dbc.settings.Timeouts;
+import io.shardflux.r2dbc.shard.Attempt;
+import io.shardflux.r2dbc.statement.SqlTemplate;
+import io.shardflux.r2dbc.statement.StatementSpec;
+import io.shardflux.r2dbc.statement.StatementTarget;
+import io.shardflux.r2dbc.statement.Work;
+import io.shardflux.router.ShardId;
+import java.time.Duration;
+import java.util.Set;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+import org.reactivestreams.Publisher;
+import reactor.core.Disposable;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+import reactor.core.publisher.Sinks;
+import reactor.core.scheduler.Schedulers;
+
+/** A transaction on a connection that it holds. */
+final class DefaultShardTransaction implements ShardTransaction, StatementTarget {
+
+  private static final String COMMITTED = "committed";
+
+  private final ServerPool server;
+  private final Connection connection;
+  private final Connection lent;
+  private final RouterOptions options;
+  private final Timeouts timeouts;
+  private final Function<String, SqlTemplate> templates;
+  private final Sinks.Empty<Void> released = Sinks.empty();
+  private final AtomicReference<Mono<Void>> lastTurn = new AtomicReference<>(Mono.empty());
+
+  // Guarded by this.
+  private int running;
+  private @Nullable String over;
+  private boolean rolledBack;
+  private @Nullable Disposable alarm;
+
+  DefaultShardTransaction(
+      ServerPool server,
+      Connection connection,
+      RouterOptions options,
+      Timeouts timeouts,
+      Function<String, SqlTemplate> templates) {
+    this.server = server;
+    this.connection = connection;
+    this.lent = server.forUser(connection, templates);
+    this.options = options;
+    this.timeouts = timeouts;
+    this.templates = templates;
+  }
+
+  @Override
+  public ShardId shard() {
+    return server.server().shard();
+  }
+
+  @Override
+  public StatementSpec sql(String sql) {
+    return StatementTarget.statement(this, templates.apply(sql), Work.Terms.of(timeouts));
+  }
+
+  @Override
+  public StatementSpec sql(StatementSpec statement) {
+    return StatementTarget.moved(statement, this);
+  }
+
+  @Override
+  public Mono<Void> createSavepoint(String name) {
+    return step("SAVEPOINT", held -> held.createSavepoint(name));
+  }
+
+  @Override
+  public Mono<Void> releaseSavepoint(String name) {
+    return step("RELEASE SAVEPOINT", held -> held.releaseSavepoint(name));
+  }
+
+  @Override
+  public Mono<Void> rollbackToSavepoint(String name) {
+    return step("ROLLBACK TO SAVEPOINT", held -> held.rollbackTransactionToSavepoint(name));
+  }
+
+  @Override
+  public Mono<Void> commit() {
+    return end("COMMIT", Connection::commitTransaction, COMMITTED);
+  }
+
+  @Override
+  public Mono<Void> rollback() {
+    return Mono.defer(
+        () ->
+            rolledBack()
+                ? Mono.empty()
+                : end("ROLLBACK", Connection::rollbackTransaction, "rolled back")
+                    .onErrorResume(ShardErrors::lost, lost -> Mono.empty()));
+  }
+
+  /** Begins it, tells of it, and completes when it is over, until when it has its connection. */
+  Flux<ShardTransaction> begun(TransactionDefinition definition) {
+    return Flux.concat(
+        step("BEGIN", held -> held.beginTransaction(definition)).thenReturn(this),
+        released.asMono().then(Mono.empty()));
+  }
+
+  private Mono<Void> end(
+      String text, Function<Connection, Publisher<Void>> ending, String outcome) {
+    return Mono.defer(
+        () -> {
+          enter(outcome);
+          return attempt(work(text, options.timeouts(), ending))
+              .then()
+              .doOnSuccess(done -> release())
+              .doOnError(this::release)
+              .doOnCancel(() -> release(new CancellationException(outcome + ", cancelled")));
+        });
+  }
+
+  private Mono<Void> step(String text, Function<Connection, Publisher<Void>> step) {
+    return run(work(text, timeouts, step)).then();
+  }
+
+  private Work<Void> work(
+      String text, Timeouts limits, Function<Connection, Publisher<Void>> step) {
+    return new Work<>(
+        text, false, Set.of(), Work.Terms.of(limits), (held, dialect) -> step.apply(lent));
+  }
+
+  @Override
+  public <T> Flux<T> run(Work<T> work) {
+    return Flux.defer(
+        () -> {
+          enter(null);
+          return attempt(work.alone());
+        });
+  }
+
+  private <T> Flux<T> attempt(Work<T> work) {
+    return new Attempt<>(server, this::withConnection, work, work.terms().timeouts(), options)
+        .rows();
+  }
+
+  /** The statement's turn comes when all before it have ended, and nothing of them is under way. */
+  private <T> Flux<T> withConnection(Function<Connection, ? extends Publisher<T>> work) {
+    return Flux.usingWhen(
+            Mono.fromSupplier(this::queue),
+            turn ->
+                turn.before.thenMany(
+                    Flux.defer(() -> server.onLoop(connection, work.apply(connection)))),
+            turn -> Mono.fromRunnable(turn::end),
+            (turn, error) ->
+                ShardErrors.answered(error) ? Mono.fromRunnable(turn::end) : turn.givenUp(),
+            Turn::givenUp)
+        .onErrorMap(this::noted);
+  }
+
+  /** A lost connection has it rolled back, unless it was being committed. */
+  private Throwable noted(Throwable error) {
+    if (!ShardErrors.lost(ShardErrors.named(shard(), error))) {
+      return error;
+    }
+    synchronized (this) {
+      if (COMMITTED.equals(over)) {
+        return error;
+      }
+      over = "rolled back, as its connection was lost";
+      rolledBack = true;
+    }
+    release(new CancellationException("lost"));
+    return ShardErrors.lostInTransaction(shard(), error);
+  }
+
+  private synchronized boolean rolledBack() {
+    return rolledBack;
+  }
+
+  private Turn queue() {
+    Sinks.Empty<Void> mine = Sinks.empty();
+    return new Turn(lastTurn.getAndSet(mine.asMono()), mine);
+  }
+
+  /** A statement's place among the others. */
+  private final class Turn {
+
+    private final Mono<Void> before;
+    private final Sinks.Empty<Void> mine;
+
+    Turn(Mono<Void> before, Sinks.Empty<Void> mine) {
+      this.before = before;
+      this.mine = mine;
+    }
+
+    Mono<Void> givenUp() {
+      return before.then(Mono.defer(() -> server.settle(connection))).doFinally(settled -> end());
+    }
+
+    void end() {
+      leave();
+      var unused = mine.tryEmitEmpty();
+    }
+  }
+
+  /** Lets a statement in, which is to {@link #leave}; the last one says what becomes of it. */
+  private synchronized void enter(@Nullable String outcome) {
+    if (over != null) {
+      throw new IllegalStateException(
+          "transaction on " + shard() + ": " + over + " (expected: one that is open)");
+    }
+    over = outcome;
+    running++;
+    if (alarm != null) {
+      alarm.dispose();
+    }
+  }
+
+  private synchronized void leave() {
+    running--;
+    if (running == 0 && over == null) {
+      watch();
+    }
+  }
+
+  // Called under the lock.
+  private void watch() {
+    Duration idle = timeouts.total();
+    alarm = Schedulers.parallel().schedule(this::expire, idle.toMillis(), TimeUnit.MILLISECONDS);
+  }
+
+  private void expire() {
+    synchronized (this) {
+      if (running > 0 || over != null) {
+        return;
+      }
+      over = "rolled back, as nobody used it for " + timeouts.total().toMillis() + " ms";
+      rolledBack = true;
+    }
+    release(new CancellationException("idle"));
+  }
+
+  private void release() {
+    var unused = released.tryEmitEmpty();
+  }
+
+  /** Has the connection taken back, which rolls back. */
+  private void release(Throwable error) {
+    var unused = released.tryEmitError(error);
+  }
+}

@@ -1,0 +1,58 @@
+package io.shardflux.r2dbc.transaction;
+
+import io.r2dbc.spi.TransactionDefinition;
+import io.shardflux.r2dbc.live.LiveShards;
+import io.shardflux.r2dbc.settings.Timeouts;
+import io.shardflux.r2dbc.shard.ShardServers;
+import io.shardflux.r2dbc.statement.SqlTemplate;
+import io.shardflux.router.Internal;
+import io.shardflux.router.ShardId;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Function;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+
+/**
+ * How transactions begin.
+ *
+ * @param definition their isolation level and the like
+ * @param timeouts their own; their ends are held to the router's
+ * @param templates what texts say
+ */
+@Internal
+public record TransactionStart(
+    TransactionDefinition definition, Timeouts timeouts, Function<String, SqlTemplate> templates) {
+
+  /** Begins one on a shard; a cancel before it is there leaves none behind. */
+  public Mono<ShardTransaction> on(LiveShards live, Mono<ShardId> shard) {
+    return first(live.onOne(shard, servers -> begun(servers, live)));
+  }
+
+  private Flux<ShardTransaction> begun(ShardServers shard, LiveShards live) {
+    return shard.hold(
+        timeouts.acquire(),
+        (server, connection) ->
+            new DefaultShardTransaction(server, connection, live.options(), timeouts, templates)
+                .begun(definition));
+  }
+
+  /** The first of them that is told of; the rest goes on without whoever waited for it. */
+  private static Mono<ShardTransaction> first(Flux<ShardTransaction> held) {
+    return Mono.create(
+        sink -> {
+          AtomicBoolean told = new AtomicBoolean();
+          sink.onCancel(
+              held.contextWrite(sink.contextView())
+                  .subscribe(
+                      transaction -> {
+                        told.set(true);
+                        sink.success(transaction);
+                      },
+                      error -> {
+                        if (!told.get()) {
+                          sink.error(error);
+                        }
+                      }));
+        });
+  }
+}
