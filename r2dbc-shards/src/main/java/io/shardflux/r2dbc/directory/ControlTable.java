@@ -35,7 +35,7 @@ public final class ControlTable {
   /**
    * Checks the table's name.
    *
-   * @param what the table is, for the error
+   * @param what the table's purpose, for the error
    */
   public ControlTable(Shard server, String what, String name, Timeouts timeouts) {
     check(NAME, what, name, "letters, digits or '_'");
@@ -58,20 +58,20 @@ public final class ControlTable {
     return BoundStatement.of(sql, bindings);
   }
 
-  /** What a statement, and perhaps others behind it, give on one connection. */
+  /** The results of a statement, and of any statements behind it, on one connection. */
   public <T> Flux<T> run(SqlTemplate sql, Function<Connection, Flux<T>> execution) {
     Work<T> work =
         Work.of(sql, Work.Terms.of(timeouts), (connection, dialect) -> execution.apply(connection));
     return Flux.using(this::entered, entered -> entered.run(work), ShardServers::leave);
   }
 
-  /** How many rows a statement changes. */
+  /** The number of rows that a statement changes. */
   public Mono<Long> update(SqlTemplate sql, Object... values) {
     BoundStatement statement = bound(sql, values);
     return run(sql, connection -> statement.rowsUpdated(connection, null)).single();
   }
 
-  /** As {@link ShardServers#close}. */
+  /** Closes the pool as {@link ShardServers#close} does. */
   public Mono<Void> close() {
     return servers.close(DRAIN_TIME);
   }

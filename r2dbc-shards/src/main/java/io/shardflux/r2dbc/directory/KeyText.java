@@ -14,10 +14,10 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /**
- * A key as a directory's table holds it; different keys differ in it.
+ * A key as a directory's table holds it. Different keys have different texts.
  *
  * @param types the types of the parts in lower case, with commas between: {@code text,integer}
- * @param text the canonical text of the part; of several parts, with commas between, and a
+ * @param text the canonical text of the part; for several parts, with commas between, and a
  *     backslash before each comma or backslash within
  */
 record KeyText(String types, String text) {
@@ -39,7 +39,7 @@ record KeyText(String types, String text) {
   /**
    * The key.
    *
-   * @throws IllegalArgumentException if there is no key that is written so
+   * @throws IllegalArgumentException if no key is written so
    */
   ShardKey key() {
     try {

@@ -18,26 +18,26 @@ import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
 /**
- * The assignments of keys to shards in a table of a MySQL-compatible server, which every router
- * that uses the directory can reach.
+ * Keeps the assignments of keys to shards in a table of a MySQL-compatible server, which every
+ * router that uses the directory can reach.
  *
- * <p>One table can hold several directories, each under its name. A row is a key: its types and its
- * canonical text, both compared byte by byte, and its shard. The key's text may be edited or filled
- * in by SQL: of one part it is the canonical text of {@link io.shardflux.router.KeyType}; of
- * several those texts with commas between, and a backslash before a comma or a backslash inside a
- * part.
+ * <p>One table can hold several directories, each under its name. A row is a key, by its types and
+ * its canonical text, both compared byte by byte, and its shard. The key's text may be edited or
+ * filled in by SQL. For one part it is the canonical text of {@link io.shardflux.router.KeyType}.
+ * For several it is those texts with commas between, and a backslash before a comma or a backslash
+ * inside a part.
  *
  * <p>Thread-safe and non-blocking; nothing happens before a subscription. Every statement is held
  * to {@link Timeouts} and has a connection of the directory's own pool, which a cancel gives back.
  * Errors are those of R2DBC, as {@link ShardRouter} has them, with the server's name in the
  * message. A key that takes more than 2,800 bytes is an {@link IllegalArgumentException}.
  *
- * <p>To be {@linkplain #close() closed} by whoever made it; a router that was made from a document
- * closes those of the document.
+ * <p>The maker of a directory must {@linkplain #close() close} it. A router that was made from a
+ * document closes those of the document.
  */
 public final class TableDirectory implements ShardDirectory {
 
-  /** The table, unless another is named. */
+  /** The default name of the table. */
   public static final String DEFAULT_TABLE = "shardflux_directory";
 
   @Internal public static final Pattern NAME = Pattern.compile("[A-Za-z0-9_.-]{1,64}");
@@ -78,8 +78,8 @@ public final class TableDirectory implements ShardDirectory {
   /**
    * A directory; connects to nothing.
    *
-   * @param server where the table is; its id is its name in messages alone, so that it need not be
-   *     one of a router's shards. Without pool bounds of its own it has the defaults
+   * @param server the server of the table; its id is only its name in messages, so that it need not
+   *     be one of a router's shards. Without pool bounds of its own it has the defaults
    * @param table 1 to 64 letters, digits or {@code _}, in the database of the server's URL
    * @param name the directory's name in the table: 1 to 64 letters, digits, {@code _}, {@code -} or
    *     {@code .}. Another name is another directory, so it must not change once keys are assigned
@@ -91,7 +91,7 @@ public final class TableDirectory implements ShardDirectory {
     return new TableDirectory(server, table, name, timeouts);
   }
 
-  /** Makes the table if it is not there; the account must be allowed to. */
+  /** Makes the table if it is not there. The account must be allowed to. */
   public Mono<Void> createTable() {
     SqlTemplate create =
         table.sql(
@@ -161,8 +161,8 @@ public final class TableDirectory implements ShardDirectory {
   }
 
   /**
-   * Closes the pool: statements under way have 30 s to end, new ones fail with {@link
-   * ShardUnavailableException}. Closing twice does nothing more.
+   * Closes the pool: statements under way have 30 s to end, and new ones fail with {@link
+   * ShardUnavailableException}. A second close does nothing more.
    */
   public Mono<Void> close() {
     return table.close();

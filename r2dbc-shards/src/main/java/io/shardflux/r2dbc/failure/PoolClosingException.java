@@ -4,8 +4,8 @@ import io.shardflux.router.Internal;
 import io.shardflux.router.ShardId;
 
 /**
- * A statement met a pool that is closing: it is to look at the topology anew. Never reaches a
- * caller.
+ * Reports that a statement met a pool that is closing. The statement must look at the topology
+ * anew. Never reaches a caller.
  */
 @Internal
 public final class PoolClosingException extends RuntimeException {

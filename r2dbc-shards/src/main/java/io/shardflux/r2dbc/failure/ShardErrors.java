@@ -30,20 +30,23 @@ import reactor.pool.PoolShutdownException;
 @Internal
 public final class ShardErrors {
 
-  /** A client's own code for it, which no server says: CR_SERVER_LOST. */
+  /** A client's own code for a lost connection, which no server sends: CR_SERVER_LOST. */
   public static final int CONNECTION_LOST = 2013;
 
   /** MySQL's ER_QUERY_TIMEOUT and MariaDB's ER_STATEMENT_TIMEOUT. */
   private static final Set<Integer> STATEMENT_TIMEOUTS = Set.of(3024, 1969);
 
   /**
-   * What a server says last on a connection that it ends: ER_SERVER_SHUTDOWN, MariaDB's
-   * ER_CONNECTION_KILLED, MySQL's ER_SESSION_WAS_KILLED and ER_CLIENT_INTERACTION_TIMEOUT; and what
-   * stands for one that ended without a word.
+   * The last errors that a server sends on a connection that it ends: ER_SERVER_SHUTDOWN, MariaDB's
+   * ER_CONNECTION_KILLED, MySQL's ER_SESSION_WAS_KILLED and ER_CLIENT_INTERACTION_TIMEOUT; and the
+   * code that stands for a connection that ended without an error.
    */
   private static final Set<Integer> LAST_WORDS = Set.of(1053, 1927, 3169, 4031, CONNECTION_LOST);
 
-  /** What the driver says, not as R2DBC does, to a statement that waits where another is cut. */
+  /**
+   * The driver's message, not an R2DBC error, to a statement that waits on a connection that is
+   * cut.
+   */
   private static final String QUEUE_DISPOSED = "Request queue was disposed";
 
   /** ER_CON_COUNT_ERROR, ER_TOO_MANY_USER_CONNECTIONS and ER_USER_LIMIT_REACHED. */
@@ -52,7 +55,7 @@ public final class ShardErrors {
   /** ER_BAD_DB_ERROR. */
   private static final int NO_DATABASE = 1049;
 
-  /** What is said of its tables where a database is gone: ER_NO_SUCH_TABLE and ER_NO_DB_ERROR. */
+  /** Errors about its tables where a database is gone: ER_NO_SUCH_TABLE and ER_NO_DB_ERROR. */
   private static final Set<Integer> NOTHING_THERE = Set.of(1046, NO_DATABASE, 1146);
 
   private static final int QUERY_INTERRUPTED = 1317;
@@ -61,13 +64,13 @@ public final class ShardErrors {
   private static final Set<Integer> COMMITTING = Set.of(1180, 3100);
 
   /**
-   * Errors that one row of several can be the cause of, by their codes, since the driver does not
-   * pass on every SQLSTATE: duplicates (1022, 1062, 1169, 1586, 1859), NULL (1048), foreign keys
-   * (1216, 1217, 1451, 1452, 1557), more than a row where one is wanted (1172, 1242), values out of
-   * range, cut off, or none of the type's (1264, 1265, 1292, 1300, 1365, 1366, 1367, 1406, 1411,
-   * 1416, 1441, 1690, 3140 to 3158, 3616, 3617, 3643, 3751, 3903), rows too large (139, 1118),
-   * partitions (1526, 1591, 1748), checks of MySQL (3819) and MariaDB (4025), and what a trigger
-   * signals (1644).
+   * Errors that one row of several can cause. They are known by their codes, because the driver
+   * does not pass on every SQLSTATE: duplicates (1022, 1062, 1169, 1586, 1859), NULL (1048),
+   * foreign keys (1216, 1217, 1451, 1452, 1557), more than a row where one is wanted (1172, 1242),
+   * values out of range, cut off, or not of the type (1264, 1265, 1292, 1300, 1365, 1366, 1367,
+   * 1406, 1411, 1416, 1441, 1690, 3140 to 3158, 3616, 3617, 3643, 3751, 3903), rows too large (139,
+   * 1118), partitions (1526, 1591, 1748), checks of MySQL (3819) and MariaDB (4025), and a
+   * trigger's signal (1644).
    */
   private static final Set<Integer> OF_ONE_ROW =
       Set.of(
@@ -99,7 +102,7 @@ public final class ShardErrors {
     return sameCategory(shard, known);
   }
 
-  /** The connection was lost under a transaction that nobody had begun to commit. */
+  /** The error of a connection that was lost under a transaction before its commit had begun. */
   public static Throwable lostInTransaction(ShardId shard, Throwable error) {
     return lost(shard, "the transaction on it is rolled back", error);
   }
@@ -109,7 +112,7 @@ public final class ShardErrors {
         shard, Why.LOST, "connection lost (expected: an answer; " + outcome + ")", error);
   }
 
-  /** What went wrong before there was a connection, where that is not the server's own answer. */
+  /** The error where there was no connection, unless it is the server's own answer. */
   public static Throwable notAcquired(Server server, PoolBounds bounds, Throwable error) {
     ShardId shard = server.shard();
     if (error instanceof ShardUnavailableException) {
@@ -172,7 +175,7 @@ public final class ShardErrors {
         : error;
   }
 
-  /** A place among the streams was not to be had. */
+  /** The error where there was no place among the streams. */
   public static Throwable noStream(Server server, PoolBounds bounds, Throwable error) {
     if (rooted(error, PoolShutdownException.class) != null) {
       return new PoolClosingException(server.shard()).asUnavailable();
@@ -189,45 +192,45 @@ public final class ShardErrors {
             error);
   }
 
-  /** Whether it is no pool's own error, but one of opening a connection. */
+  /** Tells whether the error is one of opening a connection, and not a pool's own. */
   public static boolean opening(Throwable error) {
     return !(error instanceof ShardUnavailableException)
         && rooted(error, PoolAcquirePendingLimitException.class) == null
         && rooted(error, PoolShutdownException.class) == null;
   }
 
-  /** Whether a statement's error may speak against its server. */
+  /** Tells whether a statement's error may speak against its server. */
   public static boolean outage(Throwable error) {
     return lost(error)
         || (error instanceof ShardTimeoutException late && !late.acquiring() && !answered(late));
   }
 
-  /** Whether an error is another shard's, which work on a lent connection may have asked. */
+  /** Tells whether the error is another shard's, which work on a lent connection may have asked. */
   public static boolean elsewhere(ShardId shard, Throwable error) {
     return (error instanceof ShardUnavailableException unavailable
             && !unavailable.shard().equals(shard))
         || (error instanceof ShardTimeoutException late && !late.shard().equals(shard));
   }
 
-  /** Whether the server answered, if only to refuse. */
+  /** Tells whether the server answered, if only to refuse. */
   public static boolean answered(Throwable error) {
     return error instanceof R2dbcException said
         && said.getErrorCode() != 0
         && said.getErrorCode() != CONNECTION_LOST;
   }
 
-  /** Whether the server refused a write by an answer, so that nothing of it is stored. */
+  /** Tells whether the server refused a write by an answer, so that nothing of it is stored. */
   public static boolean refusedWrite(Throwable error) {
     return answered(error)
         && !(error instanceof R2dbcException said && COMMITTING.contains(said.getErrorCode()));
   }
 
-  /** Whether one row alone may be why the server refused several. */
+  /** Tells whether one row alone may be the reason why the server refused several. */
   public static boolean ofOneRow(Throwable error) {
     return error instanceof R2dbcException said && OF_ONE_ROW.contains(said.getErrorCode());
   }
 
-  /** Whether a read may succeed when it is put once more. */
+  /** Tells whether a read may succeed when it is sent once more. */
   public static boolean passing(Throwable error) {
     if (error instanceof ShardUnavailableException unavailable) {
       return unavailable.why() != Why.OVERLOADED;
@@ -238,7 +241,7 @@ public final class ShardErrors {
             && passing.getErrorCode() != QUERY_INTERRUPTED);
   }
 
-  /** An error without the statement, of which an event or a log of the shard's is not the place. */
+  /** The error without the statement, for an event or a log of the shard. */
   public static String brief(Throwable error) {
     String message = String.valueOf(error.getMessage());
     int statement = message.lastIndexOf(" in: ");
@@ -247,46 +250,48 @@ public final class ShardErrors {
         : error.toString();
   }
 
-  /** Whether a statement lost its connection. */
+  /** Tells whether a statement lost its connection. */
   public static boolean lost(Throwable error) {
     return error instanceof ShardUnavailableException unavailable && unavailable.why() == Why.LOST;
   }
 
-  /** Whether no server was burdened with the statement that failed so. */
+  /** Tells whether no server was burdened with the statement that failed so. */
   public static boolean unsent(Throwable error) {
     return error instanceof ShardUnavailableException unavailable
         && (unavailable.why() == Why.NOT_CONNECTED || unavailable.why() == Why.NOT_ASKED);
   }
 
-  /** Whether the server has no room for another connection. */
+  /** Tells whether the server has no room for another connection. */
   public static boolean noRoom(Throwable error) {
     R2dbcException said = rooted(error, R2dbcException.class);
     return said != null && TOO_MANY_CONNECTIONS.contains(said.getErrorCode());
   }
 
-  /** Whether the server answered that it lets no connection in, for another reason than room. */
+  /**
+   * Tells whether the server answered that it lets no connection in, for another reason than room.
+   */
   public static boolean refused(Throwable error) {
     R2dbcException said = rooted(error, R2dbcException.class);
     return said != null && answered(said) && !noRoom(error);
   }
 
-  /** The same for a reason that it may count, and lock an account or a host for. */
+  /** Tells whether the server refused the login, for which it may lock an account or a host. */
   public static boolean refusedLogin(Throwable error) {
     return refused(error) && !noDatabase(error);
   }
 
-  /** Whether a connection could not be opened as its database is not there. */
+  /** Tells whether a connection could not be opened because its database is not there. */
   public static boolean noDatabase(Throwable error) {
     R2dbcException said = rooted(error, R2dbcException.class);
     return said != null && said.getErrorCode() == NO_DATABASE;
   }
 
-  /** Whether a statement's error may come of a database that is gone. */
+  /** Tells whether a statement's error may come of a database that is gone. */
   public static boolean nothingThere(Throwable error) {
     return error instanceof R2dbcException said && NOTHING_THERE.contains(said.getErrorCode());
   }
 
-  /** Opening a connection took too long; a statement's own timeout has a code. */
+  /** Tells whether opening a connection took too long; a statement's own timeout has a code. */
   private static boolean timedOut(Throwable error) {
     return error instanceof TimeoutException
         || (error instanceof R2dbcTimeoutException late && late.getErrorCode() == 0);

@@ -9,15 +9,15 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A shard was late: the message names the shard, the bound and its value, the time spent, the rows
- * until then and the statement, without the values bound to it.
+ * Reports that a shard was late. The message names the shard, the bound and its value, the time
+ * spent, the rows until then, and the statement without its bound values.
  */
 public final class ShardTimeoutException extends R2dbcTimeoutException {
 
   private static final long serialVersionUID = 1L;
   private static final int SHOWN = 200;
 
-  /** Which bound was met. */
+  /** The bound that was met. */
   @Internal
   public enum Bound {
     ACQUIRE(
@@ -71,18 +71,18 @@ public final class ShardTimeoutException extends R2dbcTimeoutException {
     return ShardId.of(shard);
   }
 
-  /** Whether it was late with a connection, which says nothing against the server. */
+  /** Tells whether the shard was late with a connection, which says nothing against the server. */
   boolean acquiring() {
     return bound == Bound.ACQUIRE;
   }
 
-  /** The time it had, which is that of the router's clock. */
+  /** The time that the shard had, by the router's clock. */
   @Internal
   public Duration time() {
     return Objects.requireNonNull(time, "ended by the server");
   }
 
-  /** Whether it had at least as long as these allow. */
+  /** Tells whether the shard had at least as long as these times allow. */
   @Internal
   public boolean reached(Timeouts others) {
     if (bound == null || time == null) {
@@ -112,7 +112,7 @@ public final class ShardTimeoutException extends R2dbcTimeoutException {
         + ")";
   }
 
-  /** In one line and not too long; it has markers where values are bound. */
+  /** The statement in one line and not too long. It has markers where values are bound. */
   @Internal
   public static String shortened(String statement) {
     StringBuilder line = new StringBuilder(SHOWN);

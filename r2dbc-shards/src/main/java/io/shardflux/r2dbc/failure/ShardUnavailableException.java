@@ -7,28 +7,28 @@ import io.shardflux.router.ShardId;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A shard could not be asked, or its connection was lost: it is down or drained, too many callers
- * wait for it, or it is being removed.
+ * Reports that a shard could not be asked, or that its connection was lost: it is down or drained,
+ * too many callers wait for it, or it is being removed.
  *
- * <p>Where a connection was lost under a write, whether the write took place is not known; in a
- * transaction that nobody had begun to commit it did not.
+ * <p>If a connection was lost under a write, it is unknown whether the write took place. In a
+ * transaction whose commit had not begun it did not.
  */
 public final class ShardUnavailableException extends R2dbcTransientResourceException {
 
   private static final long serialVersionUID = 1L;
 
-  /** What it was. */
+  /** The reason. */
   @Internal
   public enum Why {
     /** No connection could be opened. */
     NOT_CONNECTED,
     /** A connection was lost under a statement. */
     LOST,
-    /** The server has no room for another connection, and may do well otherwise. */
+    /** The server has no room for another connection, and may be well otherwise. */
     NO_ROOM,
     /** The queue for a connection is full, or all streams are taken. */
     OVERLOADED,
-    /** It was not asked: its breaker is open, it is drained, or closed. */
+    /** The shard was not asked: its breaker is open, it is drained, or closed. */
     NOT_ASKED
   }
 
@@ -49,7 +49,7 @@ public final class ShardUnavailableException extends R2dbcTransientResourceExcep
   }
 
   /**
-   * Whether the shard was too busy to be asked: the queue for a connection was full, or its
+   * Tells whether the shard was too busy to be asked: the queue for a connection was full, or its
    * {@linkplain PoolBounds#streams() streams} were taken.
    */
   public boolean overloaded() {

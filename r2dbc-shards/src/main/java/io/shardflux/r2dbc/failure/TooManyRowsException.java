@@ -3,7 +3,7 @@ package io.shardflux.r2dbc.failure;
 import io.r2dbc.spi.R2dbcNonTransientException;
 import io.shardflux.router.Internal;
 
-/** A statement gave more rows than it should. */
+/** Reports that a statement gave more rows than it may. */
 public final class TooManyRowsException extends R2dbcNonTransientException {
 
   private static final long serialVersionUID = 1L;

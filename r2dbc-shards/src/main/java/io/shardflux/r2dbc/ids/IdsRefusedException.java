@@ -3,7 +3,7 @@ package io.shardflux.r2dbc.ids;
 import io.r2dbc.spi.R2dbcTransientResourceException;
 
 /**
- * No id was given, as it might not be the only one of its kind: the clock was set back, or no node
+ * Reports that no id was given because it might not be unique: the clock was set back, or no node
  * could be leased.
  */
 public final class IdsRefusedException extends R2dbcTransientResourceException {
@@ -21,12 +21,12 @@ public final class IdsRefusedException extends R2dbcTransientResourceException {
     this.behindMillis = behindMillis;
   }
 
-  /** The clock reads a time for which each node that is free has given ids. */
+  /** The refusal where the clock reads a time for which each free node has already given ids. */
   static IdsRefusedException clockBehind(String message, long behindMillis) {
     return new IdsRefusedException(message, behindMillis);
   }
 
-  /** In how many milliseconds the clock is past what was used, or 0 where that is not why. */
+  /** The milliseconds until the clock is past what was used, or 0 if that is not the reason. */
   long behindMillis() {
     return behindMillis;
   }

@@ -5,9 +5,9 @@ import java.time.Instant;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * A node that is ours for a time, and the ids that were given for it: the milliseconds since {@link
- * #EPOCH}, 10 bits of the node, and a number from 0 that rises within a millisecond, as a TSID has
- * them.
+ * A node that is leased for a time, and the ids that were given for it. As in a TSID, an id is the
+ * milliseconds since {@link #EPOCH}, 10 bits of the node, and a number from 0 that rises within a
+ * millisecond.
  *
  * <p>Thread-safe and lock-free: an id is one compare-and-set. Reads no clock.
  */
@@ -17,19 +17,22 @@ public final class NodeLease {
   static final int NODE_BITS = 10;
   static final int COUNTER_BITS = 12;
 
-  /** That of TSIDs. */
+  /** The epoch of TSIDs. */
   static final long EPOCH = Instant.parse("2020-01-01T00:00:00Z").toEpochMilli();
 
   /** The last millisecond whose ids are positive, in the year 2089. */
   static final long END = EPOCH + (1L << 41) - 1;
 
-  /** How far ids may be ahead of the clock, by their number or as the clock took a small step. */
+  /**
+   * The bound on how far ids may be ahead of the clock, by their number or after a small step of
+   * the clock.
+   */
   public static final long MAX_AHEAD_MILLIS = 10;
 
-  /** In place of an id: the lease is over, was given back, or does not reach that far. */
+  /** Given in place of an id: the lease is over, was given back, or does not reach that far. */
   static final long OVER = -1;
 
-  /** In place of an id: those of the clock's next milliseconds are given already. */
+  /** Given in place of an id: the ids of the clock's next milliseconds are used already. */
   static final long AHEAD = -2;
 
   private static final long SEALED = Long.MAX_VALUE;
@@ -41,17 +44,17 @@ public final class NodeLease {
   private volatile Term term;
 
   /**
-   * How far it reaches.
+   * The reach of a lease.
    *
-   * @param usedUntil the last millisecond that ids may have: what the table says too, or less
-   * @param endNanos when it is over, of {@link System#nanoTime}
+   * @param usedUntil the last millisecond that ids may have: that of the table, or less
+   * @param endNanos the lease's end, of {@link System#nanoTime}
    */
   record Term(long usedUntil, long endNanos) {}
 
   /**
-   * A lease of a node for whose milliseconds from that one on nobody has given an id.
+   * A lease of a node for which no process has given an id from that millisecond on.
    *
-   * @param holder what tells it from all other leases
+   * @param holder tells this lease from all others
    */
   NodeLease(int node, String holder, long fromMillis, Term term) {
     this.node = node;
@@ -68,7 +71,7 @@ public final class NodeLease {
     return holder;
   }
 
-  /** An id above all that were given, or {@link #OVER} or {@link #AHEAD}. */
+  /** An id above all ids given before, or {@link #OVER} or {@link #AHEAD}. */
   long draw(long millis, long nanos) {
     if (over(nanos)) {
       return OVER;
@@ -96,12 +99,15 @@ public final class NodeLease {
     return nanos - term.endNanos() >= 0;
   }
 
-  /** Takes a longer term; never less of the milliseconds, as the table never goes back either. */
+  /**
+   * Takes a longer term. Its milliseconds never become fewer, because the table never goes back
+   * either.
+   */
   void extend(Term longer) {
     term = new Term(Math.max(term.usedUntil(), longer.usedUntil()), longer.endNanos());
   }
 
-  /** Gives no more ids, and tells the last millisecond for which it may have given one. */
+  /** Gives no more ids, and returns the last millisecond for which it may have given one. */
   long seal() {
     long sealed = last.getAndSet(SEALED);
     return sealed >>> COUNTER_BITS;

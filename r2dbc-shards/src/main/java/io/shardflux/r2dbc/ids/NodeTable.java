@@ -14,10 +14,11 @@ import reactor.core.publisher.Mono;
 /**
  * The nodes and their leases in a table of a server.
  *
- * <p>What keeps ids apart is {@code used_until_millis}: whoever takes a node or renews its lease
- * puts there how far its ids will go at most, and nobody takes a node unless that lies behind its
- * own clock. The lease only says when a node may be taken again, by the server's clock, which may
- * be wrong or set at will: then nodes are free too soon or too late, and no id is given twice.
+ * <p>The column {@code used_until_millis} keeps ids apart. A process that takes a node or renews
+ * its lease writes there how far its ids may go. No process takes a node unless that time lies
+ * behind the process's own clock. The lease only says when a node may be taken again, by the
+ * server's clock, which may be wrong or be set: then nodes are free too soon or too late, and no id
+ * is given twice.
  */
 final class NodeTable implements ShardIds.Nodes {
 

@@ -32,47 +32,53 @@ import reactor.core.publisher.Mono;
  * within the millisecond; positive until the year 2089.
  *
  * <p>The node is leased from a table of a MySQL-compatible server, so that at most 1,024 processes
- * give ids at the same time. An id costs no statement: the first one leases the node, and the lease
- * is renewed in the background, each third of its time. The table says how far a node's ids may
- * have gone, and whoever takes it next begins behind that.
+ * give ids at the same time. An id costs no statement: the first id leases the node, and the lease
+ * is renewed in the background, at each third of its time. The table says how far a node's ids may
+ * have gone, and the next process that takes the node begins behind that.
  *
- * <p>It refuses rather than repeat, with {@link IdsRefusedException}: where all nodes are taken; or
- * where the clock was set back by more than 10 ms, or is more than 1 s behind what the free nodes
- * were used for. Where the lease could not be renewed before its end, ids are refused with the
- * server's own error until it answers again. Ids of one process rise from each to the next; those
- * of different processes only as their clocks agree.
+ * <p>It refuses rather than repeats an id, with {@link IdsRefusedException}. It does so where all
+ * nodes are taken, where the clock was set back by more than 10 ms, and where the clock is more
+ * than 1 s behind what the free nodes were used for. If the lease could not be renewed before its
+ * end, ids are refused with the server's own error until the server answers again. Ids of one
+ * process rise from each to the next. Ids of different processes are in order only as far as their
+ * clocks agree.
  *
- * <p>A node gives 4,096 ids in a millisecond; whoever asks for more waits, with ids at most 10 ms
- * ahead of the clock.
+ * <p>A node gives 4,096 ids in a millisecond. A caller that asks for more waits, with ids at most
+ * 10 ms ahead of the clock.
  *
  * <p>Thread-safe and non-blocking; nothing happens before a subscription. Every statement is held
- * to {@link Timeouts}. To be {@linkplain #close() closed}, which gives the node back.
+ * to {@link Timeouts}. Must be {@linkplain #close() closed}, which gives the node back.
  */
 public final class ShardIds {
 
-  /** The table, unless another is named. */
+  /** The default name of the table. */
   public static final String DEFAULT_TABLE = IdSource.DEFAULT_TABLE;
 
-  /** How long a node is leased, unless another time is named: 30 s. */
+  /** The default time for which a node is leased: 30 s. */
   public static final Duration DEFAULT_LEASE = IdSource.DEFAULT_LEASE;
 
   private static final Logger log = LoggerFactory.getLogger(ShardIds.class);
   private static final Duration TICK = Duration.ofMillis(1);
   private static final long MAX_BEHIND_MILLIS = 1_000;
 
-  /** Where nodes are leased. All milliseconds are those of {@link Instant#toEpochMilli()}. */
+  /** Leases nodes. All milliseconds are those of {@link Instant#toEpochMilli()}. */
   interface Nodes {
 
     /** Makes the table with all nodes, if it is not there. */
     Mono<Void> create();
 
-    /** Takes a free node that has no ids from that millisecond on, to use it until another. */
+    /**
+     * Takes a free node that has no ids from {@code millis} on, for use until {@code usedUntil}.
+     */
     Mono<Integer> take(String holder, long millis, long usedUntil);
 
-    /** Whether it is the holder's still; if so, it is from now on for a lease's time. */
+    /**
+     * Tells whether the node is still the holder's; if so, the holder has it from now on for a
+     * lease's time.
+     */
     Mono<Boolean> renew(int node, String holder, long usedUntil);
 
-    /** Frees it, if it is the holder's still. */
+    /** Frees the node, if it is still the holder's. */
     Mono<Void> giveBack(int node, String holder, long lastUsed);
 
     Mono<Void> close();
@@ -116,24 +122,24 @@ public final class ShardIds {
   }
 
   /**
-   * Ids by the {@linkplain #DEFAULT_TABLE default table}, with the default lease and times; see
-   * {@link #of(Shard, String, Duration, Timeouts)}.
+   * Ids with the {@linkplain #DEFAULT_TABLE default table}, lease and times; see {@link #of(Shard,
+   * String, Duration, Timeouts)}.
    */
   public static ShardIds of(Shard server) {
     return of(server, DEFAULT_TABLE, DEFAULT_LEASE, Timeouts.defaults());
   }
 
   /**
-   * Ids; connects to nothing.
+   * Ids with the given table, lease and times; connects to nothing.
    *
-   * @param server where the table is; its id is its name in messages alone, so that it need not be
-   *     one of a router's shards. Without pool bounds of its own it has at most 2 connections
+   * @param server the server of the table; its id is only its name in messages, so that it need not
+   *     be one of a router's shards. Without pool bounds of its own it has at most 2 connections
    * @param table 1 to 64 letters, digits or {@code _}, in the database of the server's URL. Ids of
    *     another table may be the same ones
-   * @param lease for how long a node is leased, from 1 s to 1 h: how long ids go on without the
-   *     server, and how long a node stays taken whose process died
+   * @param lease the time for which a node is leased, from 1 s to 1 h: how long ids go on without
+   *     the server, and how long a node stays taken after its process died
    * @param timeouts how long a statement may take, lowered to a third of the lease; also how long
-   *     in all an id may be waited for
+   *     in all a caller may wait for an id
    * @throws IllegalArgumentException if a name has another character, the lease is out of its
    *     bounds, or no R2DBC driver takes the server's options
    */
@@ -142,13 +148,13 @@ public final class ShardIds {
   }
 
   /**
-   * Ids as a document says by its key {@code ids}; connects to nothing. The document is that of
-   * {@link ShardRouter#fromYaml}, whose {@code timeouts} hold here too.
+   * Ids as described by the key {@code ids} of a document; connects to nothing. The document is
+   * that of {@link ShardRouter#fromYaml}, whose {@code timeouts} hold here too.
    *
    * <p>{@code ids} has {@code shard}, the name of one of {@code shards}, or {@code server}, a map
-   * with {@code url}, {@code username}, {@code password} and {@code pool} as of a shard; and where
-   * they differ from the defaults {@code table} and {@code lease}. With {@code create-table: true}
-   * the table is made before a node is leased, where it is not there.
+   * with {@code url}, {@code username}, {@code password} and {@code pool} as of a shard. Where they
+   * differ from the defaults it also has {@code table} and {@code lease}. With {@code create-table:
+   * true} a table that is not there is made before a node is leased.
    *
    * @throws IllegalArgumentException as there, and if it has no {@code ids}
    */
@@ -157,7 +163,7 @@ public final class ShardIds {
   }
 
   /**
-   * Ids as a nested map says; see {@link #fromYaml} and {@link ShardRouter#builder(Map)}.
+   * Ids as described by a nested map; see {@link #fromYaml} and {@link ShardRouter#builder(Map)}.
    *
    * @throws IllegalArgumentException as there
    */
@@ -194,8 +200,8 @@ public final class ShardIds {
   }
 
   /**
-   * Makes the table with its 1,024 nodes, where it or they are not there; the account must be
-   * allowed to.
+   * Makes the table with its 1,024 nodes, if it or they are not there. The account must be allowed
+   * to.
    */
   public Mono<Void> createTable() {
     return nodes.create();
@@ -214,8 +220,8 @@ public final class ShardIds {
   }
 
   /**
-   * An id above all that this gave before. The first one, and one that is asked for after the lease
-   * has ended, waits for the server.
+   * An id above all ids that this object gave before. The first id, and one that is requested after
+   * the lease has ended, waits for the server.
    */
   public Mono<Long> next() {
     return Mono.defer(
@@ -226,7 +232,7 @@ public final class ShardIds {
   }
 
   /**
-   * So many ids, each above the one before; one at most is made before it is asked for.
+   * Several ids, each above the one before. At most one is made before it is requested.
    *
    * @param count from 1
    * @throws IllegalArgumentException if the count is less
@@ -239,9 +245,9 @@ public final class ShardIds {
   }
 
   /**
-   * Gives no more ids, gives the node back, and closes the connections; a server that does not
-   * answer is let be, and the node is free when its lease is over. Closing twice does nothing more;
-   * a cancel only ends the waiting.
+   * Gives no more ids, gives the node back, and closes the connections. If the server does not
+   * answer, the node is free when its lease is over. A second close does nothing more. A cancel
+   * only ends the waiting.
    */
   public Mono<Void> close() {
     return closing;
@@ -253,7 +259,7 @@ public final class ShardIds {
     return "ids by " + nodes;
   }
 
-  /** An id, or what {@link NodeLease} says in its place. */
+  /** An id, or what {@link NodeLease} gives in its place. */
   private long draw() {
     if (closed) {
       throw new PoolClosingException(server).asUnavailable();
@@ -263,7 +269,7 @@ public final class ShardIds {
     return current == null ? NodeLease.OVER : current.draw(millis, nanoTime.getAsLong());
   }
 
-  /** Again and again, with a lease or a pause between. */
+  /** Tries again until there is an id, with a lease or a pause between. */
   private Mono<Long> waiting() {
     return Mono.defer(
             () -> {
@@ -284,7 +290,8 @@ public final class ShardIds {
   }
 
   /**
-   * The clock, which is read after what it is compared with: else another thread's later reading.
+   * The clock. It must be read after the value that it is compared with; otherwise that may be
+   * another thread's later reading.
    */
   private long millis() {
     long latest = latestMillis.get();
@@ -312,7 +319,7 @@ public final class ShardIds {
         "clock: " + Instant.ofEpochMilli(millis) + " (expected: " + expected + ")");
   }
 
-  /** One attempt to have the lease, however many wait for it. */
+  /** One attempt to get the lease, however many callers wait for it. */
   private Mono<NodeLease> leasing() {
     while (true) {
       Mono<NodeLease> begun = underWay.get();
@@ -344,7 +351,7 @@ public final class ShardIds {
         .doOnError(error -> failed(before, error));
   }
 
-  /** The same lease for longer, or nothing if the node is another's by now. */
+  /** The same lease for longer, or empty if another process has the node by now. */
   private Mono<NodeLease> renewed(NodeLease before) {
     NodeLease.Term term = term(millis());
     return nodes
@@ -386,12 +393,15 @@ public final class ShardIds {
                     : Mono.error(refusal));
   }
 
-  /** From before the statement that asks for it, so that it ends before it does on the server. */
+  /**
+   * A term from before the statement that asks for it, so that it ends before the lease does on the
+   * server.
+   */
   private NodeLease.Term term(long millis) {
     return new NodeLease.Term(millis + lease.toMillis(), nanoTime.getAsLong() + lease.toNanos());
   }
 
-  /** While the lease lasts it is tried again; after that, when an id is asked for. */
+  /** While the lease lasts the renewal is tried again; after that, when an id is requested. */
   private void failed(@Nullable NodeLease before, Throwable error) {
     if (failing) {
       log.debug("{}: no lease: {}", this, error.toString());
