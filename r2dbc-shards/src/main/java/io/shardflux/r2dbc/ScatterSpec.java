@@ -38,29 +38,32 @@ public interface ScatterSpec {
   /** Sends reads to other servers than the router would; see {@link ReadOptions}. */
   ScatterSpec prefer(ReadPreference preference);
 
-  /** Says that it writes, though it looks like a read; see {@link StatementSpec#write()}. */
+  /**
+   * Marks the statement as a write, though it looks like a read; see {@link StatementSpec#write()}.
+   */
   ScatterSpec write();
 
   /**
-   * Says that the rows of each shard are few though its text has no {@code LIMIT}; see {@link
-   * StatementSpec#bounded()}. A statement for at most 1,000 keys a shard is so already.
+   * Marks the rows of each shard as few although the text has no {@code LIMIT}; see {@link
+   * StatementSpec#bounded()}. A statement for at most 1,000 keys a shard needs no mark.
    */
   ScatterSpec bounded();
 
-  /** What a failed shard does to the answer; {@link FailurePolicy#tag()} if it is not said. */
+  /** Sets what a failed shard does to the answer; the default is {@link FailurePolicy#tag()}. */
   ScatterSpec onFailure(FailurePolicy other);
 
   /**
-   * What becomes of each row; called on event loops, it must not block and must not return null.
+   * Maps each row. The mapping is called on event loops; it must not block and must not return
+   * null.
    *
    * @throws IllegalArgumentException if a marker has no value
    */
   <T> ScatterRows<T> map(BiFunction<Row, RowMetadata, T> mapping);
 
   /**
-   * Runs it for its effect on every shard, on each in a transaction of the server's own: one
-   * shard's failure undoes nothing on the others. Each statement's count of changed rows is a row
-   * of its shard.
+   * Runs the statement for its effect on every shard, on each in a transaction of the server's own.
+   * One shard's failure undoes nothing on the others. Each statement's count of changed rows is a
+   * row of its shard.
    *
    * @throws IllegalArgumentException if a marker has no value
    */

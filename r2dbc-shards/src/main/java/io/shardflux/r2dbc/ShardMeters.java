@@ -26,9 +26,9 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A router's meters: connections, statements under way, statuses, lags, kills, errors, retries,
- * hedges, batches and imbalance. Those of a shard come and go with it.
+ * hedges, batches and imbalance. The meters of a shard come and go with it.
  *
- * <p>Reading them asks no server and waits for nothing. Each registry is to be bound to once.
+ * <p>Reading them asks no server and waits for nothing. Bind each registry only once.
  */
 public final class ShardMeters implements MeterBinder {
 

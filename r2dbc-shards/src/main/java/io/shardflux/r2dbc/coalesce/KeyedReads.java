@@ -14,46 +14,47 @@ import reactor.core.publisher.Mono;
 /**
  * Reads of single keys by one statement, joined into batches where many are under way at once: see
  * {@link ShardRouter#coalesced(String, String, BiFunction, BiFunction, Coalescing)}. Immutable and
- * thread-safe; to be kept, as reads of one and the same are joined.
+ * thread-safe. Keep it, because only reads of the same object are joined.
  *
- * <p>A read runs once for each subscription, and a batch is sent only behind the subscriptions of
- * all its reads. Each has its own result, and its own times, from its subscription on: {@link
- * Timeouts#acquire()}, or {@link Timeouts#firstRow()} if that is less, is how long it waits for a
- * batch, and {@link Timeouts#total()} how long it may take in all. {@code firstRow} and {@code gap}
- * hold the batch's statement, to what is left of the times of its last read. A directory's lookup
- * is held to the directory's own time. What a read is told, it is told when the batch's last row is
- * there, on the event loop of the batch.
+ * <p>A read runs once for each subscription, and a batch is sent only after the subscriptions of
+ * all its reads. Each read has its own result, and its own times, from its subscription on. It
+ * waits for a batch for {@link Timeouts#acquire()}, or {@link Timeouts#firstRow()} if that is less,
+ * and may take {@link Timeouts#total()} in all. {@code firstRow} and {@code gap} hold the batch's
+ * statement, to what is left of the times of its last read. A directory's lookup is held to the
+ * directory's own time. A read gets its result when the batch's last row is there, on the event
+ * loop of the batch.
  *
- * <p>A cancel ends one read and no other; the last one of a batch ends its statement. Callers of
+ * <p>A cancel ends one read and no other. The last cancel of a batch ends its statement. Callers of
  * equal keys in a batch get the same objects. A caller may take its rows as slowly as it likes:
- * they are kept for it, and nobody waits. Errors are those of {@link ShardTarget}, and {@link
- * ShardUnavailableException} where {@link Coalescing#maxWaiting()} reads wait already. What the
- * server refuses for one key's sake, and a row that can't be mapped, fails the reads of that key
- * alone; a row with a key that was not asked for fails the read that it was found by. Any other
- * error is that of all reads in the batch.
+ * they are kept for it, and no other caller waits.
  *
- * @param <T> what a row is mapped to
+ * <p>Errors are those of {@link ShardTarget}, and {@link ShardUnavailableException} where {@link
+ * Coalescing#maxWaiting()} reads wait already. If the server refuses one key, or a row can't be
+ * mapped, only the reads of that key fail. A row with a key that was not asked for fails the read
+ * that found it. Any other error is that of all reads in the batch.
+ *
+ * @param <T> the type of a mapped row
  */
 public interface KeyedReads<T> {
 
-  /** These, joined with them, held to other times than the router's. */
+  /** These reads, joined with them, held to other times than the router's. */
   KeyedReads<T> timeouts(Timeouts other);
 
   /**
-   * These, sent to another server than the router would. Reads in {@link
+   * These reads, sent to another server than the router would. Reads in {@link
    * ShardRouter#readYourWrites()} go to primaries all the same.
    */
   KeyedReads<T> prefer(ReadPreference other);
 
-  /** The key's row, or empty; a second one is an error, {@link TooManyRowsException}. */
+  /** The key's row, or empty. A second row is an error, {@link TooManyRowsException}. */
   Mono<T> one(ShardKey key);
 
-  /** The same with the shard that the row was found on, in one look-up. */
+  /**
+   * The key's row with the shard that it was found on, in one look-up; empty or an error as {@link
+   * #one}.
+   */
   Mono<ShardSignal.Row<T>> oneLocated(ShardKey key);
 
-  /**
-   * All rows of the key, in the order that the statement says; at most {@link
-   * Coalescing#maxRows()}.
-   */
+  /** All rows of the key, in the order of the statement; at most {@link Coalescing#maxRows()}. */
   Flux<T> all(ShardKey key);
 }

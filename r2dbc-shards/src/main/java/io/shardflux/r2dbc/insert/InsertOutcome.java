@@ -4,7 +4,7 @@ import io.shardflux.r2dbc.failure.ShardUnavailableException;
 import io.shardflux.router.ShardId;
 
 /**
- * What became of one row of {@link RowInserts}. Immutable.
+ * The outcome of one row of {@link RowInserts}. Immutable.
  *
  * @param <T> the row
  */
@@ -16,27 +16,27 @@ public sealed interface InsertOutcome<T> {
   /**
    * The server said that it has the row, and that it is committed.
    *
-   * @param shard where it lies
+   * @param shard the shard that holds the row
    */
   record Stored<T>(T row, ShardId shard) implements InsertOutcome<T> {}
 
   /**
-   * The row is not stored, which is certain.
+   * The row is certainly not stored.
    *
-   * @param error why: {@link io.shardflux.router.UnroutableKeyException} where no shard holds its
-   *     key, {@link IllegalArgumentException} where it can't be sent, what the functions of {@link
-   *     ShardRouter#inserts} threw, {@link ShardUnavailableException} or {@link
-   *     ShardTimeoutException} where no server was asked, and else the server's own error in its
-   *     R2DBC category. One that is not the row's own doing is shared by all rows that it met
+   * @param error {@link io.shardflux.router.UnroutableKeyException} if no shard holds its key,
+   *     {@link IllegalArgumentException} if it can't be sent, the exception of a function of {@link
+   *     ShardRouter#inserts}, {@link ShardUnavailableException} or {@link ShardTimeoutException} if
+   *     no server was asked, and otherwise the server's own error in its R2DBC category. An error
+   *     that the row did not cause is shared by all rows that it met
    */
   record Refused<T>(T row, Throwable error) implements InsertOutcome<T> {}
 
   /**
-   * Whether the row is stored is not known: its connection was lost or the answer late, or what the
-   * server answered does not prove it. Nothing tried it again.
+   * It is unknown whether the row is stored: its connection was lost or the answer late, or the
+   * server's answer does not prove it. It was not tried again.
    *
-   * @param shard where it would lie
-   * @param error what happened
+   * @param shard the shard that would hold the row
+   * @param error the cause
    */
   record Unknown<T>(T row, ShardId shard, Throwable error) implements InsertOutcome<T> {}
 }

@@ -6,13 +6,13 @@ import java.time.Duration;
 import java.util.Objects;
 
 /**
- * How the shards' row counts in {@link ShardStatistics} are had. Immutable.
+ * Says how the shards' row counts in {@link ShardStatistics} are obtained. Immutable.
  *
- * @param exact whether a server counts the rows, which reads the whole table, or estimates them
- *     from its index statistics, which takes no time and may be wrong by half or more on a table
- *     that changes fast; an empty table is estimated at 1 (default: estimated)
- * @param every how old a count may be before it is taken again, in the background, when it is asked
- *     for (default 60 s, more than 0)
+ * @param exact whether a server counts the rows, which reads the whole table. Otherwise it
+ *     estimates them from its index statistics, which takes no time and may be wrong by half or
+ *     more on a table that changes fast; an empty table is estimated at 1 (default: estimated)
+ * @param every how old a count may be; an older one is taken again, in the background, when it is
+ *     asked for (default 60 s, more than 0)
  */
 public record RowCounts(boolean exact, Duration every) {
 

@@ -7,10 +7,10 @@ import java.time.Instant;
  * A shard's change of status. Carries no credential and no key.
  *
  * @param shard the shard
- * @param before what it was
- * @param now what it is
- * @param at when it changed
- * @param reason what happened
+ * @param before its status before
+ * @param now its status now
+ * @param at the time of the change
+ * @param reason the cause
  */
 public record ShardEvent(
     ShardId shard,

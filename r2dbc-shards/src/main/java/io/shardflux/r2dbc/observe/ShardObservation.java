@@ -5,17 +5,19 @@ import io.micrometer.observation.docs.ObservationDocumentation;
 import io.shardflux.r2dbc.ShardRouterBuilder;
 
 /**
- * What a router observes; see {@link ShardRouterBuilder#observations}. With a {@code MeterRegistry}
- * behind the registry each is a timer of its name too, with the low-cardinality keys as tags.
+ * The observations of a router; see {@link ShardRouterBuilder#observations}. With a {@code
+ * MeterRegistry} behind the registry each is a timer of its name too, with the low-cardinality keys
+ * as tags.
  */
 public enum ShardObservation implements ObservationDocumentation {
   /**
-   * One go at one server: a statement from its subscription to its end, waiting for a connection
-   * included, or a lent connection from its call to its return. A read that is tried again, or
-   * hedged, has one for each go.
+   * One attempt at one server: a statement from its subscription to its end, waiting for a
+   * connection included, or a lent connection from its call to its return. A read that is retried,
+   * or hedged, has an observation for each attempt.
    *
-   * <p>Its parent is the observation in the subscriber's Reactor context, by Micrometer's key, and
-   * it stands there itself for what runs below it. An error is the one that the caller gets.
+   * <p>Its parent is the observation in the subscriber's Reactor context, by Micrometer's key. For
+   * work that runs below it the context has the observation itself. An error is the one that the
+   * caller gets.
    */
   STATEMENT {
 
@@ -42,13 +44,13 @@ public enum ShardObservation implements ObservationDocumentation {
     /** {@code primary} or {@code replica}. */
     ROLE("role"),
     /**
-     * {@code read}, {@code write}, {@code lend} (a raw connection) or {@code transaction}. What may
-     * not be put twice is a write.
+     * {@code read}, {@code write}, {@code lend} (a raw connection) or {@code transaction}. A
+     * statement that must not be sent twice is a write.
      */
     OPERATION("operation"),
     /**
      * {@code success}, {@code cancelled}, or a kind of error as in {@link
-     * ShardStatistics#errors()}; there from the end on.
+     * ShardStatistics#errors()}; set at the end.
      */
     OUTCOME("outcome");
 
@@ -64,7 +66,7 @@ public enum ShardObservation implements ObservationDocumentation {
     }
   }
 
-  /** The keys of any number of values, which spans alone have. */
+  /** The keys of any number of values, which only spans have. */
   public enum Detail implements KeyName {
     /** The server's {@code host:port}. */
     SERVER("server"),
@@ -73,7 +75,7 @@ public enum ShardObservation implements ObservationDocumentation {
      * connections.
      */
     STATEMENT("statement"),
-    /** How many rows there were, 1 for a count of rows updated; not of lent connections. */
+    /** The number of rows, 1 for a count of rows updated; not of lent connections. */
     ROWS("rows");
 
     private final String key;

@@ -10,15 +10,15 @@ import java.util.function.ToDoubleFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How a shard is doing, at one moment. Carries no credential.
+ * The state of a shard at one moment. Carries no credential.
  *
  * @param id the shard
  * @param host its primary's host, empty where its options name none
  * @param port its primary's port, 0 where its options name none
  * @param status whether it is asked
  * @param load statements under way per connection of the primary's pool; above 1 callers wait
- * @param rowCount the rows of the table asked for, as {@link RowCounts} says; null if none was
- *     asked for, or they are not known
+ * @param rowCount the rows of the table asked for, as {@link RowCounts} says; null if no table was
+ *     asked for, or its rows are not known
  * @param pool the primary's connections
  * @param inFlight statements under way, on replicas too
  * @param latency of the primary's statements
@@ -44,24 +44,24 @@ public record ShardStatistics(
     Breaker breaker,
     List<Replica> replicas) {
 
-  /** Copies what is mutable. */
+  /** Copies the mutable parts. */
   public ShardStatistics {
     errors = Map.copyOf(errors);
     replicas = List.copyOf(replicas);
   }
 
-  /** Whether a shard is asked. */
+  /** Says whether a shard is asked. */
   public enum Status {
-    /** It is asked. */
+    /** The shard is asked. */
     ACTIVE,
     /**
-     * It is asked, but not all is well: one of its servers is out, opens no more connections, or
-     * fails half as often as would make it be down.
+     * The shard is asked, but not all is well: one of its servers is out, opens no more
+     * connections, or has half of the failure rate at which it would be down.
      */
     DEGRADED,
-    /** None of its servers is asked; statements for it fail at once. */
+    /** None of the shard's servers is asked; statements for it fail at once. */
     DOWN,
-    /** It takes no new statements, by {@link ShardOperations#drain}. */
+    /** The shard takes no new statements, by {@link ShardOperations#drain}. */
     DRAINING
   }
 
@@ -70,17 +70,17 @@ public record ShardStatistics(
    *
    * @param acquired in use
    * @param idle open and free
-   * @param pending callers that wait for one, or for a place among the {@linkplain
+   * @param pending callers that wait for a connection, or for a place among the {@linkplain
    *     PoolBounds#streams() streams}
-   * @param maxSize how many there may be
+   * @param maxSize the maximum of connections
    */
   public record Pool(int acquired, int idle, int pending, int maxSize) {}
 
   /**
-   * The time from subscription to the first row, or to the end where there is none, over about the
-   * last minute; within 1 %, and zero where there were none.
+   * The time from subscription to the first row, or to the end if there is no row, over about the
+   * last minute. It is exact within 1 %, and zero if there were no statements.
    *
-   * @param count how many statements
+   * @param count the number of statements
    * @param p50 half of them took no longer
    * @param p95 95 of 100 took no longer
    * @param p99 99 of 100 took no longer
@@ -120,7 +120,7 @@ public record ShardStatistics(
       @Nullable Duration lag) {}
 
   /**
-   * How uneven shards are: the largest over the mean, so that 1 is even and the number of shards
+   * The imbalance of shards: the largest over the mean, so that 1 is even and the number of shards
    * the worst; 0 where there is nothing.
    *
    * @param load of their loads
@@ -128,7 +128,7 @@ public record ShardStatistics(
    */
   public record Imbalance(double load, double rows) {}
 
-  /** How uneven some shards are. */
+  /** The imbalance of some shards. */
   public static Imbalance imbalance(Collection<ShardStatistics> shards) {
     return new Imbalance(
         maxOverMean(shards, ShardStatistics::load),

@@ -1,28 +1,28 @@
 package io.shardflux.r2dbc.scatter;
 
 /**
- * What a failed shard does to a statement on several shards.
+ * Says what a failed shard does to a statement on several shards.
  *
- * <p>{@link #tag()}: the failure is one {@link ShardSignal.Failed} among the rows of the others,
- * and the closing {@link ShardSignal.Coverage} names the shard. {@link #failFast()}: the first
- * failure cancels the others and is the stream's error. {@link #atLeast}: failures are tagged as
- * long as so many shards can still answer, then the stream errors with {@link
- * PartialResultException}. Immutable.
+ * <p>With {@link #tag()} the failure is one {@link ShardSignal.Failed} among the rows of the
+ * others, and the closing {@link ShardSignal.Coverage} names the shard. With {@link #failFast()}
+ * the first failure cancels the others and is the stream's error. With {@link #atLeast} failures
+ * are tagged as long as the given number of shards can still answer; then the stream errors with
+ * {@link PartialResultException}. Immutable.
  */
 public sealed interface FailurePolicy {
 
-  /** Failures are tagged; the stream itself does not fail. The default. */
+  /** Tags failures; the stream itself does not fail. The default. */
   static FailurePolicy tag() {
     return new AtLeast(0);
   }
 
-  /** The first failure is the stream's error. */
+  /** Makes the first failure the stream's error. */
   static FailurePolicy failFast() {
     return new FailFast();
   }
 
   /**
-   * Failures are tagged while at least so many shards can answer.
+   * Tags failures while at least that many shards can answer.
    *
    * @param shards from 1; more than are asked is a failure from the start
    * @throws IllegalArgumentException if {@code shards} is below 1
@@ -40,7 +40,7 @@ public sealed interface FailurePolicy {
   /**
    * See {@link #atLeast}.
    *
-   * @param shards how many have to answer; 0 is {@link #tag()}
+   * @param shards the number that must answer; 0 is {@link #tag()}
    */
   record AtLeast(int shards) implements FailurePolicy {}
 }

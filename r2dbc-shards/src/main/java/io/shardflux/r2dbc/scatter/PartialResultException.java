@@ -5,8 +5,8 @@ import io.shardflux.router.ShardId;
 import java.util.Map;
 
 /**
- * Fewer shards than {@link FailurePolicy#atLeast} asks for can answer; the shards' errors are
- * suppressed exceptions.
+ * Reports that fewer shards than {@link FailurePolicy#atLeast} asks for can answer. The shards'
+ * errors are suppressed exceptions.
  */
 public final class PartialResultException extends R2dbcTransientResourceException {
 

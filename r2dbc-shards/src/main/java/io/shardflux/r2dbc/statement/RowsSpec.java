@@ -8,15 +8,15 @@ import reactor.core.publisher.Mono;
  * The mapped rows of a statement on one shard. Immutable and thread-safe; runs once for each
  * subscription.
  *
- * @param <T> what a row is mapped to
+ * @param <T> the type of a mapped row
  */
 public interface RowsSpec<T> {
 
-  /** The row, or empty; a second one is an error, {@link TooManyRowsException}. */
+  /** The row, or empty. A second row is an error, {@link TooManyRowsException}. */
   Mono<T> one();
 
   /**
-   * The first row, or empty; the rest is cancelled, so that a {@code LIMIT 1} in the statement is
+   * The first row, or empty. The rest is cancelled, so a {@code LIMIT 1} in the statement is
    * cheaper.
    */
   Mono<T> first();

@@ -7,52 +7,53 @@ import io.shardflux.router.ShardId;
 import reactor.core.publisher.Mono;
 
 /**
- * A transaction on one shard that its holder drives: it has a connection of the shard's until it is
- * committed or rolled back. One that nobody uses for {@link Timeouts#total()} is rolled back, so
- * that a holder that forgot it costs no connection for good. One whose connection is lost is over,
- * and rolled back by the server.
+ * A transaction on one shard that its holder drives. It has a connection of the shard's until it is
+ * committed or rolled back. A transaction that is not used for {@link Timeouts#total()} is rolled
+ * back, so that a holder that forgot it costs no connection for good. A transaction whose
+ * connection is lost is over, and the server rolls it back.
  *
- * <p>Thread-safe. Its statements run one after the other, each held to {@link Timeouts}; one that
- * waits for another does so for {@link Timeouts#acquire()} at most. A cancelled or late statement
- * is ended on the server, and the transaction goes on. Everything errors with {@link
- * IllegalStateException} once the transaction is over.
+ * <p>Thread-safe. Its statements run one after the other, each held to {@link Timeouts}; a
+ * statement that waits for another does so for {@link Timeouts#acquire()} at most. A cancelled or
+ * late statement is ended on the server, and the transaction goes on. Every publisher errors with
+ * {@link IllegalStateException} once the transaction is over.
  */
 public interface ShardTransaction {
 
-  /** Its shard. */
+  /** The shard of the transaction. */
   ShardId shard();
 
   /**
-   * A statement inside it; see {@link ShardTarget#sql}. Reads go to the primary, and once. What may
-   * change the session beyond the transaction, such as {@code SET}, has the connection closed after
-   * it rather than lent to others.
+   * A statement inside the transaction; see {@link ShardTarget#sql}. Reads go to the primary, and
+   * once. If the statement may change the session beyond the transaction, as {@code SET} does, the
+   * connection is closed after the transaction rather than lent to others.
    */
   StatementSpec sql(String sql);
 
   /**
-   * A statement that was made for its shard, inside it, with its values and times. A long one is
-   * better made before the transaction begins, as the thread that makes it reads its text.
+   * A statement that was made for the shard, inside the transaction, with its values and times. A
+   * long statement should be made before the transaction begins, because the thread that makes it
+   * reads its text.
    */
   StatementSpec sql(StatementSpec statement);
 
   /** Sets a savepoint. */
   Mono<Void> createSavepoint(String name);
 
-  /** Lets a savepoint go. */
+  /** Releases a savepoint. */
   Mono<Void> releaseSavepoint(String name);
 
-  /** Undoes what came after a savepoint. */
+  /** Undoes the changes since a savepoint. */
   Mono<Void> rollbackToSavepoint(String name);
 
   /**
-   * Commits it and gives the connection back. Where that fails or is cancelled, it is rolled back
-   * unless the server had committed it already.
+   * Commits the transaction and gives the connection back. If that fails or is cancelled, the
+   * transaction is rolled back unless the server had committed it already.
    */
   Mono<Void> commit();
 
   /**
-   * Rolls it back and gives the connection back, which a cancel does as well. Completes where it is
-   * rolled back already, as nobody used it or its connection was lost.
+   * Rolls the transaction back and gives the connection back; a cancel does so as well. Completes
+   * if it is rolled back already, because it was not used or its connection was lost.
    */
   Mono<Void> rollback();
 }
