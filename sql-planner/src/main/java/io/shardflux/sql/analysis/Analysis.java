@@ -65,7 +65,7 @@ public final class Analysis {
     return types;
   }
 
-  /** Whether it names a reference table. */
+  /** Tells whether the statement names a reference table. */
   boolean usesReference() {
     return usesReference;
   }
@@ -157,7 +157,9 @@ public final class Analysis {
     return new BlockAnalysis(this, place).select(select, alone ? query.order() : List.of());
   }
 
-  /** Refuses what would make one group of all rows without saying so in the select list. */
+  /**
+   * Refuses an order that would make one group of all rows without an aggregate in the select list.
+   */
   private static void checkOrder(Query query) {
     Query.Select select = query.select();
     if (query.order().stream().anyMatch(item -> item.expr().aggregates())

@@ -11,16 +11,17 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What is known of a select.
+ * The analysed properties of a select.
  *
  * @param rows the mentions of sharded and pinned tables in it, however deep
- * @param refusal why the rows that it selects from can't be had shard by shard, null if they can
+ * @param refusal the reason why the rows that it selects from can't be had shard by shard, null if
+ *     they can
  */
 @Internal
 public record Block(
     Scope scope, Query.Select select, List<Rows> rows, @Nullable RefusedSqlException refusal) {
 
-  /** What an item of {@code GROUP BY} means: a column, else an alias or a position. */
+  /** The meaning of an item of {@code GROUP BY}: a column, otherwise an alias or a position. */
   public Expr grouped(Expr expr) {
     Expr bare = expr.bare();
     if (bare instanceof Expr.Literal literal && literal.value() instanceof Long position) {

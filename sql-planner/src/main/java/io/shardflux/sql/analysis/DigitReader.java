@@ -16,7 +16,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
-/** What is shown of the numbers of a select's expressions. */
+/** Says which digits a server shows of the numbers of a select's expressions. */
 @Internal
 public record DigitReader(Block block, Types types) {
 
@@ -126,7 +126,7 @@ public record DigitReader(Block block, Types types) {
     return expr instanceof Expr.Op op && ARITHMETIC.contains(op.operator());
   }
 
-  /** Of a chain of operators, from its first operand on. */
+  /** The digits of a chain of operators, read from its first operand on. */
   private Digits arithmetic(Expr last) {
     Deque<Expr.Op> operators = new ArrayDeque<>();
     Expr first = last;

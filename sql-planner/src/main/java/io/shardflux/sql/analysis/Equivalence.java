@@ -12,7 +12,7 @@ import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
-/** Whether expressions of one select are the same, however they are written. */
+/** Tells whether expressions of one select are the same, however they are written. */
 @Internal
 public record Equivalence(SqlText text, Scope scope) {
 
@@ -21,7 +21,10 @@ public record Equivalence(SqlText text, Scope scope) {
     return pairs != null && samePairs(pairs);
   }
 
-  /** Of each two that follow one another; nothing calls itself, as chains may be long. */
+  /**
+   * Compares each two expressions that follow one another. It is not recursive, because chains may
+   * be long.
+   */
   private boolean samePairs(List<Expr> pairs) {
     if (pairs.isEmpty()) {
       return true;
@@ -39,7 +42,10 @@ public record Equivalence(SqlText text, Scope scope) {
     return true;
   }
 
-  /** What has to be the same for both to be, two by two; null if they aren't. */
+  /**
+   * The parts that must be the same for both expressions to be the same, two by two; null if the
+   * expressions differ.
+   */
   private @Nullable List<Expr> children(Expr a, Expr b) {
     Expr x = a.bare();
     Expr y = b.bare();

@@ -13,7 +13,7 @@ import java.util.Objects;
 @Internal
 public final class ExprIndex {
 
-  /** What is looked at of an expression to tell it from most others. */
+  /** The number of an expression's parts that are looked at to tell it from most others. */
   private static final int LOOKED_AT = 32;
 
   private final Equivalence equivalence;
@@ -47,7 +47,7 @@ public final class ExprIndex {
     return -1;
   }
 
-  /** The same for all that are the same. */
+  /** A number that is the same for expressions that are the same. */
   private static int look(Expr expr) {
     int[] seen = {0, 0};
     expr.any(

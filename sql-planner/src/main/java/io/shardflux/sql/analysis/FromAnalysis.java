@@ -77,7 +77,9 @@ final class FromAnalysis {
     return add(alias, cte.columns(), cte.query(), place, zone, nullable);
   }
 
-  /** What a derived table may name, which are no columns of the select that it is in. */
+  /**
+   * The columns that a derived table may name; they are not columns of the select that it is in.
+   */
   private static @Nullable Scope around(@Nullable Scope outer) {
     return outer == null ? null : new Scope(outer);
   }
@@ -114,7 +116,7 @@ final class FromAnalysis {
     scope.add(nullable ? source.orNull() : source);
   }
 
-  /** What is joined to the first of several sources, one after the other: the last one first. */
+  /** Adds the sources that are joined to the first one, one after the other, given the last. */
   private List<Rows> add(Query.Join last, Rows.Zone zone, boolean nullable) {
     Deque<Joining> joins = new ArrayDeque<>();
     Query.From left = last;

@@ -9,20 +9,20 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Where in a statement a query stands.
+ * The position of a query in a statement.
  *
  * @param outer the columns of the select around it that it may name; null if there are none
- * @param zone whose conditions its rows satisfy
+ * @param zone the zone whose conditions its rows satisfy
  */
 @Internal
 public record Place(@Nullable Scope outer, Rows.Zone zone, WithNames names) {
 
-  /** That of a statement itself. */
+  /** The place of a statement itself. */
   public static Place outermost() {
     return new Place(null, new Rows.Zone(null), WithNames.NONE);
   }
 
-  /** Whether no query around it gives it values, as far as it was read. */
+  /** Tells whether no query around it gives it values, as far as it was read. */
   boolean isAlone() {
     return outer == null || (outer.sources().isEmpty() && !outer.isReached());
   }

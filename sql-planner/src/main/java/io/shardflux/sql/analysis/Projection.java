@@ -13,7 +13,8 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a select gives to the query that it is a part of: its columns, and whether shard by shard.
+ * The columns that a select gives to the query that it is a part of, and whether it can do so shard
+ * by shard.
  */
 record Projection(Block block, Types types, Colocation colocation) {
 
@@ -26,7 +27,7 @@ record Projection(Block block, Types types, Colocation colocation) {
     return new Relation(columns, block.rows(), block.refusal(), refusal);
   }
 
-  /** Why a select's result isn't that of the shards together, null if it is. */
+  /** The reason why a select's result isn't that of the shards together, null if it is. */
   private @Nullable RefusedSqlException whole(List<Scope.Column> columns) {
     Query.Select select = block.select();
     if (block.rows().isEmpty()) {

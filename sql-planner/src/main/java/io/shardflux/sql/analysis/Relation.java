@@ -9,12 +9,12 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a query gives to the statement that it is a part of.
+ * The result that a query gives to the statement that it is a part of.
  *
  * @param rows the mentions of sharded and pinned tables in it, however deep
- * @param rowsRefusal why the rows that it selects from can't be had shard by shard, null if they
- *     can
- * @param refusal why its own rows aren't those of the shards together, null if they are
+ * @param rowsRefusal the reason why the rows that it selects from can't be had shard by shard, null
+ *     if they can
+ * @param refusal the reason why its own rows aren't those of the shards together, null if they are
  */
 @Internal
 public record Relation(
@@ -23,7 +23,7 @@ public record Relation(
     @Nullable RefusedSqlException rowsRefusal,
     @Nullable RefusedSqlException refusal) {
 
-  /** The same with a limit to its rows. */
+  /** This relation with a limit to its rows. */
   Relation limited() {
     return refusal == null
         ? new Relation(

@@ -105,7 +105,7 @@ public final class Types {
     };
   }
 
-  /** Of a character set, by its collation that a server takes where none is named. */
+  /** The type of a character set, by the collation that a server takes where none is named. */
   private static SqlType converted(String charset) {
     return switch (charset) {
       case "binary" -> SqlType.BINARY;
@@ -115,7 +115,9 @@ public final class Types {
     };
   }
 
-  /** What an interval is added to or taken from, null if none is. */
+  /**
+   * The expression to which an interval is added or from which it is taken, null if there is none.
+   */
   private static @Nullable Expr shifted(Expr.Op op) {
     List<Expr> operands = op.children();
     for (int i = 0; i < operands.size(); i++) {

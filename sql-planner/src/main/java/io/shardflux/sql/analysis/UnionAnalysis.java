@@ -12,7 +12,7 @@ import java.util.List;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
-/** Whether the branches of a set operation can be united on each shard. */
+/** Decides whether the branches of a set operation can be united on each shard. */
 final class UnionAnalysis {
 
   private final Query query;
@@ -28,7 +28,7 @@ final class UnionAnalysis {
   }
 
   /**
-   * What the branches give together.
+   * The result of the branches together.
    *
    * @param alone whether no query around them gives them values
    */

@@ -9,7 +9,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 
-/** What the clusters of a statement's tables touch, each on its own and together. */
+/** Says what the clusters of a statement's tables touch, each on its own and together. */
 @Internal
 public record ClusterRouter(List<ValueRouter> routers) implements ValueRouter {
 

@@ -11,12 +11,12 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * Which key columns of a statement are equal, and so which of its tables' rows are on one shard
- * where they meet. Not thread-safe.
+ * Says which key columns of a statement are equal, and therefore which rows of its tables are on
+ * one shard where they meet. Not thread-safe.
  *
- * <p>Key columns of all mentions of tables are numbered. Two that are equal in every row that
- * counts are in one class, and tables whose key columns are so are a cluster: rows that meet are on
- * one shard.
+ * <p>Key columns of all mentions of tables are numbered. Two columns that are equal in every row
+ * that counts are in one class. Tables whose key columns are in the same classes are a cluster:
+ * rows that meet are on one shard.
  */
 @Internal
 public final class Colocation {
@@ -60,7 +60,7 @@ public final class Colocation {
     return keys.get(number);
   }
 
-  /** How many key columns there are so far. */
+  /** The number of key columns so far. */
   public int size() {
     return keys.size();
   }
@@ -87,9 +87,9 @@ public final class Colocation {
   }
 
   /**
-   * Makes a key column of an inner query one with that of the query around it. It is so for the
-   * rows of either that meet; an inner column that is one with another already stays so, or else
-   * two outer ones would seem equal.
+   * Makes a key column of an inner query one with that of the query around it, for the rows of
+   * either that meet. An inner column that is one with another already stays so; otherwise two
+   * outer columns would seem equal.
    */
   public void attach(int inner, int outer, int mark) {
     if (inner < mark || outer < 0) {
@@ -100,7 +100,7 @@ public final class Colocation {
     }
   }
 
-  /** Whether both are key columns whose equal values are on one shard. */
+  /** Tells whether both are key columns whose equal values are on one shard. */
   public boolean fit(int a, int b) {
     return a >= 0 && b >= 0 && keys.get(a).fits(keys.get(b));
   }
@@ -130,7 +130,7 @@ public final class Colocation {
 
   // Clusters
 
-  /** Whether all rows that meet are on one shard. */
+  /** Tells whether all rows that meet are on one shard. */
   public boolean isCluster(List<Rows> mentions) {
     Set<Object> clusters = new HashSet<>();
     for (Rows mention : mentions) {
@@ -152,7 +152,7 @@ public final class Colocation {
     return List.copyOf(clusters.values());
   }
 
-  /** What routes a cluster of sharded tables. */
+  /** The router of a cluster of sharded tables. */
   KeyRouter router(List<Rows> cluster, Set<ShardId> shards) {
     Rows first = cluster.get(0);
     List<Integer> roots = roots(first);
@@ -174,7 +174,7 @@ public final class Colocation {
     return common;
   }
 
-  /** Whether these columns' values tell rows of different shards apart. */
+  /** Tells whether these columns' values tell rows of different shards apart. */
   public boolean holdKey(List<Integer> columns, List<Rows> mentions) {
     if (mentions.isEmpty() || mentions.get(0).pinned() != null) {
       return false;

@@ -9,8 +9,8 @@ import java.util.function.IntUnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a condition says of key columns, which are numbered; what it says of others is left out, so
- * that it is true at least where the condition is.
+ * The part of a condition that is about key columns, which are numbered. The part about other
+ * columns is left out, so that this condition is true at least where the whole condition is.
  */
 @Internal
 public sealed interface KeyCondition {
@@ -72,7 +72,7 @@ public sealed interface KeyCondition {
     return any.isEmpty() ? new Never() : any.size() == 1 ? any.get(0) : new Or(any);
   }
 
-  /** The same over other columns; what it says of those that become -1 is left out. */
+  /** This condition over other columns. The part about columns that become -1 is left out. */
   default KeyCondition over(IntUnaryOperator columns) {
     if (this instanceof And and) {
       return and(and.all().stream().map(each -> each.over(columns)).toList());

@@ -8,7 +8,7 @@ import io.shardflux.sql.syntax.Expr;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Reads what a condition says of the values of key columns. */
+/** Reads from a condition what it says about the values of key columns. */
 @Internal
 public record KeyConditionReader(Scope scope, Colocation colocation) {
 

@@ -23,7 +23,7 @@ import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/** What rows of one key, or of tables with equal keys, a condition touches. */
+/** Says what a condition touches, for rows of one key or of tables with equal keys. */
 @Internal
 public final class KeyRouter {
 
@@ -88,7 +88,7 @@ public final class KeyRouter {
     return new Routing.Keys(parts.get(0).table(), List.copyOf(keys));
   }
 
-  /** The values of a box that has one of each part; else none. */
+  /** The values of a box that has one value of each part; otherwise none. */
   private static Object[] values(@Nullable Object[] box) {
     List<Object> values = new ArrayList<>(box.length);
     for (Object part : box) {
@@ -273,7 +273,7 @@ public final class KeyRouter {
     return boxes;
   }
 
-  /** A row's box; of no part if it equals nothing, null if it says nothing. */
+  /** A row's box. It has no part if the row equals nothing, and is null if the row says nothing. */
   private @Nullable Object @Nullable [] box(
       KeyCondition.Points points, List<Expr> row, Binds binds) {
     @Nullable Object[] box = new Object[parts.size()];
@@ -346,7 +346,7 @@ public final class KeyRouter {
     return boxes;
   }
 
-  /** At least the values that compare so, as half-open intervals are. */
+  /** The half-open interval of at least the values that compare so. */
   private static @Nullable Interval interval(String operator, Object value, boolean padded) {
     boolean lower = operator.startsWith(">");
     if (padded) {

@@ -27,7 +27,7 @@ final class KeyValue {
   /** No value of the column equals it. */
   static final Object NEVER = new Object();
 
-  /** Which one equals it can't be said. */
+  /** Stands for a value of which it can't be said which key equals it. */
   static final Object UNKNOWN = new Object();
 
   private static final double MAX_EXACT = 1L << 53;
@@ -40,7 +40,10 @@ final class KeyValue {
   /** The digits behind the point that every server reads of a decimal. */
   private static final int MAX_SCALE = 30;
 
-  /** Beyond so many digits behind the point nobody looks at them, as that takes its time. */
+  /**
+   * The number of digits behind the point beyond which they aren't read, because reading them takes
+   * time.
+   */
   private static final int MAX_WRITTEN = 100;
 
   private KeyValue() {}
@@ -65,7 +68,7 @@ final class KeyValue {
     };
   }
 
-  /** Whether the column stores a value as {@link #equal} names it, to the letter. */
+  /** Tells whether the column stores a value as {@link #equal} names it, to the letter. */
   static boolean storedAsIs(Object value, Object equal, ColumnType type) {
     if (isRounded(equal, type) || !type.holds(equal)) {
       return false;
@@ -77,7 +80,7 @@ final class KeyValue {
         || equal instanceof Long;
   }
 
-  /** Whether a date-time has more digits of fraction than its column. */
+  /** Tells whether a date-time has more digits of fraction than its column. */
   static boolean isRounded(Object value, ColumnType type) {
     int nanos =
         value instanceof LocalDateTime local
@@ -105,7 +108,7 @@ final class KeyValue {
     return value instanceof String text && isInteger(text) ? Long.valueOf(text) : UNKNOWN;
   }
 
-  /** Whether it is an integer of few digits, as MySQL itself writes it. */
+  /** Tells whether a text is an integer of few digits, written as MySQL itself writes it. */
   private static boolean isInteger(String text) {
     int start = text.startsWith("-") ? 1 : 0;
     int digits = text.length() - start;
@@ -214,7 +217,7 @@ final class KeyValue {
     return UNKNOWN;
   }
 
-  /** What has no zone depends on the session's. */
+  /** The value as an instant. A value without a zone depends on the session's. */
   private static Object instant(Object value) {
     Instant instant =
         value instanceof Instant plain

@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param pinned its shard, null if it is sharded
  * @param keys the numbers of its key columns
- * @param zone whose conditions its rows satisfy where they count
+ * @param zone the zone whose conditions its rows satisfy where they count
  */
 @Internal
 public record Rows(String table, @Nullable ShardId pinned, List<Integer> keys, Zone zone) {

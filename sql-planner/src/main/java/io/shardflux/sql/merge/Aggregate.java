@@ -4,26 +4,26 @@ import io.shardflux.router.Internal;
 import java.util.List;
 
 /**
- * An aggregate that is put together of the shards' own.
+ * An aggregate that is combined from the shards' own.
  *
- * @param column where each row has the shard's, and where the whole one goes
- * @param inputs of {@code AVG} the columns of the sum and the count, which are aggregates
- *     themselves; of {@code SUM} that of the shards' sums with all their digits, where a sum as it
- *     is shown has less
- * @param keys of {@code MIN} and {@code MAX} what is compared, of {@code DISTINCT} what is told
- *     apart
- * @param even of {@code AVG}, whether each value has just the digits of its type
+ * @param column the column that has the shard's value in each row, and gets the whole value
+ * @param inputs for {@code AVG} the columns of the sum and the count, which are aggregates
+ *     themselves; for {@code SUM} the column of the shards' sums with all their digits, where a sum
+ *     shows fewer
+ * @param keys for {@code MIN} and {@code MAX} the compared values, for {@code DISTINCT} the values
+ *     that are told apart
+ * @param even for {@code AVG}, whether each value has just the digits of its type
  */
 @Internal
 public record Aggregate(
     Kind kind, int column, List<Integer> inputs, List<SortKey> keys, boolean even) {
 
-  /** One of values that need not have the digits of their type. */
+  /** An aggregate of values that need not have the digits of their type. */
   public Aggregate(Kind kind, int column, List<Integer> inputs, List<SortKey> keys) {
     this(kind, column, inputs, keys, false);
   }
 
-  /** One that is made of the shards' own values alone. */
+  /** An aggregate that is made only of the shards' own values. */
   public static Aggregate of(Kind kind, int column) {
     return new Aggregate(kind, column, List.of(), List.of());
   }

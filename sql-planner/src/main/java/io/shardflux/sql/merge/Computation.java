@@ -13,7 +13,7 @@ public sealed interface Computation {
 
   @Nullable Object of(@Nullable Object[] row, int hidden, Binds binds);
 
-  /** Whether it holds; not if it is NULL. */
+  /** Tells whether the condition holds; it does not if it is NULL. */
   default boolean holds(@Nullable Object[] row, int hidden, Binds binds) {
     return Boolean.TRUE.equals(of(row, hidden, binds));
   }

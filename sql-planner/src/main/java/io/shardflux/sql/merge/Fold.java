@@ -188,7 +188,8 @@ public final class Fold {
     }
 
     /**
-     * A value of the group's, or one that says how such are shown; a shard without rows has NULL.
+     * Adds a value of the group, or one that says how such values are shown. A shard without rows
+     * has NULL.
      */
     private void addExample(Aggregate aggregate, @Nullable Object[] next) {
       if (at(row, aggregate) == null) {

@@ -6,10 +6,10 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What rows are ordered or told apart by.
+ * A column by which rows are ordered or told apart.
  *
  * @param value the column; {@code ~i} is the hidden one of index {@code i}
- * @param padding the column of a space's weight, if text is padded, else {@link #NONE}
+ * @param padding the column of a space's weight, if text is padded, otherwise {@link #NONE}
  */
 @Internal
 public record SortKey(int value, int padding, boolean descending) {
@@ -55,7 +55,7 @@ public record SortKey(int value, int padding, boolean descending) {
     };
   }
 
-  /** As explanations show it: the column from 1, hidden ones with an {@code h}. */
+  /** The form of explanations: the column from 1, hidden ones with an {@code h}. */
   @Override
   public String toString() {
     return (value >= 0 ? String.valueOf(value + 1) : "h" + (~value + 1))

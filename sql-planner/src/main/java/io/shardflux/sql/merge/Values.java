@@ -19,16 +19,18 @@ public final class Values {
   /** The digits of a decimal. */
   private static final int MAX_PRECISION = 65;
 
-  /** What servers keep of decimals at the least. */
+  /** The digits of decimals that servers keep at the least. */
   public static final int MAX_SCALE = 30;
 
-  /** What a division adds to the scale: {@code div_precision_increment} as it comes. */
+  /**
+   * The digits that a division adds to the scale: the default of {@code div_precision_increment}.
+   */
   public static final int DIVISION = 4;
 
   /** The bits of the largest decimal. */
   private static final int MAX_BITS = 215;
 
-  /** With more zeros behind the point a decimal is written with an exponent. */
+  /** The number of zeros behind the point beyond which a decimal is written with an exponent. */
   private static final int MAX_LEADING_ZEROS = 5;
 
   private Values() {}
@@ -139,7 +141,7 @@ public final class Values {
         : decimal(x).add(decimal(y));
   }
 
-  /** A number of the class that {@code SUM} gives, as one alone is its own sum. */
+  /** A number in the class that {@code SUM} gives. A single number is its own sum. */
   static @Nullable Object asSum(@Nullable Object value) {
     if (value == null) {
       return null;
@@ -194,7 +196,7 @@ public final class Values {
         : sum;
   }
 
-  /** The same, with the digits that MySQL goes on computing with. */
+  /** The mean, with the digits that MySQL goes on computing with. */
   static @Nullable Object mean(@Nullable Object sum, @Nullable Object count) {
     Object mean = apply("/", sum, count);
     return mean instanceof Quotient quotient && sum != null && count != null
@@ -202,14 +204,14 @@ public final class Values {
         : mean;
   }
 
-  /** A value as a column shows it: decimals rounded to the scale of their type. */
+  /** A value in the form that a column shows: decimals rounded to the scale of their type. */
   static @Nullable Object shown(@Nullable Object value) {
     return value instanceof Quotient quotient
         ? quotient.value.setScale(quotient.scale, RoundingMode.HALF_UP)
         : value;
   }
 
-  /** A bound number as a server reads it: as it is written, a decimal or a double. */
+  /** A bound number in the form that a server reads, a decimal or a double by its text. */
   static @Nullable Object written(@Nullable Object value) {
     if (value instanceof Double || value instanceof Float) {
       String text = value.toString();
@@ -355,7 +357,9 @@ public final class Values {
       this.real = real;
     }
 
-    /** The same where a double is wanted, which an average doesn't make of its decimal digits. */
+    /**
+     * The quotient where a double is wanted, which an average doesn't make of its decimal digits.
+     */
     Quotient withReal(double other) {
       return new Quotient(value, scale, other);
     }
@@ -369,7 +373,7 @@ public final class Values {
           inRange(a.divide(b, digits, RoundingMode.DOWN)), checked(scale + DIVISION));
     }
 
-    /** How far a server divides decimals of these scales. */
+    /** The digits to which a server divides decimals of these scales. */
     static int digits(int ofA, int ofB) {
       int more = DIVISION - (words(ofA) - ofA + words(ofB) - ofB);
       return words(words(ofA) + words(ofB) + Math.max(0, more));

@@ -215,7 +215,10 @@ public record InsertPreparation(SqlText text, Schema schema, Analysis analysis) 
     }
   }
 
-  /** Of a table whose copies may number its rows, so that all are to be told the same number. */
+  /**
+   * A plan for a table whose copies may number its rows, so that all copies must be told the same
+   * number.
+   */
   private StatementPlan numbered(Statement.Insert insert, StatementPlan plan) {
     String number = numbered(insert.table().name());
     if (number == null) {
@@ -245,7 +248,7 @@ public record InsertPreparation(SqlText text, Schema schema, Analysis analysis) 
     };
   }
 
-  /** Whether the server numbers a row of such a value by itself, or may. */
+  /** Tells whether the server numbers a row of such a value by itself, or may do so. */
   private static boolean leavesNumber(@Nullable Object value) {
     return !(value instanceof Number number) || number.doubleValue() == 0;
   }

@@ -55,7 +55,9 @@ public record ReadPreparation(
     return planned(() -> new ScatterPlanner(text, query, analysis, block).plan());
   }
 
-  /** What is refused here may still be sent to one shard as it is. */
+  /**
+   * Plans for several shards. A query that is refused here may still be sent to one shard as it is.
+   */
   private ShardPlanner planned(Supplier<ScatterQuery> planner) {
     try {
       ScatterQuery query = planner.get();
@@ -84,7 +86,7 @@ public record ReadPreparation(
     };
   }
 
-  /** A lock on one copy of a reference table would keep nobody from the others. */
+  /** Refuses a lock on one copy of a reference table, which would not lock the other copies. */
   private static ValueRouter lockable(ValueRouter router) {
     return binds -> {
       Routing routing = router.route(binds);

@@ -14,7 +14,7 @@ import io.shardflux.sql.syntax.SqlWriter;
 import java.util.LinkedHashSet;
 import java.util.List;
 
-/** Writes that go to several shards as they are. */
+/** Plans writes that go to several shards as they are. */
 final class ScatteredWrite {
 
   private ScatteredWrite() {}
@@ -43,7 +43,7 @@ final class ScatteredWrite {
     return new Plan.Writes(Plan.Part.each(shards, SqlWriter.whole(text)), true, false);
   }
 
-  /** A change of every copy of a reference table, which has to be the same on all. */
+  /** A change of every copy of a reference table, which must be the same on all copies. */
   static StatementPlan reference(
       StatementKind kind, SqlText text, Schema schema, Analysis analysis, boolean limited) {
     if (analysis.volatility().isVolatile()) {

@@ -6,11 +6,11 @@ import io.shardflux.sql.statement.RefusedSqlException;
 import io.shardflux.sql.statement.StatementKind;
 import io.shardflux.sql.statement.ValueRouter;
 
-/** What a statement does, where, and what it sends to several shards. */
+/** Says what a statement does, where, and what it sends to several shards. */
 @Internal
 public record StatementPlan(StatementKind kind, ValueRouter router, ShardPlanner several) {
 
-  /** That of a statement that is refused unless a hint names the shard. */
+  /** The plan of a statement that is refused unless a hint names the shard. */
   public static StatementPlan refused(RefusedSqlException refusal) {
     return new StatementPlan(
         StatementKind.OTHER,

@@ -14,7 +14,7 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
 
-/** What can be computed of merged rows. */
+/** Plans the computations that are possible over merged rows. */
 record Computations(
     Groups groups, MergedAggregates aggregates, SortKeys keys, ShownDigits digits, Effort effort) {
 
@@ -22,11 +22,15 @@ record Computations(
   private static final int MAX_CHAIN = 500;
 
   /**
-   * A quotient of such a dividend is shown with fewer digits than the nine that it has at least.
+   * The largest scale of a dividend whose quotient is shown with fewer digits than the nine that it
+   * has at least.
    */
   private static final int MAX_SURE_SCALE = 4;
 
-  /** A number of aggregates, groups and constants; refused by the code if it is none. */
+  /**
+   * The computation of a number of aggregates, groups and constants. Any other expression is
+   * refused by the code.
+   */
   Computation of(Expr expr, RefusalCode code) {
     effort.enterComputation();
     Computation computation = ofBare(expr.bare(), code);
@@ -82,7 +86,7 @@ record Computations(
         && List.of("+", "-", "*", "/").contains(op.operator());
   }
 
-  /** A chain of operators, from its first operand on. */
+  /** The computation of a chain of operators, from its first operand on. */
   private Computation arithmetic(Expr last, RefusalCode code) {
     Deque<Expr.Op> operators = new ArrayDeque<>();
     Expr first = last;
@@ -141,7 +145,7 @@ record Computations(
         });
   }
 
-  /** Refuses a quotient that need not be divided as far as it is shown. */
+  /** Refuses a quotient that a server need not divide as far as it is shown. */
   private void checkDividend(Expr.Op op, RefusalCode code) {
     if (op.is("/") && digits.of(op.children().get(0)).scale() > MAX_SURE_SCALE && !isEven(op)) {
       throw new RefusedSqlException(
@@ -149,7 +153,9 @@ record Computations(
     }
   }
 
-  /** Whether it is known how far it is divided, if it is a quotient or an average. */
+  /**
+   * Tells whether it is known how far the expression is divided, if it is a quotient or an average.
+   */
   private boolean isDivided(Expr expr) {
     if (expr instanceof Expr.Call call && call.name().equals("AVG")) {
       return digits.of(call.children().get(0)).isDividedAlike();
@@ -158,7 +164,10 @@ record Computations(
     return !quotient || rounds() || (digits.quotients() == Catalog.Quotients.KEPT && isEven(expr));
   }
 
-  /** Whether the values in it have the digits that are shown of them; a product loses zeros. */
+  /**
+   * Tells whether the values in the expression have the digits that are shown of them; a product
+   * loses zeros.
+   */
   private boolean isEven(Expr expr) {
     boolean[] even = {true};
     expr.walk(

@@ -9,7 +9,7 @@ import io.shardflux.sql.syntax.Expr;
 import io.shardflux.sql.syntax.Span;
 import java.util.List;
 
-/** What the rows of an answer are grouped or told apart by. */
+/** The expressions by which the rows of an answer are grouped or told apart. */
 final class Groups {
 
   private final List<Expr> all;
@@ -41,7 +41,10 @@ final class Groups {
     expr.walk(each -> each instanceof Expr.Paren || !isGrouped(each));
   }
 
-  /** Whether it has one value in a group; not if that is to be seen by what is inside it. */
+  /**
+   * Tells whether the expression itself has one value in a group; false if only its parts show
+   * that.
+   */
   private boolean isGrouped(Expr expr) {
     if (indexOf(expr) >= 0) {
       return true;
@@ -55,7 +58,7 @@ final class Groups {
     return false;
   }
 
-  /** Whether a reference table's row is told by the columns that are grouped by. */
+  /** Tells whether the grouped columns determine a reference table's row. */
   boolean isDetermined(Expr.Name name) {
     Scope.Column column = scope.findHere(name);
     for (Scope.Source source : scope.sources()) {

@@ -60,7 +60,7 @@ final class MergedAggregates {
     return computed;
   }
 
-  /** What the shards group by beyond the answer's groups. */
+  /** The expressions by which the shards group beyond the answer's groups. */
   List<Expr> finer() {
     return finer;
   }
@@ -123,7 +123,7 @@ final class MergedAggregates {
         name.equals("SUM") ? sum(other, column, sql) : Aggregate.of(Aggregate.Kind.COUNT, column));
   }
 
-  /** With all its digits where what is shown of the shards' sums has less. */
+  /** A sum, with all its digits where the shown sums of the shards have fewer. */
   private Aggregate sum(Expr.Call call, int column, Fragment sql) {
     Digits argument = digits.of(call.children().get(0));
     if (digits.hasMore(argument) && (!select.group().isEmpty() || makesFiner())) {
@@ -149,7 +149,7 @@ final class MergedAggregates {
     return aggregate;
   }
 
-  /** Whether the shards' groups are finer than the answer's, so that each has a key again. */
+  /** Tells whether the shards' groups are finer than the answer's, so that each has a key again. */
   private boolean makesFiner() {
     if (makesFiner == null) {
       makesFiner =
@@ -175,7 +175,7 @@ final class MergedAggregates {
     return call.name().equals("MIN") || call.name().equals("MAX");
   }
 
-  /** Whether what is counted once is on one shard alone. */
+  /** Tells whether a value that is counted once is only on one shard. */
   private boolean holdKey(Expr.Call call) {
     List<Integer> columns = new ArrayList<>();
     for (Expr argument : call.children()) {

@@ -15,10 +15,13 @@ import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/** Which groups {@code HAVING} lets through, by the shards and by the merge. Not thread-safe. */
+/**
+ * Decides which groups {@code HAVING} lets through, by the shards and by the merge. Not
+ * thread-safe.
+ */
 final class MergedHaving {
 
-  /** What gives the same for every spelling of a text. */
+  /** Operators that give the same for every spelling of a text. */
   private static final Set<String> COMPARISONS =
       Set.of(
           "=",
@@ -64,12 +67,14 @@ final class MergedHaving {
     return pushed;
   }
 
-  /** What merged groups satisfy, null if all are let through. */
+  /** The condition of merged groups, null if all are let through. */
   @Nullable Computation computed() {
     return computed;
   }
 
-  /** Takes a condition: what the shards can say of it they are asked, the rest is computed. */
+  /**
+   * Takes a condition. The part that the shards can decide is sent to them, the rest is computed.
+   */
   void take(Expr having) {
     List<Computation> conditions = new ArrayList<>();
     for (Expr condition : having.conjuncts()) {
@@ -85,13 +90,13 @@ final class MergedHaving {
     }
   }
 
-  /** Whether there are aggregates in it, or in what its aliases mean. */
+  /** Tells whether the expression has aggregates, itself or by its aliases. */
   private boolean aggregatesMeant(Expr expr) {
     return expr.aggregates()
         || expr.any(each -> each instanceof Expr.Name && inHaving(each).aggregates());
   }
 
-  /** What a name of {@code HAVING} means. */
+  /** The meaning of a name of {@code HAVING}. */
   private Expr inHaving(Expr expr) {
     if (!(expr instanceof Expr.Name name)) {
       return expr;
@@ -126,7 +131,7 @@ final class MergedHaving {
   }
 
   /**
-   * Whether it is right for the shards to look at; not if that is to be seen by what is inside it.
+   * Tells whether the shards may decide the expression itself; false if only its parts show that.
    */
   private boolean isPushed(Expr expr, boolean outermost, boolean compared) {
     Expr meant = inHaving(expr);
@@ -204,7 +209,7 @@ final class MergedHaving {
             new Computation.Comparison("<=", value, operand(operands.get(2)))));
   }
 
-  /** What may be NULL, of any type. */
+  /** The computation of a value of any type, which may be NULL. */
   private Computation any(Expr expr) {
     Expr meant = inHaving(expr.bare());
     return Functions.isAggregate(meant)

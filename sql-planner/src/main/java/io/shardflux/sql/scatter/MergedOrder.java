@@ -18,7 +18,10 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Set;
 
-/** What the shards' rows are merged by, and what they are sorted by at last. Not thread-safe. */
+/**
+ * The order by which the shards' rows are merged, and that by which they are sorted at last. Not
+ * thread-safe.
+ */
 final class MergedOrder {
 
   private final Query query;
@@ -30,7 +33,7 @@ final class MergedOrder {
   private final Groups groups;
   private final MergedAggregates aggregates;
 
-  /** Whether several shards may have a part of a group. */
+  /** Whether several shards may have a part of the same group. */
   private final boolean merges;
 
   private final List<SortKey> order = new ArrayList<>();
@@ -56,12 +59,12 @@ final class MergedOrder {
     this.merges = merges;
   }
 
-  /** What the shards' rows are sorted by, and so merged. */
+  /** The order of the shards' rows, and of the merge. */
   List<SortKey> order() {
     return order;
   }
 
-  /** What the answer's rows are sorted by if they don't come so. */
+  /** The order of the answer's rows if they don't come so. */
   List<SortKey> sort() {
     return sort;
   }
@@ -71,7 +74,7 @@ final class MergedOrder {
     return shardOrder;
   }
 
-  /** Merges the shards' rows as the answer is sorted. */
+  /** Merges the shards' rows in the order of the answer. */
   void merge() {
     for (Query.OrderItem item : query.order()) {
       order.add(key(item));
@@ -87,7 +90,7 @@ final class MergedOrder {
     query.order().forEach(item -> sort.add(key(item)));
   }
 
-  /** Whether each group is a row of its own. */
+  /** Tells whether each group is a row of its own. */
   private boolean selectsGroups() {
     return block.select().group().stream()
         .allMatch(
@@ -115,7 +118,7 @@ final class MergedOrder {
     expr.walk(each -> each instanceof Expr.Paren || !isPlainlySelected(each));
   }
 
-  /** Whether it is selected; not if that is to be seen by what is inside it. */
+  /** Tells whether the expression itself is selected; false if only its parts show that. */
   private boolean isPlainlySelected(Expr expr) {
     if (isSelected(expr)) {
       return true;
@@ -142,12 +145,14 @@ final class MergedOrder {
     sortAtLast();
   }
 
-  /** Whether every item of the order is one of the groups. */
+  /** Tells whether every item of the order is one of the groups. */
   boolean isByGroups() {
     return query.order().stream().allMatch(item -> groups.indexOf(list.meant(item.expr())) >= 0);
   }
 
-  /** Sorts the shards' groups as the answer is, and then by what else tells groups apart. */
+  /**
+   * Sorts the shards' groups in the order of the answer, and then by the other keys of the groups.
+   */
   void byGroups(List<SortKey> groupKeys) {
     Set<Integer> rest = new LinkedHashSet<>();
     for (int i = 0; i < groups.all().size(); i++) {
@@ -186,7 +191,7 @@ final class MergedOrder {
     return keys.of(expr, index, item.descending());
   }
 
-  /** The servers sort the largest of an ENUM by its name or by its number, as they please. */
+  /** Refuses the largest of an ENUM: servers sort it by its name or by its number. */
   private void checkSorted(Expr expr) {
     if (expr instanceof Expr.Call call
         && MergedAggregates.isExtreme(call)
@@ -263,7 +268,7 @@ final class MergedOrder {
         : Fragment.of(item.expr().span(), item.direction());
   }
 
-  /** What rows of the answer are told apart by. */
+  /** The keys by which rows of the answer are told apart. */
   List<SortKey> itemKeys() {
     List<SortKey> itemKeys = new ArrayList<>();
     List<Expr> columns = list.columns();

@@ -46,7 +46,7 @@ public final class ScatterPlanner {
   /** Names that were looked for among the items. */
   private final Set<String> checked = new HashSet<>();
 
-  /** Whether several shards may have a part of a group. */
+  /** Whether several shards may have a part of the same group. */
   private final boolean merges;
 
   public ScatterPlanner(SqlText text, Query query, Analysis analysis, Block block) {
@@ -129,7 +129,7 @@ public final class ScatterPlanner {
     }
   }
 
-  /** Rows, or groups of one shard each: they are the answer's as they are. */
+  /** A plan of rows, or groups of one shard each, which are the answer's rows as they are. */
   private ScatterQuery wholeRows() {
     MergedOrder order = order(groups(List.of()));
     List<SortKey> distinct = List.of();
@@ -217,7 +217,10 @@ public final class ScatterPlanner {
     }
   }
 
-  /** Of no group, a value that is no aggregate would be that of one of the finer groups. */
+  /**
+   * Refuses a value that is not an aggregate where there is no group: it would be that of one of
+   * the finer groups.
+   */
   private void checkOneGroup(Groups groups) {
     boolean plain =
         select.items().stream().anyMatch(item -> item.expr() == null || !item.expr().aggregates());

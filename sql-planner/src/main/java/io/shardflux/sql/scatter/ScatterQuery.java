@@ -9,9 +9,10 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A query over several shards: what each is sent but for the limit, and how rows are merged.
+ * A query over several shards: the text that each is sent, except for the limit, and how rows are
+ * merged.
  *
- * @param columns what the columns of its stars and others are named, null if it has no star
+ * @param columns the names of the columns of its stars and others, null if it has no star
  */
 @Internal
 public record ScatterQuery(
@@ -23,8 +24,8 @@ public record ScatterQuery(
     @Nullable List<String> columns) {
 
   /**
-   * The limit is that of the query; the first rows of each shard are enough unless the merge has to
-   * know them all.
+   * A query with the limit of the text. The first rows of each shard are enough unless the merge
+   * must know all of them.
    *
    * @param finer whether the shards' groups are finer than the answer's
    */
@@ -37,12 +38,12 @@ public record ScatterQuery(
         : new ScatterQuery(sql, shape, limit.count(), limit.offset(), limitsShards, null);
   }
 
-  /** The same of a text whose stars were taken to mean these columns. */
+  /** This query for a text whose stars were taken to mean these columns. */
   ScatterQuery starred(List<String> names) {
     return new ScatterQuery(sql, shape, limit, offset, limitsShards, names);
   }
 
-  /** What a shard is sent, with the limit that is enough for it. */
+  /** The text that a shard is sent, with the limit that is enough for it. */
   public ShardSql sql(long offset, long limit) {
     return limit == Merge.ALL || !limitsShards
         ? sql

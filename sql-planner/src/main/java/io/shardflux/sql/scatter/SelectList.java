@@ -34,7 +34,7 @@ final class SelectList {
     }
   }
 
-  /** Whether positions in it are not those of the answer's columns. */
+  /** Tells whether positions in the list are not those of the answer's columns. */
   boolean isStarred() {
     return starred;
   }
@@ -46,7 +46,9 @@ final class SelectList {
         : select.items().stream().map(item -> item.value().bare()).toList();
   }
 
-  /** What an item of {@code ORDER BY} means: an item of the list by position or name, or itself. */
+  /**
+   * The meaning of an item of {@code ORDER BY}: an item of the list by position or name, or itself.
+   */
   Expr meant(Expr expr) {
     Expr bare = expr.bare();
     if (starred && bare instanceof Expr.Literal literal && literal.value() instanceof Long at) {
@@ -78,7 +80,7 @@ final class SelectList {
     return index.indexOf(expr);
   }
 
-  /** Whether it is the same as one of the columns, those of stars too. */
+  /** Tells whether the expression is the same as one of the columns, including those of stars. */
   boolean isColumn(Expr expr) {
     if (!starred) {
       return indexOf(expr) >= 0;
@@ -89,7 +91,7 @@ final class SelectList {
     return columnIndex.indexOf(expr) >= 0;
   }
 
-  /** What the columns are named, as far as that is known; null if there is no star. */
+  /** The names of the columns, as far as they are known; null if there is no star. */
   @Nullable List<String> starredNames() {
     if (!starred || scope.hasUsing()) {
       return null;

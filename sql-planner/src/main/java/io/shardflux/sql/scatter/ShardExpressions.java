@@ -39,7 +39,7 @@ record ShardExpressions(Query.Select select, Scope scope, Equivalence equivalenc
     return at[0];
   }
 
-  /** What a name is written as to mean the same in each clause; null if it does as it is. */
+  /** The text of a name that means the same in each clause; null if the name does so as it is. */
   private @Nullable Fragment meaning(Expr.Name name) {
     Expr aliased = select.items().aliased(name);
     if (aliased == null || equivalence.same(aliased.bare(), name)) {
@@ -51,7 +51,7 @@ record ShardExpressions(Query.Select select, Scope scope, Equivalence equivalenc
         : column(source.alias(), name.column());
   }
 
-  /** What to group or order by: a number there would be a position. */
+  /** The text by which to group or order; a number there would be a position. */
   Fragment grouping(Expr expr) {
     return expr instanceof Expr.Literal ? Fragment.of("NULL") : write(expr);
   }

@@ -9,7 +9,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a shard is sent of a select, but for the limit.
+ * The text of a select that a shard is sent, except for the limit.
  *
  * @param hidden the columns beyond the answer's own
  * @param having null if there is none

@@ -10,9 +10,9 @@ import io.shardflux.sql.syntax.Expr;
 import io.shardflux.sql.syntax.Fragment;
 
 /**
- * What the shards show of a select's numbers, and what of it can be merged.
+ * Decides what can be merged of a select's numbers, by the digits that the shards show.
  *
- * @param quotients what the servers do with quotients
+ * @param quotients the way in which the servers compute with quotients
  */
 record ShownDigits(DigitReader reader, Catalog.Quotients quotients) {
 
@@ -23,17 +23,17 @@ record ShownDigits(DigitReader reader, Catalog.Quotients quotients) {
     return reader.of(expr);
   }
 
-  /** Whether a decimal may have digits that a server computes with and doesn't show. */
+  /** Tells whether a decimal may have digits that a server computes with and doesn't show. */
   boolean hasMore(Digits digits) {
     return digits.isLongDecimal() && quotients != Catalog.Quotients.ROUNDED;
   }
 
-  /** A number with all its digits: its product has more of them in its type. */
+  /** A number with all its digits: a product has more of them in its type. */
   Fragment all(Fragment number) {
     return Fragment.of("(", number, ") * 1." + "0".repeat(Values.MAX_SCALE));
   }
 
-  /** A number with all its digits, if it is one that is sorted by them. */
+  /** A number with all its digits, if it is sorted by them. */
   Fragment sorted(Expr expr, Fragment number) {
     Digits digits = of(expr);
     if (!digits.fixed()) {
@@ -42,7 +42,10 @@ record ShownDigits(DigitReader reader, Catalog.Quotients quotients) {
     return digits.isDouble() ? Fragment.of("(", number, ") + 0e0") : all(number);
   }
 
-  /** Refuses to group by what servers tell apart by the digits shown, or by all, as they please. */
+  /**
+   * Refuses to group by a value that servers tell apart either by the shown digits or by all
+   * digits.
+   */
   void checkGroup(Expr expr) {
     checkToldApart(expr);
     if (hasMore(of(expr)) && !isSpread(expr.bare())) {
@@ -50,7 +53,7 @@ record ShownDigits(DigitReader reader, Catalog.Quotients quotients) {
     }
   }
 
-  /** The same where decimals are told apart by what is shown of them. */
+  /** Refuses the same where decimals are told apart by their shown digits. */
   void checkToldApart(Expr expr) {
     checkStored(expr, RefusalCode.UNSORTABLE);
     if (of(expr).isComputedCut()) {
@@ -59,7 +62,7 @@ record ShownDigits(DigitReader reader, Catalog.Quotients quotients) {
     }
   }
 
-  /** Refuses what has another value where a server stores it. */
+  /** Refuses a value that becomes another one where a server stores it. */
   void checkStored(Expr expr, RefusalCode code) {
     if (of(expr).isClamped() && quotients != Catalog.Quotients.ROUNDED) {
       throw new RefusedSqlException(code, "a difference of unsigned numbers");

@@ -12,7 +12,8 @@ import io.shardflux.sql.syntax.Fragment;
 import io.shardflux.sql.syntax.Functions;
 
 /**
- * What values are compared by, so that the merge orders and tells apart as the servers do.
+ * The keys by which values are compared, so that the merge orders and tells apart as the servers
+ * do.
  *
  * @param groups whether the shards group rows
  */
@@ -25,7 +26,7 @@ record SortKeys(
     ShownDigits digits,
     boolean groups) {
 
-  /** Refuses what has another value each time. */
+  /** Refuses an expression whose value is another one each time. */
   static void checkDetermined(Expr expr) {
     if (expr.isRandom()) {
       throw new RefusedSqlException(
@@ -33,7 +34,7 @@ record SortKeys(
     }
   }
 
-  /** What a value is compared by; {@code index} is the item that it is, or -1. */
+  /** The key by which a value is compared; {@code index} is the item that it is, or -1. */
   SortKey of(Expr expr, int index, boolean descending) {
     Expr bare = expr.bare();
     SqlType type = types.of(bare, block);
@@ -93,13 +94,15 @@ record SortKeys(
         Fragment.of("WEIGHT_STRING(CONVERT(' ' USING " + charset + ") COLLATE " + collation + ")"));
   }
 
-  /** What every row of a group has alike, as ONLY_FULL_GROUP_BY wants to see it. */
+  /**
+   * The value that every row of a group has alike, in the form that ONLY_FULL_GROUP_BY requires.
+   */
   private Fragment single(Expr expr, Fragment value) {
     boolean plainly = !groups || expr instanceof Expr.Name || aggregates(expr);
     return plainly ? value : Fragment.of("MIN(", value, ")");
   }
 
-  /** Whether there is an aggregate in it, or in what its aliases mean. */
+  /** Tells whether the expression has an aggregate, itself or by its aliases. */
   private boolean aggregates(Expr expr) {
     return expr.any(each -> Functions.isAggregate(each) || isAliasOfAggregate(each));
   }

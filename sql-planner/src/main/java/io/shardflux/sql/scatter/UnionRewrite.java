@@ -64,7 +64,7 @@ public record UnionRewrite(SqlText text, Schema schema, PlannerOptions options) 
     return sql.done();
   }
 
-  /** Whether equal rows count once; refused if some do and some don't. */
+  /** Tells whether equal rows count once; refused if they do in some branches and not in others. */
   private static boolean isDistinct(Query query) {
     boolean distinct = false;
     for (Query.Branch branch : query.branches()) {

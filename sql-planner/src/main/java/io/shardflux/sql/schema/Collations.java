@@ -4,16 +4,19 @@ import java.util.Locale;
 import java.util.Set;
 
 /**
- * Which collations order and tell apart by {@code WEIGHT_STRING} as by themselves, by families, all
- * of whose members on MySQL 9.7 and MariaDB 11.4 a test has compared. What is in none of them isn't
- * merged by.
+ * The collations that order and tell apart by {@code WEIGHT_STRING} as by themselves. They are
+ * listed by families, and a test has compared all members of each on MySQL 9.7 and MariaDB 11.4.
+ * Rows are not merged by any other collation.
  */
 final class Collations {
 
   private static final Set<String> UNICODE =
       Set.of("utf8mb4", "utf8mb3", "utf8", "ucs2", "utf16", "utf16le", "utf32");
 
-  /** Of one byte each, and of several where their servers compare them by the weights they show. */
+  /**
+   * Character sets of one byte, and those of several bytes that their servers compare by the shown
+   * weights.
+   */
   private static final Set<String> OTHERS =
       Set.of(
           ("armscii8 ascii cp1250 cp1251 cp1256 cp1257 cp850 cp852 cp866 cp932 dec8 eucjpms gb2312"
@@ -27,7 +30,7 @@ final class Collations {
 
   private Collations() {}
 
-  /** Whether texts are in the order of their weights, and equal where those are. */
+  /** Tells whether texts are in the order of their weights, and equal where those are equal. */
   static boolean merges(String collation) {
     String name = collation.toLowerCase(Locale.ROOT);
     String charset = name.split("_", 2)[0];

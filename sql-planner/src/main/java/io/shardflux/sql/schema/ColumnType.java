@@ -30,7 +30,7 @@ public record ColumnType(String name, int size, boolean unsigned) {
   /** The characters of a UUID's text, as which alone it is sent. */
   private static final int UUID = 36;
 
-  /** Of {@code COLUMN_TYPE}. */
+  /** The type of a {@code COLUMN_TYPE}. */
   static ColumnType of(String columnType) {
     String type = columnType.toLowerCase(Locale.ROOT);
     int end = end(type, 0, 'a', 'z');
@@ -38,7 +38,7 @@ public record ColumnType(String name, int size, boolean unsigned) {
     return new ColumnType(type.substring(0, end), size(type, end), unsigned);
   }
 
-  /** Of {@code (20)} there; -1 of anything else. */
+  /** The number of {@code (20)} at that place; -1 for anything else. */
   private static int size(String type, int at) {
     int start = at + 1;
     int end = end(type, start, '0', '9');
@@ -48,7 +48,7 @@ public record ColumnType(String name, int size, boolean unsigned) {
         : -1;
   }
 
-  /** Behind the characters of that range. */
+  /** The place behind the characters of that range. */
   private static int end(String type, int start, char first, char last) {
     int end = start;
     while (end < type.length() && type.charAt(end) >= first && type.charAt(end) <= last) {

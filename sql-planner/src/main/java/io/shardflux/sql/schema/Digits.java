@@ -6,21 +6,23 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How the values of an expression differ from what a server shows of them, where they are numbers.
+ * Says how the values of an expression differ from what a server shows of them, where they are
+ * numbers.
  *
  * @param kind decimal, integers too; double; or either, as with bound values
- * @param scale the digits behind the point that a decimal's type has, at most
- * @param more whether a decimal may have more digits than its type, as quotients do that a server
- *     doesn't round; whether a double is computed of one of which not all digits are shown
+ * @param scale the digits behind the point that a decimal's type has at most
+ * @param more whether a decimal may have more digits than its type, as quotients have that a server
+ *     doesn't round; for a double, whether it is computed of a double of which not all digits are
+ *     shown
  * @param fixed whether a double may have more digits than are shown, as with {@code DOUBLE(10,2)}
- * @param even whether each decimal has just the digits of its type, zeros too, as columns do: how
- *     far a server divides hangs on them
+ * @param even whether each decimal has just the digits of its type, zeros too, as columns have: how
+ *     far a server divides depends on them
  * @param sign whether a decimal is of an {@code UNSIGNED} type
  */
 @Internal
 public record Digits(Kind kind, int scale, boolean more, boolean fixed, boolean even, Sign sign) {
 
-  /** In the order in which one takes over the others. */
+  /** The order is that in which one sign takes over the others. */
   enum Sign {
     SIGNED,
     UNSIGNED,
@@ -48,11 +50,11 @@ public record Digits(Kind kind, int scale, boolean more, boolean fixed, boolean 
   public static final Digits UNKNOWN =
       new Digits(Kind.EITHER, Values.MAX_SCALE, true, true, false, Sign.SIGNED);
 
-  /** Of a time as a number, with its microseconds. */
+  /** The digits of a time as a number, with its microseconds. */
   public static final Digits TEMPORAL =
       new Digits(Kind.DECIMAL, 6, false, false, false, Sign.SIGNED);
 
-  /** Of a column of such a type, {@code decimal} and {@code decimal(10,2)}. */
+  /** The digits of a column of such a type, {@code decimal} and {@code decimal(10,2)}. */
   static Digits ofColumn(String name, String type) {
     int comma = type.indexOf(',');
     return switch (name) {
@@ -82,32 +84,38 @@ public record Digits(Kind kind, int scale, boolean more, boolean fixed, boolean 
     return kind == Kind.DOUBLE;
   }
 
-  /** Whether it may be a decimal with more digits than its type has. */
+  /** Tells whether the value may be a decimal with more digits than its type has. */
   public boolean isLongDecimal() {
     return more && !isDouble();
   }
 
-  /** Whether it may be a double that was computed of one that was cut, and is cut once more. */
+  /**
+   * Tells whether the value may be a double that was computed of one that was cut, and is cut once
+   * more.
+   */
   public boolean isComputedCut() {
     return more && fixed;
   }
 
-  /** Whether it may be a difference that a server makes zero where it stores it. */
+  /** Tells whether the value may be a difference that a server makes zero where it stores it. */
   public boolean isClamped() {
     return sign == Sign.CLAMPED && !isDouble();
   }
 
-  /** Whether it is known how far a server divides it. */
+  /** Tells whether it is known how far a server divides the value. */
   public boolean isDividedAlike() {
     return even || isDouble();
   }
 
-  /** Of what goes through a table of the server's own, which holds no more than is shown. */
+  /**
+   * The digits of a value that goes through a table of the server's own, which holds only what is
+   * shown.
+   */
   public Digits stored() {
     return isDouble() ? this : new Digits(kind, scale, false, fixed, true, sign);
   }
 
-  /** Of the one value that is chosen of several, or of their sum. */
+  /** The digits of the one value that is chosen of several, or of their sum. */
   public static Digits choice(List<Digits> all) {
     return all.stream()
         .reduce((a, b) -> a.joined(b, Math.max(a.scale, b.scale), false))

@@ -60,7 +60,7 @@ public record KeyPart(
     };
   }
 
-  /** Whether its text is in the order of its characters, as strategies compare it. */
+  /** Tells whether the text is in the order of its characters, as strategies compare it. */
   public boolean ordered() {
     String collation = column.collation();
     return collation == null
@@ -73,13 +73,16 @@ public record KeyPart(
     return collation.equals("binary") || collation.endsWith("_bin");
   }
 
-  /** Whether a collation ignores spaces at the end. */
+  /** Tells whether a collation ignores spaces at the end. */
   public static boolean isPadded(String collation) {
     String lower = collation.toLowerCase(Locale.ROOT);
     return !UNPADDED.contains(lower) && !lower.contains("_0900_") && !lower.contains("_nopad");
   }
 
-  /** Whether its character set has all of a text, so that none of it becomes a question mark. */
+  /**
+   * Tells whether the character set has all of a text, so that no part of it becomes a question
+   * mark.
+   */
   public boolean writes(Object value) {
     String collation = column.collation();
     if (!(value instanceof String text) || collation == null) {
@@ -93,7 +96,7 @@ public record KeyPart(
     };
   }
 
-  /** Whether equal values of both are on the same shard, as the same part of a key. */
+  /** Tells whether equal values of both are on the same shard, as the same part of a key. */
   public boolean fits(KeyPart other) {
     return exact
         && other.exact

@@ -64,7 +64,7 @@ public record Schema(Catalog catalog, Topology topology) {
     return parts;
   }
 
-  /** What is wrong with the parts of a sharded table's key. */
+  /** The faults of the parts of a sharded table's key. */
   List<String> keyFaults(TableRule.Sharded rule) {
     try {
       return keyParts(rule).stream()

@@ -39,7 +39,7 @@ public final class Scope {
     return outer;
   }
 
-  /** Whether a name was found to be a column further out. */
+  /** Tells whether a name was found to be a column further out. */
   public boolean isReached() {
     return reached;
   }
@@ -94,7 +94,7 @@ public final class Scope {
     }
   }
 
-  /** Has a name mean the first table's column, as {@code USING} does. */
+  /** Makes a name mean the first table's column, as {@code USING} does. */
   public void using(String column) {
     using.add(column.toLowerCase(Locale.ROOT));
   }
@@ -157,7 +157,10 @@ public final class Scope {
    */
   public record Source(String alias, List<Column> columns, boolean reference, List<Column> unique) {
 
-    /** Whether a name with this table before it, or with none, may mean a column of it. */
+    /**
+     * Tells whether a name with this table before it, or with none, may mean a column of this
+     * source.
+     */
     public boolean isNamed(@Nullable String table) {
       return table == null || table.equals(alias);
     }
@@ -171,7 +174,7 @@ public final class Scope {
           .orElse(null);
     }
 
-    /** The same where an outer join may have no row. */
+    /** This source where an outer join may have no row. */
     public Source orNull() {
       return new Source(
           alias,
@@ -201,7 +204,7 @@ public final class Scope {
       return new Column(name, type, nullable, -1);
     }
 
-    /** The same where an outer join may have no row. */
+    /** This column where an outer join may have no row. */
     Column orNull() {
       return new Column(name, type, true, key);
     }

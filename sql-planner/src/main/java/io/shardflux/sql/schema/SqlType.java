@@ -8,15 +8,15 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What values an expression has, as far as their order goes.
+ * The type of an expression's values, as far as their order depends on it.
  *
- * @param collation of text, and of what is temporal its type; null where only the server knows it
- * @param digits what is shown of its values as numbers
+ * @param collation of text; of temporal values it is the type; null where only the server knows it
+ * @param digits the digits that are shown of its values as numbers
  */
 @Internal
 public record SqlType(Kind kind, @Nullable String collation, Digits digits) {
 
-  /** What is shown of its values as numbers hangs on its kind alone. */
+  /** A type whose shown digits depend only on its kind. */
   public SqlType(Kind kind, @Nullable String collation) {
     this(kind, collation, digits(kind));
   }
@@ -100,7 +100,7 @@ public record SqlType(Kind kind, @Nullable String collation, Digits digits) {
     return odd ? collation + " of CHAR" : collation;
   }
 
-  /** Whether its weights tell its texts' order, as far as its collation is known. */
+  /** Tells whether the weights of the texts tell their order, as far as the collation is known. */
   public boolean isMerged() {
     return collation == null || Collations.merges(collation);
   }
@@ -114,7 +114,7 @@ public record SqlType(Kind kind, @Nullable String collation, Digits digits) {
     return lower.substring(0, end);
   }
 
-  /** Of the one value that is chosen of several. */
+  /** The type of the one value that is chosen of several. */
   public static SqlType choice(List<SqlType> types) {
     SqlType choice = NULL;
     for (SqlType type : types) {
@@ -157,7 +157,7 @@ public record SqlType(Kind kind, @Nullable String collation, Digits digits) {
     return TEXT;
   }
 
-  /** The same with what is known of its digits, if it is a number. */
+  /** This type with what is known of its digits, if it is a number. */
   public SqlType with(Digits known) {
     return isNumber() ? new SqlType(kind, collation, known) : this;
   }
@@ -166,7 +166,7 @@ public record SqlType(Kind kind, @Nullable String collation, Digits digits) {
     return new SqlType(Kind.TEXT, isText() ? collation : other.collation);
   }
 
-  /** Of two texts: those of two known collations have none that could be asked for. */
+  /** The type of two texts. Texts of two known collations have none that could be asked for. */
   private SqlType both(SqlType other) {
     if (collation == null || other.collation == null) {
       return isMerged() && other.isMerged() ? TEXT : NONE;
@@ -182,12 +182,12 @@ public record SqlType(Kind kind, @Nullable String collation, Digits digits) {
     return kind == Kind.TEXT || kind == Kind.ENUM;
   }
 
-  /** Of {@code MIN} and {@code MAX}. */
+  /** The type of {@code MIN} and {@code MAX}. */
   public SqlType extreme() {
     return kind == Kind.ENUM ? new SqlType(Kind.TEXT, collation) : this;
   }
 
-  /** Of what text functions make of it: text of its collation, if it is text. */
+  /** The type that text functions make of it: text of its collation, if it is text. */
   public static SqlType textOf(List<SqlType> arguments) {
     SqlType text = LITERAL;
     for (SqlType type : arguments) {

@@ -7,11 +7,11 @@ import io.shardflux.sql.syntax.Expr;
 import io.shardflux.sql.syntax.Functions;
 import java.util.Set;
 
-/** What a statement's answer depends on beside its rows and values. Not thread-safe. */
+/** Collects what a statement's answer depends on beside its rows and values. Not thread-safe. */
 @Internal
 public final class Volatility {
 
-  /** What says what statements before left in the session. */
+  /** Functions that tell what statements before left in the session. */
   private static final Set<String> READING = Set.of("FOUND_ROWS", "LAST_INSERT_ID", "ROW_COUNT");
 
   private boolean session;
@@ -19,7 +19,7 @@ public final class Volatility {
   private boolean clock;
   private boolean random;
 
-  /** Takes an expression, but for what is inside it; refuses a function that isn't known. */
+  /** Takes an expression without its parts; refuses a function that isn't known. */
   public void take(Expr expr) {
     if (expr instanceof Expr.Variable) {
       session = true;
@@ -48,12 +48,12 @@ public final class Volatility {
     return session;
   }
 
-  /** Whether it depends on what statements before it left in the session. */
+  /** Tells whether the statement depends on what statements before it left in the session. */
   public boolean readsSession() {
     return reading;
   }
 
-  /** Whether it may differ from copy to copy of the same rows. */
+  /** Tells whether the answer may differ from copy to copy of the same rows. */
   public boolean isVolatile() {
     return session || clock || random;
   }

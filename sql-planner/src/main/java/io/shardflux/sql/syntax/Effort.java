@@ -12,7 +12,7 @@ import java.util.concurrent.CancellationException;
 @Internal
 public final class Effort {
 
-  /** What any text may take; a few hundred are usual. */
+  /** The steps that any text may take; a few hundred are usual. */
   private static final long BASE = 1_000_000;
 
   private static final int FOR_EACH_CHARACTER = 4;
@@ -68,7 +68,7 @@ public final class Effort {
   }
 
   /**
-   * Goes into what is computed inside of something else that is, or a condition inside of one.
+   * Enters a computation inside another one, or a condition inside another one.
    *
    * @throws RefusedSqlException if it is too deep for a thread's stack
    */

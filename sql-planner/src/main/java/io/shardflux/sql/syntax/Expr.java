@@ -27,10 +27,11 @@ public sealed interface Expr {
   }
 
   /**
-   * Has a function look at this and at all expressions inside it, each before those inside it and
-   * from left to right. Chains of operators are as deep as they are long, so nothing calls itself.
+   * Lets a function look at this expression and at all expressions inside it, each before those
+   * inside it and from left to right. It is not recursive, because chains of operators are as deep
+   * as they are long.
    *
-   * @param into whether the expressions right inside one are to be looked at as well
+   * @param into whether the expressions right inside one should be looked at as well
    */
   default void walk(Predicate<Expr> into) {
     if (!into.test(this) || children().isEmpty()) {
@@ -51,7 +52,7 @@ public sealed interface Expr {
     }
   }
 
-  /** Whether this is such, or anything inside it. */
+  /** Tells whether this expression, or any expression inside it, is such. */
   default boolean any(Predicate<Expr> such) {
     if (such.test(this)) {
       return true;
@@ -70,12 +71,12 @@ public sealed interface Expr {
     return false;
   }
 
-  /** Whether it has one value, known or bound. */
+  /** Tells whether the expression has one value, known or bound. */
   default boolean isConstant() {
     return this instanceof Literal || this instanceof Marker;
   }
 
-  /** Whether there is an aggregate in it. */
+  /** Tells whether there is an aggregate in the expression. */
   default boolean aggregates() {
     return any(Functions::isAggregate);
   }
@@ -86,12 +87,12 @@ public sealed interface Expr {
             each instanceof Call call && (call.over() || Functions.WINDOW.contains(call.name())));
   }
 
-  /** Whether its value may differ each time it is computed. */
+  /** Tells whether the value may differ each time it is computed. */
   default boolean isRandom() {
     return any(each -> each instanceof Call call && Functions.RANDOM.contains(call.name()));
   }
 
-  /** How a refusal names it. */
+  /** The expression's name in a refusal. */
   default String description() {
     return this instanceof Name name
         ? name.column()
@@ -163,7 +164,7 @@ public sealed interface Expr {
   /** A row value of two or more. */
   record Row(Span span, List<Expr> children) implements Expr {}
 
-  /** An operator, in upper case, or what else only has operands. */
+  /** An operator, in upper case, or another expression that only has operands. */
   record Op(Span span, String operator, List<Expr> children) implements Expr {
 
     public boolean is(String other) {

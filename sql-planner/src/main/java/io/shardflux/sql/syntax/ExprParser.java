@@ -68,7 +68,7 @@ abstract class ExprParser extends FunctionParser {
     return left;
   }
 
-  /** What the next token joins conditions by, 0 if by nothing. */
+  /** The rank by which the next token joins conditions, 0 if it joins none. */
   private int joining() {
     Token token = token();
     if (token.kind() == Token.Kind.OPERATOR) {
@@ -232,7 +232,9 @@ abstract class ExprParser extends FunctionParser {
     return left;
   }
 
-  /** How tightly the next token binds its operands, 0 if it is no operator between two. */
+  /**
+   * The rank by which the next token binds its operands, 0 if it is not an operator between two.
+   */
   private int rank() {
     Token token = token();
     if (token.kind() == Token.Kind.OPERATOR) {
@@ -367,7 +369,7 @@ abstract class ExprParser extends FunctionParser {
     return new Expr.Name(since(start), first, second.value());
   }
 
-  /** What words of the language begin; null if this one begins nothing of its own. */
+  /** An expression that a word of the language begins; null if this word begins none. */
   private @Nullable Expr special(int start) {
     boolean string = token(1).kind() == Token.Kind.STRING;
     return switch (upper()) {

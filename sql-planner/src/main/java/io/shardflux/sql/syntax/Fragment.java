@@ -35,7 +35,7 @@ public record Fragment(List<Object> pieces) {
     return new Fragment(pieces);
   }
 
-  /** A name as it is quoted. */
+  /** A quoted name. */
   public static String quoted(String name) {
     return "`" + name.replace("`", "``") + "`";
   }

@@ -5,7 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 
-/** Parses functions, and what else has words and expressions in an order of its own. */
+/** Parses functions, and other expressions with words in an order of their own. */
 abstract class FunctionParser extends Parser {
 
   FunctionParser(SqlText text) {
@@ -155,7 +155,11 @@ abstract class FunctionParser extends Parser {
     return new Expr.Call(since(start), name, distinct, over, arguments);
   }
 
-  /** Takes what a function has before its arguments; whether there are any behind that. */
+  /**
+   * Takes the words that a function has before its arguments.
+   *
+   * @return whether there are any arguments behind them
+   */
   private boolean hasMore(String name, List<Expr> arguments) {
     switch (name) {
       case "COUNT" -> {
@@ -204,7 +208,7 @@ abstract class FunctionParser extends Parser {
     }
   }
 
-  /** What a window names, its frame left out. */
+  /** The expressions that a window names, without its frame. */
   private List<Expr> window() {
     List<Expr> named = new ArrayList<>();
     if (!skip("(")) {

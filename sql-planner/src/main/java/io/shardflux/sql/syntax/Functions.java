@@ -51,14 +51,14 @@ public final class Functions {
           "CONVERT_TZ DATE FROM_DAYS LAST_DAY MAKEDATE MAKETIME SEC_TO_TIME STR_TO_DATE TIME"
               + " TIMEDIFF TIMESTAMP YEAR");
 
-  /** Temporal if their first argument is, else text. */
+  /** Temporal if their first argument is, otherwise text. */
   public static final Set<String> SHIFTS =
       words("ADDDATE ADDTIME DATE_ADD DATE_SUB SUBDATE SUBTIME TIMESTAMPADD");
 
   public static final Set<String> BINARIES =
       words("FROM_BASE64 INET6_ATON UNHEX UUID_TO_BIN WEIGHT_STRING COMPRESS UNCOMPRESS");
 
-  /** Of the types of their arguments together. */
+  /** Functions of the common type of their arguments. */
   public static final Set<String> CHOICES = words("COALESCE GREATEST IFNULL LEAST");
 
   static final Set<String> OTHERS =
@@ -68,7 +68,10 @@ public final class Functions {
               + " JSON_OBJECT JSON_REMOVE JSON_REPLACE JSON_SEARCH JSON_SET NULLIF VALUES VALUE"
               + " CHARSET COLLATION");
 
-  /** Of the server's clock: one moment for a statement, and near to the same on all servers. */
+  /**
+   * Functions of the server's clock: one moment for a statement, and near to the same on all
+   * servers.
+   */
   public static final Set<String> CLOCK =
       words(
           "CURDATE CURRENT_DATE CURRENT_TIME CURRENT_TIMESTAMP CURTIME LOCALTIME LOCALTIMESTAMP NOW"

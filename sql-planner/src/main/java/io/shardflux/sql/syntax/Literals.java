@@ -17,7 +17,9 @@ import java.util.Locale;
 @Internal
 public final class Literals {
 
-  /** The digits of a number beyond which its value isn't looked at: what reads it is quadratic. */
+  /**
+   * The number of digits beyond which a number's value isn't read, because reading is quadratic.
+   */
   static final int MAX_DIGITS = 1_000;
 
   private static final DateTimeFormatter DATE_TIME =
@@ -30,7 +32,7 @@ public final class Literals {
 
   private Literals() {}
 
-  /** A date as it is written in SQL, {@code 2026-01-31}, and in no other form. */
+  /** A date in the form of SQL, {@code 2026-01-31}, and in no other form. */
   public static LocalDate date(String text) {
     if (text.length() != 10) {
       throw new DateTimeException("no date of ten characters");
@@ -38,12 +40,12 @@ public final class Literals {
     return LocalDate.parse(text);
   }
 
-  /** A date-time as it is written in SQL, {@code 2026-01-31 12:00:00}, in no other form. */
+  /** A date-time in the form of SQL, {@code 2026-01-31 12:00:00}, and in no other form. */
   public static LocalDateTime dateTime(String text) {
     return LocalDateTime.parse(text, DATE_TIME);
   }
 
-  /** A number as it is written; one that is longer than any type's is not known. */
+  /** A number by its digits. A number longer than any type's is unknown. */
   public static Expr number(Span span, String digits) {
     return digits.length() > MAX_DIGITS
         ? new Expr.Literal(span, null, false)

@@ -6,9 +6,9 @@ import io.shardflux.sql.statement.RefusedSqlException;
 import java.util.function.Supplier;
 
 /**
- * What planning does where it runs out of stack or memory. It is bounded by counts, so that this is
- * for what they don't foresee; but an error of the virtual machine must not go on, as Reactor tells
- * nobody of it and the statement would never end.
+ * Turns a lack of stack or memory during planning into a refusal. Planning is bounded by counts, so
+ * this is only for what they don't foresee. An error of the virtual machine must not go on: Reactor
+ * reports it to no subscriber, and the statement would never end.
  */
 @Internal
 public final class Overflow {

@@ -6,16 +6,18 @@ import java.util.List;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
-/** Walks the tokens; what isn't foreseen is refused with its place in the text. */
+/** Walks the tokens. Text that isn't foreseen is refused with its place. */
 abstract class Parser {
 
   /**
-   * How deep expressions, queries and sources may be in each other; a query in another's expression
-   * counts twice. A thread of 256 kB has room for that.
+   * The depth to which expressions, queries and sources may be nested. A query in another's
+   * expression counts twice. A thread of 256 kB has room for that.
    */
   private static final int MAX_DEPTH = 68;
 
-  /** How many operators may follow one another, each of which has what is before it as operand. */
+  /**
+   * The number of operators that may follow one another, each with what is before it as operand.
+   */
   private static final int MAX_CHAIN = 2_000;
 
   private final SqlText text;
@@ -61,7 +63,7 @@ abstract class Parser {
     return false;
   }
 
-  /** Whether these tokens come next. */
+  /** Tells whether these tokens come next. */
   final boolean isSequence(String... values) {
     for (int i = 0; i < values.length; i++) {
       if (!token(i).is(values[i])) {
@@ -119,7 +121,7 @@ abstract class Parser {
     return token().start();
   }
 
-  /** From a start to the end of the last token that was taken. */
+  /** The span from a start to the end of the last token that was taken. */
   final Span since(int start) {
     return new Span(start, at == 0 ? start : Math.max(start, tokens.get(at - 1).end()));
   }

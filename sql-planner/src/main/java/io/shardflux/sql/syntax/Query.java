@@ -34,7 +34,7 @@ public record Query(
   /**
    * One operand of a set operation.
    *
-   * @param operator how it joins those before it, such as {@code UNION ALL}; null of the first
+   * @param operator joins it to those before it, such as {@code UNION ALL}; null for the first
    */
   public record Branch(@Nullable String operator, Body body) {}
 
@@ -68,7 +68,7 @@ public record Query(
       return items.isStarred();
     }
 
-    /** Whether there is a row even where none satisfies the conditions. */
+    /** Tells whether there is a row even if no row satisfies the conditions. */
     public boolean givesOneRow() {
       return group.isEmpty() && isGrouped();
     }
@@ -106,7 +106,7 @@ public record Query(
       return expr == null;
     }
 
-    /** What it is, if it is no star. */
+    /** The expression of an item that is not a star. */
     public Expr value() {
       if (expr == null) {
         throw new IllegalStateException("a star");
@@ -125,7 +125,7 @@ public record Query(
 
   public record OrderItem(Expr expr, boolean descending) {
 
-    /** What stands behind the expression. */
+    /** The words behind the expression. */
     public String direction() {
       return descending ? " DESC" : "";
     }
@@ -133,7 +133,7 @@ public record Query(
 
   public record Limit(Span span, Expr count, @Nullable Expr offset) {}
 
-  /** What rows come from. */
+  /** A source of rows. */
   public sealed interface From {}
 
   public record Table(String name, String alias) implements From {}

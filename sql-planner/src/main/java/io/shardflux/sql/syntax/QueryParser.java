@@ -21,10 +21,10 @@ abstract class QueryParser extends ExprParser {
           "SQL_BUFFER_RESULT",
           "SQL_NO_CACHE");
 
-  /** As many as servers join. */
+  /** The number of tables that servers join at most. */
   private static final int MOST_TABLES = 61;
 
-  /** Whether a query locks rows that was read so far. */
+  /** Whether a query that was read so far locks rows. */
   private boolean locks;
 
   /** The tables of the FROM that is being read. */

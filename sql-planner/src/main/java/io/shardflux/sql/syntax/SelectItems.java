@@ -34,7 +34,7 @@ public final class SelectItems extends AbstractList<Query.Item> implements Rando
     return items.size();
   }
 
-  /** Whether there is a star among them. */
+  /** Tells whether there is a star among the items. */
   boolean isStarred() {
     return starred;
   }
@@ -85,7 +85,7 @@ public final class SelectItems extends AbstractList<Query.Item> implements Rando
     return names.getOrDefault(key(name), List.of());
   }
 
-  /** What is the same for names that are equal but for capitals. */
+  /** A key that is the same for names that are equal except for capitals. */
   public static String key(String name) {
     return name.toUpperCase(Locale.ROOT).toLowerCase(Locale.ROOT);
   }

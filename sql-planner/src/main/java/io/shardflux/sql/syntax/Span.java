@@ -6,7 +6,7 @@ import io.shardflux.router.Internal;
 @Internal
 public record Span(int start, int end) {
 
-  /** That of what isn't in the text. */
+  /** The span of an expression that isn't in the text. */
   public static final Span NONE = new Span(0, 0);
 
   public String of(String text) {

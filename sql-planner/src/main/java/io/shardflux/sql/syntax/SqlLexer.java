@@ -21,7 +21,7 @@ final class SqlLexer {
 
   private static final String SINGLE = "()+-*/%,.=<>|&^~!";
 
-  /** One string of each, as a text may have any number of them. */
+  /** One string of each character, because a text may have any number of them. */
   private static final List<String> SINGLES = SINGLE.chars().mapToObj(Character::toString).toList();
 
   private final String text;
@@ -299,7 +299,7 @@ final class SqlLexer {
     tokens.add(new Token(kind, value, start, at, -1));
   }
 
-  /** Whether a dot here parts a name from the next, as in {@code t.1a}. */
+  /** Tells whether a dot here parts a name from the next, as in {@code t.1a}. */
   private boolean endsName() {
     Token last = tokens.isEmpty() ? null : tokens.get(tokens.size() - 1);
     return last != null

@@ -98,7 +98,10 @@ public final class SqlText {
     return new SqlLexer(text, options.maxNesting()).read();
   }
 
-  /** The same once it is parsed, for who keeps it: its tokens are many times as large as it is. */
+  /**
+   * This text once it is parsed, for a holder that keeps it: its tokens are many times as large as
+   * the text.
+   */
   public SqlText parsed() {
     return new SqlText(this);
   }
@@ -112,17 +115,17 @@ public final class SqlText {
     return tokens;
   }
 
-  /** How many tokens it has. */
+  /** The number of tokens. */
   public int size() {
     return size;
   }
 
-  /** How many numbers and strings it has. */
+  /** The number of numbers and strings. */
   public int literals() {
     return literals;
   }
 
-  /** Whether it has the word IGNORE. */
+  /** Tells whether the text has the word IGNORE. */
   public boolean ignoring() {
     return ignoring;
   }
@@ -132,20 +135,20 @@ public final class SqlText {
     return markers;
   }
 
-  /** What stands behind {@code shardflux:} in the first comment. */
+  /** The text behind {@code shardflux:} in the first comment. */
   @Nullable
   public String hint() {
     return hint;
   }
 
-  /** From the first token's start to the last one's end. */
+  /** The span from the first token's start to the last token's end. */
   Span body() {
     return body;
   }
 
   // Markers by their place in the text
 
-  /** How many there are, a name counted wherever it stands. */
+  /** The number of markers; a name counts wherever it stands. */
   int places() {
     return places.length / OF_MARKER;
   }

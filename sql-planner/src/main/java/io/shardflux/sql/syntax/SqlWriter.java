@@ -5,7 +5,10 @@ import io.shardflux.sql.statement.ShardSql;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Writes what a shard is sent: pieces of the text with {@code ?} for each marker. */
+/**
+ * Writes the text that a shard is sent: pieces of the statement's text with {@code ?} for each
+ * marker.
+ */
 @Internal
 public final class SqlWriter {
 

@@ -13,9 +13,9 @@ public sealed interface Statement {
   /**
    * {@code INSERT} or {@code REPLACE}.
    *
-   * @param columns the columns as they are named; empty if none is
-   * @param named whether columns are named, be it none
-   * @param namesAt where the names stand or would, behind the table's
+   * @param columns the columns that are named; empty if none is
+   * @param named whether there is a list of columns, which may be empty
+   * @param namesAt the place of the list, or where it would stand behind the table's name
    * @param head up to and with {@code VALUES}
    * @param rows the rows; empty for a query
    * @param tail from behind the last row on
@@ -54,7 +54,7 @@ public sealed interface Statement {
       boolean limited,
       List<Query.Cte> ctes) {
 
-    /** Whether they are only the first of some order. */
+    /** Tells whether the rows are only the first of some order. */
     public boolean isFirst() {
       return limited || !order.isEmpty();
     }

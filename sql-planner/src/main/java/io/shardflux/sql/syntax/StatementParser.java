@@ -15,7 +15,7 @@ public final class StatementParser extends QueryParser {
   private static final Set<String> TRANSACTION =
       Set.of("BEGIN", "START", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "XA");
 
-  /** How statements begin that are known of, and are none of these. */
+  /** The first words of known statements that are not parsed here. */
   private static final Set<String> OTHERS =
       Set.of(
           "ALTER",

@@ -6,7 +6,7 @@ import java.util.Locale;
  * A token of the text.
  *
  * @param value a name or string without its quotes, a keyword in upper case, an operator
- * @param index that of a marker, else -1
+ * @param index the index of a marker, otherwise -1
  */
 record Token(Kind kind, String value, int start, int end, int index) {
 
