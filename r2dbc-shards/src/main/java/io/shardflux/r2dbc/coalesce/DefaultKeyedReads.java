@@ -121,7 +121,9 @@ final class DefaultKeyedReads<T> implements KeyedReads<T> {
     }
   }
 
-  /** Of one read: tells the shard that was entered last, which is that of the row. */
+  /**
+   * The way of one read, which tells the shard that was entered last; that is the shard of the row.
+   */
   private final class Traced extends Way {
 
     private @Nullable ShardId shard;

@@ -9,7 +9,7 @@ import io.shardflux.router.Internal;
 import io.shardflux.router.ShardKey;
 import java.util.function.BiFunction;
 
-/** What is read, and how its rows are told apart. */
+/** A statement that reads keys, and the functions that tell its rows apart. */
 @Internal
 public record KeyedStatement<T>(
     String table,
@@ -19,9 +19,9 @@ public record KeyedStatement<T>(
     Coalescing bounds) {
 
   /**
-   * Refuses what no reads can be joined by.
+   * Refuses statements by which no reads can be joined.
    *
-   * @throws IllegalArgumentException if it is no plain read, limits its rows, or has no or other
+   * @throws IllegalArgumentException if it is not a plain read, limits its rows, or has no or other
    *     markers
    */
   public KeyedStatement {

@@ -23,13 +23,13 @@ import reactor.util.context.Context;
 import reactor.util.context.ContextView;
 
 /**
- * One caller's read of one key: looks its shard up, waits there for a batch, and gives the caller
- * what the batch found. Whoever takes it to {@link Phase#OVER} tells the caller how it ended, so
- * that is told once.
+ * One caller's read of one key. It looks its shard up, waits there for a batch, and gives the
+ * caller what the batch found. The thread that takes it to {@link Phase#OVER} tells the caller how
+ * it ended, so that the caller is told once.
  */
 final class PointRead<T> implements Subscription {
 
-  /** Where a read is: in a batch, or in one of the phases before and behind it. */
+  /** The stage of a read: in a batch, or in one of the phases before and behind it. */
   sealed interface Stage permits ReadBatch, Phase {}
 
   enum Phase implements Stage {
@@ -44,7 +44,7 @@ final class PointRead<T> implements Subscription {
     Mono<ShardId> locate(ShardKey key);
 
     /**
-     * The queue of a shard that is entered, and is to be {@linkplain ReadQueue#leave() left}.
+     * Enters a shard's queue, which must be {@linkplain ReadQueue#leave() left}.
      *
      * @throws PoolClosingException if the shard is being let go
      */
@@ -128,12 +128,12 @@ final class PointRead<T> implements Subscription {
     return stage == Phase.OVER;
   }
 
-  /** When it has waited long enough for a batch. */
+  /** The time when it has waited long enough for a batch. */
   long waitingDeadline() {
     return start + longestWait().toNanos();
   }
 
-  /** When it has to be at its end. */
+  /** The time when it must be at its end. */
   long deadline() {
     return start + timeouts.total().toNanos();
   }
@@ -167,12 +167,16 @@ final class PointRead<T> implements Subscription {
     }
   }
 
-  /** Whether it was there and now is here. */
+  /**
+   * Moves it from one stage to another.
+   *
+   * @return whether it was in the first stage
+   */
   boolean move(Stage from, Stage to) {
     return STAGE.compareAndSet(this, from, to);
   }
 
-  /** Tells the caller its rows, unless it is somewhere else by now. */
+  /** Gives the caller its rows, unless the read has moved on. */
   void answer(Stage from, List<T> found, String statement) {
     if (single && found.size() > 1) {
       fail(from, new TooManyRowsException(statement));
@@ -183,7 +187,7 @@ final class PointRead<T> implements Subscription {
     }
   }
 
-  /** Tells the caller an error, unless it is somewhere else by now. */
+  /** Gives the caller an error, unless the read has moved on. */
   void fail(Stage from, Throwable error) {
     if (move(from, Phase.OVER)) {
       leave();
@@ -191,12 +195,16 @@ final class PointRead<T> implements Subscription {
     }
   }
 
-  /** That it has waited for too long. */
+  /** The error of a read that has waited for too long. */
   ShardTimeoutException lateWaiting(ShardId shard, long now, String statement) {
     return late(shard, Bound.ACQUIRE, longestWait(), now, statement);
   }
 
-  /** Whether it was in the batch for too long, and was told so. */
+  /**
+   * Fails the read if it was in the batch for too long.
+   *
+   * @return whether its caller was told so
+   */
   boolean expire(ReadBatch<T> batch, ShardId shard, long now, String statement) {
     if (now < deadline() || !move(batch, Phase.OVER)) {
       return false;
@@ -332,7 +340,7 @@ final class PointRead<T> implements Subscription {
     return failure;
   }
 
-  /** Leaves what it has of a batch that is over. */
+  /** Drops what it has of a batch that is over. */
   void forget() {
     sibling = null;
     rows = null;

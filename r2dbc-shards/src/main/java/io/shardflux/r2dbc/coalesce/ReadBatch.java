@@ -23,18 +23,18 @@ import reactor.core.publisher.Operators;
 import reactor.util.context.Context;
 
 /**
- * One statement for the reads of several keys. It is given rows one after the other, keeps them
- * until all are there, and then tells each read its own; so it may fail, and be tried in parts,
- * until then.
+ * One statement for the reads of several keys. It gets rows one after the other, keeps them until
+ * all are there, and then gives each read its own. So it may fail, and be tried in parts, until
+ * then.
  */
 final class ReadBatch<T> implements CoreSubscriber<ReadBatch.Found<T>>, PointRead.Stage {
 
   /**
-   * What became of a row.
+   * The outcome of a row.
    *
-   * @param of the read that asked for its key, null where none did or that is not known
-   * @param value what it was mapped to, or null if that failed
-   * @param failure why it failed, or null
+   * @param of the read that asked for its key, null if none did or that is not known
+   * @param value the mapped value, or null if the mapping failed
+   * @param failure the error of the mapping, or null
    */
   record Found<T>(@Nullable PointRead<T> of, @Nullable T value, @Nullable Throwable failure) {}
 
@@ -76,7 +76,10 @@ final class ReadBatch<T> implements CoreSubscriber<ReadBatch.Found<T>>, PointRea
     }
   }
 
-  /** Whether a read may be one of it: what is compared with a list must be of one type. */
+  /**
+   * Tells whether a read may be part of it: values that are compared with a list must be of one
+   * type.
+   */
   boolean suits(ShardKey key) {
     if (reads.isEmpty()) {
       return true;
@@ -94,7 +97,7 @@ final class ReadBatch<T> implements CoreSubscriber<ReadBatch.Found<T>>, PointRea
     return members.decrementAndGet() > 0;
   }
 
-  /** How many keys it asks for. */
+  /** The number of keys that it asks for. */
   int size() {
     return reads.size();
   }
@@ -117,7 +120,7 @@ final class ReadBatch<T> implements CoreSubscriber<ReadBatch.Found<T>>, PointRea
     return last().timeouts();
   }
 
-  /** What is left of them, or null if it is late already. */
+  /** The remaining times, or null if it is late already. */
   @Nullable Timeouts left(long now) {
     long elapsed = now - last().start();
     return elapsed < 1_000_000 ? timeouts() : timeouts().after(Duration.ofNanos(elapsed));
@@ -135,7 +138,7 @@ final class ReadBatch<T> implements CoreSubscriber<ReadBatch.Found<T>>, PointRea
     return read;
   }
 
-  /** When the first of its reads has to be at its end. */
+  /** The time when the first of its reads must be at its end. */
   long firstDeadline() {
     return firstDeadline;
   }
@@ -152,7 +155,7 @@ final class ReadBatch<T> implements CoreSubscriber<ReadBatch.Found<T>>, PointRea
     }
   }
 
-  /** Whether it is over, and its reads have been told. */
+  /** Tells whether it is over, and its reads have been told. */
   boolean ended() {
     return ended;
   }
@@ -165,9 +168,9 @@ final class ReadBatch<T> implements CoreSubscriber<ReadBatch.Found<T>>, PointRea
   }
 
   /**
-   * Tells those so that have to be at their end, and gives the earliest end of the others. Once it
-   * is sent, the last of them to be late are told by the statement's own clock, which holds the
-   * server to it, too.
+   * Fails the reads whose deadline has passed and returns the next deadline. Once the batch is
+   * sent, the last reads to be late are failed by the statement's own clock, which holds the server
+   * to it, too.
    */
   long expire(long now) {
     long end = sent ? last().deadline() : Long.MAX_VALUE;
@@ -270,7 +273,10 @@ final class ReadBatch<T> implements CoreSubscriber<ReadBatch.Found<T>>, PointRea
     }
   }
 
-  /** Whether the server refused it for what it asks or finds, which may be one key's doing. */
+  /**
+   * Tells whether the server refused the batch for what it asks or finds, which one key may have
+   * caused.
+   */
   private static boolean byOneOfThem(Throwable error) {
     return error instanceof R2dbcNonTransientException
         && !(error instanceof R2dbcPermissionDeniedException)

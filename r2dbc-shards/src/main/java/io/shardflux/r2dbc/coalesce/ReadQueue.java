@@ -18,14 +18,15 @@ import reactor.util.concurrent.Queues;
 
 /**
  * Point reads of one shape on one shard: those that wait, and the batches under way. A read that
- * finds room for a batch is sent at once and alone; else it waits until one ends, and then goes
- * with all that have come meanwhile.
+ * finds room for a batch is sent at once and alone. Otherwise it waits until a batch ends, and then
+ * goes with all that have come meanwhile.
  *
- * <p>Nobody waits for a lock: who finds another one at work leaves it to him, in {@link #drain()}.
+ * <p>Lock-free: a thread that finds another one draining leaves its work to that thread; see {@link
+ * #drain()}.
  */
 final class ReadQueue<T> {
 
-  /** Where batches go. */
+  /** Sends batches to a shard. */
   interface Shard<T> {
 
     ShardId id();
@@ -42,7 +43,10 @@ final class ReadQueue<T> {
 
   private static final long NEVER = Long.MAX_VALUE;
 
-  /** Between looks at all reads for the late ones, which else would be one for each of them. */
+  /**
+   * The time between looks at all reads for late ones; otherwise there would be a look for each of
+   * them.
+   */
   private static final long PAUSE = TimeUnit.MILLISECONDS.toNanos(10);
 
   private final Shard<T> shard;
@@ -129,7 +133,7 @@ final class ReadQueue<T> {
     telling = now ? Thread.currentThread() : null;
   }
 
-  /** Looks what is to be done now. */
+  /** Does the work that is due now. */
   void drain() {
     if (draining.getAndIncrement() != 0) {
       return;

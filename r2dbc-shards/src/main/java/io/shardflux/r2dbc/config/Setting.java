@@ -37,10 +37,12 @@ final class Setting {
 
   private static final String SHARD = "a shard's name, 1 to 64 letters, digits, '_', '-' or '.'";
 
-  /** What a key may be made of; what comes behind that is no key, and may be a password. */
+  /**
+   * The characters of a key. Characters behind them are not part of a key, and may be a password.
+   */
   private static final Pattern KEY = Pattern.compile("[A-Za-z0-9_.-]*");
 
-  /** What marks a text that may hold a password. */
+  /** The signs of a text that may hold a password. */
   private static final Pattern SECRET =
       Pattern.compile("(?i)://|@|(?:passw|pwd|secret)[a-z]{0,20}[\"']?[:=\\s]");
 
@@ -85,7 +87,7 @@ final class Setting {
     return value instanceof Map;
   }
 
-  /** What is read from it, or something else where it is missing. */
+  /** The value that the function reads, or another one if the setting is missing. */
   <T> T or(T other, Function<Setting, T> reading) {
     return present() ? reading.apply(this) : other;
   }
@@ -101,7 +103,10 @@ final class Setting {
     return only(false, known);
   }
 
-  /** As {@link #only}, of a map with a password in it, of which a misspelt key may have a piece. */
+  /**
+   * Does the same as {@link #only} for a map with a password in it; a misspelt key may have a piece
+   * of the password.
+   */
   Setting onlyAsServer(String... known) {
     return only(true, known);
   }
@@ -361,7 +366,7 @@ final class Setting {
     return part;
   }
 
-  /** What a check elsewhere refuses, it refuses with the path. */
+  /** Adds the path to a refusal of a check elsewhere. */
   <T> T checked(Supplier<T> check) {
     try {
       return check.get();
@@ -379,17 +384,17 @@ final class Setting {
     return error(shown(scalar()), expected);
   }
 
-  /** For what is of the wrong kind; tells nothing of what it holds. */
+  /** A refusal of a value of the wrong kind; it shows nothing of the value. */
   IllegalArgumentException misshapen(String expected) {
     return error(kind(), expected);
   }
 
-  /** For a value that is wrong in a way that can be said without showing it. */
+  /** A refusal of a value that is wrong in a way that can be named without showing the value. */
   IllegalArgumentException wrong(String how, String expected) {
     return error(how, expected);
   }
 
-  /** For a value that may hold a secret. */
+  /** A refusal of a value that may hold a secret. */
   IllegalArgumentException refusedUnseen(String expected) {
     return error("not shown", expected);
   }
@@ -403,7 +408,7 @@ final class Setting {
     return text == null ? kind() : text.isEmpty() ? "''" : seemly(text);
   }
 
-  /** What it is, where its value may be a secret that stands in the wrong place. */
+  /** The kind of the value, where the value may be a secret in the wrong place. */
   private String kind() {
     return value == null
         ? "missing"
@@ -429,13 +434,13 @@ final class Setting {
     return SECRET.matcher(text).find();
   }
 
-  /** What a text begins with that may be a key. */
+  /** The beginning of a text that may be a key. */
   private static String word(String text) {
     Matcher word = KEY.matcher(text);
     return word.lookingAt() ? word.group() : "";
   }
 
-  /** A key as a step of the path, without what may be a value that got into it. */
+  /** A key as a step of the path, without a value that may have got into it. */
   private static String step(String key) {
     if (hasUrl(key)) {
       return "(a URL)";

@@ -21,7 +21,9 @@ import java.util.function.BiFunction;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
-/** Makes the strategies of a document; each named one once, whoever names it. */
+/**
+ * Makes the strategies of a document; each named strategy is made once, however often it is named.
+ */
 final class StrategyReader {
 
   private static final int DEFAULT_SLOTS = 1024;

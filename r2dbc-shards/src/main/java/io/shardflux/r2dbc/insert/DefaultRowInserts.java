@@ -48,7 +48,7 @@ final class DefaultRowInserts<T> implements RowInserts<T> {
     return sql;
   }
 
-  /** How many shards there are now. */
+  /** The current number of shards. */
   int shards() {
     return live.topology().shards().size();
   }
@@ -80,19 +80,19 @@ final class DefaultRowInserts<T> implements RowInserts<T> {
   }
 
   /**
-   * What a server said to some rows.
+   * A server's answer to some rows.
    *
-   * @param affected how many it stored, and for {@code REPLACE} removed; null if they were too long
-   *     for it and not sent
-   * @param room how long statements for it may be, in bytes
+   * @param affected the number of rows that it stored, and for {@code REPLACE} removed; null if
+   *     they were too long for it and not sent
+   * @param room the length that statements for it may have, in bytes
    */
   record Answer(@Nullable Long affected, long room) {}
 
   /**
    * Sends rows to a shard by one statement.
    *
-   * @param decided set by whoever is first: by this right before it sends, or by the caller, after
-   *     which nothing is sent
+   * @param decided set by the first of two: by this method right before it sends, or by the caller,
+   *     after which nothing is sent
    */
   Flux<Answer> send(ShardId shard, Batch<T> batch, AtomicBoolean decided) {
     Timeouts timeouts = live.timeouts();

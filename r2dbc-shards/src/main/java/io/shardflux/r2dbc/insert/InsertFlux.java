@@ -61,15 +61,15 @@ final class InsertFlux<T> extends Flux<InsertOutcome<T>> {
   }
 
   /**
-   * An outcome that nobody has taken yet.
+   * An outcome that the consumer has not taken yet.
    *
    * @param bytes those of its row
    */
   private record Ended<T>(InsertOutcome<T> outcome, long bytes) {}
 
   /**
-   * One subscription. All that happens is put in line as an event, and one thread at a time takes
-   * it from there: what is not volatile or atomic is that thread's alone.
+   * One subscription. Everything that happens is put in line as an event, and one thread at a time
+   * takes it from there. So a field that is neither volatile nor atomic belongs to that thread.
    */
   private static final class Stream<T> implements CoreSubscriber<InsertRow<T>>, Subscription {
 
@@ -242,7 +242,7 @@ final class InsertFlux<T> extends Flux<InsertOutcome<T>> {
       return subscription;
     }
 
-    /** What goes to one shard, a statement after the other. */
+    /** The statements to one shard, one after the other. */
     private final class Lane {
 
       private final ShardId shard;
@@ -300,7 +300,7 @@ final class InsertFlux<T> extends Flux<InsertOutcome<T>> {
         }
       }
 
-      /** With the server's bound known, several rows are tried again as fewer. */
+      /** Tries several rows again as fewer, now that the server's bound is known. */
       private void tooLong(Batch<T> batch, long room) {
         if (batch.size() > 1) {
           queue.putBack(batch);

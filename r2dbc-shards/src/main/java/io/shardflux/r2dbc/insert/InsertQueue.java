@@ -11,7 +11,7 @@ import java.util.List;
  */
 final class InsertQueue<T> {
 
-  /** Of one statement at most, unless a single row is longer. */
+  /** The bytes of one statement at most, unless a single row is longer. */
   static final long MAX_BYTES = 1 << 20;
 
   /**
@@ -31,7 +31,7 @@ final class InsertQueue<T> {
   private long room = MAX_BYTES;
   private int rows;
 
-  /** So many rows at the head were refused together. */
+  /** The number of rows at the head that were refused together. */
   private int suspects;
 
   InsertQueue(InsertSql sql) {
@@ -47,7 +47,7 @@ final class InsertQueue<T> {
     return waiting.isEmpty();
   }
 
-  /** Takes the rows of the next statement: as many as there are and fit, but one at least. */
+  /** Takes the rows of the next statement: as many as there are and fit, but at least one. */
   Batch<T> next() {
     int limit = suspects > 1 ? suspects / 2 : rows;
     List<InsertRow<T>> some = new ArrayList<>(Math.min(limit, waiting.size()));
@@ -66,7 +66,7 @@ final class InsertQueue<T> {
     room = Math.min(MAX_BYTES, bytes);
   }
 
-  /** It was stored: one more statement may have twice as many rows. */
+  /** The batch was stored: the next statement may have twice as many rows. */
   void stored(Batch<T> batch) {
     if (suspects > 0) {
       suspects -= batch.size();
@@ -87,7 +87,7 @@ final class InsertQueue<T> {
     }
   }
 
-  /** It failed for another reason, which is all its rows' end. */
+  /** The batch failed for another reason, which ends all its rows. */
   void failed() {
     suspects = 0;
   }

@@ -4,7 +4,10 @@ import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
 import org.jspecify.annotations.Nullable;
 
-/** A row on its way to its shard, or what keeps it from it. Immutable, but for its values. */
+/**
+ * A row on its way to its shard, or the reason why it can't go there. Immutable, except for its
+ * values.
+ */
 final class InsertRow<T> {
 
   private static final @Nullable Object[] NO_VALUES = {};
@@ -34,7 +37,7 @@ final class InsertRow<T> {
     this.moves = moves;
   }
 
-  /** A row whose shard is to be found. */
+  /** A row whose shard must still be found. */
   static <T> InsertRow<T> of(T row, ShardKey key, @Nullable Object[] values, long bytes) {
     return new InsertRow<>(row, key, values, bytes, null, null, 0);
   }
@@ -49,7 +52,7 @@ final class InsertRow<T> {
     return new InsertRow<>(row, key, values, bytes, found, null, moves);
   }
 
-  /** This one, which is not to be stored. */
+  /** This row, which must not be stored. */
   InsertRow<T> refused(Throwable why) {
     return new InsertRow<>(row, key, values, bytes, null, why, moves);
   }
@@ -76,17 +79,17 @@ final class InsertRow<T> {
     return bytes;
   }
 
-  /** Where it is to be stored, or null. */
+  /** The shard that will store it, or null. */
   @Nullable ShardId shard() {
     return shard;
   }
 
-  /** Why it is not to be stored, or null. */
+  /** The reason why it must not be stored, or null. */
   @Nullable Throwable refusal() {
     return refusal;
   }
 
-  /** How many shards left under it. */
+  /** The number of shards that left under it. */
   int moves() {
     return moves;
   }

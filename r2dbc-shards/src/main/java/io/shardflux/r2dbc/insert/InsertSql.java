@@ -27,7 +27,7 @@ public final class InsertSql {
 
   private static final int MAX_ROWS = 1_000;
 
-  /** What a prepared statement counts them by has two bytes. */
+  /** The bound on markers: a prepared statement counts them by two bytes. */
   private static final int MAX_MARKERS = 65_535;
 
   /** The command's byte and the prefix by which a server is told its bound. */
@@ -160,7 +160,7 @@ public final class InsertSql {
     return bytes;
   }
 
-  /** Whether a server that says so has stored all of so many rows. */
+  /** Tells whether a server that gives this count has stored all of these rows. */
   boolean proves(long affected, int rows) {
     // REPLACE also counts the rows that had to go.
     return template.replaces() ? affected >= rows : affected == rows;

@@ -16,8 +16,8 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How long a value gets on its way to a server, as r2dbc-mysql 1.4.3 writes it: a literal in UTF-8,
- * or, where a URL asks for prepared statements, binary.
+ * Counts the length that a value gets on its way to a server, as r2dbc-mysql 1.4.3 writes it: a
+ * literal in UTF-8, or, if a URL asks for prepared statements, binary.
  */
 final class Literals {
 
@@ -87,7 +87,10 @@ final class Literals {
             + " date or time of java.time)");
   }
 
-  /** SQL has no others: as a literal {@code NaN} is a column's name, and fails all rows with it. */
+  /**
+   * Refuses a value that is not finite. SQL has no such numbers: as a literal {@code NaN} is a
+   * column's name, and would fail all rows with it.
+   */
   private static long finite(Number value) {
     if (!Double.isFinite(value.doubleValue())) {
       throw new IllegalArgumentException(value + " (expected: a finite number)");

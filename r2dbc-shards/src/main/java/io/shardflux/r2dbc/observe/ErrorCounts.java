@@ -12,11 +12,11 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.LongAdder;
 
-/** How often a server's statements failed, and how. */
+/** Counts a server's failed statements by kind. */
 @Internal
 public final class ErrorCounts {
 
-  /** What an error is, for statistics and meters. */
+  /** The kind of an error, for statistics and meters. */
   public enum Kind {
     TIMEOUT,
     UNAVAILABLE,

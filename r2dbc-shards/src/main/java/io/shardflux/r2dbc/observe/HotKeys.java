@@ -21,7 +21,7 @@ public final class HotKeys {
   private final ConcurrentHashMap<String, TableHeat> tables = new ConcurrentHashMap<>();
 
   /**
-   * Without any key.
+   * Counts that have no key yet.
    *
    * @param clock nanoseconds since any moment, as {@link System#nanoTime()}
    */

@@ -3,7 +3,7 @@ package io.shardflux.r2dbc.observe;
 import io.shardflux.router.Internal;
 import org.jspecify.annotations.Nullable;
 
-/** How a statement ended, in one word for logs and meters. */
+/** Names the end of a statement in one word, for logs and meters. */
 @Internal
 public final class Outcome {
 

@@ -35,7 +35,7 @@ public final class RowCountCache {
   private final ConcurrentHashMap<Place, Mono<Count>> underWay = new ConcurrentHashMap<>();
 
   /**
-   * Without any count.
+   * A cache that has no count yet.
    *
    * @param every how old a count may be before it is taken again
    * @param counting counts the rows of a shard's table; must end in a bounded time
@@ -49,9 +49,9 @@ public final class RowCountCache {
   }
 
   /**
-   * The last count, at once; where there is none yet, the first one when it is there. Empty if
-   * every attempt so far failed: the next is made when the last is as old as a count may be. Never
-   * errors; a cancel stops no counting.
+   * The last count, at once; if there is none yet, the first one when it is there. Empty if every
+   * attempt so far failed: the next attempt is made when the last is as old as a count may be.
+   * Never errors. A cancel stops no counting.
    */
   public Mono<Long> rows(ShardId shard, String table) {
     return Mono.defer(

@@ -28,12 +28,13 @@ import org.jspecify.annotations.Nullable;
  * most 3.5 / {@link #MAP_SIZE} of its minute's records apart.
  *
  * <p>It holds at most {@link #MAX_HELD} keys by reference and 50 kB besides: 0.6 MB where keys are
- * integers, 3.1 MB where they are texts as long as is kept. A key whose parts have more than {@link
- * #MAX_TEXT} characters together, where each part counts as 20 at least, is not counted.
+ * integers, 3.1 MB where they are texts of the greatest length that is kept. A key whose parts have
+ * more than {@link #MAX_TEXT} characters together, where each part counts as 20 at least, is not
+ * counted.
  *
- * <p>Threads put their keys into one of a few small buffers, and whoever fills one takes it to the
- * sketch, unless another is at it. So nobody who records waits. Where all buffers are taken or full
- * the key is skipped, and counted as one that any key may have been.
+ * <p>Threads put their keys into one of a few small buffers. A thread that fills a buffer takes it
+ * to the sketch, unless another thread is there. So no recording thread waits. Where all buffers
+ * are taken or full the key is skipped, and counted as one that any key may have been.
  */
 final class TableHeat {
 
@@ -60,7 +61,7 @@ final class TableHeat {
   /** Keys skipped by slice: its number in the upper half, their count in the lower one. */
   private final AtomicLongArray skipped = new AtomicLongArray(SLICES);
 
-  /** For the slices; who records only ever tries it. */
+  /** Guards the slices; a recording thread only ever tries it. */
   private final ReentrantLock lock = new ReentrantLock();
 
   private final List<Slice> slices =
@@ -181,7 +182,7 @@ final class TableHeat {
     }
   }
 
-  /** Keys of one slice on their way to its sketch; whoever sets {@code taken} has it. */
+  /** Keys of one slice on their way to its sketch; the thread that sets {@code taken} has it. */
   private final class Buffer {
 
     private final AtomicBoolean taken = new AtomicBoolean();
@@ -189,7 +190,11 @@ final class TableHeat {
     private int size;
     private long slice;
 
-    /** Whether it took the key. */
+    /**
+     * Adds a key.
+     *
+     * @return whether it took the key
+     */
     boolean add(ShardKey key, long slice) {
       if (!taken.compareAndSet(false, true)) {
         return false;
@@ -219,7 +224,10 @@ final class TableHeat {
       return true;
     }
 
-    /** How many keys it may hold that could not be taken out, as somebody was putting one in. */
+    /**
+     * The number of keys that the buffer may hold and that could not be taken out, because a thread
+     * was putting one in.
+     */
     int emptyForReader() {
       if (!taken.compareAndSet(false, true)) {
         return BUFFER_SIZE;

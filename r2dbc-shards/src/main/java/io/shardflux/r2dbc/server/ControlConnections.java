@@ -53,7 +53,7 @@ public final class ControlConnections {
     return use(connection -> execute(connection, sql));
   }
 
-  /** The same as often as it takes, within five seconds or so. */
+  /** Runs a statement as often as it takes, within about five seconds. */
   Mono<Void> runSurely(String sql) {
     return run(sql).retryWhen(AGAIN);
   }

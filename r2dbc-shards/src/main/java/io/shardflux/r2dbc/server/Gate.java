@@ -7,7 +7,10 @@ import java.util.concurrent.atomic.AtomicInteger;
 import reactor.core.publisher.Mono;
 import reactor.core.publisher.Sinks;
 
-/** Counts what is under way on a shard, lets no more in once shut, and tells when it is empty. */
+/**
+ * Counts the statements under way on a shard, lets no more in once shut, and tells when none is
+ * inside.
+ */
 @Internal
 public final class Gate {
 
@@ -15,7 +18,11 @@ public final class Gate {
   private final Queue<Sinks.Empty<Void>> waiting = new ConcurrentLinkedQueue<>();
   private volatile boolean shut;
 
-  /** Whether the gate is open; each that got in is to {@link #leave}. */
+  /**
+   * Enters if the gate is open. A caller that got in must {@link #leave}.
+   *
+   * @return whether it got in
+   */
   public boolean enter() {
     hold();
     if (shut) {
@@ -25,7 +32,10 @@ public final class Gate {
     return true;
   }
 
-  /** For what goes on behind a statement that is inside still, also where the gate is shut. */
+  /**
+   * Counts follow-up work of a statement that is already inside; allowed even after the gate was
+   * shut.
+   */
   public void hold() {
     inside.incrementAndGet();
   }

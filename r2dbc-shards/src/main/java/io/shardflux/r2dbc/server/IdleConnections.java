@@ -6,19 +6,19 @@ import java.time.Duration;
 import reactor.core.publisher.Mono;
 
 /**
- * Which connections have to show that they still work before they are lent. A firewall forgets a
- * connection that nothing is sent on, and tells neither side.
+ * Decides which connections must show that they still work before they are lent. A firewall forgets
+ * a connection on which nothing is sent, and tells neither side.
  */
 final class IdleConnections {
 
-  /** Whoever sends no answer within that time sends none. */
+  /** The time after which a server is taken to send no answer. */
   private static final Duration BOUND = Duration.ofSeconds(1);
 
   private final ServerConnections connections;
   private final long doubtful;
   private volatile long lostSince = System.nanoTime();
 
-  /** One that lay idle for longer than another may take to be opened is asked first. */
+  /** A connection that lay idle for longer than another may take to be opened is asked first. */
   IdleConnections(ServerConnections connections, PoolBounds bounds) {
     this.connections = connections;
     this.doubtful = bounds.connectTimeout().toNanos();
@@ -28,12 +28,14 @@ final class IdleConnections {
     return System.nanoTime() - connections.usedAt(connection) >= doubtful;
   }
 
-  /** Whether it was used last when one was that gave no answer any more. */
+  /**
+   * Tells whether the connection was used last when another one was that gave no answer any more.
+   */
   boolean lost(Connection connection) {
     return connections.usedAt(connection) - lostSince <= 0;
   }
 
-  /** Whether it answers; those that lay idle for as long as one that does not are lost too. */
+  /** Tells whether the connection answers. If not, those that lay idle for as long are lost too. */
   Mono<Boolean> answers(Connection connection) {
     long usedAt = connections.usedAt(connection);
     return connections

@@ -12,14 +12,14 @@ import org.HdrHistogram.AtomicHistogram;
 import org.HdrHistogram.Histogram;
 
 /**
- * How long a server took over the last minute: the last 50 to 60 s, in slices of 10 s.
+ * The times that a server took over the last minute: the last 50 to 60 s, in slices of 10 s.
  *
  * <p>A percentile is up to 1 % or 511 ns, whichever is more, above the exact one and never below.
- * Times are held to 1 h. It is made of six slices of 28 kB at most, 170 kB in all. Recording is
- * wait-free, but for the one write in 10 s that begins a slice; nothing blocks, and there is no
- * timer.
+ * Times are held to 1 h. The window is made of six slices of 28 kB at most, 170 kB in all.
+ * Recording is wait-free, except for the one write in 10 s that begins a slice. Nothing blocks, and
+ * there is no timer.
  *
- * <p>HdrHistogram's own {@code Recorder} is no choice: its readers wait for its writers.
+ * <p>HdrHistogram's own {@code Recorder} can't be used: its readers wait for its writers.
  */
 @Internal
 public final class LatencyWindow {
@@ -58,7 +58,7 @@ public final class LatencyWindow {
     current().counts.recordValue(Math.max(0, Math.min(nanos, MAX_NANOS)));
   }
 
-  /** What was recorded; it takes some 20 µs, and writers go on. */
+  /** The percentiles of the recorded times. Takes some 20 µs, and writers go on. */
   public Percentiles percentiles() {
     Histogram all = merged(clock.getAsLong());
     return new Percentiles(
@@ -69,8 +69,8 @@ public final class LatencyWindow {
   }
 
   /**
-   * The 95th percentile as it was at most a second ago, or somewhat longer where nobody asked; -1
-   * where fewer than {@link #MIN_SAMPLES} times were recorded.
+   * The 95th percentile, at most a second old, or older if it was not asked for; -1 if fewer than
+   * {@link #MIN_SAMPLES} times were recorded.
    */
   public long p95Nanos() {
     long now = clock.getAsLong();
@@ -108,7 +108,7 @@ public final class LatencyWindow {
 
   private record Slice(long end, AtomicHistogram counts) {
 
-    /** Whether no time in it is older than the window. */
+    /** Tells whether no time in the slice is older than the window. */
     boolean within(long now) {
       return now - end < WINDOW - SLICE;
     }

@@ -152,7 +152,7 @@ final class LentConnection implements Connection, Wrapped<Connection> {
     return connection.validate(depth);
   }
 
-  /** What is done with that is not seen. */
+  /** The driver's own connection. Its further use is not seen. */
   @Override
   public Connection unwrap() {
     touched();

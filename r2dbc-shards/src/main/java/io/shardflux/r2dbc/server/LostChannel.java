@@ -17,23 +17,30 @@ import org.slf4j.LoggerFactory;
 import reactor.util.context.Context;
 
 /**
- * Tells the driver of a lost connection by an answer. What it is told by Netty it logs as an error,
- * with a stack trace, for each connection, and drops where nobody waits for it.
+ * Tells the driver of a lost connection by an answer. If Netty tells the driver of it, the driver
+ * logs it as an error, with a stack trace, for each connection, and drops it if no statement waits
+ * there.
  */
 @Internal
 public final class LostChannel extends ChannelDuplexHandler {
 
   private static final Logger log = LoggerFactory.getLogger(LostChannel.class);
 
-  /** Reactor's key for who is told of an error that nobody waits for any more. */
+  /** Reactor's key for the consumer of errors that no subscriber waits for any more. */
   private static final String DROPPED = "reactor.onErrorDropped.local";
 
-  /** As many as may wait for answers on one connection, and the one that has its turn. */
+  /**
+   * The number of statements that may wait for answers on one connection, and the one that has its
+   * turn.
+   */
   private static final int WAITING = 256 + 1;
 
   private static final ErrorMessage LOST = message();
 
-  /** A context in which an error of what was given up is no news: who gave it up has said why. */
+  /**
+   * A context in which the error of abandoned work is not reported: its cause has been reported
+   * already.
+   */
   public static Context quiet(Context context) {
     Consumer<Throwable> dropped = LostChannel::drop;
     return context.put(DROPPED, dropped);
@@ -54,12 +61,14 @@ public final class LostChannel extends ChannelDuplexHandler {
   private volatile @Nullable Throwable cause;
   private volatile boolean givenUp;
 
-  /** Nobody waits for the driver any more, which would drop what it is told. */
+  /** Called when the driver has no subscriber any more: it would drop what it is told. */
   void giveUp() {
     givenUp = true;
   }
 
-  /** What the channel was lost by, or null: nothing was, or the other side ended it. */
+  /**
+   * The error that the channel was lost by, or null if it was not lost or the other side ended it.
+   */
   @Nullable Throwable cause() {
     return cause;
   }

@@ -56,7 +56,10 @@ final class OnLoop<T> extends Flux<T> {
       this.loop = loop;
     }
 
-    /** Behind what the loop is at: that may be the answer's end, and there is nothing to cancel. */
+    /**
+     * Runs the cancel behind the loop's current work: that may be the answer's end, and there is
+     * nothing to cancel then.
+     */
     @Override
     public void cancel() {
       run(loop, super::cancel);

@@ -9,19 +9,21 @@ import org.jspecify.annotations.Nullable;
 import reactor.pool.AllocationStrategy;
 
 /**
- * How many connections a pool may open now. The first one is opened alone, so that a wrong password
- * costs one login and not as many as there are callers; where none was opened lately the next two
- * are opened before the others, as the password may have changed since. While an obstacle is known
- * none is: callers wait for those that are open.
+ * Decides how many connections a pool may open now. The first one is opened alone, so that a wrong
+ * password costs one login and not as many as there are callers. Where none was opened lately, the
+ * next two are opened before the others, because the password may have changed since. While an
+ * obstacle is known none is opened: callers wait for those that are open.
  */
 final class Openings implements AllocationStrategy {
 
-  /** So long a full server is not asked again by those who find no connection open. */
+  /**
+   * The time for which a full server is not asked again by callers that find no connection open.
+   */
   private static final long FULL_NANOS = Duration.ofMillis(50).toNanos();
 
   private static final int FIRST = 2;
 
-  /** Who let one in is taken to let in more for that time. */
+  /** The time for which a server that let a connection in is taken to let in more. */
   private static final long LATELY_NANOS = Duration.ofSeconds(1).toNanos();
 
   private final int min;
@@ -53,7 +55,7 @@ final class Openings implements AllocationStrategy {
     underWay.decrementAndGet();
   }
 
-  /** Whether callers are to wait for the connections that are open. */
+  /** Tells whether callers must wait for the connections that are open. */
   boolean suspended() {
     return obstacle != null && anyOpen.getAsBoolean();
   }
@@ -70,7 +72,7 @@ final class Openings implements AllocationStrategy {
     obstacle = null;
   }
 
-  /** Why the server is not to be asked for a connection at this moment, or null. */
+  /** The reason why the server must not be asked for a connection at this moment, or null. */
   @Nullable Throwable full() {
     return System.nanoTime() - fullUntil < 0 ? obstacle : null;
   }

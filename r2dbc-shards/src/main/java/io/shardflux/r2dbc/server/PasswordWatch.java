@@ -13,8 +13,8 @@ import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
 /**
- * Whether a publisher of passwords gives another one than was tried last, so that a server that
- * refused that is not asked in vain. Keeps no password, but a digest of it.
+ * Tells whether a publisher of passwords gives another one than was tried last, so that a server
+ * that refused that is not asked in vain. Keeps no password, only a digest of it.
  */
 final class PasswordWatch {
 
@@ -32,7 +32,7 @@ final class PasswordWatch {
     new SecureRandom().nextBytes(salt);
   }
 
-  /** The same options, by which it sees the passwords that are tried. */
+  /** The given options, changed so that this watch sees the passwords that are tried. */
   ConnectionFactoryOptions seen(ConnectionFactoryOptions options) {
     return passwords == null
         ? options

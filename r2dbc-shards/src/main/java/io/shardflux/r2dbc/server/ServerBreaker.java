@@ -85,22 +85,25 @@ public final class ServerBreaker {
     return breaker.getState().name();
   }
 
-  /** In percent; -1 where there were too few statements. */
+  /** The failure rate in percent; -1 if there were too few statements. */
   public double failureRate() {
     return breaker.getMetrics().getFailureRate();
   }
 
-  /** Whether it fails half as often as would open it. */
+  /** Tells whether the server has half of the failure rate that would open the breaker. */
   boolean failing() {
     return failureRate() * 2 >= bounds.failureRate();
   }
 
-  /** Why it opened last, or null where that was by hand. */
+  /** The reason why the breaker opened last, or null if that was by hand. */
   @Nullable Throwable cause() {
     return breaker.getState() == State.FORCED_OPEN ? null : cause;
   }
 
-  /** When it opened last, of {@link System#nanoTime}; where it never did, a time before all use. */
+  /**
+   * The time when the breaker opened last, of {@link System#nanoTime}; if it never did, a time
+   * before all use.
+   */
   long lastOpened() {
     return lastOpened;
   }
@@ -141,7 +144,7 @@ public final class ServerBreaker {
     }
   }
 
-  /** One that was opened by hand meanwhile stays open. */
+  /** Closes the breaker behind a probe. A breaker that was opened by hand meanwhile stays open. */
   private synchronized void probedWell() {
     if (breaker.getState() == State.OPEN) {
       breaker.transitionToClosedState();
@@ -154,7 +157,10 @@ public final class ServerBreaker {
     probing.dispose();
   }
 
-  /** As nobody is told by resilience4j: with a listener it makes an event of each success. */
+  /**
+   * Looks at the state. resilience4j does not report it without a listener, and with one it makes
+   * an event of each success.
+   */
   private void look() {
     if (breaker.getState() != seen) {
       act();

@@ -54,7 +54,7 @@ public final class ServerConnections {
 
   private static final Duration CONNECT_MARGIN = Duration.ofSeconds(1);
 
-  /** So many times as long as the others. */
+  /** The factor by which the first opening may take longer than the others. */
   private static final int FIRST = 5;
 
   private static final Duration GOODBYE_BOUND = Duration.ofSeconds(1);
@@ -106,7 +106,7 @@ public final class ServerConnections {
     return passwords.changed();
   }
 
-  /** Opens one, which is to be {@linkplain #close closed}. */
+  /** Opens a connection, which must be {@linkplain #close closed}. */
   Mono<Connection> create() {
     return Mono.defer(
             () -> {
@@ -127,8 +127,8 @@ public final class ServerConnections {
   }
 
   /**
-   * The same within {@code connect-timeout} and a moment. The first one may take several times as
-   * long: until then neither this machine nor the server has done any of it before.
+   * Opens a connection within {@code connect-timeout} and a moment. The first one may take several
+   * times as long: until then neither this machine nor the server has done any of it before.
    */
   public Mono<Connection> open(PoolBounds bounds) {
     return Mono.defer(
@@ -139,7 +139,7 @@ public final class ServerConnections {
         });
   }
 
-  /** A pool of them, of which the one used last is used next, so that the others can be idle. */
+  /** A pool of connections. The one used last is used next, so that the others can be idle. */
   PoolBuilder<Connection, PoolConfig<Connection>> pool(Mono<Connection> opening) {
     return PoolBuilder.from(opening).destroyHandler(this::close).idleResourceReuseMruOrder();
   }
@@ -178,12 +178,12 @@ public final class ServerConnections {
     return link == null ? Long.MAX_VALUE : link.maxPacket();
   }
 
-  /** Whether a connection is open, as far as this side knows. */
+  /** Tells whether a connection is open, as far as this side knows. */
   public boolean open(Connection connection) {
     return links.containsKey(connection);
   }
 
-  /** Has a connection closed when it is given back: its session isn't as it was opened. */
+  /** Makes a connection be closed when it is given back: its session isn't as it was opened. */
   void retire(Connection connection) {
     Link link = links.get(connection);
     if (link != null) {
@@ -193,7 +193,7 @@ public final class ServerConnections {
 
   /**
    * Begins a transaction. The driver sets its level and its lock wait before it, and the lock wait
-   * back where the transaction is ended as one that is open: a session of which this is not known
+   * back where the transaction is ended as one that is open. A session for which this is not known
    * is closed.
    */
   Mono<Void> begin(Connection connection, TransactionDefinition definition) {
@@ -217,7 +217,7 @@ public final class ServerConnections {
   }
 
   /**
-   * Whether a connection is open and as it was opened, after that moment of {@link
+   * Tells whether a connection is open, as it was opened, and opened after that moment of {@link
    * System#nanoTime}.
    */
   boolean openedAfter(Connection connection, long nanos) {
@@ -233,18 +233,20 @@ public final class ServerConnections {
     }
   }
 
-  /** When a connection was used last, of {@link System#nanoTime}; of a closed one, now. */
+  /**
+   * The time when a connection was used last, of {@link System#nanoTime}; for a closed one, now.
+   */
   long usedAt(Connection connection) {
     Link link = links.get(connection);
     return link == null ? System.nanoTime() : link.usedAt().getAcquire();
   }
 
-  /** Whether any is open, as far as this side knows. */
+  /** Tells whether any connection is open, as far as this side knows. */
   public boolean anyOpen() {
     return !links.isEmpty();
   }
 
-  /** Those that are open now. */
+  /** The connections that are open now. */
   List<Connection> all() {
     return List.copyOf(links.keySet());
   }
@@ -301,7 +303,8 @@ public final class ServerConnections {
   }
 
   /**
-   * With the loops' own resolver of names: one over a capture would ask by channels it captures.
+   * Options with the loops' own resolver of names: a resolver over a capture would ask by channels
+   * that it captures.
    */
   private ConnectionFactoryOptions.Builder named(ConnectionFactoryOptions loaded) {
     ConnectionFactoryOptions.Builder named = loaded.mutate();
@@ -333,7 +336,10 @@ public final class ServerConnections {
       return Objects.requireNonNull(captured, "the driver made no channel");
     }
 
-    /** What the channel was lost by says more than that it was. */
+    /**
+     * The reason of an opening's failure. The error that the channel was lost by says more than the
+     * loss.
+     */
     Throwable reason(Throwable error) {
       Throwable cause = lost.cause();
       return cause == null ? error : cause;

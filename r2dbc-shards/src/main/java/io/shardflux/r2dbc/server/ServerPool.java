@@ -35,8 +35,8 @@ import reactor.pool.PooledRef;
 import reactor.pool.PooledRefMetadata;
 
 /**
- * One server's connections, and what is known of it. Opens nothing before its first use. Once its
- * breaker is open it is not asked, until a probe of its own gets through.
+ * One server's connections, and what is known of the server. Opens nothing before its first use.
+ * Once its breaker is open the server is not asked, until a probe of the pool's own gets through.
  */
 @Internal
 public final class ServerPool {
@@ -108,7 +108,7 @@ public final class ServerPool {
     return watch.breaker();
   }
 
-  /** Whether it is asked and all is not well. */
+  /** Tells whether the server is asked and all is not well. */
   public boolean impaired() {
     return watch.impaired();
   }
@@ -173,9 +173,9 @@ public final class ServerPool {
   }
 
   /**
-   * What became of a statement.
+   * Takes the outcome of a statement.
    *
-   * @param first nanoseconds to its first row, or to the end where there is none
+   * @param first nanoseconds to its first row, or to the end if there is no row
    * @param lasted nanoseconds since it began
    * @param counts whether it counts against the server if it was late
    */
@@ -206,7 +206,7 @@ public final class ServerPool {
 
   /**
    * Runs the work on a connection of its own, and takes that back when the work ends, fails or is
-   * cancelled; a statement that is then still under way is ended on the server. Errors are as the
+   * cancelled. A statement that is then still under way is ended on the server. Errors are as the
    * driver says them.
    */
   public <T> Flux<T> withConnection(Function<Connection, ? extends Publisher<T>> work) {
@@ -214,9 +214,9 @@ public final class ServerPool {
   }
 
   /**
-   * The same for a result without a bound on rows, which first needs a place among the streams.
+   * Runs the work of a result without a bound on rows, which first needs a place among the streams.
    *
-   * @param placed is run when it has one
+   * @param placed is run when it has a place
    */
   public <T> Flux<T> withStream(
       Runnable placed, Function<Connection, ? extends Publisher<T>> work) {
@@ -268,7 +268,10 @@ public final class ServerPool {
         .doOnComplete(() -> ended.set(true));
   }
 
-  /** One that gives no answer any more is dropped; the server may have to be looked at. */
+  /**
+   * Drops a connection that gives no answer any more and sends the work by another one; the server
+   * may have to be looked at.
+   */
   private <T> Flux<T> sentByAnother(
       PooledRef<Connection> ref,
       Function<Connection, ? extends Publisher<T>> work,
@@ -279,7 +282,7 @@ public final class ServerPool {
     return drop(ref).thenMany(Flux.defer(() -> withConnection(work, afterError, use)));
   }
 
-  /** The same for work that may end with a statement of its own half read. */
+  /** Runs work that may end with a statement of its own half read. */
   public <T> Flux<T> lend(
       Duration acquire,
       Function<String, SqlTemplate> templates,
@@ -293,8 +296,8 @@ public final class ServerPool {
   }
 
   /**
-   * The same in a transaction, committed when the work completes. Behind an error or a cancel the
-   * connection is taken back, and that rolls back.
+   * Runs such work in a transaction, which is committed when the work completes. Behind an error or
+   * a cancel the connection is taken back, and that rolls back.
    */
   public <T> Flux<T> withTransaction(
       Duration acquire,
@@ -310,7 +313,7 @@ public final class ServerPool {
                 nothing(connections.end(connection, Connection::commitTransaction))));
   }
 
-  /** The same for work that settles its own statements. */
+  /** Runs work that settles its own statements. */
   public <T> Flux<T> hold(Duration acquire, Function<Connection, Flux<T>> work) {
     return lent(acquire, work);
   }
@@ -357,7 +360,10 @@ public final class ServerPool {
         });
   }
 
-  /** How long a caller keeps a connection says nothing of the server. */
+  /**
+   * Takes the end of a loan. The time for which a caller keeps a connection says nothing about the
+   * server.
+   */
   private void endedLending(@Nullable Throwable error) {
     inFlight.decrementAndGet();
     if (error instanceof R2dbcException && !ShardErrors.elsewhere(server.shard(), error)) {
@@ -405,7 +411,7 @@ public final class ServerPool {
         : takeBack(ref);
   }
 
-  /** Has a connection closed when it is given back. */
+  /** Makes a connection be closed when it is given back. */
   public void retire(Connection connection) {
     connections.retire(connection);
   }
@@ -439,8 +445,9 @@ public final class ServerPool {
   }
 
   /**
-   * Who takes one row cancels where the answer is about to end: that is seen behind what the loop
-   * is at, and there is nothing to settle then.
+   * Settles a connection unless its answer has ended. A consumer that takes one row cancels when
+   * the answer is about to end: that is seen behind the loop's current work, and there is nothing
+   * to settle then.
    */
   private Mono<Void> settle(Connection connection, AtomicBoolean ended) {
     return Mono.defer(() -> ended.get() ? Mono.empty() : settlement.settle(connection))
@@ -450,9 +457,10 @@ public final class ServerPool {
   }
 
   /**
-   * A driver that is stuck never answers, and a connection whose transaction can't be rolled back
-   * must not be used again: cut, it is dropped. One that begins a transaction by itself is closed,
-   * as nobody would commit that.
+   * Rolls back an open transaction. A driver that is stuck never answers, and a connection whose
+   * transaction can't be rolled back must not be used again: it is cut, and then dropped. A
+   * connection that begins a transaction by itself is closed, because that would never be
+   * committed.
    */
   private Mono<Void> rollBack(Connection connection) {
     return Mono.defer(
@@ -475,7 +483,7 @@ public final class ServerPool {
   }
 
   /**
-   * A connection of the pool. Nothing that may drop it stands between the pool and who uses it: a
+   * A connection of the pool. No operator that may drop it stands between the pool and its user: a
    * cancel that meets a hand-over then either finds the pool still waiting or reaches the user.
    */
   private Mono<PooledRef<Connection>> acquire() {
@@ -484,7 +492,7 @@ public final class ServerPool {
         : Mono.error(watch.down());
   }
 
-  /** Where no more can be opened, callers wait for those that are. */
+  /** Lets callers wait for open connections where no more can be opened. */
   private Mono<PooledRef<Connection>> notAcquired(Throwable error) {
     return ShardErrors.opening(error) && watch.openings().suspended()
         ? Mono.defer(this::acquire)
@@ -518,7 +526,7 @@ public final class ServerPool {
     return connections.cut(ref.poolable()).then(ref.invalidate());
   }
 
-  /** Whether a row can be read, and a database that was chosen is still there. */
+  /** Tells whether a row can be read, and a database that was chosen is still there. */
   private Mono<Boolean> alive(Connection connection) {
     boolean named = server.options().hasOption(ConnectionFactoryOptions.DATABASE);
     return connections
@@ -541,9 +549,9 @@ public final class ServerPool {
   }
 
   /**
-   * A lost connection is dropped when it is met in the pool, so that no statement ever sees it; so
-   * is one from before the server was out, or that lay idle as long as one that gave no answer:
-   * those may be lost without a word.
+   * Tells whether a connection must be dropped. A lost connection is dropped when it is met in the
+   * pool, so that no statement ever sees it. So is a connection from before the server was out, and
+   * one that lay idle as long as another one that gave no answer: those may be lost without a sign.
    */
   private boolean spent(Connection connection, PooledRefMetadata metadata) {
     return !connections.openedAfter(connection, watch.breaker().lastOpened())
@@ -553,7 +561,8 @@ public final class ServerPool {
   }
 
   /**
-   * Sessions run in UTC, so that SQL and Java agree on an instant's text; what the user set stays.
+   * The options with our defaults. Sessions run in UTC, so that SQL and Java agree on an instant's
+   * text. Options that the user set stay.
    */
   private static ConnectionFactoryOptions withDefaults(
       ConnectionFactoryOptions options, PoolBounds bounds) {

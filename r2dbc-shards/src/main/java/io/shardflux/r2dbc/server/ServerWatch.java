@@ -83,12 +83,14 @@ final class ServerWatch {
     return openings;
   }
 
-  /** Whether it is asked and all is not well: it fails often, or opens no connections. */
+  /**
+   * Tells whether the server is asked and all is not well: it fails often, or opens no connections.
+   */
   boolean impaired() {
     return impaired || breaker.failing();
   }
 
-  /** Opens a connection for the pool; what comes of it is noted. */
+  /** Opens a connection for the pool, and notes the outcome. */
   Mono<Connection> opening() {
     return Mono.defer(
         () -> {
@@ -110,7 +112,7 @@ final class ServerWatch {
         });
   }
 
-  /** What its callers are told while the breaker is open. */
+  /** The error that callers get while the breaker is open. */
   ShardUnavailableException down() {
     Throwable cause = breaker.cause();
     return new ShardUnavailableException(
@@ -144,9 +146,9 @@ final class ServerWatch {
   }
 
   /**
-   * A statement was late or lost its connection.
+   * Takes a statement that was late or lost its connection.
    *
-   * @param since when it began, of {@link System#nanoTime}
+   * @param since the time when it began, of {@link System#nanoTime}
    * @param counts whether it speaks against the server, if that answers nothing else meanwhile
    */
   void failed(Throwable error, long since, boolean counts) {
@@ -218,7 +220,7 @@ final class ServerWatch {
     looking.set(false);
   }
 
-  /** One could be opened: nothing is in the way any more. */
+  /** A connection could be opened: there is no obstacle any more. */
   private void opened() {
     answeredAt.setRelease(System.nanoTime());
     if (clear()) {
@@ -235,8 +237,8 @@ final class ServerWatch {
   }
 
   /**
-   * What a connection that could not be opened means: whether the server answers all the same. Its
-   * open connections are asked where nothing else was answered since that opening began.
+   * Judges a connection that could not be opened: whether the server answers all the same. Its open
+   * connections are asked if nothing else was answered since that opening began.
    */
   private Mono<Boolean> judge(Throwable error, long since) {
     return Mono.defer(
@@ -266,7 +268,10 @@ final class ServerWatch {
         });
   }
 
-  /** Who refuses a login lives, and connections that are busy may come back. */
+  /**
+   * Takes the judgement. A server that refuses a login lives, and connections that are busy may
+   * come back.
+   */
   private boolean decided(Throwable error, boolean answers, boolean gone) {
     if (answers || (!gone && ShardErrors.refused(error) && connections.anyOpen())) {
       impair(error);
@@ -294,7 +299,7 @@ final class ServerWatch {
     }
   }
 
-  /** Also where nobody asks it any more. */
+  /** Takes a failed opening, also when no caller asks the server any more. */
   private void notReopened(Throwable error) {
     if (ShardErrors.noRoom(error)) {
       openings.suspend(error);

@@ -6,7 +6,7 @@ import io.r2dbc.spi.TransactionDefinition;
 import java.util.Set;
 import reactor.core.publisher.Mono;
 
-/** Whether a connection's session is as it was opened. Thread-safe. */
+/** Knows whether a connection's session is as it was opened. Thread-safe. */
 final class SessionMarks {
 
   private static final Set<IsolationLevel> LEVELS =
@@ -16,7 +16,7 @@ final class SessionMarks {
           IsolationLevel.REPEATABLE_READ,
           IsolationLevel.SERIALIZABLE);
 
-  /** The driver's, of a text that goes to the server as it is. */
+  /** The driver's option for a text that goes to the server as it is. */
   private static final Option<Object> ENGINE = Option.valueOf("consistentSnapshotEngine");
 
   private volatile boolean touched;
@@ -47,7 +47,7 @@ final class SessionMarks {
     return waits ? begun : end(begun);
   }
 
-  /** What sets all back if it succeeds. */
+  /** Ends the transaction, which sets everything back if it succeeds. */
   Mono<Void> end(Mono<Void> ending) {
     return borrowed ? ending.doOnSuccess(done -> borrowed = false) : ending;
   }

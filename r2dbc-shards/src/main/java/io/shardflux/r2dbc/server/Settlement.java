@@ -14,10 +14,10 @@ import reactor.core.publisher.Mono;
  *
  * <p>The driver reads a cancelled result to its end, however long that is, and the connection is
  * lost until then. So a first statement of our own is put behind it. If that is not answered within
- * a moment, the server is told over another connection to end what runs on this one. Nobody else
- * can have the connection meanwhile, so what is ended is the statement given up, or ours, which
- * then is put once more. If that doesn't help within its bound, the connection is ended on the
- * server and cut on this side.
+ * a moment, the server is told over another connection to end the statement that runs on this one.
+ * No other caller can have the connection meanwhile. So only the statement that was given up can be
+ * ended, or ours, which then is sent once more. If that doesn't help within its bound, the
+ * connection is ended on the server and cut on this side.
  */
 final class Settlement {
 
@@ -26,7 +26,10 @@ final class Settlement {
   /** A result that ends by itself within that time costs no kill. */
   private static final Duration GRACE = Duration.ofMillis(10);
 
-  /** Work that ended seldom left a statement, and a far server is not to be sent kills in vain. */
+  /**
+   * Work that completed normally rarely leaves a statement running; wait longer, so that a distant
+   * server is not sent needless kills.
+   */
   private static final Duration GRACE_BEHIND_WORK = Duration.ofMillis(100);
 
   private static final Duration CLEAN_BOUND = Duration.ofSeconds(2);
@@ -43,7 +46,7 @@ final class Settlement {
     this.control = control;
   }
 
-  /** How many statements were told to end on the server. */
+  /** The number of statements that the server was told to end. */
   long kills() {
     return kills.sum();
   }
@@ -56,7 +59,7 @@ final class Settlement {
     return settle(connection, GRACE);
   }
 
-  /** The same for a connection whose work ended, most likely with all its statements. */
+  /** Settles a connection whose work ended, most likely with all its statements. */
   Mono<Void> settleBehindWork(Connection connection) {
     return settle(connection, GRACE_BEHIND_WORK);
   }
@@ -93,8 +96,8 @@ final class Settlement {
   }
 
   /**
-   * A kill that came too late for any statement may wait for the next one: that has to be ours as
-   * well.
+   * Sends our own statement once more: a kill that came too late for any statement may wait for the
+   * next one, and that must be ours.
    */
   private Mono<Void> afterKill(Connection connection, Mono<Void> clean) {
     return clean.then(Mono.defer(() -> probe(connection))).timeout(CLEAN_BOUND);

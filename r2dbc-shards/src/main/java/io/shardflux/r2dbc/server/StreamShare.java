@@ -15,9 +15,9 @@ import reactor.pool.PoolBuilder;
 import reactor.pool.PooledRef;
 
 /**
- * The places of a server's results without a bound on rows. Whoever reads such a one slowly keeps a
- * connection for as long; so there are fewer places than connections. They are pooled as
- * connections are, so that waiting for one is like waiting for the other.
+ * The places of a server's results without a bound on rows. A consumer that reads such a result
+ * slowly keeps a connection for as long, so there are fewer places than connections. The places are
+ * pooled as connections are, so that waiting for a place is like waiting for a connection.
  */
 final class StreamShare {
 
@@ -83,12 +83,12 @@ final class StreamShare {
   }
 
   /**
-   * What a stream has of its server. A cancel ends the stream and the use of its connection at
-   * once; the place must be given back behind the connection.
+   * A stream's use of its server. A cancel ends the stream and the use of its connection at once;
+   * the place must be given back behind the connection.
    */
   static class Use {
 
-    /** Of what is no stream. */
+    /** The use of a statement that is not a stream. */
     static final Use NONE = new None();
 
     private final Sinks.Empty<Void> given = Sinks.empty();

@@ -20,16 +20,19 @@ import reactor.core.publisher.Flux;
 import reactor.core.scheduler.Schedulers;
 import reactor.util.context.Context;
 
-/** One go of a piece of work at one server; to be subscribed to once. */
+/** One attempt of a piece of work at one server; must be subscribed to only once. */
 @Internal
 public final class Attempt<T> implements TimedFlux.Witness {
 
   private static final Logger log = LoggerFactory.getLogger("io.shardflux.slow");
 
-  /** Of the time to a connection, behind others of the same merge that took all of it. */
+  /**
+   * The time to a connection that is left to an attempt behind others of the same merge that took
+   * all of it.
+   */
   private static final long LEFT_NANOS = Duration.ofMillis(20).toNanos();
 
-  /** Where an attempt's connection comes from. */
+  /** Gives an attempt its connection. */
   public interface Lender {
     <T> Flux<T> withConnection(Function<Connection, ? extends Publisher<T>> work);
   }
@@ -77,7 +80,7 @@ public final class Attempt<T> implements TimedFlux.Witness {
     pass();
   }
 
-  /** Who waits for this one's place may go on. */
+  /** Lets the attempt go on that waits for this one's place. */
   private void pass() {
     if (turn != null) {
       turn.pass();
@@ -88,7 +91,7 @@ public final class Attempt<T> implements TimedFlux.Witness {
     return server;
   }
 
-  /** Whether a row of it has reached the caller. */
+  /** Tells whether a row of it has reached the caller. */
   boolean answered() {
     return answered;
   }

@@ -24,8 +24,8 @@ import reactor.util.context.Context;
 import reactor.util.context.ContextView;
 
 /**
- * One {@link ShardObservation#STATEMENT}, or nothing where nobody wants to know. A handler that
- * throws is logged and costs no statement.
+ * One {@link ShardObservation#STATEMENT}, or nothing if there is no handler. A handler that throws
+ * is logged and costs no statement.
  */
 @Internal
 public final class Observed {
@@ -81,7 +81,7 @@ public final class Observed {
     }
   }
 
-  /** A context with the parent that another one has, and nothing else of it. */
+  /** A context with only the parent that another context has. */
   public static Context parentOf(ContextView context) {
     return context
         .getOrEmpty(PARENT)

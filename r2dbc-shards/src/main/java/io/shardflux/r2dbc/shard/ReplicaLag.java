@@ -14,12 +14,12 @@ import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
 /**
- * How far a replica lags behind its source, by its own account. One with several sources is what
- * the worst of them makes it. The reasons hold no account, no statement and no row, though the
- * server's own messages do.
+ * Says how far a replica lags behind its source, by its own report. A replica with several sources
+ * lags as far as the worst of them. The reasons hold no account, no statement and no row, though
+ * the server's own messages do.
  *
- * <p>Seconds are all that a server tells, cut off and not rounded, and it counts what it has
- * received: of a source that fell silent without closing the connection it learns only after its
+ * <p>A server tells only seconds, cut off and not rounded, and it counts what it has received. If a
+ * source falls silent without closing the connection, the replica learns of it only after its
  * {@code replica_net_timeout}, 60 s by default.
  */
 @Internal
@@ -33,8 +33,9 @@ public sealed interface ReplicaLag {
   record Following(Duration behind) implements ReplicaLag {}
 
   /**
-   * It applies what it has, and receives nothing: its source is down, or it was told to stop. As
-   * long as the source takes no writes either, it is no further behind than when it lost it.
+   * The replica applies what it has, and receives nothing: its source is down, or its receiver was
+   * stopped. As long as the source takes no writes either, the replica is no further behind than
+   * when it lost the source.
    */
   record Severed(String reason) implements ReplicaLag {}
 
@@ -43,8 +44,8 @@ public sealed interface ReplicaLag {
 
   /**
    * Asks the replica, on a connection that nothing else uses meanwhile. Takes as long as the server
-   * does: while its replication is being stopped it does not answer, so the caller has to bound it.
-   * Fails only if the connection or the server does.
+   * does: while its replication is being stopped it does not answer, so the caller must bound it.
+   * Errors only if the connection or the server does.
    */
   static Mono<ReplicaLag> of(Connection connection) {
     return Mono.defer(
@@ -81,15 +82,15 @@ public sealed interface ReplicaLag {
   }
 
   /**
-   * What a replica says of one of its sources.
+   * A replica's report on one of its sources.
    *
-   * @param receiver {@code Yes} if it is connected to it, {@code No} if stopped; otherwise on its
-   *     way
+   * @param receiver {@code Yes} if it is connected to the source, {@code No} if stopped; otherwise
+   *     it is connecting
    * @param applier {@code Yes} or {@code No}
    * @param secondsBehind null if one of both is not at work; MySQL says 0 for a receiver that can't
    *     connect
-   * @param receiverError what ended or hinders the receiver; 0 for nothing
-   * @param applierError what ended the applier; 0 for nothing
+   * @param receiverError the error that ended or hinders the receiver; 0 for none
+   * @param applierError the error that ended the applier; 0 for none
    */
   record Source(
       String receiver,
@@ -116,7 +117,7 @@ public sealed interface ReplicaLag {
     }
   }
 
-  /** How each kind of server is asked, and names what it answers. */
+  /** The query for each kind of server, and its names for the answer. */
   enum Dialect {
     MYSQL("SHOW REPLICA STATUS", "Replica", "Source", "REPLICATION CLIENT"),
     // Without ALL it would tell of one source alone.

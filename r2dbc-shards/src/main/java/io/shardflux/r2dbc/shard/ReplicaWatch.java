@@ -16,9 +16,9 @@ import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
 /**
- * What a shard's servers are like to read from: how far each replica lags, and how near each server
- * is. Asks every second, from the first read on that may go to a replica; until a replica has
- * answered it is not used.
+ * Watches how well a shard's servers can be read from: how far each replica lags, and how near each
+ * server is. Asks every second, from the first read on that may go to a replica. A replica is not
+ * used until it has answered.
  */
 final class ReplicaWatch {
 
@@ -27,10 +27,10 @@ final class ReplicaWatch {
   private static final Duration NEAR = Duration.ofMillis(5);
 
   /**
-   * What is known of a server.
+   * The last answer of a server.
    *
    * @param lag how far it was behind
-   * @param at when it said so, of {@link System#nanoTime}
+   * @param at the time of the answer, of {@link System#nanoTime}
    * @param roundTrip how long it took to answer
    */
   record Seen(Duration lag, long at, Duration roundTrip) {}
@@ -69,13 +69,13 @@ final class ReplicaWatch {
     watching.dispose();
   }
 
-  /** Whether a replica may be read from. */
+  /** Tells whether a replica may be read from. */
   boolean usable(ServerPool replica) {
     Duration behind = lag(replica);
     return behind != null && replica.breaker().closed() && behind.compareTo(maxLag) <= 0;
   }
 
-  /** Those of the servers whose answers come soonest. */
+  /** The servers whose answers come soonest. */
   List<ServerPool> nearest(List<ServerPool> servers) {
     Duration shortest =
         servers.stream().map(this::roundTrip).min(Duration::compareTo).orElse(Duration.ZERO);
@@ -85,8 +85,8 @@ final class ReplicaWatch {
   }
 
   /**
-   * How far a replica is behind at most: what it said, and the time since for which the primary is
-   * known to have lived. A replica that lost its primary gets no older by itself.
+   * The upper bound of a replica's lag: what it said, and the time since which its primary is known
+   * to have lived. A replica that lost its primary gets no older by itself.
    */
   @Nullable Duration lag(ServerPool replica) {
     Seen said = seen.get(replica);

@@ -49,7 +49,7 @@ import reactor.util.context.ContextView;
 @Internal
 public final class ShardServers {
 
-  /** In a subscriber's context: its reads are to see its writes. */
+  /** The key in a subscriber's context that makes its reads see its writes. */
   public static final String READ_YOUR_WRITES = "shardflux.read-your-writes";
 
   private static final Logger log = LoggerFactory.getLogger(ShardServers.class);
@@ -140,7 +140,7 @@ public final class ShardServers {
         });
   }
 
-  /** Does the work; what is given is for one subscription. */
+  /** Does the work. The given rows are for one subscription. */
   public <T> Flux<T> run(Work<T> work) {
     if (!work.read()) {
       return attempt(primary, work, work.terms().timeouts()).rows();
@@ -151,7 +151,7 @@ public final class ShardServers {
             context -> new Reading<>(work, preference(work.terms().preference(), context)).rows());
   }
 
-  /** Does the work for reads of so many keys, which need not be inside as long as it goes on. */
+  /** Does the work for reads of that many keys, which need not be inside as long as it goes on. */
   public <T> Flux<T> batch(Work<T> work, int keys) {
     return Flux.using(
         () -> {
@@ -181,7 +181,7 @@ public final class ShardServers {
   }
 
   /**
-   * Lends a connection of the primary to what ends its use by its own end, such as a transaction.
+   * Lends a connection of the primary to a user that ends its use itself, such as a transaction.
    */
   public <T> Flux<T> hold(Duration acquire, BiFunction<ServerPool, Connection, Flux<T>> use) {
     return lent(primary.hold(acquire, connection -> use.apply(primary, connection)), "transaction");
@@ -246,7 +246,7 @@ public final class ShardServers {
     return batchKeys.sum();
   }
 
-  /** How far a replica is behind, null if that is not known. */
+  /** The lag of a replica, null if it is not known. */
   @Nullable
   public Duration lag(ServerPool replica) {
     return watch.lag(replica);
@@ -273,8 +273,8 @@ public final class ShardServers {
 
   /**
    * Lets the statements under way finish for at most that time, then ends them and closes every
-   * connection. Once begun it goes on by itself: who calls it again waits for the same end, and a
-   * cancel only ends the waiting.
+   * connection. Once begun it goes on by itself: a second call waits for the same end, and a cancel
+   * only ends the waiting.
    */
   public Mono<Void> close(Duration patience) {
     return Mono.defer(
@@ -318,7 +318,7 @@ public final class ShardServers {
     return new Attempt<>(server, server::withConnection, work, limits, options);
   }
 
-  /** Which server a subscriber's reads go to, that has a preference of its own or none. */
+  /** The preference of a subscriber's reads, given the preference of the statement, or null. */
   public ReadPreference preference(@Nullable ReadPreference own, ContextView context) {
     if (replicas.isEmpty() || context.hasKey(READ_YOUR_WRITES)) {
       return ReadPreference.PRIMARY;
@@ -375,7 +375,7 @@ public final class ShardServers {
     return well ? ShardStatistics.Status.ACTIVE : ShardStatistics.Status.DEGRADED;
   }
 
-  /** A replica that nobody wanted to read from yet is not known to be unwell. */
+  /** The status of a replica. A replica that was not read from yet is not known to be unwell. */
   private ShardStatistics.Status status(ServerPool replica) {
     if (!replica.breaker().closed()) {
       return ShardStatistics.Status.DOWN;
@@ -428,7 +428,7 @@ public final class ShardServers {
     }
   }
 
-  /** One read: asked again, or of a second server, as {@link ReadOptions} allow. */
+  /** One read. It is retried, or sent to a second server, as {@link ReadOptions} allow. */
   private final class Reading<T> {
 
     private static final long BACKOFF_MILLIS = 20;

@@ -22,13 +22,13 @@ import reactor.core.scheduler.Scheduler;
 import reactor.util.context.Context;
 
 /**
- * One server's rows, held to {@link Timeouts}, and its errors by the shard's name. The clock runs
+ * One server's rows, held to {@link Timeouts}. Its errors have the shard's name. The clock runs
  * only while rows are wanted, which {@link Flux#timeout} can't do: there a slow consumer looks like
  * a slow shard.
  */
 final class TimedFlux<T> extends Flux<T> {
 
-  /** Told of each subscription, before its subscriber is, what becomes of it. */
+  /** Is told the beginning and the end of each subscription, before its subscriber is. */
   interface Witness {
 
     /** A statement begins; told once. Gives the context it runs in, from its subscriber's. */
@@ -39,7 +39,7 @@ final class TimedFlux<T> extends Flux<T> {
       return 0;
     }
 
-    /** What to say where it got no connection in time. */
+    /** The error where it got no connection in time. */
     default Throwable unconnected(ShardTimeoutException late) {
       return late;
     }
@@ -56,7 +56,7 @@ final class TimedFlux<T> extends Flux<T> {
     void ended(long rows, long first, long spent, @Nullable Throwable error, boolean cancelled);
   }
 
-  /** So many looks within one gap, each of which costs a timer and no row anything. */
+  /** The number of looks within one gap. Each look costs a timer, and no row costs anything. */
   private static final int LOOKS = 4;
 
   private final Function<Runnable, Publisher<T>> source;

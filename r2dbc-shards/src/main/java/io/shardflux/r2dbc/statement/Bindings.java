@@ -24,7 +24,7 @@ public final class Bindings {
   private final Map<String, Value> shared;
   private final int seen;
 
-  /** Those of all markers in their order, in place of the map; null if they are in it. */
+  /** The values of all markers in their order, in place of the map; null if they are in the map. */
   private final @Nullable List<@Nullable Object> all;
 
   private Bindings(Map<String, Value> shared, int seen, @Nullable List<@Nullable Object> all) {
@@ -48,7 +48,7 @@ public final class Bindings {
     return value == null || value.number() >= seen ? null : value;
   }
 
-  /** These and one more, for a marker of the statement that has no value yet. */
+  /** These bindings and one more, for a marker of the statement that has no value yet. */
   public Bindings with(SqlTemplate sql, String marker, @Nullable Object value) {
     if (!sql.has(marker)) {
       throw new IllegalArgumentException(
@@ -79,7 +79,9 @@ public final class Bindings {
     return own;
   }
 
-  /** These and a value for every marker of a statement with {@code ?} alone, in their order. */
+  /**
+   * These bindings and a value for every marker of a statement with {@code ?} only, in their order.
+   */
   Bindings withAll(SqlTemplate sql, List<? extends @Nullable Object> values) {
     int markers = sql.markers().size();
     if (sql.named() || all != null || seen > 0 || values.size() != markers) {

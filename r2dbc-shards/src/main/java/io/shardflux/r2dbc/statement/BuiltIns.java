@@ -84,7 +84,9 @@ public final class BuiltIns {
           .flatMap(words -> words)
           .collect(Collectors.toUnmodifiableSet());
 
-  /** Of one kind of server alone: on the other one, a user may have made one of that name. */
+  /**
+   * Functions of only one kind of server: on the other kind, a user may have made one of that name.
+   */
   private static final Map<Dialect, Set<String>> OWN =
       Map.of(
           Dialect.MYSQL,

@@ -75,7 +75,7 @@ final class DefaultStatementSpec implements StatementSpec {
     return new DefaultStatementSpec(target, sql, bindings, other);
   }
 
-  /** The same for another target. */
+  /** This statement for another target. */
   StatementSpec at(StatementTarget other) {
     return new DefaultStatementSpec(other, sql, bindings, terms);
   }

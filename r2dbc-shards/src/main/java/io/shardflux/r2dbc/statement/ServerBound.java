@@ -5,9 +5,9 @@ import io.shardflux.router.Internal;
 import java.time.Duration;
 
 /**
- * When the server itself is to end a statement, should nobody tell it to: a router that died or was
- * cut off leaves no statement behind. Only for answers that are taken whole, as a server's clock
- * goes on while a consumer is slow.
+ * The time after which the server itself ends a statement if nobody else does: a router that died
+ * or was cut off leaves no statement behind. It is only for answers that are taken whole, because a
+ * server's clock goes on while a consumer is slow.
  *
  * @param dialect the server's
  * @param time from the statement's start

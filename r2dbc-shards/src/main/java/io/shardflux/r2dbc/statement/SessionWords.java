@@ -4,22 +4,23 @@ import java.util.EnumSet;
 import java.util.Set;
 
 /**
- * Tells of a statement's words whether it may leave its session other than it was: a variable, a
- * lock, a temporary or a prepared thing, another database. What is known to leave nothing is listed
- * and all else is taken to leave something, as a connection closed in vain costs little.
+ * Tells by a statement's words whether it may change its session: a variable, a lock, a temporary
+ * table or a prepared statement, another database. Words that are known to change nothing are
+ * listed. All others are taken to change something, because a connection that is closed in vain
+ * costs little.
  *
- * <p>Told of a text's tokens in their order. What triggers and views do is not seen.
+ * <p>It takes a text's tokens in their order. It does not see what triggers and views do.
  */
 final class SessionWords {
 
   private static final Set<String> PLAIN =
       Set.of("SELECT", "WITH", "INSERT", "REPLACE", "UPDATE", "DELETE", "DO");
 
-  /** Those of an insert behind which there may be calls; before them are names with columns. */
+  /** Words of an insert behind which there may be calls; before them are names with columns. */
   private static final Set<String> VALUES =
       Set.of("VALUES", "VALUE", "SELECT", "SET", "WITH", "TABLE");
 
-  /** Behind these stands a name that is given, or a type. */
+  /** Words behind which a given name or a type stands. */
   private static final Set<String> NAMING = Set.of("AS", "WITH", "RECURSIVE");
 
   private static final Set<String> OF_SEQUENCES = Set.of("NEXT", "PREVIOUS");
@@ -57,7 +58,7 @@ final class SessionWords {
     return touching.isEmpty() ? Set.of() : Set.copyOf(touching);
   }
 
-  /** A text of which more is run than is read here. */
+  /** Takes a text of which more is run than is read here. */
   void touch() {
     touching.addAll(EnumSet.allOf(Dialect.class));
   }
@@ -157,7 +158,7 @@ final class SessionWords {
     }
   }
 
-  /** Whether a name before a parenthesis is a table's, or a common table expression's. */
+  /** Tells whether a name before a parenthesis is a table's, or a common table expression's. */
   private boolean inHeader() {
     boolean insert = kind.equals("INSERT") || kind.equals("REPLACE");
     return !inBody && (insert || (kind.equals("WITH") && depth == 1));

@@ -18,7 +18,7 @@ public final class SqlTemplate {
   private static final int MOST_SHOWN = 100;
   private static final int MOST_TEXT_SHOWN = 1_000;
 
-  /** Those of a number of rows that is a bound. */
+  /** The digits of a number of rows that is a bound. */
   private static final int MOST_DIGITS = 6;
 
   /** The bytes of a marker with its name and of the text before it, beside the text itself. */

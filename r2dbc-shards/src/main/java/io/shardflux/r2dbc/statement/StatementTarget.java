@@ -3,7 +3,7 @@ package io.shardflux.r2dbc.statement;
 import io.shardflux.router.Internal;
 import reactor.core.publisher.Flux;
 
-/** Where statements run: on a shard, or in a transaction there. */
+/** Runs statements: on a shard, or in a transaction there. */
 @Internal
 public interface StatementTarget {
 
@@ -15,7 +15,7 @@ public interface StatementTarget {
   }
 
   /**
-   * The same statement, with its values and terms, for another target.
+   * The statement, with its values and terms, for another target.
    *
    * @throws IllegalArgumentException if no router made it
    */

@@ -15,9 +15,9 @@ import org.reactivestreams.Publisher;
  * @param text the statement, for errors and logs
  * @param read whether it may be done twice, and on a replica
  * @param stream whether its rows have no bound, so that a slow reader may keep its connection long
- * @param touching the kinds of server on which the session may be other behind it
- * @param terms what it is held to
- * @param execution what it does with a connection
+ * @param touching the kinds of server on which the session may have changed behind it
+ * @param terms the terms that it is held to
+ * @param execution its use of a connection
  */
 @Internal
 public record Work<T>(
@@ -45,19 +45,19 @@ public record Work<T>(
     return new Work<>(sql.text(), sql.reads() && !terms.write(), sql.touching(), terms, execution);
   }
 
-  /** The same where its rows come as its consumer takes them, in so many statements. */
+  /** This work where its rows come as its consumer takes them, in that many statements. */
   public Work<T> streamed(SqlTemplate sql, int statements) {
     boolean few = sql.bounded() || (terms.bounded() && statements == 1);
     return terms.write() || few ? this : new Work<>(text, read, true, touching, terms, execution);
   }
 
-  /** The same as a result that takes no stream's place. */
+  /** This work as a result that takes no stream's place. */
   public Work<T> alone() {
     return new Work<>(text, read, false, touching, terms, execution);
   }
 
   /**
-   * What a caller may say of a statement.
+   * The terms that a caller may set for a statement.
    *
    * @param timeouts the times it is held to
    * @param preference the server that must be asked, or null for what the router says

@@ -250,7 +250,7 @@ final class DefaultShardTransaction implements ShardTransaction, StatementTarget
     var unused = released.tryEmitEmpty();
   }
 
-  /** Has the connection taken back, which rolls back. */
+  /** Takes the connection back, which rolls back. */
   private void release(Throwable error) {
     var unused = released.tryEmitError(error);
   }

@@ -36,7 +36,10 @@ public record TransactionStart(
                 .begun(definition));
   }
 
-  /** The first of them that is told of; the rest goes on without whoever waited for it. */
+  /**
+   * The first transaction that the source gives. The rest of the source goes on without a
+   * subscriber.
+   */
   private static Mono<ShardTransaction> first(Flux<ShardTransaction> held) {
     return Mono.create(
         sink -> {
