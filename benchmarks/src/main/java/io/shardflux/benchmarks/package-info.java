@@ -1,4 +1,4 @@
-/** The router side by side with what one would take instead. */
+/** The router side by side with its alternatives. Start at {@link Bench}. */
 @NullMarked
 package io.shardflux.benchmarks;
 
