@@ -17,7 +17,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The columns that shards agree on: those that all of a table's shards have alike, in the order
+ * The columns on which shards agree: those that all of a table's shards have alike, in the order
  * that most of them have.
  */
 final class AgreedColumns {
@@ -46,7 +46,7 @@ final class AgreedColumns {
     return Catalog.of(agreed, uneven, mixed, quotients(shards.values()));
   }
 
-  /** What all shards do with quotients. */
+  /** The way in which all shards compute with quotients. */
   private static Catalog.Quotients quotients(Collection<ShardColumns> shards) {
     Set<Catalog.Quotients> all = EnumSet.noneOf(Catalog.Quotients.class);
     shards.forEach(shard -> all.add(shard.quotients()));
@@ -57,7 +57,7 @@ final class AgreedColumns {
     return columns.stream().map(Catalog.Column::name).toList();
   }
 
-  /** Says which shards have tables with a rule otherwise. */
+  /** Logs a warning for each table with a rule that some shards have otherwise. */
   static void warn(Topology topology, Map<ShardId, ShardColumns> shards, Catalog catalog) {
     tables(topology, shards)
         .forEach(

@@ -3,7 +3,7 @@ package io.shardflux.driver;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
-/** What callers give, checked before anything is done with it. */
+/** Checks the arguments of callers before anything is done with them. */
 final class Arguments {
 
   private Arguments() {}
@@ -21,7 +21,7 @@ final class Arguments {
     }
   }
 
-  /** Zero is for no such time. */
+  /** Checks a time; zero means that there is no such time. */
   static void requireTime(Duration time, String name) {
     require(time, name);
     if (time.isNegative() || (time.toMillis() == 0 && !time.isZero())) {

@@ -13,7 +13,7 @@ import org.reactivestreams.Publisher;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
-/** What a statement that was run at once left behind: rows, and counts of changes. */
+/** The result of a statement that was run at once: rows, and counts of changes. */
 final class ChangesResult implements Result {
 
   private final List<Result.Segment> segments;
@@ -28,7 +28,7 @@ final class ChangesResult implements Result {
     this.consumption = consumption;
   }
 
-  /** Of a write: the rows of its generated values, and its count. */
+  /** The result of a write: the rows of its generated values, and its count. */
   static ChangesResult of(long count, List<? extends Row> generated) {
     List<Result.Segment> segments = new ArrayList<>();
     generated.forEach(row -> segments.add(new RowsResult.Segment(row)));

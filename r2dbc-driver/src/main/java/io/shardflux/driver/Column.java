@@ -19,13 +19,13 @@ import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A column as a shard describes it, and what its values need to be read without loss and given as
- * the driver gives them. A {@code TIME} is read as a duration, a {@code TINYINT(1)} as a number:
- * what the driver makes of them by default can't be compared or grouped by.
+ * A column as a shard describes it. It knows how its values are read without loss and given as the
+ * driver gives them. A {@code TIME} is read as a duration, a {@code TINYINT(1)} as a number: the
+ * driver's defaults can't be compared or grouped by.
  */
 final class Column implements ColumnMetadata {
 
-  /** What a server says of a double that is shown whole. */
+  /** The number of digits that a server names for a double that is shown whole. */
   private static final int ALL_DIGITS = 31;
 
   private final String name;
@@ -79,8 +79,8 @@ final class Column implements ColumnMetadata {
   }
 
   /**
-   * The same of another server's row, whose column is of that type: what a temporary table made of
-   * a number, a {@code BIT} or a {@code SET} is as the server's way to it had it.
+   * A value of this column in another server's row, whose column is of that type. A temporary table
+   * makes of a number, a {@code BIT} or a {@code SET} what the server's way to it had.
    */
   @Nullable Object read(Row row, int index, Type other) {
     if (other == type || !(type instanceof MySqlType mine)) {
@@ -116,9 +116,10 @@ final class Column implements ColumnMetadata {
   }
 
   /**
-   * A number that was computed of several shards' as this column has it.
+   * A number in the form of this column, where it was computed of several shards' numbers.
    *
-   * @throws R2dbcDataIntegrityViolationException if it has no such number, as one server fails too
+   * @throws R2dbcDataIntegrityViolationException if the column can't hold such a number, as one
+   *     server fails too
    */
   @Nullable Object fitted(Number number) {
     if (!(type instanceof MySqlType mine)) {
@@ -140,7 +141,7 @@ final class Column implements ColumnMetadata {
         : fitted;
   }
 
-  /** As much of a double as is shown of it. */
+  /** A double, cut to the digits that are shown of it. */
   private double cut(double number) {
     if (scale == null || scale >= ALL_DIGITS || !Double.isFinite(number)) {
       return number;
@@ -159,28 +160,28 @@ final class Column implements ColumnMetadata {
     return instant == null ? null : instant.getZone();
   }
 
-  /** Where date-times without a zone are. */
+  /** The zone of date-times without one. */
   ZoneId zone() {
     ZoneId known = zone;
     return known == null ? ZoneOffset.UTC : known;
   }
 
-  /** Whether its numbers are given as booleans. */
+  /** Tells whether the numbers are given as booleans. */
   boolean flag() {
     return flag;
   }
 
-  /** Whether its values may be had as streams of bytes. */
+  /** Tells whether the values may be had as streams of bytes. */
   boolean large() {
     return type instanceof MySqlType known && known.isLob();
   }
 
-  /** Whether its values may be had as streams of text. */
+  /** Tells whether the values may be had as streams of text. */
   boolean largeText() {
     return large() || type == MySqlType.JSON;
   }
 
-  /** Whether a number of it may be had as a boolean. */
+  /** Tells whether a number may be had as a boolean. */
   boolean oneBit() {
     return (type == MySqlType.TINYINT || type == MySqlType.BIT)
         && precision != null

@@ -8,7 +8,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.NoSuchElementException;
 
-/** The columns of an answer that is put together here; of equal names the first counts. */
+/** The columns of an answer that this driver puts together; of equal names the first counts. */
 final class Columns implements RowMetadata {
 
   private final List<Column> columns;
@@ -25,7 +25,7 @@ final class Columns implements RowMetadata {
     this(metadata.getColumnMetadatas().stream().map(Column::new).toList());
   }
 
-  /** These without so many of the last ones. */
+  /** These columns without that many of the last ones. */
   Columns without(int last) {
     return last == 0 ? this : new Columns(columns.subList(0, columns.size() - last));
   }

@@ -2,19 +2,19 @@ package io.shardflux.driver;
 
 import java.util.concurrent.atomic.AtomicBoolean;
 
-/** That a result is consumed once, as itself or as what is filtered of it. */
+/** Makes sure that a result is consumed once, as itself or as a filtered one. */
 final class Consumption {
 
   private final AtomicBoolean begun = new AtomicBoolean();
 
-  /** Begins it. */
+  /** Begins the consumption. */
   void begin() {
     if (!begun.compareAndSet(false, true)) {
       throw twice();
     }
   }
 
-  /** Checks that it has yet to begin. */
+  /** Checks that the consumption has not begun. */
   void check() {
     if (begun.get()) {
       throw twice();

@@ -15,7 +15,7 @@ import reactor.core.publisher.Mono;
  * The rows of one shard, just as its driver gives them.
  *
  * @param statement for that shard
- * @param before gives what is waited for first, or null
+ * @param before gives a publisher that is waited for first, or null
  */
 record DirectSource(StatementSpec statement, Supplier<@Nullable Mono<Void>> before)
     implements Source {

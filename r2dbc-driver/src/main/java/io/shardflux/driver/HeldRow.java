@@ -4,7 +4,7 @@ import io.r2dbc.spi.Row;
 import io.r2dbc.spi.RowMetadata;
 import org.jspecify.annotations.Nullable;
 
-/** A row whose values were taken out of the driver's, so that it may be kept. */
+/** A row with values of its own, so that it may be kept when the driver's row is gone. */
 final class HeldRow implements Row {
 
   private final Columns columns;

@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
 
 /**
- * Rows of the driver's own.
+ * Rows that this driver made itself.
  *
  * @param columns their columns
  * @param rows their values

@@ -14,8 +14,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The places of a statement's values: {@code ?} by index, {@code :name} by name or by the index of
- * the name's first place. A text that was not analysed yet is read as far as its markers are asked
- * for, so that nobody's event loop reads a long one at once.
+ * the name's first place. A text that was not analysed yet is read only as far as its markers are
+ * asked for, so that no event loop reads a long text at once.
  */
 final class Markers {
 
@@ -26,7 +26,7 @@ final class Markers {
 
   private final List<@Nullable String> names;
 
-  /** What is not read yet; null if that is nothing. */
+  /** The scan of the unread text; null if all is read. */
   private final @Nullable MarkerScan scan;
 
   /** Made when the first name is looked for. */
@@ -37,17 +37,17 @@ final class Markers {
     this.scan = scan;
   }
 
-  /** Those of a text that was analysed. */
+  /** The markers of a text that was analysed. */
   static Markers of(Prepared known) {
     return new Markers(known.markers(), null);
   }
 
-  /** Those of a text that may not have been analysed yet. */
+  /** The markers of a text that may not have been analysed yet. */
   static Markers of(String sql, @Nullable Prepared known) {
     return known == null ? new Markers(List.of(), new MarkerScan(sql)) : of(known);
   }
 
-  /** Values by name, of which there has to be one for each marker and no other. */
+  /** Values by name. There must be one for each marker and no other. */
   Binds binds(Map<String, ? extends @Nullable Object> values) {
     if (!values.keySet().equals(new HashSet<>(names))) {
       throw new IllegalArgumentException(
@@ -62,12 +62,12 @@ final class Markers {
     return Binds.of(inOrder);
   }
 
-  /** How many of the text's characters were read here. */
+  /** The number of the text's characters that were read here. */
   int read() {
     return scan == null ? 0 : scan.at();
   }
 
-  /** Whether there are more than so many, as far as a short look tells. */
+  /** Tells whether there are more than that many markers, as far as a short look tells. */
   boolean exceed(int count) {
     return names.size() > count || (scan != null && readNew(scan.at() + SHORT_LOOK));
   }
@@ -123,7 +123,7 @@ final class Markers {
     return indexes;
   }
 
-  /** The first of many. */
+  /** The first of many names. */
   private static String shown(Collection<?> names) {
     return names.size() <= MOST_SHOWN
         ? names.toString()

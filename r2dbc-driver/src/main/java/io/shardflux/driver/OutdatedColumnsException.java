@@ -2,7 +2,10 @@ package io.shardflux.driver;
 
 import io.shardflux.router.ShardId;
 
-/** A shard whose columns are others than a statement was planned for. None of it was stored. */
+/**
+ * Reports that a shard's columns are others than a statement was planned for. Nothing of the
+ * statement was stored.
+ */
 final class OutdatedColumnsException extends RuntimeException {
 
   private static final long serialVersionUID = 1L;

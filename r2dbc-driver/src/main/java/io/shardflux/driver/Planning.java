@@ -12,15 +12,15 @@ import reactor.core.scheduler.Scheduler;
 import reactor.core.scheduler.Schedulers;
 
 /**
- * Where texts that are new are analysed and long statements planned: on threads of their own, as
- * many as there are processors, so that no event loop waits for it. Nobody's texts can take more of
- * the machine than that, and whoever gives up leaves his thread.
+ * Analyses new texts and plans long statements on threads of its own, as many as there are
+ * processors, so that no event loop waits for it. No texts can take more of the machine than that.
+ * A caller that gives up frees its thread.
  */
 final class Planning {
 
   static final int THREADS = Math.max(2, Runtime.getRuntime().availableProcessors());
 
-  /** Statements that wait for a thread, for each of them. */
+  /** The number of statements that may wait for each thread. */
   static final int MOST_WAITING = 1_000;
 
   private static final int IDLE_SECONDS = 60;
@@ -31,9 +31,10 @@ final class Planning {
   private Planning() {}
 
   /**
-   * The work's result, on a thread for such work, which is interrupted where nobody waits any more.
+   * The work's result, on a thread for such work. The thread is interrupted if no subscriber waits
+   * any more.
    *
-   * @param time how long may be waited for it
+   * @param time the bound on the wait for it
    * @param sql its statement, for errors
    */
   static <T> Mono<T> run(Supplier<T> work, Duration time, String sql) {
@@ -44,7 +45,7 @@ final class Planning {
         .map(Done::result);
   }
 
-  /** An error is a value first: one that nobody waits for any more is nothing to be logged. */
+  /** The result, or the error as a value, so that an error without a subscriber is not logged. */
   private static <T> @Nullable Done<T> done(Supplier<T> work) {
     try {
       return new Done<>(work.get(), null);

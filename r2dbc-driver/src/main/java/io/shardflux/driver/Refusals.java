@@ -6,7 +6,7 @@ import io.shardflux.router.ShardId;
 import io.shardflux.sql.statement.RefusalCode;
 import io.shardflux.sql.statement.RefusedSqlException;
 
-/** Statements that are not run, as R2DBC's errors: asking again changes nothing. */
+/** Turns refusals into R2DBC's errors. A retry gives the same error. */
 final class Refusals {
 
   /** SQL's {@code feature not supported}. */

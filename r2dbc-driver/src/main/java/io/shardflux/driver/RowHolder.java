@@ -5,8 +5,8 @@ import io.r2dbc.spi.RowMetadata;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Takes what a result's rows hold out of the driver's, where it is gone when a mapping returns. All
- * of them share one description of their columns. For one subscription.
+ * Takes the values out of the driver's rows, which are gone when a mapping returns. All rows share
+ * one description of their columns. For one subscription.
  */
 final class RowHolder {
 

@@ -13,7 +13,7 @@ import org.reactivestreams.Publisher;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
-/** A result that is asked for when somebody consumes it, so that its rows need not be held. */
+/** A result that is requested when it is consumed, so that its rows need not be held. */
 final class RowsResult implements Result {
 
   /** A row as a segment. */
@@ -22,7 +22,7 @@ final class RowsResult implements Result {
   /** A number of rows as a segment. */
   record Count(long value) implements UpdateCount {}
 
-  /** That rows are missing, as a segment. */
+  /** The report that rows are missing, as a segment. */
   record Missing(MissingShardsException exception) implements Message {
 
     @Override

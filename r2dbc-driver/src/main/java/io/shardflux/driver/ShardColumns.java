@@ -16,10 +16,10 @@ import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Mono;
 
 /**
- * What a shard says of its tables.
+ * A shard's description of its tables.
  *
  * @param version the server's
- * @param strange what is set otherwise than the planner takes it to be; empty if nothing is
+ * @param strange the settings that the planner takes to be others; empty if there are none
  * @param strict whether a value that does not fit its column is refused
  * @param quotients how the server computes with them
  * @param tables the columns that a star means, in their order
@@ -41,7 +41,10 @@ record ShardColumns(
   private static final String ONE_TABLE = " AND TABLE_NAME = ?";
   private static final String ORDER = " ORDER BY TABLE_NAME, ORDINAL_POSITION";
 
-  /** Apart, as what asks for a variable is no plain read, which may be tried again. */
+  /**
+   * Read apart from the columns: a statement that asks for a variable is not a plain read, which
+   * may be retried.
+   */
   private static final String SETTINGS =
       "SELECT @@sql_mode AS m, @@div_precision_increment AS d, 1 / 3 * 3 AS q, VERSION() AS v";
 
@@ -56,15 +59,15 @@ record ShardColumns(
 
   private static final int DIVISION_DIGITS = 4;
 
-  /** A table's column; an invisible one is none that a star means, and not known here at all. */
+  /** A table's column. A star does not mean an invisible one, and it is not known here at all. */
   private record Found(String table, Catalog.Column column, boolean visible) {}
 
-  /** What a server is set to. */
+  /** A server's settings. */
   private record Settings(
       String version, String strange, boolean strict, Catalog.Quotients quotients) {}
 
   /**
-   * Reads all of it.
+   * Reads the settings and the columns.
    *
    * @param on makes a statement for the shard
    */
@@ -93,7 +96,7 @@ record ShardColumns(
     return columns(on.apply(COLUMNS + ORDER));
   }
 
-  /** Reads the columns of one table alone; none if it isn't there. */
+  /** Reads the columns of only one table; none if it isn't there. */
   static Mono<List<Catalog.Column>> columns(String table, Function<String, StatementSpec> on) {
     return columns(on.apply(COLUMNS + ONE_TABLE + ORDER).bind(0, table))
         .map(tables -> tables.getOrDefault(table, List.of()));
@@ -155,7 +158,10 @@ record ShardColumns(
     return new Found(text(row, "t"), column, !extra.contains("invisible"));
   }
 
-  /** MySQL's names of collations are other names of MariaDB's own, which compare otherwise. */
+  /**
+   * The name of a collation. MySQL's names are other names of MariaDB's own collations, which
+   * compare otherwise.
+   */
   private static @Nullable String collation(Row row) {
     String collation = row.get("l", String.class);
     if (collation == null || !text(row, "v").contains("MariaDB")) {

@@ -12,7 +12,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 
-/** How the shards' tables are not what their rules say. */
+/** Finds where the shards' tables are not what their rules say. */
 final class TableFaults {
 
   private final Topology topology;
@@ -27,9 +27,9 @@ final class TableFaults {
   }
 
   /**
-   * A line for each fault.
+   * The faults, a line for each.
    *
-   * @param shards what each shard says, but for those that did not answer
+   * @param shards each shard's description, except of those that did not answer
    */
   static List<String> of(Topology topology, Map<ShardId, ShardColumns> shards) {
     TableFaults found = new TableFaults(topology, shards);

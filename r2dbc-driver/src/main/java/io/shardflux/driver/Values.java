@@ -21,7 +21,7 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Mono;
 
-/** Gives a value that {@link Column#read} took as the class that r2dbc-mysql would give it as. */
+/** Gives a value that {@link Column#read} took in the class in which r2dbc-mysql would give it. */
 final class Values {
 
   private static final long DAY = Duration.ofDays(1).toNanos();
@@ -101,7 +101,7 @@ final class Values {
     return value instanceof ZonedDateTime instant ? ofInstant(instant, wanted) : null;
   }
 
-  /** The driver goes round the clock, with {@code 25:00} as with {@code -23:00}. */
+  /** A time of day. The driver goes round the clock, with {@code 25:00} as with {@code -23:00}. */
   private static LocalTime time(Duration time) {
     return LocalTime.ofNanoOfDay(Math.floorMod(time.toNanos(), DAY));
   }
@@ -125,7 +125,7 @@ final class Values {
     return wanted == Instant.class ? instant.toInstant() : null;
   }
 
-  /** A number as another class, null if that is none for numbers. */
+  /** A number in another class, null if that is not a class of numbers. */
   static @Nullable Object number(Number number, Class<?> wanted, Column column) {
     if (wanted == Long.class) {
       return number.longValue();
