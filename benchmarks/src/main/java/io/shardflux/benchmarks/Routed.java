@@ -5,7 +5,7 @@ import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.ShardRouterBuilder;
 import io.shardflux.r2dbc.insert.InsertOutcome;
 import io.shardflux.r2dbc.insert.RowInserts;
-import io.shardflux.r2dbc.settings.PoolBounds;
+import io.shardflux.r2dbc.settings.PoolOptions;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.router.KeyColumn;
@@ -95,7 +95,7 @@ class Routed extends ReactiveContender {
     List<KeyColumn> key = List.of(KeyColumn.integer("id"));
     ShardRouterBuilder builder =
         ShardRouter.builder()
-            .pool(PoolBounds.defaults().withMaxSize(POOL_SIZE))
+            .pool(PoolOptions.builder().maxSize(POOL_SIZE).build())
             .strategy("by_id", ShardingStrategy.modulo(ids))
             .table(new TableRule.Sharded("users", key, "by_id"))
             .table(new TableRule.Sharded("inserts", key, "by_id"));

@@ -52,7 +52,7 @@ class SqlEngine {
     this.catalogs = new CatalogSource(router);
     this.watch = new TableWatch(router, catalogs);
     this.policy = router.scatterReads();
-    this.defaults = new Hints(null, null, policy != ScatterReads.REFUSED, null, null, null, null);
+    this.defaults = Hints.builder().scatter(policy != ScatterReads.REFUSED).build();
     this.maxHeldRows = options.maxMergedRows();
   }
 

@@ -14,7 +14,7 @@ import io.r2dbc.spi.Result;
 import io.r2dbc.spi.ValidationDepth;
 import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.ShardRouterBuilder;
-import io.shardflux.r2dbc.settings.PoolBounds;
+import io.shardflux.r2dbc.settings.PoolOptions;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.router.KeyColumn;
 import io.shardflux.router.ShardingStrategy;
@@ -86,7 +86,8 @@ class ContractIntegrationTests {
   void aBatchHoldsNoMoreRowsThanAMergeMay() {
     ShardfluxConnectionFactory narrow =
         ShardfluxConnectionFactory.of(
-            shards.router, new PlannerOptions(1 << 20, 64, 1 << 20, USERS - 1, 100));
+            shards.router,
+            PlannerOptions.builder().maxMergedRows(USERS - 1).maxOffset(100).build());
     StepVerifier.create(
             Flux.usingWhen(
                 narrow.create(),
@@ -245,14 +246,12 @@ class ContractIntegrationTests {
         ShardRouter.builder()
             .shard(Shard.of("shard_1", shards.databases.get(1).r2dbcUrl()))
             .pool(
-                new PoolBounds(
-                    1,
-                    0,
-                    10,
-                    Duration.ofSeconds(10),
-                    Duration.ofSeconds(1),
-                    Duration.ofMinutes(1),
-                    Duration.ofMinutes(1)))
+                PoolOptions.builder()
+                    .maxSize(1)
+                    .minIdle(0)
+                    .maxPending(10)
+                    .connectTimeout(Duration.ofSeconds(10))
+                    .build())
             .table(new TableRule.Pinned("settings", IDS.get(1)))
             .build();
     StepVerifier.create(

@@ -328,7 +328,7 @@ class DriverIntegrationTests {
             row -> row.get(0, Long.class),
             "/* shardflux: shard=shard_1 */ SELECT COUNT(*) FROM users"),
         200L);
-    Hints noScatter = new Hints(null, null, false, null, null, null, null);
+    Hints noScatter = Hints.builder().scatter(false).build();
     StepVerifier.create(
             shards
                 .rows(row -> row.get(0), "SELECT COUNT(*) FROM users")

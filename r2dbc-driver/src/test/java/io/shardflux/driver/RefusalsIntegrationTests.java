@@ -158,7 +158,7 @@ class RefusalsIntegrationTests {
   void aMergeThatHoldsTooMuchIsRefusedWhileItRuns() {
     ShardRouter router = shards.router;
     ShardfluxConnectionFactory few =
-        ShardfluxConnectionFactory.of(router, new PlannerOptions(1 << 20, 64, 1 << 20, 5, 100_000));
+        ShardfluxConnectionFactory.of(router, PlannerOptions.builder().maxMergedRows(5).build());
     for (String sql :
         List.of(
             "SELECT COUNT(DISTINCT age) FROM users",

@@ -8,7 +8,7 @@ import io.r2dbc.spi.IsolationLevel;
 import io.r2dbc.spi.R2dbcBadGrammarException;
 import io.r2dbc.spi.Result;
 import io.shardflux.r2dbc.ShardTarget;
-import io.shardflux.r2dbc.settings.PoolBounds;
+import io.shardflux.r2dbc.settings.PoolOptions;
 import java.time.Duration;
 import java.util.Objects;
 import java.util.function.Function;
@@ -35,7 +35,7 @@ class SessionStateIntegrationTests {
 
   @BeforeAll
   static void load() {
-    shards = new DriverShards(router -> router.pool(PoolBounds.defaults().withMaxSize(1)));
+    shards = new DriverShards(router -> router.pool(PoolOptions.builder().maxSize(1).build()));
     target = shards.router.on(DriverShards.IDS.get(0));
     asOpened = asked(STATE);
   }

@@ -335,7 +335,7 @@ class SpringIntegrationTests {
         .expectNext("new")
         .expectComplete()
         .verify(BOUND);
-    Hints permitted = new Hints(null, null, null, true, null, null, null);
+    Hints permitted = Hints.builder().scatterWrites(true).build();
     StepVerifier.create(
             users
                 .deleteByIdIn(List.of(4000L, 4001L))

@@ -3,7 +3,7 @@ package io.shardflux.driver;
 import static io.shardflux.driver.DriverShards.BOUND;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.shardflux.r2dbc.settings.PoolBounds;
+import io.shardflux.r2dbc.settings.PoolOptions;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -24,7 +24,7 @@ final class StreamsIntegrationTests {
 
   private final DriverShards shards =
       new DriverShards(
-          builder -> builder.pool(PoolBounds.defaults().withMaxSize(4).withStreams(STREAMS)));
+          builder -> builder.pool(PoolOptions.builder().maxSize(4).streams(STREAMS).build()));
   private final List<Slow> readers = new ArrayList<>();
 
   @BeforeAll

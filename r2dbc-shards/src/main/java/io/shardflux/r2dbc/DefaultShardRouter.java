@@ -2,7 +2,7 @@ package io.shardflux.r2dbc;
 
 import io.r2dbc.spi.Row;
 import io.r2dbc.spi.RowMetadata;
-import io.shardflux.r2dbc.coalesce.Coalescing;
+import io.shardflux.r2dbc.coalesce.CoalescingOptions;
 import io.shardflux.r2dbc.coalesce.KeyedReads;
 import io.shardflux.r2dbc.coalesce.KeyedStatement;
 import io.shardflux.r2dbc.directory.TableDirectory;
@@ -10,7 +10,7 @@ import io.shardflux.r2dbc.insert.InsertSql;
 import io.shardflux.r2dbc.insert.RowInserts;
 import io.shardflux.r2dbc.live.LiveShards;
 import io.shardflux.r2dbc.observe.RowCountCache;
-import io.shardflux.r2dbc.observe.RowCounts;
+import io.shardflux.r2dbc.observe.RowCountOptions;
 import io.shardflux.r2dbc.scatter.Reach;
 import io.shardflux.r2dbc.settings.ScatterReads;
 import io.shardflux.r2dbc.settings.Timeouts;
@@ -44,7 +44,7 @@ final class DefaultShardRouter implements ShardRouter {
       LiveShards shards,
       List<TableDirectory> directories,
       ScatterReads scatterReads,
-      RowCounts rowCounts) {
+      RowCountOptions rowCounts) {
     this.shards = shards;
     this.directories = List.copyOf(directories);
     this.scatterReads = scatterReads;
@@ -93,7 +93,7 @@ final class DefaultShardRouter implements ShardRouter {
       String sql,
       BiFunction<Row, RowMetadata, ShardKey> key,
       BiFunction<Row, RowMetadata, T> mapping) {
-    return coalesced(table, sql, key, mapping, Coalescing.defaults());
+    return coalesced(table, sql, key, mapping, CoalescingOptions.defaults());
   }
 
   @Override
@@ -102,7 +102,7 @@ final class DefaultShardRouter implements ShardRouter {
       String sql,
       BiFunction<Row, RowMetadata, ShardKey> key,
       BiFunction<Row, RowMetadata, T> mapping,
-      Coalescing coalescing) {
+      CoalescingOptions coalescing) {
     topology().table(table);
     return new KeyedStatement<>(table, template(sql), key, mapping, coalescing).on(shards);
   }
@@ -130,8 +130,8 @@ final class DefaultShardRouter implements ShardRouter {
     return Flux.defer(() -> Flux.fromIterable(shards.all())).flatMap(ShardServers::warmUp).then();
   }
 
-  private Mono<Long> countedRows(RowCounts counts, ShardId shard, String table) {
-    return on(shard).sql(counts.sql(table)).map((row, metadata) -> RowCounts.rows(row)).one();
+  private Mono<Long> countedRows(RowCountOptions counts, ShardId shard, String table) {
+    return on(shard).sql(counts.sql(table)).map((row, metadata) -> RowCountOptions.rows(row)).one();
   }
 
   @Override

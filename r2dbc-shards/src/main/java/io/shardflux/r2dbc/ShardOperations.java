@@ -1,7 +1,7 @@
 package io.shardflux.r2dbc;
 
 import io.shardflux.r2dbc.observe.HotKey;
-import io.shardflux.r2dbc.observe.RowCounts;
+import io.shardflux.r2dbc.observe.RowCountOptions;
 import io.shardflux.r2dbc.observe.ShardEvent;
 import io.shardflux.r2dbc.observe.ShardStatistics;
 import io.shardflux.r2dbc.settings.Shard;
@@ -81,10 +81,10 @@ public interface ShardOperations {
   Mono<List<ShardStatistics>> statistics();
 
   /**
-   * The statistics of every shard, with the rows of a table as {@link RowCounts} says. The first
-   * time each server is asked for its rows, within {@link Timeouts}. Later the counts are there at
-   * once, and old ones are taken again in the background. A shard that never answered has no count.
-   * Errors with {@link IllegalArgumentException} if the table is unknown.
+   * The statistics of every shard, with the rows of a table as {@link RowCountOptions} says. The
+   * first time each server is asked for its rows, within {@link Timeouts}. Later the counts are
+   * there at once, and old ones are taken again in the background. A shard that never answered has
+   * no count. Errors with {@link IllegalArgumentException} if the table is unknown.
    */
   Mono<List<ShardStatistics>> statistics(String table);
 

@@ -2,14 +2,14 @@ package io.shardflux.r2dbc;
 
 import io.r2dbc.spi.Row;
 import io.r2dbc.spi.RowMetadata;
-import io.shardflux.r2dbc.coalesce.Coalescing;
+import io.shardflux.r2dbc.coalesce.CoalescingOptions;
 import io.shardflux.r2dbc.coalesce.KeyedReads;
 import io.shardflux.r2dbc.config.RouterDocument;
 import io.shardflux.r2dbc.directory.TableDirectory;
 import io.shardflux.r2dbc.insert.RowInserts;
 import io.shardflux.r2dbc.scatter.StreamTurns;
-import io.shardflux.r2dbc.settings.BreakerBounds;
-import io.shardflux.r2dbc.settings.PoolBounds;
+import io.shardflux.r2dbc.settings.BreakerOptions;
+import io.shardflux.r2dbc.settings.PoolOptions;
 import io.shardflux.r2dbc.settings.ReadOptions;
 import io.shardflux.r2dbc.settings.ScatterReads;
 import io.shardflux.r2dbc.settings.Timeouts;
@@ -73,8 +73,8 @@ public interface ShardRouter {
    *
    * <p>{@code shards} names each shard and its server; {@code username} and {@code password} stand
    * there or in the URL. A shard's {@code pool} says what differs from the one on top, and both
-   * what differs from {@link PoolBounds#defaults()}; so does {@code timeouts} from {@link
-   * Timeouts#defaults()}, {@code breaker} from {@link BreakerBounds#defaults()} and {@code reads}
+   * what differs from {@link PoolOptions#defaults()}; so does {@code timeouts} from {@link
+   * Timeouts#defaults()}, {@code breaker} from {@link BreakerOptions#defaults()} and {@code reads}
    * from {@link ReadOptions#defaults()}. {@code streams} that is not said is half of {@code
    * max-size}. What is not said of {@code min-idle}, {@code min-calls} or a time is lowered to
    * {@code max-size}, {@code window} or {@code total}. {@code replicas} of a shard are a list of
@@ -162,8 +162,8 @@ public interface ShardRouter {
   ScatterTarget onKeys(String table, Collection<ShardKey> keys);
 
   /**
-   * Reads of single keys that are joined, with {@link Coalescing#defaults()}; see {@link
-   * #coalesced(String, String, BiFunction, BiFunction, Coalescing)}.
+   * Reads of single keys that are joined, with {@link CoalescingOptions#defaults()}; see {@link
+   * #coalesced(String, String, BiFunction, BiFunction, CoalescingOptions)}.
    */
   <T> KeyedReads<T> coalesced(
       String table,
@@ -198,14 +198,14 @@ public interface ShardRouter {
       String sql,
       BiFunction<Row, RowMetadata, ShardKey> key,
       BiFunction<Row, RowMetadata, T> mapping,
-      Coalescing coalescing);
+      CoalescingOptions coalescing);
 
   /** All shards. */
   ScatterTarget onAll();
 
   /**
    * The rows of some shards, to be merged, in such a way that two merges never each hold what the
-   * other waits for: their {@linkplain PoolBounds#streams() streams} get their places in the order
+   * other waits for: their {@linkplain PoolOptions#streams() streams} get their places in the order
    * of the shards' names.
    *
    * @param rows what each shard is asked, one statement of this router's each

@@ -5,10 +5,10 @@ import io.shardflux.r2dbc.config.RouterDefinition;
 import io.shardflux.r2dbc.directory.TableDirectory;
 import io.shardflux.r2dbc.live.LiveShards;
 import io.shardflux.r2dbc.observe.HotKeys;
-import io.shardflux.r2dbc.observe.RowCounts;
+import io.shardflux.r2dbc.observe.RowCountOptions;
 import io.shardflux.r2dbc.observe.ShardObservation;
-import io.shardflux.r2dbc.settings.BreakerBounds;
-import io.shardflux.r2dbc.settings.PoolBounds;
+import io.shardflux.r2dbc.settings.BreakerOptions;
+import io.shardflux.r2dbc.settings.PoolOptions;
 import io.shardflux.r2dbc.settings.ReadOptions;
 import io.shardflux.r2dbc.settings.RouterOptions;
 import io.shardflux.r2dbc.settings.ScatterReads;
@@ -29,7 +29,7 @@ public final class ShardRouterBuilder {
   private final List<TableDirectory> directories = new ArrayList<>();
   private RouterOptions options = RouterOptions.defaults();
   private boolean hotKeys;
-  private RowCounts rowCounts = RowCounts.defaults();
+  private RowCountOptions rowCounts = RowCountOptions.defaults();
   private ScatterReads scatterReads = ScatterReads.ALLOWED;
 
   ShardRouterBuilder() {}
@@ -59,10 +59,10 @@ public final class ShardRouterBuilder {
   }
 
   /**
-   * The bounds of every pool that has none of its own; {@link PoolBounds#defaults()} if it is not
+   * The bounds of every pool that has none of its own; {@link PoolOptions#defaults()} if it is not
    * said.
    */
-  public ShardRouterBuilder pool(PoolBounds bounds) {
+  public ShardRouterBuilder pool(PoolOptions bounds) {
     options = options.with(bounds);
     return this;
   }
@@ -76,8 +76,8 @@ public final class ShardRouterBuilder {
     return this;
   }
 
-  /** When a server counts as down; {@link BreakerBounds#defaults()} if it is not said. */
-  public ShardRouterBuilder breaker(BreakerBounds breaker) {
+  /** When a server counts as down; {@link BreakerOptions#defaults()} if it is not said. */
+  public ShardRouterBuilder breaker(BreakerOptions breaker) {
     options = options.with(breaker);
     return this;
   }
@@ -119,8 +119,8 @@ public final class ShardRouterBuilder {
     return this;
   }
 
-  /** How tables' rows are counted; {@link RowCounts#defaults()} if it is not said. */
-  public ShardRouterBuilder rowCounts(RowCounts counts) {
+  /** How tables' rows are counted; {@link RowCountOptions#defaults()} if it is not said. */
+  public ShardRouterBuilder rowCounts(RowCountOptions counts) {
     rowCounts = counts;
     return this;
   }

@@ -8,8 +8,11 @@ import static io.shardflux.architecture.ArchitectureRules.roomsStandInOrder;
 import static io.shardflux.architecture.ArchitectureRules.testClasses;
 import static io.shardflux.architecture.ArchitectureRules.usesNoInternals;
 import static io.shardflux.architecture.ArchitectureRules.verifiesWithBound;
+import static org.assertj.core.api.Assertions.assertThat;
 
 import com.tngtech.archunit.core.domain.JavaClasses;
+import io.shardflux.architecture.OptionsContract;
+import io.shardflux.r2dbc.settings.PoolOptions;
 import org.junit.jupiter.api.Test;
 
 class ArchitectureTests {
@@ -78,5 +81,10 @@ class ArchitectureTests {
   @Test
   void offersOnlyApi() {
     apiNamesNoInternals(ROOT).check(MAIN);
+  }
+
+  @Test
+  void settingsOfManyComponentsHaveBuilders() {
+    assertThat(OptionsContract.recordsWithBuilders(MAIN)).containsExactly(PoolOptions.class);
   }
 }

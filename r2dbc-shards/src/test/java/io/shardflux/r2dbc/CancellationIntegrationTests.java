@@ -10,7 +10,7 @@ import io.r2dbc.spi.ConnectionFactoryOptions;
 import io.shardflux.r2dbc.TestShards.User;
 import io.shardflux.r2dbc.failure.ShardTimeoutException;
 import io.shardflux.r2dbc.failure.ShardUnavailableException;
-import io.shardflux.r2dbc.settings.PoolBounds;
+import io.shardflux.r2dbc.settings.PoolOptions;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.router.ShardKey;
@@ -39,7 +39,7 @@ class CancellationIntegrationTests {
   private final TestServers servers = TestServers.shared();
   private final List<Shard> shards = TestShards.fresh(servers);
   private final ShardRouter router =
-      TestShards.router(shards).pool(PoolBounds.defaults().withMaxSize(4)).build();
+      TestShards.router(shards).pool(PoolOptions.builder().maxSize(4).build()).build();
 
   @BeforeEach
   void load() {
@@ -119,7 +119,8 @@ class CancellationIntegrationTests {
 
   @Test
   void aCancelBehindTheLastRowCostsNoStatement() {
-    ShardRouter one = TestShards.router(shards).pool(PoolBounds.defaults().withMaxSize(1)).build();
+    ShardRouter one =
+        TestShards.router(shards).pool(PoolOptions.builder().maxSize(1).build()).build();
     Mono<Integer> first = one.on(IDS.get(0)).sql("SELECT 1").map((row, metadata) -> 1).all().next();
     Mono<String> settled =
         one.on(IDS.get(0))

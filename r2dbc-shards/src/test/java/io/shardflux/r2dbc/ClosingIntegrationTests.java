@@ -6,7 +6,7 @@ import static io.shardflux.r2dbc.TestShards.IDS;
 
 import io.r2dbc.spi.R2dbcException;
 import io.shardflux.r2dbc.failure.ShardUnavailableException;
-import io.shardflux.r2dbc.settings.PoolBounds;
+import io.shardflux.r2dbc.settings.PoolOptions;
 import io.shardflux.r2dbc.settings.RouterOptions;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.r2dbc.shard.ShardServers;
@@ -39,15 +39,7 @@ class ClosingIntegrationTests {
 
   @Test
   void aPoolClosedWhileItWarmsUpLeavesNoConnection() {
-    PoolBounds ten =
-        new PoolBounds(
-            10,
-            10,
-            10,
-            Duration.ofSeconds(3),
-            Duration.ofSeconds(1),
-            Duration.ofMinutes(1),
-            Duration.ofMinutes(1));
+    PoolOptions ten = PoolOptions.builder().maxSize(10).minIdle(10).maxPending(10).build();
     for (int i = 0; i < 10; i++) {
       ShardServers pool = servers(ten);
       Disposable warming = pool.warmUp().subscribe();
@@ -59,7 +51,7 @@ class ClosingIntegrationTests {
 
   @Test
   void aStatementThatOutlivesThePatienceIsEnded() {
-    ShardServers pool = servers(PoolBounds.defaults());
+    ShardServers pool = servers(PoolOptions.defaults());
     pool.enter();
     Sinks.Empty<Void> running = Sinks.empty();
     Flux<Integer> sleep =
@@ -81,7 +73,7 @@ class ClosingIntegrationTests {
 
   @Test
   void whoWaitsForAConnectionWhenThePatienceEndsIsToldWhy() {
-    ShardServers pool = servers(PoolBounds.defaults().withMaxSize(1));
+    ShardServers pool = servers(PoolOptions.builder().maxSize(1).build());
     pool.enter();
     pool.enter();
     Disposable held = pool.lend(SqlTemplate::of, connection -> Flux.never()).subscribe();
@@ -129,7 +121,7 @@ class ClosingIntegrationTests {
         .verify(BOUND);
   }
 
-  private ShardServers servers(PoolBounds bounds) {
+  private ShardServers servers(PoolOptions bounds) {
     return new ShardServers(shard, RouterOptions.defaults().with(bounds), event -> {});
   }
 

@@ -10,7 +10,7 @@ import ch.qos.logback.core.AppenderBase;
 import io.r2dbc.spi.ConnectionFactoryOptions;
 import io.shardflux.r2dbc.observe.ShardEvent;
 import io.shardflux.r2dbc.observe.ShardStatistics.Status;
-import io.shardflux.r2dbc.settings.PoolBounds;
+import io.shardflux.r2dbc.settings.PoolOptions;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.router.ShardId;
@@ -52,7 +52,7 @@ class FaultLogIntegrationTests {
   private final Logged logged = new Logged("@127.0.0.1:" + relay.port());
   private final ShardRouter router =
       TestShards.router(List.of(relay.instead(shard())))
-          .pool(PoolBounds.defaults().withConnectTimeout(Duration.ofMillis(400)))
+          .pool(PoolOptions.builder().connectTimeout(Duration.ofMillis(400)).build())
           .timeouts(Timeouts.of(Duration.ofMillis(500)))
           .build();
   private final CompletableFuture<List<ShardEvent>> changes =

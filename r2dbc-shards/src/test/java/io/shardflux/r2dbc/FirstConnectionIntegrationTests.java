@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.r2dbc.spi.Connection;
 import io.shardflux.r2dbc.failure.ShardErrors;
 import io.shardflux.r2dbc.server.ServerConnections;
-import io.shardflux.r2dbc.settings.PoolBounds;
+import io.shardflux.r2dbc.settings.PoolOptions;
 import io.shardflux.r2dbc.settings.Server;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.router.ShardId;
@@ -22,8 +22,8 @@ import reactor.test.StepVerifier;
 /** A server's first connection may take several times as long as the others. */
 class FirstConnectionIntegrationTests {
 
-  private static final PoolBounds BOUNDS =
-      PoolBounds.defaults().withConnectTimeout(Duration.ofMillis(500));
+  private static final PoolOptions BOUNDS =
+      PoolOptions.builder().connectTimeout(Duration.ofMillis(500)).build();
 
   /** Longer than a later one may take, and shorter than the first may. */
   private static final Duration SLOW = Duration.ofSeconds(2);

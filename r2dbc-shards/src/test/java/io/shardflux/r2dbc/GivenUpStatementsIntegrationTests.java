@@ -5,7 +5,7 @@ import static io.shardflux.r2dbc.TestShards.IDS;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.r2dbc.spi.R2dbcException;
-import io.shardflux.r2dbc.settings.PoolBounds;
+import io.shardflux.r2dbc.settings.PoolOptions;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.router.ShardId;
 import io.shardflux.servers.TestServers;
@@ -37,7 +37,7 @@ class GivenUpStatementsIntegrationTests {
   private final Relay relay = Relay.to(shards.get(2));
   private final ShardRouter router =
       TestShards.router(List.of(shards.get(0), shards.get(1), relay.instead(shards.get(2))))
-          .pool(PoolBounds.defaults().withMaxSize(CONNECTIONS))
+          .pool(PoolOptions.builder().maxSize(CONNECTIONS).build())
           .build();
 
   /** What has become of the way to the server, and with it of the control connections. */

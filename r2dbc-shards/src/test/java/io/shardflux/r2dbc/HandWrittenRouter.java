@@ -6,7 +6,7 @@ import io.r2dbc.spi.Row;
 import io.r2dbc.spi.RowMetadata;
 import io.r2dbc.spi.Statement;
 import io.r2dbc.spi.TransactionDefinition;
-import io.shardflux.r2dbc.coalesce.Coalescing;
+import io.shardflux.r2dbc.coalesce.CoalescingOptions;
 import io.shardflux.r2dbc.coalesce.KeyedReads;
 import io.shardflux.r2dbc.insert.InsertOutcome;
 import io.shardflux.r2dbc.insert.RowInserts;
@@ -204,7 +204,7 @@ record HandWrittenRouter(Map<ShardKey, String> names) implements ShardRouter {
       String sql,
       BiFunction<Row, RowMetadata, ShardKey> key,
       BiFunction<Row, RowMetadata, T> mapping,
-      Coalescing coalescing) {
+      CoalescingOptions coalescing) {
     return coalesced(table, sql, key, mapping);
   }
 

@@ -4,7 +4,7 @@ import static io.shardflux.r2dbc.TestShards.BOUND;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.shardflux.r2dbc.observe.ShardStatistics.Status;
-import io.shardflux.r2dbc.settings.PoolBounds;
+import io.shardflux.r2dbc.settings.PoolOptions;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.router.ShardId;
@@ -32,7 +32,7 @@ class IdleConnectionsIntegrationTests {
   private final List<Status> statuses = new CopyOnWriteArrayList<>();
   private final ShardRouter router =
       TestShards.router(List.of(relay.instead(shard)))
-          .pool(PoolBounds.defaults().withMaxSize(OPEN).withConnectTimeout(IDLE))
+          .pool(PoolOptions.builder().maxSize(OPEN).connectTimeout(IDLE).build())
           .timeouts(Timeouts.of(FIRST_ROW))
           .build();
 

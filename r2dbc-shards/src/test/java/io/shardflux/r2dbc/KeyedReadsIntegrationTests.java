@@ -10,7 +10,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.r2dbc.spi.R2dbcException;
 import io.shardflux.r2dbc.TestShards.User;
-import io.shardflux.r2dbc.coalesce.Coalescing;
+import io.shardflux.r2dbc.coalesce.CoalescingOptions;
 import io.shardflux.r2dbc.coalesce.KeyedReads;
 import io.shardflux.r2dbc.coalesce.StrayRowException;
 import io.shardflux.r2dbc.failure.ShardTimeoutException;
@@ -374,7 +374,7 @@ class KeyedReadsIntegrationTests {
   @Test
   void moreThanMayWaitAreRefused() {
     KeyedReads<User> narrow =
-        users(SELECT + " AND SLEEP(0.5) = 0", Coalescing.defaults().withMaxWaiting(10));
+        users(SELECT + " AND SLEEP(0.5) = 0", CoalescingOptions.defaults().withMaxWaiting(10));
     List<Long> ids = ofOneShard(20);
     StepVerifier.create(
             Flux.fromIterable(ids)
@@ -482,10 +482,10 @@ class KeyedReadsIntegrationTests {
   }
 
   private KeyedReads<User> users(String sql) {
-    return users(sql, Coalescing.defaults());
+    return users(sql, CoalescingOptions.defaults());
   }
 
-  private KeyedReads<User> users(String sql, Coalescing coalescing) {
+  private KeyedReads<User> users(String sql, CoalescingOptions coalescing) {
     return router.coalesced("users", sql, KeyedReadsIntegrationTests::key, User::of, coalescing);
   }
 

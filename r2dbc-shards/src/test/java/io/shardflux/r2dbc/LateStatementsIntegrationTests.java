@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.shardflux.r2dbc.failure.ShardTimeoutException;
 import io.shardflux.r2dbc.observe.ShardStatistics.Status;
-import io.shardflux.r2dbc.settings.PoolBounds;
+import io.shardflux.r2dbc.settings.PoolOptions;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.r2dbc.statement.StatementSpec;
@@ -138,7 +138,7 @@ class LateStatementsIntegrationTests {
   private ShardRouter router(Timeouts timeouts, Duration connect) {
     ShardRouter router =
         TestShards.router(List.of(relay.instead(shard)))
-            .pool(PoolBounds.defaults().withMaxSize(AT_ONCE).withConnectTimeout(connect))
+            .pool(PoolOptions.builder().maxSize(AT_ONCE).connectTimeout(connect).build())
             .timeouts(timeouts)
             .build();
     router.operations().events().subscribe(event -> statuses.add(event.now()));

@@ -10,7 +10,7 @@ import io.r2dbc.spi.R2dbcBadGrammarException;
 import io.r2dbc.spi.R2dbcTimeoutException;
 import io.r2dbc.spi.Result;
 import io.shardflux.r2dbc.failure.ShardUnavailableException;
-import io.shardflux.r2dbc.settings.PoolBounds;
+import io.shardflux.r2dbc.settings.PoolOptions;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.servers.TestServers;
 import java.io.IOException;
@@ -32,7 +32,7 @@ class LentConnectionIntegrationTests {
 
   private final List<Shard> shards = TestShards.fresh(TestServers.shared());
   private final ShardRouter router =
-      TestShards.router(shards).pool(PoolBounds.defaults().withMaxSize(1)).build();
+      TestShards.router(shards).pool(PoolOptions.builder().maxSize(1).build()).build();
   private final ShardTarget target = router.on(IDS.get(0));
 
   @BeforeEach

@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.r2dbc.spi.Connection;
 import io.shardflux.r2dbc.failure.ShardErrors;
 import io.shardflux.r2dbc.failure.ShardUnavailableException;
-import io.shardflux.r2dbc.settings.PoolBounds;
+import io.shardflux.r2dbc.settings.PoolOptions;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.router.ShardId;
 import io.shardflux.servers.TestServers;
@@ -29,7 +29,7 @@ class LostConnectionIntegrationTests {
   private final Relay relay = Relay.to(shard);
   private final ShardRouter router =
       TestShards.router(List.of(relay.instead(shard)))
-          .pool(PoolBounds.defaults().withConnectTimeout(Duration.ofMillis(500)))
+          .pool(PoolOptions.builder().connectTimeout(Duration.ofMillis(500)).build())
           .build();
 
   @AfterEach

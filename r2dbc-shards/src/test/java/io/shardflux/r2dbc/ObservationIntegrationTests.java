@@ -10,9 +10,9 @@ import io.micrometer.observation.Observation;
 import io.micrometer.observation.ObservationHandler;
 import io.micrometer.observation.ObservationRegistry;
 import io.micrometer.observation.tck.TestObservationRegistry;
-import io.shardflux.r2dbc.coalesce.Coalescing;
+import io.shardflux.r2dbc.coalesce.CoalescingOptions;
 import io.shardflux.r2dbc.coalesce.KeyedReads;
-import io.shardflux.r2dbc.settings.PoolBounds;
+import io.shardflux.r2dbc.settings.PoolOptions;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.r2dbc.shard.Observed;
@@ -70,7 +70,7 @@ class ObservationIntegrationTests {
     List<Shard> all = new ArrayList<>(shards);
     all.add(Shard.of(UNREACHABLE.value(), "r2dbc:mysql://root@127.0.0.1:1/a"));
     return TestShards.router(all)
-        .pool(PoolBounds.defaults().withMaxSize(1))
+        .pool(PoolOptions.builder().maxSize(1).build())
         .observations(observations)
         .build();
   }
@@ -112,7 +112,7 @@ class ObservationIntegrationTests {
             "SELECT id FROM users WHERE id IN (:keys)",
             (row, metadata) -> ShardKey.of(row.get(0, Long.class)),
             (row, metadata) -> Objects.requireNonNull(row.get(0, Long.class)),
-            Coalescing.defaults().withInFlight(1));
+            CoalescingOptions.defaults().withInFlight(1));
     Observation none = Observation.start("none", registry);
     Observation first = Observation.start("first", registry);
     Observation second = Observation.start("second", registry);

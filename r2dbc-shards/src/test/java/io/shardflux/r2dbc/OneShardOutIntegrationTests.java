@@ -9,7 +9,7 @@ import io.shardflux.r2dbc.SteadyLoad.Read;
 import io.shardflux.r2dbc.SteadyLoad.Reads;
 import io.shardflux.r2dbc.failure.ShardTimeoutException;
 import io.shardflux.r2dbc.observe.ShardStatistics;
-import io.shardflux.r2dbc.settings.PoolBounds;
+import io.shardflux.r2dbc.settings.PoolOptions;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.router.ShardId;
@@ -94,7 +94,7 @@ class OneShardOutIntegrationTests {
                 fault.relayed()
                     ? List.of(shards.get(0), shards.get(1), relay.instead(shards.get(2)))
                     : shards)
-            .pool(PoolBounds.defaults().withConnectTimeout(TIMEOUT))
+            .pool(PoolOptions.builder().connectTimeout(TIMEOUT).build())
             .timeouts(Timeouts.of(TIMEOUT))
             .build();
     load();
@@ -139,7 +139,7 @@ class OneShardOutIntegrationTests {
     relay.drop();
     ShardRouter router =
         TestShards.router(List.of(shards.get(0), shards.get(1), relay.instead(shards.get(2))))
-            .pool(PoolBounds.defaults().withConnectTimeout(TIMEOUT))
+            .pool(PoolOptions.builder().connectTimeout(TIMEOUT).build())
             .timeouts(Timeouts.of(TIMEOUT))
             .build();
     StepVerifier.create(router.on(VICTIM).sql("DO 0").rowsUpdated())
@@ -154,10 +154,10 @@ class OneShardOutIntegrationTests {
 
   @Test
   void itsFloodHoldsUpNoReadOfTheOthers() {
-    PoolBounds defaults = PoolBounds.defaults();
+    PoolOptions defaults = PoolOptions.defaults();
     ShardRouter router =
         TestShards.router(shards)
-            .pool(defaults.withStreams(defaults.maxSize()))
+            .pool(PoolOptions.builder().streams(defaults.maxSize()).build())
             .timeouts(Timeouts.of(TIMEOUT))
             .build();
     load();

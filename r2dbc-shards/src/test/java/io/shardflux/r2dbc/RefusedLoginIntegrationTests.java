@@ -8,7 +8,7 @@ import io.r2dbc.spi.R2dbcException;
 import io.shardflux.r2dbc.failure.ShardUnavailableException;
 import io.shardflux.r2dbc.observe.ShardStatistics;
 import io.shardflux.r2dbc.observe.ShardStatistics.Status;
-import io.shardflux.r2dbc.settings.PoolBounds;
+import io.shardflux.r2dbc.settings.PoolOptions;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.router.ShardId;
 import io.shardflux.servers.Database;
@@ -56,16 +56,8 @@ class RefusedLoginIntegrationTests {
     }
   }
 
-  private static PoolBounds bounds(int minIdle) {
-    PoolBounds base = PoolBounds.defaults();
-    return new PoolBounds(
-        AT_ONCE,
-        minIdle,
-        base.maxPending(),
-        base.connectTimeout(),
-        base.rollbackTimeout(),
-        base.maxIdleTime(),
-        base.maxLifetime());
+  private static PoolOptions bounds(int minIdle) {
+    return PoolOptions.builder().maxSize(AT_ONCE).minIdle(minIdle).build();
   }
 
   private Shard user(String password) {

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.r2dbc.spi.Connection;
 import io.r2dbc.spi.ConnectionFactories;
-import io.shardflux.r2dbc.observe.RowCounts;
+import io.shardflux.r2dbc.observe.RowCountOptions;
 import io.shardflux.servers.TestServers;
 import java.time.Duration;
 import java.util.Objects;
@@ -16,8 +16,9 @@ import reactor.core.publisher.Mono;
 class RowCountsIntegrationTests {
 
   private static final Duration BOUND = Duration.ofSeconds(60);
-  private static final RowCounts EXACT = new RowCounts(true, Duration.ofSeconds(1));
-  private static final RowCounts ESTIMATED = new RowCounts(false, Duration.ofSeconds(1));
+  private static final RowCountOptions EXACT = new RowCountOptions(true, Duration.ofSeconds(1));
+  private static final RowCountOptions ESTIMATED =
+      new RowCountOptions(false, Duration.ofSeconds(1));
 
   private final Connection connection =
       Objects.requireNonNull(
@@ -50,10 +51,10 @@ class RowCountsIntegrationTests {
     assertThat(rows(ESTIMATED)).isBetween(5_000L, 15_000L);
   }
 
-  private long rows(RowCounts counts) {
+  private long rows(RowCountOptions counts) {
     return Objects.requireNonNull(
         Flux.from(connection.createStatement(counts.sql("odd`name")).execute())
-            .concatMap(result -> result.map((row, metadata) -> RowCounts.rows(row)))
+            .concatMap(result -> result.map((row, metadata) -> RowCountOptions.rows(row)))
             .single()
             .block(BOUND));
   }

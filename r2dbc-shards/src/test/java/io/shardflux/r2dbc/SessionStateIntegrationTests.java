@@ -11,7 +11,7 @@ import io.r2dbc.spi.R2dbcException;
 import io.r2dbc.spi.Result;
 import io.r2dbc.spi.TransactionDefinition;
 import io.r2dbc.spi.Wrapped;
-import io.shardflux.r2dbc.settings.PoolBounds;
+import io.shardflux.r2dbc.settings.PoolOptions;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.r2dbc.statement.BuiltIns;
 import io.shardflux.r2dbc.statement.Dialect;
@@ -70,7 +70,7 @@ class SessionStateIntegrationTests {
 
   private final List<Shard> shards = TestShards.fresh(TestServers.shared());
   private final ShardRouter router =
-      TestShards.router(shards).pool(PoolBounds.defaults().withMaxSize(1)).build();
+      TestShards.router(shards).pool(PoolOptions.builder().maxSize(1).build()).build();
   private final ShardTarget target = router.on(IDS.get(0));
 
   /** Not the router's, and so never lent. */
@@ -341,7 +341,7 @@ class SessionStateIntegrationTests {
   @Test
   void closedConnectionsCostThePoolNoPlaceUnderLoadAndCancels() {
     ShardRouter loaded =
-        TestShards.router(shards).pool(PoolBounds.defaults().withMaxSize(3)).build();
+        TestShards.router(shards).pool(PoolOptions.builder().maxSize(3).build()).build();
     ShardTarget busy = loaded.on(IDS.get(0));
     try {
       StepVerifier.create(

@@ -10,7 +10,7 @@ import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.Meter;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.shardflux.r2dbc.coalesce.KeyedReads;
-import io.shardflux.r2dbc.settings.PoolBounds;
+import io.shardflux.r2dbc.settings.PoolOptions;
 import io.shardflux.r2dbc.settings.ReadOptions;
 import io.shardflux.r2dbc.settings.ReadPreference;
 import io.shardflux.r2dbc.settings.Shard;
@@ -38,7 +38,7 @@ class ShardMetersIntegrationTests {
   private final List<Database> databases = servers.freshDatabases("meters");
   private final List<Shard> shards = TestShards.shards(databases);
   private final ShardRouter router =
-      TestShards.router(shards).pool(PoolBounds.defaults().withMaxSize(4)).build();
+      TestShards.router(shards).pool(PoolOptions.builder().maxSize(4).build()).build();
   private final SimpleMeterRegistry registry = new SimpleMeterRegistry();
 
   @AfterEach

@@ -14,13 +14,13 @@ import io.shardflux.r2dbc.failure.ShardTimeoutException;
 import io.shardflux.r2dbc.failure.ShardUnavailableException;
 import io.shardflux.r2dbc.failure.TooManyRowsException;
 import io.shardflux.r2dbc.observe.HotKey;
-import io.shardflux.r2dbc.observe.RowCounts;
+import io.shardflux.r2dbc.observe.RowCountOptions;
 import io.shardflux.r2dbc.observe.ShardStatistics;
 import io.shardflux.r2dbc.scatter.FailurePolicy;
 import io.shardflux.r2dbc.scatter.ShardSignal;
 import io.shardflux.r2dbc.scatter.ShardSignal.Coverage;
 import io.shardflux.r2dbc.scatter.ShardSignal.Failed;
-import io.shardflux.r2dbc.settings.PoolBounds;
+import io.shardflux.r2dbc.settings.PoolOptions;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.r2dbc.statement.RowsSpec;
@@ -412,7 +412,7 @@ class ShardRouterIntegrationTests {
 
   @Test
   void aFullQueueIsRefusedAtOnceAndALongOneTimesOut() {
-    PoolBounds one = PoolBounds.defaults().withMaxSize(1).withMaxPending(1);
+    PoolOptions one = PoolOptions.builder().maxSize(1).maxPending(1).build();
     ShardRouter narrow =
         TestShards.router(shards)
             .pool(one)
@@ -451,7 +451,9 @@ class ShardRouterIntegrationTests {
     List<Shard> withDown = new ArrayList<>(shards);
     withDown.add(nowhere("shard_3"));
     ShardRouter some =
-        TestShards.router(withDown).rowCounts(new RowCounts(true, Duration.ofSeconds(1))).build();
+        TestShards.router(withDown)
+            .rowCounts(new RowCountOptions(true, Duration.ofSeconds(1)))
+            .build();
     try {
       some.warmUp().block(BOUND);
       StepVerifier.create(

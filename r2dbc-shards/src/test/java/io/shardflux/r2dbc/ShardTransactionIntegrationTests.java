@@ -9,7 +9,7 @@ import io.r2dbc.spi.IsolationLevel;
 import io.r2dbc.spi.R2dbcBadGrammarException;
 import io.shardflux.r2dbc.failure.ShardTimeoutException;
 import io.shardflux.r2dbc.failure.ShardUnavailableException;
-import io.shardflux.r2dbc.settings.PoolBounds;
+import io.shardflux.r2dbc.settings.PoolOptions;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.r2dbc.statement.StatementSpec;
@@ -32,7 +32,7 @@ class ShardTransactionIntegrationTests {
 
   private final List<Shard> shards = TestShards.fresh(TestServers.shared());
   private final ShardRouter router =
-      TestShards.router(shards).pool(PoolBounds.defaults().withMaxSize(1)).build();
+      TestShards.router(shards).pool(PoolOptions.builder().maxSize(1).build()).build();
 
   @BeforeEach
   void load() {
@@ -174,7 +174,7 @@ class ShardTransactionIntegrationTests {
     try (Closing closing =
         new Closing(
             TestShards.router(shards)
-                .pool(PoolBounds.defaults().withMaxSize(1))
+                .pool(PoolOptions.builder().maxSize(1).build())
                 .timeouts(Timeouts.of(Duration.ofSeconds(2)))
                 .build())) {
       ShardTransaction transaction = begin(closing.router());

@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.shardflux.r2dbc.SteadyLoad.Reads;
-import io.shardflux.r2dbc.settings.PoolBounds;
+import io.shardflux.r2dbc.settings.PoolOptions;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.router.ShardId;
@@ -61,7 +61,7 @@ class SoakIntegrationTests {
               IntStream.range(0, shards.size())
                   .mapToObj(i -> relays.get(i).instead(shards.get(i)))
                   .toList())
-          .pool(PoolBounds.defaults().withConnectTimeout(TIMEOUT))
+          .pool(PoolOptions.builder().connectTimeout(TIMEOUT).build())
           .timeouts(Timeouts.of(TIMEOUT))
           .build();
   private final LongAdder cancelled = new LongAdder();

@@ -12,7 +12,7 @@ import io.shardflux.r2dbc.failure.ShardUnavailableException;
 import io.shardflux.r2dbc.observe.ShardStatistics;
 import io.shardflux.r2dbc.scatter.ShardSignal;
 import io.shardflux.r2dbc.server.ServerPool;
-import io.shardflux.r2dbc.settings.PoolBounds;
+import io.shardflux.r2dbc.settings.PoolOptions;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.r2dbc.shard.ShardServers;
@@ -78,7 +78,7 @@ final class StreamsIntegrationTests {
 
   private ShardRouter router(int streams, Timeouts timeouts) {
     return TestShards.router(shards)
-        .pool(PoolBounds.defaults().withMaxSize(SIZE).withStreams(streams))
+        .pool(PoolOptions.builder().maxSize(SIZE).streams(streams).build())
         .timeouts(timeouts)
         .build();
   }
@@ -273,7 +273,7 @@ final class StreamsIntegrationTests {
   void waitInAQueueThatHasABound() {
     ShardRouter narrow =
         TestShards.router(shards)
-            .pool(PoolBounds.defaults().withMaxSize(1).withMaxPending(1))
+            .pool(PoolOptions.builder().maxSize(1).maxPending(1).build())
             .build();
     Flux<User> rows = narrow.on(TestShards.IDS.get(0)).sql(ALL).map(User::of).all();
     Slow first = read(rows);

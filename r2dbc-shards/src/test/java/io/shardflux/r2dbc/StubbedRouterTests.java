@@ -21,10 +21,8 @@ import io.shardflux.r2dbc.statement.RowsSpec;
 import io.shardflux.r2dbc.statement.StatementSpec;
 import io.shardflux.r2dbc.statement.StatementTarget;
 import io.shardflux.r2dbc.transaction.ShardTransaction;
-import io.shardflux.router.Internal;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
-import java.lang.reflect.Constructor;
 import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
 import java.lang.reflect.ParameterizedType;
@@ -50,8 +48,6 @@ class StubbedRouterTests {
 
   private static final Duration BOUND = Duration.ofSeconds(10);
   private static final ShardId SHARD = ShardId.of("s0");
-  private static final ShardUnavailableException AWAY =
-      new ShardUnavailableException(SHARD, Why.NOT_ASKED, "drained", null);
   private static final String SELECT = "SELECT name FROM users WHERE id = :id";
 
   /** What a user may write over a router. */
@@ -120,6 +116,10 @@ class StubbedRouterTests {
     }
   }
 
+  private static ShardUnavailableException away() {
+    return new ShardUnavailableException(SHARD, Why.NOT_ASKED, "drained", null);
+  }
+
   @Test
   void byHand() {
     Names names = new Names(new HandWrittenRouter(Map.of(ShardKey.of(7), "Ada")));
@@ -157,9 +157,9 @@ class StubbedRouterTests {
     when(statement.rowsUpdated()).thenReturn(Mono.just(1L));
     when(transaction.sql(anyString())).thenReturn(statement);
     when(transaction.commit()).thenReturn(Mono.empty());
-    when(rows.one()).thenReturn(Mono.error(AWAY));
+    when(rows.one()).thenReturn(Mono.error(away()));
     when(reads.one(ShardKey.of(7))).thenReturn(Mono.just("Ada"));
-    when(inserts.store(any())).thenReturn(Flux.just(new InsertOutcome.Refused<>(1L, AWAY)));
+    when(inserts.store(any())).thenReturn(Flux.just(new InsertOutcome.Refused<>(1L, away())));
     when(all.sql(any())).thenReturn(everywhere);
     when(everywhere.map(any())).thenReturn(everyRow);
     when(everyRow.signals()).thenReturn(Flux.just(new ShardSignal.Row<>(SHARD, 1)));
@@ -236,13 +236,9 @@ class StubbedRouterTests {
     }
     return type.isInterface()
         || type.isEnum()
-        || Stream.of(type.getConstructors()).anyMatch(StubbedRouterTests::isOffered)
+        || type.isRecord()
         || Stream.of(type.getMethods())
             .anyMatch(method -> Modifier.isStatic(method.getModifiers()) && makes(method, type));
-  }
-
-  private static boolean isOffered(Constructor<?> constructor) {
-    return !constructor.isAnnotationPresent(Internal.class);
   }
 
   /** Itself, or what builds it. */

@@ -8,7 +8,7 @@ import io.netty.handler.ssl.SslContext;
 import io.netty.handler.ssl.SslContextBuilder;
 import io.r2dbc.spi.R2dbcPermissionDeniedException;
 import io.shardflux.r2dbc.failure.ShardUnavailableException;
-import io.shardflux.r2dbc.settings.PoolBounds;
+import io.shardflux.r2dbc.settings.PoolOptions;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.router.ShardId;
@@ -49,8 +49,8 @@ class TlsIntegrationTests {
   private static final String KEY_PASSWORD = "k3y pass";
 
   /** Patient, as a handshake takes long on a busy machine. */
-  private static final PoolBounds POOL =
-      PoolBounds.defaults().withMaxSize(2).withConnectTimeout(Duration.ofSeconds(30));
+  private static final PoolOptions POOL =
+      PoolOptions.builder().maxSize(2).connectTimeout(Duration.ofSeconds(30)).build();
 
   private static final Timeouts TIMES = Timeouts.of(Duration.ofSeconds(40));
 
@@ -255,7 +255,7 @@ class TlsIntegrationTests {
   void filesAreReadForEachNewConnection() throws Exception {
     certificates.write("rotated.pem", Files.readString(Path.of(certificates.file("ca.pem"))));
     String url = url("root", secure, "VERIFY_CA") + "&sslCa=" + certificates.file("rotated.pem");
-    try (Access access = new Access(url, POOL.withMaxSize(1))) {
+    try (Access access = new Access(url, POOL.toBuilder().maxSize(1).build())) {
       Files.delete(Path.of(certificates.file("rotated.pem")));
       StepVerifier.create(access.status("Ssl_cipher"))
           .expectErrorSatisfies(
@@ -396,7 +396,7 @@ class TlsIntegrationTests {
       this(url, POOL);
     }
 
-    Access(String url, PoolBounds bounds) {
+    Access(String url, PoolOptions bounds) {
       this(
           ShardRouter.builder()
               .shard(Shard.of(ID.value(), url))

@@ -7,8 +7,12 @@ import static io.shardflux.architecture.ArchitectureRules.mainClasses;
 import static io.shardflux.architecture.ArchitectureRules.neverBlocks;
 import static io.shardflux.architecture.ArchitectureRules.roomsStandInOrder;
 import static io.shardflux.architecture.ArchitectureRules.usesNoInternals;
+import static org.assertj.core.api.Assertions.assertThat;
 
 import com.tngtech.archunit.core.domain.JavaClasses;
+import io.shardflux.architecture.OptionsContract;
+import io.shardflux.sql.statement.Hints;
+import io.shardflux.sql.statement.PlannerOptions;
 import org.junit.jupiter.api.Test;
 
 class ArchitectureTests {
@@ -54,5 +58,11 @@ class ArchitectureTests {
   @Test
   void offersOnlyApi() {
     apiNamesNoInternals(ROOT).check(MAIN);
+  }
+
+  @Test
+  void settingsOfManyComponentsHaveBuilders() {
+    assertThat(OptionsContract.recordsWithBuilders(MAIN))
+        .containsExactlyInAnyOrder(Hints.class, PlannerOptions.class);
   }
 }

@@ -108,7 +108,7 @@ class HeapTests {
       Binds binds =
           Binds.of(IntStream.range(0, prepared.markers().size()).mapToObj(i -> i).toArray());
       Routing routing = prepared.route(binds, prepared.hints());
-      Hints permitted = new Hints(null, null, true, true, null, null, null);
+      Hints permitted = Hints.builder().scatter(true).scatterWrites(true).build();
       prepared.plan(
           binds,
           permitted,

@@ -125,7 +125,8 @@ class LongStatementsTests {
       }
       Binds binds = Binds.of(values);
       Routing routing = prepared.route(binds, prepared.hints());
-      prepared.plan(binds, new Hints(null, null, true, true, null, null, null), shards(routing));
+      prepared.plan(
+          binds, Hints.builder().scatter(true).scatterWrites(true).build(), shards(routing));
       return null;
     } catch (RefusedSqlException refusal) {
       return refusal.getMessage();

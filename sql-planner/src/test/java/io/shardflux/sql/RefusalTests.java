@@ -195,7 +195,7 @@ class RefusalTests {
     assertThat(Shop.plan("/* shardflux: shard=b */ ANALYZE TABLE users").parts())
         .containsExactly(new Plan.Part(Shop.B, new ShardSql("ANALYZE TABLE users", List.of())));
     Prepared prepared = Shop.prepare("SELECT my_function(id) FROM users");
-    Hints hints = new Hints(Shop.C, null, null, null, null, null, null);
+    Hints hints = Hints.builder().shard(Shop.C).build();
     assertThat(prepared.route(Binds.NONE, hints)).isEqualTo(new Routing.On(Shop.C));
   }
 
@@ -212,7 +212,8 @@ class RefusalTests {
 
   @Test
   void boundsTextAndNesting() {
-    SqlPlanner planner = SqlPlanner.of(new PlannerOptions(100, 8, 1000, 10, 10));
+    SqlPlanner planner =
+        SqlPlanner.of(PlannerOptions.builder().maxLength(100).maxNesting(8).maxOffset(10).build());
     assertThatThrownBy(
             () -> planner.prepare("SELECT " + "1".repeat(94), Shop.CATALOG, Shop.TOPOLOGY))
         .hasMessage(

@@ -172,7 +172,8 @@ class ScatterTests {
 
   @Test
   void refusesToHoldMoreThanItMay() {
-    SqlPlanner planner = SqlPlanner.of(new PlannerOptions(1000, 8, 1000, 2, 10));
+    SqlPlanner planner =
+        SqlPlanner.of(PlannerOptions.builder().maxMergedRows(2).maxOffset(10).build());
     Prepared prepared =
         planner.prepare(
             "SELECT age, COUNT(*) FROM users GROUP BY age ORDER BY 2", Shop.CATALOG, Shop.TOPOLOGY);

@@ -13,8 +13,8 @@ import reactor.core.publisher.Mono;
 
 /**
  * Reads of single keys by one statement, joined into batches where many are under way at once: see
- * {@link ShardRouter#coalesced(String, String, BiFunction, BiFunction, Coalescing)}. Immutable and
- * thread-safe. Keep it, because only reads of the same object are joined.
+ * {@link ShardRouter#coalesced(String, String, BiFunction, BiFunction, CoalescingOptions)}.
+ * Immutable and thread-safe. Keep it, because only reads of the same object are joined.
  *
  * <p>A read runs once for each subscription, and a batch is sent only after the subscriptions of
  * all its reads. Each read has its own result, and its own times, from its subscription on. It
@@ -29,9 +29,9 @@ import reactor.core.publisher.Mono;
  * they are kept for it, and no other caller waits.
  *
  * <p>Errors are those of {@link ShardTarget}, and {@link ShardUnavailableException} where {@link
- * Coalescing#maxWaiting()} reads wait already. If the server refuses one key, or a row can't be
- * mapped, only the reads of that key fail. A row with a key that was not asked for fails the read
- * that found it. Any other error is that of all reads in the batch.
+ * CoalescingOptions#maxWaiting()} reads wait already. If the server refuses one key, or a row can't
+ * be mapped, only the reads of that key fail. A row with a key that was not asked for fails the
+ * read that found it. Any other error is that of all reads in the batch.
  *
  * @param <T> the type of a mapped row
  */
@@ -55,6 +55,9 @@ public interface KeyedReads<T> {
    */
   Mono<ShardSignal.Row<T>> oneLocated(ShardKey key);
 
-  /** All rows of the key, in the order of the statement; at most {@link Coalescing#maxRows()}. */
+  /**
+   * All rows of the key, in the order of the statement; at most {@link
+   * CoalescingOptions#maxRows()}.
+   */
   Flux<T> all(ShardKey key);
 }

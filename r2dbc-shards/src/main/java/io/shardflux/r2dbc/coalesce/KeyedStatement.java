@@ -16,7 +16,7 @@ public record KeyedStatement<T>(
     SqlTemplate sql,
     BiFunction<Row, RowMetadata, ShardKey> key,
     BiFunction<Row, RowMetadata, T> mapping,
-    Coalescing bounds) {
+    CoalescingOptions bounds) {
 
   /**
    * Refuses statements by which no reads can be joined.

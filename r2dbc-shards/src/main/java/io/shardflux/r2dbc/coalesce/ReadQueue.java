@@ -51,7 +51,7 @@ final class ReadQueue<T> {
 
   private final Shard<T> shard;
   private final String statement;
-  private final Coalescing bounds;
+  private final CoalescingOptions bounds;
   private final Scheduler timer;
 
   private final Queue<PointRead<T>> arriving = Queues.<PointRead<T>>unboundedMultiproducer().get();
@@ -69,7 +69,7 @@ final class ReadQueue<T> {
   private final Disposable.Swap alarm = Disposables.swap();
   private long alarmAt = NEVER;
 
-  ReadQueue(Shard<T> shard, String statement, Coalescing bounds, Scheduler timer) {
+  ReadQueue(Shard<T> shard, String statement, CoalescingOptions bounds, Scheduler timer) {
     this.shard = shard;
     this.statement = statement;
     this.bounds = bounds;
@@ -84,7 +84,7 @@ final class ReadQueue<T> {
     return statement;
   }
 
-  Coalescing bounds() {
+  CoalescingOptions bounds() {
     return bounds;
   }
 

@@ -1,7 +1,7 @@
 package io.shardflux.r2dbc.config;
 
 import io.shardflux.r2dbc.directory.TableDirectory;
-import io.shardflux.r2dbc.observe.RowCounts;
+import io.shardflux.r2dbc.observe.RowCountOptions;
 import io.shardflux.r2dbc.settings.RouterOptions;
 import io.shardflux.r2dbc.settings.ScatterReads;
 import io.shardflux.r2dbc.settings.Shard;
@@ -29,7 +29,7 @@ import java.util.Map;
 public record RouterDefinition(
     RouterOptions options,
     boolean hotKeys,
-    RowCounts rowCounts,
+    RowCountOptions rowCounts,
     ScatterReads scatterReads,
     List<Shard> shards,
     List<TableRule> tables,

@@ -8,10 +8,10 @@ import io.r2dbc.spi.ConnectionFactoryOptions;
 import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.directory.ControlTable;
 import io.shardflux.r2dbc.directory.TableDirectory;
-import io.shardflux.r2dbc.observe.RowCounts;
+import io.shardflux.r2dbc.observe.RowCountOptions;
 import io.shardflux.r2dbc.server.ServerPool;
-import io.shardflux.r2dbc.settings.BreakerBounds;
-import io.shardflux.r2dbc.settings.PoolBounds;
+import io.shardflux.r2dbc.settings.BreakerOptions;
+import io.shardflux.r2dbc.settings.PoolOptions;
 import io.shardflux.r2dbc.settings.ReadOptions;
 import io.shardflux.r2dbc.settings.ReadPreference;
 import io.shardflux.r2dbc.settings.RouterOptions;
@@ -58,7 +58,7 @@ public final class RouterDocument {
 
   private final Setting root;
   private final List<TableDirectory> directories = new ArrayList<>();
-  private PoolBounds pool = PoolBounds.defaults();
+  private PoolOptions pool = PoolOptions.defaults();
   private Timeouts timeouts = Timeouts.defaults();
 
   private RouterDocument(Setting root) {
@@ -167,11 +167,11 @@ public final class RouterDocument {
   }
 
   private RouterDefinition read() {
-    pool = pool(root.get("pool"), PoolBounds.defaults());
+    pool = pool(root.get("pool"), PoolOptions.defaults());
     timeouts = timeouts(root.get("timeouts"));
-    BreakerBounds breaker = breaker(root.get("breaker"));
+    BreakerOptions breaker = breaker(root.get("breaker"));
     ReadOptions reads = reads(root.get("reads"));
-    RowCounts rowCounts = rowCounts(root.get("row-counts"));
+    RowCountOptions rowCounts = rowCounts(root.get("row-counts"));
     ScatterReads scatterReads = scatterReads(root.get("sql"));
     root.get("ids").ifPresent(this::idSource);
     boolean hotKeys = root.get("hot-keys").or(false, Setting::truth);
@@ -257,12 +257,12 @@ public final class RouterDocument {
     }
   }
 
-  static PoolBounds pool(Setting setting, PoolBounds others) {
+  static PoolOptions pool(Setting setting, PoolOptions others) {
     return pool(setting, others, false);
   }
 
   /** With the streams of the others where these were said, else half of the connections. */
-  private static PoolBounds pool(Setting setting, PoolBounds others, boolean streamsSaid) {
+  private static PoolOptions pool(Setting setting, PoolOptions others, boolean streamsSaid) {
     setting.only(
         "max-size",
         "min-idle",
@@ -273,23 +273,25 @@ public final class RouterDocument {
         "max-idle-time",
         "max-lifetime");
     int maxSize = count(setting, "max-size", others.maxSize(), 1);
-    return new PoolBounds(
-        maxSize,
-        minIdle(setting.get("min-idle"), others, maxSize),
-        count(setting, "max-pending", others.maxPending(), 1),
-        setting
-            .get("streams")
-            .or(
-                streamsSaid ? Math.min(others.streams(), maxSize) : PoolBounds.half(maxSize),
-                it -> it.integer(1, maxSize)),
-        time(setting, "connect-timeout", others.connectTimeout()),
-        time(setting, "rollback-timeout", others.rollbackTimeout()),
-        time(setting, "max-idle-time", others.maxIdleTime()),
-        time(setting, "max-lifetime", others.maxLifetime()));
+    return PoolOptions.builder()
+        .maxSize(maxSize)
+        .minIdle(minIdle(setting.get("min-idle"), others, maxSize))
+        .maxPending(count(setting, "max-pending", others.maxPending(), 1))
+        .streams(
+            setting
+                .get("streams")
+                .or(
+                    streamsSaid ? Math.min(others.streams(), maxSize) : PoolOptions.half(maxSize),
+                    it -> it.integer(1, maxSize)))
+        .connectTimeout(time(setting, "connect-timeout", others.connectTimeout()))
+        .rollbackTimeout(time(setting, "rollback-timeout", others.rollbackTimeout()))
+        .maxIdleTime(time(setting, "max-idle-time", others.maxIdleTime()))
+        .maxLifetime(time(setting, "max-lifetime", others.maxLifetime()))
+        .build();
   }
 
   /** One that is not said gives way to the size. */
-  private static int minIdle(Setting setting, PoolBounds others, int maxSize) {
+  private static int minIdle(Setting setting, PoolOptions others, int maxSize) {
     return setting.or(Math.min(others.minIdle(), maxSize), it -> it.integer(0, maxSize));
   }
 
@@ -313,11 +315,11 @@ public final class RouterDocument {
     return time;
   }
 
-  private static BreakerBounds breaker(Setting setting) {
+  private static BreakerOptions breaker(Setting setting) {
     setting.only("window", "min-calls", "failure-rate", "probe-interval");
-    BreakerBounds defaults = BreakerBounds.defaults();
+    BreakerOptions defaults = BreakerOptions.defaults();
     int window = setting.get("window").or(defaults.window(), it -> it.integer(1, 10_000));
-    return new BreakerBounds(
+    return new BreakerOptions(
         window,
         setting
             .get("min-calls")
@@ -336,10 +338,10 @@ public final class RouterDocument {
         setting.get("hedge").or(defaults.hedge(), Setting::truth));
   }
 
-  private static RowCounts rowCounts(Setting setting) {
+  private static RowCountOptions rowCounts(Setting setting) {
     setting.only("exact", "every");
-    RowCounts defaults = RowCounts.defaults();
-    return new RowCounts(
+    RowCountOptions defaults = RowCountOptions.defaults();
+    return new RowCountOptions(
         setting.get("exact").or(defaults.exact(), Setting::truth),
         time(setting, "every", defaults.every()));
   }

@@ -10,7 +10,7 @@ import io.r2dbc.spi.R2dbcRollbackException;
 import io.r2dbc.spi.R2dbcTimeoutException;
 import io.r2dbc.spi.R2dbcTransientResourceException;
 import io.shardflux.r2dbc.failure.ShardUnavailableException.Why;
-import io.shardflux.r2dbc.settings.PoolBounds;
+import io.shardflux.r2dbc.settings.PoolOptions;
 import io.shardflux.r2dbc.settings.Server;
 import io.shardflux.router.Internal;
 import io.shardflux.router.ShardId;
@@ -113,7 +113,7 @@ public final class ShardErrors {
   }
 
   /** The error where there was no connection, unless it is the server's own answer. */
-  public static Throwable notAcquired(Server server, PoolBounds bounds, Throwable error) {
+  public static Throwable notAcquired(Server server, PoolOptions bounds, Throwable error) {
     ShardId shard = server.shard();
     if (error instanceof ShardUnavailableException) {
       return error;
@@ -176,7 +176,7 @@ public final class ShardErrors {
   }
 
   /** The error where there was no place among the streams. */
-  public static Throwable noStream(Server server, PoolBounds bounds, Throwable error) {
+  public static Throwable noStream(Server server, PoolOptions bounds, Throwable error) {
     if (rooted(error, PoolShutdownException.class) != null) {
       return new PoolClosingException(server.shard()).asUnavailable();
     }

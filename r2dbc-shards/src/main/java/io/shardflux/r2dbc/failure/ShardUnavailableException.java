@@ -1,7 +1,7 @@
 package io.shardflux.r2dbc.failure;
 
 import io.r2dbc.spi.R2dbcTransientResourceException;
-import io.shardflux.r2dbc.settings.PoolBounds;
+import io.shardflux.r2dbc.settings.PoolOptions;
 import io.shardflux.router.Internal;
 import io.shardflux.router.ShardId;
 import org.jspecify.annotations.Nullable;
@@ -50,7 +50,7 @@ public final class ShardUnavailableException extends R2dbcTransientResourceExcep
 
   /**
    * Tells whether the shard was too busy to be asked: the queue for a connection was full, or its
-   * {@linkplain PoolBounds#streams() streams} were taken.
+   * {@linkplain PoolOptions#streams() streams} were taken.
    */
   public boolean overloaded() {
     return why == Why.OVERLOADED;

@@ -4,7 +4,7 @@ import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.config.IdSource;
 import io.shardflux.r2dbc.config.RouterDocument;
 import io.shardflux.r2dbc.failure.PoolClosingException;
-import io.shardflux.r2dbc.settings.PoolBounds;
+import io.shardflux.r2dbc.settings.PoolOptions;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.router.Internal;
@@ -213,7 +213,7 @@ public final class ShardIds {
       throw new IllegalArgumentException("lease: " + lease + " (expected: from 1 s to 1 h)");
     }
     Shard bounded =
-        server.pool() == null ? server.withPool(PoolBounds.defaults().withMaxSize(2)) : server;
+        server.pool() == null ? server.withPool(PoolOptions.builder().maxSize(2).build()) : server;
     Duration third = lease.dividedBy(3);
     boolean longer = timeouts.total().compareTo(third) > 0;
     return new NodeTable(bounded, table, lease, longer ? timeouts.withTotal(third) : timeouts);

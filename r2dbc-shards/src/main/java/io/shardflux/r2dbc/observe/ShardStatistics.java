@@ -17,8 +17,8 @@ import org.jspecify.annotations.Nullable;
  * @param port its primary's port, 0 where its options name none
  * @param status whether it is asked
  * @param load statements under way per connection of the primary's pool; above 1 callers wait
- * @param rowCount the rows of the table asked for, as {@link RowCounts} says; null if no table was
- *     asked for, or its rows are not known
+ * @param rowCount the rows of the table asked for, as {@link RowCountOptions} says; null if no
+ *     table was asked for, or its rows are not known
  * @param pool the primary's connections
  * @param inFlight statements under way, on replicas too
  * @param latency of the primary's statements
@@ -71,7 +71,7 @@ public record ShardStatistics(
    * @param acquired in use
    * @param idle open and free
    * @param pending callers that wait for a connection, or for a place among the {@linkplain
-   *     PoolBounds#streams() streams}
+   *     PoolOptions#streams() streams}
    * @param maxSize the maximum of connections
    */
   public record Pool(int acquired, int idle, int pending, int maxSize) {}

@@ -2,7 +2,7 @@ package io.shardflux.r2dbc.server;
 
 import io.r2dbc.spi.Connection;
 import io.r2dbc.spi.Result;
-import io.shardflux.r2dbc.settings.PoolBounds;
+import io.shardflux.r2dbc.settings.PoolOptions;
 import io.shardflux.r2dbc.settings.Server;
 import io.shardflux.router.Internal;
 import java.time.Duration;
@@ -37,7 +37,7 @@ public final class ControlConnections {
   private final ServerConnections connections;
   private final InstrumentedPool<Connection> pool;
 
-  ControlConnections(Server server, ServerConnections users, PoolBounds bounds) {
+  ControlConnections(Server server, ServerConnections users, PoolOptions bounds) {
     this.connections = users.on(LOOP);
     this.pool =
         connections

@@ -1,7 +1,7 @@
 package io.shardflux.r2dbc.server;
 
 import io.r2dbc.spi.Connection;
-import io.shardflux.r2dbc.settings.PoolBounds;
+import io.shardflux.r2dbc.settings.PoolOptions;
 import java.time.Duration;
 import reactor.core.publisher.Mono;
 
@@ -19,7 +19,7 @@ final class IdleConnections {
   private volatile long lostSince = System.nanoTime();
 
   /** A connection that lay idle for longer than another may take to be opened is asked first. */
-  IdleConnections(ServerConnections connections, PoolBounds bounds) {
+  IdleConnections(ServerConnections connections, PoolOptions bounds) {
     this.connections = connections;
     this.doubtful = bounds.connectTimeout().toNanos();
   }

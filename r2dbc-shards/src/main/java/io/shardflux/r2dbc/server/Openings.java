@@ -1,7 +1,7 @@
 package io.shardflux.r2dbc.server;
 
 import io.shardflux.r2dbc.failure.ShardErrors;
-import io.shardflux.r2dbc.settings.PoolBounds;
+import io.shardflux.r2dbc.settings.PoolOptions;
 import java.time.Duration;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
@@ -40,7 +40,7 @@ final class Openings implements AllocationStrategy {
    *
    * @param anyOpen whether any connection is open
    */
-  Openings(PoolBounds bounds, BooleanSupplier anyOpen) {
+  Openings(PoolOptions bounds, BooleanSupplier anyOpen) {
     this.min = bounds.minIdle();
     this.max = bounds.maxSize();
     this.anyOpen = anyOpen;

@@ -6,7 +6,7 @@ import io.github.resilience4j.circuitbreaker.CircuitBreakerConfig;
 import io.github.resilience4j.circuitbreaker.CircuitBreakerConfig.SlidingWindowSynchronizationStrategy;
 import io.github.resilience4j.circuitbreaker.CircuitBreakerConfig.SlidingWindowType;
 import io.shardflux.r2dbc.failure.ShardErrors;
-import io.shardflux.r2dbc.settings.BreakerBounds;
+import io.shardflux.r2dbc.settings.BreakerOptions;
 import io.shardflux.router.Internal;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
@@ -17,7 +17,7 @@ import reactor.core.Disposables;
 import reactor.core.publisher.Mono;
 
 /**
- * Whether a server is asked. Opens by {@link BreakerBounds}, and closes with the first probe that
+ * Whether a server is asked. Opens by {@link BreakerOptions}, and closes with the first probe that
  * gets through: no user's statement is put at risk to find out.
  */
 @Internal
@@ -28,7 +28,7 @@ public final class ServerBreaker {
 
   private static final Duration LONGEST_WAIT = Duration.ofSeconds(2);
 
-  private final BreakerBounds bounds;
+  private final BreakerOptions bounds;
   private final Mono<?> probe;
   private final Mono<Long> newPassword;
   private final Consumer<String> changed;
@@ -54,7 +54,7 @@ public final class ServerBreaker {
    */
   ServerBreaker(
       String name,
-      BreakerBounds bounds,
+      BreakerOptions bounds,
       Mono<?> probe,
       Mono<Long> newPassword,
       Consumer<String> changed) {

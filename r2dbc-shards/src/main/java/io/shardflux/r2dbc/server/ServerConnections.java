@@ -11,7 +11,7 @@ import io.r2dbc.spi.ConnectionFactoryOptions;
 import io.r2dbc.spi.Option;
 import io.r2dbc.spi.Readable;
 import io.r2dbc.spi.TransactionDefinition;
-import io.shardflux.r2dbc.settings.PoolBounds;
+import io.shardflux.r2dbc.settings.PoolOptions;
 import io.shardflux.r2dbc.settings.Tls;
 import io.shardflux.r2dbc.statement.Dialect;
 import io.shardflux.router.Internal;
@@ -130,7 +130,7 @@ public final class ServerConnections {
    * Opens a connection within {@code connect-timeout} and a moment. The first one may take several
    * times as long: until then neither this machine nor the server has done any of it before.
    */
-  public Mono<Connection> open(PoolBounds bounds) {
+  public Mono<Connection> open(PoolOptions bounds) {
     return Mono.defer(
         () -> {
           Duration time = bounds.connectTimeout();

@@ -9,8 +9,8 @@ import io.shardflux.r2dbc.failure.ShardTimeoutException;
 import io.shardflux.r2dbc.failure.ShardUnavailableException;
 import io.shardflux.r2dbc.observe.ErrorCounts;
 import io.shardflux.r2dbc.observe.ShardStatistics;
-import io.shardflux.r2dbc.settings.BreakerBounds;
-import io.shardflux.r2dbc.settings.PoolBounds;
+import io.shardflux.r2dbc.settings.BreakerOptions;
+import io.shardflux.r2dbc.settings.PoolOptions;
 import io.shardflux.r2dbc.settings.Server;
 import io.shardflux.r2dbc.settings.Tls;
 import io.shardflux.r2dbc.statement.Dialect;
@@ -53,7 +53,7 @@ public final class ServerPool {
   private static final Duration ROW_BOUND = Duration.ofSeconds(1);
 
   private final Server server;
-  private final PoolBounds bounds;
+  private final PoolOptions bounds;
   private final Gate gate;
   private final ServerConnections connections;
   private final ControlConnections control;
@@ -74,8 +74,8 @@ public final class ServerPool {
    */
   public ServerPool(
       Server server,
-      PoolBounds bounds,
-      BreakerBounds breakerBounds,
+      PoolOptions bounds,
+      BreakerOptions breakerBounds,
       Gate gate,
       Consumer<String> changed) {
     this.server = server;
@@ -565,7 +565,7 @@ public final class ServerPool {
    * text. Options that the user set stay.
    */
   private static ConnectionFactoryOptions withDefaults(
-      ConnectionFactoryOptions options, PoolBounds bounds) {
+      ConnectionFactoryOptions options, PoolOptions bounds) {
     ConnectionFactoryOptions.Builder builder = options.mutate();
     setDefault(options, builder, ConnectionFactoryOptions.CONNECT_TIMEOUT, bounds.connectTimeout());
     if (!options.hasOption(Option.valueOf("connectionTimeZone"))) {

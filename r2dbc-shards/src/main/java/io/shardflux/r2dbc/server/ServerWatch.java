@@ -3,8 +3,8 @@ package io.shardflux.r2dbc.server;
 import io.r2dbc.spi.Connection;
 import io.shardflux.r2dbc.failure.ShardErrors;
 import io.shardflux.r2dbc.failure.ShardUnavailableException;
-import io.shardflux.r2dbc.settings.BreakerBounds;
-import io.shardflux.r2dbc.settings.PoolBounds;
+import io.shardflux.r2dbc.settings.BreakerOptions;
+import io.shardflux.r2dbc.settings.PoolOptions;
 import io.shardflux.r2dbc.settings.Server;
 import java.time.Duration;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -29,7 +29,7 @@ final class ServerWatch {
   private static final long LOOKS_APART = Duration.ofSeconds(1).toNanos();
 
   private final Server server;
-  private final PoolBounds bounds;
+  private final PoolOptions bounds;
   private final ServerConnections connections;
   private final Supplier<Mono<Boolean>> anyWorks;
   private final Consumer<String> changed;
@@ -54,8 +54,8 @@ final class ServerWatch {
    */
   ServerWatch(
       Server server,
-      PoolBounds bounds,
-      BreakerBounds breakerBounds,
+      PoolOptions bounds,
+      BreakerOptions breakerBounds,
       ServerConnections connections,
       Supplier<Mono<Boolean>> anyWorks,
       Consumer<String> changed) {

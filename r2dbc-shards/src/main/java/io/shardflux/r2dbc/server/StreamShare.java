@@ -3,7 +3,7 @@ package io.shardflux.r2dbc.server;
 import io.shardflux.r2dbc.failure.ShardErrors;
 import io.shardflux.r2dbc.failure.ShardUnavailableException;
 import io.shardflux.r2dbc.failure.ShardUnavailableException.Why;
-import io.shardflux.r2dbc.settings.PoolBounds;
+import io.shardflux.r2dbc.settings.PoolOptions;
 import io.shardflux.r2dbc.settings.Server;
 import java.time.Duration;
 import java.util.function.Function;
@@ -22,10 +22,10 @@ import reactor.pool.PooledRef;
 final class StreamShare {
 
   private final Server server;
-  private final PoolBounds bounds;
+  private final PoolOptions bounds;
   private final InstrumentedPool<Object> places;
 
-  StreamShare(Server server, PoolBounds bounds) {
+  StreamShare(Server server, PoolOptions bounds) {
     this.server = server;
     this.bounds = bounds;
     this.places =

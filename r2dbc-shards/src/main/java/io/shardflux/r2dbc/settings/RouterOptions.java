@@ -17,24 +17,24 @@ import org.jspecify.annotations.Nullable;
  */
 @Internal
 public record RouterOptions(
-    PoolBounds pool,
+    PoolOptions pool,
     Timeouts timeouts,
-    BreakerBounds breaker,
+    BreakerOptions breaker,
     ReadOptions reads,
     @Nullable Duration slowStatement,
     ObservationRegistry observations) {
 
   public static RouterOptions defaults() {
     return new RouterOptions(
-        PoolBounds.defaults(),
+        PoolOptions.defaults(),
         Timeouts.defaults(),
-        BreakerBounds.defaults(),
+        BreakerOptions.defaults(),
         ReadOptions.defaults(),
         null,
         ObservationRegistry.NOOP);
   }
 
-  public RouterOptions with(PoolBounds other) {
+  public RouterOptions with(PoolOptions other) {
     return new RouterOptions(other, timeouts, breaker, reads, slowStatement, observations);
   }
 
@@ -42,7 +42,7 @@ public record RouterOptions(
     return new RouterOptions(pool, other, breaker, reads, slowStatement, observations);
   }
 
-  public RouterOptions with(BreakerBounds other) {
+  public RouterOptions with(BreakerOptions other) {
     return new RouterOptions(pool, timeouts, other, reads, slowStatement, observations);
   }
 

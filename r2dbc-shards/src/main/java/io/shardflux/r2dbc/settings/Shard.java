@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
 public record Shard(
     ShardId id,
     ConnectionFactoryOptions options,
-    @Nullable PoolBounds pool,
+    @Nullable PoolOptions pool,
     List<ConnectionFactoryOptions> replicas) {
 
   /** Copies the replicas. */
@@ -47,7 +47,7 @@ public record Shard(
   }
 
   /** This shard with pool bounds of its own. */
-  public Shard withPool(PoolBounds bounds) {
+  public Shard withPool(PoolOptions bounds) {
     return new Shard(id, options, bounds, replicas);
   }
 

@@ -9,7 +9,7 @@ import io.shardflux.r2dbc.observe.ShardStatistics;
 import io.shardflux.r2dbc.server.Gate;
 import io.shardflux.r2dbc.server.LatencyWindow;
 import io.shardflux.r2dbc.server.ServerPool;
-import io.shardflux.r2dbc.settings.PoolBounds;
+import io.shardflux.r2dbc.settings.PoolOptions;
 import io.shardflux.r2dbc.settings.ReadOptions;
 import io.shardflux.r2dbc.settings.ReadPreference;
 import io.shardflux.r2dbc.settings.RouterOptions;
@@ -75,7 +75,7 @@ public final class ShardServers {
     this.shard = shard;
     this.options = options;
     this.events = events;
-    PoolBounds bounds = shard.pool() == null ? options.pool() : shard.pool();
+    PoolOptions bounds = shard.pool() == null ? options.pool() : shard.pool();
     this.primary = pool(new Server(shard.id(), shard.options(), true), bounds);
     shard
         .replicas()
@@ -88,7 +88,7 @@ public final class ShardServers {
             () -> refresh("what its replicas lag has changed"));
   }
 
-  private ServerPool pool(Server server, PoolBounds bounds) {
+  private ServerPool pool(Server server, PoolOptions bounds) {
     return new ServerPool(server, bounds, options.breaker(), gate, this::refresh);
   }
 

@@ -4,7 +4,7 @@ import io.r2dbc.spi.Result;
 import io.r2dbc.spi.Row;
 import io.r2dbc.spi.RowMetadata;
 import io.r2dbc.spi.Statement;
-import io.shardflux.r2dbc.settings.PoolBounds;
+import io.shardflux.r2dbc.settings.PoolOptions;
 import io.shardflux.r2dbc.settings.ReadOptions;
 import io.shardflux.r2dbc.settings.ReadPreference;
 import io.shardflux.r2dbc.settings.Timeouts;
@@ -58,7 +58,7 @@ public interface StatementSpec {
 
   /**
    * Says that its rows are few though its text has no {@code LIMIT}, so that it is none of the
-   * {@linkplain PoolBounds#streams() streams}. A statement by a key is so already.
+   * {@linkplain PoolOptions#streams() streams}. A statement by a key is so already.
    */
   StatementSpec bounded();
 

@@ -52,7 +52,7 @@ class ReadQueueTests {
           Duration.ofSeconds(20));
 
   private final VirtualTimeScheduler timer = VirtualTimeScheduler.create();
-  private final FakeShard shard = new FakeShard(Coalescing.defaults(), timer);
+  private final FakeShard shard = new FakeShard(CoalescingOptions.defaults(), timer);
 
   @AfterEach
   void stop() {
@@ -85,7 +85,7 @@ class ReadQueueTests {
 
   @Test
   void aBatchIsBounded() {
-    FakeShard small = new FakeShard(Coalescing.defaults().withMaxKeys(2), timer);
+    FakeShard small = new FakeShard(CoalescingOptions.defaults().withMaxKeys(2), timer);
     small.occupy();
     IntStream.range(0, 5).forEach(small::ask);
     small.answer(0);
@@ -200,7 +200,7 @@ class ReadQueueTests {
 
   @Test
   void aKeyWithTooManyRowsFailsAlone() {
-    FakeShard narrow = new FakeShard(Coalescing.defaults().withMaxRows(3), timer);
+    FakeShard narrow = new FakeShard(CoalescingOptions.defaults().withMaxRows(3), timer);
     narrow.occupy();
     Answer one = narrow.ask(1);
     Answer two = narrow.ask(2);
@@ -240,7 +240,7 @@ class ReadQueueTests {
 
   @Test
   void moreThanMayWaitAreRefused() {
-    FakeShard crowded = new FakeShard(Coalescing.defaults().withMaxWaiting(3), timer);
+    FakeShard crowded = new FakeShard(CoalescingOptions.defaults().withMaxWaiting(3), timer);
     crowded.occupy();
     List<Answer> waiting = IntStream.range(0, 3).mapToObj(crowded::ask).toList();
     crowded.ask(3).failedBy(ShardUnavailableException.class);
@@ -256,7 +256,7 @@ class ReadQueueTests {
 
   @Test
   void whoGivesUpBeforeHeIsInLineMakesRoomToo() {
-    FakeShard crowded = new FakeShard(Coalescing.defaults().withMaxWaiting(3), timer);
+    FakeShard crowded = new FakeShard(CoalescingOptions.defaults().withMaxWaiting(3), timer);
     List<Answer> asked = new ArrayList<>();
     crowded.subscribe(
         ShardKey.of(0),
@@ -296,7 +296,7 @@ class ReadQueueTests {
   @Test
   void manyThatAreLateOneAfterTheOtherAreLookedForSeldom() {
     AtomicInteger alarms = new AtomicInteger();
-    FakeShard hung = new FakeShard(Coalescing.defaults(), counting(timer, alarms));
+    FakeShard hung = new FakeShard(CoalescingOptions.defaults(), counting(timer, alarms));
     hung.occupy();
     List<Answer> waiting = new ArrayList<>();
     for (int i = 0; i < 5_000; i++) {
@@ -350,7 +350,7 @@ class ReadQueueTests {
 
   @Test
   void whoseRefusedBatchWaitsToBeAskedInPartsIsHeldToItsTimesToo() {
-    FakeShard busy = new FakeShard(Coalescing.defaults().withInFlight(1), timer);
+    FakeShard busy = new FakeShard(CoalescingOptions.defaults().withInFlight(1), timer);
     busy.ask(0);
     Answer patient = busy.ask(1);
     Answer hasty = busy.ask(ShardKey.of(2), false, Timeouts.of(Duration.ofMillis(100)));
@@ -477,7 +477,7 @@ class ReadQueueTests {
   void aCallerWhoseStackIsTooDeepToSendHarmsNobody() {
     AtomicInteger tries = new AtomicInteger();
     FakeShard deep =
-        new FakeShard(Coalescing.defaults(), timer) {
+        new FakeShard(CoalescingOptions.defaults(), timer) {
           @Override
           public Flux<ReadBatch.Found<String>> rows(ReadBatch<String> batch) {
             if (tries.getAndIncrement() == 0) {
@@ -560,7 +560,7 @@ class ReadQueueTests {
   void everyReadEndsOnceWithItsOwnRowsOnManyThreads() {
     Scheduler servers = Schedulers.newParallel("servers", 4);
     Scheduler callers = Schedulers.newParallel("callers", 8);
-    Coalescing bounds = new Coalescing(16, 1_000, 3, 1_000_000);
+    CoalescingOptions bounds = new CoalescingOptions(16, 1_000, 3, 1_000_000);
     AtomicInteger active = new AtomicInteger();
     AtomicInteger most = new AtomicInteger();
     FakeShard busy =
@@ -678,7 +678,7 @@ class ReadQueueTests {
     private final AtomicInteger closings = new AtomicInteger();
     private Mono<ShardId> lookup = Mono.just(SHARD);
 
-    FakeShard(Coalescing bounds, Scheduler timer) {
+    FakeShard(CoalescingOptions bounds, Scheduler timer) {
       this.timer = timer;
       this.queue = new ReadQueue<>(this, "SELECT", bounds, timer);
     }

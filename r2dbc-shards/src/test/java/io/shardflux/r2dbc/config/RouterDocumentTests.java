@@ -12,7 +12,7 @@ import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.TestShards;
 import io.shardflux.r2dbc.ids.ShardIds;
 import io.shardflux.r2dbc.observe.ShardStatistics;
-import io.shardflux.r2dbc.settings.PoolBounds;
+import io.shardflux.r2dbc.settings.PoolOptions;
 import io.shardflux.r2dbc.settings.ScatterReads;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.r2dbc.settings.Timeouts;
@@ -204,8 +204,8 @@ class RouterDocumentTests {
   void defaultsAreThoseOfTheCode() {
     ShardRouter router = router(SHARDS);
     assertThat(router.timeouts()).isEqualTo(Timeouts.defaults());
-    assertThat(RouterDocument.pool(Setting.root(Map.of()), PoolBounds.defaults()))
-        .isEqualTo(PoolBounds.defaults());
+    assertThat(RouterDocument.pool(Setting.root(Map.of()), PoolOptions.defaults()))
+        .isEqualTo(PoolOptions.defaults());
   }
 
   @Test
@@ -220,17 +220,18 @@ class RouterDocumentTests {
             "rollback-timeout", "PT0.25S",
             "max-idle-time", "6h",
             "max-lifetime", "1d");
-    assertThat(RouterDocument.pool(Setting.root(all), PoolBounds.defaults()))
+    assertThat(RouterDocument.pool(Setting.root(all), PoolOptions.defaults()))
         .isEqualTo(
-            new PoolBounds(
-                20,
-                3,
-                400,
-                7,
-                Duration.ofSeconds(2),
-                Duration.ofMillis(250),
-                Duration.ofHours(6),
-                Duration.ofDays(1)));
+            PoolOptions.builder()
+                .maxSize(20)
+                .minIdle(3)
+                .maxPending(400)
+                .streams(7)
+                .connectTimeout(s(2))
+                .rollbackTimeout(Duration.ofMillis(250))
+                .maxIdleTime(Duration.ofHours(6))
+                .maxLifetime(Duration.ofDays(1))
+                .build());
   }
 
   @Test
@@ -289,24 +290,33 @@ class RouterDocumentTests {
                 .formatted(own, all));
     ShardServers servers = TestShards.live(router).enter(ShardId.of("s0"));
     servers.leave();
-    PoolBounds bounds = servers.shard().pool();
+    PoolOptions bounds = servers.shard().pool();
     assertThat(bounds).isNotNull();
     assertThat(bounds.streams()).isEqualTo(streams);
   }
 
   @Test
   void streamsOfNoPoolAreMoreThanItsConnections() {
-    assertThat(PoolBounds.defaults().withMaxSize(1).streams()).isEqualTo(1);
+    assertThat(PoolOptions.builder().maxSize(1).build().streams()).isEqualTo(1);
     assertThatIllegalArgumentException()
-        .isThrownBy(() -> PoolBounds.defaults().withStreams(11))
+        .isThrownBy(() -> PoolOptions.builder().streams(11).build())
         .withMessage("pool.streams: 11 (expected: from 1 to max-size, 10)");
   }
 
   @Test
   void aShardsPoolSaysWhatDiffers() {
-    PoolBounds router = new PoolBounds(30, 5, 40, s(1), s(2), s(3), s(4));
+    PoolOptions router =
+        PoolOptions.builder()
+            .maxSize(30)
+            .minIdle(5)
+            .maxPending(40)
+            .connectTimeout(s(1))
+            .rollbackTimeout(s(2))
+            .maxIdleTime(s(3))
+            .maxLifetime(s(4))
+            .build();
     assertThat(RouterDocument.pool(Setting.root(Map.of("max-size", "4")), router))
-        .isEqualTo(new PoolBounds(4, 4, 40, s(1), s(2), s(3), s(4)));
+        .isEqualTo(router.toBuilder().maxSize(4).minIdle(4).build());
 
     ShardRouter made =
         router(

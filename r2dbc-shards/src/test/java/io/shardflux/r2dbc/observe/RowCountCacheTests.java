@@ -206,9 +206,10 @@ class RowCountCacheTests {
 
   @Test
   void refusesAnAgeOfNothing() {
-    assertThat(RowCounts.defaults()).isEqualTo(new RowCounts(false, Duration.ofSeconds(60)));
+    assertThat(RowCountOptions.defaults())
+        .isEqualTo(new RowCountOptions(false, Duration.ofSeconds(60)));
     assertThatIllegalArgumentException()
-        .isThrownBy(() -> new RowCounts(true, Duration.ZERO))
+        .isThrownBy(() -> new RowCountOptions(true, Duration.ZERO))
         .withMessage("row-counts.every: PT0S (expected: more than 0)");
   }
 

@@ -6,8 +6,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.r2dbc.spi.Connection;
 import io.shardflux.r2dbc.TestShards;
 import io.shardflux.r2dbc.observe.ShardStatistics;
-import io.shardflux.r2dbc.settings.BreakerBounds;
-import io.shardflux.r2dbc.settings.PoolBounds;
+import io.shardflux.r2dbc.settings.BreakerOptions;
+import io.shardflux.r2dbc.settings.PoolOptions;
 import io.shardflux.r2dbc.settings.Server;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.servers.TestServers;
@@ -34,8 +34,8 @@ class HandoverRacesIntegrationTests {
   private final ServerPool pool =
       new ServerPool(
           new Server(shard.id(), shard.options(), true),
-          PoolBounds.defaults().withMaxSize(1),
-          BreakerBounds.defaults(),
+          PoolOptions.builder().maxSize(1).build(),
+          BreakerOptions.defaults(),
           new Gate(),
           changed -> {});
 

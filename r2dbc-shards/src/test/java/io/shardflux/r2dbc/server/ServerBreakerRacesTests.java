@@ -2,7 +2,7 @@ package io.shardflux.r2dbc.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.shardflux.r2dbc.settings.BreakerBounds;
+import io.shardflux.r2dbc.settings.BreakerOptions;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -20,7 +20,7 @@ class ServerBreakerRacesTests {
   private final ServerBreaker breaker =
       new ServerBreaker(
           "s1",
-          new BreakerBounds(1, 1, 50, Duration.ofMillis(10)),
+          new BreakerOptions(1, 1, 50, Duration.ofMillis(10)),
           probe.asMono().doOnSubscribe(subscription -> probed.countDown()),
           Mono.never(),
           told::add);

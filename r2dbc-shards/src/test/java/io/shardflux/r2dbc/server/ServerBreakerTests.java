@@ -2,7 +2,7 @@ package io.shardflux.r2dbc.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.shardflux.r2dbc.settings.BreakerBounds;
+import io.shardflux.r2dbc.settings.BreakerOptions;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -15,7 +15,8 @@ import reactor.test.scheduler.VirtualTimeScheduler;
 
 class ServerBreakerTests {
 
-  private static final BreakerBounds BOUNDS = new BreakerBounds(10, 4, 50, Duration.ofMillis(100));
+  private static final BreakerOptions BOUNDS =
+      new BreakerOptions(10, 4, 50, Duration.ofMillis(100));
   private final Exception late = new IllegalStateException("late");
 
   private final VirtualTimeScheduler time = VirtualTimeScheduler.getOrSet();

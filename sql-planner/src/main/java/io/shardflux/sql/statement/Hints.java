@@ -29,7 +29,12 @@ public record Hints(
     @Nullable String readPreference) {
 
   /** Nothing said. */
-  public static final Hints NONE = new Hints(null, null, null, null, null, null, null);
+  public static final Hints NONE = builder().build();
+
+  /** A builder of hints that say nothing yet. */
+  public static Builder builder() {
+    return new Builder();
+  }
 
   /** These, and of the others what these don't say. */
   public Hints or(Hints others) {
@@ -40,17 +45,79 @@ public record Hints(
       return this;
     }
     boolean placed = shard != null || key != null;
-    return new Hints(
-        placed ? shard : others.shard,
-        placed ? key : others.key,
-        first(scatter, others.scatter),
-        first(scatterWrites, others.scatterWrites),
-        first(timeout, others.timeout),
-        first(failurePolicy, others.failurePolicy),
-        first(readPreference, others.readPreference));
+    return builder()
+        .shard(placed ? shard : others.shard)
+        .key(placed ? key : others.key)
+        .scatter(first(scatter, others.scatter))
+        .scatterWrites(first(scatterWrites, others.scatterWrites))
+        .timeout(first(timeout, others.timeout))
+        .failurePolicy(first(failurePolicy, others.failurePolicy))
+        .readPreference(first(readPreference, others.readPreference))
+        .build();
   }
 
   private static <T> @Nullable T first(@Nullable T mine, @Nullable T others) {
     return mine == null ? others : mine;
+  }
+
+  /** Sets what a caller says; null is unspecified. Not thread-safe. */
+  public static final class Builder {
+
+    private @Nullable ShardId shard;
+    private @Nullable ShardKey key;
+    private @Nullable Boolean scatter;
+    private @Nullable Boolean scatterWrites;
+    private @Nullable Duration timeout;
+    private @Nullable String failurePolicy;
+    private @Nullable String readPreference;
+
+    private Builder() {}
+
+    /** Sets {@link Hints#shard()}. */
+    public Builder shard(@Nullable ShardId value) {
+      shard = value;
+      return this;
+    }
+
+    /** Sets {@link Hints#key()}. */
+    public Builder key(@Nullable ShardKey value) {
+      key = value;
+      return this;
+    }
+
+    /** Sets {@link Hints#scatter()}. */
+    public Builder scatter(@Nullable Boolean value) {
+      scatter = value;
+      return this;
+    }
+
+    /** Sets {@link Hints#scatterWrites()}. */
+    public Builder scatterWrites(@Nullable Boolean value) {
+      scatterWrites = value;
+      return this;
+    }
+
+    /** Sets {@link Hints#timeout()}. */
+    public Builder timeout(@Nullable Duration value) {
+      timeout = value;
+      return this;
+    }
+
+    /** Sets {@link Hints#failurePolicy()}. */
+    public Builder failurePolicy(@Nullable String value) {
+      failurePolicy = value;
+      return this;
+    }
+
+    /** Sets {@link Hints#readPreference()}. */
+    public Builder readPreference(@Nullable String value) {
+      readPreference = value;
+      return this;
+    }
+
+    /** The hints. */
+    public Hints build() {
+      return new Hints(shard, key, scatter, scatterWrites, timeout, failurePolicy, readPreference);
+    }
   }
 }

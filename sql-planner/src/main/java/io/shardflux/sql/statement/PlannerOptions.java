@@ -3,14 +3,17 @@ package io.shardflux.sql.statement;
 import io.shardflux.sql.SqlPlanner;
 
 /**
- * The bounds of a {@link SqlPlanner} and its answers.
+ * The bounds of a {@link SqlPlanner} and its answers, each at least 1. Made by a {@link
+ * #builder()}.
  *
- * @param maxLength the characters that a text may have
- * @param maxNesting the parentheses that may be open at once in a text
+ * @param maxLength the characters that a text may have (default 1,048,576)
+ * @param maxNesting the parentheses that may be open at once in a text (default 64)
  * @param cacheWeight the bytes that all the texts that are kept may hold with their analyses, as
- *     they are estimated; one text may hold an eighth of them
- * @param maxMergedRows the rows that a merge may hold at once, where it can't stream
- * @param maxOffset the rows that a scattered {@code OFFSET} may skip
+ *     they are estimated; one text may hold an eighth of them (default 64 MiB, or an eighth of the
+ *     heap if that is less)
+ * @param maxMergedRows the rows that a merge may hold at once, where it can't stream (default
+ *     100,000)
+ * @param maxOffset the rows that a scattered {@code OFFSET} may skip (default 100,000)
  */
 public record PlannerOptions(
     int maxLength, int maxNesting, long cacheWeight, int maxMergedRows, long maxOffset) {
@@ -28,18 +31,70 @@ public record PlannerOptions(
     checkPositive("max-offset", maxOffset);
   }
 
-  /**
-   * Texts of 1 Mi characters nested 64 deep, a cache of 64 MiB or an eighth of the heap if that is
-   * less, 100,000 merged rows, an offset of 100,000.
-   */
+  /** The defaults stated above. */
   public static PlannerOptions defaults() {
-    long cacheWeight = Math.min(1L << 26, Runtime.getRuntime().maxMemory() / 8);
-    return new PlannerOptions(1 << 20, 64, cacheWeight, 100_000, 100_000);
+    return builder().build();
+  }
+
+  /** A builder of the defaults. */
+  public static Builder builder() {
+    return new Builder();
   }
 
   private static void checkPositive(String name, long value) {
     if (value < 1) {
       throw new IllegalArgumentException(name + ": " + value + " (expected: at least 1)");
+    }
+  }
+
+  /** Sets what differs from the defaults; {@link #build()} checks it. Not thread-safe. */
+  public static final class Builder {
+
+    private int maxLength = 1 << 20;
+    private int maxNesting = 64;
+    private long cacheWeight = Math.min(1L << 26, Runtime.getRuntime().maxMemory() / 8);
+    private int maxMergedRows = 100_000;
+    private long maxOffset = 100_000;
+
+    private Builder() {}
+
+    /** Sets {@link PlannerOptions#maxLength()}. */
+    public Builder maxLength(int characters) {
+      maxLength = characters;
+      return this;
+    }
+
+    /** Sets {@link PlannerOptions#maxNesting()}. */
+    public Builder maxNesting(int parentheses) {
+      maxNesting = parentheses;
+      return this;
+    }
+
+    /** Sets {@link PlannerOptions#cacheWeight()}. */
+    public Builder cacheWeight(long bytes) {
+      cacheWeight = bytes;
+      return this;
+    }
+
+    /** Sets {@link PlannerOptions#maxMergedRows()}. */
+    public Builder maxMergedRows(int rows) {
+      maxMergedRows = rows;
+      return this;
+    }
+
+    /** Sets {@link PlannerOptions#maxOffset()}. */
+    public Builder maxOffset(long rows) {
+      maxOffset = rows;
+      return this;
+    }
+
+    /**
+     * The options.
+     *
+     * @throws IllegalArgumentException if one is below 1
+     */
+    public PlannerOptions build() {
+      return new PlannerOptions(maxLength, maxNesting, cacheWeight, maxMergedRows, maxOffset);
     }
   }
 }

@@ -68,14 +68,15 @@ public final class HintReader {
       throw wrong("shard and key", "one of them");
     }
     String time = plain("timeout");
-    return new Hints(
-        shard == null ? null : shard(shard),
-        key == null ? null : key(key, rule),
-        truth("scatter"),
-        truth("scatter-writes"),
-        time == null ? null : time(time),
-        plain("failure-policy"),
-        plain("read-preference"));
+    return Hints.builder()
+        .shard(shard == null ? null : shard(shard))
+        .key(key == null ? null : key(key, rule))
+        .scatter(truth("scatter"))
+        .scatterWrites(truth("scatter-writes"))
+        .timeout(time == null ? null : time(time))
+        .failurePolicy(plain("failure-policy"))
+        .readPreference(plain("read-preference"))
+        .build();
   }
 
   private static ShardId shard(String name) {

@@ -7,8 +7,8 @@ import io.shardflux.r2dbc.settings.ReadPreference;
 
 /**
  * How point reads are joined; see {@link ShardRouter#coalesced(String, String,
- * java.util.function.BiFunction, java.util.function.BiFunction, Coalescing)}. All are counted for
- * each shard, and apart for each {@link ReadPreference} in use.
+ * java.util.function.BiFunction, java.util.function.BiFunction, CoalescingOptions)}. All are
+ * counted for each shard, and apart for each {@link ReadPreference} in use.
  *
  * @param maxKeys distinct keys of a batch at most (default 128, from 1 to 1,000)
  * @param maxRows rows of a batch at most; one that has more is split, and a key that alone has more
@@ -18,18 +18,18 @@ import io.shardflux.r2dbc.settings.ReadPreference;
  * @param maxWaiting reads that may gather; one more is refused with {@link
  *     ShardUnavailableException} (default 10,000, from 1 to 1,000,000)
  */
-public record Coalescing(int maxKeys, int maxRows, int inFlight, int maxWaiting) {
+public record CoalescingOptions(int maxKeys, int maxRows, int inFlight, int maxWaiting) {
 
   private static final int MOST_IN_FLIGHT = 64;
   private static final int MOST = 1_000_000;
-  private static final Coalescing DEFAULTS = new Coalescing(128, 10_000, 2, 10_000);
+  private static final CoalescingOptions DEFAULTS = new CoalescingOptions(128, 10_000, 2, 10_000);
 
   /**
    * Checks the numbers.
    *
    * @throws IllegalArgumentException if one is out of its bounds
    */
-  public Coalescing {
+  public CoalescingOptions {
     check("max-keys", maxKeys, Reach.Keys.KEYS_PER_STATEMENT);
     check("max-rows", maxRows, MOST);
     check("in-flight", inFlight, MOST_IN_FLIGHT);
@@ -37,28 +37,28 @@ public record Coalescing(int maxKeys, int maxRows, int inFlight, int maxWaiting)
   }
 
   /** The defaults stated above. */
-  public static Coalescing defaults() {
+  public static CoalescingOptions defaults() {
     return DEFAULTS;
   }
 
   /** These with another number of keys. */
-  public Coalescing withMaxKeys(int other) {
-    return new Coalescing(other, maxRows, inFlight, maxWaiting);
+  public CoalescingOptions withMaxKeys(int other) {
+    return new CoalescingOptions(other, maxRows, inFlight, maxWaiting);
   }
 
   /** These with another number of rows. */
-  public Coalescing withMaxRows(int other) {
-    return new Coalescing(maxKeys, other, inFlight, maxWaiting);
+  public CoalescingOptions withMaxRows(int other) {
+    return new CoalescingOptions(maxKeys, other, inFlight, maxWaiting);
   }
 
   /** These with another number of batches under way. */
-  public Coalescing withInFlight(int other) {
-    return new Coalescing(maxKeys, maxRows, other, maxWaiting);
+  public CoalescingOptions withInFlight(int other) {
+    return new CoalescingOptions(maxKeys, maxRows, other, maxWaiting);
   }
 
   /** These with another number of reads that may gather. */
-  public Coalescing withMaxWaiting(int other) {
-    return new Coalescing(maxKeys, maxRows, inFlight, other);
+  public CoalescingOptions withMaxWaiting(int other) {
+    return new CoalescingOptions(maxKeys, maxRows, inFlight, other);
   }
 
   private static void check(String name, int value, int most) {

@@ -5,19 +5,24 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 
 import org.junit.jupiter.api.Test;
 
-class CoalescingTests {
+class CoalescingOptionsTests {
 
   @Test
   void changesOneNumberAtATime() {
     assertThat(
-            Coalescing.defaults().withMaxKeys(1).withMaxRows(2).withInFlight(3).withMaxWaiting(4))
-        .isEqualTo(new Coalescing(1, 2, 3, 4));
-    assertThat(Coalescing.defaults()).isEqualTo(new Coalescing(128, 10_000, 2, 10_000));
+            CoalescingOptions.defaults()
+                .withMaxKeys(1)
+                .withMaxRows(2)
+                .withInFlight(3)
+                .withMaxWaiting(4))
+        .isEqualTo(new CoalescingOptions(1, 2, 3, 4));
+    assertThat(CoalescingOptions.defaults())
+        .isEqualTo(new CoalescingOptions(128, 10_000, 2, 10_000));
   }
 
   @Test
   void refusesWhatIsOutOfBounds() {
-    Coalescing defaults = Coalescing.defaults();
+    CoalescingOptions defaults = CoalescingOptions.defaults();
     refused(() -> defaults.withMaxKeys(0), "coalescing.max-keys: 0 (expected: from 1 to 1000)");
     refused(() -> defaults.withMaxKeys(1_001), "coalescing.max-keys: 1001");
     refused(() -> defaults.withMaxRows(0), "coalescing.max-rows: 0");

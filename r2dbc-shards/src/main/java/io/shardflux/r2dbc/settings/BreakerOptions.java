@@ -17,19 +17,19 @@ import java.time.Duration;
  * @param probeInterval how long after a failed probe the next one is made; statements come back
  *     with the first that gets through (default 250 ms, from 10 ms)
  */
-public record BreakerBounds(int window, int minCalls, int failureRate, Duration probeInterval) {
+public record BreakerOptions(int window, int minCalls, int failureRate, Duration probeInterval) {
 
   private static final int MAX_WINDOW = 10_000;
   private static final Duration MIN_INTERVAL = Duration.ofMillis(10);
-  private static final BreakerBounds DEFAULTS =
-      new BreakerBounds(20, 10, 50, Duration.ofMillis(250));
+  private static final BreakerOptions DEFAULTS =
+      new BreakerOptions(20, 10, 50, Duration.ofMillis(250));
 
   /**
    * Checks the numbers.
    *
    * @throws IllegalArgumentException if one is out of its bounds
    */
-  public BreakerBounds {
+  public BreakerOptions {
     check("window", window, 1, MAX_WINDOW);
     check("min-calls", minCalls, 1, window);
     check("failure-rate", failureRate, 1, 100);
@@ -40,7 +40,7 @@ public record BreakerBounds(int window, int minCalls, int failureRate, Duration 
   }
 
   /** The defaults stated above. */
-  public static BreakerBounds defaults() {
+  public static BreakerOptions defaults() {
     return DEFAULTS;
   }
 

@@ -14,23 +14,24 @@ import java.util.Objects;
  * @param every how old a count may be; an older one is taken again, in the background, when it is
  *     asked for (default 60 s, more than 0)
  */
-public record RowCounts(boolean exact, Duration every) {
+public record RowCountOptions(boolean exact, Duration every) {
 
-  private static final RowCounts DEFAULTS = new RowCounts(false, Duration.ofSeconds(60));
+  private static final RowCountOptions DEFAULTS =
+      new RowCountOptions(false, Duration.ofSeconds(60));
 
   /**
    * Checks the age.
    *
    * @throws IllegalArgumentException if {@code every} is not above 0
    */
-  public RowCounts {
+  public RowCountOptions {
     if (every.isNegative() || every.isZero()) {
       throw new IllegalArgumentException("row-counts.every: " + every + " (expected: more than 0)");
     }
   }
 
   /** The defaults stated above. */
-  public static RowCounts defaults() {
+  public static RowCountOptions defaults() {
     return DEFAULTS;
   }
 

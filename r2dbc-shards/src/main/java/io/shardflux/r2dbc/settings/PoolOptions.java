@@ -1,0 +1,181 @@
+package io.shardflux.r2dbc.settings;
+
+import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.r2dbc.statement.RowsSpec;
+import io.shardflux.router.Internal;
+import java.time.Duration;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The bounds of one shard's connection pool. Immutable; made by a {@link #builder()}.
+ *
+ * @param maxSize connections at most (default 10, from 1)
+ * @param minIdle connections kept open when idle, and opened by {@link ShardRouter#warmUp()}
+ *     (default 1, up to maxSize)
+ * @param maxPending callers that may wait for a connection; one more is refused at once (default
+ *     1,000, from 1)
+ * @param streams connections that may serve results without a bound on rows at once, so that slow
+ *     readers leave some to others (default half of maxSize and at least 1, from 1 to maxSize).
+ *     Such a result is that of a read without {@code LIMIT} that is {@linkplain RowsSpec#all()
+ *     streamed} from a shard by name or from all shards, unless it is {@linkplain
+ *     StatementSpec#bounded() said to be short}. More of them wait as for a connection, for {@link
+ *     Timeouts#acquire()} and {@code maxPending} at once, and then fail with {@link
+ *     ShardUnavailableException}
+ * @param connectTimeout how long opening a connection may take (default 3 s), and its login 1 s
+ *     longer; the first one to a server may take 5 times as long; one that lay idle for longer is
+ *     asked for an answer before it is lent
+ * @param rollbackTimeout how long rolling back what a connection was given back with may take
+ *     before it is closed instead (default 1 s)
+ * @param maxIdleTime an idle connection above {@code minIdle} is closed after that time (default 10
+ *     min)
+ * @param maxLifetime a connection is closed at that age, once idle (default 30 min)
+ */
+public record PoolOptions(
+    int maxSize,
+    int minIdle,
+    int maxPending,
+    int streams,
+    Duration connectTimeout,
+    Duration rollbackTimeout,
+    Duration maxIdleTime,
+    Duration maxLifetime) {
+
+  private static final PoolOptions DEFAULTS = builder().build();
+
+  /**
+   * Checks every bound.
+   *
+   * @throws IllegalArgumentException if a number or a time is out of its bounds
+   */
+  public PoolOptions {
+    check(maxSize >= 1, "max-size", maxSize, "at least 1");
+    check(
+        minIdle >= 0 && minIdle <= maxSize, "min-idle", minIdle, "from 0 to max-size, " + maxSize);
+    check(maxPending >= 1, "max-pending", maxPending, "at least 1");
+    check(streams >= 1 && streams <= maxSize, "streams", streams, "from 1 to max-size, " + maxSize);
+    checkPositive("connect-timeout", connectTimeout);
+    checkPositive("rollback-timeout", rollbackTimeout);
+    checkPositive("max-idle-time", maxIdleTime);
+    checkPositive("max-lifetime", maxLifetime);
+  }
+
+  /** The defaults stated above. */
+  public static PoolOptions defaults() {
+    return DEFAULTS;
+  }
+
+  /** A builder of the defaults. */
+  public static Builder builder() {
+    return new Builder();
+  }
+
+  /** A builder of these options; {@code streams} that are half of {@code maxSize} remain so. */
+  public Builder toBuilder() {
+    Builder builder =
+        new Builder()
+            .maxSize(maxSize)
+            .minIdle(minIdle)
+            .maxPending(maxPending)
+            .connectTimeout(connectTimeout)
+            .rollbackTimeout(rollbackTimeout)
+            .maxIdleTime(maxIdleTime)
+            .maxLifetime(maxLifetime);
+    return streams == half(maxSize) ? builder : builder.streams(streams);
+  }
+
+  @Internal
+  public static int half(int maxSize) {
+    return Math.max(1, maxSize / 2);
+  }
+
+  private static void checkPositive(String name, Duration time) {
+    check(!time.isNegative() && !time.isZero(), name, time, "more than 0");
+  }
+
+  private static void check(boolean good, String name, Object value, String expected) {
+    if (!good) {
+      throw new IllegalArgumentException(
+          "pool." + name + ": " + value + " (expected: " + expected + ")");
+    }
+  }
+
+  /** Sets what differs from the defaults; {@link #build()} checks it. Not thread-safe. */
+  public static final class Builder {
+
+    private int maxSize = 10;
+    private int minIdle = 1;
+    private int maxPending = 1_000;
+    private @Nullable Integer streams;
+    private Duration connectTimeout = Duration.ofSeconds(3);
+    private Duration rollbackTimeout = Duration.ofSeconds(1);
+    private Duration maxIdleTime = Duration.ofMinutes(10);
+    private Duration maxLifetime = Duration.ofMinutes(30);
+
+    private Builder() {}
+
+    /** Sets {@link PoolOptions#maxSize()}. */
+    public Builder maxSize(int connections) {
+      maxSize = connections;
+      return this;
+    }
+
+    /** Sets {@link PoolOptions#minIdle()}. */
+    public Builder minIdle(int connections) {
+      minIdle = connections;
+      return this;
+    }
+
+    /** Sets {@link PoolOptions#maxPending()}. */
+    public Builder maxPending(int callers) {
+      maxPending = callers;
+      return this;
+    }
+
+    /** Sets {@link PoolOptions#streams()}, which otherwise is half of {@code maxSize}. */
+    public Builder streams(int connections) {
+      streams = connections;
+      return this;
+    }
+
+    /** Sets {@link PoolOptions#connectTimeout()}. */
+    public Builder connectTimeout(Duration time) {
+      connectTimeout = time;
+      return this;
+    }
+
+    /** Sets {@link PoolOptions#rollbackTimeout()}. */
+    public Builder rollbackTimeout(Duration time) {
+      rollbackTimeout = time;
+      return this;
+    }
+
+    /** Sets {@link PoolOptions#maxIdleTime()}. */
+    public Builder maxIdleTime(Duration time) {
+      maxIdleTime = time;
+      return this;
+    }
+
+    /** Sets {@link PoolOptions#maxLifetime()}. */
+    public Builder maxLifetime(Duration time) {
+      maxLifetime = time;
+      return this;
+    }
+
+    /**
+     * The options.
+     *
+     * @throws IllegalArgumentException if a number or a time is out of its bounds
+     */
+    public PoolOptions build() {
+      return new PoolOptions(
+          maxSize,
+          minIdle,
+          maxPending,
+          streams == null ? half(maxSize) : streams,
+          connectTimeout,
+          rollbackTimeout,
+          maxIdleTime,
+          maxLifetime);
+    }
+  }
+}
