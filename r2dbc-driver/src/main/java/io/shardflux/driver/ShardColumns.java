@@ -159,8 +159,8 @@ record ShardColumns(
   }
 
   /**
-   * The name of a collation. MySQL's names are other names of MariaDB's own collations, which
-   * compare otherwise.
+   * The collation's own name. To MariaDB, MySQL's names are other names for its own collations,
+   * which compare otherwise.
    */
   private static @Nullable String collation(Row row) {
     String collation = row.get("l", String.class);
