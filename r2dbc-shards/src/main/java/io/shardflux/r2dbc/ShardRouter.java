@@ -31,13 +31,13 @@ import reactor.util.context.Context;
  * The way to the shards: a key, a shard's name or all shards in, {@code Mono} and {@code Flux} out.
  *
  * <p>Thread-safe; one for an application is enough. It opens connections when they are first
- * needed, never blocks, and is to be {@linkplain #close() closed}. All work is lazy: nothing
- * happens before a subscription, and each subscription runs anew. Errors are those of R2DBC, with
- * the shard's name in the message, so that {@code R2dbcTransientException} goes on saying whether a
- * retry may help.
+ * needed, never blocks, and must be {@linkplain #close() closed}. All work is lazy: nothing happens
+ * before a subscription, and each subscription runs anew. Errors keep their R2DBC category, so that
+ * {@code R2dbcTransientException} says whether a retry may help. Their messages have the shard's
+ * name.
  *
  * <p>Tests may implement this interface and those that it gives, by hand or by a mocking library.
- * Other code must not, as a later version may add methods.
+ * Other code must not, because a later version may add methods.
  */
 public interface ShardRouter {
 
@@ -72,17 +72,17 @@ public interface ShardRouter {
    * }</pre>
    *
    * <p>{@code shards} names each shard and its server; {@code username} and {@code password} stand
-   * there or in the URL. A shard's {@code pool} says what differs from the one on top, and both
-   * what differs from {@link PoolOptions#defaults()}; so does {@code timeouts} from {@link
-   * Timeouts#defaults()}, {@code breaker} from {@link BreakerOptions#defaults()} and {@code reads}
-   * from {@link ReadOptions#defaults()}. {@code streams} that is not said is half of {@code
-   * max-size}. What is not said of {@code min-idle}, {@code min-calls} or a time is lowered to
-   * {@code max-size}, {@code window} or {@code total}. {@code replicas} of a shard are a list of
-   * servers, each with {@code url}, and {@code username} and {@code password} where they are not
-   * the shard's. {@code slow-statement} is off if it is not said.
+   * there or in the URL. A shard's {@code pool} sets what differs from the one on top. The sections
+   * {@code pool}, {@code timeouts}, {@code breaker} and {@code reads} set what differs from {@link
+   * PoolOptions#defaults()}, {@link Timeouts#defaults()}, {@link BreakerOptions#defaults()} and
+   * {@link ReadOptions#defaults()}. An unset {@code streams} is half of {@code max-size}. An unset
+   * {@code min-idle}, {@code min-calls} or time is lowered to {@code max-size}, {@code window} or
+   * {@code total}. {@code replicas} of a shard are a list of servers, each with {@code url}, and
+   * {@code username} and {@code password} where they are not the shard's. {@code slow-statement} is
+   * off by default.
    *
-   * <p>{@code strategies}, by {@code type}; one inside another is a map like these or the name of
-   * one of them:
+   * <p>{@code strategies}, by {@code type}; a strategy inside another is a map like these or the
+   * name of one of them:
    *
    * <ul>
    *   <li>{@code hash}: {@code shards}, {@code slots} (1024), {@code function} ({@code crc32} or
@@ -115,10 +115,10 @@ public interface ShardRouter {
    * ({@code ms}, {@code s}, {@code m}, {@code h}, {@code d}) or are written {@code PT2S}.
    *
    * <p>Placeholders such as <code>${NAME}</code> are not replaced. Directories are closed with the
-   * router; their tables are to be there already, see {@link TableDirectory#createTable()}.
+   * router; their tables must be there already, see {@link TableDirectory#createTable()}.
    *
    * @param yaml one document of at most 1 MiB; a key that is unknown or there twice is refused
-   * @throws IllegalArgumentException if it is malformed or says what can't be, with the path to it.
+   * @throws IllegalArgumentException if it is malformed or wrong, with the path to the mistake.
    *     Neither the message nor a cause has a URL or a password
    */
   static ShardRouter fromYaml(String yaml) {
@@ -126,8 +126,8 @@ public interface ShardRouter {
   }
 
   /**
-   * A builder of a router, filled from a document that is a nested map; see {@link #fromYaml}. To
-   * be built once, since the router closes the document's directories.
+   * A builder of a router, filled from a document that is a nested map; see {@link #fromYaml}.
+   * Build only one router with it, because the router closes the document's directories.
    *
    * @param document its keys as there; scalars are texts, numbers or booleans, and a list may also
    *     be a map with the keys {@code 0}, {@code 1} and so on, as property sources have it
@@ -137,10 +137,10 @@ public interface ShardRouter {
     return new ShardRouterBuilder().with(RouterDocument.read(document));
   }
 
-  /** What an operator does with the shards, and sees of them; always the same object. */
+  /** The operator's face of the router; always the same object. */
   ShardOperations operations();
 
-  /** The shards, strategies and tables as they are now. */
+  /** The current shards, strategies and tables. */
   Topology topology();
 
   /** The shard of a key; see {@link Topology#locate}. */
@@ -149,14 +149,11 @@ public interface ShardRouter {
   /** The shard where a key of a table lies. */
   ShardTarget on(String table, ShardKey key);
 
-  /**
-   * A shard by name; an unknown one is an {@link IllegalArgumentException} when it is subscribed
-   * to.
-   */
+  /** A shard by name. An unknown name is an {@link IllegalArgumentException} upon subscription. */
   ShardTarget on(ShardId shard);
 
   /**
-   * The shards of some keys of a table, each asked for its own keys; a key given twice is asked for
+   * The shards of some keys of a table, each asked for its own keys. A key given twice is asked for
    * once.
    */
   ScatterTarget onKeys(String table, Collection<ShardKey> keys);
@@ -172,7 +169,7 @@ public interface ShardRouter {
       BiFunction<Row, RowMetadata, T> mapping);
 
   /**
-   * Reads of single keys that are joined: while batches are on their way to a shard, newcomers
+   * Reads of single keys that are joined. While batches are on their way to a shard, newcomers
    * gather, and the next batch takes them all, up to a bound, as one {@code IN} list. There is no
    * timer: a read that finds no batches under way is sent at once.
    *
@@ -182,16 +179,17 @@ public interface ShardRouter {
    * Mono<User> one = users.one(ShardKey.of(42));
    * }</pre>
    *
-   * <p>Each row has to be of one key alone, and to be the same whatever other keys are asked for:
-   * the statement must not aggregate over keys.
+   * <p>Each row must belong to one key, and must be the same whatever other keys are asked for: the
+   * statement must not aggregate over keys.
    *
    * @param table the table by whose rule keys are located
    * @param sql one read with the marker {@code :keys} and no other; see {@link #onKeys}
-   * @param key which key a row is of, as it was asked for; of one that was not the read fails
-   * @param mapping what becomes of each row; both are called on event loops, must not block and
-   *     must not return null
-   * @throws IllegalArgumentException if the table is unknown, the statement is no read, limits its
-   *     rows, or has no or other markers
+   * @param key gives the key that a row belongs to, as it was asked for; a row with another key
+   *     fails the read
+   * @param mapping maps each row; both functions are called on event loops, must not block and must
+   *     not return null
+   * @throws IllegalArgumentException if the table is unknown, the statement is not a read, limits
+   *     its rows, or has no or other markers
    */
   <T> KeyedReads<T> coalesced(
       String table,
@@ -236,23 +234,23 @@ public interface ShardRouter {
       Function<? super T, ? extends Map<String, ? extends @Nullable Object>> values);
 
   /**
-   * Opens every shard's idle minimum of connections; a shard that is down is left, and the others
-   * are warmed.
+   * Opens every shard's idle minimum of connections. A shard that is down is left out, and the
+   * others are warmed.
    */
   Mono<Void> warmUp();
 
   /**
-   * For {@code contextWrite}: reads of that subscription go to primaries, whatever else is said, so
-   * that they see what was written before.
+   * Sends all reads of a subscription to primaries, whatever else is set, so that they see what was
+   * written before; for {@code contextWrite}.
    */
   static Function<Context, Context> readYourWrites() {
     return context -> context.put(ShardServers.READ_YOUR_WRITES, true);
   }
 
   /**
-   * Closes the router: statements under way have 30 s to end, new ones fail with {@link
-   * ShardUnavailableException}, and then every connection is closed, those in use too. Closing
-   * twice does nothing more, and a cancel does not stop it.
+   * Closes the router. Statements under way have 30 s to end, and new ones fail with {@link
+   * ShardUnavailableException}. Then every connection is closed, those in use too. A second close
+   * does nothing more, and a cancel does not stop it.
    */
   Mono<Void> close();
 
@@ -264,9 +262,9 @@ public interface ShardRouter {
    */
   void note(String table, ShardKey key);
 
-  /** The times a statement is held to that names none. */
+  /** The times of a statement that has none of its own. */
   Timeouts timeouts();
 
-  /** Whether reads in SQL that name no key may go to several shards; the SQL driver goes by it. */
+  /** Says whether reads in SQL that name no key may go to several shards; for the SQL driver. */
   ScatterReads scatterReads();
 }

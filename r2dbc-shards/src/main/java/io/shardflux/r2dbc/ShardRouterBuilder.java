@@ -34,7 +34,7 @@ public final class ShardRouterBuilder {
 
   ShardRouterBuilder() {}
 
-  /** Adds a shard; a second one of that name is refused by an {@link IllegalArgumentException}. */
+  /** Adds a shard. A second one of that name is refused by an {@link IllegalArgumentException}. */
   public ShardRouterBuilder shard(Shard shard) {
     topology.shard(shard.id());
     shards.add(shard);
@@ -42,7 +42,7 @@ public final class ShardRouterBuilder {
   }
 
   /**
-   * Adds a strategy; a second one of that name is refused by an {@link IllegalArgumentException}.
+   * Adds a strategy. A second one of that name is refused by an {@link IllegalArgumentException}.
    */
   public ShardRouterBuilder strategy(String name, ShardingStrategy strategy) {
     topology.strategy(name, strategy);
@@ -50,7 +50,7 @@ public final class ShardRouterBuilder {
   }
 
   /**
-   * Adds a table's rule; a second one for that table is refused by an {@link
+   * Adds a table's rule. A second one for that table is refused by an {@link
    * IllegalArgumentException}.
    */
   public ShardRouterBuilder table(TableRule rule) {
@@ -59,8 +59,8 @@ public final class ShardRouterBuilder {
   }
 
   /**
-   * The bounds of every pool that has none of its own; {@link PoolOptions#defaults()} if it is not
-   * said.
+   * Sets the bounds of every pool that has none of its own; the default is {@link
+   * PoolOptions#defaults()}.
    */
   public ShardRouterBuilder pool(PoolOptions bounds) {
     options = options.with(bounds);
@@ -68,30 +68,30 @@ public final class ShardRouterBuilder {
   }
 
   /**
-   * The times every statement is held to that names none; {@link Timeouts#defaults()} if it is not
-   * said.
+   * Sets the times of every statement that has none of its own; the default is {@link
+   * Timeouts#defaults()}.
    */
   public ShardRouterBuilder timeouts(Timeouts timeouts) {
     options = options.with(timeouts);
     return this;
   }
 
-  /** When a server counts as down; {@link BreakerOptions#defaults()} if it is not said. */
+  /** Sets when a server counts as down; the default is {@link BreakerOptions#defaults()}. */
   public ShardRouterBuilder breaker(BreakerOptions breaker) {
     options = options.with(breaker);
     return this;
   }
 
-  /** What is done for reads; {@link ReadOptions#defaults()} if it is not said. */
+  /** Sets the options of reads; the default is {@link ReadOptions#defaults()}. */
   public ShardRouterBuilder reads(ReadOptions reads) {
     options = options.with(reads);
     return this;
   }
 
   /**
-   * Logs, as a warning of the logger {@code io.shardflux.slow}, each statement for which its
-   * consumer had to wait that long or longer: shard, server, time, rows, outcome, and the text with
-   * its markers, as key-value pairs. None is logged if this is not said.
+   * Logs each statement for which its consumer had to wait that long or longer, as a warning of the
+   * logger {@code io.shardflux.slow}. The key-value pairs are shard, server, time, rows, outcome,
+   * and the text with its markers. By default no statement is logged.
    *
    * @throws IllegalArgumentException if the time is below 1 ms
    */
@@ -101,9 +101,9 @@ public final class ShardRouterBuilder {
   }
 
   /**
-   * Where each go at a server is observed, as {@link ShardObservation} says. Nothing is, and
-   * statements run as if there were no such thing, if this is not said or the registry has no
-   * handler. Handlers run on event loops, so they must not block.
+   * Sets the registry in which each attempt at a server is observed, as {@link ShardObservation}
+   * says. Without it, or if the registry has no handler, nothing is observed and statements run as
+   * if there were no observations. Handlers run on event loops, so they must not block.
    */
   public ShardRouterBuilder observations(ObservationRegistry registry) {
     options = options.with(registry);
@@ -111,29 +111,31 @@ public final class ShardRouterBuilder {
   }
 
   /**
-   * Whether it is counted by which keys tables are asked for, in some 3 MB a table at most; see
-   * {@link ShardOperations#hotKeys}. Off if it is not said.
+   * Sets whether the keys by which tables are asked for are counted, in some 3 MB a table at most;
+   * see {@link ShardOperations#hotKeys}. Off by default.
    */
   public ShardRouterBuilder hotKeys(boolean counted) {
     hotKeys = counted;
     return this;
   }
 
-  /** How tables' rows are counted; {@link RowCountOptions#defaults()} if it is not said. */
+  /** Sets how tables' rows are counted; the default is {@link RowCountOptions#defaults()}. */
   public ShardRouterBuilder rowCounts(RowCountOptions counts) {
     rowCounts = counts;
     return this;
   }
 
-  /** For SQL planned over all shards; {@link ScatterReads#ALLOWED} if it is not said. */
+  /**
+   * Sets whether SQL that names no key may go to several shards; the default is {@link
+   * ScatterReads#ALLOWED}.
+   */
   public ShardRouterBuilder scatterReads(ScatterReads scatter) {
     scatterReads = scatter;
     return this;
   }
 
   /**
-   * All that a definition says, in place of what was said before; the router closes its
-   * directories.
+   * Takes over a definition, in place of what was set before; the router closes its directories.
    */
   ShardRouterBuilder with(RouterDefinition definition) {
     options = definition.options();

@@ -3,19 +3,19 @@ package io.shardflux.r2dbc.settings;
 import java.time.Duration;
 
 /**
- * When a server counts as down and is asked no more. It is at once when none of its open
- * connections works and none can be opened. A late statement or a lost connection has it looked at,
- * and counts only if it answers nothing; what the server answered, an error too, what the caller
- * cancelled before a row, and a time of the caller's own that is shorter than the router's count
- * for nothing.
+ * Says when a server counts as down and is asked no more. It counts as down at once when none of
+ * its open connections works and none can be opened. After a late statement or a lost connection
+ * the router looks at the server; it counts as a failure only if the server answers nothing. These
+ * do not count: an answer of the server, even an error; a cancel by the caller before a row; and a
+ * time of the caller's own that is shorter than the router's.
  *
- * @param window how many statements are looked back on (default 20, from 1 to 10,000)
- * @param minCalls how many there have to be before their share counts (default 10, from 1 to {@code
- *     window})
+ * @param window the number of last statements that are looked at (default 20, from 1 to 10,000)
+ * @param minCalls the number of statements there must be before their share counts (default 10,
+ *     from 1 to {@code window})
  * @param failureRate the share of failures, in percent, at which the server is down (default 50,
  *     from 1 to 100)
- * @param probeInterval how long after a failed probe the next one is made; statements come back
- *     with the first that gets through (default 250 ms, from 10 ms)
+ * @param probeInterval the time from a failed probe to the next one; statements come back with the
+ *     first probe that gets through (default 250 ms, from 10 ms)
  */
 public record BreakerOptions(int window, int minCalls, int failureRate, Duration probeInterval) {
 

@@ -9,10 +9,10 @@ import java.util.List;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
-/** What options a URL may have: the driver passes over what it does not know without a word. */
+/** The options that a URL may have. The driver silently ignores an option that it does not know. */
 final class DriverOptions {
 
-  /** Those of the driver that a URL can say; a test compares them with the driver's own. */
+  /** The driver's options that a URL can set; a test compares them with the driver's own. */
   static final List<String> OF_URLS =
       List.of(
           "ssl",
@@ -47,7 +47,7 @@ final class DriverOptions {
           "zeroDate",
           "zstdCompressionLevel");
 
-  /** Those that only code can say. */
+  /** The driver's options that only code can set. */
   static final List<String> OF_CODE =
       List.of(
           "loopResources",
@@ -64,7 +64,7 @@ final class DriverOptions {
   private DriverOptions() {}
 
   /**
-   * Refuses what the driver does not know, of its own options alone.
+   * Refuses options that the driver does not know, among its own options only.
    *
    * @throws IllegalArgumentException by name, unless that may be a piece of a password
    */
@@ -97,7 +97,10 @@ final class DriverOptions {
     }
   }
 
-  /** A '?' or '&' in a password makes options of what is behind it, up to the '@'. */
+  /**
+   * Tells whether a name may be a piece of a password. A {@code ?} or {@code &} in a password makes
+   * options of the text behind it, up to the '@'.
+   */
   private static boolean isPiece(String name, @Nullable Object value) {
     return !NAME.matcher(name).matches()
         || value == null

@@ -6,14 +6,14 @@ import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What holds for every shard of a router.
+ * The options of every shard of a router.
  *
  * @param pool the bounds of a pool that has none of its own
- * @param timeouts the times of a statement that names none
+ * @param timeouts the times of a statement that has none of its own
  * @param breaker when a server counts as down
- * @param reads what is done for reads
- * @param slowStatement from when on a statement is logged, or null if none is
- * @param observations where each go at a server is observed
+ * @param reads the options of reads
+ * @param slowStatement the time from which on a statement is logged, or null if none is
+ * @param observations the registry in which each attempt at a server is observed
  */
 @Internal
 public record RouterOptions(
@@ -51,7 +51,7 @@ public record RouterOptions(
   }
 
   /**
-   * With another time from when on statements are logged.
+   * These options with another time from which on statements are logged.
    *
    * @throws IllegalArgumentException if it is below 1 ms
    */

@@ -7,7 +7,7 @@ import io.shardflux.router.ShardId;
 /**
  * One server of a shard; its text shows neither user nor password.
  *
- * @param shard whose it is
+ * @param shard the shard
  * @param options the way to it
  * @param primary whether it takes writes
  */

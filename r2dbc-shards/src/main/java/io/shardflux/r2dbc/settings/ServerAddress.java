@@ -13,11 +13,11 @@ import java.util.Locale;
 import java.util.Map;
 
 /**
- * Where rows are, whoever asks for them: two shards of one address would have each row twice.
+ * The place of rows: two shards of one address would have each row twice.
  *
  * @param host in lower case
- * @param port that of MySQL where none is said
- * @param database empty where none is said
+ * @param port that of MySQL if none is given
+ * @param database empty if none is given
  */
 @Internal
 public record ServerAddress(String host, String port, String database) {
@@ -36,7 +36,7 @@ public record ServerAddress(String host, String port, String database) {
   }
 
   /**
-   * Refuses shards that are not apart from each other.
+   * Refuses shards that share a server and database.
    *
    * @throws IllegalArgumentException if one of the servers is there twice
    */

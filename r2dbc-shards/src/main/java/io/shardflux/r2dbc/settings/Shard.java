@@ -34,8 +34,8 @@ public record Shard(
    *
    * @param id the shard's name
    * @param url such as {@code r2dbc:mysql://user:password@host:3306/database}
-   * @throws IllegalArgumentException if the URL is malformed; the message does not show it, as it
-   *     may hold a password
+   * @throws IllegalArgumentException if the URL is malformed; the message does not show it, because
+   *     it may hold a password
    */
   public static Shard of(String id, String url) {
     return of(ShardId.of(id), parse(id, url));
@@ -52,8 +52,8 @@ public record Shard(
   }
 
   /**
-   * This shard with one replica more, with the shard's credentials where the URL has none; see
-   * {@link ReadPreference}.
+   * This shard with one replica more, with the shard's credentials if the URL has none; see {@link
+   * ReadPreference}.
    *
    * @throws IllegalArgumentException as {@link #of(String, String)}
    */
@@ -61,7 +61,7 @@ public record Shard(
     return withReplica(parse(id + ", replica", url));
   }
 
-  /** This shard with one replica more, with the shard's credentials where the options have none. */
+  /** This shard with one replica more, with the shard's credentials if the options have none. */
   public Shard withReplica(ConnectionFactoryOptions replica) {
     ConnectionFactoryOptions.Builder whole = replica.mutate();
     if (!replica.hasOption(ConnectionFactoryOptions.USER)) {
@@ -107,7 +107,10 @@ public record Shard(
     return options;
   }
 
-  /** Nothing if the URL is malformed: the parser's own message quotes it, and with it passwords. */
+  /**
+   * The options of a URL; null if it is malformed. The parser's own message quotes the URL, and
+   * with it passwords.
+   */
   static @Nullable @Internal public ConnectionFactoryOptions optionsOf(String url) {
     Tls.declareSecrets();
     try {
@@ -118,7 +121,10 @@ public record Shard(
     }
   }
 
-  /** The parser takes a port that is none, and what is before a stray slash, into the host. */
+  /**
+   * Tells whether the options name a host. The parser takes a malformed port, and the text before a
+   * stray slash, into the host.
+   */
   private static boolean namesHost(ConnectionFactoryOptions options) {
     return options.getValue(ConnectionFactoryOptions.HOST) instanceof String host
         && !host.isEmpty()

@@ -22,8 +22,9 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A server's TLS options: checked, as the driver ignores what it does not know or need, and with
- * the files read, as the driver reads them on its event loop.
+ * A server's TLS options, checked and with the files read. They are checked because the driver
+ * ignores options that it does not know or need. The files are read because the driver reads them
+ * on its event loop.
  */
 @Internal
 public final class Tls {
@@ -48,8 +49,8 @@ public final class Tls {
   }
 
   /**
-   * To be called before a URL is parsed: an option is a secret to R2DBC, and not shown, only if it
-   * was one when it was first named.
+   * Must be called before a URL is parsed. To R2DBC an option is a secret, and not shown, only if
+   * it was one when it was first named.
    */
   static void declareSecrets() {
     var unused = KEY_PASSWORD;
@@ -92,7 +93,7 @@ public final class Tls {
                         + ")"));
   }
 
-  /** What would be without effect where its user relies on it. */
+  /** Refuses options that would have no effect although their user relies on them. */
   private void refuseIdle() {
     if (options.hasOption(CA) && !VERIFYING.contains(mode)) {
       throw new IllegalArgumentException(

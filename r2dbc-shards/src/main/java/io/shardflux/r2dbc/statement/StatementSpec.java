@@ -51,37 +51,38 @@ public interface StatementSpec {
   StatementSpec prefer(ReadPreference preference);
 
   /**
-   * Says that it writes, though it looks like a read: a {@code SELECT} of a function that changes
-   * something. It then goes to the primary, and once.
+   * Marks the statement as a write, though it looks like a read: a {@code SELECT} of a function
+   * that changes something. It then goes to the primary, and once.
    */
   StatementSpec write();
 
   /**
-   * Says that its rows are few though its text has no {@code LIMIT}, so that it is none of the
-   * {@linkplain PoolOptions#streams() streams}. A statement by a key is so already.
+   * Marks the rows as few although the text has no {@code LIMIT}, so that the statement is none of
+   * the {@linkplain PoolOptions#streams() streams}. A statement by a key needs no mark.
    */
   StatementSpec bounded();
 
   /**
-   * What becomes of each row; called on an event loop, it must not block and must not return null.
+   * Maps each row. The mapping is called on an event loop; it must not block and must not return
+   * null.
    *
    * @throws IllegalArgumentException if a marker has no value
    */
   <T> RowsSpec<T> map(BiFunction<Row, RowMetadata, T> mapping);
 
   /**
-   * Runs it for its effect, and gives the number of rows it changed; MySQL does not count a row
-   * that already was as wanted.
+   * Runs the statement for its effect, and gives the number of rows that it changed. MySQL does not
+   * count a row that already had the wanted values.
    *
    * @throws IllegalArgumentException if a marker has no value
    */
   Mono<Long> rowsUpdated();
 
   /**
-   * What becomes of the driver's own results. They are to be consumed within what the function
-   * returns; a read is tried again only where nothing came of it.
+   * Consumes the driver's own results. They must be consumed within the publisher that the function
+   * returns. A read is retried only if nothing came of it.
    *
-   * @param settings what else the driver's statement is told, such as {@link
+   * @param settings further settings of the driver's statement, such as {@link
    *     Statement#returnGeneratedValues}; its values are bound already
    * @throws IllegalArgumentException if a marker has no value
    */

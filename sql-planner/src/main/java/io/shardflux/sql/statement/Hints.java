@@ -6,15 +6,15 @@ import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a caller says about a statement beside its text. In SQL it is the text's first comment,
- * {@code /* shardflux: key=42, scatter=false *}{@code /}; null is what isn't said. Immutable.
+ * Instructions of a caller beside a statement's text. In SQL they are the text's first comment,
+ * {@code /* shardflux: key=42, scatter=false *}{@code /}. Null is unspecified. Immutable.
  *
  * @param shard {@code shard=name}: the statement goes there as it is
  * @param key {@code key=42} or {@code key=(acme, 42)}: the statement goes to this key's shard as it
  *     is
  * @param scatter {@code scatter=true|false}: whether a read may go to several shards
  * @param scatterWrites {@code scatter-writes=true|false}: whether a write may go to several shards;
- *     where it isn't said, one may that names the keys of its rows
+ *     where it is unspecified, a write may that names the keys of its rows
  * @param timeout {@code timeout=250ms}, {@code 3s} or {@code 1m}
  * @param failurePolicy {@code failure-policy=…}, as the driver knows it
  * @param readPreference {@code read-preference=…}, as the driver knows it
@@ -28,15 +28,15 @@ public record Hints(
     @Nullable String failurePolicy,
     @Nullable String readPreference) {
 
-  /** Nothing said. */
+  /** Hints that leave everything unspecified. */
   public static final Hints NONE = builder().build();
 
-  /** A builder of hints that say nothing yet. */
+  /** A builder of hints; everything is unspecified at first. */
   public static Builder builder() {
     return new Builder();
   }
 
-  /** These, and of the others what these don't say. */
+  /** These hints, with those of the others where these are unspecified. */
   public Hints or(Hints others) {
     if (equals(NONE)) {
       return others;
@@ -60,7 +60,7 @@ public record Hints(
     return mine == null ? others : mine;
   }
 
-  /** Sets what a caller says; null is unspecified. Not thread-safe. */
+  /** Sets hints; null is unspecified. Not thread-safe. */
   public static final class Builder {
 
     private @Nullable ShardId shard;
