@@ -31,8 +31,11 @@ final class SlowReadersIntegrationTests {
   private static final int SIZE = 4;
   private static final int STREAMS = 2;
 
-  private static final Duration PERIOD = Duration.ofMillis(1500);
-  private static final int PACE = 40_000;
+  /** {@code -Dreaders.real=true} has the bounds that applications have, and takes minutes. */
+  private static final boolean REAL = Boolean.getBoolean("readers.real");
+
+  private static final Duration PERIOD = REAL ? Duration.ofMinutes(1) : Duration.ofMillis(1500);
+  private static final int PACE = REAL ? 1_000 : 40_000;
 
   private final List<Database> databases = TestServers.shared().freshDatabases("slow");
   private final List<RawHttp> clients = new ArrayList<>();
@@ -109,6 +112,7 @@ final class SlowReadersIntegrationTests {
       steadily.dispose();
       // Its end is behind what the kernel had.
       assertThat(silent.take(1 << 30)).isBetween(1, 1 << 20);
+      disconnect();
     }
   }
 
@@ -135,12 +139,13 @@ final class SlowReadersIntegrationTests {
   }
 
   private static boolean answersSlowly(RawHttp upload) throws IOException {
+    Duration pause = REAL ? Duration.ofSeconds(5) : PERIOD.dividedBy(2);
     long end = System.nanoTime() + PERIOD.multipliedBy(3).toNanos();
     int line = 0;
     while (System.nanoTime() < end) {
       upload.send("{\n");
       assertThat(upload.line()).startsWith("{\"line\":" + ++line + ",");
-      pause(PERIOD.dividedBy(2));
+      pause(pause);
     }
     upload.end();
     return String.valueOf(upload.line()).contains("\"summary\"");
@@ -160,7 +165,7 @@ final class SlowReadersIntegrationTests {
 
   private static void awaitTaken(TestApplication application, int streams) {
     Awaitility.await()
-        .atMost(Duration.ofSeconds(30))
+        .atMost(Duration.ofSeconds(30).plus(PERIOD.multipliedBy(3)))
         .untilAsserted(() -> assertThat(application.acquired()).containsOnly(streams));
   }
 
