@@ -4,6 +4,7 @@ import static io.shardflux.r2dbc.TestShards.BOUND;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.r2dbc.spi.ConnectionFactoryOptions;
+import io.r2dbc.spi.Option;
 import io.r2dbc.spi.R2dbcException;
 import io.shardflux.r2dbc.failure.ShardUnavailableException;
 import io.shardflux.r2dbc.observe.ShardStatistics;
@@ -16,11 +17,13 @@ import io.shardflux.servers.TestServers;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.reactivestreams.Publisher;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.test.StepVerifier;
@@ -133,6 +136,43 @@ class RefusedLoginIntegrationTests {
     assertThat(relay.accepted() - before).isLessThanOrEqualTo(2);
     run(refusal.end);
     awaitStatus(Status.ACTIVE);
+  }
+
+  /** Its probes come seldom by then; the publisher is asked each second. */
+  @Test
+  void aPublishersNextPasswordIsTried() {
+    AtomicReference<String> password = new AtomicReference<>("right");
+    Shard shard =
+        Shard.of(
+            ID,
+            user("none")
+                .options()
+                .mutate()
+                .option(
+                    Option.<Publisher<String>>valueOf("passwordPublisher"),
+                    Mono.fromSupplier(password::get))
+                .build());
+    ShardRouter rotating = TestShards.router(List.of(relay.instead(shard))).pool(bounds(0)).build();
+    try {
+      run(Refusal.PASSWORD.begin);
+      StepVerifier.create(rotating.on(ID).sql("SELECT 1").map((row, metadata) -> 1).one())
+          .expectError(R2dbcException.class)
+          .verify(BOUND);
+      Await.until("two probes", Mono.fromSupplier(relay::accepted), logins -> logins >= 3);
+      int before = relay.accepted();
+      password.set("other");
+      Await.until(
+          "ACTIVE",
+          rotating.operations().statistics(),
+          all -> all.get(0).status() == Status.ACTIVE);
+      assertThat(relay.accepted() - before).isLessThanOrEqualTo(2);
+      StepVerifier.create(rotating.on(ID).sql("SELECT 1").map((row, metadata) -> 1).one())
+          .expectNext(1)
+          .expectComplete()
+          .verify(BOUND);
+    } finally {
+      rotating.close().block(BOUND);
+    }
   }
 
   @Test
