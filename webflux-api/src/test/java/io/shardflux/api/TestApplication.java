@@ -1,6 +1,7 @@
 package io.shardflux.api;
 
 import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.r2dbc.scatter.FailurePolicy;
 import io.shardflux.servers.Database;
 import java.io.IOException;
 import java.net.URI;
@@ -44,7 +45,14 @@ final class TestApplication implements AutoCloseable {
     properties.addAll(List.of(more));
     TestApplication application = with(bounds, properties.toArray(String[]::new));
     String table = new ClassPathResource("users.sql").getContentAsString(StandardCharsets.UTF_8);
-    application.router().onAll().sql(table).rowsUpdated().then().block(BOUND);
+    application
+        .router()
+        .onAll()
+        .sql(table)
+        .onFailure(FailurePolicy.failFast())
+        .rowsUpdated()
+        .then()
+        .block(BOUND);
     return application;
   }
 
