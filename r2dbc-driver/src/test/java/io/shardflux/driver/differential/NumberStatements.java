@@ -37,6 +37,7 @@ final class NumberStatements {
   private final Dice dice;
   private final String prefix;
   private final boolean cutsAverages;
+  private final boolean cutsChoices;
 
   /**
    * @param bugs what the servers answer wrong, which is not asked
@@ -44,6 +45,7 @@ final class NumberStatements {
   NumberStatements(Dice dice, Set<ServerBug> bugs) {
     this.dice = dice;
     this.cutsAverages = bugs.contains(ServerBug.AVERAGE_OF_CHOICE);
+    this.cutsChoices = bugs.contains(ServerBug.DIGITS_OF_CHOICE);
     this.prefix = dice.percent(50) ? "" : "f.";
   }
 
@@ -103,13 +105,14 @@ final class NumberStatements {
   private Numbers groupedByNumber() {
     String number = any(1);
     boolean named = dice.percent(50);
+    boolean cut = cutsChoices && CHOICE.matcher(number).find();
     return new Numbers(
         "numbers grouped by",
         "SELECT "
             + number
             + (named ? " AS r" : "")
             + ", COUNT(*)"
-            + (dice.percent(50) ? ", " + aggregate() : "")
+            + (dice.percent(50) ? ", " + (cut ? computed(0) : aggregate()) : "")
             + from()
             + " GROUP BY "
             + (named ? dice.pick("r", "1") : "1"),

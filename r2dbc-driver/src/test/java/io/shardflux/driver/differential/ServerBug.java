@@ -50,7 +50,15 @@ enum ServerBug {
    */
   AVERAGE_OF_CHOICE(
       "SELECT AVG(COALESCE(size, 0)) FROM trial GROUP BY flag ORDER BY COUNT(DISTINCT id)",
-      "4294967295.0000");
+      "4294967295.0000"),
+
+  /**
+   * MySQL 9.7: a choice between an integer and a decimal has the digits of its type, unless rows
+   * are sorted for a distinct count beside it.
+   */
+  DIGITS_OF_CHOICE(
+      "SELECT IF(flag, id, cost), COUNT(DISTINCT word) FROM trial WHERE id = 1 GROUP BY 1",
+      "1.00 1");
 
   /** What the queries ask. */
   static final List<String> TRIAL =
