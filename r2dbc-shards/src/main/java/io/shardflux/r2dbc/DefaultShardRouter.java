@@ -38,16 +38,19 @@ final class DefaultShardRouter implements ShardRouter {
   private final SqlTemplates templates = new SqlTemplates();
   private final List<TableDirectory> directories;
   private final ScatterReads scatterReads;
+  private final CoalescingOptions coalescing;
   private final DefaultShardOperations operations;
 
   DefaultShardRouter(
       LiveShards shards,
       List<TableDirectory> directories,
       ScatterReads scatterReads,
-      RowCountOptions rowCounts) {
+      RowCountOptions rowCounts,
+      CoalescingOptions coalescing) {
     this.shards = shards;
     this.directories = List.copyOf(directories);
     this.scatterReads = scatterReads;
+    this.coalescing = coalescing;
     this.operations =
         new DefaultShardOperations(
             shards,
@@ -93,7 +96,7 @@ final class DefaultShardRouter implements ShardRouter {
       String sql,
       BiFunction<Row, RowMetadata, ShardKey> key,
       BiFunction<Row, RowMetadata, T> mapping) {
-    return coalesced(table, sql, key, mapping, CoalescingOptions.defaults());
+    return coalesced(table, sql, key, mapping, coalescing);
   }
 
   @Override

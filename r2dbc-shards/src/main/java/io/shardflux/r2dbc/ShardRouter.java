@@ -62,6 +62,7 @@ public interface ShardRouter {
    * hot-keys: false
    * row-counts: {exact: false, every: 60s}
    * sql: {allow-scatter: true}
+   * coalescing: {max-keys: 128, max-rows: 10000, in-flight: 2, max-waiting: 10000}
    * strategies:
    *   by_id: {type: hash, shards: [shard_0, shard_1], slots: 1024, function: crc32}
    * tables:
@@ -73,9 +74,10 @@ public interface ShardRouter {
    *
    * <p>{@code shards} names each shard and its server; {@code username} and {@code password} stand
    * there or in the URL. A shard's {@code pool} sets what differs from the one on top. The sections
-   * {@code pool}, {@code timeouts}, {@code breaker} and {@code reads} set what differs from {@link
-   * PoolOptions#defaults()}, {@link Timeouts#defaults()}, {@link BreakerOptions#defaults()} and
-   * {@link ReadOptions#defaults()}. An unset {@code streams} is half of {@code max-size}. An unset
+   * {@code pool}, {@code timeouts}, {@code breaker}, {@code reads} and {@code coalescing} set what
+   * differs from {@link PoolOptions#defaults()}, {@link Timeouts#defaults()}, {@link
+   * BreakerOptions#defaults()}, {@link ReadOptions#defaults()} and {@link
+   * CoalescingOptions#defaults()}. An unset {@code streams} is half of {@code max-size}. An unset
    * {@code min-idle}, {@code min-calls} or time is lowered to {@code max-size}, {@code window} or
    * {@code total}. {@code replicas} of a shard are a list of servers, each with {@code url}, and
    * {@code username} and {@code password} where they are not the shard's. {@code slow-statement} is
@@ -159,8 +161,9 @@ public interface ShardRouter {
   ScatterTarget onKeys(String table, Collection<ShardKey> keys);
 
   /**
-   * Reads of single keys that are joined, with {@link CoalescingOptions#defaults()}; see {@link
-   * #coalesced(String, String, BiFunction, BiFunction, CoalescingOptions)}.
+   * Reads of single keys that are joined, with the options of {@link
+   * ShardRouterBuilder#coalescing}; see {@link #coalesced(String, String, BiFunction, BiFunction,
+   * CoalescingOptions)}.
    */
   <T> KeyedReads<T> coalesced(
       String table,

@@ -1,6 +1,7 @@
 package io.shardflux.r2dbc;
 
 import io.micrometer.observation.ObservationRegistry;
+import io.shardflux.r2dbc.coalesce.CoalescingOptions;
 import io.shardflux.r2dbc.config.RouterDefinition;
 import io.shardflux.r2dbc.directory.TableDirectory;
 import io.shardflux.r2dbc.live.LiveShards;
@@ -31,6 +32,7 @@ public final class ShardRouterBuilder {
   private boolean hotKeys;
   private RowCountOptions rowCounts = RowCountOptions.defaults();
   private ScatterReads scatterReads = ScatterReads.ALLOWED;
+  private CoalescingOptions coalescing = CoalescingOptions.defaults();
 
   ShardRouterBuilder() {}
 
@@ -135,6 +137,15 @@ public final class ShardRouterBuilder {
   }
 
   /**
+   * Sets how reads of single keys are joined where {@link ShardRouter#coalesced} is not told; the
+   * default is {@link CoalescingOptions#defaults()}.
+   */
+  public ShardRouterBuilder coalescing(CoalescingOptions options) {
+    coalescing = options;
+    return this;
+  }
+
+  /**
    * Takes over a definition, in place of what was set before; the router closes its directories.
    */
   ShardRouterBuilder with(RouterDefinition definition) {
@@ -142,6 +153,7 @@ public final class ShardRouterBuilder {
     hotKeys = definition.hotKeys();
     rowCounts = definition.rowCounts();
     scatterReads = definition.scatterReads();
+    coalescing = definition.coalescing();
     definition.shards().forEach(this::shard);
     definition.tables().forEach(this::table);
     definition.strategies().forEach(this::strategy);
@@ -160,6 +172,6 @@ public final class ShardRouterBuilder {
     LiveShards live =
         new LiveShards(
             topology.build(), shards, options, hotKeys ? new HotKeys(System::nanoTime) : null);
-    return new DefaultShardRouter(live, directories, scatterReads, rowCounts);
+    return new DefaultShardRouter(live, directories, scatterReads, rowCounts, coalescing);
   }
 }

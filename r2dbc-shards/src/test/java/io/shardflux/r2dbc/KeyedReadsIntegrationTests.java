@@ -48,6 +48,8 @@ import reactor.test.StepVerifier;
 class KeyedReadsIntegrationTests {
 
   private static final String SELECT = "SELECT id, name FROM users WHERE id IN (:keys)";
+  private static final String SLOW = SELECT + " AND SLEEP(0.5) = 0";
+  private static final CoalescingOptions TEN_WAIT = CoalescingOptions.defaults().withMaxWaiting(10);
   private static final int AT_ONCE = 256;
 
   private final TestServers servers = TestServers.shared();
@@ -373,8 +375,17 @@ class KeyedReadsIntegrationTests {
 
   @Test
   void moreThanMayWaitAreRefused() {
-    KeyedReads<User> narrow =
-        users(SELECT + " AND SLEEP(0.5) = 0", CoalescingOptions.defaults().withMaxWaiting(10));
+    refusedBeyondTen(users(SLOW, TEN_WAIT));
+  }
+
+  @Test
+  void theRoutersOptionsHoldWhereNoneAreGiven() {
+    ShardRouter narrow = TestShards.router(shards).coalescing(TEN_WAIT).build();
+    refusedBeyondTen(narrow.coalesced("users", SLOW, KeyedReadsIntegrationTests::key, User::of));
+    narrow.close().block(BOUND);
+  }
+
+  private void refusedBeyondTen(KeyedReads<User> narrow) {
     List<Long> ids = ofOneShard(20);
     StepVerifier.create(
             Flux.fromIterable(ids)

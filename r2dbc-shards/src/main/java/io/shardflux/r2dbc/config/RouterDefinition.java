@@ -1,5 +1,6 @@
 package io.shardflux.r2dbc.config;
 
+import io.shardflux.r2dbc.coalesce.CoalescingOptions;
 import io.shardflux.r2dbc.directory.TableDirectory;
 import io.shardflux.r2dbc.observe.RowCountOptions;
 import io.shardflux.r2dbc.settings.RouterOptions;
@@ -20,6 +21,7 @@ import java.util.Map;
  * @param hotKeys whether the keys that tables are asked for are counted
  * @param rowCounts how tables' rows are counted
  * @param scatterReads whether SQL that names no key may go to several shards
+ * @param coalescing how reads of single keys are joined
  * @param shards each with a name of its own
  * @param tables each of another table
  * @param strategies by name
@@ -31,6 +33,7 @@ public record RouterDefinition(
     boolean hotKeys,
     RowCountOptions rowCounts,
     ScatterReads scatterReads,
+    CoalescingOptions coalescing,
     List<Shard> shards,
     List<TableRule> tables,
     Map<String, ShardingStrategy> strategies,

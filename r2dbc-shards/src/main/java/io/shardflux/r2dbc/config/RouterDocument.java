@@ -6,6 +6,7 @@ import static io.r2dbc.spi.ConnectionFactoryOptions.USER;
 import io.r2dbc.spi.ConnectionFactories;
 import io.r2dbc.spi.ConnectionFactoryOptions;
 import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.r2dbc.coalesce.CoalescingOptions;
 import io.shardflux.r2dbc.directory.ControlTable;
 import io.shardflux.r2dbc.directory.TableDirectory;
 import io.shardflux.r2dbc.observe.RowCountOptions;
@@ -73,6 +74,7 @@ public final class RouterDocument {
             "hot-keys",
             "row-counts",
             "sql",
+            "coalescing",
             "ids",
             "strategies",
             "tables");
@@ -173,6 +175,7 @@ public final class RouterDocument {
     ReadOptions reads = reads(root.get("reads"));
     RowCountOptions rowCounts = rowCounts(root.get("row-counts"));
     ScatterReads scatterReads = scatterReads(root.get("sql"));
+    CoalescingOptions coalescing = coalescing(root.get("coalescing"));
     root.get("ids").ifPresent(this::idSource);
     boolean hotKeys = root.get("hot-keys").or(false, Setting::truth);
     RouterOptions options =
@@ -192,6 +195,7 @@ public final class RouterDocument {
         hotKeys,
         rowCounts,
         scatterReads,
+        coalescing,
         shards,
         tables,
         new StrategyReader(root.get("strategies"), this::directory).strategies(),
@@ -359,6 +363,16 @@ public final class RouterDocument {
       case "false" -> ScatterReads.REFUSED;
       default -> throw setting.refused(expected);
     };
+  }
+
+  private static CoalescingOptions coalescing(Setting setting) {
+    setting.only("max-keys", "max-rows", "in-flight", "max-waiting");
+    CoalescingOptions defaults = CoalescingOptions.defaults();
+    return new CoalescingOptions(
+        setting.get("max-keys").or(defaults.maxKeys(), it -> it.integer(1, 1_000)),
+        setting.get("max-rows").or(defaults.maxRows(), it -> it.integer(1, 1_000_000)),
+        setting.get("in-flight").or(defaults.inFlight(), it -> it.integer(1, 64)),
+        setting.get("max-waiting").or(defaults.maxWaiting(), it -> it.integer(1, 1_000_000)));
   }
 
   private static Duration shorter(Duration one, Duration other) {

@@ -10,6 +10,7 @@ import static org.junit.jupiter.params.provider.Arguments.arguments;
 import io.r2dbc.spi.ConnectionFactoryOptions;
 import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.TestShards;
+import io.shardflux.r2dbc.coalesce.CoalescingOptions;
 import io.shardflux.r2dbc.ids.ShardIds;
 import io.shardflux.r2dbc.observe.ShardStatistics;
 import io.shardflux.r2dbc.settings.PoolOptions;
@@ -232,6 +233,27 @@ class RouterDocumentTests {
                 .maxIdleTime(Duration.ofHours(6))
                 .maxLifetime(Duration.ofDays(1))
                 .build());
+  }
+
+  @Test
+  void readsTheBoundsOfCoalescedReads() {
+    assertThat(RouterDocument.read(SHARDS).coalescing()).isEqualTo(CoalescingOptions.defaults());
+    String all = "coalescing: {max-keys: 7, max-rows: 8, in-flight: 9, max-waiting: 10}";
+    assertThat(RouterDocument.read(SHARDS + all).coalescing())
+        .isEqualTo(new CoalescingOptions(7, 8, 9, 10));
+  }
+
+  @ParameterizedTest
+  @CsvSource({"max-keys, 1000", "max-rows, 1000000", "in-flight, 64", "max-waiting, 1000000"})
+  void coalescedReadsAreBounded(String key, int most) {
+    for (int wrong : new int[] {0, most + 1}) {
+      assertThatIllegalArgumentException()
+          .isThrownBy(
+              () -> RouterDocument.read(SHARDS + "coalescing: {%s: %d}".formatted(key, wrong)))
+          .withMessageStartingWith("coalescing." + key + ": " + wrong + " (expected: ");
+    }
+    assertThat(RouterDocument.read(SHARDS + "coalescing: {%s: %d}".formatted(key, most)))
+        .isNotNull();
   }
 
   @Test
@@ -599,7 +621,7 @@ class RouterDocumentTests {
         arguments(
             "shard: {}",
             "shard: unknown (expected: one of shards, pool, timeouts, breaker, reads,"
-                + " slow-statement, hot-keys, row-counts, sql, ids, strategies, tables)"),
+                + " slow-statement, hot-keys, row-counts, sql, coalescing, ids, strategies, tables)"),
         arguments(
             "shards: {s0: {}, s1: {}, s0: {}}",
             "document, line 1, column 26: a key that is there already (expected: each key once)"),
