@@ -103,7 +103,7 @@ final class UserController {
     return Mono.error(() -> new Refusal(Failure.notFound(id)));
   }
 
-  /** Whether the client prefers an array; whoever has no preference gets lines. */
+  /** Tells whether the client prefers an array; a client without a preference gets lines. */
   private static boolean wantsArray(ServerWebExchange exchange) {
     List<MediaType> accepted = new ArrayList<>(exchange.getRequest().getHeaders().getAccept());
     MimeTypeUtils.sortBySpecificity(accepted);

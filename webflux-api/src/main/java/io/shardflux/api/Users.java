@@ -31,7 +31,7 @@ final class Users {
 
   static final String TABLE = "users";
 
-  /** The longest array; whoever wants more reads lines. */
+  /** The length of the longest array; a client that wants more reads lines. */
   static final int MAX_ARRAY = 10_000;
 
   private static final Duration FIND_BOUND = Duration.ofSeconds(10);
@@ -66,7 +66,7 @@ final class Users {
     return router.locate(TABLE, ShardKey.of(id));
   }
 
-  /** Completes if each of the ids has a shard, else errors. */
+  /** Completes if each of the ids has a shard, otherwise errors. */
   Mono<Void> checkRoutable(ReadRequest request) {
     return Flux.fromIterable(request.ids()).concatMap(this::locate).then();
   }
@@ -102,7 +102,7 @@ final class Users {
   /** A line that was read: a user, or what is wrong with it. */
   sealed interface Entry {
 
-    /** Where it stood. */
+    /** The number of the line. */
     long line();
 
     /**

@@ -17,13 +17,13 @@ import reactor.core.Disposables;
 import reactor.core.publisher.Mono;
 
 /**
- * Whether a server is asked. Opens by {@link BreakerOptions}, and closes with the first probe that
- * gets through: no user's statement is put at risk to find out.
+ * Decides whether a server is asked. Opens by {@link BreakerOptions}, and closes with the first
+ * probe that gets through, so that no user's statement is put at risk to find out.
  */
 @Internal
 public final class ServerBreaker {
 
-  /** A server that probes well and fails again within that time is waited for longer each time. */
+  /** The time within which a server that probed well and fails again is waited for longer. */
   private static final long RELAPSE = TimeUnit.SECONDS.toNanos(10);
 
   private static final Duration LONGEST_WAIT = Duration.ofSeconds(2);

@@ -167,7 +167,7 @@ public final class ServerPool {
         .then();
   }
 
-  /** A statement begins; it is to {@link #ended}. */
+  /** A statement begins; {@link #ended} must follow. */
   public void started() {
     inFlight.incrementAndGet();
   }

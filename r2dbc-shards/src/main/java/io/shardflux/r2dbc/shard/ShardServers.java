@@ -101,7 +101,7 @@ public final class ShardServers {
   }
 
   /**
-   * Lets a statement in, which is to {@link #leave}.
+   * Lets a statement in, which must {@link #leave}.
    *
    * @throws PoolClosingException if the shard is being let go
    * @throws ShardUnavailableException if it is being drained

@@ -9,7 +9,7 @@ import java.util.Set;
 
 /**
  * A statement's text, cut at its markers: all {@code ?}, or all {@code :name}. Markers in quotes
- * and comments are text. What goes to the driver has {@code ?} alone.
+ * and comments are text. The text for the driver has only {@code ?}.
  */
 @Internal
 public final class SqlTemplate {
@@ -73,12 +73,12 @@ public final class SqlTemplate {
     return markers;
   }
 
-  /** Whether there is such a marker. */
+  /** Tells whether there is such a marker. */
   boolean has(String marker) {
     return named ? names.contains(marker) : isPosition(marker);
   }
 
-  /** Whether it is one of 0, 1, 2 and so on, for each ?. */
+  /** Tells whether the marker is one of 0, 1, 2 and so on, for each ?. */
   private boolean isPosition(String marker) {
     try {
       int position = Integer.parseInt(marker);
@@ -88,14 +88,14 @@ public final class SqlTemplate {
     }
   }
 
-  /** The first of the markers, as messages show them. */
+  /** The first markers, in the form of messages. */
   String shownMarkers() {
     return markers.size() <= MOST_SHOWN
         ? markers.toString()
         : markers.subList(0, MOST_SHOWN) + " and " + (markers.size() - MOST_SHOWN) + " more";
   }
 
-  /** The statement as messages show it. */
+  /** The statement, in the form of messages. */
   String shown() {
     return text.length() <= MOST_TEXT_SHOWN ? text : text.substring(0, MOST_TEXT_SHOWN) + "…";
   }
@@ -105,63 +105,66 @@ public final class SqlTemplate {
   }
 
   /**
-   * Whether it only reads, as far as its words tell: it begins with {@code SELECT} or {@code WITH},
-   * changes no row and no variable, and takes no lock.
+   * Tells whether the statement only reads, as far as its words tell: it begins with {@code SELECT}
+   * or {@code WITH}, changes no row and no variable, and takes no lock.
    */
   public boolean reads() {
     return words.read();
   }
 
-  /** The kinds of server on which its session may be other behind it; see {@link SessionWords}. */
+  /**
+   * The kinds of server on which its session may have changed behind it; see {@link SessionWords}.
+   */
   public Set<Dialect> touching() {
     return touching;
   }
 
-  /** Whether it cuts its rows off after a number of them, at some place. */
+  /** Tells whether the statement cuts its rows off after a number of them, at some place. */
   public boolean limited() {
     return words.limited();
   }
 
   /**
-   * Whether its words say that its rows are few: it gives none, reads no table, ends with a {@code
-   * LIMIT} that is one, or aggregates without groups.
+   * Tells whether its words say that its rows are few: it gives none, reads no table, ends with a
+   * {@code LIMIT} that is one, or aggregates without groups.
    */
   boolean bounded() {
     return words.bounded();
   }
 
-  /** Whether it is a {@code SELECT}, or one of the statements that change rows. */
+  /** Tells whether the statement is a {@code SELECT}, or one of those that change rows. */
   boolean changesOrReadsRows() {
     return Words.OF_ROWS.contains(words.first());
   }
 
   /**
-   * Where a {@code SELECT} that it begins with ends, if an optimizer hint may stand there, or -1.
+   * The end of a {@code SELECT} that the text begins with, if an optimizer hint may stand there,
+   * otherwise -1.
    */
   int afterSelect() {
     return words.afterSelect();
   }
 
   /**
-   * Where the row group of an {@code INSERT} or {@code REPLACE} of one row begins, if all markers
-   * stand in it, nothing behind it, and no word before it that lets the server pass over rows; else
-   * -1.
+   * The beginning of the row group of an {@code INSERT} or {@code REPLACE} of one row, if all
+   * markers stand in it, nothing behind it, and no word before it that lets the server skip rows;
+   * otherwise -1.
    */
   public int rowGroup() {
     return words.rowGroup();
   }
 
-  /** Whether it is a {@code REPLACE}. */
+  /** Tells whether the statement is a {@code REPLACE}. */
   public boolean replaces() {
     return words.first().equals("REPLACE");
   }
 
-  /** About how many bytes it holds in memory. */
+  /** The estimated bytes that it holds in memory. */
   public int weight() {
     return 1_000 + 4 * text.length() + MARKER_WEIGHT * markers.size();
   }
 
-  /** The text for the driver, with so many {@code ?} groups for the marker of that name. */
+  /** The text for the driver, with that many {@code ?} groups for the marker of that name. */
   public String render(String listMarker, String group, int count) {
     StringBuilder sql = new StringBuilder(text.length() + count * (group.length() + 1));
     for (int i = 0; i < markers.size(); i++) {
@@ -181,26 +184,29 @@ public final class SqlTemplate {
   }
 
   /**
-   * What a statement's words tell.
+   * The facts that a statement's words tell.
    *
-   * @param first the first of them, in capitals
+   * @param first the first word, in capitals
    */
   private record Words(
       String first, boolean read, boolean limited, boolean bounded, int afterSelect, int rowGroup) {
 
-    /** Those that statements with rows begin with; how many {@code SHOW} has is the schema's. */
+    /**
+     * The words with which statements with rows begin. The number of rows of {@code SHOW} is the
+     * schema's.
+     */
     static final Set<String> QUERIES = Set.of("SELECT", "WITH", "TABLE", "CALL");
 
     static final Set<String> AGGREGATES = Set.of("COUNT", "SUM", "AVG", "MIN", "MAX");
 
-    /** Those by which a statement with an aggregate may have many rows. */
+    /** Words by which a statement with an aggregate may have many rows. */
     static final Set<String> MANY = Set.of("GROUP", "OVER", "UNION", "EXCEPT", "INTERSECT");
 
     static final Set<String> LIMITS = Set.of("LIMIT", "FETCH");
 
     static final Set<String> OF_INSERTS = Set.of("INSERT", "REPLACE");
 
-    /** Those by which an insert may store fewer or other rows than it lists. */
+    /** Words by which an insert may store fewer or other rows than it lists. */
     static final Set<String> NOT_IN_INSERTS =
         Set.of("IGNORE", "DELAYED", "SELECT", "WITH", "TABLE", "SET");
 
@@ -208,7 +214,7 @@ public final class SqlTemplate {
     static final Set<String> OF_ROWS =
         Set.of("SELECT", "WITH", "INSERT", "UPDATE", "DELETE", "REPLACE");
 
-    /** Those of locks, of sequences, of files and variables, and of the session's state. */
+    /** Words of locks, of sequences, of files and variables, and of the session's state. */
     static final Set<String> NOT_IN_READS =
         Set.of(
             "UPDATE",
@@ -346,7 +352,7 @@ public final class SqlTemplate {
       at = end;
     }
 
-    /** What a word, but the first, says of how many rows there are. */
+    /** Takes what a word, except the first, says of the number of rows. */
     private void size(String word, int end) {
       aggregate |=
           depth == 0 && !readsTable && Words.AGGREGATES.contains(word) && sql.startsWith("(", end);
@@ -355,7 +361,10 @@ public final class SqlTemplate {
       cut |= depth == 0 && Words.LIMITS.contains(word) && cutsAt(end);
     }
 
-    /** Whether the numbers there, if any, are those of a limit; more than a million rows aren't. */
+    /**
+     * Tells whether the numbers there, if any, are those of a limit; more than a million rows
+     * aren't.
+     */
     private boolean cutsAt(int from) {
       int digits = 0;
       for (int i = from; i < sql.length() && digits <= MOST_DIGITS; i++) {
@@ -373,7 +382,7 @@ public final class SqlTemplate {
       return !Words.QUERIES.contains(firstWord) || ((cut || oneRow) && !ended);
     }
 
-    /** Whether the server sees the same word there: its names have other characters too. */
+    /** Tells whether the server sees the same word there: its names have other characters too. */
     private boolean whole(int from, int to) {
       for (int i = Math.max(from - 1, 0); i < Math.min(to + 1, sql.length()); i++) {
         char c = sql.charAt(i);
@@ -425,7 +434,10 @@ public final class SqlTemplate {
       pieceStart = at;
     }
 
-    /** Set apart from the marker before it, as the driver takes {@code ?AND} for a name. */
+    /**
+     * A piece that is set apart from the marker before it, because the driver takes {@code ?AND}
+     * for a name.
+     */
     private String piece(int end) {
       String piece = sql.substring(pieceStart, end);
       boolean glued =
@@ -433,7 +445,10 @@ public final class SqlTemplate {
       return glued ? " " + piece : piece;
     }
 
-    /** MySQL's rules: the quote doubled is itself, a backslash escapes, save in backticks. */
+    /**
+     * Skips a quoted text by MySQL's rules: a doubled quote is itself, and a backslash escapes,
+     * except in backticks.
+     */
     private void skipQuoted(char quote) {
       for (at++; at < sql.length(); at++) {
         char c = sql.charAt(at);

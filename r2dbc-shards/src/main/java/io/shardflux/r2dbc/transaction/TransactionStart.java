@@ -13,11 +13,11 @@ import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
 /**
- * How transactions begin.
+ * Begins transactions.
  *
  * @param definition their isolation level and the like
- * @param timeouts their own; their ends are held to the router's
- * @param templates what texts say
+ * @param timeouts their own times; their ends are held to the router's
+ * @param templates the templates of texts
  */
 @Internal
 public record TransactionStart(
