@@ -209,7 +209,7 @@ final class DefaultShardTransaction implements ShardTransaction, StatementTarget
     }
   }
 
-  /** Lets a statement in, which is to {@link #leave}; the last one says what becomes of it. */
+  /** Lets a statement in, which must {@link #leave}; the last one says how the transaction ends. */
   private synchronized void enter(@Nullable String outcome) {
     if (over != null) {
       throw new IllegalStateException(
