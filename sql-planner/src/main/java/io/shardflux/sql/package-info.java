@@ -2,8 +2,8 @@
  * Plans a SQL statement over shards: which shards it touches, what each is sent, and how their rows
  * become one answer. The planner does no I/O. Start at {@link SqlPlanner}.
  *
- * <p>The packages stand one above the other, and each uses only those before it. A text goes
- * through them so:
+ * <p>The packages stand one above the other, and each uses only those before it. A text passes
+ * through them like this:
  *
  * <dl>
  *   <dt>{@code statement}
@@ -18,7 +18,7 @@
  *   <dd>{@code Schema} knows tables and their rules, {@code Scope} the columns that a name may
  *       mean.
  *   <dt>{@code keys}
- *   <dd>{@code KeyConditionReader} reads what is said of keys, {@code KeyRouter} evaluates it, and
+ *   <dd>{@code KeyConditionReader} reads conditions on keys, {@code KeyRouter} evaluates them, and
  *       {@code Colocation} says which rows meet on one shard.
  *   <dt>{@code analysis}
  *   <dd>{@code Analysis} walks through the queries of a statement and {@code BlockAnalysis} through
@@ -26,7 +26,7 @@
  *   <dt>{@code scatter}
  *   <dd>{@code ScatterPlanner} rewrites a select for the shards and puts the merge together.
  *   <dt>{@code prepare}
- *   <dd>Each kind of statement, by its own preparation.
+ *   <dd>The preparation of each kind of statement.
  * </dl>
  */
 @NullMarked
