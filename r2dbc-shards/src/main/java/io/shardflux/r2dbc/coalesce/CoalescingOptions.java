@@ -6,14 +6,14 @@ import io.shardflux.r2dbc.scatter.Reach;
 import io.shardflux.r2dbc.settings.ReadPreference;
 
 /**
- * How point reads are joined; see {@link ShardRouter#coalesced(String, String,
- * java.util.function.BiFunction, java.util.function.BiFunction, CoalescingOptions)}. All are
- * counted for each shard, and apart for each {@link ReadPreference} in use.
+ * Says how point reads are joined; see {@link ShardRouter#coalesced(String, String,
+ * java.util.function.BiFunction, java.util.function.BiFunction, CoalescingOptions)}. The bounds
+ * hold for each shard, and for each {@link ReadPreference} in use.
  *
- * @param maxKeys distinct keys of a batch at most (default 128, from 1 to 1,000)
- * @param maxRows rows of a batch at most; one that has more is split, and a key that alone has more
- *     is an error, {@link TooManyRowsException} (default 10,000, from 1 to 1,000,000)
- * @param inFlight batches under way at once; while there are so many, reads gather (default 2, from
+ * @param maxKeys the maximum of distinct keys of a batch (default 128, from 1 to 1,000)
+ * @param maxRows the maximum of rows of a batch. A batch with more is split, and a key that alone
+ *     has more is an error, {@link TooManyRowsException} (default 10,000, from 1 to 1,000,000)
+ * @param inFlight batches under way at once; while there are as many, reads gather (default 2, from
  *     1 to 64)
  * @param maxWaiting reads that may gather; one more is refused with {@link
  *     ShardUnavailableException} (default 10,000, from 1 to 1,000,000)
@@ -41,22 +41,22 @@ public record CoalescingOptions(int maxKeys, int maxRows, int inFlight, int maxW
     return DEFAULTS;
   }
 
-  /** These with another number of keys. */
+  /** These options with another number of keys. */
   public CoalescingOptions withMaxKeys(int other) {
     return new CoalescingOptions(other, maxRows, inFlight, maxWaiting);
   }
 
-  /** These with another number of rows. */
+  /** These options with another number of rows. */
   public CoalescingOptions withMaxRows(int other) {
     return new CoalescingOptions(maxKeys, other, inFlight, maxWaiting);
   }
 
-  /** These with another number of batches under way. */
+  /** These options with another number of batches under way. */
   public CoalescingOptions withInFlight(int other) {
     return new CoalescingOptions(maxKeys, maxRows, other, maxWaiting);
   }
 
-  /** These with another number of reads that may gather. */
+  /** These options with another number of reads that may gather. */
   public CoalescingOptions withMaxWaiting(int other) {
     return new CoalescingOptions(maxKeys, maxRows, inFlight, other);
   }

@@ -6,13 +6,13 @@ import io.shardflux.router.Internal;
 import java.time.Duration;
 
 /**
- * What a document says of ids: where their nodes are leased, and how.
+ * A document's description of ids: the place and the times of their nodes.
  *
- * @param server where the table of nodes is
+ * @param server the server of the table of nodes
  * @param table its name
- * @param lease for how long a node is leased
- * @param timeouts what statements are held to
- * @param createsTable whether the table is made where it is not there
+ * @param lease the time for which a node is leased
+ * @param timeouts the times that statements are held to
+ * @param createsTable whether a table that is not there is made
  */
 @Internal
 public record IdSource(

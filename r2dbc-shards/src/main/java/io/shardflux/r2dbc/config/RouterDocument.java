@@ -80,12 +80,12 @@ public final class RouterDocument {
             "tables");
   }
 
-  /** What a YAML text says. */
+  /** The definition in a YAML text. */
   public static RouterDefinition read(String yaml) {
     return read(Setting.root(parse(yaml)));
   }
 
-  /** What nested maps say. */
+  /** The definition in nested maps. */
   public static RouterDefinition read(Map<String, ?> document) {
     return read(Setting.relaxedRoot(document));
   }
@@ -247,7 +247,9 @@ public final class RouterDocument {
     checkDriver(url, options);
   }
 
-  /** Here and not in {@link ServerPool}, as a driver's own words may quote the URL. */
+  /**
+   * Checked here and not in {@link ServerPool}, because a driver's own message may quote the URL.
+   */
   private static void checkDriver(Setting url, ConnectionFactoryOptions options) {
     boolean known;
     try {

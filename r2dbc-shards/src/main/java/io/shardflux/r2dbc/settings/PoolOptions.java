@@ -9,26 +9,26 @@ import org.jspecify.annotations.Nullable;
 /**
  * The bounds of one shard's connection pool. Immutable; made by a {@link #builder()}.
  *
- * @param maxSize connections at most (default 10, from 1)
+ * @param maxSize the maximum of connections (default 10, from 1)
  * @param minIdle connections kept open when idle, and opened by {@link ShardRouter#warmUp()}
  *     (default 1, up to maxSize)
  * @param maxPending callers that may wait for a connection; one more is refused at once (default
  *     1,000, from 1)
  * @param streams connections that may serve results without a bound on rows at once, so that slow
- *     readers leave some to others (default half of maxSize and at least 1, from 1 to maxSize).
- *     Such a result is that of a read without {@code LIMIT} that is {@linkplain RowsSpec#all()
- *     streamed} from a shard by name or from all shards, unless it is {@linkplain
- *     StatementSpec#bounded() said to be short}. More of them wait as for a connection, for {@link
- *     Timeouts#acquire()} and {@code maxPending} at once, and then fail with {@link
- *     ShardUnavailableException}
- * @param connectTimeout how long opening a connection may take (default 3 s), and its login 1 s
- *     longer; the first one to a server may take 5 times as long; one that lay idle for longer is
- *     asked for an answer before it is lent
- * @param rollbackTimeout how long rolling back what a connection was given back with may take
- *     before it is closed instead (default 1 s)
- * @param maxIdleTime an idle connection above {@code minIdle} is closed after that time (default 10
+ *     readers leave some connections to others (default half of maxSize and at least 1, from 1 to
+ *     maxSize). Such a result is that of a read without {@code LIMIT} that is {@linkplain
+ *     RowsSpec#all() streamed} from a shard by name or from all shards, unless it is {@linkplain
+ *     StatementSpec#bounded() marked as short}. A stream beyond the limit waits as for a
+ *     connection, for {@link Timeouts#acquire()} and with at most {@code maxPending} others, and
+ *     then fails with {@link ShardUnavailableException}
+ * @param connectTimeout the time that opening a connection may take (default 3 s). Its login may
+ *     take 1 s longer. The first connection to a server may take 5 times as long. A connection that
+ *     lay idle for longer must answer before it is lent
+ * @param rollbackTimeout the time that the rollback of what a user left open may take when a
+ *     connection is given back; after it the connection is closed (default 1 s)
+ * @param maxIdleTime an idle connection above {@code minIdle} is closed after this time (default 10
  *     min)
- * @param maxLifetime a connection is closed at that age, once idle (default 30 min)
+ * @param maxLifetime a connection is closed at this age, once it is idle (default 30 min)
  */
 public record PoolOptions(
     int maxSize,

@@ -4,18 +4,18 @@ import io.shardflux.r2dbc.statement.StatementSpec;
 import java.time.Duration;
 
 /**
- * What is done for reads outside transactions. A statement is a read if it begins with {@code
- * SELECT} or {@code WITH} and neither locks nor assigns; one that writes all the same, by a
- * function, is to be marked as a {@linkplain StatementSpec#write() write}.
+ * The options of reads outside transactions. A statement is a read if it begins with {@code SELECT}
+ * or {@code WITH} and neither locks nor assigns. A statement that looks like a read and writes all
+ * the same, by a function, must be marked as a {@linkplain StatementSpec#write() write}.
  *
- * @param preference which server is asked (default the primary)
- * @param retries how often a read is tried again that met a transient error before its first row;
- *     over all reads of a shard at most every tenth is (default 2, from 0 to 10)
- * @param maxLag how far behind its primary a replica may be to be asked, as it told within the last
- *     second or so (default 10 s, from 1 s)
+ * @param preference the server that is asked (default the primary)
+ * @param retries how often a read is retried that met a transient error before its first row; over
+ *     all reads of a shard at most every tenth is retried (default 2, from 0 to 10)
+ * @param maxLag how far behind its primary a replica may be and still be asked, as it told within
+ *     the last second or so (default 10 s, from 1 s)
  * @param hedge whether a read that may go to a replica is sent to a second server once it takes
- *     longer than 95 % of the shard's; the first answer wins, the other is cancelled, and hedges
- *     and retries together are at most a tenth of all reads (default false)
+ *     longer than 95 % of the shard's reads. The first answer wins, and the other attempt is
+ *     cancelled. Hedges and retries together are at most a tenth of all reads (default false)
  */
 public record ReadOptions(ReadPreference preference, int retries, Duration maxLag, boolean hedge) {
 
@@ -43,22 +43,22 @@ public record ReadOptions(ReadPreference preference, int retries, Duration maxLa
     return DEFAULTS;
   }
 
-  /** These with another preference. */
+  /** These options with another preference. */
   public ReadOptions withPreference(ReadPreference other) {
     return new ReadOptions(other, retries, maxLag, hedge);
   }
 
-  /** These with another number of retries. */
+  /** These options with another number of retries. */
   public ReadOptions withRetries(int other) {
     return new ReadOptions(preference, other, maxLag, hedge);
   }
 
-  /** These with another bound on lag. */
+  /** These options with another bound on lag. */
   public ReadOptions withMaxLag(Duration other) {
     return new ReadOptions(preference, retries, other, hedge);
   }
 
-  /** These with hedged reads, or without. */
+  /** These options with hedged reads, or without. */
   public ReadOptions withHedge(boolean other) {
     return new ReadOptions(preference, retries, maxLag, other);
   }

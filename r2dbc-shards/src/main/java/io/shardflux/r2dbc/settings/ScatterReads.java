@@ -3,14 +3,17 @@ package io.shardflux.r2dbc.settings;
 import io.shardflux.r2dbc.ShardRouter;
 
 /**
- * Whether a read in SQL that names no key may go to several shards, where SQL is planned over all
- * of them; a hint says otherwise for one statement. {@link ShardRouter#onAll} isn't meant.
+ * Says whether a read in SQL that names no key may go to several shards, where SQL is planned over
+ * all of them. A hint overrides it for one statement. It does not concern {@link
+ * ShardRouter#onAll}.
  */
 public enum ScatterReads {
-  /** It may; the default. */
+  /** The read may; the default. */
   ALLOWED,
-  /** It may, and its text is logged as a warning of the logger {@code io.shardflux.scatter}. */
+  /**
+   * The read may, and its text is logged as a warning of the logger {@code io.shardflux.scatter}.
+   */
   LOGGED,
-  /** It is refused. */
+  /** The read is refused. */
   REFUSED
 }

@@ -6,18 +6,18 @@ import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How long a shard may take. All are counted per shard and only while rows are wanted: a slow
- * consumer never makes a shard late.
+ * The times that a shard may take. They are counted for each shard and only while rows are wanted:
+ * a slow consumer never makes a shard late.
  *
  * @param acquire the time to a connection (default 5 s)
- * @param firstRow the time to the first row, or to the end where there is none, from the
+ * @param firstRow the time to the first row, or to the end if there is no row, from the
  *     subscription on and with the wait for a connection (default 10 s)
  * @param gap the time from one row to the next, or to the end; noticed up to a quarter later
  *     (default 10 s)
  * @param total the time to the end (default 60 s, at least each of the others). A statement whose
  *     answer is taken whole, by {@link RowsSpec#one()}, {@link RowsSpec#first()} or {@code
  *     rowsUpdated()}, is also ended by the server itself, 5 s later, where the server can: MariaDB
- *     any read or change of rows, MySQL what begins with {@code SELECT}
+ *     any read or change of rows, MySQL a statement that begins with {@code SELECT}
  */
 public record Timeouts(Duration acquire, Duration firstRow, Duration gap, Duration total) {
 
@@ -49,32 +49,35 @@ public record Timeouts(Duration acquire, Duration firstRow, Duration gap, Durati
     return DEFAULTS;
   }
 
-  /** One bound for everything. */
+  /** One bound for all times. */
   public static Timeouts of(Duration total) {
     return new Timeouts(total, total, total, total);
   }
 
-  /** These with another time to a connection. */
+  /** These times with another time to a connection. */
   public Timeouts withAcquire(Duration time) {
     return new Timeouts(time, firstRow, gap, total);
   }
 
-  /** These with another time to the first row. */
+  /** These times with another time to the first row. */
   public Timeouts withFirstRow(Duration time) {
     return new Timeouts(acquire, time, gap, total);
   }
 
-  /** These with another time from row to row. */
+  /** These times with another time from row to row. */
   public Timeouts withGap(Duration time) {
     return new Timeouts(acquire, firstRow, time, total);
   }
 
-  /** These with another time to the end; the others are lowered to it where they are above. */
+  /**
+   * These times with another time to the end. The other times are lowered to it where they are
+   * above.
+   */
   public Timeouts withTotal(Duration time) {
     return new Timeouts(shorter(acquire, time), shorter(firstRow, time), shorter(gap, time), time);
   }
 
-  /** What is left of them after that time, or null if a first row would be late already. */
+  /** The remaining times after that time, or null if a first row would be late already. */
   @Nullable
   @Internal
   public Timeouts after(Duration elapsed) {
