@@ -65,8 +65,8 @@ final class NoSqlFailureAnalyzer implements FailureAnalyzer {
       ways.add("Set 'shardflux.shards.<name>.url' for each shard.");
     }
     if (!ClassUtils.isPresent(DRIVER, beans.getBeanClassLoader())) {
-      why.add("io.shardflux:r2dbc-driver is not on the class path");
-      ways.add("Add io.shardflux:r2dbc-driver to the class path.");
+      why.add("io.shardflux:shardflux-r2dbc-driver is not on the class path");
+      ways.add("Add io.shardflux:shardflux-r2dbc-driver to the class path.");
     }
     if (routers.size() > 1 && routers.stream().noneMatch(this::isPrimary)) {
       why.add("there are several routers: " + String.join(", ", routers));

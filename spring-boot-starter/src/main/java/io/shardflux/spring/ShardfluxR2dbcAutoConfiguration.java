@@ -17,9 +17,9 @@ import org.springframework.core.env.Environment;
 
 /**
  * Makes SQL over the shards of a {@link ShardRouter} the application's {@link ConnectionFactory}.
- * It does so if {@code r2dbc-driver} is on the class path and the application names no other
- * database: no bean of that type or of its connection details, no {@code spring.r2dbc.url}. Where
- * there is a router and SQL goes elsewhere, a warning says so.
+ * It does so if {@code shardflux-r2dbc-driver} is on the class path and the application names no
+ * other database: no bean of that type or of its connection details, no {@code spring.r2dbc.url}.
+ * Where there is a router and SQL goes elsewhere, a warning says so.
  */
 @AutoConfiguration(
     after = ShardfluxAutoConfiguration.class,

@@ -44,7 +44,7 @@ final class SqlElsewhere implements SmartInitializingSingleton {
         "SQL goes past the shards, to {} (expected: @Bean(defaultCandidate = false) on each database"
             + " beside the shards; if SQL is for another one, a bean"
             + " ShardfluxConnectionFactory.of(router) with defaultCandidate = false, or no"
-            + " io.shardflux:r2dbc-driver on the class path)",
+            + " io.shardflux:shardflux-r2dbc-driver on the class path)",
         candidates.stream().map(this::origin).collect(Collectors.joining(", ")));
   }
 

@@ -31,7 +31,8 @@ class NoSqlFailureAnalysisTests {
   private static final String URL = "r2dbc:mysql://app:hidden-word@127.0.0.1:1/a";
   private static final String SHARD = "--shardflux.shards.a.url=" + URL;
   private static final String NO_SHARDS = "'shardflux.shards' is not set";
-  private static final String NO_DRIVER = "io.shardflux:r2dbc-driver is not on the class path";
+  private static final String NO_DRIVER =
+      "io.shardflux:shardflux-r2dbc-driver is not on the class path";
   private static final String TWO = "there are several routers: first, second";
 
   /** Spring Boot's own factory is asked for. */
@@ -111,7 +112,7 @@ class NoSqlFailureAnalysisTests {
       assertThat(output).contains("Set 'shardflux.shards.<name>.url' for each shard.");
     }
     if (said.contains(NO_DRIVER)) {
-      assertThat(output).contains("Add io.shardflux:r2dbc-driver to the class path.");
+      assertThat(output).contains("Add io.shardflux:shardflux-r2dbc-driver to the class path.");
     }
     if (said.contains(TWO)) {
       assertThat(output)
