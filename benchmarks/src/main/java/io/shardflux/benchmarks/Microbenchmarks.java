@@ -51,15 +51,9 @@ final class Microbenchmarks {
 
   private static Lookup lookup(RunResult run) {
     return new Lookup(
-        name(run),
+        run.getPrimaryResult().getLabel(),
         run.getPrimaryResult().getScore(),
         run.getPrimaryResult().getScoreError(),
         Objects.requireNonNull(run.getSecondaryResults().get(BYTES)).getScore());
-  }
-
-  /** The method's, and for how many shards. */
-  private static String name(RunResult run) {
-    String shards = run.getParams().getParam("shards");
-    return run.getPrimaryResult().getLabel() + (shards == null ? "" : ", " + shards + " shards");
   }
 }

@@ -19,7 +19,6 @@ class MicrobenchmarksTests {
             "directoryCached",
             "keyOfInteger",
             "canonicalText",
-            "inOrder, 300 shards",
             "pointRead",
             "orderedReadOfAllShards");
     assertThat(lookups).allMatch(lookup -> lookup.nanos() > 0 && lookup.bytes() >= 0);

@@ -24,19 +24,6 @@ class ArchitectureTests {
   }
 
   @Test
-  void standsBesideTheRouterAndNotOnIt() {
-    noClasses()
-        .should()
-        .dependOnClassesThat()
-        .resideInAnyPackage(
-            "io.shardflux.router..",
-            "io.shardflux.r2dbc..",
-            "io.shardflux.spring..",
-            "io.shardflux.api..")
-        .check(MAIN);
-  }
-
-  @Test
   void onlyOneClassNeedsTestcontainers() {
     noClasses()
         .that()

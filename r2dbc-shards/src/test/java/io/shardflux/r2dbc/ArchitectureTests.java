@@ -1,6 +1,8 @@
 package io.shardflux.r2dbc;
 
 import static io.shardflux.architecture.ArchitectureRules.apiNamesNoInternals;
+import static io.shardflux.architecture.ArchitectureRules.classesBeside;
+import static io.shardflux.architecture.ArchitectureRules.declaresOnlyIn;
 import static io.shardflux.architecture.ArchitectureRules.dependsOnlyOn;
 import static io.shardflux.architecture.ArchitectureRules.mainClasses;
 import static io.shardflux.architecture.ArchitectureRules.neverBlocks;
@@ -71,6 +73,11 @@ class ArchitectureTests {
   @Test
   void testsAreBounded() {
     verifiesWithBound().check(testClasses(ROOT));
+  }
+
+  @Test
+  void testsStayInTheirModule() {
+    declaresOnlyIn(ROOT).check(classesBeside(ArchitectureTests.class));
   }
 
   @Test

@@ -2,6 +2,7 @@ package io.shardflux.architecture;
 
 import static com.tngtech.archunit.base.DescribedPredicate.describe;
 import static com.tngtech.archunit.base.DescribedPredicate.not;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyPackage;
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideOutsideOfPackage;
 import static com.tngtech.archunit.core.domain.properties.CanBeAnnotated.Predicates.annotatedWith;
@@ -17,6 +18,7 @@ import com.tngtech.archunit.lang.ArchRule;
 import io.shardflux.router.Internal;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.Stream;
 
 /**
  * The rules, as functions of a module's package. A module's test is a few lines:
@@ -44,6 +46,30 @@ public final class ArchitectureRules {
     return new ClassFileImporter()
         .withImportOption(ImportOption.Predefined.ONLY_INCLUDE_TESTS)
         .importPackages(rootPackage);
+  }
+
+  /** The classes that stand beside one: a module's, or its tests. */
+  public static JavaClasses classesBeside(Class<?> one) {
+    return new ClassFileImporter()
+        .importUrl(one.getProtectionDomain().getCodeSource().getLocation());
+  }
+
+  /** Classes are declared in a module's own packages alone. */
+  public static ArchRule declaresOnlyIn(String... rootPackages) {
+    return classes()
+        .should()
+        .resideInAnyPackage(
+            Stream.of(rootPackages).map(each -> each + "..").toArray(String[]::new));
+  }
+
+  /** A module uses no other module of the project. */
+  public static ArchRule usesNoOtherModule(String rootPackage) {
+    return noClasses()
+        .that()
+        .resideInAPackage(rootPackage + "..")
+        .should()
+        .dependOnClassesThat(
+            resideInAPackage("io.shardflux..").and(resideOutsideOfPackage(rootPackage + "..")));
   }
 
   /** A module depends on itself, Java, JSpecify and the packages named, and on nothing else. */

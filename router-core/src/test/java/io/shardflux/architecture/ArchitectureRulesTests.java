@@ -77,6 +77,24 @@ class ArchitectureRulesTests {
     assertThat(breaks(ArchitectureRules.apiNamesNoInternals(HOUSE), Keeps.class)).isFalse();
   }
 
+  @Test
+  void findsClassesInPackagesOfOthers() {
+    assertThat(breaks(ArchitectureRules.declaresOnlyIn(HOUSE), Low.class, High.class)).isFalse();
+    ArchRule high = ArchitectureRules.declaresOnlyIn(HOUSE + ".high", HOUSE + ".other");
+    assertThat(breaks(high, High.class, UsesHidden.class)).isFalse();
+    assertThat(breaks(high, High.class, Low.class)).isTrue();
+    assertThat(ArchitectureRules.classesBeside(Low.class))
+        .anyMatch(each -> each.isEquivalentTo(High.class));
+  }
+
+  @Test
+  void findsUsesOfOtherModules() {
+    ArchRule other = ArchitectureRules.usesNoOtherModule(HOUSE + ".other");
+    assertThat(breaks(other, UsesHidden.class)).isTrue();
+    assertThat(breaks(ArchitectureRules.usesNoOtherModule(HOUSE), UsesHidden.class)).isFalse();
+    assertThat(breaks(ArchitectureRules.usesNoOtherModule(HOUSE + ".low"), Low.class)).isFalse();
+  }
+
   private static boolean breaks(ArchRule rule, Class<?>... types) {
     JavaClasses classes = new ClassFileImporter().importClasses(types);
     return rule.evaluate(classes).hasViolation();

@@ -1,6 +1,8 @@
 package io.shardflux.router;
 
 import static io.shardflux.architecture.ArchitectureRules.apiNamesNoInternals;
+import static io.shardflux.architecture.ArchitectureRules.classesBeside;
+import static io.shardflux.architecture.ArchitectureRules.declaresOnlyIn;
 import static io.shardflux.architecture.ArchitectureRules.dependsOnlyOn;
 import static io.shardflux.architecture.ArchitectureRules.doesNoIo;
 import static io.shardflux.architecture.ArchitectureRules.mainClasses;
@@ -8,6 +10,7 @@ import static io.shardflux.architecture.ArchitectureRules.neverBlocks;
 import static io.shardflux.architecture.ArchitectureRules.roomsStandInOrder;
 import static io.shardflux.architecture.ArchitectureRules.testClasses;
 import static io.shardflux.architecture.ArchitectureRules.usesNoInternals;
+import static io.shardflux.architecture.ArchitectureRules.usesNoOtherModule;
 import static io.shardflux.architecture.ArchitectureRules.verifiesWithBound;
 
 import com.tngtech.archunit.core.domain.JavaClasses;
@@ -42,6 +45,17 @@ class ArchitectureTests {
   @Test
   void testsAreBounded() {
     verifiesWithBound().check(testClasses(ROOT));
+  }
+
+  @Test
+  void testsStayInTheirModule() {
+    declaresOnlyIn(ROOT, "io.shardflux.architecture").check(classesBeside(ArchitectureTests.class));
+  }
+
+  @Test
+  void localServersStandBesideTheRouter() {
+    String servers = "io.shardflux.servers";
+    usesNoOtherModule(servers).check(mainClasses(servers));
   }
 
   @Test

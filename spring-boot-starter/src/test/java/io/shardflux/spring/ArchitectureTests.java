@@ -2,6 +2,8 @@ package io.shardflux.spring;
 
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static io.shardflux.architecture.ArchitectureRules.apiNamesNoInternals;
+import static io.shardflux.architecture.ArchitectureRules.classesBeside;
+import static io.shardflux.architecture.ArchitectureRules.declaresOnlyIn;
 import static io.shardflux.architecture.ArchitectureRules.dependsOnlyOn;
 import static io.shardflux.architecture.ArchitectureRules.mainClasses;
 import static io.shardflux.architecture.ArchitectureRules.neverBlocks;
@@ -55,6 +57,11 @@ class ArchitectureTests {
   @Test
   void testsAreBounded() {
     verifiesWithBound().check(testClasses(ROOT));
+  }
+
+  @Test
+  void testsStayInTheirModule() {
+    declaresOnlyIn(ROOT).check(classesBeside(ArchitectureTests.class));
   }
 
   @Test

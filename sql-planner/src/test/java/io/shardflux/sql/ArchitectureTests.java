@@ -1,6 +1,8 @@
 package io.shardflux.sql;
 
 import static io.shardflux.architecture.ArchitectureRules.apiNamesNoInternals;
+import static io.shardflux.architecture.ArchitectureRules.classesBeside;
+import static io.shardflux.architecture.ArchitectureRules.declaresOnlyIn;
 import static io.shardflux.architecture.ArchitectureRules.dependsOnlyOn;
 import static io.shardflux.architecture.ArchitectureRules.doesNoIo;
 import static io.shardflux.architecture.ArchitectureRules.mainClasses;
@@ -48,6 +50,11 @@ class ArchitectureTests {
   @Test
   void blocksNowhere() {
     neverBlocks().check(MAIN);
+  }
+
+  @Test
+  void testsStayInTheirModule() {
+    declaresOnlyIn(ROOT).check(classesBeside(ArchitectureTests.class));
   }
 
   @Test

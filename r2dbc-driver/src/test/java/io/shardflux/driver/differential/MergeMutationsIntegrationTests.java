@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.shardflux.driver.MutatedFactory;
 import io.shardflux.driver.ShardfluxConnectionFactory;
-import io.shardflux.sql.merge.MergeMutation;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;

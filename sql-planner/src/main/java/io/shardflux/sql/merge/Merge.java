@@ -73,15 +73,18 @@ public final class Merge {
   public record Grouping(
       List<SortKey> keys, List<Aggregate> aggregates, boolean whole, int width) {}
 
-  Shape shape() {
+  @Internal
+  public Shape shape() {
     return shape;
   }
 
-  Binds binds() {
+  @Internal
+  public Binds binds() {
     return binds;
   }
 
-  long offset() {
+  @Internal
+  public long offset() {
     return offset;
   }
 

@@ -1,10 +1,14 @@
-package io.shardflux.sql.merge;
+package io.shardflux.driver.differential;
 
+import io.shardflux.sql.merge.Aggregate;
+import io.shardflux.sql.merge.Merge;
 import io.shardflux.sql.merge.Merge.Grouping;
 import io.shardflux.sql.merge.Merge.Shape;
+import io.shardflux.sql.merge.Plan;
 import io.shardflux.sql.merge.Plan.Part;
 import io.shardflux.sql.merge.Plan.Scatter;
 import io.shardflux.sql.merge.Plan.Writes;
+import io.shardflux.sql.merge.SortKey;
 import io.shardflux.sql.statement.ShardSql;
 import java.util.List;
 import java.util.Map;
@@ -13,7 +17,7 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /** Ways to be wrong about several shards, to see that a test notices. */
-public enum MergeMutation implements UnaryOperator<Plan> {
+enum MergeMutation implements UnaryOperator<Plan> {
   OFFSET_DROPPED {
     @Override
     Merge merge(Merge merge) {
@@ -50,7 +54,11 @@ public enum MergeMutation implements UnaryOperator<Plan> {
   DESCENDING_FORGOTTEN {
     @Override
     Shape shape(Shape shape) {
-      return with(shape, shape.order().stream().map(SortKey::ascending).toList());
+      return with(
+          shape,
+          shape.order().stream()
+              .map(key -> new SortKey(key.value(), key.padding(), false))
+              .toList());
     }
   },
   PADDING_FORGOTTEN {
