@@ -37,9 +37,9 @@ public interface ShardOperations {
   /**
    * Stops a shard from taking new statements, and completes when those under way have ended, which
    * may take as long as they are allowed to. Keyed statements for the shard fail with {@link
-   * ShardUnavailableException}. Statements for all shards go on without it and say so. The shard
-   * stays drained until {@link #resume}; a cancel only ends the waiting. Errors with {@link
-   * IllegalArgumentException} if there is no such shard.
+   * io.shardflux.r2dbc.failure.ShardUnavailableException}. Statements for all shards go on without
+   * it and say so. The shard stays drained until {@link #resume}; a cancel only ends the waiting.
+   * Errors with {@link IllegalArgumentException} if there is no such shard.
    */
   Mono<Void> drain(ShardId shard);
 

@@ -252,8 +252,8 @@ public interface ShardRouter {
 
   /**
    * Closes the router. Statements under way have 30 s to end, and new ones fail with {@link
-   * ShardUnavailableException}. Then every connection is closed, those in use too. A second close
-   * does nothing more, and a cancel does not stop it.
+   * io.shardflux.r2dbc.failure.ShardUnavailableException}. Then every connection is closed, those
+   * in use too. A second close does nothing more, and a cancel does not stop it.
    */
   Mono<Void> close();
 

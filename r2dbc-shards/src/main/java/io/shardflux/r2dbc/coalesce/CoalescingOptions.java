@@ -16,7 +16,7 @@ import io.shardflux.r2dbc.settings.ReadPreference;
  * @param inFlight batches under way at once; while there are as many, reads gather (default 2, from
  *     1 to 64)
  * @param maxWaiting reads that may gather; one more is refused with {@link
- *     ShardUnavailableException} (default 10,000, from 1 to 1,000,000)
+ *     io.shardflux.r2dbc.failure.ShardUnavailableException} (default 10,000, from 1 to 1,000,000)
  */
 public record CoalescingOptions(int maxKeys, int maxRows, int inFlight, int maxWaiting) {
 

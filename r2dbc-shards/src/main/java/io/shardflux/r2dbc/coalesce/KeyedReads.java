@@ -28,7 +28,8 @@ import reactor.core.publisher.Mono;
  * equal keys in a batch get the same objects. A caller may take its rows as slowly as it likes:
  * they are kept for it, and no other caller waits.
  *
- * <p>Errors are those of {@link ShardTarget}, and {@link ShardUnavailableException} where {@link
+ * <p>Errors are those of {@link ShardTarget}, and {@link
+ * io.shardflux.r2dbc.failure.ShardUnavailableException} where {@link
  * CoalescingOptions#maxWaiting()} reads wait already. If the server refuses one key, or a row can't
  * be mapped, only the reads of that key fail. A row with a key that was not asked for fails the
  * read that found it. Any other error is that of all reads in the batch.

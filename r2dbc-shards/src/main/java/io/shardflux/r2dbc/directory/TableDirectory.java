@@ -162,7 +162,7 @@ public final class TableDirectory implements ShardDirectory {
 
   /**
    * Closes the pool: statements under way have 30 s to end, and new ones fail with {@link
-   * ShardUnavailableException}. A second close does nothing more.
+   * io.shardflux.r2dbc.failure.ShardUnavailableException}. A second close does nothing more.
    */
   public Mono<Void> close() {
     return table.close();

@@ -25,9 +25,10 @@ public sealed interface InsertOutcome<T> {
    *
    * @param error {@link io.shardflux.router.UnroutableKeyException} if no shard holds its key,
    *     {@link IllegalArgumentException} if it can't be sent, the exception of a function of {@link
-   *     ShardRouter#inserts}, {@link ShardUnavailableException} or {@link ShardTimeoutException} if
-   *     no server was asked, and otherwise the server's own error in its R2DBC category. An error
-   *     that the row did not cause is shared by all rows that it met
+   *     io.shardflux.r2dbc.ShardRouter#inserts}, {@link ShardUnavailableException} or {@link
+   *     io.shardflux.r2dbc.failure.ShardTimeoutException} if no server was asked, and otherwise the
+   *     server's own error in its R2DBC category. An error that the row did not cause is shared by
+   *     all rows that it met
    */
   record Refused<T>(T row, Throwable error) implements InsertOutcome<T> {}
 

@@ -71,7 +71,7 @@ public record ShardStatistics(
    * @param acquired in use
    * @param idle open and free
    * @param pending callers that wait for a connection, or for a place among the {@linkplain
-   *     PoolOptions#streams() streams}
+   *     io.shardflux.r2dbc.settings.PoolOptions#streams() streams}
    * @param maxSize the maximum of connections
    */
   public record Pool(int acquired, int idle, int pending, int maxSize) {}

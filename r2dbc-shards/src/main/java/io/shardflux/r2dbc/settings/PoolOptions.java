@@ -18,9 +18,10 @@ import org.jspecify.annotations.Nullable;
  *     readers leave some connections to others (default half of maxSize and at least 1, from 1 to
  *     maxSize). Such a result is that of a read without {@code LIMIT} that is {@linkplain
  *     RowsSpec#all() streamed} from a shard by name or from all shards, unless it is {@linkplain
- *     StatementSpec#bounded() marked as short}. A stream beyond the limit waits as for a
- *     connection, for {@link Timeouts#acquire()} and with at most {@code maxPending} others, and
- *     then fails with {@link ShardUnavailableException}
+ *     io.shardflux.r2dbc.statement.StatementSpec#bounded() marked as short}. A stream beyond the
+ *     limit waits as for a connection, for {@link Timeouts#acquire()} and with at most {@code
+ *     maxPending} others, and then fails with {@link
+ *     io.shardflux.r2dbc.failure.ShardUnavailableException}
  * @param connectTimeout the time that opening a connection may take (default 3 s). Its login may
  *     take 1 s longer. The first connection to a server may take 5 times as long. A connection that
  *     lay idle for longer must answer before it is lent
