@@ -2,12 +2,14 @@ package io.shardflux.driver;
 
 import io.r2dbc.spi.R2dbcNonTransientResourceException;
 import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.r2dbc.spi.ShardScatter;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.Topology;
 import io.shardflux.sql.schema.Catalog;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -53,7 +55,7 @@ final class CatalogSource {
 
   CatalogSource(ShardRouter router) {
     this.router = router;
-    this.behind = new SharedRead<>(() -> read(true), AT_LEAST_EVERY_IN_PART);
+    this.behind = new SharedRead<>(AT_LEAST_EVERY_IN_PART);
   }
 
   /** What is known, or null before the first use; what is old is read again behind it. */
@@ -67,7 +69,7 @@ final class CatalogSource {
       // Others that come meanwhile are to find nothing to do.
       known = new Known(last.catalog(), last.shards(), System.nanoTime(), last.whole());
       behind
-          .current()
+          .current(() -> read(true))
           .subscribe(read -> {}, error -> log.warn("columns not read again: {}", error.toString()));
     }
     return last.catalog();
@@ -136,15 +138,15 @@ final class CatalogSource {
     return Mono.defer(
         () -> {
           Topology topology = router.topology();
-          Failures failures = new Failures(Tolerance.PARTIAL, topology.shards().size());
+          Map<ShardId, Flux<Map.Entry<ShardId, ShardColumns>>> looks = new LinkedHashMap<>();
+          topology
+              .shards()
+              .forEach(
+                  shard -> looks.put(shard, look(shard).map(shown -> Map.entry(shard, shown))));
           Flux<Map.Entry<ShardId, ShardColumns>> found =
-              Flux.fromIterable(topology.shards())
-                  .flatMap(
-                      shard ->
-                          failures
-                              .watched(shard, look(shard).fresh().flux())
-                              .map(shown -> Map.entry(shard, checked(shard, shown))),
-                      topology.shards().size());
+              new FailedShards()
+                  .rows(ShardScatter.of(looks).signals())
+                  .doOnNext(entry -> check(entry.getKey(), entry.getValue()));
           return (all ? found : soon(found))
               .collectMap(Map.Entry::getKey, Map.Entry::getValue)
               .map(read -> keep(topology, read));
@@ -157,16 +159,17 @@ final class CatalogSource {
         each -> each.takeUntilOther(each.take(1).delayElements(GRACE)), Integer.MAX_VALUE);
   }
 
-  private SharedRead<ShardColumns> look(ShardId shard) {
-    return looks.computeIfAbsent(
-        shard, any -> new SharedRead<>(() -> ShardColumns.read(router.on(shard)::sql), PAUSE));
+  private Flux<ShardColumns> look(ShardId shard) {
+    return looks
+        .computeIfAbsent(shard, any -> new SharedRead<>(PAUSE))
+        .fresh(() -> ShardColumns.read(router.on(shard)::sql))
+        .flux();
   }
 
-  private static ShardColumns checked(ShardId shard, ShardColumns shown) {
+  private static void check(ShardId shard, ShardColumns shown) {
     if (!shown.strange().isEmpty()) {
       throw new R2dbcNonTransientResourceException(shard + ": " + shown.strange());
     }
-    return shown;
   }
 
   /** The same instance where nothing changed, so that what was prepared with it goes on. */

@@ -6,9 +6,12 @@ import io.r2dbc.spi.Row;
 import io.r2dbc.spi.Statement;
 import io.shardflux.r2dbc.settings.ReadPreference;
 import io.shardflux.r2dbc.settings.Timeouts;
+import io.shardflux.r2dbc.spi.ShardScatter;
+import io.shardflux.r2dbc.spi.Snapshot;
 import io.shardflux.r2dbc.statement.StatementSpec;
 import io.shardflux.r2dbc.transaction.ShardTransaction;
 import io.shardflux.router.ShardId;
+import io.shardflux.router.Topology;
 import io.shardflux.sql.Prepared;
 import io.shardflux.sql.merge.Plan;
 import io.shardflux.sql.schema.Catalog;
@@ -17,7 +20,6 @@ import io.shardflux.sql.statement.Hints;
 import io.shardflux.sql.statement.RefusalCode;
 import io.shardflux.sql.statement.RefusedSqlException;
 import io.shardflux.sql.statement.Routing;
-import io.shardflux.sql.statement.ShardSql;
 import io.shardflux.sql.statement.StatementKind;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -42,8 +44,25 @@ import reactor.util.context.ContextView;
  */
 final class Execution {
 
-  /** How often a statement is planned, for columns that change meanwhile. */
-  private static final int ATTEMPTS = 3;
+  /**
+   * How often a statement was planned anew.
+   *
+   * @param columns for columns that changed meanwhile
+   * @param shards for shards that were let go meanwhile
+   */
+  private record Anew(int columns, int shards) {
+
+    static final Anew NOT_YET = new Anew(0, 0);
+    static final int COLUMNS_AT_MOST = 2;
+
+    Anew forColumns() {
+      return new Anew(columns + 1, shards);
+    }
+
+    Anew forShards() {
+      return new Anew(columns, shards + 1);
+    }
+  }
 
   /**
    * ER_BAD_FIELD_ERROR, ER_NO_SUCH_TABLE, ER_WRONG_VALUE_COUNT_ON_ROW, ER_NON_UNIQ_ERROR,
@@ -74,18 +93,16 @@ final class Execution {
     this.sql = sql;
     this.generated = generated;
     this.prefetch =
-        fetchSize == 0
-            ? ScatterSource.MAX_PREFETCH
-            : Math.min(fetchSize, ScatterSource.MAX_PREFETCH);
+        fetchSize == 0 ? ShardScatter.MAX_PREFETCH : Math.min(fetchSize, ShardScatter.MAX_PREFETCH);
   }
 
   Mono<Result> run(Binds binds, Hints hints) {
     return this.<Result>attempt(
-            (prepared, again) -> {
+            (snapshot, prepared, again) -> {
               checkComplete(prepared, binds);
-              return planned(prepared, binds, hints, again);
+              return planned(snapshot, prepared, binds, hints, again);
             },
-            1)
+            Anew.NOT_YET)
         .onErrorMap(error -> Refusals.named(error, sql));
   }
 
@@ -116,26 +133,35 @@ final class Execution {
     /**
      * Does it.
      *
+     * @param snapshot the topology that it was analysed by, and that all of it goes by
      * @param again all of it once more after that error, or the error
      */
-    Mono<T> of(Prepared prepared, Function<Throwable, Mono<T>> again);
+    Mono<T> of(Snapshot snapshot, Prepared prepared, Function<Throwable, Mono<T>> again);
   }
 
-  /** The work, and once more where columns turn out to be others than was known. */
-  private <T> Mono<T> attempt(Work<T> work, int number) {
+  /** The work, and once more where columns or shards turn out to be others than was known. */
+  private <T> Mono<T> attempt(Work<T> work, Anew anew) {
     return Mono.defer(
         () -> {
+          Snapshot snapshot = engine.snapshot();
           Catalog used = engine.catalog();
-          Function<Throwable, Mono<T>> again = error -> again(work, error, used, number);
-          return prepared().flatMap(prepared -> work.of(prepared, again)).onErrorResume(again);
+          Function<Throwable, Mono<T>> again = error -> again(work, error, used, anew);
+          return prepared(snapshot.topology())
+              .flatMap(prepared -> work.of(snapshot, prepared, again))
+              .onErrorResume(again);
         });
   }
 
-  private <T> Mono<T> again(Work<T> work, Throwable error, @Nullable Catalog used, int number) {
+  private <T> Mono<T> again(Work<T> work, Throwable error, @Nullable Catalog used, Anew anew) {
+    if (Snapshot.isOver(error)) {
+      return anew.shards() == Snapshot.OVER_AT_MOST
+          ? Mono.error(Snapshot.told(error))
+          : attempt(work, anew.forShards());
+    }
     if (!mayBeOutdated(error)) {
       return Mono.error(error);
     }
-    if (number == ATTEMPTS) {
+    if (anew.columns() == Anew.COLUMNS_AT_MOST) {
       return Mono.error(FreshSource.refusal(error));
     }
     return engine
@@ -144,7 +170,7 @@ final class Execution {
         .flatMap(
             now ->
                 now != used || error instanceof OutdatedColumnsException
-                    ? attempt(work, number + 1)
+                    ? attempt(work, anew.forColumns())
                     : Mono.error(error));
   }
 
@@ -155,12 +181,14 @@ final class Execution {
         || (error instanceof R2dbcException said && NO_LONGER.contains(said.getErrorCode()));
   }
 
-  private Mono<Prepared> prepared() {
+  private Mono<Prepared> prepared(Topology topology) {
     return Mono.deferContextual(
         context -> {
           Duration time = time(context);
-          Prepared known = engine.known(sql);
-          return known == null ? engine.prepare(sql, time) : SqlEngine.ready(known, sql, time);
+          Prepared known = engine.known(sql, topology);
+          return known == null
+              ? engine.prepare(sql, topology, time)
+              : SqlEngine.ready(known, sql, time);
         });
   }
 
@@ -172,7 +200,11 @@ final class Execution {
   }
 
   private Mono<Result> planned(
-      Prepared prepared, Binds binds, Hints given, Function<Throwable, Mono<Result>> again) {
+      Snapshot snapshot,
+      Prepared prepared,
+      Binds binds,
+      Hints given,
+      Function<Throwable, Mono<Result>> again) {
     Hints hints = engine.withDefaults(prepared.hints().or(given));
     VirtualTransaction transaction = transactionOf(prepared);
     ShardId bound = transaction == null ? null : transaction.shard();
@@ -182,8 +214,8 @@ final class Execution {
             ? null
             : transaction;
     return engine
-        .plan(prepared, binds, hints, bound)
-        .flatMap(plan -> new Run(prepared, binds, hints, within, again).of(plan));
+        .plan(snapshot, prepared, binds, hints, bound)
+        .flatMap(plan -> new Run(snapshot, prepared, binds, hints, within, again).of(plan));
   }
 
   /**
@@ -229,19 +261,21 @@ final class Execution {
   /** What would be done, or why nothing would. */
   Mono<Explanation> explain(Function<Prepared, Binds> binds, Hints given) {
     return this.<Plan>attempt(
-            (prepared, again) -> explained(prepared, binds.apply(prepared), given), 1)
+            (snapshot, prepared, again) ->
+                explained(snapshot, prepared, binds.apply(prepared), given),
+            Anew.NOT_YET)
         .map(Execution::explained)
         .onErrorResume(
             RefusedSqlException.class,
             refused -> Mono.just(new Explanation(List.of(), null, 0, refused)));
   }
 
-  private Mono<Plan> explained(Prepared prepared, Binds binds, Hints given) {
+  private Mono<Plan> explained(Snapshot snapshot, Prepared prepared, Binds binds, Hints given) {
     Hints hints = engine.withDefaults(prepared.hints().or(given));
     VirtualTransaction transaction = connection.transaction();
     ShardId bound = transaction == null ? null : transaction.shard();
     checkSession(prepared, binds, hints, transaction);
-    return engine.plan(prepared, binds, hints, bound);
+    return engine.plan(snapshot, prepared, binds, hints, bound);
   }
 
   private <T> List<T> bounded(List<T> taken) {
@@ -289,6 +323,7 @@ final class Execution {
   /** One run of it, with its values. */
   private final class Run {
 
+    private final Snapshot snapshot;
     private final Prepared prepared;
     private final Binds binds;
     private final Hints hints;
@@ -302,11 +337,13 @@ final class Execution {
      * @param again the statement planned anew after that error, or the error
      */
     Run(
+        Snapshot snapshot,
         Prepared prepared,
         Binds binds,
         Hints hints,
         @Nullable VirtualTransaction transaction,
         Function<Throwable, Mono<Result>> again) {
+      this.snapshot = snapshot;
       this.prepared = prepared;
       this.binds = binds;
       this.hints = hints;
@@ -337,24 +374,11 @@ final class Execution {
     private @Nullable Guard guard(Plan plan) {
       boolean usual = time().isZero() && hints.readPreference() == null;
       return Guard.of(
-          engine.watch(),
-          engine.router().topology(),
-          prepared,
-          hints,
-          plan,
-          usual ? null : this::told);
+          engine.watch(), snapshot.topology(), prepared, hints, plan, usual ? null : this::told);
     }
 
     private Result read(Source source) {
       return new RowsResult(new FreshSource(source, again, sql));
-    }
-
-    private Supplier<@Nullable Mono<Void>> before(@Nullable Guard guard, ShardId shard) {
-      return () -> guard == null ? null : guard.before(engine.router(), shard);
-    }
-
-    private Supplier<@Nullable Mono<Void>> behind(@Nullable Guard guard, ShardId shard) {
-      return () -> guard == null ? null : guard.behind(engine.router(), shard);
     }
 
     /** Whether a value that can be sent but once is for more than one shard. */
@@ -380,10 +404,12 @@ final class Execution {
     private Mono<Result> direct(Plan.Part part, @Nullable Guard guard) {
       StatementSpec statement = statement(part);
       if (transaction == null) {
-        return direct(sized(statement), before(guard, part.shard()));
+        Function<String, StatementSpec> there = text -> snapshot.sql(part.shard(), text);
+        return direct(
+            sized(statement), () -> guard == null ? null : guard.before(part.shard(), there));
       }
       return transaction
-          .on(part.shard(), sql)
+          .on(snapshot, part.shard(), sql)
           .flatMap(
               there ->
                   direct(
@@ -415,41 +441,31 @@ final class Execution {
     private ScatterSource scatter(Plan.Scatter scatter, @Nullable Guard guard) {
       boolean keyed = isKeyed();
       return new ScatterSource(
+          snapshot,
           scatter.parts().stream()
               .map(
                   part ->
                       new ScatterSource.ShardRows(
-                          part.shard(),
-                          new DirectSource(keyed ? statement(part).bounded() : statement(part)),
-                          before(guard, part.shard()),
-                          behind(guard, part.shard())))
+                          part.shard(), keyed ? statement(part).bounded() : statement(part)))
               .toList(),
+          guard,
           scatter.merge(),
           scatter.columns(),
-          Tolerance.of(hints.failurePolicy()),
+          ScatterSource.policy(hints.failurePolicy()),
           prefetch,
           this::oneShards);
     }
 
-    private Source oneShards(ShardId shard) {
-      Plan.Part whole = prepared.plan(binds, hints, List.of(shard)).parts().get(0);
-      return new DirectSource(statement(whole));
-    }
-
-    private StatementSpec statement(Plan.Part part) {
-      return told(engine.router().on(part.shard()).sql(part.sql().text()), part.sql());
+    private StatementSpec oneShards(ShardId shard) {
+      return statement(prepared.plan(binds, hints, List.of(shard)).parts().get(0));
     }
 
     /** With its values and what the hints say. */
-    private StatementSpec told(StatementSpec statement, ShardSql part) {
-      StatementSpec told = statement;
-      List<Integer> markers = part.markers();
-      if (!markers.isEmpty()) {
-        List<@Nullable Object> values = new ArrayList<>(markers.size());
-        markers.forEach(marker -> values.add(binds.get(marker)));
-        told = told.bindAll(values);
-      }
-      return told(told);
+    private StatementSpec statement(Plan.Part part) {
+      List<Integer> markers = part.sql().markers();
+      List<@Nullable Object> values = new ArrayList<>(markers.size());
+      markers.forEach(marker -> values.add(binds.get(marker)));
+      return told(snapshot.sql(part.shard(), part.sql().text(), values));
     }
 
     /** What the hints say. */
@@ -517,8 +533,7 @@ final class Execution {
                       new JointWrite.Share(
                           part.shard(), statement(part), before(plan, guard), behind(plan, guard)))
               .toList();
-      return new JointWrite(
-              engine.router(), connection.definition(), times(), shares, plan.keyed(), sql)
+      return new JointWrite(snapshot, connection.definition(), times(), shares, plan.keyed(), sql)
           .run()
           .map(rows -> ChangesResult.of(changed(plan, rows), List.of()));
     }

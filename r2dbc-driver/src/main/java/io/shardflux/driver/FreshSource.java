@@ -3,6 +3,7 @@ package io.shardflux.driver;
 import io.r2dbc.spi.Result;
 import io.r2dbc.spi.Row;
 import io.r2dbc.spi.RowMetadata;
+import io.shardflux.r2dbc.spi.Snapshot;
 import io.shardflux.sql.statement.RefusalCode;
 import io.shardflux.sql.statement.RefusedSqlException;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -61,6 +62,6 @@ record FreshSource(Source first, Function<Throwable, Mono<Result>> again, String
     return error instanceof OutdatedColumnsException outdated
         ? new RefusedSqlException(
             RefusalCode.COLUMNS_CHANGED, String.valueOf(outdated.getMessage()))
-        : error;
+        : Snapshot.told(error);
   }
 }

@@ -1,6 +1,5 @@
 package io.shardflux.driver;
 
-import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.r2dbc.statement.StatementSpec;
 import io.shardflux.r2dbc.transaction.ShardTransaction;
@@ -85,21 +84,25 @@ record Guard(
         && rule.key().stream().allMatch(column -> column.type() == KeyType.INTEGER);
   }
 
-  /** What a statement waits for before it goes to a shard; null if it needn't. */
-  @Nullable Mono<Void> before(ShardRouter router, ShardId shard) {
+  /**
+   * What a statement waits for before it goes to a shard; null if it needn't.
+   *
+   * @param statements makes a statement for the shard
+   */
+  @Nullable Mono<Void> before(ShardId shard, Function<String, StatementSpec> statements) {
     if (watch.isShown(shard, tables, within)) {
       return watch.isStill(planned, tables) ? null : watch.still(planned, shard, tables);
     }
     Mono<Void> look =
         asking == null
-            ? watch.shown(shard, tables, within, way)
-            : watch.shownBy(shard, tables, way, sql -> asking.apply(router.on(shard).sql(sql)));
+            ? watch.shown(shard, tables, within, way, statements)
+            : watch.shownBy(shard, tables, way, sql -> asking.apply(statements.apply(sql)));
     return look.then(watch.still(planned, shard, tables));
   }
 
   /** What is waited for at the end of a shard's rows, or null; they may have been read later. */
-  @Nullable Mono<Void> behind(ShardRouter router, ShardId shard) {
-    return merged ? before(router, shard) : null;
+  @Nullable Mono<Void> behind(ShardId shard, Function<String, StatementSpec> statements) {
+    return merged ? before(shard, statements) : null;
   }
 
   /** The same in a transaction, which keeps tables as they are once they were looked at. */

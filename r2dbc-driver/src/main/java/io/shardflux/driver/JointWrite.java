@@ -3,8 +3,9 @@ package io.shardflux.driver;
 import io.r2dbc.spi.R2dbcException;
 import io.r2dbc.spi.R2dbcNonTransientResourceException;
 import io.r2dbc.spi.TransactionDefinition;
-import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.settings.Timeouts;
+import io.shardflux.r2dbc.spi.ShardScatter;
+import io.shardflux.r2dbc.spi.Snapshot;
 import io.shardflux.r2dbc.statement.StatementSpec;
 import io.shardflux.r2dbc.transaction.ShardTransaction;
 import io.shardflux.router.ShardId;
@@ -15,7 +16,6 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.BiFunction;
 import java.util.function.Function;
@@ -34,9 +34,6 @@ final class JointWrite {
 
   private static final Duration SHORTEST = Duration.ofMillis(1);
 
-  /** ER_ERROR_DURING_COMMIT, and ER_RUN_HOOK_ERROR, which may come behind a commit. */
-  private static final Set<Integer> COMMITTING = Set.of(1180, 3100);
-
   /**
    * A shard's part.
    *
@@ -50,7 +47,7 @@ final class JointWrite {
       BiFunction<ShardTransaction, Timeouts, Mono<Void>> before,
       BiFunction<ShardTransaction, Timeouts, Mono<Void>> behind) {}
 
-  private final ShardRouter router;
+  private final Snapshot snapshot;
   private final TransactionDefinition definition;
   private final Timeouts timeouts;
   private final List<Share> shares;
@@ -66,13 +63,13 @@ final class JointWrite {
    * @param sql its text, for errors
    */
   JointWrite(
-      ShardRouter router,
+      Snapshot snapshot,
       TransactionDefinition definition,
       Timeouts timeouts,
       Collection<Share> shares,
       boolean inTurn,
       String sql) {
-    this.router = router;
+    this.snapshot = snapshot;
     this.definition = definition;
     this.timeouts = timeouts;
     this.shares = shares.stream().sorted(Comparator.comparing(Share::shard)).toList();
@@ -82,8 +79,13 @@ final class JointWrite {
 
   /** The number of rows that each shard changed. */
   Mono<List<Long>> run() {
+    List<ShardId> shards = shares.stream().map(Share::shard).toList();
+    return snapshot.enter(shards, entered -> run(entered).flux()).single();
+  }
+
+  private Mono<List<Long>> run(Snapshot.Entered entered) {
     return Mono.usingWhen(
-        Mono.fromSupplier(Transactions::new),
+        Mono.fromSupplier(() -> new Transactions(entered)),
         transactions -> run(transactions, System.nanoTime()),
         transactions -> Mono.empty(),
         (transactions, error) -> transactions.rollBack(),
@@ -111,7 +113,7 @@ final class JointWrite {
 
   private Mono<Long> rows(Share share, Transactions transactions, long start) {
     return transactions
-        .begun(router.on(share.shard()).begin(definition, left(start)))
+        .begun(share.shard(), left(start))
         .delayUntil(there -> share.before().apply(there, left(start)))
         .flatMap(there -> there.sql(share.statement()).timeouts(left(start)).rowsUpdated());
   }
@@ -127,10 +129,14 @@ final class JointWrite {
   }
 
   private <T> Flux<T> atOnce(List<Share> group, Function<Share, Mono<T>> step) {
-    Failures failures = new Failures(Tolerance.FAIL, group.size());
-    return Flux.fromIterable(group)
-        .flatMap(share -> failures.watched(share.shard(), step.apply(share).flux()), group.size())
-        .onErrorMap(error -> nothingWritten(failures.errors(), error));
+    Map<ShardId, Flux<T>> steps = new LinkedHashMap<>();
+    group.forEach(share -> steps.put(share.shard(), step.apply(share).flux()));
+    return new FailedShards()
+        .rows(
+            ShardScatter.of(steps)
+                .onFailure(ShardScatter.together((errors, asked) -> nothingWritten(errors)))
+                .endedBy(OutdatedColumnsException.class::isInstance)
+                .signals());
   }
 
   /** What is left of the times; a statement that comes too late fails by them. */
@@ -140,17 +146,14 @@ final class JointWrite {
   }
 
   /** The first error's kind, as one server would have told it. */
-  private Throwable nothingWritten(Map<ShardId, Throwable> errors, Throwable error) {
-    if (error instanceof OutdatedColumnsException) {
-      return error;
-    }
-    Throwable first = errors.isEmpty() ? error : errors.values().iterator().next();
+  private Throwable nothingWritten(Map<ShardId, Throwable> errors) {
+    Throwable first = errors.values().iterator().next();
     if (!(first instanceof R2dbcException known)) {
       return first;
     }
     List<ShardId> all = shares.stream().map(Share::shard).toList();
     R2dbcException told =
-        Failures.like(
+        ShardScatter.like(
             known, known.getMessage() + "; nothing was written, all of " + all + " rolled back");
     errors.values().stream().skip(1).forEach(told::addSuppressed);
     return told;
@@ -159,12 +162,18 @@ final class JointWrite {
   /** The transactions that have begun, which are to be committed or rolled back. */
   private final class Transactions {
 
+    private final Snapshot.Entered entered;
+
     // Guarded by this.
     private final Map<ShardId, ShardTransaction> begun = new LinkedHashMap<>();
     private boolean over;
 
-    Mono<ShardTransaction> begun(Mono<ShardTransaction> begin) {
-      return begin.doOnNext(this::add);
+    Transactions(Snapshot.Entered entered) {
+      this.entered = entered;
+    }
+
+    Mono<ShardTransaction> begun(ShardId shard, Timeouts times) {
+      return entered.begin(shard, definition, times).doOnNext(this::add);
     }
 
     /** One may begin while the write is given up. */
@@ -245,10 +254,7 @@ final class JointWrite {
 
     /** By an answer, or it was over before. */
     private static boolean refused(Throwable error) {
-      return error instanceof IllegalStateException
-          || (error instanceof R2dbcException said
-              && said.getErrorCode() != 0
-              && !COMMITTING.contains(said.getErrorCode()));
+      return error instanceof IllegalStateException || ShardScatter.isRefusedWrite(error);
     }
 
     synchronized Mono<Void> told() {
@@ -258,7 +264,7 @@ final class JointWrite {
       Throwable first = errors.values().iterator().next();
       return Mono.error(
           all.values().stream().allMatch(ROLLED_BACK::equals)
-              ? nothingWritten(errors, first)
+              ? nothingWritten(errors)
               : inPart(first));
     }
 

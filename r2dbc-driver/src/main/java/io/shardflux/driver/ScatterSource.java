@@ -1,9 +1,11 @@
 package io.shardflux.driver;
 
-import io.r2dbc.spi.R2dbcNonTransientResourceException;
 import io.r2dbc.spi.Row;
 import io.r2dbc.spi.RowMetadata;
-import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.r2dbc.scatter.FailurePolicy;
+import io.shardflux.r2dbc.spi.ShardScatter;
+import io.shardflux.r2dbc.spi.Snapshot;
+import io.shardflux.r2dbc.statement.StatementSpec;
 import io.shardflux.router.ShardId;
 import io.shardflux.sql.merge.Fold;
 import io.shardflux.sql.merge.Merge;
@@ -11,53 +13,45 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
-import java.util.Set;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BiFunction;
 import java.util.function.Consumer;
 import java.util.function.Function;
-import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
+import reactor.core.Exceptions;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
 /**
  * The rows of several shards as those of one database: merged in their order, folded, and without
- * their hidden columns.
+ * their hidden columns. All shards are entered before any is asked, and left behind the last row.
  *
  * @param shards what each shard is asked
+ * @param guard has tables looked at before and behind the rows, or null
  * @param merge how their rows become one answer
  * @param expected what the answer's columns are named, empty where that is not known; null if the
  *     text says it
- * @param tolerance what a failed shard does
+ * @param policy what a failed shard does
  * @param prefetch how many rows of each shard are held at most, besides those that the fold says it
  *     holds
- * @param ofNoRow a shard's answer to the statement as it was written, which is the answer where no
+ * @param ofNoRow the statement for a shard as it was written, whose answer is the one where no
  *     shard has a row to make it of
  */
 record ScatterSource(
+    Snapshot snapshot,
     List<ShardRows> shards,
+    @Nullable Guard guard,
     Merge merge,
     @Nullable List<String> expected,
-    Tolerance tolerance,
+    FailurePolicy policy,
     int prefetch,
-    Function<ShardId, ? extends Source> ofNoRow)
+    Function<ShardId, StatementSpec> ofNoRow)
     implements Source {
 
-  static final int MAX_PREFETCH = 256;
-
-  /**
-   * A shard and the statement for it.
-   *
-   * @param before gives what is waited for before any shard is asked, or null
-   * @param behind gives what is waited for behind all shards' rows, or null
-   */
-  record ShardRows(
-      ShardId shard,
-      DirectSource source,
-      Supplier<@Nullable Mono<Void>> before,
-      Supplier<@Nullable Mono<Void>> behind) {}
+  /** A shard and the statement for it. */
+  record ShardRows(ShardId shard, StatementSpec statement) {}
 
   /**
    * What rows became of one row.
@@ -66,32 +60,166 @@ record ScatterSource(
    */
   private record Step(List<@Nullable Object[]> rows, boolean more) {}
 
+  /**
+   * What a failed shard does, as a hint's {@code failure-policy} says: the read fails, or goes on.
+   */
+  static FailurePolicy policy(@Nullable String hint) {
+    return switch (hint == null ? "fail" : hint.toLowerCase(Locale.ROOT)) {
+      case "fail" -> ShardScatter.together(ShardScatter::together);
+      case "partial" -> FailurePolicy.tag();
+      default ->
+          throw new IllegalArgumentException(
+              "failure-policy: " + hint + " (expected: fail or partial)");
+    };
+  }
+
   @Override
   public <T> Flux<T> rows(BiFunction<Row, RowMetadata, ? extends T> mapping) {
-    return Flux.defer(
-        () -> {
-          AtomicReference<@Nullable Columns> seen = new AtomicReference<>();
-          Answer answer = new Answer(seen);
-          Failures failures = new Failures(tolerance, shards.size());
-          return looked(ShardRows::before)
-              .flatMapMany(
-                  late ->
-                      folded(
-                          merged(seen, failures, late).concatWith(behind(failures)),
-                          behind(failures)))
-              .<T>handle(
-                  (values, sink) -> {
-                    Columns columns = answer.columns();
-                    if (columns != null) {
-                      fit(columns, values);
-                      sink.next(mapping.apply(new HeldRow(columns, values), columns));
-                    }
-                  })
-              .concatWith(
-                  Flux.defer(
-                      () -> answer.blind ? blind(failures).<T>rows(mapping) : Flux.<T>empty()))
-              .concatWith(failures.tag());
-        });
+    return snapshot.enter(ids(), entered -> new Run(entered).rows(mapping));
+  }
+
+  @Override
+  public Flux<Long> updates() {
+    return snapshot.enter(ids(), entered -> new Run(entered).updates().flux());
+  }
+
+  private List<ShardId> ids() {
+    return shards.stream().map(ShardRows::shard).toList();
+  }
+
+  /** One subscriber's. */
+  private final class Run {
+
+    private final Snapshot.Entered entered;
+    private final FailedShards failed = new FailedShards();
+    private final AtomicReference<@Nullable Columns> seen = new AtomicReference<>();
+    private @Nullable Columns visible;
+    private boolean blind;
+
+    Run(Snapshot.Entered entered) {
+      this.entered = entered;
+    }
+
+    <T> Flux<T> rows(BiFunction<Row, RowMetadata, ? extends T> mapping) {
+      return looked(Guard::before)
+          .flatMapMany(late -> folded(merged(late).concatWith(behind()), behind()))
+          .<T>handle(
+              (values, sink) -> {
+                Columns columns = columns();
+                if (columns != null) {
+                  fit(columns, values);
+                  sink.next(mapping.apply(new HeldRow(columns, values), columns));
+                }
+              })
+          .concatWith(Flux.defer(() -> blind ? blind().<T>rows(mapping) : Flux.<T>empty()))
+          .concatWith(failed.tag());
+    }
+
+    Mono<Long> updates() {
+      return looked(Guard::before).flatMapMany(this::merged).then(failed.<Long>tag());
+    }
+
+    /** Null where no shard had a row: a shard tells of its columns with its rows. */
+    private @Nullable Columns columns() {
+      Columns all = seen.get();
+      if (visible == null && all != null) {
+        visible = all.without(merge.hidden());
+      }
+      blind |= visible == null;
+      return visible;
+    }
+
+    /** The answer of a shard that has answered before. */
+    private Source blind() {
+      ShardId shard =
+          ids().stream()
+              .filter(each -> !failed.errors().containsKey(each))
+              .findFirst()
+              .orElseThrow();
+      return new DirectSource(entered.sql(shard, ofNoRow.apply(shard)));
+    }
+
+    /**
+     * Looks at the tables on all shards, as an answer that has begun can't begin anew; gives the
+     * shards that this failed for, which are not asked.
+     */
+    private Mono<Map<ShardId, Throwable>> looked(Look look) {
+      return Flux.fromIterable(ids())
+          .flatMap(
+              shard -> {
+                Mono<Void> first =
+                    guard == null ? null : look.by(guard, shard, sql -> entered.sql(shard, sql));
+                return first == null
+                    ? Mono.<Map.Entry<ShardId, Throwable>>empty()
+                    : first
+                        .then(Mono.<Map.Entry<ShardId, Throwable>>empty())
+                        .onErrorResume(error -> Mono.just(Map.entry(shard, error)));
+              },
+              shards.size())
+          .collectMap(Map.Entry::getKey, Map.Entry::getValue)
+          .doOnNext(ScatterSource::checkColumns);
+    }
+
+    /** Looks again: a shard may have read its rows long after the first look. */
+    private <T> Mono<T> behind() {
+      return Mono.defer(
+          () ->
+              failed.errors().isEmpty() ? looked(Guard::behind).then(Mono.empty()) : Mono.empty());
+    }
+
+    private Flux<@Nullable Object[]> merged(Map<ShardId, Throwable> late) {
+      Comparator<@Nullable Object[]> order = order();
+      Map<ShardId, Flux<@Nullable Object[]>> rows = new LinkedHashMap<>();
+      for (ShardRows part : shards) {
+        Throwable error = late.get(part.shard());
+        Flux<@Nullable Object[]> own = error == null ? read(part) : Flux.error(error);
+        rows.put(part.shard(), order == null ? own : own.doOnNext(new Sorted(order)));
+      }
+      return failed.rows(
+          ShardScatter.of(rows)
+              .onFailure(policy)
+              .orderedBy(order)
+              .prefetch(prefetch)
+              .endedBy(ScatterSource::endsAll)
+              .signalsInTurn());
+    }
+
+    private Flux<@Nullable Object[]> read(ShardRows part) {
+      return Flux.defer(
+          () -> {
+            AtomicReference<@Nullable Reading> reading = new AtomicReference<>();
+            return new DirectSource(entered.sql(part.shard(), part.statement()))
+                .rows(
+                    (row, metadata) -> {
+                      Reading known = reading.getPlain();
+                      if (known == null) {
+                        known = agreed(part.shard(), new Columns(metadata), seen);
+                        reading.setPlain(known);
+                      }
+                      return known.values(row);
+                    });
+          });
+    }
+  }
+
+  /** A guard's look at a shard's tables, or null. */
+  private interface Look {
+    @Nullable Mono<Void> by(Guard guard, ShardId shard, Function<String, StatementSpec> statements);
+  }
+
+  private static void checkColumns(Map<ShardId, Throwable> failed) {
+    for (Throwable error : failed.values()) {
+      if (endsAll(error)) {
+        throw Exceptions.propagate(error);
+      }
+    }
+  }
+
+  /** The shard is well; the statement must begin anew, or can't be answered by a merge. */
+  private static boolean endsAll(Throwable error) {
+    return error instanceof OutdatedColumnsException
+        || error instanceof UnsortedRowsException
+        || Snapshot.isOver(error);
   }
 
   /** What was computed of several shards' values becomes what the columns are said to hold. */
@@ -103,114 +231,10 @@ record ScatterSource(
     }
   }
 
-  @Override
-  public Flux<Long> updates() {
-    return Flux.defer(
-        () -> {
-          Failures failures = new Failures(tolerance, shards.size());
-          return looked(ShardRows::before)
-              .flatMapMany(late -> merged(new AtomicReference<>(), failures, late))
-              .then(failures.<Long>tag());
-        });
-  }
-
-  /** The answer of a shard that has answered before. */
-  private Source blind(Failures failures) {
-    Set<ShardId> failed = failures.errors().keySet();
-    return shards.stream()
-        .map(ShardRows::shard)
-        .filter(shard -> !failed.contains(shard))
-        .findFirst()
-        .<Source>map(ofNoRow)
-        .orElseThrow();
-  }
-
-  /** The columns of one run's answer. */
-  private final class Answer {
-
-    private final AtomicReference<@Nullable Columns> seen;
-    private @Nullable Columns visible;
-    private boolean blind;
-
-    Answer(AtomicReference<@Nullable Columns> seen) {
-      this.seen = seen;
-    }
-
-    /** Null where no shard had a row: a shard tells of its columns with its rows. */
-    @Nullable Columns columns() {
-      Columns all = seen.get();
-      if (visible == null && all != null) {
-        visible = all.without(merge.hidden());
-      }
-      blind |= visible == null;
-      return visible;
-    }
-  }
-
-  /**
-   * Looks at the tables on all shards, as an answer that has begun can't begin anew; gives the
-   * shards that this failed for, which are not asked.
-   */
-  private Mono<Map<ShardId, Throwable>> looked(
-      Function<ShardRows, Supplier<@Nullable Mono<Void>>> looks) {
-    return Flux.fromIterable(shards)
-        .flatMap(
-            part -> {
-              Mono<Void> look = looks.apply(part).get();
-              return look == null
-                  ? Mono.<Map.Entry<ShardId, Throwable>>empty()
-                  : look.then(Mono.<Map.Entry<ShardId, Throwable>>empty())
-                      .onErrorResume(error -> Mono.just(Map.entry(part.shard(), error)));
-            },
-            shards.size())
-        .collectMap(Map.Entry::getKey, Map.Entry::getValue)
-        .doOnNext(ScatterSource::checkColumns);
-  }
-
-  /** Looks again: a shard may have read its rows long after the first look. */
-  private <T> Mono<T> behind(Failures failures) {
-    return looked(part -> failures.errors().isEmpty() ? part.behind() : () -> null)
-        .then(Mono.empty());
-  }
-
-  private static void checkColumns(Map<ShardId, Throwable> failed) {
-    for (Throwable error : failed.values()) {
-      if (error instanceof OutdatedColumnsException outdated) {
-        throw outdated;
-      }
-    }
-  }
-
-  private Flux<@Nullable Object[]> merged(
-      AtomicReference<@Nullable Columns> seen, Failures failures, Map<ShardId, Throwable> late) {
-    Map<ShardId, Flux<@Nullable Object[]>> rows = new LinkedHashMap<>();
-    for (ShardRows part : shards) {
-      Throwable error = late.get(part.shard());
-      rows.put(part.shard(), error == null ? read(part, seen) : Flux.error(error));
-    }
-    List<Flux<@Nullable Object[]>> inTurn = ShardRouter.inTurn(rows);
-    List<Flux<@Nullable Object[]>> sources = new ArrayList<>();
-    rows.keySet()
-        .forEach(shard -> sources.add(failures.watched(shard, inTurn.get(sources.size()))));
-    Comparator<@Nullable Object[]> order = order();
-    return order == null
-        ? Flux.merge(Flux.fromIterable(sources), sources.size(), prefetch)
-        : inOrder(order, sources);
-  }
-
   // The class file does not tell that the arrays hold nulls.
   @SuppressWarnings("NullAway")
   private @Nullable Comparator<@Nullable Object[]> order() {
     return merge.order();
-  }
-
-  @SuppressWarnings("unchecked")
-  private Flux<@Nullable Object[]> inOrder(
-      Comparator<@Nullable Object[]> order, List<Flux<@Nullable Object[]>> sources) {
-    return Flux.mergeComparing(
-        prefetch,
-        order,
-        sources.stream().map(rows -> rows.doOnNext(new Sorted(order))).toArray(Flux[]::new));
   }
 
   /**
@@ -229,30 +253,13 @@ record ScatterSource(
     @Override
     public void accept(@Nullable Object[] row) {
       if (last != null && order.compare(last, row) > 0) {
-        throw new R2dbcNonTransientResourceException(
+        throw new UnsortedRowsException(
             "a shard's rows are not in the order that it was asked for (expected: a server that"
                 + " sorts as its collations say; ask without ORDER BY, or one shard)");
       }
       // A fold may write into the row when this has let it pass.
       last = row.clone();
     }
-  }
-
-  private Flux<@Nullable Object[]> read(ShardRows part, AtomicReference<@Nullable Columns> seen) {
-    return Flux.defer(
-        () -> {
-          AtomicReference<@Nullable Reading> reading = new AtomicReference<>();
-          return part.source()
-              .rows(
-                  (row, metadata) -> {
-                    Reading known = reading.getPlain();
-                    if (known == null) {
-                      known = agreed(part.shard(), new Columns(metadata), seen);
-                      reading.setPlain(known);
-                    }
-                    return known.values(row);
-                  });
-        });
   }
 
   /**

@@ -11,7 +11,6 @@ import reactor.core.publisher.Mono;
  */
 final class SharedRead<T> {
 
-  private final Supplier<Mono<T>> read;
   private final Duration pause;
 
   // Guarded by this.
@@ -20,48 +19,51 @@ final class SharedRead<T> {
   private long begun;
 
   /**
-   * A reading that is yet to be asked for.
+   * Readings that are yet to be asked for.
    *
    * @param pause from the beginning of a reading to that of the next, at least
    */
-  SharedRead(Supplier<Mono<T>> read, Duration pause) {
-    this.read = read;
+  SharedRead(Duration pause) {
     this.pause = pause;
     this.begun = System.nanoTime() - pause.toNanos();
   }
 
-  /** What a reading says that begins after this is subscribed to. */
-  Mono<T> fresh() {
-    return Mono.defer(this::begin);
+  /**
+   * What a reading says that begins after this is subscribed to.
+   *
+   * @param read reads it, unless another one who waits for the same does
+   */
+  Mono<T> fresh(Supplier<Mono<T>> read) {
+    return Mono.defer(() -> begin(read));
   }
 
   /** What the reading says that is under way, or else a new one. */
-  Mono<T> current() {
-    return Mono.defer(this::join);
+  Mono<T> current(Supplier<Mono<T>> read) {
+    return Mono.defer(() -> join(read));
   }
 
-  private synchronized Mono<T> join() {
+  private synchronized Mono<T> join(Supplier<Mono<T>> read) {
     Mono<T> now = running;
-    return now == null ? begin() : now;
+    return now == null ? begin(read) : now;
   }
 
-  private synchronized Mono<T> begin() {
+  private synchronized Mono<T> begin(Supplier<Mono<T>> read) {
     Mono<T> before = running;
     if (before == null) {
-      Mono<T> first = reading(Mono.empty());
+      Mono<T> first = reading(Mono.empty(), read);
       running = first;
       return first;
     }
     Mono<T> after = next;
     if (after == null) {
       // Those who wait for the one before are told how it failed.
-      after = reading(before.then().onErrorComplete());
+      after = reading(before.then().onErrorComplete(), read);
       next = after;
     }
     return after;
   }
 
-  private Mono<T> reading(Mono<Void> before) {
+  private Mono<T> reading(Mono<Void> before, Supplier<Mono<T>> read) {
     return before
         .then(Mono.defer(this::waited))
         .then(Mono.defer(read))

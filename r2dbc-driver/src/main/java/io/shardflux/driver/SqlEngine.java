@@ -2,6 +2,8 @@ package io.shardflux.driver;
 
 import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.settings.ScatterReads;
+import io.shardflux.r2dbc.spi.ShardAccess;
+import io.shardflux.r2dbc.spi.Snapshot;
 import io.shardflux.router.KeyRange;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
@@ -39,6 +41,7 @@ class SqlEngine {
   private static final int LOOKUPS_AT_ONCE = 64;
 
   private final ShardRouter router;
+  private final ShardAccess access;
   private final SqlPlanner planner;
   private final CatalogSource catalogs;
   private final TableWatch watch;
@@ -51,13 +54,19 @@ class SqlEngine {
     this.planner = SqlPlanner.of(options);
     this.catalogs = new CatalogSource(router);
     this.watch = new TableWatch(router, catalogs);
-    this.policy = router.scatterReads();
+    this.access = ShardAccess.of(router);
+    this.policy = access.scatterReads();
     this.defaults = Hints.builder().scatter(policy != ScatterReads.REFUSED).build();
     this.maxHeldRows = options.maxMergedRows();
   }
 
   ShardRouter router() {
     return router;
+  }
+
+  /** The topology in force, for one statement. */
+  Snapshot snapshot() {
+    return access.snapshot();
   }
 
   /** The rows that a result may hold that isn't streamed. */
@@ -85,14 +94,16 @@ class SqlEngine {
    *
    * @throws RefusedSqlException if the text is known to be refused
    */
-  @Nullable Prepared known(String sql) {
+  @Nullable Prepared known(String sql, Topology topology) {
     Catalog catalog = catalogs.now();
-    return catalog == null ? null : planner.cached(sql, catalog, router.topology());
+    return catalog == null ? null : planner.cached(sql, catalog, topology);
   }
 
   /** The analysis of a text that is new, on a thread that may be kept busy with it. */
-  Mono<Prepared> prepare(String sql, Duration time) {
-    return catalogs.get().flatMap(catalog -> analyse(sql, catalog, time));
+  Mono<Prepared> prepare(String sql, Topology topology, Duration time) {
+    return catalogs
+        .get()
+        .flatMap(catalog -> Planning.run(() -> planner.prepare(sql, catalog, topology), time, sql));
   }
 
   /** What is known of a text, on a thread that may be kept busy with what follows. */
@@ -121,18 +132,15 @@ class SqlEngine {
     return watch;
   }
 
-  private Mono<Prepared> analyse(String sql, Catalog catalog, Duration time) {
-    return Planning.run(() -> planner.prepare(sql, catalog, router.topology()), time, sql);
-  }
-
   /**
    * What each shard is sent.
    *
    * @param bound the shard that a statement goes to which any would answer, or null
    */
-  Mono<Plan> plan(Prepared prepared, Binds binds, Hints hints, @Nullable ShardId bound) {
+  Mono<Plan> plan(
+      Snapshot snapshot, Prepared prepared, Binds binds, Hints hints, @Nullable ShardId bound) {
     Routing routing = prepared.route(binds, hints);
-    return shards(routing, bound).map(shards -> prepared.plan(binds, hints, shards));
+    return shards(snapshot, routing, bound).map(shards -> prepared.plan(binds, hints, shards));
   }
 
   /** Whether what it touches are rows of keys that it names, or none. */
@@ -151,26 +159,29 @@ class SqlEngine {
     }
   }
 
-  private Mono<List<ShardId>> shards(Routing routing, @Nullable ShardId bound) {
-    Topology topology = router.topology();
+  private static Mono<List<ShardId>> shards(
+      Snapshot snapshot, Routing routing, @Nullable ShardId bound) {
+    Topology topology = snapshot.topology();
     if (routing instanceof Routing.Rows rows) {
-      rows.keys().forEach(key -> router.note(rows.table(), key));
+      rows.keys().forEach(key -> snapshot.note(rows.table(), key));
       return located(topology, rows.table(), rows.keys());
     }
     if (routing instanceof Routing.Keys keys) {
-      keys.keys().forEach(key -> router.note(keys.table(), key));
+      keys.keys().forEach(key -> snapshot.note(keys.table(), key));
       return located(topology, keys.table(), keys.keys()).map(SqlEngine::distinct);
     }
     if (routing instanceof Routing.Together together) {
       return Flux.fromIterable(together.parts())
-          .concatMap(part -> shards(part, bound))
+          .concatMap(part -> shards(snapshot, part, bound))
           .collect(LinkedHashSet<ShardId>::new, Set::addAll)
           .map(List::copyOf);
     }
-    return Mono.just(immediate(topology, routing, bound));
+    return Mono.just(immediate(snapshot, routing, bound));
   }
 
-  private List<ShardId> immediate(Topology topology, Routing routing, @Nullable ShardId bound) {
+  private static List<ShardId> immediate(
+      Snapshot snapshot, Routing routing, @Nullable ShardId bound) {
+    Topology topology = snapshot.topology();
     if (routing instanceof Routing.On on) {
       return List.of(known(topology, on.shard()));
     }
@@ -182,9 +193,9 @@ class SqlEngine {
       for (KeyRange range : ranges.ranges()) {
         touched.addAll(topology.strategy(ranges.table()).touching(range));
       }
-      return touched.isEmpty() ? List.of(any(topology)) : List.copyOf(touched);
+      return touched.isEmpty() ? List.of(any(snapshot)) : List.copyOf(touched);
     }
-    return List.of(bound == null ? any(topology) : bound);
+    return List.of(bound == null ? any(snapshot) : bound);
   }
 
   private static ShardId known(Topology topology, ShardId shard) {
@@ -196,10 +207,10 @@ class SqlEngine {
   }
 
   /** One of the shards that are best off, each as likely as another. */
-  private ShardId any(Topology topology) {
-    List<ShardId> shards = new ArrayList<>(topology.shards());
+  private static ShardId any(Snapshot snapshot) {
+    List<ShardId> shards = new ArrayList<>(snapshot.topology().shards());
     Collections.rotate(shards, ThreadLocalRandom.current().nextInt(shards.size()));
-    return Collections.min(shards, Comparator.comparing(router.operations()::status));
+    return Collections.min(shards, Comparator.comparing(snapshot::status));
   }
 
   private static Mono<List<ShardId>> located(Topology topology, String table, List<ShardKey> keys) {

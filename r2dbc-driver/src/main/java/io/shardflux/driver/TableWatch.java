@@ -16,6 +16,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
@@ -96,12 +97,20 @@ final class TableWatch {
    * OutdatedColumnsException} if one is not. Many who ask at once share a look.
    *
    * @param within how long ago that may have been shown; of zero, after this is subscribed to
+   * @param statements makes a statement for the shard
    */
-  Mono<Void> shown(ShardId shard, Collection<String> tables, Duration within, Way way) {
-    return Flux.fromIterable(tables).concatMap(table -> of(shard, table).shown(within, way)).then();
+  Mono<Void> shown(
+      ShardId shard,
+      Collection<String> tables,
+      Duration within,
+      Way way,
+      Function<String, StatementSpec> statements) {
+    return Flux.fromIterable(tables)
+        .concatMap(table -> of(shard, table).shown(within, way, statements))
+        .then();
   }
 
-  /** The same by statements that are asked elsewhere, such as in a transaction. */
+  /** The same for one who asks alone, such as in a transaction. */
   Mono<Void> shownBy(
       ShardId shard,
       Collection<String> tables,
@@ -122,22 +131,13 @@ final class TableWatch {
   private final class Watched {
 
     private final Place place;
-    private final SharedRead<Boolean> listed = look(Way.LISTED);
-    private final SharedRead<Boolean> row = look(Way.TOLD_BY_A_ROW);
+    private final SharedRead<Boolean> listed = new SharedRead<>(Duration.ZERO);
+    private final SharedRead<Boolean> row = new SharedRead<>(Duration.ZERO);
     private volatile @Nullable Told told;
     private volatile @Nullable Shown last;
 
     Watched(Place place) {
       this.place = place;
-    }
-
-    private SharedRead<Boolean> look(Way way) {
-      return new SharedRead<>(
-          () -> shownBy(way, router.on(place().shard())::sql).thenReturn(true), Duration.ZERO);
-    }
-
-    private Place place() {
-      return place;
     }
 
     private List<Catalog.Column> columns() {
@@ -153,18 +153,25 @@ final class TableWatch {
       long age = System.nanoTime() - shown.at();
       if (age > within.toNanos() / AHEAD && age <= within.toNanos()) {
         // Where this fails, who needs it later looks again and is told.
-        listed.current().subscribe(done -> {}, error -> {});
+        listed
+            .current(() -> look(Way.LISTED, router.on(place.shard())::sql))
+            .subscribe(done -> {}, error -> {});
       }
       return age <= within.toNanos();
     }
 
-    Mono<Void> shown(Duration within, Way way) {
-      SharedRead<Boolean> look = way == Way.LISTED ? listed : row;
+    Mono<Void> shown(Duration within, Way way, Function<String, StatementSpec> statements) {
+      SharedRead<Boolean> shared = way == Way.LISTED ? listed : row;
+      Supplier<Mono<Boolean>> look = () -> look(way, statements);
       return Mono.defer(
           () ->
               isShown(within)
                   ? Mono.empty()
-                  : (within.isZero() ? look.fresh() : look.current()).then());
+                  : (within.isZero() ? shared.fresh(look) : shared.current(look)).then());
+    }
+
+    private Mono<Boolean> look(Way way, Function<String, StatementSpec> statements) {
+      return shownBy(way, statements).thenReturn(true);
     }
 
     Mono<Void> shownBy(Way way, Function<String, StatementSpec> statements) {

@@ -8,6 +8,7 @@ import io.r2dbc.spi.Option;
 import io.r2dbc.spi.Statement;
 import io.r2dbc.spi.TransactionDefinition;
 import io.r2dbc.spi.ValidationDepth;
+import io.shardflux.r2dbc.spi.Snapshot;
 import io.shardflux.r2dbc.statement.StatementSpec;
 import io.shardflux.router.ShardId;
 import java.time.Duration;
@@ -71,7 +72,7 @@ final class VirtualConnection implements Connection {
   private synchronized VirtualTransaction open(TransactionDefinition wanted) {
     VirtualTransaction now = transaction;
     if (now == null) {
-      now = new VirtualTransaction(engine.router(), definition(wanted));
+      now = new VirtualTransaction(definition(wanted));
       transaction = now;
     }
     return now;
@@ -230,14 +231,14 @@ final class VirtualConnection implements Connection {
   private Mono<Boolean> someShardAnswers() {
     VirtualTransaction now = transaction;
     ShardId bound = now == null ? null : now.shard();
+    Snapshot snapshot = engine.snapshot();
     return now == null || bound == null
-        ? Flux.fromIterable(engine.router().topology().shards())
-            .concatMap(
-                shard -> answers(Mono.fromSupplier(() -> engine.router().on(shard).sql(PING))), 1)
+        ? Flux.fromIterable(snapshot.topology().shards())
+            .concatMap(shard -> answers(Mono.fromSupplier(() -> snapshot.sql(shard, PING))), 1)
             .filter(answers -> answers)
             .next()
             .defaultIfEmpty(false)
-        : answers(now.on(bound, PING).map(there -> there.sql(PING)));
+        : answers(now.on(snapshot, bound, PING).map(there -> there.sql(PING)));
   }
 
   private static Mono<Boolean> answers(Mono<StatementSpec> ping) {

@@ -66,7 +66,8 @@ final class VirtualStatement implements Statement {
   /** A text that is known to be refused is so when it is run. */
   private @Nullable Prepared known() {
     try {
-      return connection.engine().known(sql);
+      SqlEngine engine = connection.engine();
+      return engine.known(sql, engine.router().topology());
     } catch (RefusedSqlException refused) {
       return null;
     }

@@ -2,7 +2,7 @@ package io.shardflux.driver;
 
 import io.r2dbc.spi.IsolationLevel;
 import io.r2dbc.spi.TransactionDefinition;
-import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.r2dbc.spi.Snapshot;
 import io.shardflux.r2dbc.transaction.ShardTransaction;
 import io.shardflux.router.ShardId;
 import java.util.ArrayList;
@@ -21,7 +21,6 @@ import reactor.core.publisher.Mono;
  */
 final class VirtualTransaction {
 
-  private final ShardRouter router;
   private final TransactionDefinition definition;
 
   // Guarded by this.
@@ -30,8 +29,7 @@ final class VirtualTransaction {
   private @Nullable ShardId shard;
   private @Nullable Mono<ShardTransaction> begun;
 
-  VirtualTransaction(ShardRouter router, TransactionDefinition definition) {
-    this.router = router;
+  VirtualTransaction(TransactionDefinition definition) {
     this.definition = definition;
   }
 
@@ -61,14 +59,17 @@ final class VirtualTransaction {
     return shard;
   }
 
-  /** The transaction on that shard; errors if it is on another one. */
-  synchronized Mono<ShardTransaction> on(ShardId wanted, String sql) {
+  /**
+   * The transaction on that shard; errors if it is on another one.
+   *
+   * @param snapshot of the statement that is for it, which may be its first
+   */
+  synchronized Mono<ShardTransaction> on(Snapshot snapshot, ShardId wanted, String sql) {
     if (begun == null) {
       shard = wanted;
       begun =
-          router
-              .on(wanted)
-              .begin(definition)
+          snapshot
+              .begin(wanted, definition)
               .flatMap(this::withSavepoints)
               .doOnError(this::forget)
               .cache();

@@ -1,6 +1,7 @@
 package io.shardflux.driver;
 
 import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.r2dbc.spi.Snapshot;
 import io.shardflux.router.ShardId;
 import io.shardflux.sql.Prepared;
 import io.shardflux.sql.merge.Plan;
@@ -31,8 +32,9 @@ public final class MutatedFactory {
     }
 
     @Override
-    Mono<Plan> plan(Prepared prepared, Binds binds, Hints hints, @Nullable ShardId bound) {
-      return super.plan(prepared, binds, hints, bound).map(mutation);
+    Mono<Plan> plan(
+        Snapshot snapshot, Prepared prepared, Binds binds, Hints hints, @Nullable ShardId bound) {
+      return super.plan(snapshot, prepared, binds, hints, bound).map(mutation);
     }
   }
 }

@@ -7,6 +7,7 @@ import io.r2dbc.spi.ConnectionFactories;
 import io.r2dbc.spi.ConnectionFactory;
 import io.r2dbc.spi.Wrapped;
 import io.shardflux.r2dbc.settings.ScatterReads;
+import io.shardflux.r2dbc.spi.ShardAccess;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -47,7 +48,9 @@ class ShardfluxConnectionFactoryProviderTests {
         Files.writeString(
             folder.resolve("shards.yaml"), DOCUMENT + "sql: {allow-scatter: false}\n");
     ConnectionFactory factory = ConnectionFactories.get("r2dbc:shardflux:file://" + document);
-    assertThat(((ShardfluxConnectionFactory) unwrapped(factory)).router().scatterReads())
+    assertThat(
+            ShardAccess.of(((ShardfluxConnectionFactory) unwrapped(factory)).router())
+                .scatterReads())
         .isEqualTo(ScatterReads.REFUSED);
   }
 

@@ -15,6 +15,8 @@ import io.shardflux.r2dbc.scatter.Reach;
 import io.shardflux.r2dbc.settings.ScatterReads;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.r2dbc.shard.ShardServers;
+import io.shardflux.r2dbc.spi.ShardAccess;
+import io.shardflux.r2dbc.spi.Snapshot;
 import io.shardflux.r2dbc.statement.SqlTemplate;
 import io.shardflux.r2dbc.statement.SqlTemplates;
 import io.shardflux.router.ShardId;
@@ -32,7 +34,7 @@ import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
 /** A router over live shards. */
-final class DefaultShardRouter implements ShardRouter {
+final class DefaultShardRouter implements ShardRouter, ShardAccess {
 
   private final LiveShards shards;
   private final SqlTemplates templates = new SqlTemplates();
@@ -155,6 +157,11 @@ final class DefaultShardRouter implements ShardRouter {
   @Override
   public Timeouts timeouts() {
     return shards.timeouts();
+  }
+
+  @Override
+  public Snapshot snapshot() {
+    return Snapshot.of(shards, templates::of);
   }
 
   @Override

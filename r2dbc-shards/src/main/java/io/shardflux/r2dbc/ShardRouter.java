@@ -7,23 +7,19 @@ import io.shardflux.r2dbc.coalesce.KeyedReads;
 import io.shardflux.r2dbc.config.RouterDocument;
 import io.shardflux.r2dbc.directory.TableDirectory;
 import io.shardflux.r2dbc.insert.RowInserts;
-import io.shardflux.r2dbc.scatter.StreamTurns;
 import io.shardflux.r2dbc.settings.BreakerOptions;
 import io.shardflux.r2dbc.settings.PoolOptions;
 import io.shardflux.r2dbc.settings.ReadOptions;
-import io.shardflux.r2dbc.settings.ScatterReads;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.r2dbc.shard.ShardServers;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
 import io.shardflux.router.Topology;
 import java.util.Collection;
-import java.util.List;
 import java.util.Map;
 import java.util.function.BiFunction;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
-import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.util.context.Context;
 
@@ -205,18 +201,6 @@ public interface ShardRouter {
   ScatterTarget onAll();
 
   /**
-   * The rows of some shards, to be merged, in such a way that two merges never each hold what the
-   * other waits for: their {@linkplain PoolOptions#streams() streams} get their places in the order
-   * of the shards' names.
-   *
-   * @param rows what each shard is asked, one statement of this router's each
-   * @return the same in the order of the map, to be subscribed to all, and once
-   */
-  static <T> List<Flux<T>> inTurn(Map<ShardId, Flux<T>> rows) {
-    return StreamTurns.of(rows);
-  }
-
-  /**
    * Stores streams of rows, many by one statement.
    *
    * @param table where they go, by its rule
@@ -267,7 +251,4 @@ public interface ShardRouter {
 
   /** The times of a statement that has none of its own. */
   Timeouts timeouts();
-
-  /** Says whether reads in SQL that name no key may go to several shards; for the SQL driver. */
-  ScatterReads scatterReads();
 }

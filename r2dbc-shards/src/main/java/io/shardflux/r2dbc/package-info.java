@@ -5,8 +5,8 @@
  * <p>The packages stand one above the other, and each uses only those before it: {@code settings},
  * {@code failure}, {@code observe}, {@code statement}, {@code scatter}, {@code server}, {@code
  * shard}, {@code live}, {@code coalesce}, {@code insert}, {@code directory}, {@code transaction},
- * {@code config}, {@code ids}, and this one. Types marked {@link io.shardflux.router.Internal} are
- * public for these packages alone.
+ * {@code config}, {@code ids}, {@code spi}, and this one. Types marked {@link
+ * io.shardflux.router.Internal} are public for these packages alone.
  */
 @NullMarked
 package io.shardflux.r2dbc;

@@ -61,7 +61,8 @@ class ArchitectureTests {
             "directory",
             "transaction",
             "config",
-            "ids")
+            "ids",
+            "spi")
         .check(MAIN);
   }
 

@@ -12,7 +12,6 @@ import io.shardflux.r2dbc.insert.InsertOutcome;
 import io.shardflux.r2dbc.insert.RowInserts;
 import io.shardflux.r2dbc.scatter.ShardSignal;
 import io.shardflux.r2dbc.settings.ReadPreference;
-import io.shardflux.r2dbc.settings.ScatterReads;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.r2dbc.statement.RowsSpec;
 import io.shardflux.r2dbc.statement.StatementSpec;
@@ -21,7 +20,6 @@ import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
 import io.shardflux.router.Topology;
 import java.util.Collection;
-import java.util.List;
 import java.util.Map;
 import java.util.function.BiFunction;
 import java.util.function.Function;
@@ -133,11 +131,6 @@ record HandWrittenRouter(Map<ShardKey, String> names) implements ShardRouter {
 
     @Override
     public StatementSpec bind(int position, @Nullable Object value) {
-      return this;
-    }
-
-    @Override
-    public StatementSpec bindAll(List<? extends @Nullable Object> values) {
       return this;
     }
 
@@ -254,10 +247,5 @@ record HandWrittenRouter(Map<ShardKey, String> names) implements ShardRouter {
   @Override
   public Timeouts timeouts() {
     return Timeouts.defaults();
-  }
-
-  @Override
-  public ScatterReads scatterReads() {
-    return ScatterReads.ALLOWED;
   }
 }

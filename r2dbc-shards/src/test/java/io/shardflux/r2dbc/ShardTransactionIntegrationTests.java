@@ -76,7 +76,8 @@ class ShardTransactionIntegrationTests {
         router
             .on(IDS.get(0))
             .sql("SELECT ? + COUNT(*) FROM users WHERE id = ?")
-            .bindAll(List.of(5, 77000));
+            .bind(0, 5)
+            .bind(1, 77000);
     ShardTransaction transaction = begin(router);
     StepVerifier.create(
             insert(transaction, 77000)
@@ -276,7 +277,8 @@ class ShardTransactionIntegrationTests {
   private static Mono<Long> insert(ShardTransaction transaction, long id) {
     return transaction
         .sql("INSERT INTO users (id, name) VALUES (?, ?)")
-        .bindAll(List.of(id, "x"))
+        .bind(0, id)
+        .bind(1, "x")
         .rowsUpdated();
   }
 

@@ -9,6 +9,7 @@ import io.shardflux.driver.ShardfluxConnectionFactory;
 import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.settings.ScatterReads;
 import io.shardflux.r2dbc.settings.Shard;
+import io.shardflux.r2dbc.spi.ShardAccess;
 import org.junit.jupiter.api.Test;
 import org.springframework.boot.autoconfigure.AutoConfigurations;
 import org.springframework.boot.r2dbc.autoconfigure.R2dbcAutoConfiguration;
@@ -62,7 +63,7 @@ class ShardfluxR2dbcAutoConfigurationTests {
         .withPropertyValues("shardflux.sql.allow-scatter=false")
         .run(
             context ->
-                assertThat(context.getBean(ShardRouter.class).scatterReads())
+                assertThat(ShardAccess.of(context.getBean(ShardRouter.class)).scatterReads())
                     .isEqualTo(ScatterReads.REFUSED));
     named
         .withPropertyValues("shardflux.sql.allow-scatter=maybe")

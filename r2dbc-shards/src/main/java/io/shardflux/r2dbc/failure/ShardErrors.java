@@ -8,6 +8,7 @@ import io.r2dbc.spi.R2dbcNonTransientResourceException;
 import io.r2dbc.spi.R2dbcPermissionDeniedException;
 import io.r2dbc.spi.R2dbcRollbackException;
 import io.r2dbc.spi.R2dbcTimeoutException;
+import io.r2dbc.spi.R2dbcTransientException;
 import io.r2dbc.spi.R2dbcTransientResourceException;
 import io.shardflux.r2dbc.failure.ShardUnavailableException.Why;
 import io.shardflux.r2dbc.settings.PoolOptions;
@@ -16,6 +17,8 @@ import io.shardflux.router.Internal;
 import io.shardflux.router.ShardId;
 import java.io.IOException;
 import java.nio.channels.ClosedChannelException;
+import java.util.Collection;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.TimeoutException;
 import javax.net.ssl.SSLException;
@@ -99,7 +102,8 @@ public final class ShardErrors {
         && STATEMENT_TIMEOUTS.contains(late.getErrorCode())) {
       return new ShardTimeoutException(shard, late);
     }
-    return sameCategory(shard, known);
+    R2dbcException named = sameCategory(known, shard + ": " + known.getMessage());
+    return named == null ? known : named;
   }
 
   /** The error of a connection that was lost under a transaction before its commit had begun. */
@@ -313,8 +317,53 @@ public final class ShardErrors {
     return null;
   }
 
-  private static R2dbcException sameCategory(ShardId shard, R2dbcException error) {
-    String message = shard + ": " + error.getMessage();
+  /** An error of the same category that says more. */
+  public static R2dbcException like(R2dbcException error, String message) {
+    R2dbcException same = sameCategory(error, message);
+    if (same != null) {
+      return same;
+    }
+    String state = error.getSqlState();
+    int code = error.getErrorCode();
+    return error instanceof R2dbcTransientException
+        ? new R2dbcTransientResourceException(message, state, code, error.getSql(), error)
+        : new R2dbcNonTransientResourceException(message, state, code, error.getSql(), error);
+  }
+
+  /**
+   * The errors of some of the shards asked as one: the only one as it is, or one of a category that
+   * all of them allow, with each of them suppressed.
+   *
+   * @param errors at least one, the first that came first
+   */
+  public static Throwable together(Map<ShardId, Throwable> errors, int asked) {
+    Throwable first = errors.values().iterator().next();
+    if (errors.size() == 1 || !(first instanceof R2dbcException known)) {
+      return first;
+    }
+    R2dbcException all =
+        together(
+            known,
+            errors.values(),
+            "shards: " + errors.keySet() + " of " + asked + " failed; " + first.getMessage());
+    errors.values().forEach(all::addSuppressed);
+    return all;
+  }
+
+  private static R2dbcException together(
+      R2dbcException first, Collection<Throwable> errors, String message) {
+    String state = first.getSqlState();
+    int code = first.getErrorCode();
+    if (errors.stream().allMatch(R2dbcTransientException.class::isInstance)) {
+      return new R2dbcTransientResourceException(message, state, code, first.getSql());
+    }
+    return errors.stream().allMatch(R2dbcBadGrammarException.class::isInstance)
+        ? new R2dbcBadGrammarException(message, state, code, first.getSql())
+        : new R2dbcNonTransientResourceException(message, state, code, first.getSql());
+  }
+
+  /** Null where R2DBC has no name for its category. */
+  private static @Nullable R2dbcException sameCategory(R2dbcException error, String message) {
     String state = error.getSqlState();
     int code = error.getErrorCode();
     String sql = error.getSql();
@@ -339,6 +388,6 @@ public final class ShardErrors {
     if (error instanceof R2dbcNonTransientResourceException) {
       return new R2dbcNonTransientResourceException(message, state, code, sql, error);
     }
-    return error;
+    return null;
   }
 }

@@ -2,7 +2,6 @@ package io.shardflux.r2dbc.live;
 
 import io.r2dbc.spi.Connection;
 import io.shardflux.r2dbc.failure.PoolClosingException;
-import io.shardflux.r2dbc.failure.ShardUnavailableException;
 import io.shardflux.r2dbc.observe.HotKey;
 import io.shardflux.r2dbc.observe.HotKeys;
 import io.shardflux.r2dbc.observe.ShardEvent;
@@ -28,7 +27,6 @@ import io.shardflux.router.Topology;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.Collections;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -56,22 +54,10 @@ public final class LiveShards {
 
   private static final Duration DRAIN_TIME = Duration.ofSeconds(30);
 
-  private record Snapshot(Topology topology, Map<ShardId, ShardServers> servers) {
-
-    ShardServers of(ShardId shard) {
-      ShardServers found = servers.get(shard);
-      if (found == null) {
-        throw new IllegalArgumentException(
-            "shard: " + shard + " (expected: one of " + topology.shards() + ")");
-      }
-      return found;
-    }
-  }
-
   private final RouterOptions options;
   private final @Nullable HotKeys hotKeys;
   private final Sinks.Many<ShardEvent> events = Sinks.many().multicast().directBestEffort();
-  private volatile Snapshot now;
+  private volatile Epoch now;
   // Guarded by this.
   private final List<Consumer<Collection<ShardServers>>> watchers = new ArrayList<>();
   private boolean closed;
@@ -89,11 +75,16 @@ public final class LiveShards {
     ServerAddress.check(shards);
     Map<ShardId, ShardServers> servers = new LinkedHashMap<>();
     shards.forEach(shard -> servers.put(shard.id(), servers(shard)));
-    this.now = new Snapshot(topology, Collections.unmodifiableMap(servers));
+    this.now = new Epoch(topology, servers);
   }
 
   public Topology topology() {
     return now.topology();
+  }
+
+  /** The topology in force with its pools. */
+  public Epoch epoch() {
+    return now;
   }
 
   public RouterOptions options() {
@@ -158,13 +149,13 @@ public final class LiveShards {
    * A shard's servers, which can't be closed until they are {@linkplain ShardServers#leave left}.
    */
   public ShardServers enter(ShardId shard) {
-    return entered(now.of(shard));
+    return now.enter(shard);
   }
 
   /** Runs the work on the servers of a shard, which can't be closed under it. */
   public <T> Flux<T> onOne(Mono<ShardId> shard, Function<ShardServers, Flux<T>> work) {
     return overSwaps(
-        shard.flatMapMany(id -> Flux.using(() -> entered(now.of(id)), work, ShardServers::leave)),
+        shard.flatMapMany(id -> Flux.using(() -> now.enter(id), work, ShardServers::leave)),
         SWAPS_SURVIVED);
   }
 
@@ -175,11 +166,11 @@ public final class LiveShards {
   public <T> Flux<T> onLocated(ShardId shard, Function<ShardServers, Flux<T>> work) {
     return Flux.using(
         () -> {
-          ShardServers found = now.servers().get(shard);
-          if (found == null) {
+          Epoch last = now;
+          if (!last.servers().containsKey(shard)) {
             throw new PoolClosingException(shard);
           }
-          return entered(found);
+          return last.enter(shard);
         },
         work,
         ShardServers::leave);
@@ -201,34 +192,33 @@ public final class LiveShards {
     return overSwaps(
         Flux.defer(
             () -> {
-              Snapshot start = now;
+              Epoch start = now;
               return planner
                   .apply(start.topology())
                   .doOnNext(plan -> refuseUnordered(plan, order))
                   .flatMapMany(
                       plan ->
                           Flux.using(
-                              () -> enterAll(start, plan.keySet()),
-                              entries ->
-                                  new Scatter<>(
-                                          sources(entries, plan, sql, terms, execution),
-                                          policy,
-                                          order)
+                              () -> start.enterAll(plan.keySet()),
+                              entered ->
+                                  new Scatter<T>(
+                                          sources(entered, plan, sql, terms, execution),
+                                          Scatter.Terms.of(policy, order))
                                       .signals(),
-                              entries -> entries.forEach(Entry::leave)));
+                              Epoch.Entered::leave));
             }),
         SWAPS_SURVIVED);
   }
 
   private static <T> List<Scatter.Source<T>> sources(
-      List<Entry> entries,
+      Epoch.Entered entered,
       Map<ShardId, List<BoundStatement>> plan,
       SqlTemplate sql,
       Work.Terms terms,
       Execution<T> execution) {
     Map<ShardId, Flux<T>> rows = new LinkedHashMap<>();
     boolean streams = false;
-    for (Entry entry : entries) {
+    for (Epoch.Entry entry : entered.entries()) {
       List<BoundStatement> statements = plan.getOrDefault(entry.servers().id(), List.of());
       Work<T> work =
           Work.of(sql, terms, inTurn(statements, execution)).streamed(sql, statements.size());
@@ -282,48 +272,6 @@ public final class LiveShards {
             .concatMap(statement -> execution.on(statement, connection, dialect));
   }
 
-  private static ShardServers entered(ShardServers servers) {
-    servers.enter();
-    return servers;
-  }
-
-  /**
-   * A shard of a scatter.
-   *
-   * @param refusal why it takes no statement, or null
-   */
-  private record Entry(ShardServers servers, @Nullable ShardUnavailableException refusal) {
-
-    <T> Flux<T> rows(Work<T> work) {
-      return refusal == null ? servers.run(work) : Flux.error(refusal);
-    }
-
-    void leave() {
-      if (refusal == null) {
-        servers.leave();
-      }
-    }
-  }
-
-  private static List<Entry> enterAll(Snapshot start, Collection<ShardId> ids) {
-    List<Entry> entries = new ArrayList<>();
-    try {
-      ids.forEach(id -> entries.add(entry(start.of(id))));
-      return entries;
-    } catch (RuntimeException e) {
-      entries.forEach(Entry::leave);
-      throw e;
-    }
-  }
-
-  private static Entry entry(ShardServers servers) {
-    try {
-      return new Entry(entered(servers), null);
-    } catch (ShardUnavailableException drained) {
-      return new Entry(servers, drained);
-    }
-  }
-
   private ShardServers servers(Shard shard) {
     return new ShardServers(shard, options, this::publish);
   }
@@ -374,7 +322,7 @@ public final class LiveShards {
   }
 
   /** The last shards: one that came in later would be closed by nobody. */
-  private synchronized Snapshot swapsEnded() {
+  private synchronized Epoch swapsEnded() {
     closed = true;
     return now;
   }
@@ -404,7 +352,7 @@ public final class LiveShards {
 
   // Called under the lock.
   private void swap(Topology topology, Map<ShardId, ShardServers> servers) {
-    now = new Snapshot(topology, Collections.unmodifiableMap(servers));
+    now = new Epoch(topology, servers);
     watchers.forEach(watcher -> watcher.accept(servers.values()));
   }
 }

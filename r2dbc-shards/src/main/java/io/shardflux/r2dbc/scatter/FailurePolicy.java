@@ -1,5 +1,11 @@
 package io.shardflux.r2dbc.scatter;
 
+import io.shardflux.router.Internal;
+import io.shardflux.router.ShardId;
+import java.time.Duration;
+import java.util.Map;
+import java.util.function.BiFunction;
+
 /**
  * Says what a failed shard does to a statement on several shards.
  *
@@ -43,4 +49,17 @@ public sealed interface FailurePolicy {
    * @param shards the number that must answer; 0 is {@link #tag()}
    */
   record AtLeast(int shards) implements FailurePolicy {}
+
+  /**
+   * The failures of several shards, which often are of one cause, are the stream's error together:
+   * the first one is told a moment later, or as soon as all shards have failed.
+   *
+   * @param moment how long the first failure waits for others
+   * @param error what the stream errors with, of the failures in their order and the number of
+   *     shards asked
+   */
+  @Internal
+  record Together(
+      Duration moment, BiFunction<Map<ShardId, Throwable>, Integer, ? extends Throwable> error)
+      implements FailurePolicy {}
 }

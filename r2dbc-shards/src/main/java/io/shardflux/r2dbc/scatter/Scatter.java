@@ -9,8 +9,8 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
@@ -21,20 +21,35 @@ import reactor.core.publisher.SynchronousSink;
 public final class Scatter<T> {
 
   /** Rows asked of a shard ahead of the consumer; also all that an ordered merge holds of it. */
-  static final int PREFETCH = 256;
+  public static final int PREFETCH = 256;
 
   /** A shard and its rows. */
   public record Source<T>(ShardId shard, Flux<T> rows) {}
 
-  private final List<Source<T>> sources;
-  private final FailurePolicy policy;
-  private final @Nullable Comparator<? super T> order;
+  /**
+   * How rows are merged.
+   *
+   * @param order the order that each shard's rows are in, or null for rows as they come
+   * @param prefetch how many rows of each shard are held at most
+   * @param endsAll the errors that end the whole at once and are no shard's failure
+   */
+  public record Terms<T>(
+      FailurePolicy policy,
+      @Nullable Comparator<? super T> order,
+      int prefetch,
+      Predicate<? super Throwable> endsAll) {
 
-  public Scatter(
-      List<Source<T>> sources, FailurePolicy policy, @Nullable Comparator<? super T> order) {
+    public static <T> Terms<T> of(FailurePolicy policy, @Nullable Comparator<? super T> order) {
+      return new Terms<>(policy, order, PREFETCH, error -> false);
+    }
+  }
+
+  private final List<Source<T>> sources;
+  private final Terms<T> terms;
+
+  public Scatter(List<Source<T>> sources, Terms<T> terms) {
     this.sources = List.copyOf(sources);
-    this.policy = policy;
-    this.order = order;
+    this.terms = terms;
   }
 
   public Flux<ShardSignal<T>> signals() {
@@ -49,12 +64,13 @@ public final class Scatter<T> {
   }
 
   private Flux<ShardSignal<T>> merged() {
-    AtomicBoolean failing = new AtomicBoolean();
+    Ending ending = new Ending(terms.policy(), sources.size(), terms.endsAll());
     List<Flux<ShardSignal<T>>> streams =
-        sources.stream().map(source -> stream(source, failing)).toList();
+        sources.stream().map(source -> stream(source, ending)).toList();
+    Comparator<? super T> order = terms.order();
     if (order == null || streams.size() < 2) {
       return Flux.fromIterable(streams)
-          .flatMap(stream -> stream, Math.max(1, streams.size()), PREFETCH);
+          .flatMap(stream -> stream, Math.max(1, streams.size()), terms.prefetch());
     }
     return mergedInOrder(streams, order);
   }
@@ -73,36 +89,31 @@ public final class Scatter<T> {
           }
           return Boolean.compare(left instanceof ShardSignal.Row, right instanceof ShardSignal.Row);
         };
-    return Flux.mergeComparing(PREFETCH, comparator, streams.toArray(Flux[]::new));
+    return Flux.mergeComparing(terms.prefetch(), comparator, streams.toArray(Flux[]::new));
   }
 
-  private Flux<ShardSignal<T>> stream(Source<T> source, AtomicBoolean failing) {
+  private Flux<ShardSignal<T>> stream(Source<T> source, Ending ending) {
     return Flux.defer(
         () -> {
           ShardId shard = source.shard();
           long start = System.nanoTime();
           AtomicLong rows = new AtomicLong();
-          Flux<ShardSignal<T>> whole =
-              source
-                  .rows()
-                  .<ShardSignal<T>>map(
-                      row -> {
-                        rows.setPlain(rows.getPlain() + 1);
-                        return new ShardSignal.Row<>(shard, row);
-                      })
-                  .concatWith(
-                      Mono.fromSupplier(
-                          () ->
-                              new ShardSignal.Done<>(
-                                  shard,
-                                  rows.getPlain(),
-                                  Duration.ofNanos(System.nanoTime() - start))));
-          return policy instanceof FailurePolicy.FailFast
-              // The first error ends all; a second one would only be dropped.
-              ? whole.onErrorResume(
-                  error -> failing.getAndSet(true) ? Flux.never() : Flux.error(error))
-              : whole.onErrorResume(
-                  error -> Mono.just(new ShardSignal.Failed<>(shard, error, rows.getPlain())));
+          return source
+              .rows()
+              .<ShardSignal<T>>map(
+                  row -> {
+                    rows.setPlain(rows.getPlain() + 1);
+                    return new ShardSignal.Row<>(shard, row);
+                  })
+              .concatWith(
+                  Mono.fromSupplier(
+                      () ->
+                          new ShardSignal.Done<>(
+                              shard, rows.getPlain(), Duration.ofNanos(System.nanoTime() - start))))
+              .onErrorResume(
+                  error ->
+                      ending.of(
+                          shard, error, new ShardSignal.Failed<>(shard, error, rows.getPlain())));
         });
   }
 
@@ -146,7 +157,7 @@ public final class Scatter<T> {
     }
 
     private int required() {
-      return policy instanceof FailurePolicy.AtLeast atLeast ? atLeast.shards() : 0;
+      return terms.policy() instanceof FailurePolicy.AtLeast atLeast ? atLeast.shards() : 0;
     }
   }
 }

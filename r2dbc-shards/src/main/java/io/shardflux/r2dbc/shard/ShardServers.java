@@ -151,17 +151,28 @@ public final class ShardServers {
             context -> new Reading<>(work, preference(work.terms().preference(), context)).rows());
   }
 
-  /** Does the work for reads of that many keys, which need not be inside as long as it goes on. */
-  public <T> Flux<T> batch(Work<T> work, int keys) {
+  /**
+   * Lets in what a statement begins that is inside. It may go on behind the end of that statement.
+   */
+  public <T> Flux<T> inside(Flux<T> use) {
     return Flux.using(
         () -> {
           gate.hold();
-          batches.increment();
-          batchKeys.add(keys);
           return this;
         },
-        held -> run(work),
+        held -> use,
         held -> leave());
+  }
+
+  /** Does the work for reads of so many keys, by {@link #inside}. */
+  public <T> Flux<T> batch(Work<T> work, int keys) {
+    return inside(
+        Flux.defer(
+            () -> {
+              batches.increment();
+              batchKeys.add(keys);
+              return run(work);
+            }));
   }
 
   /** A read failed before it was sent to any server. */

@@ -7,7 +7,6 @@ import io.r2dbc.spi.RowMetadata;
 import io.r2dbc.spi.Statement;
 import io.shardflux.r2dbc.settings.ReadPreference;
 import io.shardflux.r2dbc.settings.Timeouts;
-import java.util.List;
 import java.util.function.BiFunction;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
@@ -40,11 +39,6 @@ final class DefaultStatementSpec implements StatementSpec {
   @Override
   public StatementSpec bind(int position, @Nullable Object value) {
     return bind(Integer.toString(position), value);
-  }
-
-  @Override
-  public StatementSpec bindAll(List<? extends @Nullable Object> values) {
-    return bound(bindings.withAll(sql, values));
   }
 
   private StatementSpec bound(Bindings values) {

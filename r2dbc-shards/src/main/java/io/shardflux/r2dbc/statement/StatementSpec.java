@@ -8,7 +8,6 @@ import io.shardflux.r2dbc.settings.PoolOptions;
 import io.shardflux.r2dbc.settings.ReadOptions;
 import io.shardflux.r2dbc.settings.ReadPreference;
 import io.shardflux.r2dbc.settings.Timeouts;
-import java.util.List;
 import java.util.function.BiFunction;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
@@ -36,13 +35,6 @@ public interface StatementSpec {
    * @throws IllegalArgumentException if there is no such marker, or it has a value
    */
   StatementSpec bind(int position, @Nullable Object value);
-
-  /**
-   * Binds values, or NULLs, to all of its {@code ?} in their order; cheaper than one by one.
-   *
-   * @throws IllegalArgumentException if there are more or fewer {@code ?}, or one has a value
-   */
-  StatementSpec bindAll(List<? extends @Nullable Object> values);
 
   /** Holds the statement to other times than the router's. */
   StatementSpec timeouts(Timeouts other);

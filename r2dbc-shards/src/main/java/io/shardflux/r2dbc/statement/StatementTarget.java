@@ -1,6 +1,8 @@
 package io.shardflux.r2dbc.statement;
 
 import io.shardflux.router.Internal;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
 
 /** Runs statements: on a shard, or in a transaction there. */
@@ -15,7 +17,21 @@ public interface StatementTarget {
   }
 
   /**
-   * The statement, with its values and terms, for another target.
+   * A statement with values, or NULLs, for all of its {@code ?} in their order; cheaper than to
+   * bind one by one.
+   *
+   * @throws IllegalArgumentException if there are more or fewer {@code ?}
+   */
+  static StatementSpec statement(
+      StatementTarget target,
+      SqlTemplate sql,
+      List<? extends @Nullable Object> values,
+      Work.Terms terms) {
+    return new DefaultStatementSpec(target, sql, Bindings.NONE.withAll(sql, values), terms);
+  }
+
+  /**
+   * The same statement, with its values and terms, for another target.
    *
    * @throws IllegalArgumentException if no router made it
    */

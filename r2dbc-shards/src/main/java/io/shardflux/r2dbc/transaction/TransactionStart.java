@@ -2,6 +2,7 @@ package io.shardflux.r2dbc.transaction;
 
 import io.r2dbc.spi.TransactionDefinition;
 import io.shardflux.r2dbc.live.LiveShards;
+import io.shardflux.r2dbc.settings.RouterOptions;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.r2dbc.shard.ShardServers;
 import io.shardflux.r2dbc.statement.SqlTemplate;
@@ -25,14 +26,25 @@ public record TransactionStart(
 
   /** Begins one on a shard; a cancel before it is there leaves none behind. */
   public Mono<ShardTransaction> on(LiveShards live, Mono<ShardId> shard) {
-    return first(live.onOne(shard, servers -> begun(servers, live)));
+    return on(live.options(), work -> live.onOne(shard, work));
   }
 
-  private Flux<ShardTransaction> begun(ShardServers shard, LiveShards live) {
+  /**
+   * The same on a shard that is entered otherwise.
+   *
+   * @param entering does the work on the shard, and leaves it at the work's end
+   */
+  public Mono<ShardTransaction> on(
+      RouterOptions options,
+      Function<Function<ShardServers, Flux<ShardTransaction>>, Flux<ShardTransaction>> entering) {
+    return first(entering.apply(servers -> begun(servers, options)));
+  }
+
+  private Flux<ShardTransaction> begun(ShardServers shard, RouterOptions options) {
     return shard.hold(
         timeouts.acquire(),
         (server, connection) ->
-            new DefaultShardTransaction(server, connection, live.options(), timeouts, templates)
+            new DefaultShardTransaction(server, connection, options, timeouts, templates)
                 .begun(definition));
   }
 

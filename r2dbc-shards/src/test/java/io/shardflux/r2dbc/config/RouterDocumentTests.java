@@ -18,6 +18,7 @@ import io.shardflux.r2dbc.settings.ScatterReads;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.r2dbc.shard.ShardServers;
+import io.shardflux.r2dbc.spi.ShardAccess;
 import io.shardflux.router.HashFunction;
 import io.shardflux.router.KeyColumn;
 import io.shardflux.router.KeyRange;
@@ -1050,12 +1051,12 @@ class RouterDocumentTests {
 
   @Test
   void readsWhetherSqlMayScatter() {
-    assertThat(router(SHARDS).scatterReads()).isEqualTo(ScatterReads.ALLOWED);
-    assertThat(router(SHARDS + "sql: {allow-scatter: true}").scatterReads())
+    assertThat(ShardAccess.of(router(SHARDS)).scatterReads()).isEqualTo(ScatterReads.ALLOWED);
+    assertThat(ShardAccess.of(router(SHARDS + "sql: {allow-scatter: true}")).scatterReads())
         .isEqualTo(ScatterReads.ALLOWED);
-    assertThat(router(SHARDS + "sql: {allow-scatter: log}").scatterReads())
+    assertThat(ShardAccess.of(router(SHARDS + "sql: {allow-scatter: log}")).scatterReads())
         .isEqualTo(ScatterReads.LOGGED);
-    assertThat(router(SHARDS + "sql: {allow-scatter: false}").scatterReads())
+    assertThat(ShardAccess.of(router(SHARDS + "sql: {allow-scatter: false}")).scatterReads())
         .isEqualTo(ScatterReads.REFUSED);
   }
 

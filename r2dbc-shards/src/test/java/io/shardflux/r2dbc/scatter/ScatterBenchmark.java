@@ -57,6 +57,9 @@ public class ScatterBenchmark {
   }
 
   private @Nullable Long scatter(@Nullable Comparator<Integer> order) {
-    return new Scatter<>(sources, FailurePolicy.failFast(), order).signals().count().block();
+    return new Scatter<>(sources, Scatter.Terms.of(FailurePolicy.failFast(), order))
+        .signals()
+        .count()
+        .block();
   }
 }

@@ -132,8 +132,7 @@ class ScatterTests {
                     new Source<>(A, Flux.range(0, 2_000).map(i -> i * 3)),
                     new Source<>(B, Flux.range(0, 2_000).map(i -> i * 3 + 1)),
                     new Source<>(C, Flux.range(0, 2_000).map(i -> i * 3 + 2))),
-                FailurePolicy.tag(),
-                Comparator.<Integer>naturalOrder())
+                Scatter.Terms.<Integer>of(FailurePolicy.tag(), Comparator.naturalOrder()))
             .signals()
             .ofType(Row.class)
             .map(row -> (Integer) row.value());
@@ -175,7 +174,8 @@ class ScatterTests {
             new Source<>(A, Flux.range(0, 100_000).doOnNext(i -> produced.incrementAndGet())),
             new Source<>(B, Flux.range(0, 100_000).doOnNext(i -> produced.incrementAndGet())));
 
-    StepVerifier.create(new Scatter<>(counted, FailurePolicy.tag(), order).signals(), 5)
+    StepVerifier.create(
+            new Scatter<>(counted, Scatter.Terms.of(FailurePolicy.tag(), order)).signals(), 5)
         .expectNextCount(5)
         .then(() -> assertThat(produced.get()).isLessThanOrEqualTo(2L * Scatter.PREFETCH + 5))
         .thenCancel()
@@ -184,7 +184,8 @@ class ScatterTests {
 
   @Test
   void noShardAskedIsAWholeEmptyAnswer() {
-    StepVerifier.create(new Scatter<Integer>(List.of(), FailurePolicy.tag(), null).signals())
+    StepVerifier.create(
+            new Scatter<Integer>(List.of(), Scatter.Terms.of(FailurePolicy.tag(), null)).signals())
         .expectNext(new Coverage<>(Set.of(), Set.of(), Set.of(), 0))
         .expectComplete()
         .verify(BOUND);
@@ -192,7 +193,7 @@ class ScatterTests {
 
   private Flux<ShardSignal<Integer>> scatter(
       FailurePolicy policy, @Nullable Comparator<Integer> order) {
-    return new Scatter<>(sources, policy, order).signals();
+    return new Scatter<>(sources, Scatter.Terms.of(policy, order)).signals();
   }
 
   private static Predicate<ShardSignal<Integer>> done(ShardId shard, long rows) {

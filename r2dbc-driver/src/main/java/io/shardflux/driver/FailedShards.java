@@ -1,0 +1,52 @@
+package io.shardflux.driver;
+
+import io.shardflux.r2dbc.scatter.ShardSignal;
+import io.shardflux.r2dbc.spi.ShardScatter;
+import io.shardflux.router.ShardId;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+import reactor.core.publisher.SynchronousSink;
+
+/**
+ * The shards that failed in one run of a statement which may go on without them. None are where its
+ * failures end it.
+ */
+final class FailedShards {
+
+  private final Map<ShardId, Throwable> errors = new LinkedHashMap<>();
+  private int asked;
+
+  /** The rows alone; where every shard failed, their error. */
+  <T> Flux<T> rows(Flux<ShardSignal<T>> signals) {
+    return signals.handle(this::take);
+  }
+
+  private <T> void take(ShardSignal<T> signal, SynchronousSink<T> sink) {
+    if (signal instanceof ShardSignal.Row<T> row) {
+      sink.next(row.value());
+    } else if (signal instanceof ShardSignal.Failed<T> failed) {
+      errors.put(failed.shard(), failed.error());
+    } else if (signal instanceof ShardSignal.Coverage<T> coverage) {
+      asked = coverage.asked().size();
+      if (!errors.isEmpty() && errors.size() == asked) {
+        sink.error(ShardScatter.together(errors, asked));
+      }
+    }
+  }
+
+  /** What an answer ends with that lacks some shards' rows, by permission. */
+  <T> Mono<T> tag() {
+    return Mono.defer(
+        () ->
+            errors.isEmpty()
+                ? Mono.empty()
+                : Mono.error(new MissingShardsException(errors, asked)));
+  }
+
+  /** The errors so far, the first one first. */
+  Map<ShardId, Throwable> errors() {
+    return errors;
+  }
+}

@@ -1,0 +1,136 @@
+package io.shardflux.r2dbc.live;
+
+import io.shardflux.r2dbc.failure.PoolClosingException;
+import io.shardflux.r2dbc.failure.ShardUnavailableException;
+import io.shardflux.r2dbc.shard.ShardServers;
+import io.shardflux.r2dbc.statement.Work;
+import io.shardflux.router.Internal;
+import io.shardflux.router.ShardId;
+import io.shardflux.router.Topology;
+import java.util.Collection;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+import reactor.core.publisher.Flux;
+
+/**
+ * One topology with the pools of its shards. Immutable; whoever holds it goes on seeing it whole.
+ */
+@Internal
+public record Epoch(Topology topology, Map<ShardId, ShardServers> servers) {
+
+  /** Copies the servers, keeping their order. */
+  public Epoch {
+    servers = Collections.unmodifiableMap(new LinkedHashMap<>(servers));
+  }
+
+  /**
+   * The servers of a shard.
+   *
+   * @throws IllegalArgumentException if there is no such shard
+   */
+  public ShardServers of(ShardId shard) {
+    ShardServers found = servers.get(shard);
+    if (found == null) {
+      throw new IllegalArgumentException(
+          "shard: " + shard + " (expected: one of " + topology.shards() + ")");
+    }
+    return found;
+  }
+
+  /**
+   * The servers of a shard, which can't be closed until they are {@linkplain ShardServers#leave
+   * left}.
+   *
+   * @throws PoolClosingException if the shard is being let go
+   * @throws ShardUnavailableException if it is being drained
+   */
+  public ShardServers enter(ShardId shard) {
+    ShardServers servers = of(shard);
+    servers.enter();
+    return servers;
+  }
+
+  /**
+   * Enters several shards at once, or none of them. One that is being drained is told by its
+   * statements.
+   *
+   * @throws PoolClosingException if one of them is being let go
+   */
+  public Entered enterAll(Collection<ShardId> shards) {
+    Map<ShardId, Entry> entries = new LinkedHashMap<>();
+    try {
+      shards.forEach(shard -> entries.computeIfAbsent(shard, this::entry));
+      return new Entered(entries);
+    } catch (RuntimeException e) {
+      entries.values().forEach(Entry::leave);
+      throw e;
+    }
+  }
+
+  private Entry entry(ShardId shard) {
+    try {
+      return new Entry(enter(shard), null);
+    } catch (ShardUnavailableException drained) {
+      return new Entry(of(shard), drained);
+    }
+  }
+
+  /** Shards that can't be closed until they are left. */
+  public static final class Entered {
+
+    private final Map<ShardId, Entry> entries;
+
+    private Entered(Map<ShardId, Entry> entries) {
+      this.entries = entries;
+    }
+
+    public Collection<Entry> entries() {
+      return entries.values();
+    }
+
+    /**
+     * One of them.
+     *
+     * @throws IllegalArgumentException if it was not entered
+     */
+    public Entry on(ShardId shard) {
+      Entry entry = entries.get(shard);
+      if (entry == null) {
+        throw new IllegalArgumentException(
+            "shard: " + shard + " (expected: one of " + entries.keySet() + ", which are entered)");
+      }
+      return entry;
+    }
+
+    public void leave() {
+      entries.values().forEach(Entry::leave);
+    }
+  }
+
+  /**
+   * A shard that was entered.
+   *
+   * @param refusal why it takes no statement, or null
+   */
+  public record Entry(ShardServers servers, @Nullable ShardUnavailableException refusal) {
+
+    /** Does the work, which must end before the shard is left. */
+    public <T> Flux<T> rows(Work<T> work) {
+      return refusal == null ? servers.run(work) : Flux.error(refusal);
+    }
+
+    /** The same of what is begun before the shard is left and may go on behind that. */
+    public <T> Flux<T> inside(Function<ShardServers, Flux<T>> use) {
+      return refusal == null ? servers.inside(use.apply(servers)) : Flux.error(refusal);
+    }
+
+    void leave() {
+      if (refusal == null) {
+        servers.leave();
+      }
+    }
+  }
+}

@@ -1,0 +1,34 @@
+package io.shardflux.r2dbc.spi;
+
+import io.shardflux.r2dbc.settings.ScatterReads;
+import io.shardflux.r2dbc.settings.Timeouts;
+import io.shardflux.router.Internal;
+
+/**
+ * A router's shards, for the SQL driver, which plans statements for them by itself. Thread-safe.
+ */
+@Internal
+public interface ShardAccess {
+
+  /**
+   * The access to a router's shards.
+   *
+   * @throws IllegalArgumentException if it is no router that a builder made
+   */
+  static ShardAccess of(Object router) {
+    if (router instanceof ShardAccess own) {
+      return own;
+    }
+    throw new IllegalArgumentException(
+        "router: of " + router.getClass() + " (expected: one that ShardRouter.builder() made)");
+  }
+
+  /** The topology in force, for one statement from its planning to its last row. */
+  Snapshot snapshot();
+
+  /** The times of a statement that has none of its own. */
+  Timeouts timeouts();
+
+  /** Whether reads that name no key may go to several shards. */
+  ScatterReads scatterReads();
+}
