@@ -5,17 +5,17 @@ import static com.tngtech.archunit.base.DescribedPredicate.not;
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyPackage;
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideOutsideOfPackage;
-import static com.tngtech.archunit.core.domain.properties.CanBeAnnotated.Predicates.annotatedWith;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 
 import com.tngtech.archunit.base.DescribedPredicate;
 import com.tngtech.archunit.core.domain.JavaAccess;
+import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.lang.ArchRule;
-import io.shardflux.router.Internal;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.Stream;
@@ -31,6 +31,8 @@ public final class ArchitectureRules {
 
   private static final Set<String> BLOCKING =
       Set.of("block", "blockFirst", "blockLast", "blockOptional", "toIterable", "toStream");
+
+  private static final String PROJECT = "io.shardflux";
 
   private ArchitectureRules() {}
 
@@ -107,28 +109,75 @@ public final class ArchitectureRules {
         .should(new StandInOrder(rootPackage, List.of(rooms)));
   }
 
-  /** No class uses a type or a member that another module of the project keeps to itself. */
-  public static ArchRule usesNoInternals(String rootPackage) {
+  /**
+   * No class uses a type or a member that another module of the project keeps to itself.
+   *
+   * @param offered the packages that another module keeps for this one
+   */
+  public static ArchRule usesNoInternals(String rootPackage, String... offered) {
+    DescribedPredicate<JavaClass> own = resideInAnyPackage(rootPackage + "..");
+    return usesNoInternals(own, own.or(resideInAnyPackage(offered)));
+  }
+
+  /** Packages of that name use nothing that is marked, be it of their own module. */
+  public static ArchRule roomsUseNoInternals(String... rooms) {
+    DescribedPredicate<JavaClass> inside = inRooms(rooms);
+    return usesNoInternals(inside, inside).allowEmptyShould(true);
+  }
+
+  private static ArchRule usesNoInternals(
+      DescribedPredicate<JavaClass> users, DescribedPredicate<JavaClass> offered) {
+    return noClasses()
+        .that(users)
+        .should()
+        .dependOnClassesThat(not(offered).and(InternalTypes.MARKED))
+        .orShould()
+        .accessTargetWhere(
+            describe(
+                "a member is internal",
+                (JavaAccess<?> access) ->
+                    !offered.test(access.getTargetOwner()) && InternalTypes.isMarked(access)));
+  }
+
+  /** The packages that one module is offered by another are used by no third one. */
+  public static ArchRule usesNot(String rootPackage, String... packages) {
     return noClasses()
         .that()
         .resideInAPackage(rootPackage + "..")
         .should()
-        .dependOnClassesThat(
-            resideOutsideOfPackage(rootPackage + "..").and(annotatedWith(Internal.class)))
-        .orShould()
-        .accessTargetWhere(
-            describe(
-                "a member is internal to another module",
-                (JavaAccess<?> access) ->
-                    !access.getTargetOwner().getPackageName().startsWith(rootPackage)
-                        && access
-                            .getTarget()
-                            .resolveMember()
-                            .filter(member -> member.isAnnotatedWith(Internal.class))
-                            .isPresent()));
+        .dependOnClassesThat()
+        .resideInAnyPackage(packages);
   }
 
-  /** The public members of API types name no type that the module keeps to itself. */
+  /**
+   * What lies below does not know what may lie on top of it.
+   *
+   * @param rooms the names of packages, of this module or another, that use it and that it never
+   *     uses
+   */
+  public static ArchRule knowsNothingOf(String rootPackage, String... rooms) {
+    return noClasses()
+        .that(resideInAnyPackage(rootPackage + "..").and(not(inRooms(rooms))))
+        .should()
+        .dependOnClassesThat(inRooms(rooms));
+  }
+
+  /** Packages of these names never use those of the others. */
+  public static ArchRule roomsUseNot(List<String> rooms, List<String> others) {
+    return noClasses()
+        .that(inRooms(rooms.toArray(String[]::new)))
+        .should()
+        .dependOnClassesThat(inRooms(others.toArray(String[]::new)))
+        .allowEmptyShould(true);
+  }
+
+  /** In a package of the project that has one of these names among its parts. */
+  private static DescribedPredicate<JavaClass> inRooms(String... names) {
+    return resideInAnyPackage(
+        Arrays.stream(names).map(name -> PROJECT + ".." + name + "..").toArray(String[]::new));
+  }
+
+  /** The signatures of API types name no type that a module keeps to itself. */
   public static ArchRule apiNamesNoInternals(String rootPackage) {
     return classes()
         .that()

@@ -6,18 +6,34 @@ import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.lang.ArchRule;
 import io.shardflux.architecture.fixture.Top;
+import io.shardflux.architecture.fixture.console.Page;
+import io.shardflux.architecture.fixture.console.Peeks;
+import io.shardflux.architecture.fixture.high.Hidden;
 import io.shardflux.architecture.fixture.high.High;
 import io.shardflux.architecture.fixture.high.Keeps;
 import io.shardflux.architecture.fixture.high.Offers;
+import io.shardflux.architecture.fixture.high.OffersBase;
+import io.shardflux.architecture.fixture.high.OffersBound;
+import io.shardflux.architecture.fixture.high.OffersField;
+import io.shardflux.architecture.fixture.high.OffersPart;
+import io.shardflux.architecture.fixture.jobs.Job;
+import io.shardflux.architecture.fixture.jobs.PlansSql;
+import io.shardflux.architecture.fixture.low.AsksJobs;
 import io.shardflux.architecture.fixture.low.Low;
 import io.shardflux.architecture.fixture.low.ReachesUp;
 import io.shardflux.architecture.fixture.other.UsesHidden;
 import io.shardflux.architecture.fixture.other.UsesMember;
+import io.shardflux.architecture.fixture.other.UsesOffer;
+import io.shardflux.architecture.fixture.other.UsesPart;
+import io.shardflux.architecture.fixture.sql.Planner;
 import java.net.URI;
 import java.time.Duration;
+import java.util.List;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import reactor.core.publisher.Mono;
 import reactor.test.StepVerifier;
 
@@ -72,9 +88,61 @@ class ArchitectureRulesTests {
     assertThat(breaks(ArchitectureRules.usesNoInternals(other), UsesHidden.class)).isTrue();
     assertThat(breaks(ArchitectureRules.usesNoInternals(other), UsesMember.class, Keeps.class))
         .isTrue();
+    assertThat(breaks(ArchitectureRules.usesNoInternals(other), UsesPart.class)).isTrue();
     assertThat(breaks(ArchitectureRules.usesNoInternals(HOUSE), UsesHidden.class)).isFalse();
-    assertThat(breaks(ArchitectureRules.apiNamesNoInternals(HOUSE), Offers.class)).isTrue();
-    assertThat(breaks(ArchitectureRules.apiNamesNoInternals(HOUSE), Keeps.class)).isFalse();
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      classes = {
+        Offers.class,
+        OffersField.class,
+        OffersBound.class,
+        OffersBase.class,
+        OffersPart.class
+      })
+  void findsInternalTypesInSignatures(Class<?> offers) {
+    assertThat(breaks(ArchitectureRules.apiNamesNoInternals(HOUSE), offers)).isTrue();
+  }
+
+  @Test
+  void leavesSignaturesAloneThatNameNone() {
+    Class<?>[] tidy = {Keeps.class, High.class, Hidden.class};
+    assertThat(breaks(ArchitectureRules.apiNamesNoInternals(HOUSE), tidy)).isFalse();
+  }
+
+  @Test
+  void findsWhatIsOfferedToAnotherModule() {
+    String other = HOUSE + ".other";
+    String spi = HOUSE + ".spi..";
+    assertThat(breaks(ArchitectureRules.usesNoInternals(other), UsesOffer.class)).isTrue();
+    assertThat(breaks(ArchitectureRules.usesNoInternals(other, spi), UsesOffer.class)).isFalse();
+    assertThat(breaks(ArchitectureRules.usesNoInternals(other, spi), UsesHidden.class)).isTrue();
+    assertThat(breaks(ArchitectureRules.usesNot(other, spi), UsesOffer.class)).isTrue();
+    assertThat(breaks(ArchitectureRules.usesNot(other, spi), UsesHidden.class)).isFalse();
+  }
+
+  @Test
+  void findsWhatKnowsWhatIsOnTop() {
+    ArchRule below = ArchitectureRules.knowsNothingOf(HOUSE, "jobs", "console");
+    assertThat(breaks(below, Low.class, High.class, Job.class)).isFalse();
+    assertThat(breaks(below, Low.class, AsksJobs.class, Job.class)).isTrue();
+  }
+
+  @Test
+  void findsJobsThatPlanSql() {
+    ArchRule rule = ArchitectureRules.roomsUseNot(List.of("reshard", "jobs"), List.of("sql"));
+    assertThat(breaks(rule, Job.class, Low.class, Planner.class)).isFalse();
+    assertThat(breaks(rule, Job.class, PlansSql.class, Planner.class)).isTrue();
+    assertThat(breaks(rule, Low.class)).isFalse();
+  }
+
+  @Test
+  void findsAConsoleThatShowsInternals() {
+    ArchRule rule = ArchitectureRules.roomsUseNoInternals("console");
+    assertThat(breaks(rule, Page.class, Keeps.class)).isFalse();
+    assertThat(breaks(rule, Peeks.class, Keeps.class)).isTrue();
+    assertThat(breaks(rule, UsesMember.class, Keeps.class)).isFalse();
   }
 
   @Test

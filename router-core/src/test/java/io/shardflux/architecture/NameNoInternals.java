@@ -2,34 +2,64 @@ package io.shardflux.architecture;
 
 import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaCodeUnit;
+import com.tngtech.archunit.core.domain.JavaField;
+import com.tngtech.archunit.core.domain.JavaMember;
 import com.tngtech.archunit.core.domain.JavaModifier;
+import com.tngtech.archunit.core.domain.JavaType;
 import com.tngtech.archunit.lang.ArchCondition;
 import com.tngtech.archunit.lang.ConditionEvents;
 import com.tngtech.archunit.lang.SimpleConditionEvent;
 import io.shardflux.router.Internal;
+import java.util.Optional;
 import java.util.stream.Stream;
 
-/** What users call takes and gives nothing that is kept from them. */
+/** What users call, extend or catch names nothing that is kept from them. */
 final class NameNoInternals extends ArchCondition<JavaClass> {
 
   NameNoInternals() {
-    super("name no internal type in public members");
+    super("name no internal type in their signatures");
   }
 
   @Override
   public void check(JavaClass type, ConditionEvents events) {
-    type.getCodeUnits().stream()
-        .filter(unit -> unit.getModifiers().contains(JavaModifier.PUBLIC))
-        .filter(unit -> !unit.isAnnotatedWith(Internal.class))
-        .filter(unit -> named(unit).anyMatch(each -> each.isAnnotatedWith(Internal.class)))
-        .forEach(unit -> events.add(SimpleConditionEvent.violated(unit, unit.getDescription())));
+    Stream.concat(
+            type.getInterfaces().stream(),
+            Optional.ofNullable(type.getSuperclass().orElse(null)).stream())
+        .filter(NameNoInternals::isInternal)
+        .forEach(
+            above ->
+                events.add(
+                    SimpleConditionEvent.violated(
+                        type, type.getName() + " is a " + above.getName())));
+    type.getMembers().stream()
+        .filter(NameNoInternals::isOffered)
+        .filter(member -> named(member).anyMatch(NameNoInternals::isInternal))
+        .forEach(
+            member -> events.add(SimpleConditionEvent.violated(member, member.getDescription())));
   }
 
-  private static Stream<JavaClass> named(JavaCodeUnit unit) {
-    return Stream.concat(
-            unit.getReturnType().getAllInvolvedRawTypes().stream(),
-            unit.getParameterTypes().stream()
-                .flatMap(each -> each.getAllInvolvedRawTypes().stream()))
-        .map(JavaClass::getBaseComponentType);
+  private static boolean isOffered(JavaMember member) {
+    return (member.getModifiers().contains(JavaModifier.PUBLIC)
+            || member.getModifiers().contains(JavaModifier.PROTECTED))
+        && !member.isAnnotatedWith(Internal.class);
+  }
+
+  private static boolean isInternal(JavaType type) {
+    return type.getAllInvolvedRawTypes().stream()
+        .map(JavaClass::getBaseComponentType)
+        .anyMatch(InternalTypes::isMarked);
+  }
+
+  private static Stream<JavaType> named(JavaMember member) {
+    if (member instanceof JavaField field) {
+      return Stream.of(field.getType());
+    }
+    JavaCodeUnit unit = (JavaCodeUnit) member;
+    return Stream.of(
+            Stream.of(unit.getReturnType()),
+            unit.getParameterTypes().stream(),
+            unit.getTypeParameters().stream().flatMap(each -> each.getUpperBounds().stream()),
+            unit.getThrowsClause().getTypes().stream())
+        .flatMap(each -> each);
   }
 }

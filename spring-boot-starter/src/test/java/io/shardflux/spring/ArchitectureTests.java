@@ -1,38 +1,15 @@
 package io.shardflux.spring;
 
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
-import static io.shardflux.architecture.ArchitectureRules.apiNamesNoInternals;
-import static io.shardflux.architecture.ArchitectureRules.classesBeside;
-import static io.shardflux.architecture.ArchitectureRules.declaresOnlyIn;
-import static io.shardflux.architecture.ArchitectureRules.dependsOnlyOn;
-import static io.shardflux.architecture.ArchitectureRules.mainClasses;
-import static io.shardflux.architecture.ArchitectureRules.neverBlocks;
-import static io.shardflux.architecture.ArchitectureRules.roomsStandInOrder;
-import static io.shardflux.architecture.ArchitectureRules.testClasses;
-import static io.shardflux.architecture.ArchitectureRules.usesNoInternals;
-import static io.shardflux.architecture.ArchitectureRules.verifiesWithBound;
 
-import com.tngtech.archunit.core.domain.JavaClasses;
+import io.shardflux.architecture.ModuleLayout;
+import io.shardflux.architecture.ModuleRules;
 import org.junit.jupiter.api.Test;
 
-class ArchitectureTests {
+final class ArchitectureTests extends ModuleRules {
 
-  private static final String ROOT = "io.shardflux.spring";
-  private static final JavaClasses MAIN = mainClasses(ROOT);
-
-  @Test
-  void dependsOnTheRouterAndSpringAlone() {
-    dependsOnlyOn(
-            ROOT,
-            "io.shardflux.router..",
-            "io.shardflux.r2dbc..",
-            "io.shardflux.driver..",
-            "io.r2dbc.spi..",
-            "io.micrometer..",
-            "org.springframework..",
-            "reactor..",
-            "org.slf4j..")
-        .check(MAIN);
+  ArchitectureTests() {
+    super(ModuleLayout.SPRING_BOOT_STARTER);
   }
 
   @Test
@@ -41,36 +18,6 @@ class ArchitectureTests {
         .should()
         .dependOnClassesThat()
         .resideInAnyPackage("org.springframework.web..", "org.springframework.boot.web..")
-        .check(MAIN);
-  }
-
-  @Test
-  void standsInOrder() {
-    roomsStandInOrder(ROOT).check(MAIN);
-  }
-
-  @Test
-  void blocksNowhere() {
-    neverBlocks().check(MAIN);
-  }
-
-  @Test
-  void testsAreBounded() {
-    verifiesWithBound().check(testClasses(ROOT));
-  }
-
-  @Test
-  void testsStayInTheirModule() {
-    declaresOnlyIn(ROOT).check(classesBeside(ArchitectureTests.class));
-  }
-
-  @Test
-  void usesOnlyWhatOthersOffer() {
-    usesNoInternals(ROOT).check(MAIN);
-  }
-
-  @Test
-  void offersOnlyApi() {
-    apiNamesNoInternals(ROOT).check(MAIN);
+        .check(main);
   }
 }

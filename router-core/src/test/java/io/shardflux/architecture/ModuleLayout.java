@@ -1,0 +1,115 @@
+package io.shardflux.architecture;
+
+import java.util.List;
+
+/**
+ * What each module is: its package, the packages below it in the order of use, and what it may use
+ * besides itself, Java and JSpecify.
+ */
+@SuppressWarnings("ImmutableEnumChecker")
+public enum ModuleLayout {
+  ROUTER_CORE(
+      "io.shardflux.router",
+      true,
+      List.of(),
+      List.of("reactor..", "org.reactivestreams..", "com.github.benmanes.caffeine.."),
+      List.of()),
+
+  SQL_PLANNER(
+      "io.shardflux.sql",
+      true,
+      List.of("statement", "merge", "syntax", "schema", "keys", "analysis", "scatter", "prepare"),
+      List.of("io.shardflux.router..", "com.github.benmanes.caffeine.."),
+      List.of()),
+
+  R2DBC_SHARDS(
+      "io.shardflux.r2dbc",
+      true,
+      List.of(
+          "settings",
+          "failure",
+          "observe",
+          "statement",
+          "scatter",
+          "server",
+          "shard",
+          "live",
+          "coalesce",
+          "insert",
+          "directory",
+          "transaction",
+          "config",
+          "ids",
+          "spi"),
+      List.of(
+          "io.shardflux.router..",
+          "io.r2dbc..",
+          "reactor..",
+          "org.reactivestreams..",
+          "io.netty..",
+          "javax.net.ssl..",
+          "com.github.benmanes.caffeine..",
+          "io.micrometer..",
+          "org.HdrHistogram..",
+          "io.github.resilience4j..",
+          "org.apache.datasketches.frequencies..",
+          "org.slf4j..",
+          "org.yaml.snakeyaml..",
+          // For the one message by which the driver is told that its connection is lost.
+          "io.asyncer.r2dbc.mysql.message.server"),
+      List.of("io.shardflux.r2dbc.spi..")),
+
+  R2DBC_DRIVER(
+      "io.shardflux.driver",
+      true,
+      List.of(),
+      List.of(
+          "io.shardflux.router..",
+          "io.shardflux.r2dbc..",
+          "io.shardflux.sql..",
+          "io.r2dbc.spi..",
+          "io.asyncer.r2dbc.mysql.constant..",
+          "reactor..",
+          "org.reactivestreams..",
+          "org.slf4j.."),
+      List.of("io.shardflux.r2dbc.spi..")),
+
+  SPRING_BOOT_STARTER(
+      "io.shardflux.spring",
+      false,
+      List.of(),
+      List.of(
+          "io.shardflux.router..",
+          "io.shardflux.r2dbc..",
+          "io.shardflux.driver..",
+          "io.r2dbc.spi..",
+          "io.micrometer..",
+          "org.springframework..",
+          "reactor..",
+          "org.slf4j.."),
+      List.of());
+
+  /** The package of the module. */
+  final String root;
+
+  /** Whether statements go this way, so that it must know nothing of what changes shards. */
+  final boolean dataPath;
+
+  /** The packages below the root, the lowest first. */
+  final List<String> rooms;
+
+  /** The packages that it may use. */
+  final List<String> uses;
+
+  /** The packages that a module keeps for this one alone, or this one for another. */
+  final List<String> offered;
+
+  ModuleLayout(
+      String root, boolean dataPath, List<String> rooms, List<String> uses, List<String> offered) {
+    this.root = root;
+    this.dataPath = dataPath;
+    this.rooms = rooms;
+    this.uses = uses;
+    this.offered = offered;
+  }
+}
