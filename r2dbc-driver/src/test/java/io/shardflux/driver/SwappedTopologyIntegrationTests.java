@@ -28,7 +28,7 @@ import reactor.test.StepVerifier;
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class SwappedTopologyIntegrationTests {
 
-  private static final ShardId EXTRA = ShardId.of("extra");
+  private static final ShardId EXTRA = ShardId.of("shard_9");
   private static final String INSERT =
       "INSERT INTO countries VALUES ('DE', 'Germany'), ('FR', 'France'), ('IT', 'Italy')";
 
@@ -47,7 +47,7 @@ class SwappedTopologyIntegrationTests {
 
   @BeforeEach
   void add() {
-    shards.router.operations().addShard(Shard.of("extra", extra.r2dbcUrl())).block(BOUND);
+    shards.router.operations().addShard(Shard.of("shard_9", extra.r2dbcUrl())).block(BOUND);
   }
 
   @AfterEach
