@@ -38,6 +38,7 @@ final class NumberStatements {
   private final String prefix;
   private final boolean cutsAverages;
   private final boolean cutsChoices;
+  private final boolean widensChoices;
 
   /**
    * @param bugs what the servers answer wrong, which is not asked
@@ -46,6 +47,7 @@ final class NumberStatements {
     this.dice = dice;
     this.cutsAverages = bugs.contains(ServerBug.AVERAGE_OF_CHOICE);
     this.cutsChoices = bugs.contains(ServerBug.DIGITS_OF_CHOICE);
+    this.widensChoices = bugs.contains(ServerBug.WIDENED_CHOICE);
     this.prefix = dice.percent(50) ? "" : "f.";
   }
 
@@ -291,7 +293,7 @@ final class NumberStatements {
             name + " + 1.5",
             "-" + name,
             "ABS(" + name + ")",
-            "COALESCE(" + name + ", 0)",
+            widensChoices && name.endsWith("h") ? name : "COALESCE(" + name + ", 0)",
             name + " * " + name("n"));
   }
 

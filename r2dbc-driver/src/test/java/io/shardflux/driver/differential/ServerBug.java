@@ -58,7 +58,10 @@ enum ServerBug {
    */
   DIGITS_OF_CHOICE(
       "SELECT IF(flag, id, cost), COUNT(DISTINCT word) FROM trial WHERE id = 1 GROUP BY 1",
-      "1.00 1");
+      "1.00 1"),
+
+  /** MySQL 9.7: a choice of floats is a double, unless all rows are one group or none is made. */
+  WIDENED_CHOICE("SELECT flag, MAX(COALESCE(ratio, 0)) FROM trial GROUP BY flag", "1 0.1");
 
   /** What the queries ask. */
   static final List<String> TRIAL =
@@ -66,7 +69,8 @@ enum ServerBug {
           "CREATE TABLE trial (id INT PRIMARY KEY, flag BOOLEAN NOT NULL, cost DECIMAL(9,2) NULL,"
               + " word VARCHAR(9) COLLATE utf8mb4_bin NOT NULL UNIQUE,"
               + " size INT UNSIGNED NULL DEFAULT 4294967295, mask BIT(8) NOT NULL DEFAULT 255,"
-              + " at DATETIME NOT NULL DEFAULT '2024-01-02', KEY (at))",
+              + " at DATETIME NOT NULL DEFAULT '2024-01-02', ratio FLOAT NOT NULL DEFAULT 0.1,"
+              + " KEY (at))",
           "INSERT INTO trial (id, flag, cost, word) VALUES (1, TRUE, 1, 'a'), (2, TRUE, 1, 'b'),"
               + " (3, TRUE, NULL, 'c'), (4, TRUE, NULL, 'd')");
 
