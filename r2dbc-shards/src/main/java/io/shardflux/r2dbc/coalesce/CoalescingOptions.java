@@ -1,14 +1,12 @@
 package io.shardflux.r2dbc.coalesce;
 
-import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.failure.TooManyRowsException;
 import io.shardflux.r2dbc.scatter.Reach;
 import io.shardflux.r2dbc.settings.ReadPreference;
 
 /**
- * Says how point reads are joined; see {@link ShardRouter#coalesced(String, String,
- * java.util.function.BiFunction, java.util.function.BiFunction, CoalescingOptions)}. The bounds
- * hold for each shard, and for each {@link ReadPreference} in use.
+ * Says how point reads are joined; see {@code ShardRouter.coalesced}. The bounds hold for each
+ * shard, and for each {@link ReadPreference} in use.
  *
  * @param maxKeys the maximum of distinct keys of a batch (default 128, from 1 to 1,000)
  * @param maxRows the maximum of rows of a batch. A batch with more is split, and a key that alone

@@ -1,20 +1,17 @@
 package io.shardflux.r2dbc.coalesce;
 
-import io.shardflux.r2dbc.ShardRouter;
-import io.shardflux.r2dbc.ShardTarget;
 import io.shardflux.r2dbc.failure.TooManyRowsException;
 import io.shardflux.r2dbc.scatter.ShardSignal;
 import io.shardflux.r2dbc.settings.ReadPreference;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.router.ShardKey;
-import java.util.function.BiFunction;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
 /**
  * Reads of single keys by one statement, joined into batches where many are under way at once: see
- * {@link ShardRouter#coalesced(String, String, BiFunction, BiFunction, CoalescingOptions)}.
- * Immutable and thread-safe. Keep it, because only reads of the same object are joined.
+ * {@code ShardRouter.coalesced}. Immutable and thread-safe. Keep it, because only reads of the same
+ * object are joined.
  *
  * <p>A read runs once for each subscription, and a batch is sent only after the subscriptions of
  * all its reads. Each read has its own result, and its own times, from its subscription on. It
@@ -28,7 +25,7 @@ import reactor.core.publisher.Mono;
  * equal keys in a batch get the same objects. A caller may take its rows as slowly as it likes:
  * they are kept for it, and no other caller waits.
  *
- * <p>Errors are those of {@link ShardTarget}, and {@link
+ * <p>Errors are those of {@code ShardTarget}, and {@link
  * io.shardflux.r2dbc.failure.ShardUnavailableException} where {@link
  * CoalescingOptions#maxWaiting()} reads wait already. If the server refuses one key, or a row can't
  * be mapped, only the reads of that key fail. A row with a key that was not asked for fails the
@@ -42,8 +39,8 @@ public interface KeyedReads<T> {
   KeyedReads<T> timeouts(Timeouts other);
 
   /**
-   * These reads, sent to another server than the router would. Reads in {@link
-   * ShardRouter#readYourWrites()} go to primaries all the same.
+   * These reads, sent to another server than the router would. Reads in {@code
+   * ShardRouter.readYourWrites()} go to primaries all the same.
    */
   KeyedReads<T> prefer(ReadPreference other);
 

@@ -5,7 +5,6 @@ import static io.r2dbc.spi.ConnectionFactoryOptions.USER;
 
 import io.r2dbc.spi.ConnectionFactories;
 import io.r2dbc.spi.ConnectionFactoryOptions;
-import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.coalesce.CoalescingOptions;
 import io.shardflux.r2dbc.directory.ControlTable;
 import io.shardflux.r2dbc.directory.TableDirectory;
@@ -42,7 +41,7 @@ import org.yaml.snakeyaml.error.YAMLException;
 import org.yaml.snakeyaml.representer.Representer;
 import org.yaml.snakeyaml.resolver.Resolver;
 
-/** A router's configuration, as {@link ShardRouter#fromYaml} describes it. */
+/** A router's configuration, as {@code ShardRouter.fromYaml} describes it. */
 @Internal
 public final class RouterDocument {
 

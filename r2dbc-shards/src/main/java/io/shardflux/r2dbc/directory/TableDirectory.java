@@ -2,7 +2,6 @@ package io.shardflux.r2dbc.directory;
 
 import io.r2dbc.spi.Connection;
 import io.r2dbc.spi.Row;
-import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.r2dbc.statement.BoundStatement;
@@ -29,7 +28,7 @@ import reactor.core.publisher.Mono;
  *
  * <p>Thread-safe and non-blocking; nothing happens before a subscription. Every statement is held
  * to {@link Timeouts} and has a connection of the directory's own pool, which a cancel gives back.
- * Errors are those of R2DBC, as {@link ShardRouter} has them, with the server's name in the
+ * Errors are those of R2DBC, as {@code ShardRouter} has them, with the server's name in the
  * message. A key that takes more than 2,800 bytes is an {@link IllegalArgumentException}.
  *
  * <p>The maker of a directory must {@linkplain #close() close} it. A router that was made from a

@@ -1,6 +1,5 @@
 package io.shardflux.r2dbc.ids;
 
-import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.config.IdSource;
 import io.shardflux.r2dbc.config.RouterDocument;
 import io.shardflux.r2dbc.failure.PoolClosingException;
@@ -149,7 +148,7 @@ public final class ShardIds {
 
   /**
    * Ids as described by the key {@code ids} of a document; connects to nothing. The document is
-   * that of {@link ShardRouter#fromYaml}, whose {@code timeouts} hold here too.
+   * that of {@code ShardRouter.fromYaml}, whose {@code timeouts} hold here too.
    *
    * <p>{@code ids} has {@code shard}, the name of one of {@code shards}, or {@code server}, a map
    * with {@code url}, {@code username}, {@code password} and {@code pool} as of a shard. Where they
@@ -163,7 +162,7 @@ public final class ShardIds {
   }
 
   /**
-   * Ids as described by a nested map; see {@link #fromYaml} and {@link ShardRouter#builder(Map)}.
+   * Ids as described by a nested map; see {@link #fromYaml} and {@code ShardRouter.builder(Map)}.
    *
    * @throws IllegalArgumentException as there
    */

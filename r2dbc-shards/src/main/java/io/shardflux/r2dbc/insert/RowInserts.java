@@ -1,13 +1,12 @@
 package io.shardflux.r2dbc.insert;
 
-import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.settings.Timeouts;
 import org.reactivestreams.Publisher;
 import reactor.core.publisher.Flux;
 
 /**
  * Stores streams of rows of one table, many by one statement, and gives an outcome for each row.
- * Immutable and thread-safe; see {@link ShardRouter#inserts}.
+ * Immutable and thread-safe; see {@code ShardRouter.inserts}.
  *
  * <p>The rows of a shard are stored in the order in which they came, one statement after the other.
  * There is no timer: the rows that come for a shard while its statement is under way are its next

@@ -2,10 +2,9 @@ package io.shardflux.r2dbc.observe;
 
 import io.micrometer.common.docs.KeyName;
 import io.micrometer.observation.docs.ObservationDocumentation;
-import io.shardflux.r2dbc.ShardRouterBuilder;
 
 /**
- * The observations of a router; see {@link ShardRouterBuilder#observations}. With a {@code
+ * The observations of a router; see {@code ShardRouterBuilder.observations}. With a {@code
  * MeterRegistry} behind the registry each is a timer of its name too, with the low-cardinality keys
  * as tags.
  */

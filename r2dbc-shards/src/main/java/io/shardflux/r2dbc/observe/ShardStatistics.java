@@ -1,6 +1,5 @@
 package io.shardflux.r2dbc.observe;
 
-import io.shardflux.r2dbc.ShardOperations;
 import io.shardflux.router.ShardId;
 import java.time.Duration;
 import java.util.Collection;
@@ -61,7 +60,7 @@ public record ShardStatistics(
     DEGRADED,
     /** None of the shard's servers is asked; statements for it fail at once. */
     DOWN,
-    /** The shard takes no new statements, by {@link ShardOperations#drain}. */
+    /** The shard takes no new statements, by {@code ShardOperations.drain}. */
     DRAINING
   }
 
@@ -91,7 +90,7 @@ public record ShardStatistics(
    * A server's circuit breaker.
    *
    * @param state {@code CLOSED} (it is asked), {@code OPEN} (it is not) or {@code FORCED_OPEN} (it
-   *     is not, by {@link ShardOperations#openBreaker})
+   *     is not, by {@code ShardOperations.openBreaker})
    * @param failureRate the share of failures in percent, -1 where there were too few statements
    */
   public record Breaker(String state, double failureRate) {}

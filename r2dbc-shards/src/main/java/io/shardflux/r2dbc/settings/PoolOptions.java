@@ -1,7 +1,5 @@
 package io.shardflux.r2dbc.settings;
 
-import io.shardflux.r2dbc.ShardRouter;
-import io.shardflux.r2dbc.statement.RowsSpec;
 import io.shardflux.router.Internal;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
@@ -10,14 +8,14 @@ import org.jspecify.annotations.Nullable;
  * The bounds of one shard's connection pool. Immutable; made by a {@link #builder()}.
  *
  * @param maxSize the maximum of connections (default 10, from 1)
- * @param minIdle connections kept open when idle, and opened by {@link ShardRouter#warmUp()}
+ * @param minIdle connections kept open when idle, and opened by {@code ShardRouter.warmUp()}
  *     (default 1, up to maxSize)
  * @param maxPending callers that may wait for a connection; one more is refused at once (default
  *     1,000, from 1)
  * @param streams connections that may serve results without a bound on rows at once, so that slow
  *     readers leave some connections to others (default half of maxSize and at least 1, from 1 to
- *     maxSize). Such a result is that of a read without {@code LIMIT} that is {@linkplain
- *     RowsSpec#all() streamed} from a shard by name or from all shards, unless it is {@linkplain
+ *     maxSize). Such a result is that of a read without {@code LIMIT} that is streamed from a shard
+ *     by name or from all shards, unless it is {@linkplain
  *     io.shardflux.r2dbc.statement.StatementSpec#bounded() marked as short}. A stream beyond the
  *     limit waits as for a connection, for {@link Timeouts#acquire()} and with at most {@code
  *     maxPending} others, and then fails with {@link

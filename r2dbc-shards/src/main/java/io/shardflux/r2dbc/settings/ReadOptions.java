@@ -1,12 +1,11 @@
 package io.shardflux.r2dbc.settings;
 
-import io.shardflux.r2dbc.statement.StatementSpec;
 import java.time.Duration;
 
 /**
  * The options of reads outside transactions. A statement is a read if it begins with {@code SELECT}
  * or {@code WITH} and neither locks nor assigns. A statement that looks like a read and writes all
- * the same, by a function, must be marked as a {@linkplain StatementSpec#write() write}.
+ * the same, by a function, must be marked as a write.
  *
  * @param preference the server that is asked (default the primary)
  * @param retries how often a read is retried that met a transient error before its first row; over

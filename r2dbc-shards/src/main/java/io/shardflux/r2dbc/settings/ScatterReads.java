@@ -1,11 +1,9 @@
 package io.shardflux.r2dbc.settings;
 
-import io.shardflux.r2dbc.ShardRouter;
-
 /**
  * Says whether a read in SQL that names no key may go to several shards, where SQL is planned over
- * all of them. A hint overrides it for one statement. It does not concern {@link
- * ShardRouter#onAll}.
+ * all of them. A hint overrides it for one statement. It does not concern {@code
+ * ShardRouter.onAll}.
  */
 public enum ScatterReads {
   /** The read may; the default. */

@@ -1,6 +1,5 @@
 package io.shardflux.r2dbc.settings;
 
-import io.shardflux.r2dbc.statement.RowsSpec;
 import io.shardflux.router.Internal;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
@@ -15,7 +14,7 @@ import org.jspecify.annotations.Nullable;
  * @param gap the time from one row to the next, or to the end; noticed up to a quarter later
  *     (default 10 s)
  * @param total the time to the end (default 60 s, at least each of the others). A statement whose
- *     answer is taken whole, by {@link RowsSpec#one()}, {@link RowsSpec#first()} or {@code
+ *     answer is taken whole, by {@code RowsSpec.one()}, {@code RowsSpec.first()} or {@code
  *     rowsUpdated()}, is also ended by the server itself, 5 s later, where the server can: MariaDB
  *     any read or change of rows, MySQL a statement that begins with {@code SELECT}
  */

@@ -1,6 +1,5 @@
 package io.shardflux.r2dbc.transaction;
 
-import io.shardflux.r2dbc.ShardTarget;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.r2dbc.statement.StatementSpec;
 import io.shardflux.router.ShardId;
@@ -23,7 +22,7 @@ public interface ShardTransaction {
   ShardId shard();
 
   /**
-   * A statement inside the transaction; see {@link ShardTarget#sql}. Reads go to the primary, and
+   * A statement inside the transaction; see {@code ShardTarget.sql}. Reads go to the primary, and
    * once. If the statement may change the session beyond the transaction, as {@code SET} does, the
    * connection is closed after the transaction rather than lent to others.
    */

@@ -1,12 +1,11 @@
 package io.shardflux.sql.statement;
 
-import io.shardflux.sql.Prepared;
 import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The values of a statement's markers, by the index from 0 of {@link Prepared#markers}. Immutable.
+ * The values of a statement's markers, by the index from 0 of {@code Prepared.markers}. Immutable.
  *
  * <p>A value is what the driver would send: {@code null} for NULL, a number, {@code String}, {@code
  * UUID}, a date or time, and so on. A value that isn't of a key's type is sent, but does not route.

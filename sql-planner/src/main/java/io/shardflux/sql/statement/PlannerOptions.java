@@ -1,9 +1,7 @@
 package io.shardflux.sql.statement;
 
-import io.shardflux.sql.SqlPlanner;
-
 /**
- * The bounds of a {@link SqlPlanner} and its answers, each at least 1. Made by a {@link
+ * The bounds of a {@code SqlPlanner} and its answers, each at least 1. Made by a {@link
  * #builder()}.
  *
  * @param maxLength the characters that a text may have (default 1,048,576)

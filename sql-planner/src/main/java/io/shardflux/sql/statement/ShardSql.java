@@ -1,13 +1,12 @@
 package io.shardflux.sql.statement;
 
-import io.shardflux.sql.Prepared;
 import java.util.List;
 
 /**
  * The text that a shard is sent.
  *
  * @param text SQL with {@code ?} for each marker
- * @param markers the index in {@link Prepared#markers}, and so in {@link Binds}, of each {@code ?};
+ * @param markers the index in {@code Prepared.markers}, and so in {@link Binds}, of each {@code ?};
  *     an index may occur several times, or not at all
  */
 public record ShardSql(String text, List<Integer> markers) {
