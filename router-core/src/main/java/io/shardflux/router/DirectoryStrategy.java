@@ -134,6 +134,11 @@ public final class DirectoryStrategy extends ShardingStrategy {
    * <p>Gives false, with nothing changed, if the key is not on {@code from}. Errors with {@link
    * IllegalArgumentException} if a shard is not one of {@link #shards()}. After an error or a
    * cancel the assignment may or may not have moved.
+   *
+   * @param key a key of the directory
+   * @param from the shard that the key must be on now
+   * @param to the shard that the key is on afterwards; must be one of {@link #shards()}
+   * @return true if the assignment moved, false if the key was not on {@code from}
    */
   public Mono<Boolean> reassign(ShardKey key, ShardId from, ShardId to) {
     return Mono.defer(
@@ -228,6 +233,8 @@ public final class DirectoryStrategy extends ShardingStrategy {
      * Assigns keys that the directory does not have to the shard that another strategy gives them.
      * Unless set, they are refused with {@link UnroutableKeyException}.
      *
+     * @param strategy gives an unknown key its shard; must name only shards of this directory
+     * @return this builder
      * @throws IllegalArgumentException if the strategy has a shard that the directory must not hold
      */
     public Builder assignUnknown(ShardingStrategy strategy) {
@@ -247,6 +254,8 @@ public final class DirectoryStrategy extends ShardingStrategy {
      * Sets the maximum number of cached keys. The least used keys leave first. From 0, for none, to
      * 100,000,000; the default is 100,000.
      *
+     * @param keys the number of keys, from 0 to 100,000,000
+     * @return this builder
      * @throws IllegalArgumentException if the number is out of bounds
      */
     public Builder cacheSize(long keys) {
@@ -262,6 +271,8 @@ public final class DirectoryStrategy extends ShardingStrategy {
      * Sets how long an answer is cached, and therefore how long other JVMs may go on with the old
      * shard of a key that was reassigned. From 1 ms to a day; the default is 60 s.
      *
+     * @param expiry the time, from 1 ms to a day
+     * @return this builder
      * @throws IllegalArgumentException if the time is out of bounds
      */
     public Builder expiry(Duration expiry) {
@@ -274,6 +285,8 @@ public final class DirectoryStrategy extends ShardingStrategy {
      * lookup is cancelled and errors with {@link TimeoutException}. From 1 ms to a day; the default
      * is 5 s.
      *
+     * @param timeout the time, from 1 ms to a day
+     * @return this builder
      * @throws IllegalArgumentException if the time is out of bounds
      */
     public Builder timeout(Duration timeout) {
@@ -296,7 +309,7 @@ public final class DirectoryStrategy extends ShardingStrategy {
     }
 
     /**
-     * The strategy.
+     * {@return the strategy}
      *
      * @throws IllegalArgumentException if there is no shard
      */

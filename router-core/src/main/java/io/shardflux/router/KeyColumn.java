@@ -11,6 +11,8 @@ public record KeyColumn(String name, KeyType type) {
   /**
    * Checks the name.
    *
+   * @param name see {@link #name()}
+   * @param type see {@link #type()}
    * @throws IllegalArgumentException if the name is empty or longer than MySQL's 64 characters
    */
   public KeyColumn {
@@ -19,12 +21,20 @@ public record KeyColumn(String name, KeyType type) {
     }
   }
 
-  /** An {@link KeyType#INTEGER} column. */
+  /**
+   * {@return an {@link KeyType#INTEGER} column}
+   *
+   * @param name the column's name, without quotes, 1 to 64 characters
+   */
   public static KeyColumn integer(String name) {
     return new KeyColumn(name, KeyType.INTEGER);
   }
 
-  /** A {@link KeyType#TEXT} column. */
+  /**
+   * {@return a {@link KeyType#TEXT} column}
+   *
+   * @param name the column's name, without quotes, 1 to 64 characters
+   */
   public static KeyColumn text(String name) {
     return new KeyColumn(name, KeyType.TEXT);
   }

@@ -16,6 +16,8 @@ public record KeyRange(@Nullable ShardKey from, @Nullable ShardKey to) {
   /**
    * Checks the bounds.
    *
+   * @param from see {@link #from()}
+   * @param to see {@link #to()}
    * @throws IllegalArgumentException if a bound has several parts, the types differ, or {@code
    *     from} is not below {@code to}
    */
@@ -28,22 +30,35 @@ public record KeyRange(@Nullable ShardKey from, @Nullable ShardKey to) {
     }
   }
 
-  /** The keys from the first value up to, not including, the second. */
+  /**
+   * {@return the keys from the first value up to, not including, the second}
+   *
+   * @param from the lowest value of the range, a key part of a type in {@link KeyType}
+   * @param to the value above the range, of the same type
+   */
   public static KeyRange of(Object from, Object to) {
     return new KeyRange(ShardKey.of(from), ShardKey.of(to));
   }
 
-  /** The keys from a value on. */
+  /**
+   * {@return the keys from a value on}
+   *
+   * @param from the lowest value of the range, a key part of a type in {@link KeyType}
+   */
   public static KeyRange from(Object from) {
     return new KeyRange(ShardKey.of(from), null);
   }
 
-  /** The keys below a value. */
+  /**
+   * {@return the keys below a value}
+   *
+   * @param to the value above the range, a key part of a type in {@link KeyType}
+   */
   public static KeyRange below(Object to) {
     return new KeyRange(null, ShardKey.of(to));
   }
 
-  /** Every key. */
+  /** {@return every key} */
   public static KeyRange all() {
     return new KeyRange(null, null);
   }

@@ -15,6 +15,7 @@ public record ShardId(String value) implements Comparable<ShardId> {
   /**
    * Checks the name.
    *
+   * @param value see {@link #value()}
    * @throws IllegalArgumentException if it is empty, too long or has another character
    */
   public ShardId {
@@ -24,7 +25,11 @@ public record ShardId(String value) implements Comparable<ShardId> {
     }
   }
 
-  /** The shard of that name; see {@link #ShardId(String)}. */
+  /**
+   * {@return the shard of that name; see {@link #ShardId(String)}}
+   *
+   * @param value the name, within the bounds that {@link ShardId} says
+   */
   public static ShardId of(String value) {
     return new ShardId(value);
   }

@@ -42,7 +42,7 @@ public final class ShardKey {
   }
 
   /**
-   * A key of one or several parts, in the order of the table's key columns.
+   * {@return a key of one or several parts, in the order of the table's key columns}
    *
    * @param parts 1 to 16 values of the types in {@link KeyType}
    * @throws IllegalArgumentException if there is no part, or one is null, of another type, out of
@@ -73,30 +73,40 @@ public final class ShardKey {
     return new ShardKey(accepted, texts);
   }
 
-  /** The number of parts. */
+  /** {@return the number of parts} */
   public int size() {
     return parts.length;
   }
 
   /**
-   * The part at an index from 0: a {@code Long} or {@code BigInteger} for integers, otherwise the
-   * value as it was given.
+   * {@return the part at an index from 0: a {@code Long} or {@code BigInteger} for integers,
+   * otherwise the value as it was given}
+   *
+   * @param index from 0, below {@link #size()}
    */
   public Object part(int index) {
     return parts[index];
   }
 
-  /** The parts in order, see {@link #part(int)}. */
+  /** {@return the parts in order, see {@link #part(int)}} */
   public List<Object> parts() {
     return List.of(parts);
   }
 
-  /** The type of the part at an index from 0. */
+  /**
+   * {@return the type of the part at an index from 0}
+   *
+   * @param index from 0, below {@link #size()}
+   */
   public KeyType type(int index) {
     return KeyType.of(parts[index]);
   }
 
-  /** The canonical text of the part at an index from 0. */
+  /**
+   * {@return the canonical text of the part at an index from 0}
+   *
+   * @param index from 0, below {@link #size()}
+   */
   public String text(int index) {
     return new String(texts[index], StandardCharsets.UTF_8);
   }

@@ -30,9 +30,10 @@ public abstract class ShardingStrategy {
   }
 
   /**
-   * A strategy by the CRC-32 of all key parts, over 1,024 slots; see {@link #hash(List, int,
-   * HashFunction)}.
+   * {@return a strategy by the CRC-32 of all key parts, over 1,024 slots; see {@link #hash(List,
+   * int, HashFunction)}}
    *
+   * @param shards the shards, in the order of their slots; each has a run of slots
    * @throws IllegalArgumentException if there is no shard, a shard is there twice, or there are
    *     more shards than slots
    */
@@ -41,11 +42,13 @@ public abstract class ShardingStrategy {
   }
 
   /**
-   * A strategy by the hash of all key parts. A key's slot is the hash modulo the slots, and slot
-   * {@code i} lies on shard {@code i * shards / slots}, so that each shard has slots that follow
-   * one another.
+   * {@return a strategy by the hash of all key parts} A key's slot is the hash modulo the slots,
+   * and slot {@code i} lies on shard {@code i * shards / slots}, so that each shard has slots that
+   * follow one another.
    *
+   * @param shards the shards, in the order of their slots
    * @param slots from the number of shards to 65,536
+   * @param function hashes a key's parts
    * @throws IllegalArgumentException if there is no shard, a shard is there twice, or the slots are
    *     out of bounds
    */
@@ -54,10 +57,11 @@ public abstract class ShardingStrategy {
   }
 
   /**
-   * A strategy by the hash of all key parts, with the slots laid out by hand, so that single slots
-   * can move to another shard. A key's slot is the hash modulo the slots.
+   * {@return a strategy by the hash of all key parts, with the slots laid out by hand, so that
+   * single slots can move to another shard} A key's slot is the hash modulo the slots.
    *
    * @param slots the shard of each slot, 1 to 65,536 of them; a shard may have many slots
+   * @param function hashes a key's parts
    * @throws IllegalArgumentException if there are too few slots or too many
    */
   public static ShardingStrategy hashSlots(List<ShardId> slots, HashFunction function) {
@@ -65,9 +69,10 @@ public abstract class ShardingStrategy {
   }
 
   /**
-   * A strategy by the one integer key part modulo the number of shards. Negative keys count on
-   * downwards, so that -1 lies on the last shard.
+   * {@return a strategy by the one integer key part modulo the number of shards} Negative keys
+   * count on downwards, so that -1 lies on the last shard.
    *
+   * @param shards the shards; the remainder {@code i} lies on the {@code i}-th, from 0
    * @throws IllegalArgumentException if there is no shard, or a shard is there twice
    */
   public static ShardingStrategy modulo(List<ShardId> shards) {
@@ -75,8 +80,8 @@ public abstract class ShardingStrategy {
   }
 
   /**
-   * A strategy by the interval that the one key part lies in. Keys outside all intervals are
-   * refused.
+   * {@return a strategy by the interval that the one key part lies in} Keys outside all intervals
+   * are refused.
    *
    * @param owners the intervals, each with its shard, in any order; a shard may have many
    * @throws IllegalArgumentException if there is no interval, two overlap, there is a gap between
@@ -87,9 +92,10 @@ public abstract class ShardingStrategy {
   }
 
   /**
-   * A strategy by a ring of virtual nodes, with all shards of weight 1; see {@link
-   * #consistent(Map)}.
+   * {@return a strategy by a ring of virtual nodes, with all shards of weight 1; see {@link
+   * #consistent(Map)}}
    *
+   * @param shards the shards, in any order
    * @throws IllegalArgumentException if there is no shard, a shard is there twice, or there are
    *     more than 10,000 shards
    */
@@ -100,8 +106,8 @@ public abstract class ShardingStrategy {
   }
 
   /**
-   * A strategy by a ring of virtual nodes, over all key parts. Adding a shard moves keys only to
-   * that shard; removing a shard moves only that shard's keys.
+   * {@return a strategy by a ring of virtual nodes, over all key parts} Adding a shard moves keys
+   * only to that shard; removing a shard moves only that shard's keys.
    *
    * <p>A shard has 100 nodes for each unit of weight; node {@code i} stands at the {@link
    * HashFunction#MD5} of the text {@code <shard>:<i>}. A key lies on the shard of the first node at
@@ -116,8 +122,8 @@ public abstract class ShardingStrategy {
   }
 
   /**
-   * A strategy by two steps: the first key part picks a group, and the parts after it pick a shard
-   * by the group's own strategy.
+   * {@return a strategy by two steps: the first key part picks a group, and the parts after it pick
+   * a shard by the group's own strategy}
    *
    * @param groups gives the first part its group; its "shards" are the names of the groups
    * @param inside the strategy of each group, over the parts after the first; {@link #fixed} where
@@ -131,8 +137,8 @@ public abstract class ShardingStrategy {
   }
 
   /**
-   * A strategy by the country in the first key part, a text. A country lies in a region; other
-   * countries are refused.
+   * {@return a strategy by the country in the first key part, a text} A country lies in a region;
+   * other countries are refused.
    *
    * @param regions the region of each country, matched exactly, so {@code de} is not {@code DE}
    * @param inside the strategy of each region, over the parts after the first; {@link #fixed} where
@@ -146,10 +152,13 @@ public abstract class ShardingStrategy {
   }
 
   /**
-   * A strategy by the country in the first key part, a text, with a region for all other countries;
-   * see {@link #geo(Map, Map)}.
+   * {@return a strategy by the country in the first key part, a text, with a region for all other
+   * countries; see {@link #geo(Map, Map)}}
    *
+   * @param regions the region of each listed country, matched exactly
    * @param others the region of the countries that are not listed
+   * @param inside the strategy of each region, the one for other countries included, over the parts
+   *     after the first
    */
   public static ShardingStrategy geo(
       Map<String, ShardId> regions, ShardId others, Map<ShardId, ShardingStrategy> inside) {
@@ -157,7 +166,8 @@ public abstract class ShardingStrategy {
   }
 
   /**
-   * A strategy by the tenant in the first key part. Tenants that are not listed are refused.
+   * {@return a strategy by the tenant in the first key part} Tenants that are not listed are
+   * refused.
    *
    * @param tenants the strategy of each tenant, over the parts after the first; {@link #fixed} for
    *     a tenant that has one shard. A tenant is a key of one part, text or an integer
@@ -168,7 +178,8 @@ public abstract class ShardingStrategy {
   }
 
   /**
-   * A strategy by the tenant in the first key part. Tenants that are not listed share a pool.
+   * {@return a strategy by the tenant in the first key part} Tenants that are not listed share a
+   * pool.
    *
    * @param tenants the listed tenants, see {@link #tenant(Map)}
    * @param pool the strategy of the other tenants, over the tenant part only, so that all rows of a
@@ -181,9 +192,10 @@ public abstract class ShardingStrategy {
   }
 
   /**
-   * A strategy by the period that the one date, date-time or instant (in UTC) lies in. Periods that
-   * are not listed are refused.
+   * {@return a strategy by the period that the one date, date-time or instant (in UTC) lies in}
+   * Periods that are not listed are refused.
    *
+   * @param period the length of the periods
    * @param listed the first day of each period, with its shard; a shard may have many
    * @throws IllegalArgumentException if there is no period, or a day is not the first of one
    */
@@ -192,13 +204,14 @@ public abstract class ShardingStrategy {
   }
 
   /**
-   * A strategy by the period that the one date, date-time or instant (in UTC) lies in. Periods that
-   * are not listed take turns on the shards of a rotation, by the period's number modulo their
-   * count.
+   * {@return a strategy by the period that the one date, date-time or instant (in UTC) lies in}
+   * Periods that are not listed take turns on the shards of a rotation, by the period's number
+   * modulo their count.
    *
    * <p>A day's number is the days since 1970-01-01. A week's number is the weeks since the week
    * that holds 1970-01-01. A month's number is year * 12 + month - 1. A year's number is the year.
    *
+   * @param period the length of the periods
    * @param listed the first day of each listed period, with its shard; may be empty
    * @param rotation at least one shard; a shard may be there several times
    * @throws IllegalArgumentException if the rotation is empty, or a listed day is not the first of
@@ -217,6 +230,7 @@ public abstract class ShardingStrategy {
    *
    * @param directory keeps the assignments
    * @param shards every shard that the directory may name
+   * @return a builder of the strategy, with its cache and its bounds at their defaults
    */
   public static DirectoryStrategy.Builder directory(
       ShardDirectory directory, Collection<ShardId> shards) {
@@ -224,20 +238,22 @@ public abstract class ShardingStrategy {
   }
 
   /**
-   * A strategy that puts every key on one shard: for a group, region or tenant that is not spread
-   * further.
+   * {@return a strategy that puts every key on one shard: for a group, region or tenant that is not
+   * spread further}
+   *
+   * @param shard the shard of every key
    */
   public static ShardingStrategy fixed(ShardId shard) {
     return new FixedStrategy(shard);
   }
 
-  /** Every shard that a key may lie on. */
+  /** {@return every shard that a key may lie on} */
   public final Set<ShardId> shards() {
     return shards;
   }
 
   /**
-   * Tells whether {@link #locate} answers from memory. True for all strategies except those that
+   * {@return whether {@link #locate} answers from memory} True for all strategies except those that
    * hold a directory.
    */
   public boolean immediate() {
@@ -245,9 +261,10 @@ public abstract class ShardingStrategy {
   }
 
   /**
-   * The shard of a key, without allocating and without I/O, in a time that is constant or grows
-   * with the logarithm of the number of shards, ranges or periods.
+   * {@return the shard of a key, without allocating and without I/O, in a time that is constant or
+   * grows with the logarithm of the number of shards, ranges or periods}
    *
+   * @param key a key of as many parts, and of such types, as the strategy expects
    * @throws UnroutableKeyException if no shard holds such a key
    * @throws IllegalStateException unless {@link #immediate()}
    */
@@ -256,18 +273,21 @@ public abstract class ShardingStrategy {
   }
 
   /**
-   * The shard of a key, looked up in a directory if there is one. Errors with {@link
+   * {@return the shard of a key, looked up in a directory if there is one} Errors with {@link
    * UnroutableKeyException} if no shard holds such a key, and with the error of the directory's
    * store if that fails.
+   *
+   * @param key a key of as many parts, and of such types, as the strategy expects
    */
   public final Mono<ShardId> resolve(ShardKey key) {
     return Mono.defer(() -> resolve(key, 0, key.size()));
   }
 
   /**
-   * The shards on which keys of a range can lie, perhaps none. A strategy without an order gives
-   * all shards. The range is of the first key part.
+   * {@return the shards on which keys of a range can lie, perhaps none} A strategy without an order
+   * gives all shards. The range is of the first key part.
    *
+   * @param range the range of the first key part; see {@link KeyRange#all()} for no bound
    * @throws UnroutableKeyException if the strategy has an order and the range is of another type
    */
   public Set<ShardId> touching(KeyRange range) {
@@ -275,16 +295,19 @@ public abstract class ShardingStrategy {
   }
 
   /**
-   * A SQL condition over the key columns, in parentheses, that is true for exactly the rows whose
-   * keys {@link #resolve} to the shard. The condition has no bind markers, and works in MySQL and
-   * MariaDB whatever the connection's character set. It expects the session's time zone to be UTC
-   * where a part is an instant. Where the strategy hashes by MD5, MySQL since 9.6 needs a
+   * {@return a SQL condition over the key columns, in parentheses, that is true for exactly the
+   * rows whose keys {@link #resolve} to the shard} The condition has no bind markers, and works in
+   * MySQL and MariaDB whatever the connection's character set. It expects the session's time zone
+   * to be UTC where a part is an instant. Where the strategy hashes by MD5, MySQL since 9.6 needs a
    * component, see {@link HashFunction#MD5}. A directory's condition lists the keys as they are
    * assigned at that time.
    *
    * <p>Errors with {@link IllegalArgumentException} if the shard is not one of {@link #shards()},
    * or the columns don't fit the strategy; with {@link IllegalStateException} if the directory has
    * more than 100,000 keys on the shard; and with the error of the directory's store if that fails.
+   *
+   * @param shard one of {@link #shards()}
+   * @param columns the key columns, in the order of the key's parts
    */
   public final Mono<String> owns(ShardId shard, List<KeyColumn> columns) {
     return Mono.defer(

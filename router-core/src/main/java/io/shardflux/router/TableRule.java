@@ -11,7 +11,7 @@ import java.util.Set;
  */
 public sealed interface TableRule {
 
-  /** The table's name, as statements by key use it. */
+  /** {@return the table's name, as statements by key use it} */
   String table();
 
   /**
@@ -26,6 +26,9 @@ public sealed interface TableRule {
     /**
      * Checks the parts.
      *
+     * @param table see {@link #table()}
+     * @param key see {@link #key()}
+     * @param strategy see {@link #strategy()}
      * @throws IllegalArgumentException if the table's name is empty, there is no key column or a
      *     column is there twice
      */
@@ -53,6 +56,7 @@ public sealed interface TableRule {
     /**
      * Refuses a key that can't be a key of this table.
      *
+     * @param shardKey the key to check
      * @throws UnroutableKeyException if the number of parts, or a part's type, is not that of the
      *     key columns
      */
@@ -100,6 +104,7 @@ public sealed interface TableRule {
     /**
      * Checks the name.
      *
+     * @param table see {@link #table()}
      * @throws IllegalArgumentException if the table's name is empty
      */
     public Reference {
@@ -118,6 +123,8 @@ public sealed interface TableRule {
     /**
      * Checks the name.
      *
+     * @param table see {@link #table()}
+     * @param shard see {@link #shard()}
      * @throws IllegalArgumentException if the table's name is empty
      */
     public Pinned {

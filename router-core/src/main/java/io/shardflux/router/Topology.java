@@ -32,34 +32,35 @@ public final class Topology {
     check();
   }
 
-  /** A builder of epoch 1. */
+  /** {@return a builder of epoch 1} */
   public static Builder builder() {
     return new Builder();
   }
 
-  /** The number of this snapshot: 1 at first, one more with each change. */
+  /** {@return the number of this snapshot: 1 at first, one more with each change} */
   public long epoch() {
     return epoch;
   }
 
-  /** The shards, in the order they were added. */
+  /** {@return the shards, in the order they were added} */
   public Set<ShardId> shards() {
     return shards;
   }
 
-  /** The strategies by name. */
+  /** {@return the strategies by name} */
   public Map<String, ShardingStrategy> strategies() {
     return strategies;
   }
 
-  /** The rules by table. */
+  /** {@return the rules by table} */
   public Map<String, TableRule> tables() {
     return tables;
   }
 
   /**
-   * The rule of a table.
+   * {@return the rule of a table}
    *
+   * @param table the table's name, as its rule has it
    * @throws IllegalArgumentException if there is none
    */
   public TableRule table(String table) {
@@ -72,8 +73,9 @@ public final class Topology {
   }
 
   /**
-   * The strategy of a sharded table.
+   * {@return the strategy of a sharded table}
    *
+   * @param table the name of a sharded table, as its rule has it
    * @throws IllegalArgumentException if the table is unknown or not sharded
    */
   public ShardingStrategy strategy(String table) {
@@ -81,9 +83,12 @@ public final class Topology {
   }
 
   /**
-   * The shard of a key of a table; a pinned table has one shard for all keys. Errors with {@link
-   * UnroutableKeyException} if no shard holds such a key, and with {@link IllegalArgumentException}
-   * if the table is unknown or a reference table.
+   * {@return the shard of a key of a table; a pinned table has one shard for all keys} Errors with
+   * {@link UnroutableKeyException} if no shard holds such a key, and with {@link
+   * IllegalArgumentException} if the table is unknown or a reference table.
+   *
+   * @param table the name of a sharded or pinned table, as its rule has it
+   * @param key the key to locate, with a part for each key column
    */
   public Mono<ShardId> locate(String table, ShardKey key) {
     return Mono.defer(
@@ -99,9 +104,10 @@ public final class Topology {
   }
 
   /**
-   * This topology and one shard more. The new shard holds no key until a strategy names it. The
-   * epoch is the next.
+   * {@return this topology and one shard more} The new shard holds no key until a strategy names
+   * it. The epoch is the next.
    *
+   * @param shard the shard to add
    * @throws IllegalArgumentException if there is such a shard already
    */
   public Topology withShard(ShardId shard) {
@@ -114,8 +120,9 @@ public final class Topology {
   }
 
   /**
-   * This topology without a shard. The epoch is the next.
+   * {@return this topology without a shard} The epoch is the next.
    *
+   * @param shard the shard to take away
    * @throws IllegalArgumentException if there is no such shard, or a strategy or a pinned table
    *     still names it
    */
@@ -195,6 +202,9 @@ public final class Topology {
 
     /**
      * Adds a shard. A second one of that name is refused by an {@link IllegalArgumentException}.
+     *
+     * @param shard the shard to add; must not be there yet
+     * @return this builder
      */
     public Builder shard(ShardId shard) {
       if (shards.contains(shard)) {
@@ -207,6 +217,10 @@ public final class Topology {
     /**
      * Adds a strategy under a name. A second one of that name is refused by an {@link
      * IllegalArgumentException}.
+     *
+     * @param name the name by which errors and settings speak of the strategy
+     * @param strategy the strategy of one table or of many
+     * @return this builder
      */
     public Builder strategy(String name, ShardingStrategy strategy) {
       if (strategies.putIfAbsent(name, strategy) != null) {
@@ -218,6 +232,9 @@ public final class Topology {
     /**
      * Adds a table's rule. A second one for that table is refused by an {@link
      * IllegalArgumentException}.
+     *
+     * @param rule the rule of a table that has none yet
+     * @return this builder
      */
     public Builder table(TableRule rule) {
       if (tables.putIfAbsent(rule.table(), rule) != null) {
@@ -227,7 +244,7 @@ public final class Topology {
     }
 
     /**
-     * The topology, of epoch 1.
+     * {@return the topology, of epoch 1}
      *
      * @throws IllegalArgumentException if there is no shard, or a rule names an unknown shard or
      *     strategy
