@@ -15,6 +15,8 @@ public record Database(DatabaseServer server, String name) {
   /**
    * Checks the name.
    *
+   * @param server see {@link #server()}
+   * @param name see {@link #name()}
    * @throws IllegalArgumentException if the name has other characters than letters, digits and
    *     underscores, or is too long
    */
@@ -25,7 +27,7 @@ public record Database(DatabaseServer server, String name) {
     }
   }
 
-  /** The URL to connect to this database. It holds the password. */
+  /** {@return the URL to connect to this database} It holds the password. */
   public String r2dbcUrl() {
     return server.r2dbcUrl() + "/" + name;
   }

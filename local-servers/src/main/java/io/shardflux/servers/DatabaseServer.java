@@ -21,6 +21,10 @@ public record DatabaseServer(String host, int port, String user, String password
   /**
    * Checks the values.
    *
+   * @param host see {@link #host()}
+   * @param port see {@link #port()}
+   * @param user see {@link #user()}
+   * @param password see {@link #password()}
    * @throws IllegalArgumentException if the host or the user is blank or the port is out of range
    */
   public DatabaseServer {
@@ -35,13 +39,13 @@ public record DatabaseServer(String host, int port, String user, String password
     }
   }
 
-  /** The URL to reach this server with no database chosen. It holds the password. */
+  /** {@return the URL to reach this server with no database chosen} It holds the password. */
   public String r2dbcUrl() {
     String account = encode(user) + (password.isEmpty() ? "" : ":" + encode(password));
     return "r2dbc:mysql://" + account + "@" + address();
   }
 
-  /** {@code host:port}. */
+  /** {@return {@code host:port}} */
   public String address() {
     return host + ":" + port;
   }
@@ -51,6 +55,7 @@ public record DatabaseServer(String host, int port, String user, String password
    * Blocks for at most 30 s; must not be called from an event loop.
    *
    * @param name letters, digits and underscores, at most 64
+   * @return the database, on this server
    * @throws IllegalArgumentException for any other name
    * @throws IllegalStateException if the server does not answer or refuses
    */

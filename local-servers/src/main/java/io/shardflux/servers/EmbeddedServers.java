@@ -63,6 +63,7 @@ public final class EmbeddedServers implements AutoCloseable {
    * @param count 1 to 16
    * @param options of the server program, such as {@code --ssl-cert=<file>}; they override its
    *     options here, so an option that moves its data or its port keeps it from starting
+   * @return the running servers, which the caller must close
    * @throws IllegalArgumentException if the count is out of range
    * @throws RuntimeException if a server cannot be started; then none is left running
    */
@@ -83,6 +84,7 @@ public final class EmbeddedServers implements AutoCloseable {
    *
    * @param folder made if it is not there; must not be used by anything else
    * @param count 1 to 16; the same in each run
+   * @return the running servers, which the caller must close
    * @throws IllegalArgumentException if the count is out of range, or the folder holds data of more
    *     servers
    * @throws IllegalStateException if a live process uses the folder
@@ -95,7 +97,9 @@ public final class EmbeddedServers implements AutoCloseable {
   /**
    * Starts servers as {@link #kept(Path, int)} does, on given ports.
    *
+   * @param folder made if it is not there; must not be used by anything else
    * @param ports one for each server, 1 to 65535 and no port twice, or 0 for any free one
+   * @return the running servers, which the caller must close
    */
   public static EmbeddedServers kept(Path folder, List<Integer> ports) {
     checkPorts(ports);
@@ -110,7 +114,10 @@ public final class EmbeddedServers implements AutoCloseable {
     }
   }
 
-  /** The servers, in the order of their folders {@code server-0}, {@code server-1} and so on. */
+  /**
+   * {@return the servers, in the order of their folders {@code server-0}, {@code server-1} and so
+   * on}
+   */
   public List<DatabaseServer> servers() {
     return servers.stream().map(EmbeddedServer::address).toList();
   }

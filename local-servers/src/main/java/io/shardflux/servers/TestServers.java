@@ -70,8 +70,8 @@ public final class TestServers implements AutoCloseable {
   }
 
   /**
-   * The servers of all tests in this JVM. The first call starts them, and they end with the JVM.
-   * Prints which servers they are and why.
+   * {@return the servers of all tests in this JVM} The first call starts them, and they end with
+   * the JVM. Prints which servers they are and why.
    *
    * @throws IllegalArgumentException if a setting is wrong
    * @throws RuntimeException if they cannot be started or do not answer; later calls do not try
@@ -97,12 +97,14 @@ public final class TestServers implements AutoCloseable {
   /**
    * Starts embedded servers only for the caller, who must close them. All faults work, except on
    * Windows.
+   *
+   * @return the running servers, which the caller must close
    */
   public static TestServers embedded() {
     return embedded("started for the caller alone");
   }
 
-  /** The servers, always in the same order. */
+  /** {@return the servers, always in the same order} */
   public List<DatabaseServer> servers() {
     return servers;
   }
@@ -113,6 +115,7 @@ public final class TestServers implements AutoCloseable {
    *
    * @param prefix the beginning of the names: a lower-case letter, then letters, digits and
    *     underscores, at most 32
+   * @return the new databases, one for each server
    */
   public List<Database> freshDatabases(String prefix) {
     if (!PREFIX.matcher(prefix).matches()) {
@@ -129,7 +132,7 @@ public final class TestServers implements AutoCloseable {
     return List.copyOf(made);
   }
 
-  /** Tells whether one server can follow another; in containers none can. */
+  /** {@return whether one server can follow another; in containers none can} */
   public boolean replicable() {
     return replicable;
   }
@@ -139,6 +142,9 @@ public final class TestServers implements AutoCloseable {
    * once both servers are well. Named servers are also freed of it when these servers are closed,
    * or with the JVM.
    *
+   * @param source the server to follow
+   * @param replica the server that follows it
+   * @return the replication, which the caller must close
    * @throws IllegalArgumentException if they are not two of these servers
    * @throws IllegalStateException if servers are not {@link #replicable()}, the source has no
    *     binary log, the replica follows a server already, or they do not answer
@@ -159,7 +165,7 @@ public final class TestServers implements AutoCloseable {
     return replication;
   }
 
-  /** Tells whether servers can be killed, paused, resumed and restarted. */
+  /** {@return whether servers can be killed, paused, resumed and restarted} */
   public boolean controllable() {
     return faults != null;
   }
@@ -168,6 +174,7 @@ public final class TestServers implements AutoCloseable {
    * Ends a server as a crash would. Returns when it is gone. Does nothing to a server that was
    * killed before.
    *
+   * @param server one of {@link #servers()}
    * @throws IllegalArgumentException if it is not one of these servers
    * @throws IllegalStateException if servers are not {@link #controllable()}, or the fault cannot
    *     be made
@@ -183,6 +190,8 @@ public final class TestServers implements AutoCloseable {
   /**
    * Stops a server from running: it still accepts connections, and does not answer. Throws as
    * {@link #kill}.
+   *
+   * @param server one of {@link #servers()}
    */
   public synchronized void pause(DatabaseServer server) {
     Faults control = control(server);
@@ -191,7 +200,11 @@ public final class TestServers implements AutoCloseable {
     }
   }
 
-  /** Lets a paused server run on. Returns when it answers. Throws as {@link #kill}. */
+  /**
+   * Lets a paused server run on. Returns when it answers. Throws as {@link #kill}.
+   *
+   * @param server one of {@link #servers()}
+   */
   public synchronized void resume(DatabaseServer server) {
     Faults control = control(server);
     if (paused.remove(server)) {
@@ -203,6 +216,8 @@ public final class TestServers implements AutoCloseable {
   /**
    * Starts a server again on its data, killing it first if it runs. Returns when it answers. Throws
    * as {@link #kill}.
+   *
+   * @param server one of {@link #servers()}
    */
   public synchronized void restart(DatabaseServer server) {
     kill(server);
