@@ -87,6 +87,26 @@ public enum ModuleLayout {
           "org.springframework..",
           "reactor..",
           "org.slf4j.."),
+      List.of()),
+
+  WEBFLUX_API(
+      "io.shardflux.api",
+      false,
+      List.of(),
+      List.of(
+          "io.shardflux.router..",
+          "io.shardflux.r2dbc..",
+          "io.shardflux.sql..",
+          "io.shardflux.driver..",
+          "io.shardflux.servers..",
+          "io.r2dbc.spi..",
+          "io.netty..",
+          "org.springframework..",
+          "reactor..",
+          "org.reactivestreams..",
+          "org.slf4j..",
+          "tools.jackson..",
+          "com.fasterxml.jackson.."),
       List.of());
 
   /** The package of the module. */

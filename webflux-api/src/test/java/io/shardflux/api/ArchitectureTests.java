@@ -1,55 +1,15 @@
 package io.shardflux.api;
 
-import static com.tngtech.archunit.core.domain.JavaCall.Predicates.target;
-import static com.tngtech.archunit.core.domain.properties.HasName.Predicates.nameMatching;
-import static com.tngtech.archunit.core.domain.properties.HasOwner.Predicates.With.owner;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
-import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 
-import com.tngtech.archunit.core.domain.JavaClasses;
-import com.tngtech.archunit.core.importer.ClassFileImporter;
-import com.tngtech.archunit.core.importer.ImportOption;
+import io.shardflux.architecture.ModuleLayout;
+import io.shardflux.architecture.ModuleRules;
 import org.junit.jupiter.api.Test;
 
-final class ArchitectureTests {
+final class ArchitectureTests extends ModuleRules {
 
-  private static final JavaClasses MAIN =
-      new ClassFileImporter()
-          .withImportOption(new ImportOption.DoNotIncludeTests())
-          .withImportOption(location -> !location.contains("/test-classes/"))
-          .importPackages("io.shardflux.api");
-  private static final JavaClasses TESTS =
-      new ClassFileImporter()
-          .withImportOption(location -> location.contains("/test-classes/"))
-          .importPackages("io.shardflux.api");
-
-  @Test
-  void mainCodeBlocksNowhere() {
-    noClasses()
-        .should()
-        .callMethodWhere(
-            target(nameMatching("block(|Optional|First|Last)|toIterable|toStream"))
-                .and(target(owner(nameMatching("reactor\\.core\\.publisher\\.(Mono|Flux)")))))
-        .check(MAIN);
-  }
-
-  @Test
-  void testsBoundEveryVerification() {
-    noClasses()
-        .should()
-        .callMethodWhere(
-            target(
-                    nameMatching(
-                        "verify(Complete|Error|ErrorMessage|Timeout|ErrorSatisfies|ErrorMatches|ThenAssertThat)"))
-                .and(target(owner(nameMatching("reactor\\.test\\.StepVerifier.*")))))
-        .orShould()
-        .callMethod(Thread.class, "sleep", long.class)
-        .check(TESTS);
-  }
-
-  @Test
-  void packagesHaveNoCycles() {
-    slices().matching("io.shardflux.(**)").should().beFreeOfCycles().check(MAIN);
+  ArchitectureTests() {
+    super(ModuleLayout.WEBFLUX_API);
   }
 
   @Test
@@ -61,6 +21,6 @@ final class ArchitectureTests {
         .areTopLevelClasses()
         .should()
         .haveNameNotMatching(".*\\.ShardfluxApplication")
-        .check(MAIN);
+        .check(main);
   }
 }
