@@ -20,29 +20,30 @@ import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
 /**
- * The tables' columns, read from every shard at the first use, again when they are a minute old,
- * and when a statement does not fit them. Shards that don't answer are left out, unless none does;
- * one that is slower than the others is not waited for. Thread-safe.
+ * The tables' columns, as every shard tells them. They are read at the first use, again when they
+ * are a minute old, and when a statement does not fit them. A shard that doesn't answer is left
+ * out; if none answers, the reading fails. A shard that is slower than the others is not waited
+ * for. Thread-safe.
  */
 final class CatalogSource {
 
   private static final Logger log = LoggerFactory.getLogger(CatalogSource.class);
   private static final Duration AT_LEAST_EVERY = Duration.ofMinutes(1);
 
-  /** While shards are missing. */
+  /** The age at which columns are read again while shards are missing. */
   private static final Duration AT_LEAST_EVERY_IN_PART = Duration.ofSeconds(1);
 
-  /** From one look at a shard to the next, however many statements do not fit. */
+  /** The shortest time from one look at a shard to the next, however many statements do not fit. */
   private static final Duration PAUSE = Duration.ofMillis(50);
 
-  /** How long the other shards are waited for when one has answered. */
+  /** The time that the other shards are waited for once one has answered. */
   private static final Duration GRACE = Duration.ofMillis(250);
 
   /**
-   * What was read.
+   * The columns that were read.
    *
-   * @param shards each shard's own
-   * @param at when, of {@link System#nanoTime}
+   * @param shards the columns of each shard
+   * @param at the time of the reading, of {@link System#nanoTime}
    * @param whole whether all shards are there
    */
   private record Known(
@@ -58,7 +59,10 @@ final class CatalogSource {
     this.behind = new SharedRead<>(AT_LEAST_EVERY_IN_PART);
   }
 
-  /** What is known, or null before the first use; what is old is read again behind it. */
+  /**
+   * The known columns, or null before the first use. Columns that are too old are read again in the
+   * background.
+   */
   @Nullable Catalog now() {
     Known last = known;
     if (last == null) {
@@ -66,7 +70,7 @@ final class CatalogSource {
     }
     Duration bound = last.whole() ? AT_LEAST_EVERY : AT_LEAST_EVERY_IN_PART;
     if (System.nanoTime() - last.at() >= bound.toNanos()) {
-      // Others that come meanwhile are to find nothing to do.
+      // Callers that come meanwhile must find nothing to do.
       known = new Known(last.catalog(), last.shards(), System.nanoTime(), last.whole());
       behind
           .current(() -> read(true))
@@ -75,7 +79,7 @@ final class CatalogSource {
     return last.catalog();
   }
 
-  /** What is known, read where nothing is. */
+  /** The known columns, which are read first if none are known. */
   Mono<Catalog> get() {
     return Mono.defer(
         () -> {
@@ -84,12 +88,15 @@ final class CatalogSource {
         });
   }
 
-  /** What the shards say from now on; of those that don't answer soon, what they said last. */
+  /**
+   * The columns as the shards tell them from now on. Of a shard that doesn't answer soon, they are
+   * those that it told last.
+   */
   Mono<Catalog> refreshed() {
     return read(false);
   }
 
-  /** The same, but for shards that are missing in what is known: they are waited for. */
+  /** The same, but if shards are missing in what is known, all shards are waited for. */
   Mono<Catalog> completed() {
     return Mono.defer(
         () -> {
@@ -98,7 +105,7 @@ final class CatalogSource {
         });
   }
 
-  /** What each shard says now, to look at; it is known from then on. */
+  /** The columns of each shard as it tells them now, to look at. They are known from then on. */
   Mono<Map<ShardId, ShardColumns>> shards() {
     return read(true).map(catalog -> shown());
   }
@@ -113,13 +120,13 @@ final class CatalogSource {
     return shown().values().stream().map(ShardColumns::version).findFirst().orElse("");
   }
 
-  /** Whether what is known of these tables is what was known then. */
+  /** Tells whether these tables' columns are known to be what they were then. */
   boolean isStill(Catalog then, Collection<String> tables) {
     Known last = known;
     return last != null && last.catalog().isLike(then, tables);
   }
 
-  /** Whether all servers refuse a value that does not fit its column. */
+  /** Tells whether all servers refuse a value that does not fit its column. */
   boolean strict() {
     return shown().values().stream().allMatch(ShardColumns::strict);
   }
@@ -153,7 +160,7 @@ final class CatalogSource {
         });
   }
 
-  /** Those that come not much later than the first. */
+  /** The answers that come not much later than the first. */
   private static <T> Flux<T> soon(Flux<T> found) {
     return found.publish(
         each -> each.takeUntilOther(each.take(1).delayElements(GRACE)), Integer.MAX_VALUE);
@@ -172,7 +179,9 @@ final class CatalogSource {
     }
   }
 
-  /** The same instance where nothing changed, so that what was prepared with it goes on. */
+  /**
+   * Gives the same instance where nothing changed, so that statements prepared with it stay valid.
+   */
   private synchronized Catalog keep(Topology topology, Map<ShardId, ShardColumns> read) {
     Known before = known;
     Map<ShardId, ShardColumns> shards = new HashMap<>();

@@ -39,16 +39,16 @@ import reactor.core.publisher.Mono;
 import reactor.util.context.ContextView;
 
 /**
- * One statement on its way: analysed, planned, and run on its shards. Reads are run when their
- * result is consumed; everything else at once, and its result holds what came of it.
+ * One statement on its way: it is analysed, planned, and run on its shards. A read runs when its
+ * result is consumed. Every other statement runs at once, and its result holds the outcome.
  */
 final class Execution {
 
   /**
-   * How often a statement was planned anew.
+   * The number of times that a statement was planned anew.
    *
-   * @param columns for columns that changed meanwhile
-   * @param shards for shards that were let go meanwhile
+   * @param columns the times for columns that changed meanwhile
+   * @param shards the times for shards that were let go meanwhile
    */
   private record Anew(int columns, int shards) {
 
@@ -66,8 +66,8 @@ final class Execution {
 
   /**
    * ER_BAD_FIELD_ERROR, ER_NO_SUCH_TABLE, ER_WRONG_VALUE_COUNT_ON_ROW, ER_NON_UNIQ_ERROR,
-   * ER_WRONG_NUMBER_OF_COLUMNS_IN_SELECT and ER_TABLE_DEF_CHANGED: a statement that was planned for
-   * other columns.
+   * ER_WRONG_NUMBER_OF_COLUMNS_IN_SELECT and ER_TABLE_DEF_CHANGED: the errors of a statement that
+   * was planned for other columns.
    */
   private static final Set<Integer> NO_LONGER = Set.of(1054, 1146, 1136, 1052, 1222, 1412);
 
@@ -106,14 +106,14 @@ final class Execution {
         .onErrorMap(error -> Refusals.named(error, sql));
   }
 
-  /** Of a long text not all markers are known when its values are bound. */
+  /** Not all markers of a long text are known when its values are bound. */
   private static void checkComplete(Prepared prepared, Binds binds) {
     if (binds.size() < prepared.markers().size()) {
       throw VirtualStatement.missing(binds.size());
     }
   }
 
-  /** A result with its rows taken, so that no later statement changes what they are. */
+  /** The result with its rows taken, so that no later statement changes them. */
   Mono<Result> whole(Result result) {
     return Flux.from(result.flatMap(Execution::taken))
         .take(engine.maxHeldRows() + 1L)
@@ -127,19 +127,19 @@ final class Execution {
         : Mono.just(segment);
   }
 
-  /** What is done with a statement's analysis. */
+  /** The work that follows a statement's analysis. */
   private interface Work<T> {
 
     /**
-     * Does it.
+     * Does the work.
      *
-     * @param snapshot the topology that it was analysed by, and that all of it goes by
-     * @param again all of it once more after that error, or the error
+     * @param snapshot the topology that the statement was analysed by; all of the work must use it
+     * @param again does all of the work once more after an error, or gives that error
      */
     Mono<T> of(Snapshot snapshot, Prepared prepared, Function<Throwable, Mono<T>> again);
   }
 
-  /** The work, and once more where columns or shards turn out to be others than was known. */
+  /** Does the work, and does it again where columns or shards are not those that were known. */
   private <T> Mono<T> attempt(Work<T> work, Anew anew) {
     return Mono.defer(
         () -> {
@@ -174,7 +174,9 @@ final class Execution {
                     : Mono.error(error));
   }
 
-  /** Whether an error, after which nothing was written, may be of columns that changed. */
+  /**
+   * Tells whether an error, after which nothing was written, may come from columns that changed.
+   */
   private static boolean mayBeOutdated(Throwable error) {
     return error instanceof OutdatedColumnsException
         || (error instanceof RefusedSqlException refused && refused.code().mayBeOutdated())
@@ -219,8 +221,9 @@ final class Execution {
   }
 
   /**
-   * Refuses a statement that needs a session which it doesn't have: outside a transaction, or as
-   * the first of one that names no shard, or goes by what others left in the session.
+   * Refuses a statement that needs a session which it doesn't have: a statement outside a
+   * transaction, or the first one of a transaction, if it names no shard or relies on what others
+   * left in the session.
    */
   private static void checkSession(
       Prepared prepared, Binds binds, Hints hints, @Nullable VirtualTransaction transaction) {
@@ -239,14 +242,14 @@ final class Execution {
     return routing instanceof Routing.Anywhere || routing instanceof Routing.Nowhere;
   }
 
-  /** Whether any shard would do, so that a transaction is not to be bound to one by it. */
+  /** Tells whether any shard would do. Such a statement must not bind a transaction to a shard. */
   private static boolean bindsNothing(Prepared prepared, Binds binds, Hints hints) {
     return prepared.kind() != StatementKind.LOCKING_READ
         && prepared.kind() != StatementKind.OTHER
         && isAnyShards(prepared.route(binds, hints));
   }
 
-  /** The transaction that the statement has to be in, if any. */
+  /** The transaction that the statement must be in, or null. */
   private @Nullable VirtualTransaction transactionOf(Prepared prepared) {
     VirtualTransaction transaction = connection.transaction();
     if (transaction == null) {
@@ -258,7 +261,7 @@ final class Execution {
     return transaction.readsAnywhere() ? null : transaction;
   }
 
-  /** What would be done, or why nothing would. */
+  /** Explains what would be done, or why nothing would be. */
   Mono<Explanation> explain(Function<Prepared, Binds> binds, Hints given) {
     return this.<Plan>attempt(
             (snapshot, prepared, again) ->
@@ -295,7 +298,7 @@ final class Execution {
         : new Explanation(parts, null, 0, null);
   }
 
-  /** As rows: {@code shard}, {@code sql}, {@code merge}, {@code refusal}. */
+  /** The explanation as rows: {@code shard}, {@code sql}, {@code merge}, {@code refusal}. */
   static Result shown(Explanation explanation) {
     Columns columns =
         new Columns(
@@ -320,7 +323,7 @@ final class Execution {
     return new RowsResult(new ListSource(columns, rows));
   }
 
-  /** One run of it, with its values. */
+  /** One run of the statement, with its values. */
   private final class Run {
 
     private final Snapshot snapshot;
@@ -333,8 +336,8 @@ final class Execution {
     /**
      * A run.
      *
-     * @param transaction the one that it has to be in, or null
-     * @param again the statement planned anew after that error, or the error
+     * @param transaction the transaction that the run must be in, or null
+     * @param again plans and runs the statement anew after an error, or gives that error
      */
     Run(
         Snapshot snapshot,
@@ -381,7 +384,7 @@ final class Execution {
       return new RowsResult(new FreshSource(source, again, sql));
     }
 
-    /** Whether a value that can be sent but once is for more than one shard. */
+    /** Tells whether a value that can be sent only once is for more than one shard. */
     private boolean sharesStream(Plan plan) {
       if (IntStream.range(0, binds.size()).noneMatch(i -> VirtualStatement.once(binds.get(i)))) {
         return false;
@@ -428,7 +431,7 @@ final class Execution {
               });
     }
 
-    /** Rows of named keys take no stream's place. */
+    /** A read of named keys takes no stream's place. */
     private StatementSpec sized(StatementSpec statement) {
       return isKeyed() ? statement.bounded() : statement;
     }
@@ -460,7 +463,7 @@ final class Execution {
       return statement(prepared.plan(binds, hints, List.of(shard)).parts().get(0));
     }
 
-    /** With its values and what the hints say. */
+    /** The statement with its values and the settings of the hints. */
     private StatementSpec statement(Plan.Part part) {
       List<Integer> markers = part.sql().markers();
       List<@Nullable Object> values = new ArrayList<>(markers.size());
@@ -468,14 +471,14 @@ final class Execution {
       return told(snapshot.sql(part.shard(), part.sql().text(), values));
     }
 
-    /** What the hints say. */
+    /** The statement with the settings of the hints. */
     private StatementSpec told(StatementSpec statement) {
       StatementSpec told = time().isZero() ? statement : statement.timeouts(times());
       String preference = hints.readPreference();
       return preference == null ? told : told.prefer(preferred(preference));
     }
 
-    /** How long it may take, zero for what the router says. */
+    /** The time that the statement may take; zero for the router's. */
     private Duration time() {
       return hints.timeout() == null ? connection.statementTime() : hints.timeout();
     }
@@ -485,7 +488,7 @@ final class Execution {
       return time().isZero() ? usual : usual.withTotal(time());
     }
 
-    /** Runs it at once, and holds what comes of it. */
+    /** Runs the statement at once, and holds its outcome. */
     private Mono<ChangesResult> changes(StatementSpec statement) {
       return Mono.defer(
           () -> {

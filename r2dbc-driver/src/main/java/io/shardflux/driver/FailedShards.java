@@ -10,15 +10,15 @@ import reactor.core.publisher.Mono;
 import reactor.core.publisher.SynchronousSink;
 
 /**
- * The shards that failed in one run of a statement which may go on without them. None are where its
- * failures end it.
+ * The shards that failed in one run of a statement that may go on without them. There are none
+ * where a failure ends the statement.
  */
 final class FailedShards {
 
   private final Map<ShardId, Throwable> errors = new LinkedHashMap<>();
   private int asked;
 
-  /** The rows alone; where every shard failed, their error. */
+  /** The rows alone. If every shard failed, they end with one error of all failures. */
   <T> Flux<T> rows(Flux<ShardSignal<T>> signals) {
     return signals.handle(this::take);
   }
@@ -36,7 +36,9 @@ final class FailedShards {
     }
   }
 
-  /** What an answer ends with that lacks some shards' rows, by permission. */
+  /**
+   * The end of an answer: an error if it lacks some shards' rows by permission, otherwise nothing.
+   */
   <T> Mono<T> tag() {
     return Mono.defer(
         () ->
@@ -45,7 +47,7 @@ final class FailedShards {
                 : Mono.error(new MissingShardsException(errors, asked)));
   }
 
-  /** The errors so far, the first one first. */
+  /** The errors so far, in the order in which they came. */
   Map<ShardId, Throwable> errors() {
     return errors;
   }

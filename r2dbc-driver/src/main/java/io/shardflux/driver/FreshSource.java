@@ -13,10 +13,10 @@ import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
 /**
- * Rows that are asked for once more where columns turn out to be others than was known, unless some
- * rows were given by then.
+ * Rows that are asked for once more where columns are not those that were known, unless some rows
+ * were given by then.
  *
- * @param again the statement planned anew after that error, or the error
+ * @param again plans and runs the statement anew after an error, or gives that error
  */
 record FreshSource(Source first, Function<Throwable, Mono<Result>> again, String sql)
     implements Source {
@@ -25,7 +25,7 @@ record FreshSource(Source first, Function<Throwable, Mono<Result>> again, String
   public <T> Flux<T> rows(BiFunction<Row, RowMetadata, ? extends T> mapping) {
     return Flux.defer(
         () -> {
-          // Of one subscriber, who gets rows one after the other.
+          // One subscriber's, which gets rows one after the other.
           AtomicBoolean given = new AtomicBoolean();
           return first
               .<T>rows(
@@ -57,7 +57,7 @@ record FreshSource(Source first, Function<Throwable, Mono<Result>> again, String
     return Refusals.named(refusal(error), sql);
   }
 
-  /** What was met too late, or too often, to begin again. */
+  /** The error for the caller where it came too late, or too often, to begin again. */
   static Throwable refusal(Throwable error) {
     return error instanceof OutdatedColumnsException outdated
         ? new RefusedSqlException(

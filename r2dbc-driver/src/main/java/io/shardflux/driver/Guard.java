@@ -20,15 +20,16 @@ import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Mono;
 
 /**
- * Has a statement go to a shard only where the tables that it names are as its plan takes them to
- * be. How lately that was shown depends on what a change would do: of a table with an integer key,
- * almost all keep their rows where they were.
+ * Lets a statement go to a shard only if the tables that it names are as its plan assumes. The age
+ * that this proof may have depends on what a change would do. For example, almost all changes of a
+ * table with an integer key leave its rows where they were.
  *
- * @param within how long ago that may have been shown
- * @param way how tables are looked at before a statement that is in no transaction
- * @param planned the tables as the plan takes them to be
- * @param merged whether an answer goes by columns all the way to its end
- * @param asking what the statements are told that show it; null if that is nothing
+ * @param within the age that the proof may have
+ * @param way the way to look at tables before a statement that is in no transaction
+ * @param planned the tables as the plan assumes them
+ * @param merged whether an answer depends on columns up to its end
+ * @param asking gives the statement's settings to the statements that look at tables; null if there
+ *     are none
  */
 record Guard(
     TableWatch watch,
@@ -41,7 +42,7 @@ record Guard(
 
   private static final Duration LATELY = Duration.ofMillis(200);
 
-  /** That of a plan; null if nothing of it depends on columns. */
+  /** The guard of a plan; null if nothing in the plan depends on columns. */
   static @Nullable Guard of(
       TableWatch watch,
       Topology topology,
@@ -74,7 +75,7 @@ record Guard(
         asking);
   }
 
-  /** Whether a key may be stored as another than it was sent to its shard by. */
+  /** Tells whether a key may be stored as another key than the one that its shard was chosen by. */
   private static boolean mayFitKeys(TableWatch watch, Prepared prepared) {
     return prepared.kind() == StatementKind.INSERT && (prepared.ignores() || !watch.strict());
   }
@@ -85,7 +86,7 @@ record Guard(
   }
 
   /**
-   * What a statement waits for before it goes to a shard; null if it needn't.
+   * The proof that a statement must wait for before it goes to a shard; null if it need not wait.
    *
    * @param statements makes a statement for the shard
    */
@@ -100,12 +101,18 @@ record Guard(
     return look.then(watch.still(planned, shard, tables));
   }
 
-  /** What is waited for at the end of a shard's rows, or null; they may have been read later. */
+  /**
+   * The proof to wait for at the end of a shard's rows, or null. The rows may have been read after
+   * the first proof.
+   */
   @Nullable Mono<Void> behind(ShardId shard, Function<String, StatementSpec> statements) {
     return merged ? before(shard, statements) : null;
   }
 
-  /** The same in a transaction, which keeps tables as they are once they were looked at. */
+  /**
+   * The same as {@code before} in a transaction, which keeps tables as they are once they were
+   * looked at.
+   */
   Mono<Void> within(VirtualTransaction transaction, ShardTransaction there) {
     Set<String> unseen = transaction.unseen(tables);
     return unseen.isEmpty() || watch.isShown(there.shard(), unseen, within)
@@ -121,16 +128,20 @@ record Guard(
     return asking == null ? statement : asking.apply(statement);
   }
 
-  /** Whether a change would have a statement fail, or do what is then undone. */
+  /**
+   * Tells whether tables must be looked at before the statement and not behind it. A change would
+   * make the statement fail, or do what is then undone.
+   */
   boolean first() {
     return within.isZero();
   }
 
   /**
-   * In a transaction of the statement's own, before it or behind it: tables stay as they are once
-   * one of both has met them.
+   * The proof in a transaction of the statement's own, before the statement or behind it. Tables
+   * stay as they are once the statement or the look has met them.
    *
-   * @param copies whether it writes each shard's copy, so that also what the server fills in counts
+   * @param copies whether the statement writes each shard's copy, so that values that the server
+   *     fills in count too
    */
   Mono<Void> inside(ShardTransaction there, boolean copies, Timeouts times) {
     Function<String, StatementSpec> statements = sql -> there.sql(sql).timeouts(times);

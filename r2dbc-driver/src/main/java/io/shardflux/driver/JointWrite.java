@@ -23,13 +23,13 @@ import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
 /**
- * A write on several shards: a transaction on each, and none is committed before the statement has
- * run on all of them. What fails or is cancelled before the commits leaves nothing on any shard;
- * once they have begun, they go on whoever waits for them.
+ * A write on several shards. It has a transaction on each, and commits none before the statement
+ * has run on all of them. A write that fails or is cancelled before the commits leaves nothing on
+ * any shard. Once the commits have begun, they go on even if nobody waits for them.
  */
 final class JointWrite {
 
-  /** How long an error waits for the shards that are well to have rolled back. */
+  /** The time that an error waits for the healthy shards to have rolled back. */
   private static final Duration ROLLBACK_BOUND = Duration.ofSeconds(2);
 
   private static final Duration SHORTEST = Duration.ofMillis(1);
@@ -37,9 +37,9 @@ final class JointWrite {
   /**
    * A shard's part.
    *
-   * @param statement the statement, to be put into a transaction on it
-   * @param before what is asked before that, within what times
-   * @param behind what is asked before the commit, within what times
+   * @param statement the statement, which must be put into a transaction on the shard
+   * @param before asks the shard something before the statement, within the given times
+   * @param behind asks the shard something before the commit, within the given times
    */
   record Share(
       ShardId shard,
@@ -55,12 +55,12 @@ final class JointWrite {
   private final String sql;
 
   /**
-   * A write, to be run once.
+   * A write, which must be run only once.
    *
-   * @param definition what its transactions are told
-   * @param timeouts the times that all before the commits is held to as one
+   * @param definition the definition of its transactions
+   * @param timeouts the times for everything before the commits together
    * @param inTurn whether one shard is written after the other
-   * @param sql its text, for errors
+   * @param sql the write's text, for errors
    */
   JointWrite(
       Snapshot snapshot,
@@ -101,9 +101,10 @@ final class JointWrite {
   }
 
   /**
-   * The shards that are written at once. Two writes may meet on several shards: no server sees that
-   * each has a row that the other waits for. So all take the shards in one order; where they meet
-   * on all, who was the first on the first shard meets nobody on the others.
+   * The groups of shards that are written at once. Two writes may meet on several shards, and no
+   * server sees that each has a row that the other waits for. So all writes take the shards in one
+   * order. Where two writes meet on all shards, the write that was first on the first shard meets
+   * no other on the others.
    */
   private List<List<Share>> groups() {
     return inTurn
@@ -119,8 +120,9 @@ final class JointWrite {
   }
 
   /**
-   * Shows, just before the commits, which connections were lost since their statement ran, and that
-   * the tables are what the statement was planned for: transactions keep them as they are.
+   * Shows, just before the commits, which connections were lost since their statement ran. It also
+   * shows that the tables are those that the statement was planned for; transactions keep them as
+   * they are.
    */
   private Mono<Void> answering(Transactions transactions, long start) {
     return atOnce(
@@ -139,13 +141,13 @@ final class JointWrite {
                 .signals());
   }
 
-  /** What is left of the times; a statement that comes too late fails by them. */
+  /** The remaining times. A statement that comes too late fails by them. */
   private Timeouts left(long start) {
     Duration left = timeouts.total().minusNanos(System.nanoTime() - start);
     return timeouts.withTotal(left.compareTo(SHORTEST) < 0 ? SHORTEST : left);
   }
 
-  /** The first error's kind, as one server would have told it. */
+  /** An error of the first error's kind, as one server would have told it. */
   private Throwable nothingWritten(Map<ShardId, Throwable> errors) {
     Throwable first = errors.values().iterator().next();
     if (!(first instanceof R2dbcException known)) {
@@ -159,7 +161,7 @@ final class JointWrite {
     return told;
   }
 
-  /** The transactions that have begun, which are to be committed or rolled back. */
+  /** The transactions that have begun, which must be committed or rolled back. */
   private final class Transactions {
 
     private final Snapshot.Entered entered;
@@ -176,7 +178,7 @@ final class JointWrite {
       return entered.begin(shard, definition, times).doOnNext(this::add);
     }
 
-    /** One may begin while the write is given up. */
+    /** Adds a transaction, which may have begun while the write was given up. */
     private void add(ShardTransaction transaction) {
       boolean late;
       synchronized (this) {
@@ -196,7 +198,9 @@ final class JointWrite {
       return transaction;
     }
 
-    /** The transactions, for who ends them, or none if somebody does already. */
+    /**
+     * The transactions for the caller that ends them, or none if another caller does so already.
+     */
     private synchronized List<ShardTransaction> end() {
       List<ShardTransaction> all = over ? List.of() : new ArrayList<>(begun.values());
       over = true;
@@ -208,11 +212,13 @@ final class JointWrite {
           // The write's own error is told; a connection that can't roll back is closed.
           .flatMap(transaction -> transaction.rollback().onErrorComplete(), shares.size())
           .then()
-          // One that goes on behind that is taken back by its pool.
+          // Where a rollback goes on after that, the pool takes the connection back.
           .timeout(ROLLBACK_BOUND, Mono.empty());
     }
 
-    /** Goes on where its caller has given up, as some may be committed then. */
+    /**
+     * Commits all, and goes on if the caller has given up, because some may be committed by then.
+     */
     Mono<Void> commit() {
       Outcomes outcomes = new Outcomes();
       return Flux.defer(() -> Flux.fromIterable(end()))
@@ -232,7 +238,7 @@ final class JointWrite {
     }
   }
 
-  /** What became of each shard's commit. */
+  /** The outcome of each shard's commit. */
   private final class Outcomes {
 
     private static final String COMMITTED = "committed";
@@ -252,7 +258,9 @@ final class JointWrite {
       errors.put(shard, error);
     }
 
-    /** By an answer, or it was over before. */
+    /**
+     * Tells whether a server refused the commit by an answer, or the transaction was over before.
+     */
     private static boolean refused(Throwable error) {
       return error instanceof IllegalStateException || ShardScatter.isRefusedWrite(error);
     }

@@ -28,16 +28,16 @@ import reactor.core.publisher.Mono;
  * The rows of several shards as those of one database: merged in their order, folded, and without
  * their hidden columns. All shards are entered before any is asked, and left behind the last row.
  *
- * @param shards what each shard is asked
- * @param guard has tables looked at before and behind the rows, or null
- * @param merge how their rows become one answer
- * @param expected what the answer's columns are named, empty where that is not known; null if the
- *     text says it
- * @param policy what a failed shard does
- * @param prefetch how many rows of each shard are held at most, besides those that the fold says it
- *     holds
- * @param ofNoRow the statement for a shard as it was written, whose answer is the one where no
- *     shard has a row to make it of
+ * @param shards the shards and the statement for each
+ * @param guard looks at tables before and behind the rows, or null
+ * @param merge the way in which their rows become one answer
+ * @param expected the names of the answer's columns, empty where a name is not known; null if the
+ *     text says them
+ * @param policy the effect of a failed shard
+ * @param prefetch the number of rows of each shard that are held at most, besides those that the
+ *     fold says it holds
+ * @param ofNoRow the statement for a shard as it was written; its answer is the whole answer where
+ *     no shard has a row to make one of
  */
 record ScatterSource(
     Snapshot snapshot,
@@ -54,14 +54,15 @@ record ScatterSource(
   record ShardRows(ShardId shard, StatementSpec statement) {}
 
   /**
-   * What rows became of one row.
+   * The answer's rows that came of one row.
    *
-   * @param more whether more are wanted
+   * @param more whether more rows are wanted
    */
   private record Step(List<@Nullable Object[]> rows, boolean more) {}
 
   /**
-   * What a failed shard does, as a hint's {@code failure-policy} says: the read fails, or goes on.
+   * The policy that a hint's {@code failure-policy} names: a failed shard fails the read, or the
+   * read goes on.
    */
   static FailurePolicy policy(@Nullable String hint) {
     return switch (hint == null ? "fail" : hint.toLowerCase(Locale.ROOT)) {
@@ -87,7 +88,7 @@ record ScatterSource(
     return shards.stream().map(ShardRows::shard).toList();
   }
 
-  /** One subscriber's. */
+  /** One subscriber's run. */
   private final class Run {
 
     private final Snapshot.Entered entered;
@@ -119,7 +120,10 @@ record ScatterSource(
       return looked(Guard::before).flatMapMany(this::merged).then(failed.<Long>tag());
     }
 
-    /** Null where no shard had a row: a shard tells of its columns with its rows. */
+    /**
+     * The answer's columns; null where no shard had a row, because a shard tells its columns with
+     * its rows.
+     */
     private @Nullable Columns columns() {
       Columns all = seen.get();
       if (visible == null && all != null) {
@@ -129,7 +133,7 @@ record ScatterSource(
       return visible;
     }
 
-    /** The answer of a shard that has answered before. */
+    /** The answer of one shard that has not failed. */
     private Source blind() {
       ShardId shard =
           ids().stream()
@@ -140,8 +144,8 @@ record ScatterSource(
     }
 
     /**
-     * Looks at the tables on all shards, as an answer that has begun can't begin anew; gives the
-     * shards that this failed for, which are not asked.
+     * Looks at the tables on all shards, because an answer that has begun can't begin anew. Gives
+     * the shards whose look failed; they are not asked.
      */
     private Mono<Map<ShardId, Throwable>> looked(Look look) {
       return Flux.fromIterable(ids())
@@ -215,14 +219,17 @@ record ScatterSource(
     }
   }
 
-  /** The shard is well; the statement must begin anew, or can't be answered by a merge. */
+  /**
+   * Tells whether an error ends the read though the shard is healthy: the statement must begin
+   * anew, or can't be answered by a merge.
+   */
   private static boolean endsAll(Throwable error) {
     return error instanceof OutdatedColumnsException
         || error instanceof UnsortedRowsException
         || Snapshot.isOver(error);
   }
 
-  /** What was computed of several shards' values becomes what the columns are said to hold. */
+  /** Makes values that were computed of several shards' values fit the types of their columns. */
   private void fit(Columns columns, @Nullable Object[] values) {
     for (int i = 0; merge.computes() && i < columns.size(); i++) {
       if (values[i] instanceof Number number) {
@@ -238,8 +245,8 @@ record ScatterSource(
   }
 
   /**
-   * One shard's rows, which a merge takes to be sorted: it would give wrong groups and a wrong
-   * order where a server sorts otherwise.
+   * Checks the order of one shard's rows. A merge takes them to be sorted: it would give wrong
+   * groups and a wrong order where a server sorts otherwise.
    */
   private static final class Sorted implements Consumer<@Nullable Object[]> {
 
@@ -257,16 +264,16 @@ record ScatterSource(
             "a shard's rows are not in the order that it was asked for (expected: a server that"
                 + " sorts as its collations say; ask without ORDER BY, or one shard)");
       }
-      // A fold may write into the row when this has let it pass.
+      // A fold may write into the row after this check.
       last = row.clone();
     }
   }
 
   /**
-   * How a shard's rows are read: as those of the shard whose row was the first.
+   * Reads a shard's rows as rows of the shard whose row was the first.
    *
-   * @param columns that shard's
-   * @param own this shard's
+   * @param columns the columns of that first shard
+   * @param own the columns of this shard
    */
   private record Reading(Columns columns, Columns own) {
 
@@ -279,7 +286,10 @@ record ScatterSource(
     }
   }
 
-  /** A table may have been changed meanwhile, on all shards or on some. */
+  /**
+   * Compares a shard's columns with the expected ones and with those of the other shards. A table
+   * may have been changed meanwhile, on all shards or on some.
+   */
   private Reading agreed(ShardId shard, Columns own, AtomicReference<@Nullable Columns> seen) {
     List<String> names = visibleNames(own);
     if (expected != null && !isNamed(names, expected)) {
@@ -319,7 +329,7 @@ record ScatterSource(
   /**
    * The answer's rows.
    *
-   * @param early what is waited for where it needs no more of them
+   * @param early the look to wait for where the answer needs no more of the shards' rows
    */
   private Flux<@Nullable Object[]> folded(Flux<@Nullable Object[]> rows, Mono<Step> early) {
     if (merge.passes()) {

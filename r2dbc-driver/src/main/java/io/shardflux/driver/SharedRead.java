@@ -6,8 +6,9 @@ import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Mono;
 
 /**
- * Reads something for all who want it at once, so that many who want it cost as few readings as one
- * after the other. A reading goes on if those who wait for it give up. Thread-safe.
+ * Reads something for all callers that want it at once, so that many callers cost as few readings
+ * as callers that come one after the other. A reading goes on even if its callers give up.
+ * Thread-safe.
  */
 final class SharedRead<T> {
 
@@ -19,9 +20,9 @@ final class SharedRead<T> {
   private long begun;
 
   /**
-   * Readings that are yet to be asked for.
+   * Begins without a reading.
    *
-   * @param pause from the beginning of a reading to that of the next, at least
+   * @param pause the shortest time from the beginning of a reading to the beginning of the next
    */
   SharedRead(Duration pause) {
     this.pause = pause;
@@ -29,15 +30,15 @@ final class SharedRead<T> {
   }
 
   /**
-   * What a reading says that begins after this is subscribed to.
+   * The result of a reading that begins after the subscription.
    *
-   * @param read reads it, unless another one who waits for the same does
+   * @param read does the reading, unless another caller that waits for the same reading does it
    */
   Mono<T> fresh(Supplier<Mono<T>> read) {
     return Mono.defer(() -> begin(read));
   }
 
-  /** What the reading says that is under way, or else a new one. */
+  /** The result of the reading under way, otherwise of a new one. */
   Mono<T> current(Supplier<Mono<T>> read) {
     return Mono.defer(() -> join(read));
   }
@@ -56,7 +57,7 @@ final class SharedRead<T> {
     }
     Mono<T> after = next;
     if (after == null) {
-      // Those who wait for the one before are told how it failed.
+      // The callers of the reading before are told how it failed.
       after = reading(before.then().onErrorComplete(), read);
       next = after;
     }

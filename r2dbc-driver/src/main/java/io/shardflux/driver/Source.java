@@ -6,14 +6,14 @@ import java.util.function.BiFunction;
 import reactor.core.publisher.Flux;
 
 /**
- * Where the rows of a {@link RowsResult} come from, anew with each subscription. Where some are
- * missing by permission, a {@link MissingShardsException} is their end.
+ * The source of a {@link RowsResult}'s rows, asked anew with each subscription. If rows are missing
+ * by permission, they end with a {@link MissingShardsException}.
  */
 interface Source {
 
-  /** Each row, mapped while it is there. */
+  /** The rows, each mapped while it is there. */
   <T> Flux<T> rows(BiFunction<Row, RowMetadata, ? extends T> mapping);
 
-  /** Runs it for the number of rows it changed, if it has one. */
+  /** Runs the statement for the number of rows that it changed, if it has one. */
   Flux<Long> updates();
 }

@@ -34,7 +34,7 @@ import org.slf4j.LoggerFactory;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
-/** From SQL to plans. Thread-safe; texts that are new are analysed off the event loops. */
+/** Makes plans of SQL. New texts are analysed off the event loops. Thread-safe. */
 class SqlEngine {
 
   private static final Logger scatters = LoggerFactory.getLogger("io.shardflux.scatter");
@@ -69,7 +69,7 @@ class SqlEngine {
     return access.snapshot();
   }
 
-  /** The rows that a result may hold that isn't streamed. */
+  /** The number of rows that a result may hold if it isn't streamed. */
   int maxHeldRows() {
     return maxHeldRows;
   }
@@ -79,18 +79,18 @@ class SqlEngine {
     return catalogs.version();
   }
 
-  /** What is wrong with the tables that have rules. */
+  /** The faults of the tables that have rules. */
   Mono<List<String>> check() {
     return catalogs.shards().map(shards -> TableFaults.of(router.topology(), shards));
   }
 
-  /** These and the policy. */
+  /** The hints, completed by the policy. */
   Hints withDefaults(Hints hints) {
     return hints.or(defaults);
   }
 
   /**
-   * The analysis of a text, or null if that is yet to be made, by {@link #prepare}.
+   * The analysis of a text, or null if {@link #prepare} must make it first.
    *
    * @throws RefusedSqlException if the text is known to be refused
    */
@@ -99,19 +99,22 @@ class SqlEngine {
     return catalog == null ? null : planner.cached(sql, catalog, topology);
   }
 
-  /** The analysis of a text that is new, on a thread that may be kept busy with it. */
+  /** Analyses a new text, on a thread that may be kept busy with it. */
   Mono<Prepared> prepare(String sql, Topology topology, Duration time) {
     return catalogs
         .get()
         .flatMap(catalog -> Planning.run(() -> planner.prepare(sql, catalog, topology), time, sql));
   }
 
-  /** What is known of a text, on a thread that may be kept busy with what follows. */
+  /**
+   * The known analysis. That of a large text comes on a thread that may be kept busy with the work
+   * that follows.
+   */
   static Mono<Prepared> ready(Prepared known, String sql, Duration time) {
     return known.isLarge() ? Planning.run(() -> known, time, sql) : Mono.just(known);
   }
 
-  /** The columns as they are known, null before the first use. */
+  /** The known columns; null before the first use. */
   @Nullable Catalog catalog() {
     return catalogs.now();
   }
@@ -123,7 +126,10 @@ class SqlEngine {
     return missing ? catalogs.completed() : catalogs.refreshed();
   }
 
-  /** Has tables looked at again before any statement goes by them, as one may have changed them. */
+  /**
+   * Makes every table be looked at again before a statement relies on it, because a statement may
+   * have changed it.
+   */
   void distrust() {
     watch.forget();
   }
@@ -133,9 +139,9 @@ class SqlEngine {
   }
 
   /**
-   * What each shard is sent.
+   * The statements for each shard.
    *
-   * @param bound the shard that a statement goes to which any would answer, or null
+   * @param bound the shard for a statement that any shard could answer, or null
    */
   Mono<Plan> plan(
       Snapshot snapshot, Prepared prepared, Binds binds, Hints hints, @Nullable ShardId bound) {
@@ -143,7 +149,7 @@ class SqlEngine {
     return shards(snapshot, routing, bound).map(shards -> prepared.plan(binds, hints, shards));
   }
 
-  /** Whether what it touches are rows of keys that it names, or none. */
+  /** Tells whether a statement touches only rows of keys that it names, or none. */
   static boolean isKeyed(Routing routing) {
     return routing instanceof Routing.Keys
         || routing instanceof Routing.Nowhere
@@ -206,7 +212,7 @@ class SqlEngine {
     return shard;
   }
 
-  /** One of the shards that are best off, each as likely as another. */
+  /** One of the shards with the best status, each as likely as another. */
   private static ShardId any(Snapshot snapshot) {
     List<ShardId> shards = new ArrayList<>(snapshot.topology().shards());
     Collections.rotate(shards, ThreadLocalRandom.current().nextInt(shards.size()));
@@ -226,7 +232,7 @@ class SqlEngine {
         .collectList();
   }
 
-  /** Without a signal for each, as there may be many. */
+  /** Locates keys without a signal for each, because there may be many. */
   private static List<ShardId> immediate(
       ShardingStrategy strategy, TableRule.Sharded rule, List<ShardKey> keys) {
     List<ShardId> shards = new ArrayList<>(keys.size());

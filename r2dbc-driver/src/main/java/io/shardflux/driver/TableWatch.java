@@ -22,15 +22,15 @@ import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
 /**
- * Shows whether tables still are as the catalog has them: by {@code information_schema}, which
- * nobody's lock on a table keeps waiting; or by a row of NULLs that has all columns of the table,
- * whose names and types the server tells with it. That is as cheap as a read of one row, and has a
- * transaction keep the table as it is. What such a row tells is compared with what it told when the
- * columns were read. Thread-safe.
+ * Shows whether tables still are as the catalog has them. The first way is {@code
+ * information_schema}, which no lock on a table keeps waiting. The second way is a row of NULLs
+ * that has all columns of the table; the server tells their names and types with it. Such a row is
+ * as cheap as a read of one row, and makes a transaction keep the table as it is. Its columns are
+ * compared with what such a row told when the columns were read. Thread-safe.
  */
 final class TableWatch {
 
-  /** How a table is looked at. */
+  /** The way to look at a table. */
   enum Way {
     LISTED,
     TOLD_BY_A_ROW
@@ -41,7 +41,10 @@ final class TableWatch {
 
   private static final String COLLATION = "shardflux_collation_";
 
-  /** Before what is known is too old, it is looked at again behind a statement. */
+  /**
+   * Divides the age that a look may have: after that part of it, the table is looked at again
+   * behind a statement.
+   */
   private static final int AHEAD = 2;
 
   private final ShardRouter router;
@@ -55,15 +58,18 @@ final class TableWatch {
 
   private record Place(ShardId shard, String table) {}
 
-  /** When a table was shown to have these columns, of {@link System#nanoTime}. */
+  /**
+   * The columns that a table was shown to have, and the time of that, of {@link System#nanoTime}.
+   */
   private record Shown(List<Catalog.Column> columns, long at) {}
 
-  /** What a row told of a table that had these columns. */
+  /** The columns of a table, and what a row told of it then. */
   private record Told(List<Catalog.Column> columns, String shape) {}
 
   /**
-   * Completes if the tables that were shown are still those of this catalog, as they may have been
-   * read anew since a statement was planned by it; else fails as {@link #shown} does.
+   * Completes if the tables that were shown are still those of this catalog; otherwise fails as
+   * {@link #shown} does. The tables may have been read anew since a statement was planned by the
+   * catalog.
    */
   Mono<Void> still(Catalog planned, ShardId shard, Collection<String> tables) {
     return Mono.defer(
@@ -77,26 +83,29 @@ final class TableWatch {
     return catalogs.isStill(planned, tables);
   }
 
-  /** Whether all servers refuse a value that does not fit its column, rather than make it fit. */
+  /**
+   * Tells whether all servers refuse a value that does not fit its column, and do not make it fit.
+   */
   boolean strict() {
     return catalogs.strict();
   }
 
-  /** Has every table looked at again before a statement goes by it. */
+  /** Makes every table be looked at again before a statement relies on it. */
   void forget() {
     watched.values().forEach(each -> each.last = null);
   }
 
-  /** Whether the tables were shown to be as they are known so long ago at most. */
+  /** Tells whether the tables were shown to be as they are known, at most {@code within} ago. */
   boolean isShown(ShardId shard, Collection<String> tables, Duration within) {
     return tables.stream().allMatch(table -> of(shard, table).isShown(within));
   }
 
   /**
    * Completes if the tables are as they are known to be; fails with an {@link
-   * OutdatedColumnsException} if one is not. Many who ask at once share a look.
+   * OutdatedColumnsException} if one is not. Callers that ask at once share a look.
    *
-   * @param within how long ago that may have been shown; of zero, after this is subscribed to
+   * @param within the age that the proof may have; zero for a look that begins after the
+   *     subscription
    * @param statements makes a statement for the shard
    */
   Mono<Void> shown(
@@ -110,7 +119,7 @@ final class TableWatch {
         .then();
   }
 
-  /** The same for one who asks alone, such as in a transaction. */
+  /** The same for a caller that asks alone, such as in a transaction. */
   Mono<Void> shownBy(
       ShardId shard,
       Collection<String> tables,
@@ -144,7 +153,10 @@ final class TableWatch {
       return catalogs.columns(place.shard(), place.table());
     }
 
-    /** Whether it was shown so long ago at most; looks again behind that where it soon is older. */
+    /**
+     * Tells whether the table was shown at most {@code within} ago. If the proof will soon be too
+     * old, the table is looked at again in the background.
+     */
     boolean isShown(Duration within) {
       Shown shown = last;
       if (shown == null || within.isZero() || !shown.columns().equals(columns())) {
@@ -152,7 +164,7 @@ final class TableWatch {
       }
       long age = System.nanoTime() - shown.at();
       if (age > within.toNanos() / AHEAD && age <= within.toNanos()) {
-        // Where this fails, who needs it later looks again and is told.
+        // Where this fails, a later statement looks again and is told.
         listed
             .current(() -> look(Way.LISTED, router.on(place.shard())::sql))
             .subscribe(done -> {}, error -> {});

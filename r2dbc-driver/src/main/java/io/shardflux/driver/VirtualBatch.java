@@ -7,8 +7,8 @@ import java.util.List;
 import reactor.core.publisher.Flux;
 
 /**
- * Statements one after the other, each on its own shards, and each with its rows taken before the
- * next one.
+ * Statements that run one after the other, each on its own shards. The rows of each are taken
+ * before the next one runs.
  */
 final class VirtualBatch implements Batch {
 

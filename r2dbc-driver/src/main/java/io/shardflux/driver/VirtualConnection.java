@@ -20,8 +20,9 @@ import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
 /**
- * A connection to all shards, which holds none of them: each statement takes its shards'
- * connections and gives them back, save in a transaction, which has one of its shard's.
+ * A connection to all shards. Outside a transaction it holds no connection to a shard: each
+ * statement takes its shards' connections and gives them back. A transaction has one connection, to
+ * its shard.
  */
 final class VirtualConnection implements Connection {
 
@@ -45,7 +46,7 @@ final class VirtualConnection implements Connection {
   private final SqlEngine engine;
   private final ConnectionMetadata metadata;
 
-  // Written under the lock, as statements may run side by side.
+  // Written under the lock, because statements may run side by side.
   private volatile @Nullable VirtualTransaction transaction;
 
   private volatile boolean autoCommit = true;
@@ -68,7 +69,7 @@ final class VirtualConnection implements Connection {
     return autoCommit ? transaction : open(NOTHING_SAID);
   }
 
-  /** The transaction that is open, begun where none is. */
+  /** The open transaction, which is begun if there is none. */
   private synchronized VirtualTransaction open(TransactionDefinition wanted) {
     VirtualTransaction now = transaction;
     if (now == null) {
@@ -78,14 +79,14 @@ final class VirtualConnection implements Connection {
     return now;
   }
 
-  /** The transaction that was open, or null; none is from now on. */
+  /** Takes the transaction that was open, or null. None is open from then on. */
   private synchronized @Nullable VirtualTransaction taken() {
     VirtualTransaction last = transaction;
     transaction = null;
     return last;
   }
 
-  /** How long a statement may take, zero for what the router says. */
+  /** The time that a statement may take; zero for the router's. */
   Duration statementTime() {
     return statementTime;
   }
@@ -227,7 +228,7 @@ final class VirtualConnection implements Connection {
         });
   }
 
-  /** The transaction's own connection, where there is one. */
+  /** Asks the transaction's own connection if there is one, otherwise one shard after the other. */
   private Mono<Boolean> someShardAnswers() {
     VirtualTransaction now = transaction;
     ShardId bound = now == null ? null : now.shard();
@@ -242,7 +243,7 @@ final class VirtualConnection implements Connection {
   }
 
   private static Mono<Boolean> answers(Mono<StatementSpec> ping) {
-    // R2DBC's validation says false, and not why.
+    // R2DBC's validation tells false, but not the cause.
     return ping.flatMap(statement -> statement.map((row, metadata) -> true).one())
         .onErrorReturn(false);
   }
@@ -268,12 +269,12 @@ final class VirtualConnection implements Connection {
         });
   }
 
-  /** What this connection says of each transaction. */
+  /** This connection's settings for each transaction. */
   TransactionDefinition definition() {
     return definition(NOTHING_SAID);
   }
 
-  /** That definition, and of this connection what it doesn't say. */
+  /** The definition, completed by this connection's settings. */
   private TransactionDefinition definition(TransactionDefinition wanted) {
     IsolationLevel level = isolation;
     Duration wait = lockWait;
@@ -291,7 +292,7 @@ final class VirtualConnection implements Connection {
     };
   }
 
-  /** MySQL's own; others would go to the server as they are. */
+  /** Accepts MySQL's own levels only: others would go to the server as they are. */
   private static void requireKnown(@Nullable IsolationLevel level) {
     if (level != null && !LEVELS.contains(level)) {
       throw new IllegalArgumentException(

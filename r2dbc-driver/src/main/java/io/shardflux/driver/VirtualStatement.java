@@ -16,12 +16,12 @@ import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
-/** A statement for whichever shards its text and values name. */
+/** A statement for the shards that its text and values name. */
 final class VirtualStatement implements Statement {
 
   private static final List<String> EXPLAIN = List.of("EXPLAIN", "SHARDS");
 
-  /** Stands for NULL where a value is still missing otherwise. */
+  /** Stands for NULL, because null stands for a value that is still missing. */
   private static final Object NULL = new Object();
 
   private final VirtualConnection connection;
@@ -41,7 +41,7 @@ final class VirtualStatement implements Statement {
     this.markers = Markers.of(sql, known());
   }
 
-  /** Where what is to be explained begins; 0 if nothing is. */
+  /** The position where the statement to explain begins; 0 if there is none. */
   private static int explained(String text) {
     int at = afterSpace(text, 0);
     for (String word : EXPLAIN) {
@@ -63,7 +63,7 @@ final class VirtualStatement implements Statement {
     return at;
   }
 
-  /** A text that is known to be refused is so when it is run. */
+  /** The known analysis, or null. A text that is known to be refused is refused when it is run. */
   private @Nullable Prepared known() {
     try {
       SqlEngine engine = connection.engine();
@@ -152,7 +152,7 @@ final class VirtualStatement implements Statement {
         : Flux.fromIterable(all).concatMap(binds -> run(execution, binds), 1);
   }
 
-  /** Runs it, and takes its rows. */
+  /** Runs the statement, and takes its rows. */
   Mono<Result> executeWhole() {
     Execution execution = execution();
     return run(execution, bound()).flatMap(execution::whole);
@@ -173,7 +173,10 @@ final class VirtualStatement implements Statement {
         });
   }
 
-  /** One that is missing far behind the others is told when the text is planned. */
+  /**
+   * The bound values. A value that is missing far behind the others is told when the text is
+   * planned.
+   */
   private Binds bound() {
     @Nullable Object[] values = current.toArray();
     for (int i = 0; i < values.length; i++) {
@@ -201,7 +204,7 @@ final class VirtualStatement implements Statement {
     return Binds.of(values);
   }
 
-  /** Whether a value can be sent but once. */
+  /** Tells whether a value can be sent only once. */
   static boolean once(@Nullable Object value) {
     return value instanceof Blob || value instanceof Clob;
   }

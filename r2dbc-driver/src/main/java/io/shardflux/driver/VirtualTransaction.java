@@ -16,8 +16,8 @@ import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
 /**
- * A transaction of a connection: nothing until its first statement names a shard, and from then on
- * one of that shard's.
+ * A transaction of a connection. It is nothing until its first statement names a shard, and from
+ * then on a transaction on that shard.
  */
 final class VirtualTransaction {
 
@@ -38,8 +38,8 @@ final class VirtualTransaction {
   }
 
   /**
-   * Whether each of its reads has a view of its own, and so any shard may be read: it only reads,
-   * and asks for no more isolation than that.
+   * Tells whether any shard may be read, because each of the transaction's reads has a view of its
+   * own: it only reads, and asks for no more isolation than that.
    */
   boolean readsAnywhere() {
     IsolationLevel level = isolationLevel();
@@ -49,12 +49,12 @@ final class VirtualTransaction {
             || level.equals(IsolationLevel.READ_UNCOMMITTED));
   }
 
-  /** The level that it was told, or null. */
+  /** The isolation level that its definition has, or null. */
   @Nullable IsolationLevel isolationLevel() {
     return definition.getAttribute(TransactionDefinition.ISOLATION_LEVEL);
   }
 
-  /** The shard it is on, or null. */
+  /** The transaction's shard, or null. */
   synchronized @Nullable ShardId shard() {
     return shard;
   }
@@ -62,7 +62,7 @@ final class VirtualTransaction {
   /**
    * The transaction on that shard; errors if it is on another one.
    *
-   * @param snapshot of the statement that is for it, which may be its first
+   * @param snapshot the snapshot of the statement that asks, which may be the transaction's first
    */
   synchronized Mono<ShardTransaction> on(Snapshot snapshot, ShardId wanted, String sql) {
     if (begun == null) {
@@ -79,12 +79,15 @@ final class VirtualTransaction {
         : Mono.error(Refusals.elsewhere(wanted, shard == null ? wanted : shard, sql));
   }
 
-  /** Which of these tables were not looked at in it. */
+  /** The tables of these that were not looked at in the transaction. */
   synchronized Set<String> unseen(Set<String> tables) {
     return tables.stream().filter(table -> !seen.contains(table)).collect(Collectors.toSet());
   }
 
-  /** That these tables were looked at in it, which keeps them as they are until its end. */
+  /**
+   * Notes that these tables were looked at in the transaction, which keeps them as they are until
+   * its end.
+   */
   synchronized void seen(Set<String> tables) {
     seen.addAll(tables);
   }
@@ -93,7 +96,8 @@ final class VirtualTransaction {
     return Flux.fromIterable(names())
         .concatMap(transaction::createSavepoint)
         .then(Mono.just(transaction))
-        // It would keep its connection, as nobody knows of it yet; what it failed by is told.
+        // Nobody knows of the transaction yet, so it would keep its connection. The first error is
+        // told.
         .onErrorResume(error -> transaction.rollback().onErrorComplete().then(Mono.error(error)));
   }
 
@@ -140,13 +144,15 @@ final class VirtualTransaction {
     return begun == null ? Mono.empty() : begun.flatMap(ending);
   }
 
-  /** On the shard where there is one, else in the list of those to be set there. */
+  /**
+   * Changes the shard's savepoints if there is a shard, otherwise the list of those to set there.
+   */
   private Mono<Void> savepoint(Function<ShardTransaction, Mono<Void>> there, Runnable here) {
     return Mono.defer(
         () -> {
           synchronized (this) {
             if (begun != null) {
-              // What was done since a savepoint may be undone, and its tables be let go.
+              // The work since a savepoint may be undone, and its tables may be let go.
               seen.clear();
               return begun.flatMap(there);
             }

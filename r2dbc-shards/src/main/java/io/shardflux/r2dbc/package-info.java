@@ -1,8 +1,8 @@
 /**
  * The router over R2DBC: a key or all shards in, {@code Mono} and {@code Flux} out. Start at {@link
- * ShardRouter}, or at {@link ShardOperations} for what an operator does.
+ * ShardRouter}, or at {@link ShardOperations} for an operator's work.
  *
- * <p>The packages stand one above the other, and each uses only those before it: {@code settings},
+ * <p>The packages stand one above the other. Each uses only those before it: {@code settings},
  * {@code failure}, {@code observe}, {@code statement}, {@code scatter}, {@code server}, {@code
  * shard}, {@code live}, {@code coalesce}, {@code insert}, {@code directory}, {@code transaction},
  * {@code config}, {@code ids}, {@code spi}, and this one. Types marked {@link

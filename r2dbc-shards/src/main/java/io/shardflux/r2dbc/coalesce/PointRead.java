@@ -77,16 +77,16 @@ final class PointRead<T> implements Subscription {
   private volatile boolean cancelled;
   private int emitted;
 
-  // Of the batch, which has one read of each key to gather its rows.
+  // Used by the batch, in which one read of each key gathers the key's rows.
   private @Nullable PointRead<T> sibling;
   private @Nullable List<T> rows;
   private @Nullable Throwable failure;
 
   /**
-   * A read that is not begun.
+   * A read that has not begun.
    *
    * @param single whether a second row is an error
-   * @param start when its caller subscribed, by the queues' timer
+   * @param start the time when its caller subscribed, by the queues' timer
    */
   PointRead(
       CoreSubscriber<? super T> actual,
@@ -247,7 +247,7 @@ final class PointRead<T> implements Subscription {
       leave();
       entered().abandoned();
     } else if (before instanceof ReadBatch<?> batch) {
-      // First the statement, so that the shard is not left before it is being ended.
+      // The statement is ended first, so that the shard is not left before that.
       batch.left();
       leave();
     }
@@ -268,12 +268,14 @@ final class PointRead<T> implements Subscription {
     return entered;
   }
 
-  /** Whatever a caller does with its answer, the others of its batch get theirs. */
+  /**
+   * Tells the caller. Whatever it does with its answer, the other reads of its batch get theirs.
+   */
   private void guarded(Runnable telling) {
     try {
       telling.run();
     } catch (Throwable e) {
-      // Also what is fatal, such as an overflow of the stack: it is this caller's alone.
+      // Catches fatal errors too, such as a stack overflow: they are this caller's alone.
       Operators.onErrorDropped(e, actual.currentContext());
     }
   }
@@ -305,7 +307,7 @@ final class PointRead<T> implements Subscription {
     }
   }
 
-  // What follows is called by the batch it is in alone.
+  // The methods below are called by the read's batch alone.
 
   void addSibling(PointRead<T> read) {
     read.sibling = sibling;
@@ -340,7 +342,7 @@ final class PointRead<T> implements Subscription {
     return failure;
   }
 
-  /** Drops what it has of a batch that is over. */
+  /** Drops the rows and the failure of a batch that is over. */
   void forget() {
     sibling = null;
     rows = null;

@@ -24,15 +24,15 @@ import reactor.util.context.Context;
 
 /**
  * One statement for the reads of several keys. It gets rows one after the other, keeps them until
- * all are there, and then gives each read its own. So it may fail, and be tried in parts, until
- * then.
+ * all are there, and then gives each read its own. Until then the batch may fail, and be tried in
+ * parts.
  */
 final class ReadBatch<T> implements CoreSubscriber<ReadBatch.Found<T>>, PointRead.Stage {
 
   /**
    * The outcome of a row.
    *
-   * @param of the read that asked for its key, null if none did or that is not known
+   * @param of the read that asked for its key, or null if none did or the key is not known
    * @param value the mapped value, or null if the mapping failed
    * @param failure the error of the mapping, or null
    */
@@ -41,7 +41,7 @@ final class ReadBatch<T> implements CoreSubscriber<ReadBatch.Found<T>>, PointRea
   private final ReadQueue<T> queue;
   private final List<PointRead<T>> reads = new ArrayList<>();
   private final Map<ShardKey, PointRead<T>> byKey = new HashMap<>();
-  // One more until it is filled, so that it can't end before it begins.
+  // Counts one more until the batch is filled, so that it can't end before it begins.
   private final AtomicInteger members = new AtomicInteger(1);
   private final Operators.DeferredSubscription upstream = new Operators.DeferredSubscription();
   private final AtomicBoolean over = new AtomicBoolean();
@@ -57,7 +57,7 @@ final class ReadBatch<T> implements CoreSubscriber<ReadBatch.Found<T>>, PointRea
     this.queue = queue;
   }
 
-  /** Takes a read in, unless it is over by now. */
+  /** Takes a read in, unless the read is over by now. */
   void take(PointRead<T> read, PointRead.Stage from) {
     members.incrementAndGet();
     if (!read.move(from, this)) {
@@ -92,7 +92,7 @@ final class ReadBatch<T> implements CoreSubscriber<ReadBatch.Found<T>>, PointRea
     return alike;
   }
 
-  /** No more are taken in; whether there are reads that still want it. */
+  /** Takes no more reads in, and tells whether any read still wants the batch. */
   boolean filled() {
     return members.decrementAndGet() > 0;
   }
@@ -143,14 +143,14 @@ final class ReadBatch<T> implements CoreSubscriber<ReadBatch.Found<T>>, PointRea
     return firstDeadline;
   }
 
-  /** Begins, with no lock held. */
+  /** Sends the statement, with no lock held. */
   void send() {
     sent = true;
     context = Observed.parentOf(reads.get(0).context());
     try {
       queue.rows(this).subscribe(this);
     } catch (Throwable e) {
-      // Also what is fatal, as a caller's stack may be too deep: the drain must go on.
+      // Catches fatal errors too, because a caller's stack may be too deep: the drain must go on.
       onError(e);
     }
   }
@@ -160,7 +160,7 @@ final class ReadBatch<T> implements CoreSubscriber<ReadBatch.Found<T>>, PointRea
     return ended;
   }
 
-  /** A read has given up; without any the statement is ended. */
+  /** A read has given up. The statement is ended once no read is left. */
   void left() {
     if (members.decrementAndGet() == 0) {
       abandon();
@@ -283,7 +283,7 @@ final class ReadBatch<T> implements CoreSubscriber<ReadBatch.Found<T>>, PointRea
         && ((R2dbcException) error).getErrorCode() != 0;
   }
 
-  /** The error is that of a key, which is looked for by halves. */
+  /** Looks by halves for the key that the error comes from. */
   private void refused(Throwable error) {
     int size = reads.size();
     if (size == 1) {

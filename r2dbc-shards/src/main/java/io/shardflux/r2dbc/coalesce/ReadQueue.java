@@ -37,7 +37,7 @@ final class ReadQueue<T> {
     /** A read that entered the shard is over. */
     void leave();
 
-    /** A read failed that was in no batch. */
+    /** A read that was in no batch has failed. */
     void failed(Throwable error);
   }
 
@@ -62,7 +62,7 @@ final class ReadQueue<T> {
   private volatile @Nullable Thread telling;
   private volatile boolean ringing;
 
-  // Of the one who drains.
+  // Used by the draining thread alone.
   private final Deque<PointRead<T>> waiting = new ArrayDeque<>();
   private final Deque<ReadBatch<T>> unsent = new ArrayDeque<>();
   private final List<ReadBatch<T>> active = new ArrayList<>();
@@ -96,7 +96,7 @@ final class ReadQueue<T> {
     shard.leave();
   }
 
-  /** Takes a read in that is {@linkplain PointRead.Phase#WAITING waiting}, or refuses it. */
+  /** Takes in a read that is {@linkplain PointRead.Phase#WAITING waiting}, or refuses it. */
   void add(PointRead<T> read) {
     if (waitingCount.incrementAndGet() > bounds.maxWaiting()) {
       waitingCount.decrementAndGet();
@@ -104,7 +104,7 @@ final class ReadQueue<T> {
       return;
     }
     arriving.add(read);
-    // Who is told a row and asks for the next one is not to go alone: the drain comes behind.
+    // A caller that gets a row and asks for the next one must not go alone: the drain comes behind.
     if (telling != Thread.currentThread()) {
       drain();
     }
@@ -115,20 +115,20 @@ final class ReadQueue<T> {
     read.fail(PointRead.Phase.WAITING, error);
   }
 
-  /** A waiting read was given up; once they are many, they are let go. */
+  /** A waiting read was given up. Once there are many of them, the queue lets them go. */
   void abandoned() {
     if (2 * abandonedCount.incrementAndGet() > waitingCount.get()) {
       drain();
     }
   }
 
-  /** The parts of a batch that was refused; the drain comes behind. */
+  /** Takes the parts of a refused batch; the drain comes behind. */
   void again(ReadBatch<T> one, ReadBatch<T> other) {
     parts.add(one);
     parts.add(other);
   }
 
-  /** This thread tells reads what became of them, or no longer does. */
+  /** Notes that this thread tells reads their outcome, or no longer does. */
   void telling(boolean now) {
     telling = now ? Thread.currentThread() : null;
   }
@@ -205,7 +205,7 @@ final class ReadQueue<T> {
     return batch;
   }
 
-  /** Tells reads that are late so, whether they wait or are in a batch, sent or not. */
+  /** Fails the reads that are late, whether they wait or are in a batch, sent or not. */
   private void expire() {
     alarmAt = NEVER;
     long now = now();

@@ -15,17 +15,17 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * What a document says of a router.
+ * A router as a document describes it.
  *
- * @param options what holds for all shards
+ * @param options the settings of all shards
  * @param hotKeys whether the keys that tables are asked for are counted
- * @param rowCounts how tables' rows are counted
+ * @param rowCounts the settings for counting tables' rows
  * @param scatterReads whether SQL that names no key may go to several shards
- * @param coalescing how reads of single keys are joined
- * @param shards each with a name of its own
- * @param tables each of another table
- * @param strategies by name
- * @param directories those that the strategies ask, to be closed with the router
+ * @param coalescing the settings for joining reads of single keys
+ * @param shards the shards, each with a name of its own
+ * @param tables the rules, each of another table
+ * @param strategies the strategies by name
+ * @param directories the directories that the strategies ask; they must be closed with the router
  */
 @Internal
 public record RouterDefinition(
@@ -39,7 +39,7 @@ public record RouterDefinition(
     Map<String, ShardingStrategy> strategies,
     List<TableDirectory> directories) {
 
-  /** Copies what it is given, keeping the order. */
+  /** Copies the collections, keeping their order. */
   public RouterDefinition {
     shards = List.copyOf(shards);
     tables = List.copyOf(tables);

@@ -131,7 +131,7 @@ public final class RouterDocument {
               new SafeConstructor(limits), new Representer(dump), dump, limits, new TextResolver())
           .load(yaml);
     } catch (YAMLException e) {
-      // Not as a cause: it quotes the text, and with it a password.
+      // The error must not be a cause: it quotes the text, and with it a password.
       throw malformed(e);
     }
   }
@@ -163,7 +163,7 @@ public final class RouterDocument {
 
     @Override
     protected void addImplicitResolvers() {
-      // None.
+      // Adds none.
     }
   }
 
@@ -247,7 +247,8 @@ public final class RouterDocument {
   }
 
   /**
-   * Checked here and not in {@link ServerPool}, because a driver's own message may quote the URL.
+   * Checks the driver here and not in {@link ServerPool}, because a driver's own message may quote
+   * the URL.
    */
   private static void checkDriver(Setting url, ConnectionFactoryOptions options) {
     boolean known;
@@ -266,7 +267,10 @@ public final class RouterDocument {
     return pool(setting, others, false);
   }
 
-  /** With the streams of the others where these were said, else half of the connections. */
+  /**
+   * The pool's settings. Where {@code streams} is unspecified, it is that of the others if they
+   * specify it, otherwise half of the connections.
+   */
   private static PoolOptions pool(Setting setting, PoolOptions others, boolean streamsSaid) {
     setting.only(
         "max-size",
@@ -295,7 +299,7 @@ public final class RouterDocument {
         .build();
   }
 
-  /** One that is not said gives way to the size. */
+  /** An unspecified {@code min-idle} gives way to the size. */
   private static int minIdle(Setting setting, PoolOptions others, int maxSize) {
     return setting.or(Math.min(others.minIdle(), maxSize), it -> it.integer(0, maxSize));
   }
@@ -311,7 +315,7 @@ public final class RouterDocument {
         total);
   }
 
-  /** One that is not said gives way to the total. */
+  /** An unspecified time gives way to the total. */
   private static Duration within(Setting setting, Duration other, Duration total) {
     Duration time = setting.or(shorter(other, total), Setting::time);
     if (time.compareTo(total) > 0) {
@@ -414,7 +418,10 @@ public final class RouterDocument {
     return table.checked(() -> new TableRule.Reference(table.name()));
   }
 
-  /** A map for one column; a list of such maps for several, as their order counts. */
+  /**
+   * The key's columns: a map for one column, a list of such maps for several, because their order
+   * counts.
+   */
   private static List<KeyColumn> columns(Setting key) {
     boolean single = key.isMap() && key.entries().stream().noneMatch(Setting::isMap);
     return single
@@ -476,7 +483,7 @@ public final class RouterDocument {
     if (!found.present()) {
       throw shard.refused(named);
     }
-    // Without the shard's pool, as ids need few connections.
+    // The shard's pool is left out, because ids need few connections.
     return Shard.of(found.nameAsShard(), server(found, found.nameAsShard()).options());
   }
 
@@ -489,7 +496,10 @@ public final class RouterDocument {
     return lease;
   }
 
-  /** The strategy's own name, unless another is said; a strategy inside another has none. */
+  /**
+   * The directory's name: the strategy's own, unless another is specified. A strategy inside
+   * another has none.
+   */
   private static String directoryName(Setting setting, @Nullable String strategyName) {
     String expected = "1 to 64 letters, digits, '_', '-' or '.'";
     String name = setting.present() || strategyName == null ? setting.text(expected) : strategyName;

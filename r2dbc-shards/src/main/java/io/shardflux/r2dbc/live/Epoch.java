@@ -16,7 +16,8 @@ import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
 
 /**
- * One topology with the pools of its shards. Immutable; whoever holds it goes on seeing it whole.
+ * One topology with the pools of its shards. Immutable: a caller that holds it goes on seeing it
+ * whole.
  */
 @Internal
 public record Epoch(Topology topology, Map<ShardId, ShardServers> servers) {
@@ -54,8 +55,8 @@ public record Epoch(Topology topology, Map<ShardId, ShardServers> servers) {
   }
 
   /**
-   * Enters several shards at once, or none of them. One that is being drained is told by its
-   * statements.
+   * Enters several shards at once, or none of them. The statements for a shard that is being
+   * drained tell so.
    *
    * @throws PoolClosingException if one of them is being let go
    */
@@ -92,7 +93,7 @@ public record Epoch(Topology topology, Map<ShardId, ShardServers> servers) {
     }
 
     /**
-     * One of them.
+     * One of the shards.
      *
      * @throws IllegalArgumentException if it was not entered
      */
@@ -113,7 +114,7 @@ public record Epoch(Topology topology, Map<ShardId, ShardServers> servers) {
   /**
    * A shard that was entered.
    *
-   * @param refusal why it takes no statement, or null
+   * @param refusal the error of all statements if it takes none, or null
    */
   public record Entry(ShardServers servers, @Nullable ShardUnavailableException refusal) {
 
@@ -122,7 +123,7 @@ public record Epoch(Topology topology, Map<ShardId, ShardServers> servers) {
       return refusal == null ? servers.run(work) : Flux.error(refusal);
     }
 
-    /** The same of what is begun before the shard is left and may go on behind that. */
+    /** The same for work that begins before the shard is left and may go on behind that. */
     public <T> Flux<T> inside(Function<ShardServers, Flux<T>> use) {
       return refusal == null ? servers.inside(use.apply(servers)) : Flux.error(refusal);
     }

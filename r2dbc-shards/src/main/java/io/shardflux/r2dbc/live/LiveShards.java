@@ -43,13 +43,13 @@ import reactor.core.scheduler.Schedulers;
 
 /**
  * The current topology with its pools, swapped as one; nothing else changes an epoch. A statement
- * enters the shards that it asks, so that none of them is closed under it, and starts anew where
- * one began to close before.
+ * enters the shards that it asks, so that none of them is closed under it. It starts anew where a
+ * shard began to close before.
  */
 @Internal
 public final class LiveShards {
 
-  /** How often a statement starts anew because of swaps. */
+  /** The number of times that a statement starts anew because of swaps. */
   public static final int SWAPS_SURVIVED = 3;
 
   private static final Duration DRAIN_TIME = Duration.ofSeconds(30);
@@ -134,7 +134,7 @@ public final class LiveShards {
     return hotKeys == null ? List.of() : hotKeys.top(table);
   }
 
-  /** What each shard is asked, at the time it is asked. */
+  /** The statements for each shard, made when the shards are asked. */
   public Function<Topology, Mono<Map<ShardId, List<BoundStatement>>>> plan(
       Reach reach, SqlTemplate sql, Bindings bindings) {
     return topology -> {
@@ -160,8 +160,8 @@ public final class LiveShards {
   }
 
   /**
-   * The same for what was located before. Errors with {@link PoolClosingException} if the shard is
-   * gone or going; the caller must then locate it anew.
+   * The same for a shard that was located before. Errors with {@link PoolClosingException} if the
+   * shard is gone or going; the caller must then locate it anew.
    */
   public <T> Flux<T> onLocated(ShardId shard, Function<ShardServers, Flux<T>> work) {
     return Flux.using(
@@ -176,12 +176,12 @@ public final class LiveShards {
         ShardServers::leave);
   }
 
-  /** What one of a plan's statements does with a connection. */
+  /** The work of one of a plan's statements with a connection. */
   public interface Execution<T> {
     Flux<T> on(BoundStatement statement, Connection connection, Dialect dialect);
   }
 
-  /** Runs a plan's statements on all its shards and merges what they give. */
+  /** Runs a plan's statements on all its shards and merges their results. */
   public <T> Flux<ShardSignal<T>> scatter(
       Function<Topology, Mono<Map<ShardId, List<BoundStatement>>>> planner,
       SqlTemplate sql,
@@ -232,7 +232,7 @@ public final class LiveShards {
     return sources;
   }
 
-  /** A shard that is asked by several statements has no order over them. */
+  /** Refuses an order over several statements of one shard, because there is none. */
   private static void refuseUnordered(
       Map<ShardId, List<BoundStatement>> plan, @Nullable Comparator<?> order) {
     plan.forEach(
@@ -277,9 +277,9 @@ public final class LiveShards {
   }
 
   /**
-   * Takes in one shard more; errors as {@link Topology#withShard}, with {@link
-   * IllegalArgumentException} if another shard has its server and database, and with {@link
-   * IllegalStateException} if they are closed.
+   * Adds a shard; errors as {@link Topology#withShard}, with {@link IllegalArgumentException} if
+   * another shard has its server and database, and with {@link IllegalStateException} if the shards
+   * are closed.
    */
   public Mono<Void> add(Shard shard) {
     // Setting the driver up looks into jar files, and certificates are files too.
@@ -294,14 +294,14 @@ public final class LiveShards {
     return Mono.defer(() -> swapOut(shard).close(DRAIN_TIME));
   }
 
-  /** Lets all shards go. Once begun it goes on by itself. */
+  /** Lets all shards go. Once begun, this goes on by itself. */
   public Mono<Void> close() {
     return Flux.defer(() -> Flux.fromIterable(swapsEnded().servers().values()))
         .flatMap(servers -> servers.close(DRAIN_TIME))
         .then();
   }
 
-  /** Tells of the shards there are, and again whenever one comes or goes, one at a time. */
+  /** Tells the watcher of the shards, and again whenever one comes or goes, one call at a time. */
   public synchronized void watch(Consumer<Collection<ShardServers>> watcher) {
     watchers.add(watcher);
     watcher.accept(all());
@@ -313,7 +313,7 @@ public final class LiveShards {
   }
 
   private synchronized void publish(ShardEvent event) {
-    // Nobody may listen, and one who is slow loses old events in his own buffer.
+    // There may be no listener, and a slow one loses old events in its own buffer.
     var unused = events.tryEmitNext(event);
   }
 
@@ -321,7 +321,7 @@ public final class LiveShards {
     var unused = events.tryEmitComplete();
   }
 
-  /** The last shards: one that came in later would be closed by nobody. */
+  /** Ends the swaps and gives the last shards. Nobody would close a shard that came in later. */
   private synchronized Epoch swapsEnded() {
     closed = true;
     return now;

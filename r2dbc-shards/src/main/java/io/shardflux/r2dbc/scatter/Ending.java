@@ -9,7 +9,7 @@ import org.reactivestreams.Publisher;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
-/** What a shard's error does to a scatter, by its policy. Of one subscription. */
+/** The effect of a shard's error on a scatter, by its policy. Used by one subscription. */
 final class Ending {
 
   private final FailurePolicy policy;
@@ -27,7 +27,7 @@ final class Ending {
   }
 
   /**
-   * What follows a shard's rows in place of its error.
+   * The signals that follow a shard's rows in place of its error.
    *
    * @param failed the error as a signal
    */
@@ -43,7 +43,7 @@ final class Ending {
         : Mono.just(failed);
   }
 
-  /** The first one ends all; a second one would only be dropped. */
+  /** The first error ends all; a second one would only be dropped. */
   private <T> Publisher<T> first(Throwable error) {
     return ended.getAndSet(true) ? Flux.never() : Flux.error(error);
   }

@@ -21,21 +21,21 @@ import java.util.UUID;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
-/** Which shards a statement goes to, and what each of them is asked. */
+/** The shards that a statement goes to, and the statements for each of them. */
 @Internal
 public sealed interface Reach {
 
   /** The marker that {@link Keys} fill. */
   String KEYS = "keys";
 
-  /** Refuses a statement that can't go there, before anything is asked. */
+  /** Refuses a statement that can't go to these shards, before any shard is asked. */
   void check(SqlTemplate sql, Bindings bindings);
 
-  /** What each shard is asked, one statement after the other. */
+  /** The statements for each shard, which run one after the other. */
   Mono<Map<ShardId, List<BoundStatement>>> plan(
       Topology topology, SqlTemplate sql, Bindings bindings);
 
-  /** Every shard, the same statement. */
+  /** Every shard, each with the same statement. */
   record All() implements Reach {
 
     @Override
@@ -127,7 +127,7 @@ public sealed interface Reach {
       return values;
     }
 
-    /** As the column holds it: see {@link io.shardflux.router.KeyType}. */
+    /** The part as its column holds it: see {@link io.shardflux.router.KeyType}. */
     private static Object bindable(Object part) {
       if (part instanceof Instant instant) {
         return LocalDateTime.ofInstant(instant, ZoneOffset.UTC);

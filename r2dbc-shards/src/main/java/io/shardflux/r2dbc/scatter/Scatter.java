@@ -16,21 +16,24 @@ import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.core.publisher.SynchronousSink;
 
-/** Merges the rows of several shards into one stream that says what became of each shard. */
+/** Merges the rows of several shards into one stream, which also tells each shard's outcome. */
 @Internal
 public final class Scatter<T> {
 
-  /** Rows asked of a shard ahead of the consumer; also all that an ordered merge holds of it. */
+  /**
+   * The number of rows requested of a shard ahead of the consumer; an ordered merge holds no more
+   * of a shard.
+   */
   public static final int PREFETCH = 256;
 
   /** A shard and its rows. */
   public record Source<T>(ShardId shard, Flux<T> rows) {}
 
   /**
-   * How rows are merged.
+   * The way to merge rows.
    *
    * @param order the order that each shard's rows are in, or null for rows as they come
-   * @param prefetch how many rows of each shard are held at most
+   * @param prefetch the number of rows of each shard that are held at most
    * @param endsAll the errors that end the whole at once and are no shard's failure
    */
   public record Terms<T>(
@@ -76,8 +79,8 @@ public final class Scatter<T> {
   }
 
   /**
-   * A k-way merge. What is no row goes first, so that an end or a failure is told as soon as it is
-   * met.
+   * A k-way merge. A signal that is not a row goes first, so that an end or a failure is told as
+   * soon as it is met.
    */
   @SuppressWarnings("unchecked")
   private Flux<ShardSignal<T>> mergedInOrder(
@@ -117,7 +120,7 @@ public final class Scatter<T> {
         });
   }
 
-  /** What has become of the shards so far; used by one subscription, serially. */
+  /** The outcome of each shard so far; used by one subscription, serially. */
   private final class Tally {
 
     private final Set<ShardId> answered = new LinkedHashSet<>();
@@ -139,7 +142,7 @@ public final class Scatter<T> {
       }
     }
 
-    /** An error where so few shards are asked that the policy can't be met, else nothing. */
+    /** An error where so few shards are asked that the policy can't be met, otherwise nothing. */
     Mono<ShardSignal<T>> refusal() {
       return tooFew()
           ? Mono.error(new PartialResultException(required(), sources.size(), failures))

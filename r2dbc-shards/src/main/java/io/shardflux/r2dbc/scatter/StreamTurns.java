@@ -13,9 +13,10 @@ import reactor.core.publisher.Sinks;
 import reactor.core.scheduler.Schedulers;
 
 /**
- * The order in which the shards' streams of one merge get their places: each asks for its own when
- * the one before has it, or can't have it. All merges have the same order, that of the shards'
- * names. Else two merges could each hold a place that the other waits for, until both are late.
+ * The order in which the shards' streams of one merge get their places: each stream asks for its
+ * own when the stream before has one, or can't have one. All merges have the same order, that of
+ * the shards' names. Otherwise two merges could each hold a place that the other waits for, until
+ * both are late.
  */
 @Internal
 public final class StreamTurns {
@@ -25,8 +26,8 @@ public final class StreamTurns {
   private StreamTurns() {}
 
   /**
-   * The same streams, in the same order, to be subscribed to all and once. Where places are free
-   * none waits for another.
+   * The same streams, in the same order. The caller must subscribe to all of them, once to each.
+   * Where places are free none waits for another.
    */
   public static <T> List<Flux<T>> of(Map<ShardId, Flux<T>> streams) {
     Map<ShardId, Flux<T>> turns = new HashMap<>();
@@ -54,7 +55,7 @@ public final class StreamTurns {
       this.before = before;
     }
 
-    /** The stream asks for no place any more. */
+    /** Tells that the stream asks for no place any more. */
     public void pass() {
       if (!over) {
         over = true;
@@ -62,7 +63,7 @@ public final class StreamTurns {
       }
     }
 
-    /** Nanoseconds that it took to come. */
+    /** The nanoseconds until the turn came. */
     public long waited() {
       return waited;
     }
@@ -73,7 +74,7 @@ public final class StreamTurns {
           .doFinally(end -> pass());
     }
 
-    // Elsewhere: the turns of many shards that come one out of the other would be a deep stack.
+    // On another thread: the turns of many shards, one inside the other, would be a deep stack.
     private <T> Flux<T> behind(Turn other, Flux<T> mine) {
       return other
           .passed

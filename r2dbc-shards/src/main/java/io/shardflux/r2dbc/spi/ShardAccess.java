@@ -13,7 +13,7 @@ public interface ShardAccess {
   /**
    * The access to a router's shards.
    *
-   * @throws IllegalArgumentException if it is no router that a builder made
+   * @throws IllegalArgumentException if the router was not made by a builder
    */
   static ShardAccess of(Object router) {
     if (router instanceof ShardAccess own) {
@@ -29,6 +29,6 @@ public interface ShardAccess {
   /** The times of a statement that has none of its own. */
   Timeouts timeouts();
 
-  /** Whether reads that name no key may go to several shards. */
+  /** Tells whether reads that name no key may go to several shards. */
   ScatterReads scatterReads();
 }

@@ -20,16 +20,16 @@ import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
 
 /**
- * What several shards give as one stream, by the engine that {@code onAll} and {@code onKeys} have.
- * Immutable; runs once for each subscription.
+ * The rows and outcomes of several shards as one stream, merged by the engine of {@code onAll} and
+ * {@code onKeys}. Immutable; runs once for each subscription.
  */
 @Internal
 public final class ShardScatter<T> {
 
-  /** The rows of each shard that are held at most where no fewer are asked for. */
+  /** The number of rows of each shard that are held at most, unless fewer are asked for. */
   public static final int MAX_PREFETCH = Scatter.PREFETCH;
 
-  /** How long a shard's failure waits for those of others, to be told with them. */
+  /** The time that a shard's failure waits for those of others, which are then told with it. */
   private static final Duration MOMENT = Duration.ofMillis(100);
 
   private final Map<ShardId, Flux<T>> rows;
@@ -46,22 +46,22 @@ public final class ShardScatter<T> {
         new LinkedHashMap<>(rows), Scatter.Terms.of(FailurePolicy.tag(), null));
   }
 
-  /** What a failed shard does. */
+  /** Sets the effect of a failed shard. */
   public ShardScatter<T> onFailure(FailurePolicy policy) {
     return with(new Scatter.Terms<>(policy, terms.order(), terms.prefetch(), terms.endsAll()));
   }
 
-  /** Merges rows in an order in which each shard gives them already; null for none. */
+  /** Merges rows in an order that each shard's rows have already; null for none. */
   public ShardScatter<T> orderedBy(@Nullable Comparator<? super T> order) {
     return with(new Scatter.Terms<>(terms.policy(), order, terms.prefetch(), terms.endsAll()));
   }
 
-  /** Holds at most so many rows of each shard. */
+  /** Holds at most this many rows of each shard. */
   public ShardScatter<T> prefetch(int most) {
     return with(new Scatter.Terms<>(terms.policy(), terms.order(), most, terms.endsAll()));
   }
 
-  /** Errors that end the whole at once, as they are no shard's failure. */
+  /** Sets the errors that end the whole at once, because they are no shard's failure. */
   public ShardScatter<T> endedBy(Predicate<? super Throwable> errors) {
     return with(new Scatter.Terms<>(terms.policy(), terms.order(), terms.prefetch(), errors));
   }
@@ -70,14 +70,14 @@ public final class ShardScatter<T> {
     return new ShardScatter<>(rows, other);
   }
 
-  /** All rows, ends and failures, and last what was covered. */
+  /** All rows, ends and failures, and the coverage as the last signal. */
   public Flux<ShardSignal<T>> signals() {
     return Flux.defer(() -> scatter(List.copyOf(rows.values())).signals());
   }
 
   /**
-   * The same for statements that may be streams: they get their places in the order of the shards'
-   * names, so that two merges never each hold what the other waits for.
+   * The same for statements that may be streams. They get their places in the order of the shards'
+   * names, so that two merges never each hold a place that the other waits for.
    */
   public Flux<ShardSignal<T>> signalsInTurn() {
     return Flux.defer(() -> scatter(StreamTurns.of(rows)).signals());
@@ -93,7 +93,7 @@ public final class ShardScatter<T> {
   /**
    * The policy of an answer that is whole or none: the failures of all shards are one error.
    *
-   * @param error that error, of the failures and the number of shards asked
+   * @param error makes that error of the failures and the number of shards asked
    */
   public static FailurePolicy together(
       BiFunction<Map<ShardId, Throwable>, Integer, ? extends Throwable> error) {
@@ -105,12 +105,14 @@ public final class ShardScatter<T> {
     return ShardErrors.together(failures, asked);
   }
 
-  /** An error of the same category that says more. */
+  /** An error of the same category, with another message. */
   public static R2dbcException like(R2dbcException error, String message) {
     return ShardErrors.like(error, message);
   }
 
-  /** Whether a server refused a write by an answer, so that nothing of it is stored. */
+  /**
+   * Tells whether a server refused a write by an answer, so that nothing of the write is stored.
+   */
   public static boolean isRefusedWrite(Throwable error) {
     return ShardErrors.refusedWrite(error);
   }

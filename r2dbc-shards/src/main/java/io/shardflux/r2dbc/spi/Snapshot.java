@@ -26,14 +26,14 @@ import reactor.core.publisher.Mono;
 
 /**
  * One topology with its pools, as a statement sees it from its planning to its last row, whatever
- * changes meanwhile. A shard is entered by the statements for it, or several at once by {@link
- * #enter}; one that began to be let go before gives an error of which {@link #isOver} is true, and
- * the statement must be planned anew by another snapshot. Immutable, thread-safe.
+ * changes meanwhile. A shard is entered by the statements for it, or with others at once by {@link
+ * #enter}. A shard that began to be let go before gives an error of which {@link #isOver} is true;
+ * the statement must then be planned anew by another snapshot. Immutable, thread-safe.
  */
 @Internal
 public final class Snapshot {
 
-  /** How often a statement is planned anew by another snapshot. */
+  /** The number of times that a statement is planned anew by another snapshot, at most. */
   public static final int OVER_AT_MOST = LiveShards.SWAPS_SURVIVED;
 
   private final LiveShards shards;
@@ -59,7 +59,7 @@ public final class Snapshot {
     return epoch.topology();
   }
 
-  /** How a shard is, asking no server. */
+  /** The status of a shard, without asking a server. */
   public ShardStatistics.Status status(ShardId shard) {
     return epoch.of(shard).status();
   }
@@ -69,7 +69,7 @@ public final class Snapshot {
     shards.note(table, key);
   }
 
-  /** A statement for a shard, which is entered as long as it runs. */
+  /** A statement for a shard; the shard is entered as long as the statement runs. */
   public StatementSpec sql(ShardId shard, String sql) {
     return statement(target(shard), sql);
   }
@@ -83,13 +83,13 @@ public final class Snapshot {
     return StatementTarget.statement(target(shard), templates.apply(sql), values, terms());
   }
 
-  /** Begins a transaction on a shard, which is entered until its end. */
+  /** Begins a transaction on a shard; the shard is entered until the transaction's end. */
   public Mono<ShardTransaction> begin(ShardId shard, TransactionDefinition definition) {
     return new TransactionStart(definition, shards.timeouts(), templates)
         .on(shards.options(), work -> entered(shard, work));
   }
 
-  /** Does the work on several shards that are entered at once, and left at its end. */
+  /** Does the work on several shards, which are entered at once and left at the work's end. */
   public <T> Flux<T> enter(Collection<ShardId> ids, Function<Entered, Flux<T>> work) {
     return Flux.using(
         () -> epoch.enterAll(ids),
@@ -97,12 +97,14 @@ public final class Snapshot {
         Epoch.Entered::leave);
   }
 
-  /** Whether a shard began to be let go before the statement was there. Nothing was sent then. */
+  /**
+   * Tells whether a shard began to be let go before the statement was there. Nothing was sent then.
+   */
   public static boolean isOver(Throwable error) {
     return error instanceof PoolClosingException;
   }
 
-  /** That error as a caller is told it; another one as it is. */
+  /** The error that a caller must get in place of that error; any other error as it is. */
   public static Throwable told(Throwable error) {
     return error instanceof PoolClosingException closing ? closing.asUnavailable() : error;
   }
@@ -128,7 +130,7 @@ public final class Snapshot {
     return Work.Terms.of(shards.timeouts());
   }
 
-  /** Shards that are entered. What is begun on them while they are may go on behind that. */
+  /** Shards that are entered. Work that begins on them while they are may go on behind that. */
   public final class Entered {
 
     private final Epoch.Entered entered;
@@ -137,17 +139,17 @@ public final class Snapshot {
       this.entered = entered;
     }
 
-    /** A statement for one of them. */
+    /** A statement for one of the shards. */
     public StatementSpec sql(ShardId shard, String sql) {
       return statement(targetOn(shard), sql);
     }
 
-    /** A statement of the snapshot's, on the shard as it is entered. */
+    /** A statement of the snapshot, on the shard as it is entered. */
     public StatementSpec sql(ShardId shard, StatementSpec statement) {
       return StatementTarget.moved(statement, targetOn(shard));
     }
 
-    /** Begins a transaction on one of them. */
+    /** Begins a transaction on one of the shards. */
     public Mono<ShardTransaction> begin(
         ShardId shard, TransactionDefinition definition, Timeouts timeouts) {
       return new TransactionStart(definition, timeouts, templates)
