@@ -97,76 +97,77 @@ public final class Prepared {
       ShardPlanner several) {}
 
   /**
-   * Tells whether {@link #route} and {@link #plan} may take more than a millisecond, so that an
-   * event loop must not call them.
+   * {@return whether {@link #route} and {@link #plan} may take more than a millisecond, so that an
+   * event loop must not call them}
    */
   public boolean isLarge() {
     return large;
   }
 
-  /** The tables as this analysis took them to be. */
+  /** {@return the tables as this analysis took them to be} */
   public Catalog catalog() {
     return catalog;
   }
 
-  /** The kind of the statement. */
+  /** {@return the kind of the statement} */
   public StatementKind kind() {
     return statement.kind();
   }
 
   /**
-   * The markers in the order of the text: a name, or null for a {@code ?}. A name that occurs
-   * several times is one marker.
+   * {@return the markers in the order of the text: a name, or null for a {@code ?}} A name that
+   * occurs several times is one marker.
    */
   public List<@Nullable String> markers() {
     return statement.markers();
   }
 
-  /** The hints of the text's first comment. */
+  /** {@return the hints of the text's first comment} */
   public Hints hints() {
     return statement.hints();
   }
 
-  /** The tables that the statement names, each once. */
+  /** {@return the tables that the statement names, each once} */
   public Set<String> tables() {
     return statement.tables();
   }
 
   /**
-   * The reason why the statement may only run inside a transaction that is bound to a shard: it
-   * depends on a session's state or changes it. Null if it may run anywhere.
+   * {@return the reason why the statement may only run inside a transaction that is bound to a
+   * shard: it depends on a session's state or changes it} Null if it may run anywhere.
    */
   public @Nullable RefusedSqlException sessionRefusal() {
     return statement.sessionRefusal();
   }
 
   /**
-   * Tells whether the statement depends on what statements before it left in the session, so that
-   * it can't be a transaction's first statement.
+   * {@return whether the statement depends on what statements before it left in the session, so
+   * that it can't be a transaction's first statement}
    */
   public boolean readsSession() {
     return statement.readsSession();
   }
 
   /**
-   * Tells whether the text leaves to the server which columns it means, so that the texts for
-   * shards name these columns as the catalog does.
+   * {@return whether the text leaves to the server which columns it means, so that the texts for
+   * shards name these columns as the catalog does}
    */
   public boolean assumesColumns() {
     return statement.assumesColumns();
   }
 
   /**
-   * Tells whether the statement says {@code IGNORE}, by which a server stores values that it made
-   * fit.
+   * {@return whether the statement says {@code IGNORE}, by which a server stores values that it
+   * made fit}
    */
   public boolean ignores() {
     return ignoring;
   }
 
   /**
-   * The rows or shards that the statement touches with these values.
+   * {@return the rows or shards that the statement touches with these values}
    *
+   * @param binds the values of the markers
    * @param hints those of the text and others, as {@link Hints#or} joins them
    * @throws IllegalArgumentException if there aren't as many values as markers
    * @throws RefusedSqlException if the statement is refused, or a value can't be a key, such as
@@ -191,8 +192,10 @@ public final class Prepared {
   }
 
   /**
-   * The texts that the shards are sent, and how their answers become one.
+   * {@return the texts that the shards are sent, and how their answers become one}
    *
+   * @param binds the values that the routing was made with
+   * @param hints the hints that the routing was made with
    * @param shards the shards that the routing led to: for {@link Routing.Rows} one for each row,
    *     for {@link Routing.Nowhere} and {@link Routing.Anywhere} any one, for others each once
    * @throws RefusedSqlException if it can't be answered over several shards, or the hints don't

@@ -39,15 +39,22 @@ public final class SqlPlanner {
             .build();
   }
 
-  /** A planner with an empty cache. */
+  /**
+   * {@return a planner with an empty cache}
+   *
+   * @param options the planner's bounds
+   */
   public static SqlPlanner of(PlannerOptions options) {
     return new SqlPlanner(options);
   }
 
   /**
-   * The kept analysis of a text, in well under a microsecond. Null if none is kept, or if it is of
-   * another catalog or topology.
+   * {@return the kept analysis of a text, in well under a microsecond} Null if none is kept, or if
+   * it is of another catalog or topology.
    *
+   * @param sql the statement's text
+   * @param catalog the tables that the analysis must have been made for; the same object
+   * @param topology the rules that the analysis must have been made for; the same object
    * @throws RefusedSqlException if the text is known to be refused, whatever the hints
    */
   public @Nullable Prepared cached(String sql, Catalog catalog, Topology topology) {
@@ -58,10 +65,13 @@ public final class SqlPlanner {
   }
 
   /**
-   * The analysis of a text; kept for {@link #cached}. A statement that is refused unless a hint
-   * names the shard is refused by {@link Prepared#route}, because hints may come from elsewhere
-   * too.
+   * {@return the analysis of a text; kept for {@link #cached}} A statement that is refused unless a
+   * hint names the shard is refused by {@link Prepared#route}, because hints may come from
+   * elsewhere too.
    *
+   * @param sql the statement's text
+   * @param catalog the tables and their columns
+   * @param topology the rules of the tables
    * @throws RefusedSqlException if the text is refused, whatever the hints: it is too large, more
    *     than one statement, has comments that run, or a malformed hint
    */

@@ -47,6 +47,8 @@ public final class Fold {
    * Takes the next row, which belongs to the fold from now on. Passes on rows of the answer, which
    * still have their hidden columns.
    *
+   * @param row the row's values, the hidden ones included
+   * @param answer takes each row of the answer
    * @return whether it wants more rows; if not, {@link #end} must not be called
    * @throws RefusedSqlException if it would have to hold more rows than it may
    */
@@ -64,7 +66,11 @@ public final class Fold {
     return more;
   }
 
-  /** Passes on the remaining rows of the answer, after the last row of all shards. */
+  /**
+   * Passes on the remaining rows of the answer, after the last row of all shards.
+   *
+   * @param answer takes each row of the answer
+   */
   public void end(Consumer<@Nullable Object[]> answer) {
     Merge.Grouping grouping = shape.grouping();
     if (group != null) {

@@ -27,6 +27,15 @@ public final class Merge {
   private final long limit;
   private final int maxRows;
 
+  /**
+   * A merge of rows.
+   *
+   * @param shape the parts that don't depend on bound values
+   * @param binds the values of the markers
+   * @param offset the number of rows to leave out, from 0
+   * @param limit the number of rows to give, or {@link #ALL}
+   * @param maxRows the number of rows that may be held at once
+   */
   @Internal
   public Merge(Shape shape, Binds binds, long offset, long limit, int maxRows) {
     this.shape = shape;
@@ -73,42 +82,46 @@ public final class Merge {
   public record Grouping(
       List<SortKey> keys, List<Aggregate> aggregates, boolean whole, int width) {}
 
+  /** {@return the parts that don't depend on bound values} */
   @Internal
   public Shape shape() {
     return shape;
   }
 
+  /** {@return the values of the markers} */
   @Internal
   public Binds binds() {
     return binds;
   }
 
+  /** {@return the number of rows that the answer leaves out, from 0} */
   @Internal
   public long offset() {
     return offset;
   }
 
+  /** {@return the number of rows that the answer has at most, or {@link #ALL}} */
   @Internal
   public long limit() {
     return limit;
   }
 
-  /** The number of a shard's last columns that are not columns of the answer. */
+  /** {@return the number of a shard's last columns that are not columns of the answer} */
   public int hidden() {
     return shape.hidden();
   }
 
   /**
-   * The order in which each shard's rows come and by which they must be merged; null where any
-   * order will do.
+   * {@return the order in which each shard's rows come and by which they must be merged; null where
+   * any order will do}
    */
   public @Nullable Comparator<@Nullable Object[]> order() {
     return shape.order().isEmpty() ? null : SortKey.comparator(shape.order(), shape.hidden());
   }
 
   /**
-   * Tells whether a shard's rows are the answer's rows as they are, so that the fold would only
-   * count them.
+   * {@return whether a shard's rows are the answer's rows as they are, so that the fold would only
+   * count them}
    */
   public boolean passes() {
     return shape.grouping() == null
@@ -121,8 +134,8 @@ public final class Merge {
   }
 
   /**
-   * Tells whether rows are compared or computed with, so that the merge depends on their columns'
-   * types.
+   * {@return whether rows are compared or computed with, so that the merge depends on their
+   * columns' types}
    */
   public boolean goesByTypes() {
     boolean computes =
@@ -138,12 +151,12 @@ public final class Merge {
         || !shape.sort().isEmpty();
   }
 
-  /** Tells whether the answer has values that no shard gave. */
+  /** {@return whether the answer has values that no shard gave} */
   public boolean computes() {
     return shape.grouping() != null && !shape.grouping().aggregates().isEmpty();
   }
 
-  /** The number of rows that the merge may hold at once; 0 if it streams. */
+  /** {@return the number of rows that the merge may hold at once; 0 if it streams} */
   public int maxRows() {
     boolean sets =
         shape.grouping() != null
@@ -151,7 +164,7 @@ public final class Merge {
     return shape.sort().isEmpty() && shape.distinct().isEmpty() && !sets ? 0 : maxRows;
   }
 
-  /** The state of one execution. */
+  /** {@return the state of one execution} */
   public Fold begin() {
     return new Fold(this, maxRows);
   }

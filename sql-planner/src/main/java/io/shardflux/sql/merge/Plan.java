@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
 /** The texts that the shards are sent, and how their answers become one. Immutable. */
 public sealed interface Plan {
 
-  /** The shards, at least one, each with its text. */
+  /** {@return the shards, at least one, each with its text} */
   List<Part> parts();
 
   /**
@@ -20,7 +20,12 @@ public sealed interface Plan {
    */
   record Part(ShardId shard, ShardSql sql) {
 
-    /** The same text for each shard. */
+    /**
+     * {@return the same text for each shard}
+     *
+     * @param shards the shards, each once
+     * @param sql the text for all of them
+     */
     @Internal
     public static List<Part> each(List<ShardId> shards, ShardSql sql) {
       return shards.stream().map(shard -> new Part(shard, sql)).toList();
@@ -50,7 +55,12 @@ public sealed interface Plan {
    */
   record Scatter(List<Part> parts, Merge merge, @Nullable List<String> columns) implements Plan {
 
-    /** A plan for a text that itself says what the columns are named. */
+    /**
+     * A plan for a text that itself says what the columns are named.
+     *
+     * @param parts at least two
+     * @param merge how the rows become one answer
+     */
     public Scatter(List<Part> parts, Merge merge) {
       this(parts, merge, null);
     }

@@ -34,19 +34,29 @@ public final class Catalog {
     this.quotients = quotients;
   }
 
-  /** A catalog of tables by name. The servers are not known to compute alike. */
+  /**
+   * {@return a catalog of tables by name} The servers are not known to compute alike.
+   *
+   * @param tables the columns of each table, in their order
+   */
   public static Catalog of(Map<String, List<Column>> tables) {
     return of(tables, Quotients.UNKNOWN);
   }
 
-  /** A catalog of tables by name, with the same columns in the same order on all shards. */
+  /**
+   * {@return a catalog of tables by name, with the same columns in the same order on all shards}
+   *
+   * @param tables the columns of each table, in their order
+   * @param quotients how all servers compute with quotients
+   */
   public static Catalog of(Map<String, List<Column>> tables, Quotients quotients) {
     return of(tables, Set.of(), Set.of(), quotients);
   }
 
   /**
-   * A catalog of tables by name, each with its columns in their order.
+   * {@return a catalog of tables by name, each with its columns in their order}
    *
+   * @param tables the columns of each table, in their order
    * @param uneven the tables that have further columns on some shards, or have these columns in
    *     another order, so that a star is sent as the columns' names
    * @param mixed the tables whose columns have the same names on all shards, but of which some
@@ -63,24 +73,37 @@ public final class Catalog {
     return new Catalog(Map.copyOf(copy), Set.copyOf(uneven), Set.copyOf(mixed), quotients);
   }
 
-  /** Tells whether shards name a table's columns otherwise, or have them in another order. */
+  /**
+   * {@return whether shards name a table's columns otherwise, or have them in another order}
+   *
+   * @param table the table's name; may be unknown to the catalog
+   */
   @Internal
   public boolean isUneven(String table) {
     return uneven.contains(table);
   }
 
+  /** {@return whether any table is uneven; see {@link #isUneven}} */
   @Internal
   public boolean hasUneven() {
     return !uneven.isEmpty();
   }
 
-  /** Tells whether a table has unknown columns, because shards have them of several types. */
+  /**
+   * {@return whether a table has unknown columns, because shards have them of several types}
+   *
+   * @param table the table's name; may be unknown to the catalog
+   */
   @Internal
   public boolean isMixed(String table) {
     return mixed.contains(table);
   }
 
-  /** Tells whether another catalog says the same. */
+  /**
+   * {@return whether another catalog says the same}
+   *
+   * @param other the catalog to compare with
+   */
   public boolean isLike(Catalog other) {
     return quotients == other.quotients
         && tables.equals(other.tables)
@@ -88,7 +111,12 @@ public final class Catalog {
         && mixed.equals(other.mixed);
   }
 
-  /** Tells whether another catalog says the same of these tables. */
+  /**
+   * {@return whether another catalog says the same of these tables}
+   *
+   * @param other the catalog to compare with
+   * @param some the names of the tables to compare; tables unknown to both are alike
+   */
   public boolean isLike(Catalog other, Collection<String> some) {
     return this == other
         || (quotients == other.quotients
@@ -100,15 +128,17 @@ public final class Catalog {
                             && isMixed(table) == other.isMixed(table)));
   }
 
-  /** The tables with their columns in order. */
+  /** {@return the tables with their columns in order} */
   public Map<String, List<Column>> tables() {
     return tables;
   }
 
   /**
-   * The reasons why statements can't go by the keys of these tables. There is a line for each key
-   * column that is not there, is not of its key's type, or has a collation by which different texts
-   * are the same. Tables that are not in the catalog are left out.
+   * {@return the reasons why statements can't go by the keys of these tables} There is a line for
+   * each key column that is not there, is not of its key's type, or has a collation by which
+   * different texts are the same. Tables that are not in the catalog are left out.
+   *
+   * @param topology gives the tables' keys
    */
   public List<String> keyFaults(Topology topology) {
     Schema schema = new Schema(this, topology);
@@ -118,7 +148,7 @@ public final class Catalog {
         .toList();
   }
 
-  /** The way in which the servers compute with quotients. */
+  /** {@return the way in which the servers compute with quotients} */
   public Quotients quotients() {
     return quotients;
   }

@@ -21,22 +21,34 @@ public final class Binds {
     this.values = values;
   }
 
-  /** Values in the order of the markers. */
+  /**
+   * {@return values in the order of the markers}
+   *
+   * @param values the bound values; a null is NULL
+   */
   public static Binds of(@Nullable Object... values) {
     return new Binds(values.clone());
   }
 
-  /** Values in the order of the markers. */
+  /**
+   * {@return values in the order of the markers}
+   *
+   * @param values the bound values; a null is NULL
+   */
   public static Binds of(List<? extends @Nullable Object> values) {
     return new Binds(values.toArray());
   }
 
-  /** The number of values. */
+  /** {@return the number of values} */
   public int size() {
     return values.length;
   }
 
-  /** The value at an index from 0. */
+  /**
+   * {@return the value at an index from 0}
+   *
+   * @param index from 0, below {@link #size()}
+   */
   public @Nullable Object get(int index) {
     return values[index];
   }

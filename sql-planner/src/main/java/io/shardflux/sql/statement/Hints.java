@@ -31,12 +31,16 @@ public record Hints(
   /** Hints that leave everything unspecified. */
   public static final Hints NONE = builder().build();
 
-  /** A builder of hints; everything is unspecified at first. */
+  /** {@return a builder of hints; everything is unspecified at first} */
   public static Builder builder() {
     return new Builder();
   }
 
-  /** These hints, with those of the others where these are unspecified. */
+  /**
+   * {@return these hints, with those of the others where these are unspecified}
+   *
+   * @param others the hints that count where these are unspecified
+   */
   public Hints or(Hints others) {
     if (equals(NONE)) {
       return others;
@@ -73,49 +77,84 @@ public record Hints(
 
     private Builder() {}
 
-    /** Sets {@link Hints#shard()}. */
+    /**
+     * Sets {@link Hints#shard()}.
+     *
+     * @param value as {@link Hints#shard()} says; null for unspecified
+     * @return this builder
+     */
     public Builder shard(@Nullable ShardId value) {
       shard = value;
       return this;
     }
 
-    /** Sets {@link Hints#key()}. */
+    /**
+     * Sets {@link Hints#key()}.
+     *
+     * @param value as {@link Hints#key()} says; null for unspecified
+     * @return this builder
+     */
     public Builder key(@Nullable ShardKey value) {
       key = value;
       return this;
     }
 
-    /** Sets {@link Hints#scatter()}. */
+    /**
+     * Sets {@link Hints#scatter()}.
+     *
+     * @param value as {@link Hints#scatter()} says; null for unspecified
+     * @return this builder
+     */
     public Builder scatter(@Nullable Boolean value) {
       scatter = value;
       return this;
     }
 
-    /** Sets {@link Hints#scatterWrites()}. */
+    /**
+     * Sets {@link Hints#scatterWrites()}.
+     *
+     * @param value as {@link Hints#scatterWrites()} says; null for unspecified
+     * @return this builder
+     */
     public Builder scatterWrites(@Nullable Boolean value) {
       scatterWrites = value;
       return this;
     }
 
-    /** Sets {@link Hints#timeout()}. */
+    /**
+     * Sets {@link Hints#timeout()}.
+     *
+     * @param value as {@link Hints#timeout()} says; null for unspecified
+     * @return this builder
+     */
     public Builder timeout(@Nullable Duration value) {
       timeout = value;
       return this;
     }
 
-    /** Sets {@link Hints#failurePolicy()}. */
+    /**
+     * Sets {@link Hints#failurePolicy()}.
+     *
+     * @param value as {@link Hints#failurePolicy()} says; null for unspecified
+     * @return this builder
+     */
     public Builder failurePolicy(@Nullable String value) {
       failurePolicy = value;
       return this;
     }
 
-    /** Sets {@link Hints#readPreference()}. */
+    /**
+     * Sets {@link Hints#readPreference()}.
+     *
+     * @param value as {@link Hints#readPreference()} says; null for unspecified
+     * @return this builder
+     */
     public Builder readPreference(@Nullable String value) {
       readPreference = value;
       return this;
     }
 
-    /** The hints. */
+    /** {@return the hints} */
     public Hints build() {
       return new Hints(shard, key, scatter, scatterWrites, timeout, failurePolicy, readPreference);
     }

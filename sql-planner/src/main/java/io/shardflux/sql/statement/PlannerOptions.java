@@ -19,6 +19,11 @@ public record PlannerOptions(
   /**
    * Checks the bounds.
    *
+   * @param maxLength see {@link #maxLength()}
+   * @param maxNesting see {@link #maxNesting()}
+   * @param cacheWeight see {@link #cacheWeight()}
+   * @param maxMergedRows see {@link #maxMergedRows()}
+   * @param maxOffset see {@link #maxOffset()}
    * @throws IllegalArgumentException if one is below 1
    */
   public PlannerOptions {
@@ -29,12 +34,12 @@ public record PlannerOptions(
     checkPositive("max-offset", maxOffset);
   }
 
-  /** The defaults stated above. */
+  /** {@return the defaults stated above} */
   public static PlannerOptions defaults() {
     return builder().build();
   }
 
-  /** A builder of the defaults. */
+  /** {@return a builder of the defaults} */
   public static Builder builder() {
     return new Builder();
   }
@@ -56,38 +61,63 @@ public record PlannerOptions(
 
     private Builder() {}
 
-    /** Sets {@link PlannerOptions#maxLength()}. */
+    /**
+     * Sets {@link PlannerOptions#maxLength()}.
+     *
+     * @param characters as {@link PlannerOptions#maxLength()} says
+     * @return this builder
+     */
     public Builder maxLength(int characters) {
       maxLength = characters;
       return this;
     }
 
-    /** Sets {@link PlannerOptions#maxNesting()}. */
+    /**
+     * Sets {@link PlannerOptions#maxNesting()}.
+     *
+     * @param parentheses as {@link PlannerOptions#maxNesting()} says
+     * @return this builder
+     */
     public Builder maxNesting(int parentheses) {
       maxNesting = parentheses;
       return this;
     }
 
-    /** Sets {@link PlannerOptions#cacheWeight()}. */
+    /**
+     * Sets {@link PlannerOptions#cacheWeight()}.
+     *
+     * @param bytes as {@link PlannerOptions#cacheWeight()} says
+     * @return this builder
+     */
     public Builder cacheWeight(long bytes) {
       cacheWeight = bytes;
       return this;
     }
 
-    /** Sets {@link PlannerOptions#maxMergedRows()}. */
+    /**
+     * Sets {@link PlannerOptions#maxMergedRows()}.
+     *
+     * @param rows as {@link PlannerOptions#maxMergedRows()} says
+     * @return this builder
+     */
     public Builder maxMergedRows(int rows) {
       maxMergedRows = rows;
       return this;
     }
 
-    /** Sets {@link PlannerOptions#maxOffset()}. */
+    /**
+     * Sets {@link PlannerOptions#maxOffset()}.
+     *
+     * @param rows as {@link PlannerOptions#maxOffset()} says
+     * @return this builder
+     */
     public Builder maxOffset(long rows) {
       maxOffset = rows;
       return this;
     }
 
     /**
-     * The options.
+     * {@return the options}
      *
      * @throws IllegalArgumentException if one is below 1
      */

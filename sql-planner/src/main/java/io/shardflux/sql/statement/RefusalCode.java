@@ -93,8 +93,8 @@ public enum RefusalCode {
   }
 
   /**
-   * Tells whether the refusal may be due to columns that changed since they were read, so that a
-   * second look helps.
+   * {@return whether the refusal may be due to columns that changed since they were read, so that a
+   * second look helps}
    */
   public boolean mayBeOutdated() {
     return switch (this) {
@@ -116,7 +116,7 @@ public enum RefusalCode {
     };
   }
 
-  /** The alternative for the caller. */
+  /** {@return the alternative for the caller} */
   public String wayOut() {
     return wayOut;
   }

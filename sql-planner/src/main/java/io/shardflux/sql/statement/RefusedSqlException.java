@@ -13,19 +13,32 @@ public final class RefusedSqlException extends RuntimeException {
 
   private static final int MAX_REASON = 1_000;
 
+  /** The rule that refuses the statement. */
   private final RefusalCode code;
+
+  /** The part of the statement that the rule met. */
   private final String reason;
+
+  /** The alternative for the caller. */
   private final String wayOut;
 
   /**
    * A refusal.
    *
+   * @param code the rule that refuses the statement
    * @param reason the part of the statement that the rule met, without bound values
    */
   public RefusedSqlException(RefusalCode code, String reason) {
     this(code, reason, code.wayOut());
   }
 
+  /**
+   * A refusal with an alternative of its own.
+   *
+   * @param code the rule that refuses the statement
+   * @param reason the part of the statement that the rule met, without bound values
+   * @param wayOut the alternative for the caller
+   */
   @Internal
   public RefusedSqlException(RefusalCode code, String reason, String wayOut) {
     this(shortened(reason), code, wayOut);
@@ -44,17 +57,17 @@ public final class RefusedSqlException extends RuntimeException {
     return reason.length() <= MAX_REASON ? reason : reason.substring(0, MAX_REASON) + "…";
   }
 
-  /** The rule that refuses the statement. */
+  /** {@return the rule that refuses the statement} */
   public RefusalCode code() {
     return code;
   }
 
-  /** The part of the statement that the rule met. */
+  /** {@return the part of the statement that the rule met} */
   public String reason() {
     return reason;
   }
 
-  /** The alternative for the caller. */
+  /** {@return the alternative for the caller} */
   public String wayOut() {
     return wayOut;
   }

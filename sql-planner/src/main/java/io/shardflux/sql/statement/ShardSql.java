@@ -11,7 +11,12 @@ import java.util.List;
  */
 public record ShardSql(String text, List<Integer> markers) {
 
-  /** Copies the markers. */
+  /**
+   * Copies the markers.
+   *
+   * @param text see {@link #text()}
+   * @param markers see {@link #markers()}
+   */
   public ShardSql {
     markers = List.copyOf(markers);
   }

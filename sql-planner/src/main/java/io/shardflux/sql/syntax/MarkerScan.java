@@ -12,17 +12,21 @@ public final class MarkerScan {
   private int at;
   private int nameStart;
 
-  /** A scan of a text, from its start. */
+  /**
+   * A scan of a text, from its start.
+   *
+   * @param text SQL, complete or malformed
+   */
   public MarkerScan(String text) {
     this.text = text;
   }
 
-  /** The number of characters that have been read. */
+  /** {@return the number of characters that have been read} */
   public int at() {
     return at;
   }
 
-  /** Tells whether all characters have been read. */
+  /** {@return whether all characters have been read} */
   public boolean ended() {
     return at >= text.length();
   }
@@ -52,7 +56,7 @@ public final class MarkerScan {
     return false;
   }
 
-  /** The name of the marker that was read last; null for a {@code ?}. */
+  /** {@return the name of the marker that was read last; null for a {@code ?}} */
   public @Nullable String name() {
     return nameStart == at ? null : text.substring(nameStart, at);
   }
