@@ -17,18 +17,21 @@ public interface ScatterRows<T> {
    * {@code ORDER BY} that sorts as the comparator does. Holds at most 256 rows of each shard; the
    * slowest shard sets the pace. Over a set of keys it errors with {@link IllegalArgumentException}
    * if a shard has more than 1,000 of them, because these take several statements.
+   *
+   * @param comparator the order of the mapped rows
+   * @return the rows, merged in that order
    */
   ScatterRows<T> orderedBy(Comparator<? super T> comparator);
 
   /**
-   * The rows as they come, each shard's end or failure, and always one {@link ShardSignal.Coverage}
-   * as the last element.
+   * {@return the rows as they come, each shard's end or failure, and always one {@link
+   * ShardSignal.Coverage} as the last element}
    */
   Flux<ShardSignal<T>> signals();
 
   /**
-   * The bare rows of all shards. The first failed shard's error is the stream's error, whatever the
-   * policy, so that the rows of some shards never look like those of all.
+   * {@return the bare rows of all shards} The first failed shard's error is the stream's error,
+   * whatever the policy, so that the rows of some shards never look like those of all.
    */
   Flux<T> rows();
 }

@@ -7,7 +7,7 @@ package io.shardflux.r2dbc;
 public interface ScatterTarget {
 
   /**
-   * A statement for each of the shards.
+   * {@return a statement for each of the shards}
    *
    * @param sql one statement; its markers are all {@code ?} or all {@code :name}. For a set of keys
    *     it has {@code IN (:keys)}, which becomes each shard's own keys, at most 1,000 a statement

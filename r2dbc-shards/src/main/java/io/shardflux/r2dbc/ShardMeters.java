@@ -34,7 +34,11 @@ public final class ShardMeters implements MeterBinder {
 
   private final ShardRouter router;
 
-  /** The meters of a router, which it must outlive; a stub of a test has none. */
+  /**
+   * The meters of a router, which it must outlive; a stub of a test has none.
+   *
+   * @param router the router to measure
+   */
   public ShardMeters(ShardRouter router) {
     this.router = router;
   }

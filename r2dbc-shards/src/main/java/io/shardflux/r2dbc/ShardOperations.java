@@ -23,6 +23,9 @@ public interface ShardOperations {
    * directory names it. Errors with {@link IllegalArgumentException} if there is such a shard, or
    * one with the same server and database, and with {@link IllegalStateException} if the router is
    * closed.
+   *
+   * @param shard the shard to add
+   * @return completes when statements may go to it
    */
   Mono<Void> addShard(Shard shard);
 
@@ -31,6 +34,9 @@ public interface ShardOperations {
    * connections are closed. After 30 s the statements are ended. A cancel does not stop that.
    * Errors with {@link IllegalArgumentException} if there is no such shard or a strategy or table
    * still names it.
+   *
+   * @param shard the shard to remove
+   * @return completes when its connections are closed
    */
   Mono<Void> removeShard(ShardId shard);
 
@@ -40,6 +46,9 @@ public interface ShardOperations {
    * io.shardflux.r2dbc.failure.ShardUnavailableException}. Statements for all shards go on without
    * it and say so. The shard stays drained until {@link #resume}; a cancel only ends the waiting.
    * Errors with {@link IllegalArgumentException} if there is no such shard.
+   *
+   * @param shard the shard to drain
+   * @return completes when no statement is under way on it
    */
   Mono<Void> drain(ShardId shard);
 
@@ -47,6 +56,9 @@ public interface ShardOperations {
    * Lets a drained shard take new statements again. A shard that was not drained stays as it is.
    * The breakers still decide whether its servers are asked. Errors with {@link
    * IllegalArgumentException} if there is no such shard.
+   *
+   * @param shard the shard to resume
+   * @return completes when the shard is no longer drained
    */
   Mono<Void> resume(ShardId shard);
 
@@ -54,6 +66,9 @@ public interface ShardOperations {
    * Takes a shard out, whatever its servers say: new statements for it fail at once, those under
    * way go on. The shard stays out until {@link #closeBreaker}. Errors with {@link
    * IllegalArgumentException} if there is no such shard.
+   *
+   * @param shard the shard to take out
+   * @return completes when new statements for it fail
    */
   Mono<Void> openBreaker(ShardId shard);
 
@@ -61,38 +76,45 @@ public interface ShardOperations {
    * Asks a shard's servers again, without waiting for a probe, whether they were taken out or found
    * down. A server that still is down will be found to be down again. A drained shard stays
    * drained. Errors with {@link IllegalArgumentException} if there is no such shard.
+   *
+   * @param shard the shard to ask again
+   * @return completes when its servers may be asked
    */
   Mono<Void> closeBreaker(ShardId shard);
 
   /**
-   * The shards' changes of status from now on. A subscriber that is more than 256 events behind
-   * loses the oldest. The stream completes when the router is closed.
+   * {@return the shards' changes of status from now on} A subscriber that is more than 256 events
+   * behind loses the oldest. The stream completes when the router is closed.
    */
   Flux<ShardEvent> events();
 
   /**
-   * The status of a shard. It asks no server, and is cheap enough for each statement.
+   * {@return the status of a shard} It asks no server, and is cheap enough for each statement.
    *
+   * @param shard the shard's name
    * @throws IllegalArgumentException if there is no such shard
    */
   ShardStatistics.Status status(ShardId shard);
 
-  /** The statistics of every shard. It asks no server. */
+  /** {@return the statistics of every shard} It asks no server. */
   Mono<List<ShardStatistics>> statistics();
 
   /**
-   * The statistics of every shard, with the rows of a table as {@link RowCountOptions} says. The
-   * first time each server is asked for its rows, within {@link Timeouts}. Later the counts are
-   * there at once, and old ones are taken again in the background. A shard that never answered has
-   * no count. Errors with {@link IllegalArgumentException} if the table is unknown.
+   * {@return the statistics of every shard, with the rows of a table as {@link RowCountOptions}
+   * says} The first time each server is asked for its rows, within {@link Timeouts}. Later the
+   * counts are there at once, and old ones are taken again in the background. A shard that never
+   * answered has no count. Errors with {@link IllegalArgumentException} if the table is unknown.
+   *
+   * @param table the name of a table of the topology
    */
   Mono<List<ShardStatistics>> statistics(String table);
 
   /**
-   * The keys, at most 20, that a table was most asked for by over the last minutes, the hottest
-   * first. Empty if no key stands out, or if hot keys are not counted; see {@link
+   * {@return the keys, at most 20, that a table was most asked for by over the last minutes, the
+   * hottest first} Empty if no key stands out, or if hot keys are not counted; see {@link
    * ShardRouterBuilder#hotKeys(boolean)}.
    *
+   * @param table the name of a table of the topology
    * @throws IllegalArgumentException if the table is unknown
    */
   List<HotKey> hotKeys(String table);

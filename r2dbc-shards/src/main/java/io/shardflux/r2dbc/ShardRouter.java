@@ -37,7 +37,7 @@ import reactor.util.context.Context;
  */
 public interface ShardRouter {
 
-  /** A builder of a router. */
+  /** {@return a builder of a router} */
   static ShardRouterBuilder builder() {
     return new ShardRouterBuilder();
   }
@@ -116,6 +116,7 @@ public interface ShardRouter {
    * router; their tables must be there already, see {@link TableDirectory#createTable()}.
    *
    * @param yaml one document of at most 1 MiB; a key that is unknown or there twice is refused
+   * @return the router, which the caller must close; it has not connected yet
    * @throws IllegalArgumentException if it is malformed or wrong, with the path to the mistake.
    *     Neither the message nor a cause has a URL or a password
    */
@@ -129,37 +130,62 @@ public interface ShardRouter {
    *
    * @param document its keys as there; scalars are texts, numbers or booleans, and a list may also
    *     be a map with the keys {@code 0}, {@code 1} and so on, as property sources have it
+   * @return a builder with all that the document says, to which more can be added
    * @throws IllegalArgumentException as there
    */
   static ShardRouterBuilder builder(Map<String, ?> document) {
     return new ShardRouterBuilder().with(RouterDocument.read(document));
   }
 
-  /** The operator's face of the router; always the same object. */
+  /** {@return the operator's face of the router; always the same object} */
   ShardOperations operations();
 
-  /** The current shards, strategies and tables. */
+  /** {@return the current shards, strategies and tables} */
   Topology topology();
 
-  /** The shard of a key; see {@link Topology#locate}. */
+  /**
+   * {@return the shard of a key; see {@link Topology#locate}}
+   *
+   * @param table the table's name, as its rule has it
+   * @param key a key of the table
+   */
   Mono<ShardId> locate(String table, ShardKey key);
 
-  /** The shard where a key of a table lies. */
+  /**
+   * {@return the shard where a key of a table lies}
+   *
+   * @param table the name of a sharded or pinned table, as its rule has it
+   * @param key the key, which is located upon each subscription
+   */
   ShardTarget on(String table, ShardKey key);
 
-  /** A shard by name. An unknown name is an {@link IllegalArgumentException} upon subscription. */
+  /**
+   * {@return a shard by name} An unknown name is an {@link IllegalArgumentException} upon
+   * subscription.
+   *
+   * @param shard the shard's name
+   */
   ShardTarget on(ShardId shard);
 
   /**
-   * The shards of some keys of a table, each asked for its own keys. A key given twice is asked for
-   * once.
+   * {@return the shards of some keys of a table, each asked for its own keys} A key given twice is
+   * asked for once.
+   *
+   * @param table the name of a sharded or pinned table, as its rule has it
+   * @param keys the keys, which are located upon each subscription
    */
   ScatterTarget onKeys(String table, Collection<ShardKey> keys);
 
   /**
-   * Reads of single keys that are joined, with the options of {@link
+   * {@return reads of single keys that are joined, with the options of {@link
    * ShardRouterBuilder#coalescing}; see {@link #coalesced(String, String, BiFunction, BiFunction,
-   * CoalescingOptions)}.
+   * CoalescingOptions)}}
+   *
+   * @param <T> the type that rows are mapped to
+   * @param table the table by whose rule keys are located
+   * @param sql one read with the marker {@code :keys} and no other
+   * @param key gives the key that a row belongs to
+   * @param mapping maps each row; must not block and must not return null
    */
   <T> KeyedReads<T> coalesced(
       String table,
@@ -168,9 +194,9 @@ public interface ShardRouter {
       BiFunction<Row, RowMetadata, T> mapping);
 
   /**
-   * Reads of single keys that are joined. While batches are on their way to a shard, newcomers
-   * gather, and the next batch takes them all, up to a bound, as one {@code IN} list. There is no
-   * timer: a read that finds no batches under way is sent at once.
+   * {@return reads of single keys that are joined} While batches are on their way to a shard,
+   * newcomers gather, and the next batch takes them all, up to a bound, as one {@code IN} list.
+   * There is no timer: a read that finds no batches under way is sent at once.
    *
    * <pre>{@code
    * KeyedReads<User> users = router.coalesced("users", "SELECT id, name FROM users WHERE id IN (:keys)",
@@ -181,12 +207,14 @@ public interface ShardRouter {
    * <p>Each row must belong to one key, and must be the same whatever other keys are asked for: the
    * statement must not aggregate over keys.
    *
+   * @param <T> the type that rows are mapped to
    * @param table the table by whose rule keys are located
    * @param sql one read with the marker {@code :keys} and no other; see {@link #onKeys}
    * @param key gives the key that a row belongs to, as it was asked for; a row with another key
    *     fails the read
    * @param mapping maps each row; both functions are called on event loops, must not block and must
    *     not return null
+   * @param coalescing how many keys a batch has, and how many reads may gather
    * @throws IllegalArgumentException if the table is unknown, the statement is not a read, limits
    *     its rows, or has no or other markers
    */
@@ -197,12 +225,13 @@ public interface ShardRouter {
       BiFunction<Row, RowMetadata, T> mapping,
       CoalescingOptions coalescing);
 
-  /** All shards. */
+  /** {@return all shards} */
   ScatterTarget onAll();
 
   /**
    * Stores streams of rows, many by one statement.
    *
+   * @param <T> the type of the rows
    * @param table where they go, by its rule
    * @param sql {@code INSERT INTO … VALUES (…)} or {@code REPLACE INTO … VALUES (…)} of one row,
    *     with {@code :name} markers in its row group alone and nothing behind it
@@ -210,6 +239,7 @@ public interface ShardRouter {
    * @param values a row's values by the names of the markers, NULL where one is null: text,
    *     numbers, booleans, {@code byte[]} or {@code ByteBuffer}, enums, and dates and times of
    *     {@code java.time}; not to be changed before the row's outcome is there
+   * @return the inserts, for any number of streams
    * @throws IllegalArgumentException if the table is unknown or a reference table, or the statement
    *     is another: {@code IGNORE} and {@code ON DUPLICATE KEY UPDATE} are refused, as they leave
    *     open what became of a row
@@ -223,12 +253,16 @@ public interface ShardRouter {
   /**
    * Opens every shard's idle minimum of connections. A shard that is down is left out, and the
    * others are warmed.
+   *
+   * @return completes when each shard has its minimum or was left out
    */
   Mono<Void> warmUp();
 
   /**
    * Sends all reads of a subscription to primaries, whatever else is set, so that they see what was
    * written before; for {@code contextWrite}.
+   *
+   * @return a change of the context, for {@code contextWrite}
    */
   static Function<Context, Context> readYourWrites() {
     return context -> context.put(ShardServers.READ_YOUR_WRITES, true);
@@ -238,6 +272,8 @@ public interface ShardRouter {
    * Closes the router. Statements under way have 30 s to end, and new ones fail with {@link
    * io.shardflux.r2dbc.failure.ShardUnavailableException}. Then every connection is closed, those
    * in use too. A second close does nothing more, and a cancel does not stop it.
+   *
+   * @return completes when every connection is closed
    */
   Mono<Void> close();
 
@@ -246,9 +282,10 @@ public interface ShardRouter {
    * for by.
    *
    * @param table a table of the topology
+   * @param key the key that the statement is for
    */
   void note(String table, ShardKey key);
 
-  /** The times of a statement that has none of its own. */
+  /** {@return the times of a statement that has none of its own} */
   Timeouts timeouts();
 }

@@ -36,7 +36,12 @@ public final class ShardRouterBuilder {
 
   ShardRouterBuilder() {}
 
-  /** Adds a shard. A second one of that name is refused by an {@link IllegalArgumentException}. */
+  /**
+   * Adds a shard. A second one of that name is refused by an {@link IllegalArgumentException}.
+   *
+   * @param shard the shard to add; must not be there yet
+   * @return this builder
+   */
   public ShardRouterBuilder shard(Shard shard) {
     topology.shard(shard.id());
     shards.add(shard);
@@ -45,6 +50,10 @@ public final class ShardRouterBuilder {
 
   /**
    * Adds a strategy. A second one of that name is refused by an {@link IllegalArgumentException}.
+   *
+   * @param name the name by which errors and settings speak of the strategy
+   * @param strategy the strategy of one table or of many
+   * @return this builder
    */
   public ShardRouterBuilder strategy(String name, ShardingStrategy strategy) {
     topology.strategy(name, strategy);
@@ -54,6 +63,9 @@ public final class ShardRouterBuilder {
   /**
    * Adds a table's rule. A second one for that table is refused by an {@link
    * IllegalArgumentException}.
+   *
+   * @param rule the rule of a table that has none yet
+   * @return this builder
    */
   public ShardRouterBuilder table(TableRule rule) {
     topology.table(rule);
@@ -63,6 +75,9 @@ public final class ShardRouterBuilder {
   /**
    * Sets the bounds of every pool that has none of its own; the default is {@link
    * PoolOptions#defaults()}.
+   *
+   * @param bounds the bounds of each pool
+   * @return this builder
    */
   public ShardRouterBuilder pool(PoolOptions bounds) {
     options = options.with(bounds);
@@ -72,19 +87,32 @@ public final class ShardRouterBuilder {
   /**
    * Sets the times of every statement that has none of its own; the default is {@link
    * Timeouts#defaults()}.
+   *
+   * @param timeouts the times of each statement
+   * @return this builder
    */
   public ShardRouterBuilder timeouts(Timeouts timeouts) {
     options = options.with(timeouts);
     return this;
   }
 
-  /** Sets when a server counts as down; the default is {@link BreakerOptions#defaults()}. */
+  /**
+   * Sets when a server counts as down; the default is {@link BreakerOptions#defaults()}.
+   *
+   * @param breaker when a server is taken out, and when it is asked again
+   * @return this builder
+   */
   public ShardRouterBuilder breaker(BreakerOptions breaker) {
     options = options.with(breaker);
     return this;
   }
 
-  /** Sets the options of reads; the default is {@link ReadOptions#defaults()}. */
+  /**
+   * Sets the options of reads; the default is {@link ReadOptions#defaults()}.
+   *
+   * @param reads which servers read, and how often a read is tried
+   * @return this builder
+   */
   public ShardRouterBuilder reads(ReadOptions reads) {
     options = options.with(reads);
     return this;
@@ -95,6 +123,8 @@ public final class ShardRouterBuilder {
    * logger {@code io.shardflux.slow}. The key-value pairs are shard, server, time, rows, outcome,
    * and the text with its markers. By default no statement is logged.
    *
+   * @param time from 1 ms
+   * @return this builder
    * @throws IllegalArgumentException if the time is below 1 ms
    */
   public ShardRouterBuilder slowStatement(Duration time) {
@@ -106,6 +136,9 @@ public final class ShardRouterBuilder {
    * Sets the registry in which each attempt at a server is observed, as {@link ShardObservation}
    * says. Without it, or if the registry has no handler, nothing is observed and statements run as
    * if there were no observations. Handlers run on event loops, so they must not block.
+   *
+   * @param registry gets an observation for each attempt at a server
+   * @return this builder
    */
   public ShardRouterBuilder observations(ObservationRegistry registry) {
     options = options.with(registry);
@@ -115,13 +148,21 @@ public final class ShardRouterBuilder {
   /**
    * Sets whether the keys by which tables are asked for are counted, in some 3 MB a table at most;
    * see {@link ShardOperations#hotKeys}. Off by default.
+   *
+   * @param counted whether keys are counted
+   * @return this builder
    */
   public ShardRouterBuilder hotKeys(boolean counted) {
     hotKeys = counted;
     return this;
   }
 
-  /** Sets how tables' rows are counted; the default is {@link RowCountOptions#defaults()}. */
+  /**
+   * Sets how tables' rows are counted; the default is {@link RowCountOptions#defaults()}.
+   *
+   * @param counts how rows are counted, and how old a count may be
+   * @return this builder
+   */
   public ShardRouterBuilder rowCounts(RowCountOptions counts) {
     rowCounts = counts;
     return this;
@@ -130,6 +171,9 @@ public final class ShardRouterBuilder {
   /**
    * Sets whether SQL that names no key may go to several shards; the default is {@link
    * ScatterReads#ALLOWED}.
+   *
+   * @param scatter whether such statements are allowed
+   * @return this builder
    */
   public ShardRouterBuilder scatterReads(ScatterReads scatter) {
     scatterReads = scatter;
@@ -139,6 +183,9 @@ public final class ShardRouterBuilder {
   /**
    * Sets how reads of single keys are joined where {@link ShardRouter#coalesced} is not told; the
    * default is {@link CoalescingOptions#defaults()}.
+   *
+   * @param options how many keys a batch has, and how many reads may gather
+   * @return this builder
    */
   public ShardRouterBuilder coalescing(CoalescingOptions options) {
     coalescing = options;
@@ -162,7 +209,7 @@ public final class ShardRouterBuilder {
   }
 
   /**
-   * The router; connects to nothing.
+   * {@return the router; connects to nothing}
    *
    * @throws IllegalArgumentException if there is no shard, a rule names an unknown shard or
    *     strategy, two servers of shards have one host, port and database, or no R2DBC driver takes

@@ -24,7 +24,7 @@ import reactor.core.publisher.Mono;
 public interface ShardTarget {
 
   /**
-   * A statement for the shard.
+   * {@return a statement for the shard}
    *
    * @param sql one statement; its markers are all {@code ?} or all {@code :name}
    * @throws IllegalArgumentException if it is empty, above 1 MiB, or mixes both kinds of marker
@@ -43,6 +43,10 @@ public interface ShardTarget {
    * unwrapped}, or if a text was run that names a user variable, a lock's function or a routine, or
    * that is no plain {@code SELECT}, {@code INSERT}, {@code REPLACE}, {@code UPDATE} or {@code
    * DELETE}.
+   *
+   * @param <T> the type that the work gives
+   * @param work uses the connection until its publisher ends; called once for each subscription
+   * @return what the work gives
    */
   <T> Flux<T> inConnection(Function<Connection, ? extends Publisher<T>> work);
 
@@ -50,6 +54,10 @@ public interface ShardTarget {
    * Lends a connection of the shard inside a transaction. The transaction is committed when the
    * work completes, and rolled back when the work fails or is cancelled. Rows pass before the
    * commit; only completion says that they are committed. See {@link #inConnection}.
+   *
+   * @param <T> the type that the work gives
+   * @param work uses the connection until its publisher ends; called once for each subscription
+   * @return what the work gives
    */
   <T> Flux<T> inTransaction(Function<Connection, ? extends Publisher<T>> work);
 
@@ -58,6 +66,7 @@ public interface ShardTarget {
    * is there leaves none behind.
    *
    * @param definition its isolation level and the like, as R2DBC has them
+   * @return the transaction, once it has begun
    */
   Mono<ShardTransaction> begin(TransactionDefinition definition);
 
@@ -65,6 +74,10 @@ public interface ShardTarget {
    * Begins a transaction with other times than the router's. They hold for its beginning, its
    * statements and the time for which it may lie idle. Its commit and its rollback are held to the
    * router's times.
+   *
+   * @param definition its isolation level and the like, as R2DBC has them
+   * @param timeouts the times of the transaction
+   * @return the transaction, once it has begun
    */
   Mono<ShardTransaction> begin(TransactionDefinition definition, Timeouts timeouts);
 }

@@ -25,6 +25,10 @@ public record CoalescingOptions(int maxKeys, int maxRows, int inFlight, int maxW
   /**
    * Checks the numbers.
    *
+   * @param maxKeys see {@link #maxKeys()}
+   * @param maxRows see {@link #maxRows()}
+   * @param inFlight see {@link #inFlight()}
+   * @param maxWaiting see {@link #maxWaiting()}
    * @throws IllegalArgumentException if one is out of its bounds
    */
   public CoalescingOptions {
@@ -34,27 +38,43 @@ public record CoalescingOptions(int maxKeys, int maxRows, int inFlight, int maxW
     check("max-waiting", maxWaiting, MOST);
   }
 
-  /** The defaults stated above. */
+  /** {@return the defaults stated above} */
   public static CoalescingOptions defaults() {
     return DEFAULTS;
   }
 
-  /** These options with another number of keys. */
+  /**
+   * {@return these options with another number of keys}
+   *
+   * @param other see {@link #maxKeys()}
+   */
   public CoalescingOptions withMaxKeys(int other) {
     return new CoalescingOptions(other, maxRows, inFlight, maxWaiting);
   }
 
-  /** These options with another number of rows. */
+  /**
+   * {@return these options with another number of rows}
+   *
+   * @param other see {@link #maxRows()}
+   */
   public CoalescingOptions withMaxRows(int other) {
     return new CoalescingOptions(maxKeys, other, inFlight, maxWaiting);
   }
 
-  /** These options with another number of batches under way. */
+  /**
+   * {@return these options with another number of batches under way}
+   *
+   * @param other see {@link #inFlight()}
+   */
   public CoalescingOptions withInFlight(int other) {
     return new CoalescingOptions(maxKeys, maxRows, other, maxWaiting);
   }
 
-  /** These options with another number of reads that may gather. */
+  /**
+   * {@return these options with another number of reads that may gather}
+   *
+   * @param other see {@link #maxWaiting()}
+   */
   public CoalescingOptions withMaxWaiting(int other) {
     return new CoalescingOptions(maxKeys, maxRows, inFlight, other);
   }

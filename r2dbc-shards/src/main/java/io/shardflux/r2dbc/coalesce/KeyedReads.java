@@ -35,27 +35,41 @@ import reactor.core.publisher.Mono;
  */
 public interface KeyedReads<T> {
 
-  /** These reads, joined with them, held to other times than the router's. */
+  /**
+   * {@return these reads, joined with them, held to other times than the router's}
+   *
+   * @param other the times of each read
+   */
   KeyedReads<T> timeouts(Timeouts other);
 
   /**
-   * These reads, sent to another server than the router would. Reads in {@code
+   * {@return these reads, sent to another server than the router would} Reads in {@code
    * ShardRouter.readYourWrites()} go to primaries all the same.
+   *
+   * @param other the server to read from
    */
   KeyedReads<T> prefer(ReadPreference other);
 
-  /** The key's row, or empty. A second row is an error, {@link TooManyRowsException}. */
+  /**
+   * {@return the key's row, or empty} A second row is an error, {@link TooManyRowsException}.
+   *
+   * @param key the key to read
+   */
   Mono<T> one(ShardKey key);
 
   /**
-   * The key's row with the shard that it was found on, in one look-up; empty or an error as {@link
-   * #one}.
+   * {@return the key's row with the shard that it was found on, in one look-up; empty or an error
+   * as {@link #one}}
+   *
+   * @param key the key to read
    */
   Mono<ShardSignal.Row<T>> oneLocated(ShardKey key);
 
   /**
-   * All rows of the key, in the order of the statement; at most {@link
-   * CoalescingOptions#maxRows()}.
+   * {@return all rows of the key, in the order of the statement; at most {@link
+   * CoalescingOptions#maxRows()}}
+   *
+   * @param key the key to read
    */
   Flux<T> all(ShardKey key);
 }

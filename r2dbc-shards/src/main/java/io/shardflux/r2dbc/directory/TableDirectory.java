@@ -39,6 +39,7 @@ public final class TableDirectory implements ShardDirectory {
   /** The default name of the table. */
   public static final String DEFAULT_TABLE = "shardflux_directory";
 
+  /** What a directory may be named. */
   @Internal public static final Pattern NAME = Pattern.compile("[A-Za-z0-9_.-]{1,64}");
 
   private static final int MAX_KEY_BYTES = 2_800;
@@ -67,15 +68,18 @@ public final class TableDirectory implements ShardDirectory {
   }
 
   /**
-   * A directory in the {@linkplain #DEFAULT_TABLE default table}, with the default times; see
-   * {@link #of(Shard, String, String, Timeouts)}.
+   * {@return a directory in the {@linkplain #DEFAULT_TABLE default table}, with the default times;
+   * see {@link #of(Shard, String, String, Timeouts)}}
+   *
+   * @param server the server of the table; its id is only its name in messages
+   * @param name the directory's name in the table
    */
   public static TableDirectory of(Shard server, String name) {
     return of(server, DEFAULT_TABLE, name, Timeouts.defaults());
   }
 
   /**
-   * A directory; connects to nothing.
+   * {@return a directory; connects to nothing}
    *
    * @param server the server of the table; its id is only its name in messages, so that it need not
    *     be one of a router's shards. Without pool bounds of its own it has the defaults
@@ -90,7 +94,11 @@ public final class TableDirectory implements ShardDirectory {
     return new TableDirectory(server, table, name, timeouts);
   }
 
-  /** Makes the table if it is not there. The account must be allowed to. */
+  /**
+   * Makes the table if it is not there. The account must be allowed to.
+   *
+   * @return completes when the table is there
+   */
   public Mono<Void> createTable() {
     SqlTemplate create =
         table.sql(
@@ -162,6 +170,8 @@ public final class TableDirectory implements ShardDirectory {
   /**
    * Closes the pool: statements under way have 30 s to end, and new ones fail with {@link
    * io.shardflux.r2dbc.failure.ShardUnavailableException}. A second close does nothing more.
+   *
+   * @return completes when the pool is closed
    */
   public Mono<Void> close() {
     return table.close();

@@ -20,13 +20,17 @@ public final class ShardTimeoutException extends R2dbcTimeoutException {
   /** The bound that was met. */
   @Internal
   public enum Bound {
+    /** Until a connection is there. */
     ACQUIRE(
         "no connection", "a connection", "raise pool.max-size or timeouts.acquire, or ask less"),
+    /** Until the first row. */
     FIRST_ROW("no row", "a first row", "raise timeouts.first-row or make the statement cheaper"),
+    /** From one row to the next, or to the end. */
     GAP(
         "no further row",
         "the next row or the end",
         "raise timeouts.gap or make the statement cheaper"),
+    /** Until the end. */
     TOTAL("not at the end", "the end", "raise timeouts.total or make the statement cheaper");
 
     private final String what;
@@ -40,10 +44,25 @@ public final class ShardTimeoutException extends R2dbcTimeoutException {
     }
   }
 
+  /** The name of the late shard. */
   private final String shard;
+
+  /** The bound that was met; null if the server itself ended the statement. */
   private final @Nullable Bound bound;
+
+  /** The time that the shard had; null if the server itself ended the statement. */
   private final @Nullable Duration time;
 
+  /**
+   * An error of a shard that was late by the router's clock.
+   *
+   * @param shard the late shard
+   * @param bound the bound that was met
+   * @param time the time that the shard had
+   * @param spent the time since the statement was asked for
+   * @param rows the number of rows until then
+   * @param statement the statement's text, with markers
+   */
   @Internal
   public ShardTimeoutException(
       ShardId shard, Bound bound, Duration time, Duration spent, long rows, String statement) {
@@ -66,7 +85,7 @@ public final class ShardTimeoutException extends R2dbcTimeoutException {
     this.time = null;
   }
 
-  /** The late shard. */
+  /** {@return the late shard} */
   public ShardId shard() {
     return ShardId.of(shard);
   }
@@ -76,13 +95,17 @@ public final class ShardTimeoutException extends R2dbcTimeoutException {
     return bound == Bound.ACQUIRE;
   }
 
-  /** The time that the shard had, by the router's clock. */
+  /** {@return the time that the shard had, by the router's clock} */
   @Internal
   public Duration time() {
     return Objects.requireNonNull(time, "ended by the server");
   }
 
-  /** Tells whether the shard had at least as long as these times allow. */
+  /**
+   * {@return whether the shard had at least as long as these times allow}
+   *
+   * @param others the times to compare with
+   */
   @Internal
   public boolean reached(Timeouts others) {
     if (bound == null || time == null) {
@@ -112,7 +135,11 @@ public final class ShardTimeoutException extends R2dbcTimeoutException {
         + ")";
   }
 
-  /** The statement in one line and not too long. It has markers where values are bound. */
+  /**
+   * {@return the statement in one line and not too long} It has markers where values are bound.
+   *
+   * @param statement the statement's text
+   */
   @Internal
   public static String shortened(String statement) {
     StringBuilder line = new StringBuilder(SHOWN);

@@ -32,9 +32,20 @@ public final class ShardUnavailableException extends R2dbcTransientResourceExcep
     NOT_ASKED
   }
 
+  /** The name of the shard. */
   private final String shard;
+
+  /** Why the shard was not used. */
   private final Why why;
 
+  /**
+   * An error of a shard that could not be used.
+   *
+   * @param shard the shard
+   * @param why the reason
+   * @param message what happened, without the shard's name
+   * @param cause the driver's error, or null
+   */
   @Internal
   public ShardUnavailableException(
       ShardId shard, Why why, String message, @Nullable Throwable cause) {
@@ -43,19 +54,20 @@ public final class ShardUnavailableException extends R2dbcTransientResourceExcep
     this.why = why;
   }
 
-  /** The shard. */
+  /** {@return the shard} */
   public ShardId shard() {
     return ShardId.of(shard);
   }
 
   /**
-   * Tells whether the shard was too busy to be asked: the queue for a connection was full, or its
-   * {@linkplain PoolOptions#streams() streams} were taken.
+   * {@return whether the shard was too busy to be asked: the queue for a connection was full, or
+   * its {@linkplain PoolOptions#streams() streams} were taken}
    */
   public boolean overloaded() {
     return why == Why.OVERLOADED;
   }
 
+  /** {@return the reason} */
   @Internal
   public Why why() {
     return why;

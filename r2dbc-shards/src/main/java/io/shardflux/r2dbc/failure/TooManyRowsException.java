@@ -8,11 +8,22 @@ public final class TooManyRowsException extends R2dbcNonTransientException {
 
   private static final long serialVersionUID = 1L;
 
+  /**
+   * An error of a read of at most one row.
+   *
+   * @param statement the statement's text, with markers
+   */
   @Internal
   public TooManyRowsException(String statement) {
     super("rows: more than one (expected: one or none; use first() or all()) of: " + statement);
   }
 
+  /**
+   * An error of a read of a key's rows.
+   *
+   * @param most the number of rows that were allowed
+   * @param statement the statement's text, with markers
+   */
   @Internal
   public TooManyRowsException(int most, String statement) {
     super(

@@ -10,6 +10,7 @@ public final class IdsRefusedException extends R2dbcTransientResourceException {
 
   private static final long serialVersionUID = 1L;
 
+  /** The milliseconds until the clock is past what was used, or 0 if that is not the reason. */
   private final long behindMillis;
 
   IdsRefusedException(String message) {

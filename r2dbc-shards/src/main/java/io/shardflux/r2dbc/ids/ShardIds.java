@@ -121,15 +121,17 @@ public final class ShardIds {
   }
 
   /**
-   * Ids with the {@linkplain #DEFAULT_TABLE default table}, lease and times; see {@link #of(Shard,
-   * String, Duration, Timeouts)}.
+   * {@return ids with the {@linkplain #DEFAULT_TABLE default table}, lease and times; see {@link
+   * #of(Shard, String, Duration, Timeouts)}}
+   *
+   * @param server the server of the table; its id is only its name in messages
    */
   public static ShardIds of(Shard server) {
     return of(server, DEFAULT_TABLE, DEFAULT_LEASE, Timeouts.defaults());
   }
 
   /**
-   * Ids with the given table, lease and times; connects to nothing.
+   * {@return ids with the given table, lease and times; connects to nothing}
    *
    * @param server the server of the table; its id is only its name in messages, so that it need not
    *     be one of a router's shards. Without pool bounds of its own it has at most 2 connections
@@ -147,14 +149,15 @@ public final class ShardIds {
   }
 
   /**
-   * Ids as described by the key {@code ids} of a document; connects to nothing. The document is
-   * that of {@code ShardRouter.fromYaml}, whose {@code timeouts} hold here too.
+   * {@return ids as described by the key {@code ids} of a document; connects to nothing} The
+   * document is that of {@code ShardRouter.fromYaml}, whose {@code timeouts} hold here too.
    *
    * <p>{@code ids} has {@code shard}, the name of one of {@code shards}, or {@code server}, a map
    * with {@code url}, {@code username}, {@code password} and {@code pool} as of a shard. Where they
    * differ from the defaults it also has {@code table} and {@code lease}. With {@code create-table:
    * true} a table that is not there is made before a node is leased.
    *
+   * @param yaml one document, as {@code ShardRouter.fromYaml} takes it
    * @throws IllegalArgumentException as there, and if it has no {@code ids}
    */
   public static ShardIds fromYaml(String yaml) {
@@ -162,8 +165,10 @@ public final class ShardIds {
   }
 
   /**
-   * Ids as described by a nested map; see {@link #fromYaml} and {@code ShardRouter.builder(Map)}.
+   * {@return ids as described by a nested map; see {@link #fromYaml} and {@code
+   * ShardRouter.builder(Map)}}
    *
+   * @param document the document's keys and what they hold
    * @throws IllegalArgumentException as there
    */
   public static ShardIds of(Map<String, ?> document) {
@@ -180,6 +185,15 @@ public final class ShardIds {
         InstantSource.system());
   }
 
+  /**
+   * {@return ids as {@link #of(Shard, String, Duration, Timeouts)} gives them, by another clock}
+   *
+   * @param server the server of the table
+   * @param table the table's name
+   * @param lease the time for which a node is leased
+   * @param timeouts how long a statement may take
+   * @param clock gives the time of day that ids begin with
+   */
   @Internal
   public static ShardIds of(
       Shard server, String table, Duration lease, Timeouts timeouts, InstantSource clock) {
@@ -201,6 +215,8 @@ public final class ShardIds {
   /**
    * Makes the table with its 1,024 nodes, if it or they are not there. The account must be allowed
    * to.
+   *
+   * @return completes when the table and its nodes are there
    */
   public Mono<Void> createTable() {
     return nodes.create();
@@ -219,8 +235,8 @@ public final class ShardIds {
   }
 
   /**
-   * An id above all ids that this object gave before. The first id, and one that is requested after
-   * the lease has ended, waits for the server.
+   * {@return an id above all ids that this object gave before} The first id, and one that is
+   * requested after the lease has ended, waits for the server.
    */
   public Mono<Long> next() {
     return Mono.defer(
@@ -231,7 +247,7 @@ public final class ShardIds {
   }
 
   /**
-   * Several ids, each above the one before. At most one is made before it is requested.
+   * {@return several ids, each above the one before} At most one is made before it is requested.
    *
    * @param count from 1
    * @throws IllegalArgumentException if the count is less
@@ -247,6 +263,8 @@ public final class ShardIds {
    * Gives no more ids, gives the node back, and closes the connections. If the server does not
    * answer, the node is free when its lease is over. A second close does nothing more. A cancel
    * only ends the waiting.
+   *
+   * @return completes when the connections are closed
    */
   public Mono<Void> close() {
     return closing;

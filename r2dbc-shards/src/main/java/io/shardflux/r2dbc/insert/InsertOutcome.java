@@ -10,7 +10,7 @@ import io.shardflux.router.ShardId;
  */
 public sealed interface InsertOutcome<T> {
 
-  /** The row, as it was given. */
+  /** {@return the row, as it was given} */
   T row();
 
   /**

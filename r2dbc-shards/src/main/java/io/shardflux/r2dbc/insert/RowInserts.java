@@ -45,6 +45,9 @@ public interface RowInserts<T> {
    * <p>Errors only if the source does, once all rows that it gave have their outcomes. A cancel
    * cancels the source and ends the statements under way on their servers; the outcomes of their
    * rows are lost.
+   *
+   * @param rows the rows to store
+   * @return one outcome for each row
    */
   Flux<InsertOutcome<T>> store(Publisher<? extends T> rows);
 }

@@ -22,6 +22,8 @@ public record RowCountOptions(boolean exact, Duration every) {
   /**
    * Checks the age.
    *
+   * @param exact see {@link #exact()}
+   * @param every see {@link #every()}
    * @throws IllegalArgumentException if {@code every} is not above 0
    */
   public RowCountOptions {
@@ -30,14 +32,16 @@ public record RowCountOptions(boolean exact, Duration every) {
     }
   }
 
-  /** The defaults stated above. */
+  /** {@return the defaults stated above} */
   public static RowCountOptions defaults() {
     return DEFAULTS;
   }
 
   /**
-   * The statement that counts a table's rows, to be read by {@link #rows(Row)}. It needs the right
-   * to SELECT from the table, and no other.
+   * {@return the statement that counts a table's rows, to be read by {@link #rows(Row)}} It needs
+   * the right to SELECT from the table, and no other.
+   *
+   * @param table the table's name
    */
   @Internal
   public String sql(String table) {
@@ -48,7 +52,11 @@ public record RowCountOptions(boolean exact, Duration every) {
         : "EXPLAIN FORMAT=TRADITIONAL SELECT * FROM " + quoted;
   }
 
-  /** The count in the answer's one row. */
+  /**
+   * {@return the count in the answer's one row}
+   *
+   * @param row the one row of the answer
+   */
   @Internal
   public static long rows(Row row) {
     // MariaDB's EXPLAIN says it as a text.

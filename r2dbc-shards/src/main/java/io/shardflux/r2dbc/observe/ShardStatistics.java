@@ -43,7 +43,23 @@ public record ShardStatistics(
     Breaker breaker,
     List<Replica> replicas) {
 
-  /** Copies the mutable parts. */
+  /**
+   * Copies the mutable parts.
+   *
+   * @param id see {@link #id()}
+   * @param host see {@link #host()}
+   * @param port see {@link #port()}
+   * @param status see {@link #status()}
+   * @param load see {@link #load()}
+   * @param rowCount see {@link #rowCount()}
+   * @param pool see {@link #pool()}
+   * @param inFlight see {@link #inFlight()}
+   * @param latency see {@link #latency()}
+   * @param errors see {@link #errors()}
+   * @param kills see {@link #kills()}
+   * @param breaker see {@link #breaker()}
+   * @param replicas see {@link #replicas()}
+   */
   public ShardStatistics {
     errors = Map.copyOf(errors);
     replicas = List.copyOf(replicas);
@@ -127,7 +143,11 @@ public record ShardStatistics(
    */
   public record Imbalance(double load, double rows) {}
 
-  /** The imbalance of some shards. */
+  /**
+   * {@return the imbalance of some shards}
+   *
+   * @param shards the statistics of the shards to compare
+   */
   public static Imbalance imbalance(Collection<ShardStatistics> shards) {
     return new Imbalance(
         maxOverMean(shards, ShardStatistics::load),

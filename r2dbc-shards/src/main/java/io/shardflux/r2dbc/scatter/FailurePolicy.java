@@ -17,12 +17,20 @@ import java.util.function.BiFunction;
  */
 public sealed interface FailurePolicy {
 
-  /** Tags failures; the stream itself does not fail. The default. */
+  /**
+   * Tags failures; the stream itself does not fail. The default.
+   *
+   * @return the policy
+   */
   static FailurePolicy tag() {
     return new AtLeast(0);
   }
 
-  /** Makes the first failure the stream's error. */
+  /**
+   * Makes the first failure the stream's error.
+   *
+   * @return the policy
+   */
   static FailurePolicy failFast() {
     return new FailFast();
   }
@@ -31,6 +39,7 @@ public sealed interface FailurePolicy {
    * Tags failures while at least that many shards can answer.
    *
    * @param shards from 1; more than are asked is a failure from the start
+   * @return the policy
    * @throws IllegalArgumentException if {@code shards} is below 1
    */
   static FailurePolicy atLeast(int shards) {

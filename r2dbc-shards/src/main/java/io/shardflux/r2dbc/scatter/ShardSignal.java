@@ -56,14 +56,21 @@ public sealed interface ShardSignal<T> {
   record Coverage<T>(Set<ShardId> asked, Set<ShardId> answered, Set<ShardId> failed, long rows)
       implements ShardSignal<T> {
 
-    /** Copies the sets, keeping their order. */
+    /**
+     * Copies the sets, keeping their order.
+     *
+     * @param asked see {@link #asked()}
+     * @param answered see {@link #answered()}
+     * @param failed see {@link #failed()}
+     * @param rows see {@link #rows()}
+     */
     public Coverage {
       asked = Collections.unmodifiableSet(new LinkedHashSet<>(asked));
       answered = Collections.unmodifiableSet(new LinkedHashSet<>(answered));
       failed = Collections.unmodifiableSet(new LinkedHashSet<>(failed));
     }
 
-    /** Tells whether every shard that was asked answered whole. */
+    /** {@return whether every shard that was asked answered whole} */
     public boolean complete() {
       return failed.isEmpty();
     }

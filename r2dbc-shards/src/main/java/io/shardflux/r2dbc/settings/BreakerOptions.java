@@ -27,6 +27,10 @@ public record BreakerOptions(int window, int minCalls, int failureRate, Duration
   /**
    * Checks the numbers.
    *
+   * @param window see {@link #window()}
+   * @param minCalls see {@link #minCalls()}
+   * @param failureRate see {@link #failureRate()}
+   * @param probeInterval see {@link #probeInterval()}
    * @throws IllegalArgumentException if one is out of its bounds
    */
   public BreakerOptions {
@@ -39,7 +43,7 @@ public record BreakerOptions(int window, int minCalls, int failureRate, Duration
     }
   }
 
-  /** The defaults stated above. */
+  /** {@return the defaults stated above} */
   public static BreakerOptions defaults() {
     return DEFAULTS;
   }

@@ -44,6 +44,14 @@ public record PoolOptions(
   /**
    * Checks every bound.
    *
+   * @param maxSize see {@link #maxSize()}
+   * @param minIdle see {@link #minIdle()}
+   * @param maxPending see {@link #maxPending()}
+   * @param streams see {@link #streams()}
+   * @param connectTimeout see {@link #connectTimeout()}
+   * @param rollbackTimeout see {@link #rollbackTimeout()}
+   * @param maxIdleTime see {@link #maxIdleTime()}
+   * @param maxLifetime see {@link #maxLifetime()}
    * @throws IllegalArgumentException if a number or a time is out of its bounds
    */
   public PoolOptions {
@@ -58,17 +66,20 @@ public record PoolOptions(
     checkPositive("max-lifetime", maxLifetime);
   }
 
-  /** The defaults stated above. */
+  /** {@return the defaults stated above} */
   public static PoolOptions defaults() {
     return DEFAULTS;
   }
 
-  /** A builder of the defaults. */
+  /** {@return a builder of the defaults} */
   public static Builder builder() {
     return new Builder();
   }
 
-  /** A builder of these options; {@code streams} that are half of {@code maxSize} remain so. */
+  /**
+   * {@return a builder of these options; {@code streams} that are half of {@code maxSize} remain
+   * so}
+   */
   public Builder toBuilder() {
     Builder builder =
         new Builder()
@@ -82,6 +93,11 @@ public record PoolOptions(
     return streams == half(maxSize) ? builder : builder.streams(streams);
   }
 
+  /**
+   * {@return the streams that a pool may have where nothing else is said, at least 1}
+   *
+   * @param maxSize the number of connections
+   */
   @Internal
   public static int half(int maxSize) {
     return Math.max(1, maxSize / 2);
@@ -112,56 +128,96 @@ public record PoolOptions(
 
     private Builder() {}
 
-    /** Sets {@link PoolOptions#maxSize()}. */
+    /**
+     * Sets {@link PoolOptions#maxSize()}.
+     *
+     * @param connections as {@link PoolOptions#maxSize()} says
+     * @return this builder
+     */
     public Builder maxSize(int connections) {
       maxSize = connections;
       return this;
     }
 
-    /** Sets {@link PoolOptions#minIdle()}. */
+    /**
+     * Sets {@link PoolOptions#minIdle()}.
+     *
+     * @param connections as {@link PoolOptions#minIdle()} says
+     * @return this builder
+     */
     public Builder minIdle(int connections) {
       minIdle = connections;
       return this;
     }
 
-    /** Sets {@link PoolOptions#maxPending()}. */
+    /**
+     * Sets {@link PoolOptions#maxPending()}.
+     *
+     * @param callers as {@link PoolOptions#maxPending()} says
+     * @return this builder
+     */
     public Builder maxPending(int callers) {
       maxPending = callers;
       return this;
     }
 
-    /** Sets {@link PoolOptions#streams()}, which otherwise is half of {@code maxSize}. */
+    /**
+     * Sets {@link PoolOptions#streams()}, which otherwise is half of {@code maxSize}.
+     *
+     * @param connections as {@link PoolOptions#streams()} says
+     * @return this builder
+     */
     public Builder streams(int connections) {
       streams = connections;
       return this;
     }
 
-    /** Sets {@link PoolOptions#connectTimeout()}. */
+    /**
+     * Sets {@link PoolOptions#connectTimeout()}.
+     *
+     * @param time as {@link PoolOptions#connectTimeout()} says
+     * @return this builder
+     */
     public Builder connectTimeout(Duration time) {
       connectTimeout = time;
       return this;
     }
 
-    /** Sets {@link PoolOptions#rollbackTimeout()}. */
+    /**
+     * Sets {@link PoolOptions#rollbackTimeout()}.
+     *
+     * @param time as {@link PoolOptions#rollbackTimeout()} says
+     * @return this builder
+     */
     public Builder rollbackTimeout(Duration time) {
       rollbackTimeout = time;
       return this;
     }
 
-    /** Sets {@link PoolOptions#maxIdleTime()}. */
+    /**
+     * Sets {@link PoolOptions#maxIdleTime()}.
+     *
+     * @param time as {@link PoolOptions#maxIdleTime()} says
+     * @return this builder
+     */
     public Builder maxIdleTime(Duration time) {
       maxIdleTime = time;
       return this;
     }
 
-    /** Sets {@link PoolOptions#maxLifetime()}. */
+    /**
+     * Sets {@link PoolOptions#maxLifetime()}.
+     *
+     * @param time as {@link PoolOptions#maxLifetime()} says
+     * @return this builder
+     */
     public Builder maxLifetime(Duration time) {
       maxLifetime = time;
       return this;
     }
 
     /**
-     * The options.
+     * {@return the options}
      *
      * @throws IllegalArgumentException if a number or a time is out of its bounds
      */

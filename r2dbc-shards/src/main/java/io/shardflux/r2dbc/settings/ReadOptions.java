@@ -25,6 +25,10 @@ public record ReadOptions(ReadPreference preference, int retries, Duration maxLa
   /**
    * Checks the numbers.
    *
+   * @param preference see {@link #preference()}
+   * @param retries see {@link #retries()}
+   * @param maxLag see {@link #maxLag()}
+   * @param hedge see {@link #hedge()}
    * @throws IllegalArgumentException if one is out of its bounds
    */
   public ReadOptions {
@@ -37,27 +41,43 @@ public record ReadOptions(ReadPreference preference, int retries, Duration maxLa
     }
   }
 
-  /** The defaults stated above. */
+  /** {@return the defaults stated above} */
   public static ReadOptions defaults() {
     return DEFAULTS;
   }
 
-  /** These options with another preference. */
+  /**
+   * {@return these options with another preference}
+   *
+   * @param other see {@link #preference()}
+   */
   public ReadOptions withPreference(ReadPreference other) {
     return new ReadOptions(other, retries, maxLag, hedge);
   }
 
-  /** These options with another number of retries. */
+  /**
+   * {@return these options with another number of retries}
+   *
+   * @param other see {@link #retries()}
+   */
   public ReadOptions withRetries(int other) {
     return new ReadOptions(preference, other, maxLag, hedge);
   }
 
-  /** These options with another bound on lag. */
+  /**
+   * {@return these options with another bound on lag}
+   *
+   * @param other see {@link #maxLag()}
+   */
   public ReadOptions withMaxLag(Duration other) {
     return new ReadOptions(preference, retries, other, hedge);
   }
 
-  /** These options with hedged reads, or without. */
+  /**
+   * {@return these options with hedged reads, or without}
+   *
+   * @param other see {@link #hedge()}
+   */
   public ReadOptions withHedge(boolean other) {
     return new ReadOptions(preference, retries, maxLag, other);
   }

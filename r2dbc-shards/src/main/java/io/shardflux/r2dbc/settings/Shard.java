@@ -24,13 +24,20 @@ public record Shard(
     @Nullable PoolOptions pool,
     List<ConnectionFactoryOptions> replicas) {
 
-  /** Copies the replicas. */
+  /**
+   * Copies the replicas.
+   *
+   * @param id see {@link #id()}
+   * @param options see {@link #options()}
+   * @param pool see {@link #pool()}
+   * @param replicas see {@link #replicas()}
+   */
   public Shard {
     replicas = List.copyOf(replicas);
   }
 
   /**
-   * A shard by R2DBC URL, with the router's pool bounds.
+   * {@return a shard by R2DBC URL, with the router's pool bounds}
    *
    * @param id the shard's name
    * @param url such as {@code r2dbc:mysql://user:password@host:3306/database}
@@ -41,27 +48,42 @@ public record Shard(
     return of(ShardId.of(id), parse(id, url));
   }
 
-  /** A shard by R2DBC options, with the router's pool bounds. */
+  /**
+   * {@return a shard by R2DBC options, with the router's pool bounds}
+   *
+   * @param id the shard's name
+   * @param options the driver, the host, the database and the credentials, as R2DBC has them
+   */
   public static Shard of(ShardId id, ConnectionFactoryOptions options) {
     return new Shard(id, options, null, List.of());
   }
 
-  /** This shard with pool bounds of its own. */
+  /**
+   * {@return this shard with pool bounds of its own}
+   *
+   * @param bounds the bounds of this shard's pools
+   */
   public Shard withPool(PoolOptions bounds) {
     return new Shard(id, options, bounds, replicas);
   }
 
   /**
-   * This shard with one replica more, with the shard's credentials if the URL has none; see {@link
-   * ReadPreference}.
+   * {@return this shard with one replica more, with the shard's credentials if the URL has none;
+   * see {@link ReadPreference}}
    *
+   * @param url such as {@code r2dbc:mysql://host:3306/database}
    * @throws IllegalArgumentException as {@link #of(String, String)}
    */
   public Shard withReplica(String url) {
     return withReplica(parse(id + ", replica", url));
   }
 
-  /** This shard with one replica more, with the shard's credentials if the options have none. */
+  /**
+   * {@return this shard with one replica more, with the shard's credentials if the options have
+   * none}
+   *
+   * @param replica the driver, the host and the database, as R2DBC has them
+   */
   public Shard withReplica(ConnectionFactoryOptions replica) {
     ConnectionFactoryOptions.Builder whole = replica.mutate();
     if (!replica.hasOption(ConnectionFactoryOptions.USER)) {
@@ -80,7 +102,12 @@ public record Shard(
     }
   }
 
-  /** This shard with credentials, for a URL that has none. */
+  /**
+   * {@return this shard with credentials, for a URL that has none}
+   *
+   * @param user the account's name
+   * @param password the account's password; it is shown nowhere
+   */
   public Shard withCredentials(String user, CharSequence password) {
     return new Shard(
         id,
@@ -108,8 +135,10 @@ public record Shard(
   }
 
   /**
-   * The options of a URL; null if it is malformed. The parser's own message quotes the URL, and
-   * with it passwords.
+   * {@return the options of a URL; null if it is malformed} The parser's own message quotes the
+   * URL, and with it passwords.
+   *
+   * @param url an R2DBC URL
    */
   static @Nullable @Internal public ConnectionFactoryOptions optionsOf(String url) {
     Tls.declareSecrets();

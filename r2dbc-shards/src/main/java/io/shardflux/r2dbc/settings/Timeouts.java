@@ -31,6 +31,10 @@ public record Timeouts(Duration acquire, Duration firstRow, Duration gap, Durati
   /**
    * Checks all times.
    *
+   * @param acquire see {@link #acquire()}
+   * @param firstRow see {@link #firstRow()}
+   * @param gap see {@link #gap()}
+   * @param total see {@link #total()}
    * @throws IllegalArgumentException if a time is below 1 ms, or above {@code total}, or that above
    *     365 days
    */
@@ -43,40 +47,63 @@ public record Timeouts(Duration acquire, Duration firstRow, Duration gap, Durati
     check("gap", gap, total);
   }
 
-  /** The defaults stated above. */
+  /** {@return the defaults stated above} */
   public static Timeouts defaults() {
     return DEFAULTS;
   }
 
-  /** One bound for all times. */
+  /**
+   * One bound for all times.
+   *
+   * @param total the time for each bound, from 1 ms to 365 days
+   * @return times that are all {@code total}
+   */
   public static Timeouts of(Duration total) {
     return new Timeouts(total, total, total, total);
   }
 
-  /** These times with another time to a connection. */
+  /**
+   * {@return these times with another time to a connection}
+   *
+   * @param time see {@link #acquire()}
+   */
   public Timeouts withAcquire(Duration time) {
     return new Timeouts(time, firstRow, gap, total);
   }
 
-  /** These times with another time to the first row. */
+  /**
+   * {@return these times with another time to the first row}
+   *
+   * @param time see {@link #firstRow()}
+   */
   public Timeouts withFirstRow(Duration time) {
     return new Timeouts(acquire, time, gap, total);
   }
 
-  /** These times with another time from row to row. */
+  /**
+   * {@return these times with another time from row to row}
+   *
+   * @param time see {@link #gap()}
+   */
   public Timeouts withGap(Duration time) {
     return new Timeouts(acquire, firstRow, time, total);
   }
 
   /**
-   * These times with another time to the end. The other times are lowered to it where they are
-   * above.
+   * {@return these times with another time to the end} The other times are lowered to it where they
+   * are above.
+   *
+   * @param time see {@link #total()}
    */
   public Timeouts withTotal(Duration time) {
     return new Timeouts(shorter(acquire, time), shorter(firstRow, time), shorter(gap, time), time);
   }
 
-  /** The remaining times after that time, or null if a first row would be late already. */
+  /**
+   * {@return the remaining times after that time, or null if a first row would be late already}
+   *
+   * @param elapsed the time that has passed since the statement was asked for
+   */
   @Nullable
   @Internal
   public Timeouts after(Duration elapsed) {

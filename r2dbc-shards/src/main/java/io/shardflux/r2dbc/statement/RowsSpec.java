@@ -12,15 +12,15 @@ import reactor.core.publisher.Mono;
  */
 public interface RowsSpec<T> {
 
-  /** The row, or empty. A second row is an error, {@link TooManyRowsException}. */
+  /** {@return the row, or empty} A second row is an error, {@link TooManyRowsException}. */
   Mono<T> one();
 
   /**
-   * The first row, or empty. The rest is cancelled, so a {@code LIMIT 1} in the statement is
-   * cheaper.
+   * {@return the first row, or empty} The rest is cancelled, so a {@code LIMIT 1} in the statement
+   * is cheaper.
    */
   Mono<T> first();
 
-  /** All rows, as they come; back-pressure reaches the server. */
+  /** {@return all rows, as they come; back-pressure reaches the server} */
   Flux<T> all();
 }

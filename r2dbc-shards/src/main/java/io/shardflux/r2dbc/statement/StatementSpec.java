@@ -25,6 +25,9 @@ public interface StatementSpec {
   /**
    * Binds a value, or NULL, to every marker of that name.
    *
+   * @param name the marker's name, without the colon
+   * @param value the value; null is NULL
+   * @return the statement with the value; this one stays as it is
    * @throws IllegalArgumentException if there is no such marker, or it has a value
    */
   StatementSpec bind(String name, @Nullable Object value);
@@ -32,25 +35,42 @@ public interface StatementSpec {
   /**
    * Binds a value, or NULL, to the {@code ?} at a position from 0.
    *
+   * @param position from 0, in the order of the text
+   * @param value the value; null is NULL
+   * @return the statement with the value; this one stays as it is
    * @throws IllegalArgumentException if there is no such marker, or it has a value
    */
   StatementSpec bind(int position, @Nullable Object value);
 
-  /** Holds the statement to other times than the router's. */
+  /**
+   * Holds the statement to other times than the router's.
+   *
+   * @param other the times of the statement
+   * @return the statement with these times
+   */
   StatementSpec timeouts(Timeouts other);
 
-  /** Sends a read to another server than the router would; see {@link ReadOptions}. */
+  /**
+   * Sends a read to another server than the router would; see {@link ReadOptions}.
+   *
+   * @param preference the server to read from
+   * @return the statement with this preference
+   */
   StatementSpec prefer(ReadPreference preference);
 
   /**
    * Marks the statement as a write, though it looks like a read: a {@code SELECT} of a function
    * that changes something. It then goes to the primary, and once.
+   *
+   * @return the statement, marked
    */
   StatementSpec write();
 
   /**
    * Marks the rows as few although the text has no {@code LIMIT}, so that the statement is none of
    * the {@linkplain PoolOptions#streams() streams}. A statement by a key needs no mark.
+   *
+   * @return the statement, marked
    */
   StatementSpec bounded();
 
@@ -58,6 +78,9 @@ public interface StatementSpec {
    * Maps each row. The mapping is called on an event loop; it must not block and must not return
    * null.
    *
+   * @param <T> the type that rows are mapped to
+   * @param mapping maps a row; must not keep it
+   * @return the mapped rows, read in one of several ways
    * @throws IllegalArgumentException if a marker has no value
    */
   <T> RowsSpec<T> map(BiFunction<Row, RowMetadata, T> mapping);
@@ -66,6 +89,7 @@ public interface StatementSpec {
    * Runs the statement for its effect, and gives the number of rows that it changed. MySQL does not
    * count a row that already had the wanted values.
    *
+   * @return the number of changed rows; never empty
    * @throws IllegalArgumentException if a marker has no value
    */
   Mono<Long> rowsUpdated();
@@ -74,8 +98,11 @@ public interface StatementSpec {
    * Consumes the driver's own results. They must be consumed within the publisher that the function
    * returns. A read is retried only if nothing came of it.
    *
+   * @param <T> the type that the consumer gives
    * @param settings further settings of the driver's statement, such as {@link
    *     Statement#returnGeneratedValues}; its values are bound already
+   * @param consumer consumes one result of the driver
+   * @return what the consumer gave for each result
    * @throws IllegalArgumentException if a marker has no value
    */
   <T> Flux<T> results(

@@ -18,41 +18,64 @@ import reactor.core.publisher.Mono;
  */
 public interface ShardTransaction {
 
-  /** The shard of the transaction. */
+  /** {@return the shard of the transaction} */
   ShardId shard();
 
   /**
-   * A statement inside the transaction; see {@code ShardTarget.sql}. Reads go to the primary, and
-   * once. If the statement may change the session beyond the transaction, as {@code SET} does, the
-   * connection is closed after the transaction rather than lent to others.
+   * {@return a statement inside the transaction; see {@code ShardTarget.sql}} Reads go to the
+   * primary, and once. If the statement may change the session beyond the transaction, as {@code
+   * SET} does, the connection is closed after the transaction rather than lent to others.
+   *
+   * @param sql one statement, as {@code ShardTarget.sql} takes it
    */
   StatementSpec sql(String sql);
 
   /**
-   * A statement that was made for the shard, inside the transaction, with its values and times. A
-   * long statement should be made before the transaction begins, because the thread that makes it
-   * reads its text.
+   * {@return a statement that was made for the shard, inside the transaction, with its values and
+   * times} A long statement should be made before the transaction begins, because the thread that
+   * makes it reads its text.
+   *
+   * @param statement a statement of a {@code ShardTarget} of this shard
    */
   StatementSpec sql(StatementSpec statement);
 
-  /** Sets a savepoint. */
+  /**
+   * Sets a savepoint.
+   *
+   * @param name the savepoint's name
+   * @return completes when the savepoint is there
+   */
   Mono<Void> createSavepoint(String name);
 
-  /** Releases a savepoint. */
+  /**
+   * Releases a savepoint.
+   *
+   * @param name the savepoint's name
+   * @return completes when the savepoint is gone
+   */
   Mono<Void> releaseSavepoint(String name);
 
-  /** Undoes the changes since a savepoint. */
+  /**
+   * Undoes the changes since a savepoint.
+   *
+   * @param name the savepoint's name
+   * @return completes when the changes are undone
+   */
   Mono<Void> rollbackToSavepoint(String name);
 
   /**
    * Commits the transaction and gives the connection back. If that fails or is cancelled, the
    * transaction is rolled back unless the server had committed it already.
+   *
+   * @return completes when the transaction is committed; no other signal says so
    */
   Mono<Void> commit();
 
   /**
    * Rolls the transaction back and gives the connection back; a cancel does so as well. Completes
    * if it is rolled back already, because it was not used or its connection was lost.
+   *
+   * @return completes when the transaction is rolled back
    */
   Mono<Void> rollback();
 }
