@@ -24,7 +24,14 @@ public record Explanation(
    */
   public record Part(ShardId shard, String sql) {}
 
-  /** Copies the parts. */
+  /**
+   * Copies the parts.
+   *
+   * @param parts see {@link #parts()}
+   * @param merge see {@link #merge()}
+   * @param heldRows see {@link #heldRows()}
+   * @param refusal see {@link #refusal()}
+   */
   public Explanation {
     parts = List.copyOf(parts);
   }

@@ -19,6 +19,7 @@ public final class MissingShardsException extends R2dbcTransientResourceExceptio
 
   private static final long serialVersionUID = 1L;
 
+  /** The shards' errors by the names of the shards, in the order in which they failed. */
   private final LinkedHashMap<String, Throwable> missing = new LinkedHashMap<>();
 
   MissingShardsException(Map<ShardId, Throwable> errors, int asked) {
@@ -36,7 +37,10 @@ public final class MissingShardsException extends R2dbcTransientResourceExceptio
         });
   }
 
-  /** The shards whose rows are missing, in the order in which they failed, each with its error. */
+  /**
+   * {@return the shards whose rows are missing, in the order in which they failed, each with its
+   * error}
+   */
   public Map<ShardId, Throwable> missing() {
     Map<ShardId, Throwable> errors = new LinkedHashMap<>();
     missing.forEach((shard, error) -> errors.put(ShardId.of(shard), error));

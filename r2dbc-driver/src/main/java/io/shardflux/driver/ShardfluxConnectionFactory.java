@@ -46,21 +46,30 @@ public final class ShardfluxConnectionFactory implements ConnectionFactory, Clos
   }
 
   /**
-   * A factory over a router, with the planner's default bounds; see {@link
-   * ShardRouter#scatterReads}.
+   * {@return a factory over a router, with the planner's default bounds; see {@link
+   * io.shardflux.r2dbc.ShardRouterBuilder#scatterReads}}
+   *
+   * @param router the router of the statements; {@link #close} closes it too
    */
   public static ShardfluxConnectionFactory of(ShardRouter router) {
     return of(router, PlannerOptions.defaults());
   }
 
-  /** A factory over a router, with other bounds of the planner. */
+  /**
+   * {@return a factory over a router, with other bounds of the planner}
+   *
+   * @param router the router of the statements; {@link #close} closes it too
+   * @param options the planner's bounds
+   */
   public static ShardfluxConnectionFactory of(ShardRouter router, PlannerOptions options) {
     return new ShardfluxConnectionFactory(new SqlEngine(router, options));
   }
 
   /**
-   * Hints for all statements of a subscription, for {@code contextWrite}. Hints in a statement's
-   * first comment take precedence.
+   * {@return hints for all statements of a subscription, for {@code contextWrite}} Hints in a
+   * statement's first comment take precedence.
+   *
+   * @param hints the hints; what is unspecified in them is left to the router's settings
    */
   public static Function<Context, Context> hints(Hints hints) {
     return context -> context.put(HINTS, hints);
@@ -88,7 +97,9 @@ public final class ShardfluxConnectionFactory implements ConnectionFactory, Clos
    * Says what would be done for a statement, which is not sent to its shards. Errors with {@link
    * IllegalArgumentException} if there are not as many values as markers.
    *
+   * @param sql one statement, as it would be executed
    * @param values the values of the markers, in their order
+   * @return what would be done; a refusal is part of it, not an error
    */
   public Mono<Explanation> explain(String sql, @Nullable Object... values) {
     Binds binds = VirtualStatement.binds(values);
@@ -99,7 +110,9 @@ public final class ShardfluxConnectionFactory implements ConnectionFactory, Clos
    * Says the same for a statement with named markers. Errors with {@link IllegalArgumentException}
    * if the names are not those of the markers.
    *
+   * @param sql one statement, as it would be executed
    * @param values the values of the markers, by name
+   * @return what would be done; a refusal is part of it, not an error
    */
   public Mono<Explanation> explain(String sql, Map<String, ? extends @Nullable Object> values) {
     return explained(sql, prepared -> Markers.of(prepared).binds(values));
@@ -116,12 +129,14 @@ public final class ShardfluxConnectionFactory implements ConnectionFactory, Clos
    * {@link Catalog#keyFaults}; a shard that does not answer. Statements that go by such a key are
    * refused whether or not this method is called. Errors if a shard's SQL mode is unknown, or if no
    * shard answers.
+   *
+   * @return a line for each fault; empty if there is none
    */
   public Mono<List<String>> check() {
     return engine.check();
   }
 
-  /** The router of this factory. */
+  /** {@return the router of this factory} */
   public ShardRouter router() {
     return engine.router();
   }
