@@ -85,6 +85,8 @@ public final class ShardfluxConnectionFactory implements ConnectionFactory, Clos
   }
 
   private VirtualConnection connection() {
+    // Otherwise a stub in the router's place would be met by the first statement.
+    var unused = engine.access();
     return new VirtualConnection(engine, metadata);
   }
 

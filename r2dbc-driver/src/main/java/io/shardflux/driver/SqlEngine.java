@@ -39,14 +39,13 @@ class SqlEngine {
 
   private static final Logger scatters = LoggerFactory.getLogger("io.shardflux.scatter");
   private static final int LOOKUPS_AT_ONCE = 64;
+  private static final Hints SCATTER = Hints.builder().scatter(true).build();
+  private static final Hints NO_SCATTER = Hints.builder().scatter(false).build();
 
   private final ShardRouter router;
-  private final ShardAccess access;
   private final SqlPlanner planner;
   private final CatalogSource catalogs;
   private final TableWatch watch;
-  private final ScatterReads policy;
-  private final Hints defaults;
   private final int maxHeldRows;
 
   SqlEngine(ShardRouter router, PlannerOptions options) {
@@ -54,9 +53,6 @@ class SqlEngine {
     this.planner = SqlPlanner.of(options);
     this.catalogs = new CatalogSource(router);
     this.watch = new TableWatch(router, catalogs);
-    this.access = ShardAccess.of(router);
-    this.policy = access.scatterReads();
-    this.defaults = Hints.builder().scatter(policy != ScatterReads.REFUSED).build();
     this.maxHeldRows = options.maxMergedRows();
   }
 
@@ -64,9 +60,18 @@ class SqlEngine {
     return router;
   }
 
+  /**
+   * The router's shards.
+   *
+   * @throws IllegalArgumentException if the router is a stub, with which an application may start
+   */
+  ShardAccess access() {
+    return ShardAccess.of(router);
+  }
+
   /** The topology in force, for one statement. */
   Snapshot snapshot() {
-    return access.snapshot();
+    return access().snapshot();
   }
 
   /** The number of rows that a result may hold if it isn't streamed. */
@@ -86,7 +91,7 @@ class SqlEngine {
 
   /** The hints, completed by the policy. */
   Hints withDefaults(Hints hints) {
-    return hints.or(defaults);
+    return hints.or(access().scatterReads() == ScatterReads.REFUSED ? NO_SCATTER : SCATTER);
   }
 
   /**
@@ -159,7 +164,7 @@ class SqlEngine {
 
   /** Logs a read that goes to several shards, where the policy says so. */
   void noteScatter(String sql, Plan.Scatter plan) {
-    if (policy == ScatterReads.LOGGED) {
+    if (access().scatterReads() == ScatterReads.LOGGED) {
       List<ShardId> shards = plan.parts().stream().map(Plan.Part::shard).toList();
       scatters.atWarn().addKeyValue("shards", shards).log("several shards: {}", sql);
     }
