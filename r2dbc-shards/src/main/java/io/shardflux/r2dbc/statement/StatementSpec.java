@@ -26,7 +26,7 @@ public interface StatementSpec {
    * Binds a value, or NULL, to every marker of that name.
    *
    * @param name the marker's name, without the colon
-   * @param value the value; null is NULL
+   * @param value a value that the driver can encode; null is NULL
    * @return the statement with the value; this one stays as it is
    * @throws IllegalArgumentException if there is no such marker, or it has a value
    */
@@ -36,7 +36,7 @@ public interface StatementSpec {
    * Binds a value, or NULL, to the {@code ?} at a position from 0.
    *
    * @param position from 0, in the order of the text
-   * @param value the value; null is NULL
+   * @param value a value that the driver can encode; null is NULL
    * @return the statement with the value; this one stays as it is
    * @throws IllegalArgumentException if there is no such marker, or it has a value
    */
