@@ -10,11 +10,13 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Properties;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** Each contender does its work, on few rows and for a moment. */
+@Tag("same-on-any-server")
 final class BenchIntegrationTests {
 
   private static final int USERS = 1_000;

@@ -17,12 +17,14 @@ import javax.tools.JavaFileObject;
 import javax.tools.SimpleJavaFileObject;
 import javax.tools.ToolProvider;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
  * The build refuses a change of the API and nothing else: Maven compares jars made here, as the
  * project's POM says.
  */
+@Tag("same-on-any-server")
 class ApiChangesIntegrationTests {
 
   /** Below the module, so that the project's POM can be named as the parent. */

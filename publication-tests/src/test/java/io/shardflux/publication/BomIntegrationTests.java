@@ -3,10 +3,12 @@ package io.shardflux.publication;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.w3c.dom.Element;
 
 /** The BOM names what is published, and nothing else. */
+@Tag("same-on-any-server")
 class BomIntegrationTests {
 
   private final Pom bom = Pom.of(Pom.PROJECT.resolve("bom"));

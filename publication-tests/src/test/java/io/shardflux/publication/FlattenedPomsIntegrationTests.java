@@ -6,11 +6,13 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.w3c.dom.Element;
 
 /** What others get as POMs stands by itself, and has all that Maven Central asks for. */
+@Tag("same-on-any-server")
 class FlattenedPomsIntegrationTests {
 
   static Stream<Path> published() {

@@ -12,9 +12,11 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.jar.JarEntry;
 import java.util.jar.JarFile;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Each jar is a module with a name of its own, and has its packages for itself. */
+@Tag("same-on-any-server")
 class JarsIntegrationTests {
 
   private static final String NAME = "Automatic-Module-Name";

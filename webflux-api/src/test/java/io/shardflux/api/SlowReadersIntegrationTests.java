@@ -14,6 +14,7 @@ import java.util.stream.Collectors;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.springframework.http.MediaType;
@@ -25,6 +26,7 @@ import reactor.core.publisher.Mono;
 import reactor.core.scheduler.Schedulers;
 
 /** Clients that ask for all users and take them slowly, and those who want something else. */
+@Tag("same-on-any-server")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 final class SlowReadersIntegrationTests {
 
