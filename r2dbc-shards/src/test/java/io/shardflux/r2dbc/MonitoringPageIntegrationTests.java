@@ -24,6 +24,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
@@ -114,10 +115,16 @@ class MonitoringPageIntegrationTests {
       log.detachAppender(events);
       router.close().block(BOUND);
     }
-    assertThat(events.list).hasSize(1);
+    // On a busy machine the others may be slow too.
+    List<String> printed =
+        events.list.stream()
+            .map(event -> printed(log, event))
+            .filter(line -> line.contains("SLEEP"))
+            .toList();
+    assertThat(printed).hasSize(1);
     String example =
         matches("(?m)^WARN  io\\.shardflux\\.slow .*$").findFirst().orElseThrow().group();
-    assertThat(normal(printed(log, events.list.get(0)))).isEqualTo(normal(example));
+    assertThat(normal(printed.get(0))).isEqualTo(normal(example));
   }
 
   private String printed(Logger log, ILoggingEvent event) {
