@@ -65,7 +65,7 @@ class FaultLogIntegrationTests {
         WebApplication.on(
             List.of(url),
             "logging.config=classpath:logging-of-spring-boot.xml",
-            "shardflux.pool.connect-timeout=400ms",
+            "shardflux.pool.connect-timeout=2s",
             "shardflux.timeouts.first-row=500ms",
             "spring.reactor.netty.shutdown-quiet-period=0s")) {
       ShardRouter router = application.router();
