@@ -7,7 +7,7 @@ import java.net.ServerSocket;
 import java.net.Socket;
 import java.util.concurrent.ThreadLocalRandom;
 
-/** TCP ports: a free one, and whether a port accepts. */
+/** TCP ports: a free one, and whether one accepts or greets. */
 final class Ports {
 
   private static final int CONNECT_MILLIS = 2_000;
@@ -19,6 +19,17 @@ final class Ports {
     try (Socket socket = new Socket()) {
       socket.connect(new InetSocketAddress(host, port), CONNECT_MILLIS);
       return true;
+    } catch (IOException e) {
+      return false;
+    }
+  }
+
+  /** Whether a server says something first, as a database does. It hangs up while it comes up. */
+  static boolean greets(String host, int port) {
+    try (Socket socket = new Socket()) {
+      socket.connect(new InetSocketAddress(host, port), CONNECT_MILLIS);
+      socket.setSoTimeout(CONNECT_MILLIS);
+      return socket.getInputStream().read() >= 0;
     } catch (IOException e) {
       return false;
     }

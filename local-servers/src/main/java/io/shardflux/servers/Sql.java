@@ -13,6 +13,7 @@ import java.util.function.Supplier;
 import reactor.core.Exceptions;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
+import reactor.core.scheduler.Schedulers;
 import reactor.util.retry.Retry;
 
 /** Runs single statements on connections of their own; blocks, always for a bounded time. */
@@ -55,8 +56,13 @@ final class Sql {
     Retry whileAlive =
         Retry.fixedDelay(Long.MAX_VALUE, ATTEMPT_GAP)
             .filter(e -> alive.getAsBoolean() && !(e instanceof R2dbcPermissionDeniedException));
+    // The driver warns of a connection that is closed while it logs in.
     Mono<String> answer =
-        connected(server, connection -> firstColumn(connection, query))
+        Mono.fromCallable(() -> Ports.greets(server.host(), server.port()))
+            .subscribeOn(Schedulers.boundedElastic())
+            .filter(greeted -> greeted)
+            .switchIfEmpty(Mono.error(Sql::silence))
+            .flatMap(greeted -> connected(server, connection -> firstColumn(connection, query)))
             .timeout(ATTEMPT_BOUND, Mono.error(Sql::silence))
             .doOnError(last::set)
             .retryWhen(whileAlive);
