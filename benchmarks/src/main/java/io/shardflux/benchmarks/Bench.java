@@ -20,7 +20,7 @@ public final class Bench {
   private static final Duration WARM_UP = Duration.ofSeconds(2);
   private static final int MAX_WARM_UPS = 10;
 
-  /** A pass that is no more than that faster than the one before ends the warming up. */
+  /** The warming up ends with the first pass that is faster by no more than this. */
   private static final double SETTLED = 1.1;
 
   private static final TimeValue LOOKUP_TIME = TimeValue.milliseconds(500);
@@ -40,7 +40,7 @@ public final class Bench {
   }
 
   /**
-   * Runs them on the servers that tests would have.
+   * Runs the scenarios on the servers that tests would have.
    *
    * @param args the file for the JSON
    */
@@ -87,7 +87,7 @@ public final class Bench {
     }
   }
 
-  /** Each in turn, round by round, once all are warm. */
+  /** Measures the contenders in turn, round by round, once all are warm. */
   private void compare(List<ContenderProcess> contenders, Task task)
       throws IOException, SQLException {
     for (ContenderProcess contender : contenders) {
@@ -103,7 +103,7 @@ public final class Bench {
     figures.forEach((way, rounds) -> results.add(Result.of(task, way, rounds)));
   }
 
-  /** Until it gets no faster: how long code takes to be compiled depends on the machine. */
+  /** Warms up until passes get no faster: the time to compile code depends on the machine. */
   private void warmUp(ContenderProcess contender, Task task) throws IOException, SQLException {
     double before = 0;
     for (int i = 0; i < MAX_WARM_UPS; i++) {
@@ -124,7 +124,7 @@ public final class Bench {
     return figures;
   }
 
-  /** A tenth of the rows, then all: what is held of the heap must be the same. */
+  /** Reads a tenth of the rows, then all: both must hold the same heap. */
   private void streamUnderSmallHeap(List<Task> tasks) throws IOException, SQLException {
     try (ContenderProcess router = new ContenderProcess(Way.ROUTER, shards, SMALL_HEAP)) {
       for (Task task : tasks) {

@@ -52,7 +52,7 @@ abstract non-sealed class BlockingContender extends Contender {
     threads.shutdownNow();
   }
 
-  /** What one thread does again and again. */
+  /** A request, which a thread repeats. */
   private interface Request {
     void run() throws SQLException;
   }
@@ -148,7 +148,7 @@ abstract non-sealed class BlockingContender extends Contender {
     return census.whole(task);
   }
 
-  /** Row by row, as the driver does where the fetch size is the least. */
+  /** Reads row by row, by the smallest fetch size. */
   private void readAll(Task task, Census census) throws SQLException {
     String order = task.act() == Task.Act.STREAM_IN_ORDER ? " ORDER BY id" : "";
     try (Connection connection = connection(0);

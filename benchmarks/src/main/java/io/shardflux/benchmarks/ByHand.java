@@ -17,10 +17,10 @@ import org.reactivestreams.Publisher;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
-/** What one writes without a router: a pool for each shard, and the key modulo their number. */
+/** Sharding by hand: a pool for each shard, and the key modulo their number. */
 final class ByHand extends ReactiveContender {
 
-  /** Statements in flight to a shard at most where rows are streamed in. */
+  /** The most statements in flight to a shard while rows are streamed in. */
   private static final int WRITERS = 4;
 
   private final List<ConnectionPool> pools;
@@ -38,8 +38,8 @@ final class ByHand extends ReactiveContender {
   }
 
   /**
-   * By a connection of its own, and to the answer's end, as Spring's {@code DatabaseClient} reads
-   * one row: what is left unread costs a pool more.
+   * Reads a user over a connection of its own, to the answer's end. Spring's {@code DatabaseClient}
+   * reads one row so. An answer that is left unread costs a pool more.
    */
   static Mono<User> find(ConnectionFactory connections, long id) {
     return Mono.usingWhen(

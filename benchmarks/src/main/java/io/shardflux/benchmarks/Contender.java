@@ -7,7 +7,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.HdrHistogram.ConcurrentHistogram;
 import org.HdrHistogram.Histogram;
 
-/** One way to the rows. It checks each answer that it counts, and fails on a wrong one. */
+/** A way to the rows. It checks each answer that it counts, and fails on a wrong answer. */
 abstract sealed class Contender implements AutoCloseable
     permits ReactiveContender, BlockingContender, WebContender {
 
@@ -92,7 +92,7 @@ abstract sealed class Contender implements AutoCloseable
     return new ConcurrentHistogram(1_000, 600_000_000_000L, 2);
   }
 
-  /** The rows of an answer that is to have each user once. */
+  /** The rows of an answer that must have each user once. */
   static final class Census {
 
     private final BitSet seen = new BitSet();
@@ -136,7 +136,7 @@ abstract sealed class Contender implements AutoCloseable
       return System.nanoTime() - end < 0;
     }
 
-    /** A user nobody had before. */
+    /** A user that no request had before. */
     User newcomer() {
       return User.of(next.incrementAndGet());
     }

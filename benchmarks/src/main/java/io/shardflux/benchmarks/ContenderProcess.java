@@ -25,17 +25,17 @@ final class ContenderProcess implements AutoCloseable {
   private final ObjectOutputStream tasks;
   private final ObjectInputStream answers;
 
-  /** What the other side is to be. */
+  /** The contender that the other side must become. */
   private record Start(Way way, List<Endpoint> shards) implements Serializable {}
 
-  /** One of the two; both are missing once the other side is ready. */
+  /** Figures or an error; neither of them says that the other side is ready. */
   private record Answer(@Nullable Figures figures, @Nullable String error)
       implements Serializable {}
 
   /**
-   * Starts it; back when it is ready.
+   * Starts the process; returns when it is ready.
    *
-   * @param heap of the JVM, as {@code 512m}; it has it from the start and gets no more
+   * @param heap the heap of the JVM, such as {@code 512m}: its initial size and its maximum
    */
   ContenderProcess(Way way, List<Endpoint> shards, String heap) throws IOException {
     this.way = way;
@@ -46,7 +46,7 @@ final class ContenderProcess implements AutoCloseable {
     answer();
   }
 
-  /** A JVM like this one, with these arguments. Its errors go where those of this one go. */
+  /** Starts a JVM like this one. It inherits this JVM's standard error. */
   static Process java(String... arguments) throws IOException {
     ProcessBuilder builder =
         new ProcessBuilder(
@@ -61,7 +61,7 @@ final class ContenderProcess implements AutoCloseable {
     return way;
   }
 
-  /** Lets it do a task. */
+  /** Has the process do a task. */
   Figures perform(Task task) throws IOException {
     tell(task);
     Figures figures = answer().figures();
@@ -76,7 +76,7 @@ final class ContenderProcess implements AutoCloseable {
     end(process);
   }
 
-  /** Tells it that nothing more comes, and waits until it has ended. */
+  /** Tells the process that no task follows, and waits for its end. */
   static void end(Process process) throws IOException {
     try {
       process.getOutputStream().close();

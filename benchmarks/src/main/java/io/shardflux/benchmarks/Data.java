@@ -63,7 +63,7 @@ final class Data {
     }
   }
 
-  /** Of the first server; it is that of the others too. */
+  /** The version of the first server; the others have the same. */
   String serverVersion() throws SQLException {
     try (Connection connection = connect(0);
         Statement statement = connection.createStatement();

@@ -3,15 +3,15 @@ package io.shardflux.benchmarks;
 import java.io.Serializable;
 
 /**
- * What one pass took.
+ * The figures of one pass.
  *
- * @param operations answers got, each of them checked; rows, where rows are streamed
- * @param seconds from the first request to the last answer
- * @param cpuMicros of the contender's process, for each operation
- * @param bytes allocated in it, for each operation
+ * @param operations the number of answers, each of them checked; of rows, where rows are streamed
+ * @param seconds the time from the first request to the last answer
+ * @param cpuMicros the CPU time of the contender's process, for each operation
+ * @param bytes the bytes that this process allocated, for each operation
  * @param p50Micros the median time to an answer; 0 where rows are streamed
  * @param p99Micros the time that 99 of 100 answers took at most; 0 where rows are streamed
- * @param heapMib the most that was left of the heap by a garbage collection meanwhile
+ * @param heapMib the most heap in use after a garbage collection of the pass
  */
 record Figures(
     long operations,

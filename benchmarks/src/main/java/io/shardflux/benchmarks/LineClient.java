@@ -27,7 +27,7 @@ final class LineClient implements AutoCloseable {
         new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
   }
 
-  /** How many users a URL gave, and the last line, with a space between. */
+  /** The number of users that a URL gave, a space, and the last line. */
   String read(String url) throws IOException {
     process.getOutputStream().write((url + "\n").getBytes(StandardCharsets.UTF_8));
     process.getOutputStream().flush();
@@ -79,12 +79,12 @@ final class LineClient implements AutoCloseable {
       }
     }
 
-    /** How many lines were users; each was another one. */
+    /** The number of lines with a user; no user came twice. */
     long users() {
       return users;
     }
 
-    /** The last line that was ended. */
+    /** The last complete line. */
     String last() {
       return new String(line, 0, lastLength, StandardCharsets.UTF_8);
     }

@@ -1,10 +1,10 @@
 package io.shardflux.benchmarks;
 
 /**
- * What JMH measured.
+ * A figure of JMH's.
  *
- * @param nanos of one operation
- * @param error of that, of JMH's interval of 99.9 %
- * @param bytes allocated by one operation
+ * @param nanos the time of one operation
+ * @param error half of JMH's interval of 99.9 % for this time
+ * @param bytes the bytes that one operation allocates
  */
 record Lookup(String name, double nanos, double error, double bytes) {}

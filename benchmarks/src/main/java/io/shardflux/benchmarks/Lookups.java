@@ -104,7 +104,7 @@ public class Lookups {
     return time.locate(next(instants));
   }
 
-  /** By its {@code Mono}, since it may have to look a key up; here all are cached. */
+  /** Locates by a {@code Mono}, because a key may have to be looked up; here all are cached. */
   @Benchmark
   public @Nullable ShardId directoryCached() {
     return directory.resolve(next(integers)).block();

@@ -37,9 +37,9 @@ final class Meter {
           .collect(Collectors.toSet());
 
   /**
-   * What a pass came to.
+   * The answers of a pass.
    *
-   * @param latencies in nanoseconds; empty where rows are streamed
+   * @param latencies the times to an answer in nanoseconds; empty where rows are streamed
    */
   record Tally(long operations, Histogram latencies) {}
 
@@ -50,7 +50,7 @@ final class Meter {
     }
   }
 
-  /** How {@link Figures#bytes()} are counted on this JDK. */
+  /** The source of {@link Figures#bytes()} on this JDK. */
   static String allocationSource() {
     return totalAllocated() < 0
         ? "the sum of getThreadAllocatedBytes over the threads alive at the end"
@@ -99,7 +99,7 @@ final class Meter {
         : total;
   }
 
-  /** Below 0 before JDK 21. */
+  /** The bytes that all threads ever allocated; negative before JDK 21. */
   private static long totalAllocated() {
     try {
       return (long)

@@ -19,10 +19,10 @@ final class Microbenchmarks {
   private Microbenchmarks() {}
 
   /**
-   * Runs those that a regular expression is found in.
+   * Runs the benchmarks in whose names a regular expression is found.
    *
-   * @param forks JVMs for each, one after the other; 0 is in this one
-   * @param time of each iteration, of which there are rounds to warm up and as many that count
+   * @param forks the JVMs for each benchmark, one after the other; 0 runs it in this JVM
+   * @param time the length of an iteration; as many iterations warm up as count
    */
   static List<Lookup> run(String which, int forks, int rounds, TimeValue time) {
     try {

@@ -7,12 +7,13 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * How much is measured.
+ * The extent of a run.
  *
- * @param scenarios which, as {@code bench.scenarios=reads,lookups} (default all)
- * @param rounds of which the median is taken, {@code bench.rounds} (default 3, from 1 to 100)
- * @param seconds of a pass that takes a time, {@code bench.seconds} (default 3, from 1 to 600)
- * @param users in the table, {@code bench.users} (default 1,000,000, from 1,000 to 1,000,000)
+ * @param scenarios the scenarios to run, as {@code bench.scenarios=reads,lookups} (default all)
+ * @param rounds the rounds to take the median of, {@code bench.rounds} (default 3, from 1 to 100)
+ * @param seconds the length of a timed pass, {@code bench.seconds} (default 3, from 1 to 600)
+ * @param users the rows of the table, {@code bench.users} (default 1,000,000, from 1,000 to
+ *     1,000,000)
  */
 record Options(Set<Scenario> scenarios, int rounds, int seconds, int users) {
 
@@ -21,9 +22,9 @@ record Options(Set<Scenario> scenarios, int rounds, int seconds, int users) {
       Stream.of(Scenario.values()).map(Scenario::toString).collect(Collectors.joining(","));
 
   /**
-   * Reads them.
+   * Reads the options.
    *
-   * @throws IllegalArgumentException if one is out of its bounds
+   * @throws IllegalArgumentException if an option is out of its bounds
    */
   static Options of(Properties properties) {
     return new Options(

@@ -8,7 +8,7 @@ import org.springframework.web.bind.annotation.GetMapping;
 import org.springframework.web.bind.annotation.RestController;
 import reactor.core.publisher.Flux;
 
-/** What one writes without a router: a controller that gives a {@code Flux}. */
+/** An application without a router: a controller that gives a {@code Flux}. */
 @SpringBootConfiguration
 @EnableAutoConfiguration(exclude = ShardfluxAutoConfiguration.class)
 class PlainApplication {

@@ -25,7 +25,7 @@ import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 
-/** What it takes from a text that is known, and its values, to what ten shards are sent. */
+/** The cost of a plan: from a known text and its values to the texts for ten shards. */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
@@ -40,7 +40,7 @@ public class Plans {
   private final SqlPlanner planner = SqlPlanner.of(PlannerOptions.defaults());
   private long next;
 
-  /** The texts are known from then on. */
+  /** Makes the texts known to the planner. */
   @Setup
   public void prepare() {
     planner.prepare(POINT, catalog, topology);
@@ -64,7 +64,7 @@ public class Plans {
     return prepared.plan(binds, prepared.hints(), shards(routing));
   }
 
-  /** As the driver asks for them; of the keys there is but one. */
+  /** The shards that the driver would name; a routing by keys has one key here. */
   private List<ShardId> shards(Routing routing) {
     return routing instanceof Routing.Keys keys
         ? List.of(topology.strategy(keys.table()).locate(keys.keys().get(0)))

@@ -8,7 +8,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
 
-/** What is to be known of the figures at a glance. What was not measured has no ratio. */
+/** The ratios that sum the figures up. A figure that was not measured gives no ratio. */
 final class Ratios {
 
   private static final double HASH_NANOS = 40;

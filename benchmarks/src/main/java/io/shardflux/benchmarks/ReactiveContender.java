@@ -12,13 +12,13 @@ abstract non-sealed class ReactiveContender extends Contender {
 
   abstract Mono<User> find(long id);
 
-  /** Gives how many rows were stored. */
+  /** Gives the number of rows that were stored. */
   abstract Mono<Long> insert(User user);
 
-  /** Gives how many rows were stored, in as many parts as it likes. */
+  /** Gives the number of rows that were stored, in any number of parts. */
   abstract Flux<Long> insertAll(Flux<User> users);
 
-  /** Those from 1 to a last one. */
+  /** The users from 1 to a last id. */
   abstract Flux<User> all(long last, boolean ordered);
 
   @Override

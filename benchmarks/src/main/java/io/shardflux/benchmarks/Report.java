@@ -8,7 +8,7 @@ import tools.jackson.databind.SerializationFeature;
 import tools.jackson.databind.json.JsonMapper;
 
 /**
- * All that was measured, as a table to read and as JSON to keep.
+ * All figures, as a table to read and as JSON to keep.
  *
  * @param setting the machine, versions and options
  */
@@ -28,7 +28,7 @@ record Report(
   /**
    * The router's stream under a small heap.
    *
-   * @param heapMib the most that was left of it by a garbage collection
+   * @param heapMib the most heap in use after a garbage collection
    */
   record SmallHeap(String heap, Act act, long rows, double perSecond, double heapMib) {}
 

@@ -4,7 +4,7 @@ import io.shardflux.benchmarks.Contender.Way;
 import io.shardflux.benchmarks.Task.Act;
 import java.util.List;
 
-/** What a contender came to in a task: the {@link Figures} of its rounds, and their spreads. */
+/** The {@link Figures} of a contender's rounds of one task, and their spreads. */
 record Result(
     Act act,
     int inFlight,

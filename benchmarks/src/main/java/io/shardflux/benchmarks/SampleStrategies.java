@@ -16,7 +16,7 @@ import reactor.core.publisher.Mono;
 /** Strategies as one would have them, of about ten shards. */
 final class SampleStrategies {
 
-  /** How many integer keys there are. */
+  /** The number of integer keys. */
   static final int KEYS = 1 << 10;
 
   static final long FIRST_INTEGER = 1_000_000;

@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.stream.IntStream;
 
-/** What is compared. */
+/** A group of tasks, and the contenders that are compared by them. */
 enum Scenario {
   READS("512m") {
     @Override
@@ -18,7 +18,7 @@ enum Scenario {
 
     @Override
     List<Task> tasks(Options options) {
-      // The most first: code is compiled by the time that single reads are timed.
+      // Most in flight first: code is compiled by the time that single reads are timed.
       return IntStream.of(256, 64, 16, 1).mapToObj(n -> task(Act.READ, n, options)).toList();
     }
   },
@@ -55,7 +55,7 @@ enum Scenario {
       return List.of(task(Act.NDJSON, 0, options));
     }
   },
-  /** Of the router alone, by JMH; see {@link Lookups}. */
+  /** Measures the router alone, by JMH; see {@link Lookups}. */
   LOOKUPS("512m") {
     @Override
     List<Way> ways() {
@@ -74,18 +74,18 @@ enum Scenario {
     this.heap = heap;
   }
 
-  /** Who is compared, in turn. */
+  /** The contenders, in the order of a round. */
   abstract List<Way> ways();
 
-  /** What each does in each round. */
+  /** The tasks that each contender does in each round. */
   abstract List<Task> tasks(Options options);
 
-  /** Of each contender's JVM. */
+  /** The heap of each contender's JVM, such as {@code 512m}. */
   String heap() {
     return heap;
   }
 
-  /** As it is named in options. */
+  /** The name that options use. */
   @Override
   public String toString() {
     return name().toLowerCase(Locale.ROOT);

@@ -17,7 +17,7 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.shardingsphere.driver.api.yaml.YamlShardingSphereDataSourceFactory;
 
-/** Where and of what figures were taken. */
+/** The machine, versions and options that the figures were taken with. */
 final class Setting {
 
   private Setting() {}

@@ -4,16 +4,17 @@ import java.io.Serializable;
 import java.time.Duration;
 
 /**
- * What each contender does in one pass.
+ * The work of a contender in one pass.
  *
- * @param inFlight how many operations at once; for JDBC as many threads
- * @param time how long; what reads all rows does so once, however long it takes
- * @param users whom it is about: those from 1 to this
- * @param seed of the keys; the same for all contenders
+ * @param inFlight the number of operations under way at once; JDBC has as many threads
+ * @param time the length of the pass; a task that reads all rows reads them once, however long that
+ *     takes
+ * @param users the number of users that the task may touch, from id 1 on
+ * @param seed the seed of the keys; the same for all contenders
  */
 record Task(Act act, int inFlight, Duration time, long users, long seed) implements Serializable {
 
-  /** What is counted as one operation. */
+  /** The operation that is counted. */
   enum Act {
     READ("read by key"),
     INSERT("single inserts"),
@@ -28,7 +29,7 @@ record Task(Act act, int inFlight, Duration time, long users, long seed) impleme
       this.text = text;
     }
 
-    /** Whether it leaves rows behind. */
+    /** Tells whether the operation leaves rows behind. */
     boolean writes() {
       return this == INSERT || this == INSERT_ALL;
     }
@@ -39,20 +40,20 @@ record Task(Act act, int inFlight, Duration time, long users, long seed) impleme
     }
   }
 
-  /** Rows of one statement where several are inserted at once. */
+  /** The rows of one statement that inserts several. */
   static final int BATCH = 128;
 
-  /** How long it may take before it is given up. */
+  /** The time after which the task is given up. */
   Duration bound() {
     return time.plus(Duration.ofMinutes(5));
   }
 
-  /** The same for that long, with other keys. */
+  /** The same task for another time, with other keys. */
   Task with(Duration other, long otherSeed) {
     return new Task(act, inFlight, other, users, otherSeed);
   }
 
-  /** The same of the first users alone. */
+  /** The same task for the first users alone. */
   Task of(long some) {
     return new Task(act, inFlight, time, some, seed);
   }

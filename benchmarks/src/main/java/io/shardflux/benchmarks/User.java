@@ -11,8 +11,8 @@ record User(long id, String username, String email, String name) {
   }
 
   /**
-   * Whether it is whole and nobody else's. Allocates nothing, so that the figures are those of the
-   * contenders.
+   * Tells whether all columns are those of this id. Allocates nothing, so that the figures are
+   * those of the contenders.
    */
   boolean isWhole() {
     return username.startsWith(PREFIX)
@@ -21,7 +21,7 @@ record User(long id, String username, String email, String name) {
         && Long.parseLong(name, PREFIX.length() + 1, name.length(), 10) == id;
   }
 
-  /** This one, if it is the one that was asked for. */
+  /** Returns this user; fails if another one was asked for, or a column is wrong. */
   User as(long wanted) {
     if (id != wanted || !isWhole()) {
       throw new IllegalStateException("answer for " + wanted + ": " + this);

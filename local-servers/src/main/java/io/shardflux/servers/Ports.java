@@ -24,7 +24,9 @@ final class Ports {
     }
   }
 
-  /** Whether a server says something first, as a database does. It hangs up while it comes up. */
+  /**
+   * Tells whether a server speaks first, as a database does. A database that is starting hangs up.
+   */
   static boolean greets(String host, int port) {
     try (Socket socket = new Socket()) {
       socket.connect(new InetSocketAddress(host, port), CONNECT_MILLIS);

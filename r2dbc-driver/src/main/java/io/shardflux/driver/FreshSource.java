@@ -25,7 +25,7 @@ record FreshSource(Source first, Function<Throwable, Mono<Result>> again, String
   public <T> Flux<T> rows(BiFunction<Row, RowMetadata, ? extends T> mapping) {
     return Flux.defer(
         () -> {
-          // One subscriber's, which gets rows one after the other.
+          // Each subscriber has its own, and gets rows one after the other.
           AtomicBoolean given = new AtomicBoolean();
           return first
               .<T>rows(

@@ -75,7 +75,7 @@ record Guard(
         asking);
   }
 
-  /** Tells whether a key may be stored as another key than the one that its shard was chosen by. */
+  /** Tells whether a key may be stored with another value than its shard was chosen by. */
   private static boolean mayFitKeys(TableWatch watch, Prepared prepared) {
     return prepared.kind() == StatementKind.INSERT && (prepared.ignores() || !watch.strict());
   }

@@ -162,7 +162,7 @@ final class Users {
                     .map(there -> new NdjsonLine.Found(user, shard)));
   }
 
-  /** Whether there was one. */
+  /** Removes a user; tells whether the user existed. */
   Mono<Boolean> delete(long id) {
     return router
         .on(TABLE, ShardKey.of(id))

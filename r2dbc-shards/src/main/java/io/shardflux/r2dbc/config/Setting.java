@@ -140,7 +140,7 @@ final class Setting {
     return value != null && !value.equals("");
   }
 
-  /** The value of a key of a map; missing where there is none. */
+  /** The value of a key of a map; missing if the map lacks the key. */
   Setting get(String key) {
     return entries().stream()
         .filter(entry -> entry.isUnder(key))

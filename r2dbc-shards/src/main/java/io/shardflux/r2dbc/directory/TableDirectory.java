@@ -39,7 +39,7 @@ public final class TableDirectory implements ShardDirectory {
   /** The default name of the table. */
   public static final String DEFAULT_TABLE = "shardflux_directory";
 
-  /** What a directory may be named. */
+  /** The names that a directory may have. */
   @Internal public static final Pattern NAME = Pattern.compile("[A-Za-z0-9_.-]{1,64}");
 
   private static final int MAX_KEY_BYTES = 2_800;

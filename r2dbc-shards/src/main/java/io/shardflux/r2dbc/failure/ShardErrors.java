@@ -239,7 +239,7 @@ public final class ShardErrors {
     if (error instanceof ShardUnavailableException unavailable) {
       return unavailable.why() != Why.OVERLOADED;
     }
-    // Who ended a statement by hand does not want to see it again.
+    // An operator who ended a statement by hand does not want to see it again.
     return error instanceof R2dbcRollbackException
         || (error instanceof R2dbcTransientResourceException passing
             && passing.getErrorCode() != QUERY_INTERRUPTED);

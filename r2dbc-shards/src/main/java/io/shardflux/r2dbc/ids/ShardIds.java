@@ -440,7 +440,7 @@ public final class ShardIds {
     closed = true;
     renewal.dispose();
     Mono<NodeLease> begun = underWay.get();
-    // Who asked for that lease is told; what was taken is given back.
+    // The caller that asked for that lease is told; a lease that was taken is given back.
     Mono<Void> settled = begun == null ? Mono.empty() : begun.then().onErrorComplete();
     return settled.then(Mono.defer(this::giveBack)).then(nodes.close());
   }

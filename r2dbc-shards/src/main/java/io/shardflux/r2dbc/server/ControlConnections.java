@@ -31,7 +31,7 @@ public final class ControlConnections {
 
   private static final int CONNECTIONS = 2;
   private static final int PENDING = 10_000;
-  // Of its own: what is to be ended may be flooding the others.
+  // A loop of their own: the statement to end may be flooding the others.
   private static final LoopResources LOOP = LoopResources.create("shardflux-control", 1, true);
 
   private final ServerConnections connections;

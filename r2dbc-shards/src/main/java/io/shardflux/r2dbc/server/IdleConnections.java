@@ -44,7 +44,7 @@ final class IdleConnections {
         .timeout(BOUND)
         .thenReturn(true)
         .doOnError(error -> lose(usedAt))
-        // What it was lost by is of no use: its server is asked on another one.
+        // The error says no more: the server is asked over another connection.
         .onErrorReturn(false);
   }
 

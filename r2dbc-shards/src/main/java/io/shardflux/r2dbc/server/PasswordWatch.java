@@ -49,7 +49,7 @@ final class PasswordWatch {
         ? Mono.never()
         : Flux.interval(APART)
             .onBackpressureDrop()
-            // One that gives none now is asked again, as the next login does.
+            // A publisher that fails now is asked again, as the next login asks it.
             .concatMap(tick -> Mono.from(source).onErrorComplete(), 1)
             .filter(password -> !MessageDigest.isEqual(digest(password), tried))
             .next()

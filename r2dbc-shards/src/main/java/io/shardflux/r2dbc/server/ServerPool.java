@@ -42,7 +42,7 @@ import reactor.pool.PooledRefMetadata;
 public final class ServerPool {
 
   private static final Logger log = LoggerFactory.getLogger(ServerPool.class);
-  // Else a server hangs up on a consumer that takes nothing for a minute.
+  // Without this a server hangs up on a consumer that takes no row for a minute.
   private static final String SLOW_READERS = "net_write_timeout=600";
   private static final Duration EVICTION_INTERVAL = Duration.ofSeconds(30);
 
@@ -499,7 +499,7 @@ public final class ServerPool {
         : Mono.error(ShardErrors.notAcquired(server, bounds, error));
   }
 
-  /** Asks every idle connection for a row, or where there is none the next one that is. */
+  /** Asks every idle connection for a row; without any, the next connection to become idle. */
   private Mono<Boolean> anyWorks() {
     return Flux.range(0, Math.max(1, pool.metrics().idleSize()))
         .flatMap(i -> works(), maxSize())
@@ -550,8 +550,9 @@ public final class ServerPool {
 
   /**
    * Tells whether a connection must be dropped. A lost connection is dropped when it is met in the
-   * pool, so that no statement ever sees it. So is a connection from before the server was out, and
-   * one that lay idle as long as another one that gave no answer: those may be lost without a sign.
+   * pool, so that no statement ever sees it. Two kinds may be lost without a sign, and are dropped
+   * too: a connection from before the server was out, and a connection that lay idle as long as
+   * another that gave no answer.
    */
   private boolean spent(Connection connection, PooledRefMetadata metadata) {
     return !connections.openedAfter(connection, watch.breaker().lastOpened())

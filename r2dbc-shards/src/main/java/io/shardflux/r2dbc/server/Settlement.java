@@ -75,7 +75,7 @@ final class Settlement {
                   .timeout(grace, kill(connection).then(afterKill(connection, clean)))
                   .onErrorResume(error -> cut(connection, error));
             })
-        // One that is not known to be clean is of no use, whatever went wrong.
+        // A connection that is not known to be clean must go, whatever went wrong.
         .onErrorResume(error -> connections.cut(connection))
         .contextWrite(LostChannel::quiet);
   }
@@ -119,7 +119,8 @@ final class Settlement {
               server,
               error.toString());
           if (connections.open(connection)) {
-            // Who waits has the connection's place back with the cut; the server is told meanwhile.
+            // The cut frees the connection's place for those who wait; the server is told
+            // meanwhile.
             control
                 .runSurely("KILL " + connections.link(connection).id())
                 .contextWrite(LostChannel::quiet)

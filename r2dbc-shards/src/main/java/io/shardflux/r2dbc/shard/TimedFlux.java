@@ -48,7 +48,7 @@ final class TimedFlux<T> extends Flux<T> {
      * A statement is over; told once.
      *
      * @param rows how many there were
-     * @param first nanoseconds to the first row, or to the end where there is none
+     * @param first nanoseconds to the first row; to the end if no row came
      * @param spent nanoseconds to the end in which rows were wanted
      * @param error why it ended, null if it completed or was cancelled
      * @param cancelled whether its subscriber gave it up
@@ -106,7 +106,7 @@ final class TimedFlux<T> extends Flux<T> {
         AtomicLongFieldUpdater.newUpdater(Timed.class, "wanted");
 
     private volatile long wanted;
-    // One at a time towards the consumer: rows on one side, the alarm on the other.
+    // Rows and the alarm take turns, so that one signal at a time reaches the consumer.
     private final AtomicInteger emitting = new AtomicInteger();
     private @Nullable Subscription upstream;
     private volatile @Nullable Throwable late;
@@ -178,7 +178,7 @@ final class TimedFlux<T> extends Flux<T> {
       }
       actual.onNext(row);
       if (emitting.decrementAndGet() != 0) {
-        // Read after the alarm was seen, else one that rings in between is told by nobody.
+        // Must be read after the alarm was seen: an alarm in between would be told by nobody.
         Throwable error = late;
         if (error != null) {
           actual.onError(error);

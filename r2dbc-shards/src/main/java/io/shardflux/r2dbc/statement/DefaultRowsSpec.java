@@ -4,7 +4,7 @@ import io.shardflux.r2dbc.failure.TooManyRowsException;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
-/** Rows of a statement on one shard, in both ways that they may be asked for. */
+/** Rows of a statement on one shard, to be consumed at once or slowly. */
 final class DefaultRowsSpec<T> implements RowsSpec<T> {
 
   private final Flux<T> whole;
@@ -14,8 +14,8 @@ final class DefaultRowsSpec<T> implements RowsSpec<T> {
   /**
    * Rows of a statement.
    *
-   * @param whole for who takes all at once
-   * @param streamed for who may take his time
+   * @param whole rows for a caller that consumes the result at once
+   * @param streamed rows for a caller that may consume slowly
    */
   DefaultRowsSpec(Flux<T> whole, Flux<T> streamed, String sql) {
     this.whole = whole;

@@ -127,7 +127,7 @@ final class SessionWords {
 
   private Token behind(char c) {
     if (c == '(' && kind.isEmpty()) {
-      // One that it begins with says nothing of what it is.
+      // A parenthesis that a text begins with says nothing of its kind.
       return last;
     }
     // Names may have these, and begin with a digit.

@@ -286,7 +286,7 @@ public final class SqlTemplate {
       } else if (startsLineComment(c)) {
         skipTo("\n");
       } else if (sql.startsWith("/*", at)) {
-        // What stands in such a comment is run.
+        // The server runs the content of such a comment.
         boolean text = !sql.startsWith("/*!", at) && !sql.startsWith("/*M!", at);
         onlyReads &= text;
         plainInsert &= text;

@@ -39,7 +39,7 @@ public record ClusterRouter(List<ValueRouter> routers) implements ValueRouter {
     Set<Routing> parts = new LinkedHashSet<>();
     for (ValueRouter router : routers) {
       Routing part = router.route(binds);
-      // What touches no row is answered alike wherever the others are.
+      // A part that touches no row is answered alike on every shard.
       if (!(part instanceof Routing.Nowhere)) {
         parts.add(part);
       }

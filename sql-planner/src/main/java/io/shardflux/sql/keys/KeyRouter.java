@@ -195,7 +195,7 @@ public final class KeyRouter {
         continue;
       }
       pairs += common == null ? 0 : (long) common.size() * boxes.size();
-      // What is left out makes it more keys, never fewer.
+      // A condition that is left out leaves more keys, never fewer.
       if (common == null || pairs <= MAX_PAIRS) {
         common = common == null ? boxes : intersection(common, boxes);
       }

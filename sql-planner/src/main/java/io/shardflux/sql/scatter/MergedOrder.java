@@ -33,7 +33,7 @@ final class MergedOrder {
   private final Groups groups;
   private final MergedAggregates aggregates;
 
-  /** Whether several shards may have a part of the same group. */
+  /** True if several shards may have parts of the same group. */
   private final boolean merges;
 
   private final List<SortKey> order = new ArrayList<>();

@@ -46,7 +46,7 @@ public final class ScatterPlanner {
   /** Names that were looked for among the items. */
   private final Set<String> checked = new HashSet<>();
 
-  /** Whether several shards may have a part of the same group. */
+  /** True if several shards may have parts of the same group. */
   private final boolean merges;
 
   public ScatterPlanner(SqlText text, Query query, Analysis analysis, Block block) {

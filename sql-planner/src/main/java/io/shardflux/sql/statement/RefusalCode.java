@@ -30,7 +30,7 @@ public enum RefusalCode {
   NON_DETERMINISTIC("compute the value in the application and bind it"),
   /** A text key column whose collation isn't binary. */
   KEY_COLLATION("give the key column a collation that ends in _bin"),
-  /** An inserted row without its key, or with one that isn't a plain value. */
+  /** An inserted row whose key is missing or isn't a plain value. */
   KEY_MISSING("give each key column of each row a value or a marker"),
   /** A value that the key column would not store exactly as it is. */
   KEY_VALUE("bind a value of the key column's own type"),

@@ -45,7 +45,7 @@ public final class RefusedSqlException extends RuntimeException {
   }
 
   private RefusedSqlException(String reason, RefusalCode code, String wayOut) {
-    // One is thrown many times, as refusals are cached: no stack, no suppressed ones.
+    // Refusals are cached, so an instance is thrown many times: no stack, nothing suppressed.
     super(code + ": " + reason + " (" + wayOut + ")", null, false, false);
     this.code = code;
     this.reason = reason;

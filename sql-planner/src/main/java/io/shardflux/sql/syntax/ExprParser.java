@@ -49,7 +49,8 @@ abstract class ExprParser extends FunctionParser {
     return expr;
   }
 
-  // What joins conditions, from the loosest on; operands joined by one of them are one expression.
+  // The operators that join conditions, loosest first. All operands of an operator are one
+  // expression.
   private static final int OR = 1;
   private static final int XOR = 2;
   private static final int AND = 3;

@@ -32,7 +32,7 @@ public record Query(
   public record Cte(String name, List<String> columns, Query query, boolean recursive) {}
 
   /**
-   * One operand of a set operation.
+   * An operand of a set operation.
    *
    * @param operator joins it to those before it, such as {@code UNION ALL}; null for the first
    */
@@ -46,7 +46,7 @@ public record Query(
   public record Nested(Span span, Query query) implements Body {}
 
   /**
-   * One select.
+   * A select.
    *
    * @param itemsSpan the select list
    * @param sources from {@code FROM} to the end of {@code WHERE}

@@ -24,7 +24,7 @@ abstract class QueryParser extends ExprParser {
   /** The number of tables that servers join at most. */
   private static final int MOST_TABLES = 61;
 
-  /** Whether a query that was read so far locks rows. */
+  /** True once a query was read that locks rows. */
   private boolean locks;
 
   /** The tables of the FROM that is being read. */

@@ -21,7 +21,7 @@ final class SqlLexer {
 
   private static final String SINGLE = "()+-*/%,.=<>|&^~!";
 
-  /** One string of each character, because a text may have any number of them. */
+  /** A shared string for each character, because a text may have any number of them. */
   private static final List<String> SINGLES = SINGLE.chars().mapToObj(Character::toString).toList();
 
   private final String text;
