@@ -2,7 +2,11 @@ package io.shardflux.r2dbc;
 
 import io.micrometer.observation.ObservationRegistry;
 import io.shardflux.r2dbc.coalesce.CoalescingOptions;
+import io.shardflux.r2dbc.config.Accounts;
+import io.shardflux.r2dbc.config.ControlSettings;
 import io.shardflux.r2dbc.config.RouterDefinition;
+import io.shardflux.r2dbc.config.RouterParts;
+import io.shardflux.r2dbc.config.TopologyDocument;
 import io.shardflux.r2dbc.directory.TableDirectory;
 import io.shardflux.r2dbc.live.LiveShards;
 import io.shardflux.r2dbc.observe.HotKeys;
@@ -15,6 +19,7 @@ import io.shardflux.r2dbc.settings.RouterOptions;
 import io.shardflux.r2dbc.settings.ScatterReads;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.r2dbc.settings.Timeouts;
+import io.shardflux.router.Internal;
 import io.shardflux.router.ShardingStrategy;
 import io.shardflux.router.TableRule;
 import io.shardflux.router.Topology;
@@ -33,6 +38,7 @@ public final class ShardRouterBuilder {
   private RowCountOptions rowCounts = RowCountOptions.defaults();
   private ScatterReads scatterReads = ScatterReads.ALLOWED;
   private CoalescingOptions coalescing = CoalescingOptions.defaults();
+  private Accounts accounts = Accounts.NONE;
 
   ShardRouterBuilder() {}
 
@@ -205,7 +211,42 @@ public final class ShardRouterBuilder {
     definition.tables().forEach(this::table);
     definition.strategies().forEach(this::strategy);
     directories.addAll(definition.directories());
+    ControlSettings control = definition.control();
+    accounts = control == null ? Accounts.NONE : control.accounts();
     return this;
+  }
+
+  /**
+   * {@return a builder with all that a definition says} The definition's section {@code control} is
+   * left to the caller, which opens the shared topology and builds the router with it.
+   *
+   * @param definition a router as a document describes it
+   */
+  @Internal
+  public static ShardRouterBuilder of(RouterDefinition definition) {
+    return new ShardRouterBuilder().with(definition);
+  }
+
+  /**
+   * {@return what was collected}
+   *
+   * @throws IllegalArgumentException as {@link #build()}
+   */
+  @Internal
+  public RouterParts parts() {
+    return new RouterParts(topology.build(), shards, options, accounts);
+  }
+
+  /**
+   * {@return a router with a shared topology in place of the one that was collected; connects to
+   * nothing} It closes the directories that were collected, and not those of the shared topology.
+   *
+   * @param opened the shared topology
+   * @throws IllegalArgumentException as {@link #build()}
+   */
+  @Internal
+  public ShardRouter build(TopologyDocument.Opened opened) {
+    return build(opened.topology(), opened.shards());
   }
 
   /**
@@ -216,9 +257,12 @@ public final class ShardRouterBuilder {
    *     a shard's options
    */
   public ShardRouter build() {
+    return build(topology.build(), shards);
+  }
+
+  private ShardRouter build(Topology first, List<Shard> servers) {
     LiveShards live =
-        new LiveShards(
-            topology.build(), shards, options, hotKeys ? new HotKeys(System::nanoTime) : null);
+        new LiveShards(first, servers, options, hotKeys ? new HotKeys(System::nanoTime) : null);
     return new DefaultShardRouter(live, directories, scatterReads, rowCounts, coalescing);
   }
 }

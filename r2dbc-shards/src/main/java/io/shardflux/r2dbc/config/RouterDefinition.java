@@ -13,6 +13,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A router as a document describes it.
@@ -26,6 +27,7 @@ import java.util.Map;
  * @param tables the rules, each of another table
  * @param strategies the strategies by name
  * @param directories the directories that the strategies ask; they must be closed with the router
+ * @param control the place of a topology that several routers share, or null
  */
 @Internal
 public record RouterDefinition(
@@ -37,7 +39,8 @@ public record RouterDefinition(
     List<Shard> shards,
     List<TableRule> tables,
     Map<String, ShardingStrategy> strategies,
-    List<TableDirectory> directories) {
+    List<TableDirectory> directories,
+    @Nullable ControlSettings control) {
 
   /** Copies the collections, keeping their order. */
   public RouterDefinition {

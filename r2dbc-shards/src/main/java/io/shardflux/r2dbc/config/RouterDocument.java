@@ -198,7 +198,8 @@ public final class RouterDocument {
         shards,
         tables,
         new StrategyReader(root.get("strategies"), this::directory).strategies(),
-        directories);
+        directories,
+        null);
   }
 
   private Shard server(Setting setting, ShardId id) {
