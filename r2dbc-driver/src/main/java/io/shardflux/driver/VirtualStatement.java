@@ -28,7 +28,7 @@ final class VirtualStatement implements Statement {
   private final String sql;
   private final boolean explain;
   private final Markers markers;
-  private final List<Binds> bindings = new ArrayList<>();
+  private final List<Binds> added = new ArrayList<>();
   private List<@Nullable Object> current = new ArrayList<>();
   private @Nullable String @Nullable [] generated;
   private int fetchSize;
@@ -75,7 +75,7 @@ final class VirtualStatement implements Statement {
 
   @Override
   public Statement add() {
-    bindings.add(bound());
+    added.add(bound());
     current = new ArrayList<>();
     return this;
   }
@@ -144,7 +144,7 @@ final class VirtualStatement implements Statement {
 
   @Override
   public Flux<? extends Result> execute() {
-    List<Binds> all = new ArrayList<>(bindings);
+    List<Binds> all = new ArrayList<>(added);
     all.add(bound());
     Execution execution = execution();
     return all.size() == 1

@@ -7,7 +7,7 @@ import io.shardflux.r2dbc.scatter.Reach;
 import io.shardflux.r2dbc.scatter.ShardSignal;
 import io.shardflux.r2dbc.settings.ReadPreference;
 import io.shardflux.r2dbc.settings.Timeouts;
-import io.shardflux.r2dbc.statement.Bindings;
+import io.shardflux.r2dbc.statement.Binds;
 import io.shardflux.r2dbc.statement.ServerBound;
 import io.shardflux.r2dbc.statement.SqlTemplate;
 import io.shardflux.r2dbc.statement.Work;
@@ -21,7 +21,7 @@ final class DefaultScatterSpec implements ScatterSpec {
   private final DefaultShardRouter router;
   private final Reach reach;
   private final SqlTemplate sql;
-  private final Bindings bindings;
+  private final Binds binds;
   private final Work.Terms terms;
   private final FailurePolicy policy;
 
@@ -29,21 +29,20 @@ final class DefaultScatterSpec implements ScatterSpec {
       DefaultShardRouter router,
       Reach reach,
       SqlTemplate sql,
-      Bindings bindings,
+      Binds binds,
       Work.Terms terms,
       FailurePolicy policy) {
     this.router = router;
     this.reach = reach;
     this.sql = sql;
-    this.bindings = bindings;
+    this.binds = binds;
     this.terms = terms;
     this.policy = policy;
   }
 
   @Override
   public ScatterSpec bind(String name, @Nullable Object value) {
-    return new DefaultScatterSpec(
-        router, reach, sql, bindings.with(sql, name, value), terms, policy);
+    return new DefaultScatterSpec(router, reach, sql, binds.with(sql, name, value), terms, policy);
   }
 
   @Override
@@ -53,39 +52,38 @@ final class DefaultScatterSpec implements ScatterSpec {
 
   @Override
   public ScatterSpec timeouts(Timeouts other) {
-    return new DefaultScatterSpec(router, reach, sql, bindings, terms.with(other), policy);
+    return new DefaultScatterSpec(router, reach, sql, binds, terms.with(other), policy);
   }
 
   @Override
   public ScatterSpec prefer(ReadPreference preference) {
-    return new DefaultScatterSpec(
-        router, reach, sql, bindings, terms.preferring(preference), policy);
+    return new DefaultScatterSpec(router, reach, sql, binds, terms.preferring(preference), policy);
   }
 
   @Override
   public ScatterSpec write() {
-    return new DefaultScatterSpec(router, reach, sql, bindings, terms.asWrite(), policy);
+    return new DefaultScatterSpec(router, reach, sql, binds, terms.asWrite(), policy);
   }
 
   @Override
   public ScatterSpec bounded() {
-    return new DefaultScatterSpec(router, reach, sql, bindings, terms.asBounded(), policy);
+    return new DefaultScatterSpec(router, reach, sql, binds, terms.asBounded(), policy);
   }
 
   @Override
   public ScatterSpec onFailure(FailurePolicy other) {
-    return new DefaultScatterSpec(router, reach, sql, bindings, terms, other);
+    return new DefaultScatterSpec(router, reach, sql, binds, terms, other);
   }
 
   @Override
   public <T> ScatterRows<T> map(BiFunction<Row, RowMetadata, T> mapping) {
-    reach.check(sql, bindings);
+    reach.check(sql, binds);
     return new DefaultScatterRows<>(
         (failures, order) ->
             router
                 .shards()
                 .scatter(
-                    router.shards().plan(reach, sql, bindings),
+                    router.shards().plan(reach, sql, binds),
                     sql,
                     terms,
                     (statement, connection, dialect) -> statement.rows(connection, null, mapping),
@@ -97,11 +95,11 @@ final class DefaultScatterSpec implements ScatterSpec {
 
   @Override
   public Flux<ShardSignal<Long>> rowsUpdated() {
-    reach.check(sql, bindings);
+    reach.check(sql, binds);
     return router
         .shards()
         .scatter(
-            router.shards().plan(reach, sql, bindings),
+            router.shards().plan(reach, sql, binds),
             sql,
             terms.asWrite(),
             (statement, connection, dialect) ->

@@ -2,7 +2,7 @@ package io.shardflux.r2dbc;
 
 import io.shardflux.r2dbc.scatter.FailurePolicy;
 import io.shardflux.r2dbc.scatter.Reach;
-import io.shardflux.r2dbc.statement.Bindings;
+import io.shardflux.r2dbc.statement.Binds;
 import io.shardflux.r2dbc.statement.Work;
 
 /** Several shards of a router. */
@@ -23,7 +23,7 @@ final class DefaultScatterTarget implements ScatterTarget {
         router,
         reach,
         router.template(sql),
-        Bindings.NONE,
+        Binds.NONE,
         reach instanceof Reach.Keys ? terms.asBounded() : terms,
         FailurePolicy.tag());
   }

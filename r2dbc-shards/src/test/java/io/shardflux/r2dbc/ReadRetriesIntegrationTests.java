@@ -12,7 +12,7 @@ import io.shardflux.r2dbc.settings.RouterOptions;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.r2dbc.shard.ShardServers;
-import io.shardflux.r2dbc.statement.Bindings;
+import io.shardflux.r2dbc.statement.Binds;
 import io.shardflux.r2dbc.statement.BoundStatement;
 import io.shardflux.r2dbc.statement.Dialect;
 import io.shardflux.r2dbc.statement.ServerBound;
@@ -133,7 +133,7 @@ class ReadRetriesIntegrationTests {
                             .single()
                             .flatMapMany(
                                 version ->
-                                    BoundStatement.of(heavy, Bindings.NONE)
+                                    BoundStatement.of(heavy, Binds.NONE)
                                         .rows(
                                             connection,
                                             new ServerBound(

@@ -8,7 +8,7 @@ import io.shardflux.r2dbc.scatter.ShardSignal;
 import io.shardflux.r2dbc.settings.ReadPreference;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.r2dbc.shard.ShardServers;
-import io.shardflux.r2dbc.statement.Bindings;
+import io.shardflux.r2dbc.statement.Binds;
 import io.shardflux.r2dbc.statement.BoundStatement;
 import io.shardflux.r2dbc.statement.ServerBound;
 import io.shardflux.r2dbc.statement.Work;
@@ -191,7 +191,7 @@ final class DefaultKeyedReads<T> implements KeyedReads<T> {
       if (left == null) {
         return Flux.error(batch.late(now));
       }
-      BoundStatement bound = Reach.Keys.statement(statement.sql(), Bindings.NONE, batch.keys());
+      BoundStatement bound = Reach.Keys.statement(statement.sql(), Binds.NONE, batch.keys());
       Work<ReadBatch.Found<T>> work =
           new Work<>(
               statement.sql().text(),

@@ -6,7 +6,7 @@ import io.shardflux.r2dbc.settings.RouterOptions;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.r2dbc.shard.ShardServers;
-import io.shardflux.r2dbc.statement.Bindings;
+import io.shardflux.r2dbc.statement.Binds;
 import io.shardflux.r2dbc.statement.BoundStatement;
 import io.shardflux.r2dbc.statement.SqlTemplate;
 import io.shardflux.r2dbc.statement.Work;
@@ -51,11 +51,11 @@ public final class ControlTable {
   }
 
   public static BoundStatement bound(SqlTemplate sql, Object... values) {
-    Bindings bindings = Bindings.NONE;
+    Binds binds = Binds.NONE;
     for (int i = 0; i < values.length; i++) {
-      bindings = bindings.with(sql, Integer.toString(i), values[i]);
+      binds = binds.with(sql, Integer.toString(i), values[i]);
     }
-    return BoundStatement.of(sql, bindings);
+    return BoundStatement.of(sql, binds);
   }
 
   /** The results of a statement, and of any statements behind it, on one connection. */

@@ -5,7 +5,7 @@ import io.r2dbc.spi.Result;
 import io.r2dbc.spi.Statement;
 import io.shardflux.r2dbc.failure.ShardTimeoutException;
 import io.shardflux.r2dbc.live.LiveShards;
-import io.shardflux.r2dbc.statement.Bindings;
+import io.shardflux.r2dbc.statement.Binds;
 import io.shardflux.r2dbc.statement.ServerBound;
 import io.shardflux.r2dbc.statement.SqlTemplate;
 import io.shardflux.router.Internal;
@@ -95,7 +95,7 @@ public final class InsertSql {
     int index = 0;
     for (InsertRow<?> row : rows) {
       for (Object value : row.values()) {
-        Bindings.bind(statement, index++, value);
+        Binds.bind(statement, index++, value);
       }
     }
     return Flux.<Result>from(statement.execute())

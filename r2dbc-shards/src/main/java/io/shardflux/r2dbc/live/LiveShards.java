@@ -15,7 +15,7 @@ import io.shardflux.r2dbc.settings.ServerAddress;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.r2dbc.shard.ShardServers;
-import io.shardflux.r2dbc.statement.Bindings;
+import io.shardflux.r2dbc.statement.Binds;
 import io.shardflux.r2dbc.statement.BoundStatement;
 import io.shardflux.r2dbc.statement.Dialect;
 import io.shardflux.r2dbc.statement.SqlTemplate;
@@ -136,12 +136,12 @@ public final class LiveShards {
 
   /** The statements for each shard, made when the shards are asked. */
   public Function<Topology, Mono<Map<ShardId, List<BoundStatement>>>> plan(
-      Reach reach, SqlTemplate sql, Bindings bindings) {
+      Reach reach, SqlTemplate sql, Binds binds) {
     return topology -> {
       if (reach instanceof Reach.Keys keys) {
         keys.keys().forEach(key -> note(keys.table(), key));
       }
-      return reach.plan(topology, sql, bindings);
+      return reach.plan(topology, sql, binds);
     };
   }
 

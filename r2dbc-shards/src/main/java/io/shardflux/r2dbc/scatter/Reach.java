@@ -1,6 +1,6 @@
 package io.shardflux.r2dbc.scatter;
 
-import io.shardflux.r2dbc.statement.Bindings;
+import io.shardflux.r2dbc.statement.Binds;
 import io.shardflux.r2dbc.statement.BoundStatement;
 import io.shardflux.r2dbc.statement.SqlTemplate;
 import io.shardflux.router.Internal;
@@ -29,24 +29,23 @@ public sealed interface Reach {
   String KEYS = "keys";
 
   /** Refuses a statement that can't go to these shards, before any shard is asked. */
-  void check(SqlTemplate sql, Bindings bindings);
+  void check(SqlTemplate sql, Binds binds);
 
   /** The statements for each shard, which run one after the other. */
-  Mono<Map<ShardId, List<BoundStatement>>> plan(
-      Topology topology, SqlTemplate sql, Bindings bindings);
+  Mono<Map<ShardId, List<BoundStatement>>> plan(Topology topology, SqlTemplate sql, Binds binds);
 
   /** Every shard, each with the same statement. */
   record All() implements Reach {
 
     @Override
-    public void check(SqlTemplate sql, Bindings bindings) {
-      bindings.check(sql, null);
+    public void check(SqlTemplate sql, Binds binds) {
+      binds.check(sql, null);
     }
 
     @Override
     public Mono<Map<ShardId, List<BoundStatement>>> plan(
-        Topology topology, SqlTemplate sql, Bindings bindings) {
-      List<BoundStatement> statement = List.of(BoundStatement.of(sql, bindings));
+        Topology topology, SqlTemplate sql, Binds binds) {
+      List<BoundStatement> statement = List.of(BoundStatement.of(sql, binds));
       Map<ShardId, List<BoundStatement>> plan = new LinkedHashMap<>();
       topology.shards().forEach(shard -> plan.put(shard, statement));
       return Mono.just(plan);
@@ -70,18 +69,18 @@ public sealed interface Reach {
     }
 
     @Override
-    public void check(SqlTemplate sql, Bindings bindings) {
+    public void check(SqlTemplate sql, Binds binds) {
       if (!sql.named() || !sql.markers().contains(KEYS)) {
         throw new IllegalArgumentException(
             "sql: no :keys marker (expected: … IN (:keys), and :name markers alone) in: "
                 + sql.text());
       }
-      bindings.check(sql, KEYS);
+      binds.check(sql, KEYS);
     }
 
     @Override
     public Mono<Map<ShardId, List<BoundStatement>>> plan(
-        Topology topology, SqlTemplate sql, Bindings bindings) {
+        Topology topology, SqlTemplate sql, Binds binds) {
       return Flux.fromIterable(keys)
           .flatMapSequential(
               key -> topology.locate(table, key).map(shard -> Map.entry(shard, key)),
@@ -95,26 +94,25 @@ public sealed interface Reach {
           .map(
               byShard -> {
                 Map<ShardId, List<BoundStatement>> plan = new LinkedHashMap<>();
-                byShard.forEach((shard, own) -> plan.put(shard, statements(sql, bindings, own)));
+                byShard.forEach((shard, own) -> plan.put(shard, statements(sql, binds, own)));
                 return plan;
               });
     }
 
     private static List<BoundStatement> statements(
-        SqlTemplate sql, Bindings bindings, List<ShardKey> keys) {
+        SqlTemplate sql, Binds binds, List<ShardKey> keys) {
       List<BoundStatement> statements = new ArrayList<>();
       for (int from = 0; from < keys.size(); from += KEYS_PER_STATEMENT) {
         int to = Math.min(keys.size(), from + KEYS_PER_STATEMENT);
-        statements.add(statement(sql, bindings, keys.subList(from, to)));
+        statements.add(statement(sql, binds, keys.subList(from, to)));
       }
       return statements;
     }
 
     /** One statement for at most {@link #KEYS_PER_STATEMENT} keys. */
-    public static BoundStatement statement(
-        SqlTemplate sql, Bindings bindings, List<ShardKey> keys) {
+    public static BoundStatement statement(SqlTemplate sql, Binds binds, List<ShardKey> keys) {
       String driverSql = sql.render(KEYS, group(keys.get(0).size()), keys.size());
-      return new BoundStatement(driverSql, sql, bindings, KEYS, values(keys));
+      return new BoundStatement(driverSql, sql, binds, KEYS, values(keys));
     }
 
     private static String group(int parts) {

@@ -17,7 +17,7 @@ import reactor.core.publisher.Flux;
  *
  * @param driverSql its text with {@code ?} alone
  * @param sql the template that text was made from
- * @param bindings the values of its markers
+ * @param binds the values of its markers
  * @param listMarker the marker that stands for several values, or null
  * @param listValues those values
  */
@@ -25,13 +25,13 @@ import reactor.core.publisher.Flux;
 public record BoundStatement(
     String driverSql,
     SqlTemplate sql,
-    Bindings bindings,
+    Binds binds,
     @Nullable String listMarker,
     List<Object> listValues) {
 
-  public static BoundStatement of(SqlTemplate sql, Bindings bindings) {
-    bindings.check(sql, null);
-    return new BoundStatement(sql.render(), sql, bindings, null, List.of());
+  public static BoundStatement of(SqlTemplate sql, Binds binds) {
+    binds.check(sql, null);
+    return new BoundStatement(sql.render(), sql, binds, null, List.of());
   }
 
   /** Its rows, on a server that may be told to end it itself; null leaves that to the router. */
@@ -55,7 +55,7 @@ public record BoundStatement(
       Connection connection, @Nullable ServerBound bound, UnaryOperator<Statement> settings) {
     Statement statement =
         connection.createStatement(bound == null ? driverSql : bound.in(sql, driverSql));
-    bindings.apply(statement, sql, listMarker, listValues);
+    binds.apply(statement, sql, listMarker, listValues);
     return Flux.from(settings.apply(statement).execute());
   }
 }

@@ -20,20 +20,19 @@ final class DefaultStatementSpec implements StatementSpec {
 
   private final StatementTarget target;
   private final SqlTemplate sql;
-  private final Bindings bindings;
+  private final Binds binds;
   private final Work.Terms terms;
 
-  DefaultStatementSpec(
-      StatementTarget target, SqlTemplate sql, Bindings bindings, Work.Terms terms) {
+  DefaultStatementSpec(StatementTarget target, SqlTemplate sql, Binds binds, Work.Terms terms) {
     this.target = target;
     this.sql = sql;
-    this.bindings = bindings;
+    this.binds = binds;
     this.terms = terms;
   }
 
   @Override
   public StatementSpec bind(String name, @Nullable Object value) {
-    return bound(bindings.with(sql, name, value));
+    return bound(binds.with(sql, name, value));
   }
 
   @Override
@@ -41,7 +40,7 @@ final class DefaultStatementSpec implements StatementSpec {
     return bind(Integer.toString(position), value);
   }
 
-  private StatementSpec bound(Bindings values) {
+  private StatementSpec bound(Binds values) {
     return new DefaultStatementSpec(target, sql, values, terms);
   }
 
@@ -66,17 +65,17 @@ final class DefaultStatementSpec implements StatementSpec {
   }
 
   private StatementSpec on(Work.Terms other) {
-    return new DefaultStatementSpec(target, sql, bindings, other);
+    return new DefaultStatementSpec(target, sql, binds, other);
   }
 
   /** This statement for another target. */
   StatementSpec at(StatementTarget other) {
-    return new DefaultStatementSpec(other, sql, bindings, terms);
+    return new DefaultStatementSpec(other, sql, binds, terms);
   }
 
   @Override
   public <T> RowsSpec<T> map(BiFunction<Row, RowMetadata, T> mapping) {
-    BoundStatement statement = BoundStatement.of(sql, bindings);
+    BoundStatement statement = BoundStatement.of(sql, binds);
     return new DefaultRowsSpec<>(
         target.run(
             work((connection, dialect) -> statement.rows(connection, limit(dialect), mapping))),
@@ -86,7 +85,7 @@ final class DefaultStatementSpec implements StatementSpec {
 
   @Override
   public Mono<Long> rowsUpdated() {
-    BoundStatement statement = BoundStatement.of(sql, bindings);
+    BoundStatement statement = BoundStatement.of(sql, binds);
     return target
         .run(
             Work.of(
@@ -100,7 +99,7 @@ final class DefaultStatementSpec implements StatementSpec {
   public <T> Flux<T> results(
       UnaryOperator<Statement> settings,
       Function<? super Result, ? extends Publisher<T>> consumer) {
-    BoundStatement statement = BoundStatement.of(sql, bindings);
+    BoundStatement statement = BoundStatement.of(sql, binds);
     return streamed(
         (connection, dialect) -> statement.results(connection, null, settings).concatMap(consumer));
   }

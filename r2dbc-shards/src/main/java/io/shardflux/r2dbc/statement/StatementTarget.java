@@ -13,7 +13,7 @@ public interface StatementTarget {
 
   /** A statement without values yet. */
   static StatementSpec statement(StatementTarget target, SqlTemplate sql, Work.Terms terms) {
-    return new DefaultStatementSpec(target, sql, Bindings.NONE, terms);
+    return new DefaultStatementSpec(target, sql, Binds.NONE, terms);
   }
 
   /**
@@ -27,7 +27,7 @@ public interface StatementTarget {
       SqlTemplate sql,
       List<? extends @Nullable Object> values,
       Work.Terms terms) {
-    return new DefaultStatementSpec(target, sql, Bindings.NONE.withAll(sql, values), terms);
+    return new DefaultStatementSpec(target, sql, Binds.NONE.withAll(sql, values), terms);
   }
 
   /**

@@ -106,9 +106,9 @@ class SqlTemplateTests {
   }
 
   @Test
-  void bindingsAreCheckedAgainstTheMarkers() {
+  void bindsAreCheckedAgainstTheMarkers() {
     SqlTemplate sql = SqlTemplate.of("SELECT :a, :b");
-    Bindings one = Bindings.NONE.with(sql, "a", 1);
+    Binds one = Binds.NONE.with(sql, "a", 1);
 
     assertThatIllegalArgumentException()
         .isThrownBy(() -> one.with(sql, "c", 1))

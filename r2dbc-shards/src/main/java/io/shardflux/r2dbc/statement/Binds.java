@@ -16,9 +16,9 @@ import org.jspecify.annotations.Nullable;
  * own: binding a thousand values one by one copies none of them.
  */
 @Internal
-public final class Bindings {
+public final class Binds {
 
-  public static final Bindings NONE = new Bindings(new HashMap<>(), 0, null);
+  public static final Binds NONE = new Binds(new HashMap<>(), 0, null);
 
   // Guarded by itself.
   private final Map<String, Value> shared;
@@ -27,7 +27,7 @@ public final class Bindings {
   /** The values of all markers in their order, in place of the map; null if they are in the map. */
   private final @Nullable List<@Nullable Object> all;
 
-  private Bindings(Map<String, Value> shared, int seen, @Nullable List<@Nullable Object> all) {
+  private Binds(Map<String, Value> shared, int seen, @Nullable List<@Nullable Object> all) {
     this.shared = shared;
     this.seen = seen;
     this.all = all;
@@ -48,8 +48,8 @@ public final class Bindings {
     return value == null || value.number() >= seen ? null : value;
   }
 
-  /** These bindings and one more, for a marker of the statement that has no value yet. */
-  public Bindings with(SqlTemplate sql, String marker, @Nullable Object value) {
+  /** These values and one more, for a marker of the statement that has no value yet. */
+  public Binds with(SqlTemplate sql, String marker, @Nullable Object value) {
     if (!sql.has(marker)) {
       throw new IllegalArgumentException(
           "bind: " + marker + " (expected: one of " + sql.shownMarkers() + ") in: " + sql.shown());
@@ -64,7 +64,7 @@ public final class Bindings {
       }
       values.put(marker, new Value(seen, value));
     }
-    return new Bindings(values, seen + 1, null);
+    return new Binds(values, seen + 1, null);
   }
 
   /** Apart from what others bound beyond these. */
@@ -80,9 +80,9 @@ public final class Bindings {
   }
 
   /**
-   * These bindings and a value for every marker of a statement with {@code ?} only, in their order.
+   * These values and a value for every marker of a statement with {@code ?} only, in their order.
    */
-  Bindings withAll(SqlTemplate sql, List<? extends @Nullable Object> values) {
+  Binds withAll(SqlTemplate sql, List<? extends @Nullable Object> values) {
     int markers = sql.markers().size();
     if (sql.named() || all != null || seen > 0 || values.size() != markers) {
       throw new IllegalArgumentException(
@@ -93,7 +93,7 @@ public final class Bindings {
               + ") in: "
               + sql.shown());
     }
-    return new Bindings(NONE.shared, 0, new ArrayList<>(values));
+    return new Binds(NONE.shared, 0, new ArrayList<>(values));
   }
 
   /** Refuses a statement that has a marker without a value; the marker excepted is filled later. */
