@@ -5,6 +5,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
+import java.time.Duration;
 import java.util.concurrent.ThreadLocalRandom;
 
 /** TCP ports: a free one, and whether one accepts or greets. */
@@ -27,10 +28,10 @@ final class Ports {
   /**
    * Tells whether a server speaks first, as a database does. A database that is starting hangs up.
    */
-  static boolean greets(String host, int port) {
+  static boolean greets(String host, int port, Duration bound) {
     try (Socket socket = new Socket()) {
       socket.connect(new InetSocketAddress(host, port), CONNECT_MILLIS);
-      socket.setSoTimeout(CONNECT_MILLIS);
+      socket.setSoTimeout(Math.toIntExact(bound.toMillis()));
       return socket.getInputStream().read() >= 0;
     } catch (IOException e) {
       return false;

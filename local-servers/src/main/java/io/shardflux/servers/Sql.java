@@ -58,7 +58,7 @@ final class Sql {
             .filter(e -> alive.getAsBoolean() && !(e instanceof R2dbcPermissionDeniedException));
     // The driver warns of a connection that is closed while it logs in.
     Mono<String> answer =
-        Mono.fromCallable(() -> Ports.greets(server.host(), server.port()))
+        Mono.fromCallable(() -> Ports.greets(server.host(), server.port(), ATTEMPT_BOUND))
             .subscribeOn(Schedulers.boundedElastic())
             .filter(greeted -> greeted)
             .switchIfEmpty(Mono.error(Sql::silence))

@@ -36,6 +36,7 @@ public final class TestServers implements AutoCloseable {
   public static final int COUNT = 3;
 
   private static final Duration ANSWER_BOUND = Duration.ofSeconds(30);
+  private static final Duration SILENCE = Duration.ofMillis(300);
   private static final Duration DROP_BOUND = Duration.ofSeconds(10);
   private static final Pattern PREFIX = Pattern.compile("[a-z][a-z0-9_]{0,31}");
 
@@ -188,8 +189,8 @@ public final class TestServers implements AutoCloseable {
   }
 
   /**
-   * Stops a server from running: it still accepts connections, and does not answer. Throws as
-   * {@link #kill}.
+   * Stops a server from running: it still accepts connections, and does not answer. Returns when it
+   * has stopped. Throws as {@link #kill}.
    *
    * @param server one of {@link #servers()}
    */
@@ -197,6 +198,7 @@ public final class TestServers implements AutoCloseable {
     Faults control = control(server);
     if (paused.add(server)) {
       control.pause(server);
+      awaitSilence(server);
     }
   }
 
@@ -317,6 +319,16 @@ public final class TestServers implements AutoCloseable {
 
   private static void awaitAnswer(DatabaseServer server) {
     Sql.awaitValue(server, "SELECT 1", ANSWER_BOUND, () -> true);
+  }
+
+  /** A signal takes effect a moment after it was sent, and until then the server answers. */
+  private static void awaitSilence(DatabaseServer server) {
+    long end = System.nanoTime() + ANSWER_BOUND.toNanos();
+    while (Ports.greets(server.host(), server.port(), SILENCE)) {
+      if (System.nanoTime() > end) {
+        throw new IllegalStateException(server + ": still answers after pause");
+      }
+    }
   }
 
   /** Leaves servers of the user as they were found. */
