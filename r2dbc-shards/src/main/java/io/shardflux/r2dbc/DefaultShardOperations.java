@@ -58,8 +58,12 @@ final class DefaultShardOperations implements ShardOperations {
 
   @Override
   public Flux<ShardEvent> events() {
-    return shards
-        .events()
+    return told(shards.events());
+  }
+
+  /** Events for a listener that may be slow, which then loses the oldest. */
+  static <T> Flux<T> told(Flux<T> events) {
+    return events
         .onBackpressureBuffer(EVENTS_HELD, lost -> {}, BufferOverflowStrategy.DROP_OLDEST)
         .publishOn(Schedulers.parallel());
   }

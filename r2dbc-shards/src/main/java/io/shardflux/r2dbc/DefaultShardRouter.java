@@ -13,10 +13,12 @@ import io.shardflux.r2dbc.observe.RowCountCache;
 import io.shardflux.r2dbc.observe.RowCountOptions;
 import io.shardflux.r2dbc.scatter.Reach;
 import io.shardflux.r2dbc.settings.ScatterReads;
+import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.r2dbc.shard.ShardServers;
 import io.shardflux.r2dbc.spi.ShardAccess;
 import io.shardflux.r2dbc.spi.Snapshot;
+import io.shardflux.r2dbc.spi.TopologyAccess;
 import io.shardflux.r2dbc.statement.SqlTemplate;
 import io.shardflux.r2dbc.statement.SqlTemplates;
 import io.shardflux.router.ShardId;
@@ -34,7 +36,7 @@ import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
 /** A router over live shards. */
-final class DefaultShardRouter implements ShardRouter, ShardAccess {
+final class DefaultShardRouter implements ShardRouter, ShardAccess, TopologyAccess {
 
   private final LiveShards shards;
   private final SqlTemplates templates = new SqlTemplates();
@@ -70,6 +72,16 @@ final class DefaultShardRouter implements ShardRouter, ShardAccess {
   @Override
   public Topology topology() {
     return shards.topology();
+  }
+
+  @Override
+  public Flux<Topology> topologyEvents() {
+    return DefaultShardOperations.told(shards.topologies());
+  }
+
+  @Override
+  public Mono<Boolean> swap(Topology topology, List<Shard> servers) {
+    return shards.swap(topology, servers);
   }
 
   @Override

@@ -20,6 +20,7 @@ import java.util.Map;
 import java.util.function.BiFunction;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
+import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.util.context.Context;
 
@@ -142,6 +143,13 @@ public interface ShardRouter {
 
   /** {@return the current shards, strategies and tables} */
   Topology topology();
+
+  /**
+   * {@return the topologies that come into force from now on, each with a later epoch} A subscriber
+   * that is more than 256 topologies behind loses the oldest. The stream completes when the router
+   * is closed.
+   */
+  Flux<Topology> topologyEvents();
 
   /**
    * {@return the shard of a key; see {@link Topology#locate}}

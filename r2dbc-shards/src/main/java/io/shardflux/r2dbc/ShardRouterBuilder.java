@@ -18,6 +18,7 @@ import io.shardflux.r2dbc.settings.ReadOptions;
 import io.shardflux.r2dbc.settings.RouterOptions;
 import io.shardflux.r2dbc.settings.ScatterReads;
 import io.shardflux.r2dbc.settings.Shard;
+import io.shardflux.r2dbc.settings.SharedTopology;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.router.Internal;
 import io.shardflux.router.ShardingStrategy;
@@ -242,10 +243,12 @@ public final class ShardRouterBuilder {
    * nothing} It closes the directories that were collected, and not those of the shared topology.
    *
    * @param opened the shared topology
+   * @param shared what is known of that topology
    * @throws IllegalArgumentException as {@link #build()}
    */
   @Internal
-  public ShardRouter build(TopologyDocument.Opened opened) {
+  public ShardRouter build(TopologyDocument.Opened opened, SharedTopology shared) {
+    options = options.with(shared);
     return build(opened.topology(), opened.shards());
   }
 

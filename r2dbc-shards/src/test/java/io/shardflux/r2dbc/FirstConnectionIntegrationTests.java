@@ -31,7 +31,7 @@ class FirstConnectionIntegrationTests {
   private final Shard shard = TestShards.fresh(TestServers.shared()).get(0);
   private final Relay relay = Relay.to(shard);
   private final ServerConnections connections =
-      new ServerConnections(relay.instead(shard).options());
+      new ServerConnections(new Server(shard.id(), relay.instead(shard).options(), true));
 
   @AfterEach
   void close() {

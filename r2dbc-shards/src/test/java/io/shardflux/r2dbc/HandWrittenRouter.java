@@ -212,6 +212,11 @@ record HandWrittenRouter(Map<ShardKey, String> names) implements ShardRouter {
   }
 
   @Override
+  public Flux<Topology> topologyEvents() {
+    throw new UnsupportedOperationException();
+  }
+
+  @Override
   public Mono<ShardId> locate(String table, ShardKey key) {
     return Mono.just(SHARD);
   }

@@ -59,6 +59,24 @@ public enum ModuleLayout {
           "io.asyncer.r2dbc.mysql.message.server"),
       List.of("io.shardflux.r2dbc.spi..")),
 
+  TOPOLOGY_STORE(
+      "io.shardflux.cluster",
+      false,
+      List.of(),
+      List.of(
+          "io.shardflux.router..",
+          "io.shardflux.r2dbc..",
+          "io.r2dbc.spi..",
+          "reactor..",
+          "org.reactivestreams..",
+          "org.slf4j.."),
+      List.of(
+          "io.shardflux.router",
+          "io.shardflux.r2dbc",
+          "io.shardflux.r2dbc.config..",
+          "io.shardflux.r2dbc.settings..",
+          "io.shardflux.r2dbc.spi..")),
+
   R2DBC_DRIVER(
       "io.shardflux.driver",
       true,

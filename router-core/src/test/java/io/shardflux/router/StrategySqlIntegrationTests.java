@@ -128,10 +128,25 @@ class StrategySqlIntegrationTests {
           column + ": modulo", ShardingStrategy.modulo(ids("a", "b", "c", "d", "e", "f", "g")));
     }
     cases.put("t: fixed", ShardingStrategy.fixed(id("a")));
+    for (String column : List.of("i", "t", "uuid", "ci,i,d")) {
+      cases.put(column + ": transition", transition());
+    }
     for (String columns : List.of("i", "u", "t", "uuid", "d", "dt", "ts", "ci,i,d")) {
       cases.put(columns + ": directory", directory(columns.split(",")));
     }
     return cases;
+  }
+
+  private static ShardingStrategy transition() {
+    return TransitionStrategy.of(
+        ShardingStrategy.hash(ids("a", "b", "d")),
+        ShardingStrategy.consistent(ids("a", "b", "c")),
+        List.of(
+            new TransitionStrategy.Step(id("a"), id("b"), TransitionStrategy.Phase.SWITCHED),
+            new TransitionStrategy.Step(id("b"), id("a"), TransitionStrategy.Phase.SWITCHING),
+            new TransitionStrategy.Step(id("b"), id("c"), TransitionStrategy.Phase.SWITCHED),
+            new TransitionStrategy.Step(id("d"), id("a"), TransitionStrategy.Phase.SWITCHED),
+            new TransitionStrategy.Step(id("d"), id("c"), TransitionStrategy.Phase.COPYING)));
   }
 
   private static void hashed(Map<String, ShardingStrategy> cases) {

@@ -57,6 +57,7 @@ public final class LiveShards {
   private final RouterOptions options;
   private final @Nullable HotKeys hotKeys;
   private final Sinks.Many<ShardEvent> events = Sinks.many().multicast().directBestEffort();
+  private final Sinks.Many<Topology> topologies = Sinks.many().multicast().directBestEffort();
   private volatile Epoch now;
   // Guarded by this.
   private final List<Consumer<Collection<ShardServers>>> watchers = new ArrayList<>();
@@ -294,6 +295,19 @@ public final class LiveShards {
     return Mono.defer(() -> swapOut(shard).close(DRAIN_TIME));
   }
 
+  /**
+   * Puts a topology in force that was made elsewhere, if its epoch is a later one. Shards that stay
+   * as they are keep their connections; the others' are closed once their statements have ended.
+   * Errors as {@link #add} does.
+   *
+   * @param shards the servers of the topology's shards
+   * @return whether it was put in force
+   */
+  public Mono<Boolean> swap(Topology topology, List<Shard> shards) {
+    return Mono.fromCallable(() -> swapAll(topology, shards))
+        .subscribeOn(Schedulers.boundedElastic());
+  }
+
   /** Lets all shards go. Once begun, this goes on by itself. */
   public Mono<Void> close() {
     return Flux.defer(() -> Flux.fromIterable(swapsEnded().servers().values()))
@@ -305,6 +319,11 @@ public final class LiveShards {
   public synchronized void watch(Consumer<Collection<ShardServers>> watcher) {
     watchers.add(watcher);
     watcher.accept(all());
+  }
+
+  /** The topologies that come into force from now on, without back-pressure. */
+  public Flux<Topology> topologies() {
+    return topologies.asFlux();
   }
 
   /** The changes of status from now on, without back-pressure. */
@@ -319,6 +338,7 @@ public final class LiveShards {
 
   public synchronized void endEvents() {
     var unused = events.tryEmitComplete();
+    var unusedToo = topologies.tryEmitComplete();
   }
 
   /** Ends the swaps and gives the last shards. Nobody would close a shard that came in later. */
@@ -328,9 +348,8 @@ public final class LiveShards {
   }
 
   private synchronized void swapIn(Shard shard) {
-    if (closed) {
-      throw new IllegalStateException("router: closed (expected: one in use)");
-    }
+    refuseIfClosed();
+    refuseIfShared();
     Topology topology = now.topology().withShard(shard.id());
     ServerAddress.check(
         Stream.concat(all().stream().map(ShardServers::shard), Stream.of(shard)).toList());
@@ -340,6 +359,7 @@ public final class LiveShards {
   }
 
   private synchronized ShardServers swapOut(ShardId shard) {
+    refuseIfShared();
     Topology topology = now.topology().withoutShard(shard);
     Map<ShardId, ShardServers> servers = new LinkedHashMap<>(now.servers());
     ShardServers gone = servers.remove(shard);
@@ -350,9 +370,47 @@ public final class LiveShards {
     return gone;
   }
 
+  private synchronized boolean swapAll(Topology topology, List<Shard> shards) {
+    refuseIfClosed();
+    if (topology.epoch() <= now.topology().epoch()) {
+      return false;
+    }
+    ServerAddress.check(shards);
+    Map<ShardId, ShardServers> servers = new LinkedHashMap<>();
+    shards.forEach(shard -> servers.put(shard.id(), kept(shard)));
+    List<ShardServers> gone = new ArrayList<>(all());
+    gone.removeAll(servers.values());
+    swap(topology, servers);
+    gone.forEach(one -> one.close(DRAIN_TIME).subscribe());
+    return true;
+  }
+
+  /** The servers of a shard that stays as it is, or new ones. */
+  private ShardServers kept(Shard shard) {
+    ShardServers known = now.servers().get(shard.id());
+    return known != null && known.shard().equals(shard) ? known : servers(shard);
+  }
+
+  /** One router alone must not have a topology that the others don't have. */
+  private void refuseIfShared() {
+    if (options.shared() != null) {
+      throw new IllegalStateException(
+          "topology: shared with other routers (expected: a change for all of them, by the"
+              + " operations of its ClusterRouter)");
+    }
+  }
+
+  private void refuseIfClosed() {
+    if (closed) {
+      throw new IllegalStateException("router: closed (expected: one in use)");
+    }
+  }
+
   // Called under the lock.
   private void swap(Topology topology, Map<ShardId, ShardServers> servers) {
     now = new Epoch(topology, servers);
     watchers.forEach(watcher -> watcher.accept(servers.values()));
+    // There may be no listener, and a slow one loses old topologies in its own buffer.
+    var unused = topologies.tryEmitNext(topology);
   }
 }

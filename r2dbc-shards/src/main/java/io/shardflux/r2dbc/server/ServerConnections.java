@@ -12,6 +12,7 @@ import io.r2dbc.spi.Option;
 import io.r2dbc.spi.Readable;
 import io.r2dbc.spi.TransactionDefinition;
 import io.shardflux.r2dbc.settings.PoolOptions;
+import io.shardflux.r2dbc.settings.Server;
 import io.shardflux.r2dbc.settings.Tls;
 import io.shardflux.r2dbc.statement.Dialect;
 import io.shardflux.router.Internal;
@@ -50,7 +51,7 @@ public final class ServerConnections {
   /** Bytes. A connection's megabyte of small rows at once would keep its loop from all others. */
   private static final int TURN = 16 << 10;
 
-  public static final String IDENTITY = "SELECT CONNECTION_ID(), VERSION(), @@max_allowed_packet";
+  public static final String IDENTITY = "SELECT " + Identification.COLUMNS;
 
   private static final Duration CONNECT_MARGIN = Duration.ofSeconds(1);
 
@@ -80,17 +81,20 @@ public final class ServerConnections {
       AtomicLong usedAt) {}
 
   private final ConnectionFactoryOptions options;
+  private final Identification identification;
   private final PasswordWatch passwords;
   private final Map<Connection, Link> links = new ConcurrentHashMap<>();
   private volatile Dialect dialect = Dialect.MYSQL;
   private volatile boolean known;
 
-  public ServerConnections(ConnectionFactoryOptions options) {
-    this(options, new PasswordWatch(options));
+  /** The connections of a server, of which nothing was asked yet. */
+  public ServerConnections(Server server) {
+    this(server.options(), new Identification(server));
   }
 
-  private ServerConnections(ConnectionFactoryOptions options, PasswordWatch passwords) {
-    this.passwords = passwords;
+  private ServerConnections(ConnectionFactoryOptions options, Identification identification) {
+    this.identification = identification;
+    this.passwords = new PasswordWatch(options);
     this.options = passwords.seen(options);
     // Refuses at once what no driver takes.
     var unused = ConnectionFactories.get(options);
@@ -98,7 +102,8 @@ public final class ServerConnections {
 
   /** The same server's connections, on an event loop of their own. */
   ServerConnections on(LoopResources loops) {
-    return new ServerConnections(options.mutate().option(LOOP_RESOURCES, loops).build());
+    return new ServerConnections(
+        options.mutate().option(LOOP_RESOURCES, loops).build(), identification);
   }
 
   /** Is told once of another password than was tried last; never where that can't change. */
@@ -276,9 +281,11 @@ public final class ServerConnections {
   }
 
   private Mono<Connection> identify(Connection connection, ChannelCapture capture) {
-    return Flux.from(connection.createStatement(IDENTITY).execute())
-        .concatMap(result -> result.map(row -> link(row, capture.channel())))
+    return Flux.from(connection.createStatement(identification.sql()).execute())
+        .concatMap(result -> result.map(row -> identified(row, capture.channel())))
         .single()
+        .onErrorMap(identification::refused)
+        .flatMap(answer -> answer.checked().thenReturn(answer.link()))
         .map(
             link -> {
               links.put(connection, link);
@@ -287,6 +294,13 @@ public final class ServerConnections {
               channel.closeFuture().addListener(closed -> links.remove(connection));
               return connection;
             });
+  }
+
+  /** A connection's other side, and the check that it must pass before it is used. */
+  private record Identified(Link link, Mono<Void> checked) {}
+
+  private Identified identified(Readable row, Channel channel) {
+    return new Identified(link(row, channel), identification.check(row));
   }
 
   private Link link(Readable row, Channel channel) {

@@ -82,7 +82,7 @@ public final class ServerPool {
     this.bounds = bounds;
     this.gate = gate;
     checkTls(server);
-    this.connections = new ServerConnections(withDefaults(server.options(), bounds));
+    this.connections = new ServerConnections(server.with(withDefaults(server.options(), bounds)));
     this.control = new ControlConnections(server, connections, bounds);
     this.watch =
         new ServerWatch(server, bounds, breakerBounds, connections, this::anyWorks, changed);

@@ -1,6 +1,7 @@
 package io.shardflux.r2dbc.server;
 
 import io.r2dbc.spi.Connection;
+import io.shardflux.r2dbc.failure.ForeignDatabaseException;
 import io.shardflux.r2dbc.failure.ShardErrors;
 import io.shardflux.r2dbc.failure.ShardUnavailableException;
 import io.shardflux.r2dbc.settings.BreakerOptions;
@@ -12,6 +13,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 import reactor.core.Disposable;
 import reactor.core.Disposables;
 import reactor.core.publisher.Mono;
@@ -116,15 +118,20 @@ final class ServerWatch {
   ShardUnavailableException down() {
     Throwable cause = breaker.cause();
     return new ShardUnavailableException(
-        server.shard(),
-        ShardUnavailableException.Why.NOT_ASKED,
-        cause == null
-            ? "taken out by hand, not asked (expected: its breaker closed again)"
-            : "down, not asked (expected: a server that "
-                + (ShardErrors.refused(cause) ? "lets this user in at " : "answers at ")
-                + server.address()
-                + "; it is probed until it does)",
-        cause);
+        server.shard(), ShardUnavailableException.Why.NOT_ASKED, whyDown(cause), cause);
+  }
+
+  private String whyDown(@Nullable Throwable cause) {
+    if (cause == null) {
+      return "taken out by hand, not asked (expected: its breaker closed again)";
+    }
+    if (cause instanceof ForeignDatabaseException) {
+      return "not asked, " + cause.getMessage();
+    }
+    return "down, not asked (expected: a server that "
+        + (ShardErrors.refused(cause) ? "lets this user in at " : "answers at ")
+        + server.address()
+        + "; it is probed until it does)";
   }
 
   /** A statement was answered, if only by an error. */

@@ -14,6 +14,7 @@ import org.jspecify.annotations.Nullable;
  * @param reads the options of reads
  * @param slowStatement the time from which on a statement is logged, or null if none is
  * @param observations the registry in which each attempt at a server is observed
+ * @param shared the topology that the router shares with others, or null if it has its own
  */
 @Internal
 public record RouterOptions(
@@ -22,7 +23,8 @@ public record RouterOptions(
     BreakerOptions breaker,
     ReadOptions reads,
     @Nullable Duration slowStatement,
-    ObservationRegistry observations) {
+    ObservationRegistry observations,
+    @Nullable SharedTopology shared) {
 
   public static RouterOptions defaults() {
     return new RouterOptions(
@@ -31,23 +33,24 @@ public record RouterOptions(
         BreakerOptions.defaults(),
         ReadOptions.defaults(),
         null,
-        ObservationRegistry.NOOP);
+        ObservationRegistry.NOOP,
+        null);
   }
 
   public RouterOptions with(PoolOptions other) {
-    return new RouterOptions(other, timeouts, breaker, reads, slowStatement, observations);
+    return new RouterOptions(other, timeouts, breaker, reads, slowStatement, observations, shared);
   }
 
   public RouterOptions with(Timeouts other) {
-    return new RouterOptions(pool, other, breaker, reads, slowStatement, observations);
+    return new RouterOptions(pool, other, breaker, reads, slowStatement, observations, shared);
   }
 
   public RouterOptions with(BreakerOptions other) {
-    return new RouterOptions(pool, timeouts, other, reads, slowStatement, observations);
+    return new RouterOptions(pool, timeouts, other, reads, slowStatement, observations, shared);
   }
 
   public RouterOptions with(ReadOptions other) {
-    return new RouterOptions(pool, timeouts, breaker, other, slowStatement, observations);
+    return new RouterOptions(pool, timeouts, breaker, other, slowStatement, observations, shared);
   }
 
   /**
@@ -59,10 +62,14 @@ public record RouterOptions(
     if (other.toMillis() < 1) {
       throw new IllegalArgumentException("slow-statement: " + other + " (expected: at least 1 ms)");
     }
-    return new RouterOptions(pool, timeouts, breaker, reads, other, observations);
+    return new RouterOptions(pool, timeouts, breaker, reads, other, observations, shared);
   }
 
   public RouterOptions with(ObservationRegistry other) {
-    return new RouterOptions(pool, timeouts, breaker, reads, slowStatement, other);
+    return new RouterOptions(pool, timeouts, breaker, reads, slowStatement, other, shared);
+  }
+
+  public RouterOptions with(SharedTopology other) {
+    return new RouterOptions(pool, timeouts, breaker, reads, slowStatement, observations, other);
   }
 }

@@ -1,6 +1,7 @@
 package io.shardflux.r2dbc.shard;
 
 import io.r2dbc.spi.Connection;
+import io.r2dbc.spi.ConnectionFactoryOptions;
 import io.shardflux.r2dbc.failure.PoolClosingException;
 import io.shardflux.r2dbc.failure.ShardErrors;
 import io.shardflux.r2dbc.failure.ShardUnavailableException;
@@ -76,16 +77,18 @@ public final class ShardServers {
     this.options = options;
     this.events = events;
     PoolOptions bounds = shard.pool() == null ? options.pool() : shard.pool();
-    this.primary = pool(new Server(shard.id(), shard.options(), true), bounds);
-    shard
-        .replicas()
-        .forEach(replica -> replicas.add(pool(new Server(shard.id(), replica, false), bounds)));
+    this.primary = pool(server(shard.options(), true), bounds);
+    shard.replicas().forEach(replica -> replicas.add(pool(server(replica, false), bounds)));
     this.watch =
         new ReplicaWatch(
             primary,
             replicas,
             options.reads().maxLag(),
             () -> refresh("what its replicas lag has changed"));
+  }
+
+  private Server server(ConnectionFactoryOptions way, boolean primary) {
+    return new Server(shard.id(), way, primary, options.shared());
   }
 
   private ServerPool pool(Server server, PoolOptions bounds) {

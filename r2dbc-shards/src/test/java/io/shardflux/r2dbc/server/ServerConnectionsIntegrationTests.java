@@ -4,6 +4,8 @@ import static io.shardflux.r2dbc.TestShards.BOUND;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.shardflux.r2dbc.TestShards;
+import io.shardflux.r2dbc.settings.Server;
+import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.servers.TestServers;
 import java.lang.management.ManagementFactory;
 import java.util.regex.Pattern;
@@ -17,8 +19,9 @@ class ServerConnectionsIntegrationTests {
   private static final Pattern RESOLVERS =
       Pattern.compile("^\\s*\\d+:\\s+(\\d+) .*ResolverGroup", Pattern.MULTILINE);
 
+  private final Shard shard = TestShards.fresh(TestServers.shared()).get(0);
   private final ServerConnections connections =
-      new ServerConnections(TestShards.fresh(TestServers.shared()).get(0).options());
+      new ServerConnections(new Server(shard.id(), shard.options(), true));
 
   @Test
   void leaveNoResolverOfNamesBehind() throws JMException {

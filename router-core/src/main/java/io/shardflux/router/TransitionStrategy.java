@@ -1,0 +1,214 @@
+package io.shardflux.router;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+
+/**
+ * A strategy on its way to another. The keys that change their shard move by steps, each from one
+ * shard to one other. Until its step is switched a key lies where the old strategy has it, and from
+ * then on where the new one has it; keys of pairs without a step lie where the old one has them.
+ */
+@Internal
+public final class TransitionStrategy extends ShardingStrategy {
+
+  /** Where the keys of a step are. */
+  public enum Phase {
+    /** They lie on the source, and are copied. */
+    COPYING,
+    /** They lie on the source; writes for them wait for the switch. */
+    SWITCHING,
+    /** They lie on the target; the source may still have their rows. */
+    SWITCHED
+  }
+
+  /**
+   * The keys that go from one shard to another.
+   *
+   * @param from the shard that the old strategy has for them
+   * @param to the shard that the new strategy has for them
+   * @param phase where they are
+   */
+  public record Step(ShardId from, ShardId to, Phase phase) {
+
+    /** Refuses a step to the shard that it comes from. */
+    public Step {
+      if (from.equals(to)) {
+        throw new IllegalArgumentException(
+            "step: from " + from + " to " + to + " (expected: two different shards)");
+      }
+    }
+
+    /** The same step in another phase. */
+    public Step in(Phase other) {
+      return new Step(from, to, other);
+    }
+  }
+
+  /**
+   * The place of a key.
+   *
+   * @param shard the shard on which the key lies now
+   * @param step the step that moves it, or null if it does not move
+   */
+  public record Place(ShardId shard, @Nullable Step step) {}
+
+  private final ShardingStrategy old;
+  private final ShardingStrategy next;
+  private final Map<ShardId, Map<ShardId, Step>> steps;
+
+  private TransitionStrategy(ShardingStrategy old, ShardingStrategy next, List<Step> steps) {
+    super(shardsOf(List.of(old, next)));
+    this.old = old;
+    this.next = next;
+    this.steps = byPair(steps);
+  }
+
+  /**
+   * The way from one strategy to another.
+   *
+   * @throws IllegalArgumentException if a step is there twice, or comes from or goes to a shard
+   *     that is not the old or the new strategy's, or one of both is itself on its way
+   */
+  public static TransitionStrategy of(
+      ShardingStrategy old, ShardingStrategy next, List<Step> steps) {
+    if (old instanceof TransitionStrategy || next instanceof TransitionStrategy) {
+      throw new IllegalArgumentException(
+          "strategy: on its way to another (expected: one that has arrived)");
+    }
+    for (Step step : steps) {
+      old.checkOwn(step.from());
+      next.checkOwn(step.to());
+    }
+    return new TransitionStrategy(old, next, steps);
+  }
+
+  private static Map<ShardId, Map<ShardId, Step>> byPair(List<Step> steps) {
+    Map<ShardId, Map<ShardId, Step>> byPair = new LinkedHashMap<>();
+    for (Step step : steps) {
+      Map<ShardId, Step> ofSource =
+          byPair.computeIfAbsent(step.from(), from -> new LinkedHashMap<>());
+      if (ofSource.put(step.to(), step) != null) {
+        throw new IllegalArgumentException(
+            "step: from " + step.from() + " to " + step.to() + ", twice (expected: once)");
+      }
+    }
+    return byPair;
+  }
+
+  /** The strategy that keys come from. */
+  public ShardingStrategy old() {
+    return old;
+  }
+
+  /** The strategy that keys go to. */
+  public ShardingStrategy next() {
+    return next;
+  }
+
+  /** The steps, in their order. */
+  public List<Step> steps() {
+    return steps.values().stream().flatMap(each -> each.values().stream()).toList();
+  }
+
+  /** The same way with other steps, as {@link #of}. */
+  public TransitionStrategy with(List<Step> others) {
+    return of(old, next, others);
+  }
+
+  /** The place of a key, looked up in a directory if there is one. Errors as {@link #resolve}. */
+  public Mono<Place> place(ShardKey key) {
+    return Mono.defer(
+        () ->
+            immediate()
+                ? Mono.just(place(old.locate(key), next.locate(key)))
+                : Mono.zip(old.resolve(key), next.resolve(key), this::place));
+  }
+
+  private Place place(ShardId before, ShardId after) {
+    Step step = step(before, after);
+    boolean there = step != null && step.phase() == Phase.SWITCHED;
+    return new Place(there ? after : before, step);
+  }
+
+  private @Nullable Step step(ShardId before, ShardId after) {
+    Map<ShardId, Step> ofSource = steps.get(before);
+    return ofSource == null ? null : ofSource.get(after);
+  }
+
+  /**
+   * The SQL condition of the rows that a step moves, as {@link #owns} has it: those of the old
+   * strategy's source that are the new one's target's.
+   */
+  public Mono<String> moving(Step step, List<KeyColumn> columns) {
+    return Mono.zip(
+        old.owns(step.from(), columns),
+        next.owns(step.to(), columns),
+        (before, after) -> "(" + before + " AND " + after + ")");
+  }
+
+  @Override
+  public boolean immediate() {
+    return old.immediate() && next.immediate();
+  }
+
+  @Override
+  ShardId locate(ShardKey key, int from, int to) {
+    return place(old.locate(key, from, to), next.locate(key, from, to)).shard();
+  }
+
+  @Override
+  Mono<ShardId> resolve(ShardKey key, int from, int to) {
+    return Mono.zip(
+        old.resolve(key, from, to),
+        next.resolve(key, from, to),
+        (before, after) -> place(before, after).shard());
+  }
+
+  @Override
+  public Set<ShardId> touching(KeyRange range) {
+    Set<ShardId> both = new LinkedHashSet<>(old.touching(range));
+    both.addAll(next.touching(range));
+    return Collections.unmodifiableSet(both);
+  }
+
+  @Override
+  Mono<String> predicate(ShardId shard, List<KeyColumn> columns) {
+    List<Mono<String>> parts = new ArrayList<>();
+    if (old.shards().contains(shard)) {
+      parts.add(stayed(shard, columns));
+    }
+    for (Step step : steps()) {
+      if (step.phase() == Phase.SWITCHED && step.to().equals(shard)) {
+        parts.add(moving(step, columns));
+      }
+    }
+    return Flux.concat(parts)
+        .collectList()
+        .map(all -> all.isEmpty() ? "FALSE" : String.join(" OR ", all));
+  }
+
+  /** The rows of the old strategy's shard that did not go elsewhere. */
+  private Mono<String> stayed(ShardId shard, List<KeyColumn> columns) {
+    return Flux.fromIterable(steps.getOrDefault(shard, Map.of()).values())
+        .filter(step -> step.phase() == Phase.SWITCHED)
+        .concatMap(step -> next.owns(step.to(), columns))
+        .collectList()
+        .zipWith(
+            old.owns(shard, columns),
+            (gone, own) ->
+                gone.isEmpty() ? own : "(" + own + " AND NOT (" + String.join(" OR ", gone) + "))");
+  }
+
+  @Override
+  public String toString() {
+    return "transition(" + old + " to " + next + ", " + steps() + ")";
+  }
+}
