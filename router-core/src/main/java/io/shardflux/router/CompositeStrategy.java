@@ -25,7 +25,7 @@ final class CompositeStrategy extends ShardingStrategy {
               + ", the groups that the first key part can pick)");
     }
     this.groups = groups;
-    this.inside = ordered(inside);
+    this.inside = sorted(inside);
   }
 
   @Override
@@ -76,6 +76,17 @@ final class CompositeStrategy extends ShardingStrategy {
                     inside(group).owns(shard, rest),
                     (ofGroup, ofShard) -> "(" + ofGroup + " AND " + ofShard + ")"))
         .collect(Collectors.joining(" OR "));
+  }
+
+  @Override
+  Map<String, Object> keys(StrategyTree nested) {
+    if (groups instanceof ListedStrategy countries) {
+      return countries.keys(nested, inside);
+    }
+    Map<String, Object> keys = StrategyTree.type("composite");
+    keys.put("groups", nested.of(groups));
+    keys.put("inside", nested.of(inside));
+    return keys;
   }
 
   @Override

@@ -1,5 +1,6 @@
 package io.shardflux.router;
 
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -20,7 +21,7 @@ final class ConsistentStrategy extends ShardingStrategy {
   ConsistentStrategy(Map<ShardId, Integer> weights) {
     super(weights.keySet());
     checkWeights(weights);
-    this.weights = ordered(weights);
+    this.weights = sorted(weights);
     this.ring = ring(weights);
   }
 
@@ -71,6 +72,15 @@ final class ConsistentStrategy extends ShardingStrategy {
   Mono<String> predicate(ShardId shard, List<KeyColumn> columns) {
     checkSome(columns);
     return Mono.just(ring.owns(HashFunction.MD5.sql(KeySql.text(columns)), shard));
+  }
+
+  @Override
+  Map<String, Object> keys(StrategyTree nested) {
+    Map<String, Object> weighed = new LinkedHashMap<>();
+    weights.forEach((shard, weight) -> weighed.put(shard.value(), weight));
+    Map<String, Object> keys = StrategyTree.type("consistent");
+    keys.put("weights", weighed);
+    return keys;
   }
 
   @Override

@@ -6,6 +6,8 @@ import com.github.benmanes.caffeine.cache.Ticker;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
@@ -27,8 +29,9 @@ public final class DirectoryStrategy extends ShardingStrategy {
 
   private final ShardDirectory directory;
   private final @Nullable ShardingStrategy unknown;
+  private final long cacheSize;
+  private final Duration expiry;
   private final Duration timeout;
-  private final boolean keeps;
   private final AsyncCache<ShardKey, ShardId> cache;
 
   private DirectoryStrategy(Builder builder) {
@@ -36,7 +39,8 @@ public final class DirectoryStrategy extends ShardingStrategy {
     this.directory = builder.directory;
     this.unknown = builder.unknown;
     this.timeout = builder.timeout;
-    this.keeps = builder.cacheSize > 0;
+    this.cacheSize = builder.cacheSize;
+    this.expiry = builder.expiry;
     this.cache =
         Caffeine.newBuilder()
             .maximumSize(builder.cacheSize)
@@ -86,7 +90,7 @@ public final class DirectoryStrategy extends ShardingStrategy {
   }
 
   private void leave(ShardKey key, CompletableFuture<ShardId> flight) {
-    if (!keeps) {
+    if (cacheSize == 0) {
       cache.asMap().remove(key, flight);
     }
   }
@@ -158,6 +162,20 @@ public final class DirectoryStrategy extends ShardingStrategy {
         .assigned(shard)
         .collect(() -> new OwnedKeys(shard, columns), OwnedKeys::add)
         .map(OwnedKeys::toString);
+  }
+
+  @Override
+  Map<String, Object> keys(StrategyTree nested) {
+    Map<String, Object> keys = StrategyTree.type("directory");
+    keys.put("shards", StrategyTree.names(new TreeSet<>(shards())));
+    keys.putAll(nested.of(directory));
+    if (unknown != null) {
+      keys.put("assign-unknown", nested.of(unknown));
+    }
+    keys.put("cache-size", cacheSize);
+    keys.put("expiry", expiry.toString());
+    keys.put("timeout", timeout.toString());
+    return keys;
   }
 
   @Override

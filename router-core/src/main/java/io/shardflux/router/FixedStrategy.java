@@ -1,6 +1,7 @@
 package io.shardflux.router;
 
 import java.util.List;
+import java.util.Map;
 import reactor.core.publisher.Mono;
 
 /** Every key on one shard. */
@@ -21,6 +22,13 @@ final class FixedStrategy extends ShardingStrategy {
   @Override
   Mono<String> predicate(ShardId owner, List<KeyColumn> columns) {
     return Mono.just(KeySql.present(columns));
+  }
+
+  @Override
+  Map<String, Object> keys(StrategyTree nested) {
+    Map<String, Object> keys = StrategyTree.type("fixed");
+    keys.put("shard", shard.value());
+    return keys;
   }
 
   @Override

@@ -1,6 +1,10 @@
 package io.shardflux.router;
 
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import reactor.core.publisher.Mono;
 
@@ -28,9 +32,11 @@ final class HashStrategy extends ShardingStrategy {
     checkSlots(slots, distinct.size());
     return new HashStrategy(
         function,
-        LongStream.range(0, slots)
-            .mapToObj(slot -> distinct.get((int) (slot * distinct.size() / slots)))
-            .toList());
+        LongStream.range(0, slots).mapToObj(slot -> even(distinct, slot, slots)).toList());
+  }
+
+  private static ShardId even(List<ShardId> shards, long slot, int slots) {
+    return shards.get((int) (slot * shards.size() / slots));
   }
 
   private static void checkSlots(int slots, int min) {
@@ -58,6 +64,41 @@ final class HashStrategy extends ShardingStrategy {
     String slot = function.sql(KeySql.text(columns)) + " % " + slots.length;
     Segments segments = new Segments(LongStream.range(0, slots.length).toArray(), slots);
     return Mono.just(segments.owns(slot, shard));
+  }
+
+  @Override
+  Map<String, Object> keys(StrategyTree nested) {
+    Map<String, Object> keys = StrategyTree.type("hash");
+    keys.put("function", StrategyTree.word(function));
+    if (isEven()) {
+      keys.put("shards", StrategyTree.names(shards()));
+      keys.put("slots", slots.length);
+    } else {
+      keys.put("slot-table", runs());
+    }
+    return keys;
+  }
+
+  private boolean isEven() {
+    // In the order of their first slots, which is that of the list for an even table.
+    List<ShardId> order = List.copyOf(shards());
+    return IntStream.range(0, slots.length)
+        .allMatch(slot -> slots[slot].equals(even(order, slot, slots.length)));
+  }
+
+  private List<Map<String, Object>> runs() {
+    List<Map<String, Object>> runs = new ArrayList<>();
+    int start = 0;
+    for (int slot = 1; slot <= slots.length; slot++) {
+      if (slot == slots.length || !slots[slot].equals(slots[start])) {
+        Map<String, Object> run = new LinkedHashMap<>();
+        run.put("shard", slots[start].value());
+        run.put("slots", slot - start);
+        runs.add(run);
+        start = slot;
+      }
+    }
+    return runs;
   }
 
   @Override

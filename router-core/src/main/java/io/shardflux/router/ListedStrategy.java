@@ -2,6 +2,7 @@ package io.shardflux.router;
 
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -9,7 +10,10 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Mono;
 
-/** Listed texts, each in a group, and a group for the others, or none. */
+/**
+ * Listed texts, each in a group, and a group for the others, or none. It is only ever the groups of
+ * a composite.
+ */
 final class ListedStrategy extends ShardingStrategy {
 
   private final Map<String, ShardId> groups;
@@ -17,7 +21,7 @@ final class ListedStrategy extends ShardingStrategy {
 
   ListedStrategy(Map<String, ShardId> groups, @Nullable ShardId others) {
     super(all(groups, others));
-    this.groups = ordered(groups);
+    this.groups = sorted(groups);
     this.others = others;
   }
 
@@ -78,6 +82,32 @@ final class ListedStrategy extends ShardingStrategy {
           }
         });
     return texts;
+  }
+
+  @Override
+  Map<String, Object> keys(StrategyTree nested) {
+    throw new IllegalStateException("listed: by itself (expected: the groups of a composite)");
+  }
+
+  /** The keys of the composite whose groups these are. */
+  Map<String, Object> keys(StrategyTree nested, Map<ShardId, ShardingStrategy> inside) {
+    Map<String, Object> regions = new LinkedHashMap<>();
+    inside.forEach(
+        (group, strategy) -> {
+          Map<String, Object> region = new LinkedHashMap<>();
+          // What is listed among the others lies there in any case.
+          if (!group.equals(others)) {
+            region.put("countries", texts(group, true).stream().map(it -> it.part(0)).toList());
+          }
+          region.put("strategy", nested.of(strategy));
+          regions.put(group.value(), region);
+        });
+    Map<String, Object> keys = StrategyTree.type("geo");
+    keys.put("regions", regions);
+    if (others != null) {
+      keys.put("others", others.value());
+    }
+    return keys;
   }
 
   @Override

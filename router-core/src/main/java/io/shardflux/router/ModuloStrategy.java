@@ -2,6 +2,7 @@ package io.shardflux.router;
 
 import java.math.BigInteger;
 import java.util.List;
+import java.util.Map;
 import reactor.core.publisher.Mono;
 
 /** An integer modulo the number of shards. */
@@ -34,6 +35,13 @@ final class ModuloStrategy extends ShardingStrategy {
     int n = order.length;
     int remainder = List.of(order).indexOf(shard);
     return Mono.just("MOD(MOD(" + column + ", " + n + ") + " + n + ", " + n + ") = " + remainder);
+  }
+
+  @Override
+  Map<String, Object> keys(StrategyTree nested) {
+    Map<String, Object> keys = StrategyTree.type("modulo");
+    keys.put("shards", StrategyTree.names(List.of(order)));
+    return keys;
   }
 
   @Override

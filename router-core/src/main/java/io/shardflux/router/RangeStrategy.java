@@ -2,6 +2,7 @@ package io.shardflux.router;
 
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -121,6 +122,51 @@ final class RangeStrategy extends ShardingStrategy {
         owned(shard).stream()
             .map(range -> condition(range, column))
             .collect(Collectors.joining(" OR ")));
+  }
+
+  @Override
+  Map<String, Object> keys(StrategyTree nested) {
+    Map<String, Object> keys = StrategyTree.type("range");
+    // A range without bounds is for keys of any type, whichever is named.
+    keys.put("key", StrategyTree.word(type == null ? KeyType.INTEGER : type));
+    keys.put("ranges", described());
+    return keys;
+  }
+
+  /** All ranges in their order, with neighbours on one shard made one. */
+  private List<Map<String, Object>> described() {
+    List<Map<String, Object>> described = new ArrayList<>();
+    int start = 0;
+    for (int i = 1; i <= ranges.length; i++) {
+      if (i == ranges.length || !owners[i].equals(owners[start]) || isAll(start, i)) {
+        described.add(described(start, i));
+        start = i;
+      }
+    }
+    return described;
+  }
+
+  /** Tells whether the first range ends where all together would have no bound, and so no type. */
+  private boolean isAll(int start, int end) {
+    return start == 0 && end == 1 && type != null && shards().size() == 1 && !isBounded();
+  }
+
+  private boolean isBounded() {
+    return first().from() != null || last().to() != null;
+  }
+
+  private Map<String, Object> described(int start, int end) {
+    Map<String, Object> range = new LinkedHashMap<>();
+    putBound(range, "from", ranges[start].from());
+    putBound(range, "to", ranges[end - 1].to());
+    range.put("shard", owners[start].value());
+    return range;
+  }
+
+  private static void putBound(Map<String, Object> range, String name, @Nullable ShardKey bound) {
+    if (bound != null) {
+      range.put(name, bound.part(0).toString());
+    }
   }
 
   /** The shard's ranges, with neighbours made one. */

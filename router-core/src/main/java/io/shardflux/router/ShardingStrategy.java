@@ -9,6 +9,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import reactor.core.publisher.Mono;
 
 /**
@@ -328,6 +329,9 @@ public abstract class ShardingStrategy {
   /** {@link #owns} for a shard that is one of this strategy's. */
   abstract Mono<String> predicate(ShardId shard, List<KeyColumn> columns);
 
+  /** The keys that a document has for this strategy; see {@link StrategyTree}. */
+  abstract Map<String, Object> keys(StrategyTree nested);
+
   final void checkOwn(ShardId shard) {
     if (!shards.contains(shard)) {
       throw new IllegalArgumentException("shard: " + shard + " (expected: one of " + shards + ")");
@@ -418,8 +422,8 @@ public abstract class ShardingStrategy {
     return all;
   }
 
-  /** An immutable copy that keeps the order. */
-  static <K, V> Map<K, V> ordered(Map<K, V> map) {
-    return Collections.unmodifiableMap(new LinkedHashMap<>(map));
+  /** An immutable copy in the order of the keys, which is the same wherever the map was made. */
+  static <K extends Comparable<K>, V> Map<K, V> sorted(Map<K, V> map) {
+    return Collections.unmodifiableMap(new TreeMap<>(map));
   }
 }

@@ -6,6 +6,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -26,8 +27,11 @@ final class TenantStrategy extends ShardingStrategy {
                 ? named.values()
                 : Stream.concat(named.values().stream(), Stream.of(pool)).toList()));
     this.type = type(named.keySet());
+    TreeMap<ShardKey, ShardingStrategy> sorted =
+        new TreeMap<>((left, right) -> KeyOrder.compare(left, 0, right, 0));
+    sorted.putAll(named);
     Map<Object, ShardingStrategy> byPart = new LinkedHashMap<>();
-    named.forEach((tenant, strategy) -> byPart.put(tenant.part(0), strategy));
+    sorted.forEach((tenant, strategy) -> byPart.put(tenant.part(0), strategy));
     this.named = Collections.unmodifiableMap(byPart);
     this.pool = pool;
   }
@@ -139,6 +143,17 @@ final class TenantStrategy extends ShardingStrategy {
     return pool.owns(shard, List.of(tenant))
         .map(owned -> "(" + unnamed + " AND " + owned + ")")
         .flux();
+  }
+
+  @Override
+  Map<String, Object> keys(StrategyTree nested) {
+    Map<String, Object> keys = StrategyTree.type("tenant");
+    keys.put("key", StrategyTree.word(type));
+    keys.put("tenants", nested.of(named));
+    if (pool != null) {
+      keys.put("others", nested.of(pool));
+    }
+    return keys;
   }
 
   @Override

@@ -22,6 +22,11 @@ public enum TimePeriod {
     String sql(String column) {
       return EPOCH_DAY.formatted(column);
     }
+
+    @Override
+    LocalDate start(long number) {
+      return LocalDate.ofEpochDay(number);
+    }
   },
   /** An ISO week, Monday to Sunday, numbered from the one that holds 1970-01-01 on. */
   WEEK {
@@ -33,6 +38,11 @@ public enum TimePeriod {
     @Override
     String sql(String column) {
       return "FLOOR((" + EPOCH_DAY.formatted(column) + " + 3) / 7)";
+    }
+
+    @Override
+    LocalDate start(long number) {
+      return LocalDate.ofEpochDay(number * 7 - 3);
     }
   },
   /** A month, numbered year * 12 + month - 1. */
@@ -46,6 +56,11 @@ public enum TimePeriod {
     String sql(String column) {
       return "YEAR(" + column + ") * 12 + MONTH(" + column + ") - 1";
     }
+
+    @Override
+    LocalDate start(long number) {
+      return LocalDate.of((int) (number / 12), (int) (number % 12) + 1, 1);
+    }
   },
   /** A year, numbered by itself. */
   YEAR {
@@ -58,6 +73,11 @@ public enum TimePeriod {
     String sql(String column) {
       return "YEAR(" + column + ")";
     }
+
+    @Override
+    LocalDate start(long number) {
+      return LocalDate.of((int) number, 1, 1);
+    }
   };
 
   private static final String EPOCH_DAY = "DATEDIFF(%s, DATE '1970-01-01')";
@@ -67,6 +87,9 @@ public enum TimePeriod {
 
   /** The number of a temporal column's period, in SQL. */
   abstract String sql(String column);
+
+  /** The first day of the period of a number, in a year from 1 on. */
+  abstract LocalDate start(long number);
 
   /** The number of the period that a date lies in. */
   long number(LocalDate date) {

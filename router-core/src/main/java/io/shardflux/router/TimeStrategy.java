@@ -7,6 +7,7 @@ import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -171,6 +172,23 @@ final class TimeStrategy extends ShardingStrategy {
 
   private static String joined(LongStream values) {
     return values.mapToObj(Long::toString).collect(Collectors.joining(", "));
+  }
+
+  @Override
+  Map<String, Object> keys(StrategyTree nested) {
+    Map<String, Object> keys = StrategyTree.type("time");
+    keys.put("period", StrategyTree.word(period));
+    if (numbers.length > 0) {
+      Map<String, Object> listed = new LinkedHashMap<>();
+      for (int i = 0; i < numbers.length; i++) {
+        listed.put(period.start(numbers[i]).toString(), owners[i].value());
+      }
+      keys.put("listed", listed);
+    }
+    if (rotation.length > 0) {
+      keys.put("rotation", StrategyTree.names(List.of(rotation)));
+    }
+    return keys;
   }
 
   @Override

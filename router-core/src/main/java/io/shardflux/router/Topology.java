@@ -194,11 +194,28 @@ public final class Topology {
   /** Collects the parts of a {@link Topology}. Not thread-safe. */
   public static final class Builder {
 
+    private long epoch = 1;
     private final List<ShardId> shards = new ArrayList<>();
     private final Map<String, ShardingStrategy> strategies = new LinkedHashMap<>();
     private final Map<String, TableRule> tables = new LinkedHashMap<>();
 
     private Builder() {}
+
+    /**
+     * Sets the number of the snapshot, which several routers share.
+     *
+     * @param number from 1
+     * @return this builder
+     * @throws IllegalArgumentException if the number is below 1
+     */
+    @Internal
+    public Builder epoch(long number) {
+      if (number < 1) {
+        throw new IllegalArgumentException("epoch: " + number + " (expected: from 1)");
+      }
+      epoch = number;
+      return this;
+    }
 
     /**
      * Adds a shard. A second one of that name is refused by an {@link IllegalArgumentException}.
@@ -250,7 +267,7 @@ public final class Topology {
      *     strategy
      */
     public Topology build() {
-      return new Topology(1, new LinkedHashSet<>(shards), strategies, tables);
+      return new Topology(epoch, new LinkedHashSet<>(shards), strategies, tables);
     }
 
     private static IllegalArgumentException twice(String what, Object name) {

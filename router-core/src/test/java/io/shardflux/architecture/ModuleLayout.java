@@ -57,7 +57,7 @@ public enum ModuleLayout {
           "org.yaml.snakeyaml..",
           // For the one message by which the driver is told that its connection is lost.
           "io.asyncer.r2dbc.mysql.message.server"),
-      List.of("io.shardflux.r2dbc.spi..")),
+      List.of("io.shardflux.router..", "io.shardflux.r2dbc.spi..")),
 
   TOPOLOGY_STORE(
       "io.shardflux.cluster",
