@@ -393,7 +393,7 @@ public final class RouterDocument {
     return setting.get(key).or(other, Setting::time);
   }
 
-  private static TableRule rule(Setting table) {
+  static TableRule rule(Setting table) {
     table.only("key", "strategy", "reference", "pinned");
     Setting key = table.get("key");
     Setting strategy = table.get("strategy");
@@ -501,7 +501,7 @@ public final class RouterDocument {
    * The directory's name: the strategy's own, unless another is specified. A strategy inside
    * another has none.
    */
-  private static String directoryName(Setting setting, @Nullable String strategyName) {
+  static String directoryName(Setting setting, @Nullable String strategyName) {
     String expected = "1 to 64 letters, digits, '_', '-' or '.'";
     String name = setting.present() || strategyName == null ? setting.text(expected) : strategyName;
     if (!TableDirectory.NAME.matcher(name).matches()) {

@@ -50,14 +50,24 @@ final class Setting {
   private final String name;
   private final int depth;
   private final @Nullable Object value;
-  private final boolean relaxed;
+  private final Origin origin;
 
-  private Setting(String path, String name, int depth, @Nullable Object value, boolean relaxed) {
+  /** What a document comes from. */
+  private enum Origin {
+    /** A text, whose author may have put anything anywhere. */
+    TEXT,
+    /** A document whose keys may be written in any way that has the same letters and digits. */
+    PROPERTIES,
+    /** A topology that a router published: it holds no secret, and names may have any character. */
+    PUBLISHED
+  }
+
+  private Setting(String path, String name, int depth, @Nullable Object value, Origin origin) {
     this.path = path;
     this.name = name;
     this.depth = depth;
     this.value = value;
-    this.relaxed = relaxed;
+    this.origin = origin;
     // Also what ends a document that holds itself.
     if (depth > MAX_DEPTH) {
       throw new IllegalArgumentException(
@@ -66,12 +76,17 @@ final class Setting {
   }
 
   static Setting root(@Nullable Object document) {
-    return new Setting("", "", 0, document, false);
+    return new Setting("", "", 0, document, Origin.TEXT);
   }
 
   /** A document whose keys may be written in any way that has the same letters and digits. */
   static Setting relaxedRoot(@Nullable Object document) {
-    return new Setting("", "", 0, document, true);
+    return new Setting("", "", 0, document, Origin.PROPERTIES);
+  }
+
+  /** A topology that a router published, as the tree of its JSON. */
+  static Setting publishedRoot(@Nullable Object document) {
+    return new Setting("topology", "", 0, document, Origin.PUBLISHED);
   }
 
   /** The last step of the path: a key, or a position from 0. */
@@ -150,7 +165,7 @@ final class Setting {
   }
 
   private boolean isUnder(String key) {
-    return name.equals(key) || (relaxed && uniform(name).equals(uniform(key)));
+    return name.equals(key) || (origin == Origin.PROPERTIES && uniform(name).equals(uniform(key)));
   }
 
   private static String uniform(String key) {
@@ -221,7 +236,7 @@ final class Setting {
   /** A text that is not empty; no URL, which stands in the wrong place here. */
   String text(String expected) {
     String text = scalar();
-    if (text == null || text.isEmpty() || hasUrl(text)) {
+    if (text == null || (origin != Origin.PUBLISHED && (text.isEmpty() || hasUrl(text)))) {
       throw refused(expected);
     }
     return text;
@@ -230,7 +245,7 @@ final class Setting {
   /** The name of something, that messages elsewhere may quote. */
   String quotable(String expected) {
     String text = text(expected);
-    if (maySpill(text)) {
+    if (origin != Origin.PUBLISHED && maySpill(text)) {
       throw refusedUnseen(expected);
     }
     return text;
@@ -472,11 +487,11 @@ final class Setting {
   private Setting child(String key, String spelled, @Nullable Object child) {
     String step = step(key);
     return new Setting(
-        path.isEmpty() ? step : path + "." + step, spelled, depth + 1, child, relaxed);
+        path.isEmpty() ? step : path + "." + step, spelled, depth + 1, child, origin);
   }
 
   private Setting item(int index, @Nullable Object item) {
-    return new Setting(path + "[" + index + "]", Integer.toString(index), depth + 1, item, relaxed);
+    return new Setting(path + "[" + index + "]", Integer.toString(index), depth + 1, item, origin);
   }
 
   private static String lowerCase(Enum<?> constant) {

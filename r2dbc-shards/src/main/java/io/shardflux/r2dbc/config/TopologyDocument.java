@@ -3,10 +3,24 @@ package io.shardflux.r2dbc.config;
 import io.shardflux.r2dbc.directory.TableDirectory;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.router.Internal;
+import io.shardflux.router.KeyColumn;
+import io.shardflux.router.ShardDirectory;
 import io.shardflux.router.ShardId;
+import io.shardflux.router.ShardingStrategy;
+import io.shardflux.router.StrategyTree;
+import io.shardflux.router.TableRule;
 import io.shardflux.router.Topology;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -17,7 +31,17 @@ import org.jspecify.annotations.Nullable;
 @Internal
 public final class TopologyDocument {
 
-  private TopologyDocument() {}
+  private final Map<String, Object> tree;
+  private final String json;
+  private final Map<String, Object> routingTree;
+  private final String routing;
+
+  private TopologyDocument(Map<String, Object> tree) {
+    this.tree = tree;
+    this.json = JsonWriter.write(tree);
+    this.routingTree = RoutingTree.of(tree);
+    this.routing = JsonWriter.write(routingTree);
+  }
 
   /**
    * The document of a topology.
@@ -28,7 +52,17 @@ public final class TopologyDocument {
    *     application's own, or the text would be longer than 1 MiB
    */
   public static TopologyDocument of(Topology topology, List<Shard> shards, Accounts accounts) {
-    throw new UnsupportedOperationException();
+    Map<ShardId, Shard> servers = new HashMap<>();
+    shards.forEach(shard -> servers.put(shard.id(), shard));
+    Map<ShardId, Map<String, Object>> trees = new LinkedHashMap<>();
+    for (ShardId id : topology.shards()) {
+      Shard shard = servers.get(id);
+      if (shard == null) {
+        throw new IllegalArgumentException("shards." + id + ": missing (expected: its server)");
+      }
+      trees.put(id, PublishedServer.shardTree(shard, accounts));
+    }
+    return of(topology, trees, directory -> tree(directory, accounts));
   }
 
   /** The document of what a router's own document and application say. */
@@ -42,12 +76,89 @@ public final class TopologyDocument {
    * @throws IllegalArgumentException if it is anything else, with the path to the mistake
    */
   public static TopologyDocument parse(String json) {
-    throw new UnsupportedOperationException();
+    Setting root = Setting.publishedRoot(JsonReader.read(json));
+    root.only("shards", "strategies", "tables");
+    Map<ShardId, Map<String, Object>> shards = new LinkedHashMap<>();
+    for (Setting shard : root.get("shards").someEntries("a map of shards")) {
+      shards.put(shard.nameAsShard(), PublishedServer.shardTree(shard));
+    }
+    Topology topology =
+        TopologyOpening.topology(1, shards.keySet(), strategies(root.get("strategies")), root);
+    return of(topology, shards, directory -> ((PublishedDirectory) directory).tree());
   }
 
-  /** The whole as one line of JSON, in ASCII, of at most 1 MiB. */
+  private static Map<String, ShardingStrategy> strategies(Setting strategies) {
+    return new StrategyReader(strategies, (strategy, name) -> PublishedDirectory.read(strategy))
+        .strategies();
+  }
+
+  private static TopologyDocument of(
+      Topology topology,
+      Map<ShardId, Map<String, Object>> shards,
+      Function<ShardDirectory, Map<String, Object>> directories) {
+    Map<String, Object> servers = new LinkedHashMap<>();
+    shards.forEach((id, server) -> servers.put(id.value(), server));
+    StrategyTree trees = new StrategyTree(directories);
+    Map<String, Object> strategies = new TreeMap<>();
+    topology
+        .strategies()
+        .forEach((name, strategy) -> strategies.put(name, tree(name, strategy, trees)));
+    Map<String, Object> tables = new TreeMap<>();
+    topology.tables().forEach((name, rule) -> tables.put(name, tree(rule)));
+    Map<String, Object> tree = new LinkedHashMap<>();
+    tree.put("shards", servers);
+    tree.put("strategies", strategies);
+    tree.put("tables", tables);
+    return new TopologyDocument(tree);
+  }
+
+  private static Map<String, Object> tree(
+      String name, ShardingStrategy strategy, StrategyTree trees) {
+    try {
+      return trees.of(strategy);
+    } catch (IllegalArgumentException e) {
+      throw new IllegalArgumentException("strategies." + name + ": " + e.getMessage(), e);
+    }
+  }
+
+  private static Map<String, Object> tree(ShardDirectory directory, Accounts accounts) {
+    if (!(directory instanceof TableDirectory table)) {
+      throw new IllegalArgumentException(
+          "a directory of "
+              + directory.getClass().getName()
+              + " (expected: a TableDirectory, as each router that shares the topology must reach"
+              + " it; otherwise leave control out of the document)");
+    }
+    TableDirectory.Place place = table.place();
+    return PublishedDirectory.tree(
+        place.name(),
+        place.table(),
+        PublishedServer.of("directory " + place.name(), place.server(), accounts));
+  }
+
+  private static Map<String, Object> tree(TableRule rule) {
+    Map<String, Object> tree = new LinkedHashMap<>();
+    if (rule instanceof TableRule.Sharded sharded) {
+      tree.put("key", sharded.key().stream().map(TopologyDocument::tree).toList());
+      tree.put("strategy", sharded.strategy());
+    } else if (rule instanceof TableRule.Pinned pinned) {
+      tree.put("pinned", pinned.shard().value());
+    } else {
+      tree.put("reference", true);
+    }
+    return tree;
+  }
+
+  private static Map<String, Object> tree(KeyColumn column) {
+    return Map.of(column.name(), column.type().name().toLowerCase(Locale.ROOT));
+  }
+
+  /**
+   * The whole as one line of JSON, in ASCII, of at most 1 MiB. Its order counts, so it must be kept
+   * as a text and not as MySQL's JSON type.
+   */
   public String json() {
-    throw new UnsupportedOperationException();
+    return json;
   }
 
   /**
@@ -55,22 +166,27 @@ public final class TopologyDocument {
    * and the sizes and times of directories. Equal for two documents of {@link #sameRouting}.
    */
   public String routing() {
-    throw new UnsupportedOperationException();
+    return routing;
   }
 
   /** The shards in their order. */
   public Set<ShardId> shards() {
-    throw new UnsupportedOperationException();
+    Set<ShardId> shards = new LinkedHashSet<>();
+    part("shards").keySet().forEach(name -> shards.add(ShardId.of(name)));
+    return Collections.unmodifiableSet(shards);
   }
 
   /** The names of the accounts that its servers are reached by. */
   public Set<String> accounts() {
-    throw new UnsupportedOperationException();
+    Set<String> accounts = new TreeSet<>();
+    RoutingTree.visit(
+        tree, server -> accounts.add(String.valueOf(server.get(RoutingTree.ACCOUNT))));
+    return Collections.unmodifiableSet(accounts);
   }
 
   /** Tells whether both have the same shards, strategies and tables; see {@link #routing}. */
   public boolean sameRouting(TopologyDocument other) {
-    return routing().equals(other.routing());
+    return routing.equals(other.routing);
   }
 
   /**
@@ -79,7 +195,7 @@ public final class TopologyDocument {
    * lines, of at most 200 characters.
    */
   public List<String> differences(TopologyDocument published) {
-    throw new UnsupportedOperationException();
+    return RoutingDifferences.of(routingTree, published.routingTree);
   }
 
   /**
@@ -92,7 +208,31 @@ public final class TopologyDocument {
    * @throws IllegalArgumentException if the router has no account of a name; nothing stays open
    */
   public Opened open(long epoch, RouterParts own, @Nullable Opened before) {
-    throw new UnsupportedOperationException();
+    return new TopologyOpening(this, own, before).open(epoch);
+  }
+
+  Map<String, Object> tree() {
+    return tree;
+  }
+
+  Map<String, Object> part(String key) {
+    return RoutingTree.part(tree, key);
+  }
+
+  @Override
+  public boolean equals(@Nullable Object other) {
+    return other instanceof TopologyDocument document && json.equals(document.json);
+  }
+
+  @Override
+  public int hashCode() {
+    return json.hashCode();
+  }
+
+  /** The names of its shards, as the whole may be long. */
+  @Override
+  public String toString() {
+    return "topology of " + shards();
   }
 
   /**

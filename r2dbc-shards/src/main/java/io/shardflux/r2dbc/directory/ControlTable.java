@@ -45,6 +45,14 @@ public final class ControlTable {
     this.servers = new ShardServers(server, RouterOptions.defaults().with(timeouts), event -> {});
   }
 
+  Shard server() {
+    return server;
+  }
+
+  String name() {
+    return name;
+  }
+
   /** A statement with the table's name, quoted, in place of <code>{table}</code>. */
   public SqlTemplate sql(String text) {
     return SqlTemplate.of(text.replace("{table}", "`" + name + "`"));

@@ -1,7 +1,9 @@
 package io.shardflux.r2dbc.directory;
 
 import io.r2dbc.spi.Connection;
+import io.r2dbc.spi.ConnectionFactoryOptions;
 import io.r2dbc.spi.Row;
+import io.shardflux.r2dbc.settings.ServerAddress;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.r2dbc.statement.BoundStatement;
@@ -94,6 +96,12 @@ public final class TableDirectory implements ShardDirectory {
     return new TableDirectory(server, table, name, timeouts);
   }
 
+  /** The place where its assignments are. */
+  @Internal
+  public Place place() {
+    return new Place(table.server().options(), table.name(), name);
+  }
+
   /**
    * Makes the table if it is not there. The account must be allowed to.
    *
@@ -181,6 +189,30 @@ public final class TableDirectory implements ShardDirectory {
   @Override
   public String toString() {
     return name + " in " + table;
+  }
+
+  /**
+   * The place of a directory's assignments: those of two directories at one place are the same.
+   *
+   * @param server the way to the table's server
+   * @param table the table
+   * @param name the directory's name in the table
+   */
+  @Internal
+  public record Place(ConnectionFactoryOptions server, String table, String name) {
+
+    /** Tells whether another place has the same rows, whatever the account and the options. */
+    public boolean hasRowsOf(Place other) {
+      return ServerAddress.of(server).equals(ServerAddress.of(other.server))
+          && table.equals(other.table)
+          && name.equals(other.name);
+    }
+
+    /** Its name and table, without the server. */
+    @Override
+    public String toString() {
+      return name + " in " + table;
+    }
   }
 
   private Flux<ShardId> shard(Connection connection, KeyText key) {
