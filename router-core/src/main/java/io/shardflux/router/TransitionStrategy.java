@@ -208,6 +208,23 @@ public final class TransitionStrategy extends ShardingStrategy {
   }
 
   @Override
+  Map<String, Object> keys(StrategyTree nested) {
+    Map<String, Object> keys = StrategyTree.type("transition");
+    keys.put("old", nested.of(old));
+    keys.put("next", nested.of(next));
+    keys.put("steps", steps().stream().map(TransitionStrategy::keys).toList());
+    return keys;
+  }
+
+  private static Map<String, Object> keys(Step step) {
+    Map<String, Object> keys = new LinkedHashMap<>();
+    keys.put("from", step.from().value());
+    keys.put("to", step.to().value());
+    keys.put("phase", StrategyTree.word(step.phase()));
+    return keys;
+  }
+
+  @Override
   public String toString() {
     return "transition(" + old + " to " + next + ", " + steps() + ")";
   }

@@ -102,6 +102,13 @@ final class Setting {
     return value instanceof Map;
   }
 
+  /** Tells whether it is a strategy of a type that is for published topologies alone. */
+  boolean isPublished(String type) {
+    return origin == Origin.PUBLISHED
+        && value instanceof Map<?, ?> map
+        && type.equals(map.get("type"));
+  }
+
   /** The value that the function reads, or another one if the setting is missing. */
   <T> T or(T other, Function<Setting, T> reading) {
     return present() ? reading.apply(this) : other;

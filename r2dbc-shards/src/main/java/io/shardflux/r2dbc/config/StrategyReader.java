@@ -9,6 +9,7 @@ import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
 import io.shardflux.router.ShardingStrategy;
 import io.shardflux.router.TimePeriod;
+import io.shardflux.router.TransitionStrategy;
 import java.time.Duration;
 import java.time.LocalDate;
 import java.util.ArrayList;
@@ -30,6 +31,9 @@ final class StrategyReader {
   private static final int MAX_SLOTS = 65_536;
   private static final int MAX_WEIGHT = 10_000;
   private static final int MAX_CACHE_SIZE = 100_000_000;
+
+  /** The type of a strategy that only a published topology has, while its keys move. */
+  private static final String TRANSITION = "transition";
 
   private enum Type {
     HASH,
@@ -93,6 +97,9 @@ final class StrategyReader {
   }
 
   private ShardingStrategy made(Setting setting, @Nullable String name) {
+    if (setting.isPublished(TRANSITION)) {
+      return transition(setting);
+    }
     Type type = setting.get("type").one(Type.class);
     return switch (type) {
       case HASH -> hash(setting);
@@ -282,6 +289,21 @@ final class StrategyReader {
     }
     List<ShardId> turns = rotation.shards();
     return setting.checked(() -> ShardingStrategy.time(period, listed, turns));
+  }
+
+  private ShardingStrategy transition(Setting setting) {
+    setting.only("type", "old", "next", "steps");
+    List<TransitionStrategy.Step> steps = new ArrayList<>();
+    for (Setting step : setting.get("steps").items("a list of steps")) {
+      step.only("from", "to", "phase");
+      ShardId from = step.get("from").shard();
+      ShardId to = step.get("to").shard();
+      TransitionStrategy.Phase phase = step.get("phase").one(TransitionStrategy.Phase.class);
+      steps.add(step.checked(() -> new TransitionStrategy.Step(from, to, phase)));
+    }
+    ShardingStrategy old = nested(setting.get("old"));
+    ShardingStrategy next = nested(setting.get("next"));
+    return setting.checked(() -> TransitionStrategy.of(old, next, steps));
   }
 
   private static ShardingStrategy fixed(Setting setting) {

@@ -15,6 +15,7 @@ import io.shardflux.router.ShardingStrategy;
 import io.shardflux.router.TableRule;
 import io.shardflux.router.TimePeriod;
 import io.shardflux.router.Topology;
+import io.shardflux.router.TransitionStrategy;
 import java.math.BigInteger;
 import java.time.Duration;
 import java.time.LocalDate;
@@ -99,7 +100,7 @@ final class RandomTopology {
       String name = odd() + (random.nextInt(9) == 0 ? LONE_SURROGATE : "") + i;
       List<KeyType> key = some(1, 4, () -> any(KeyType.values()));
       types.put(name, key);
-      strategies.put(name, strategy(key, 3, ids));
+      strategies.put(name, random.nextInt(4) == 0 ? transition(key) : strategy(key, 3, ids));
     }
     shuffled(strategies).forEach(builder::strategy);
     shuffled(tables()).values().forEach(builder::table);
@@ -322,6 +323,22 @@ final class RandomTopology {
     return random.nextBoolean()
         ? ShardingStrategy.tenant(shuffled(tenants))
         : ShardingStrategy.tenant(shuffled(tenants), strategy(List.of(first), depth, over));
+  }
+
+  private ShardingStrategy transition(List<KeyType> key) {
+    ShardingStrategy old = strategy(key, 2, ids);
+    ShardingStrategy next = strategy(key, 2, ids);
+    List<TransitionStrategy.Step> steps = new ArrayList<>();
+    for (ShardId from : new TreeSet<>(old.shards())) {
+      for (ShardId to : new TreeSet<>(next.shards())) {
+        if (!from.equals(to) && random.nextBoolean()) {
+          steps.add(
+              new TransitionStrategy.Step(
+                  from, to, any(List.of(TransitionStrategy.Phase.values()))));
+        }
+      }
+    }
+    return TransitionStrategy.of(old, next, steps);
   }
 
   private ShardingStrategy directory(List<KeyType> types, int depth, List<ShardId> over) {

@@ -15,6 +15,7 @@ import io.shardflux.router.ShardKey;
 import io.shardflux.router.ShardingStrategy;
 import io.shardflux.router.TableRule;
 import io.shardflux.router.Topology;
+import io.shardflux.router.TransitionStrategy;
 import io.shardflux.router.UnroutableKeyException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -301,6 +302,24 @@ class TopologyDocumentTests {
                 + " published",
             "tables.u.pinned: only in the document",
             "tables.u.reference: only in what is published");
+  }
+
+  @Test
+  void onlyAPublishedTopologyHasAStrategyOnItsWay() {
+    ShardingStrategy moving =
+        TransitionStrategy.of(
+            ShardingStrategy.fixed(S0),
+            ShardingStrategy.hash(List.of(S0, S1)),
+            List.of(new TransitionStrategy.Step(S0, S1, TransitionStrategy.Phase.SWITCHING)));
+    String tree =
+        "{\"type\":\"transition\",\"old\":{\"type\":\"fixed\",\"shard\":\"s0\"},\"next\":{\"type\":"
+            + "\"hash\",\"function\":\"crc32\",\"shards\":[\"s0\",\"s1\"],\"slots\":1024},\"steps\":"
+            + "[{\"from\":\"s0\",\"to\":\"s1\",\"phase\":\"switching\"}]}";
+    assertThat(json(moving)).contains(tree);
+    assertThat(TopologyDocument.parse(json(moving)).json()).isEqualTo(json(moving));
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> RouterDocument.read(SHARDS + "strategies: {it: " + tree + "}"))
+        .withMessageStartingWith("strategies.it.type: transition (expected: one of hash, ");
   }
 
   @Test
