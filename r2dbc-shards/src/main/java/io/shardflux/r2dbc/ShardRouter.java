@@ -78,7 +78,8 @@ public interface ShardRouter {
    * {@code min-idle}, {@code min-calls} or time is lowered to {@code max-size}, {@code window} or
    * {@code total}. {@code replicas} of a shard are a list of servers, each with {@code url}, and
    * {@code username} and {@code password} where they are not the shard's. {@code slow-statement} is
-   * off by default.
+   * off by default. A document with {@code control} is refused, because a router by it shares its
+   * topology with others.
    *
    * <p>{@code strategies}, by {@code type}; a strategy inside another is a map like these or the
    * name of one of them:
@@ -122,7 +123,7 @@ public interface ShardRouter {
    *     Neither the message nor a cause has a URL or a password
    */
   static ShardRouter fromYaml(String yaml) {
-    return new ShardRouterBuilder().with(RouterDocument.read(yaml)).build();
+    return new ShardRouterBuilder().withAlone(RouterDocument.read(yaml)).build();
   }
 
   /**
@@ -135,7 +136,7 @@ public interface ShardRouter {
    * @throws IllegalArgumentException as there
    */
   static ShardRouterBuilder builder(Map<String, ?> document) {
-    return new ShardRouterBuilder().with(RouterDocument.read(document));
+    return new ShardRouterBuilder().withAlone(RouterDocument.read(document));
   }
 
   /** {@return the operator's face of the router; always the same object} */

@@ -200,6 +200,21 @@ public final class ShardRouterBuilder {
   }
 
   /**
+   * Takes over the definition of a router that shares its topology with no other.
+   *
+   * @throws IllegalArgumentException if it shares one
+   */
+  ShardRouterBuilder withAlone(RouterDefinition definition) {
+    if (definition.control() != null) {
+      definition.directories().forEach(directory -> directory.close().subscribe());
+      throw new IllegalArgumentException(
+          "control: present (expected: a router opened by io.shardflux.cluster.ClusterRouter;"
+              + " see src/docs/cluster.md)");
+    }
+    return with(definition);
+  }
+
+  /**
    * Takes over a definition, in place of what was set before; the router closes its directories.
    */
   ShardRouterBuilder with(RouterDefinition definition) {

@@ -25,6 +25,7 @@ final class PropertyNode {
           "shards",
           "tables",
           "strategies",
+          "credentials",
           "key",
           "inside",
           "tenants",

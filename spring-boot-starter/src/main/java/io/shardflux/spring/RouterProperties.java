@@ -136,18 +136,22 @@ final class RouterProperties {
   private void checkNames() {
     for (PropertyNode top : root().children()) {
       if (TOP.stream().anyMatch(top::isLike)) {
-        checkNames(top);
+        checkNames(top.name(), top);
+      }
+      PropertyNode accounts = top.isLike("control") ? top.get("credentials") : null;
+      if (accounts != null) {
+        checkNames(top.name() + "." + accounts.name(), accounts);
       }
     }
   }
 
-  private static void checkNames(PropertyNode top) {
-    List<PropertyNode> names = top.children();
+  private static void checkNames(String path, PropertyNode named) {
+    List<PropertyNode> names = named.children();
     for (int i = 0; i < names.size(); i++) {
       for (int j = 0; j < i; j++) {
         if (names.get(i).isLike(names.get(j).name())) {
           throw new IllegalArgumentException(
-              top.name()
+              path
                   + "."
                   + names.get(i).name()
                   + ": the same as "

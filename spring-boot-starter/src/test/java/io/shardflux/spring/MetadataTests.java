@@ -41,7 +41,8 @@ class MetadataTests {
           "strategies",
           "strategies.*.inside",
           "strategies.*.tenants",
-          "strategies.*.regions");
+          "strategies.*.regions",
+          "control.credentials");
 
   /** Maps with values of the user's own as keys. */
   private static final Set<String> LEAVES =

@@ -101,6 +101,7 @@ class RelaxedBindingTests {
                   .satisfiesAnyOf(
                       message -> assertThat(message).startsWith(path + ": "),
                       message -> assertThat(message).startsWith("ids: "),
+                      message -> assertThat(message).startsWith("control: "),
                       message -> assertThat(message).startsWith("ids.server.url: missing"),
                       message -> assertThat(message).startsWith("ids.server.username: missing"));
               assertThat(String.valueOf(error.getOrigin())).contains(variable);
@@ -131,7 +132,8 @@ class RelaxedBindingTests {
   @Test
   void startsBesideAServiceOfKubernetesThatHasTheName(CapturedOutput output) {
     Map<String, Object> variables = new LinkedHashMap<>();
-    for (String service : List.of("", "_SHARDS", "_TABLES", "_POOL", "_IDS", "_STRATEGIES")) {
+    for (String service :
+        List.of("", "_SHARDS", "_TABLES", "_POOL", "_IDS", "_CONTROL", "_STRATEGIES")) {
       String name = "SHARDFLUX" + service;
       variables.put(name + "_PORT", "tcp://10.0.0.1:8080");
       variables.put(name + "_SERVICE_HOST", "10.0.0.1");
@@ -170,7 +172,7 @@ class RelaxedBindingTests {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"shards", "tables", "strategies"})
+  @ValueSource(strings = {"shards", "tables", "strategies", "control.credentials"})
   void namesThatNoVariableTellsApartAreRefused(String section) {
     Map<String, Object> both = new LinkedHashMap<>();
     both.put("shardflux." + section + ".a_1.x", "1");

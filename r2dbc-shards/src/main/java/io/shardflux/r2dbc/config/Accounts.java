@@ -9,6 +9,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -20,6 +21,9 @@ public final class Accounts {
 
   /** The name of the first shard's account, unless the document gives it to another. */
   public static final String DEFAULT = "default";
+
+  /** What an account may be named. */
+  static final Pattern NAME = Pattern.compile("[A-Za-z0-9_.-]{1,64}");
 
   /** No account. */
   public static final Accounts NONE = new Accounts(Map.of(), Map.of());

@@ -29,7 +29,7 @@ public record ControlSettings(
 
   public static final Duration DEFAULT_POLL = Duration.ofSeconds(1);
   public static final Duration SHORTEST_POLL = Duration.ofMillis(100);
-  public static final Duration LONGEST_POLL = Duration.ofMinutes(1);
+  public static final Duration LONGEST_POLL = Duration.ofSeconds(20);
   public static final Duration DEFAULT_LEASE = Duration.ofSeconds(5);
   public static final Duration SHORTEST_LEASE = Duration.ofSeconds(1);
   public static final Duration LONGEST_LEASE = Duration.ofMinutes(1);

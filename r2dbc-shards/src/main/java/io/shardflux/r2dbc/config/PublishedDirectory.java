@@ -19,7 +19,7 @@ record PublishedDirectory(Map<String, Object> tree) implements ShardDirectory {
   /** The directory that a strategy's tree of JSON names. */
   static PublishedDirectory read(Setting strategy) {
     return new PublishedDirectory(
-        tree(name(strategy), table(strategy), PublishedServer.read(server(strategy))));
+        tree(name(strategy), table(strategy), PublishedServer.read(server(strategy)).tree()));
   }
 
   static String name(Setting strategy) {
@@ -34,11 +34,11 @@ record PublishedDirectory(Map<String, Object> tree) implements ShardDirectory {
     return strategy.get("server").only("url", "credentials");
   }
 
-  static Map<String, Object> tree(String name, String table, PublishedServer server) {
+  static Map<String, Object> tree(String name, String table, Object server) {
     Map<String, Object> tree = new LinkedHashMap<>();
     tree.put("name", name);
     tree.put("table", table);
-    tree.put("server", server.tree());
+    tree.put("server", server);
     return tree;
   }
 

@@ -1,30 +1,23 @@
 package io.shardflux.r2dbc.config;
 
-import static io.r2dbc.spi.ConnectionFactoryOptions.PASSWORD;
-import static io.r2dbc.spi.ConnectionFactoryOptions.USER;
-
-import io.r2dbc.spi.ConnectionFactories;
-import io.r2dbc.spi.ConnectionFactoryOptions;
 import io.shardflux.r2dbc.coalesce.CoalescingOptions;
 import io.shardflux.r2dbc.directory.ControlTable;
 import io.shardflux.r2dbc.directory.TableDirectory;
 import io.shardflux.r2dbc.observe.RowCountOptions;
-import io.shardflux.r2dbc.server.ServerPool;
 import io.shardflux.r2dbc.settings.BreakerOptions;
 import io.shardflux.r2dbc.settings.PoolOptions;
 import io.shardflux.r2dbc.settings.ReadOptions;
 import io.shardflux.r2dbc.settings.ReadPreference;
 import io.shardflux.r2dbc.settings.RouterOptions;
 import io.shardflux.r2dbc.settings.ScatterReads;
-import io.shardflux.r2dbc.settings.ServerAddress;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.r2dbc.settings.Timeouts;
-import io.shardflux.r2dbc.settings.Tls;
 import io.shardflux.router.Internal;
 import io.shardflux.router.KeyColumn;
 import io.shardflux.router.KeyType;
 import io.shardflux.router.ShardDirectory;
 import io.shardflux.router.ShardId;
+import io.shardflux.router.ShardingStrategy;
 import io.shardflux.router.TableRule;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -50,33 +43,38 @@ public final class RouterDocument {
   private static final int MAX_ALIASES = 20;
   private static final String COLUMN =
       "one column with its type; of several columns a list of such, as their order counts";
-  private static final String URL = ServerAddress.URL;
   private static final String TABLE = "a table's name, 1 to 64 letters, digits or '_'";
 
-  private static final String REPLICAS =
-      "a list of servers, each with url, and username and password where they are not the shard's";
-
   private final Setting root;
+  private final PoolOptions pool;
+  private final ServerReader servers;
   private final List<TableDirectory> directories = new ArrayList<>();
-  private PoolOptions pool = PoolOptions.defaults();
   private Timeouts timeouts = Timeouts.defaults();
 
-  private RouterDocument(Setting root) {
-    this.root =
-        root.only(
-            "shards",
-            "pool",
-            "timeouts",
-            "breaker",
-            "reads",
-            "slow-statement",
-            "hot-keys",
-            "row-counts",
-            "sql",
-            "coalescing",
-            "ids",
-            "strategies",
-            "tables");
+  private RouterDocument(Setting root, PoolOptions pool) {
+    this.root = root;
+    this.pool = pool;
+    this.servers = new ServerReader(root, pool);
+  }
+
+  private static Setting checked(Setting root) {
+    root.only(
+        "shards",
+        "pool",
+        "timeouts",
+        "breaker",
+        "reads",
+        "slow-statement",
+        "hot-keys",
+        "row-counts",
+        "sql",
+        "coalescing",
+        "ids",
+        "control",
+        "strategies",
+        "tables");
+    root.get("control").onlyAsServer(ControlReader.KEYS);
+    return root;
   }
 
   /** The definition in a YAML text. */
@@ -100,13 +98,14 @@ public final class RouterDocument {
   }
 
   private static IdSource ids(Setting root) {
-    RouterDocument document = new RouterDocument(root);
+    RouterDocument document = new RouterDocument(checked(root), PoolOptions.defaults());
     document.timeouts = timeouts(root.get("timeouts"));
     return document.idSource(root.get("ids"));
   }
 
   private static RouterDefinition read(Setting root) {
-    RouterDocument document = new RouterDocument(root);
+    PoolOptions pool = ServerReader.pool(checked(root).get("pool"), PoolOptions.defaults());
+    RouterDocument document = new RouterDocument(root, pool);
     try {
       return document.read();
     } catch (RuntimeException e) {
@@ -168,7 +167,6 @@ public final class RouterDocument {
   }
 
   private RouterDefinition read() {
-    pool = pool(root.get("pool"), PoolOptions.defaults());
     timeouts = timeouts(root.get("timeouts"));
     BreakerOptions breaker = breaker(root.get("breaker"));
     ReadOptions reads = reads(root.get("reads"));
@@ -185,10 +183,12 @@ public final class RouterDocument {
     }
     List<Shard> shards =
         root.get("shards").entries().stream()
-            .map(shard -> server(shard, shard.nameAsShard()))
+            .map(shard -> servers.server(shard, shard.nameAsShard()))
             .toList();
     List<TableRule> tables =
         root.get("tables").entries().stream().map(RouterDocument::rule).toList();
+    Map<String, ShardingStrategy> strategies =
+        new StrategyReader(root.get("strategies"), this::directory).strategies();
     return new RouterDefinition(
         options,
         hotKeys,
@@ -197,112 +197,15 @@ public final class RouterDocument {
         coalescing,
         shards,
         tables,
-        new StrategyReader(root.get("strategies"), this::directory).strategies(),
+        strategies,
         directories,
-        null);
+        control(root.get("control")));
   }
 
-  private Shard server(Setting setting, ShardId id) {
-    setting.onlyAsServer("url", "username", "password", "pool", "replicas");
-    ConnectionFactoryOptions options = options(setting);
-    if (!options.hasOption(USER)) {
-      throw setting.get("username").refused("an account's name, here or in the URL");
-    }
-    checkServer(setting.get("url"), options);
-    Shard shard = Shard.of(id, options);
-    for (Setting replica :
-        setting.get("replicas").or(List.<Setting>of(), it -> it.items(REPLICAS))) {
-      shard = shard.withReplica(options(replica.onlyAsServer("url", "username", "password")));
-      List<ConnectionFactoryOptions> replicas = shard.replicas();
-      checkServer(replica.get("url"), replicas.get(replicas.size() - 1));
-    }
-    Setting own = setting.get("pool");
-    return own.present() ? shard.withPool(pool(own, pool, streamsSaid())) : shard;
-  }
-
-  private boolean streamsSaid() {
-    return root.get("pool").get("streams").present();
-  }
-
-  private static ConnectionFactoryOptions options(Setting server) {
-    ConnectionFactoryOptions.Builder whole = parsed(server.get("url")).mutate();
-    server.get("username").ifPresent(it -> whole.option(USER, it.text("an account's name")));
-    server.get("password").ifPresent(it -> whole.option(PASSWORD, it.secret("a password")));
-    return whole.build();
-  }
-
-  private static ConnectionFactoryOptions parsed(Setting url) {
-    ConnectionFactoryOptions options = Shard.optionsOf(url.secret(URL));
-    if (options == null) {
-      throw url.refusedUnseen(URL);
-    }
-    return options;
-  }
-
-  private static void checkServer(Setting url, ConnectionFactoryOptions options) {
-    var unused = url.checked(() -> Tls.loaded(options));
-    if (ServerAddress.of(options).database().isEmpty()) {
-      throw url.wrong("no database", URL);
-    }
-    checkDriver(url, options);
-  }
-
-  /**
-   * Checks the driver here and not in {@link ServerPool}, because a driver's own message may quote
-   * the URL.
-   */
-  private static void checkDriver(Setting url, ConnectionFactoryOptions options) {
-    boolean known;
-    try {
-      known = ConnectionFactories.find(options) != null;
-    } catch (RuntimeException e) {
-      known = false;
-    }
-    if (!known) {
-      throw url.refusedUnseen(
-          "a URL with a driver that is on the class path, and with options that it takes");
-    }
-  }
-
-  static PoolOptions pool(Setting setting, PoolOptions others) {
-    return pool(setting, others, false);
-  }
-
-  /**
-   * The pool's settings. Where {@code streams} is unspecified, it is that of the others if they
-   * specify it, otherwise half of the connections.
-   */
-  private static PoolOptions pool(Setting setting, PoolOptions others, boolean streamsSaid) {
-    setting.only(
-        "max-size",
-        "min-idle",
-        "max-pending",
-        "streams",
-        "connect-timeout",
-        "rollback-timeout",
-        "max-idle-time",
-        "max-lifetime");
-    int maxSize = count(setting, "max-size", others.maxSize(), 1);
-    return PoolOptions.builder()
-        .maxSize(maxSize)
-        .minIdle(minIdle(setting.get("min-idle"), others, maxSize))
-        .maxPending(count(setting, "max-pending", others.maxPending(), 1))
-        .streams(
-            setting
-                .get("streams")
-                .or(
-                    streamsSaid ? Math.min(others.streams(), maxSize) : PoolOptions.half(maxSize),
-                    it -> it.integer(1, maxSize)))
-        .connectTimeout(time(setting, "connect-timeout", others.connectTimeout()))
-        .rollbackTimeout(time(setting, "rollback-timeout", others.rollbackTimeout()))
-        .maxIdleTime(time(setting, "max-idle-time", others.maxIdleTime()))
-        .maxLifetime(time(setting, "max-lifetime", others.maxLifetime()))
-        .build();
-  }
-
-  /** An unspecified {@code min-idle} gives way to the size. */
-  private static int minIdle(Setting setting, PoolOptions others, int maxSize) {
-    return setting.or(Math.min(others.minIdle(), maxSize), it -> it.integer(0, maxSize));
+  private @Nullable ControlSettings control(Setting control) {
+    return control.present()
+        ? ControlReader.read(control, servers.control(control), servers.accounts())
+        : null;
   }
 
   private static Timeouts timeouts(Setting setting) {
@@ -385,10 +288,6 @@ public final class RouterDocument {
     return one.compareTo(other) < 0 ? one : other;
   }
 
-  private static int count(Setting setting, String key, int other, int min) {
-    return setting.get(key).or(other, it -> it.integer(min, Integer.MAX_VALUE));
-  }
-
   private static Duration time(Setting setting, String key, Duration other) {
     return setting.get(key).or(other, Setting::time);
   }
@@ -447,7 +346,7 @@ public final class RouterDocument {
     if (!setting.isMap()) {
       throw setting.misshapen("url, username and password of the directory's server");
     }
-    Shard server = server(setting, ShardId.of(name));
+    Shard server = servers.server(setting, ShardId.of(name));
     Shard bounded = server.pool() == null ? server.withPool(pool) : server;
     TableDirectory directory =
         strategy.checked(() -> TableDirectory.of(bounded, table, name, timeouts));
@@ -477,7 +376,7 @@ public final class RouterDocument {
       throw ids.misshapen("a map that has either shard or server");
     }
     if (server.present()) {
-      return server(server, ShardId.of("ids"));
+      return servers.server(server, ShardId.of("ids"));
     }
     String named = "the name of one of shards";
     Setting found = root.get("shards").get(shard.text(named));
@@ -485,7 +384,7 @@ public final class RouterDocument {
       throw shard.refused(named);
     }
     // The shard's pool is left out, because ids need few connections.
-    return Shard.of(found.nameAsShard(), server(found, found.nameAsShard()).options());
+    return Shard.of(found.nameAsShard(), servers.server(found, found.nameAsShard()).options());
   }
 
   private static Duration lease(Setting setting) {

@@ -6,15 +6,12 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /** The places in which two trees of routing differ, in words. Not thread-safe. */
 final class RoutingDifferences {
 
-  /** A name may hold line breaks, which must not look like lines of their own. */
-  private static final Pattern CONTROL = Pattern.compile("[\\p{Cntrl}\\u2028\\u2029]");
-
+  private static final String BREAKS = "\u2028\u2029";
   private static final int MAX_LINES = 20;
   private static final int MAX_LINE = 200;
   private static final int MAX_VALUE = 60;
@@ -44,7 +41,7 @@ final class RoutingDifferences {
         && Math.max(text(left).length(), text(right).length()) > MAX_VALUE) {
       compareLists(path, left, right);
     } else {
-      add(path, shown(document) + " in the document, " + shown(published) + " published");
+      add(path, brief(document) + " in the document, " + brief(published) + " published");
     }
   }
 
@@ -82,11 +79,21 @@ final class RoutingDifferences {
       more++;
       return;
     }
-    String line = clipped(path, MAX_LINE - how.length() - 2) + ": " + how;
-    lines.add(CONTROL.matcher(line).replaceAll("?"));
+    lines.add(shown(clipped(path, MAX_LINE - how.length() - 2) + ": " + how));
   }
 
-  private static String shown(Object value) {
+  /** A line without the line breaks that a name may hold. */
+  private static String shown(String line) {
+    StringBuilder shown = new StringBuilder(line);
+    for (int i = 0; i < line.length(); i++) {
+      if (Character.isISOControl(line.charAt(i)) || BREAKS.indexOf(line.charAt(i)) >= 0) {
+        shown.setCharAt(i, '?');
+      }
+    }
+    return shown.toString();
+  }
+
+  private static String brief(Object value) {
     return clipped(text(value), MAX_VALUE);
   }
 

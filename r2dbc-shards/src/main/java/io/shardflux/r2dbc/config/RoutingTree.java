@@ -3,18 +3,22 @@ package io.shardflux.r2dbc.config;
 import static java.util.Objects.requireNonNull;
 
 import java.util.Collections;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.function.Consumer;
 
 /** The part of a topology's tree that says on which shard a key lies. */
 final class RoutingTree {
 
-  static final String ACCOUNT = "credentials";
+  private static final String ACCOUNT = "credentials";
+  private static final String DIRECTORY = "directory";
 
   /** The keys of a directory that differ from router to router. */
   private static final Set<String> OF_ROUTERS = Set.of("server", "cache-size", "expiry", "timeout");
@@ -51,7 +55,7 @@ final class RoutingTree {
       return done;
     }
     // Not a shard, group, tenant or table of that name: what is under those is no text "directory".
-    boolean directory = "directory".equals(map.get("type"));
+    boolean directory = DIRECTORY.equals(map.get("type"));
     Map<String, Object> routing = new LinkedHashMap<>();
     map.forEach(
         (key, value) -> {
@@ -63,19 +67,48 @@ final class RoutingTree {
     return routing;
   }
 
-  /** Visits each server of a tree, which is a map with a URL and an account. */
-  static void visit(Object tree, Consumer<Map<?, ?>> servers) {
-    visit(tree, servers, Collections.newSetFromMap(new IdentityHashMap<>()));
+  /** The names of the accounts in a tree. */
+  static Set<String> accounts(Map<String, Object> tree) {
+    Set<String> accounts = new TreeSet<>();
+    visit(
+        tree,
+        map -> {
+          // The account of a server, and no column of that name.
+          if (map.get("url") instanceof String && map.get(ACCOUNT) instanceof String account) {
+            accounts.add(account);
+          }
+        });
+    return accounts;
   }
 
-  private static void visit(Object tree, Consumer<Map<?, ?>> servers, Set<Object> seen) {
+  /** The servers of the directories in a tree, by the directory's name and table. */
+  static Map<List<?>, Set<Object>> directories(Map<String, Object> tree) {
+    Map<List<?>, Set<Object>> directories = new HashMap<>();
+    visit(
+        part(tree, "strategies"),
+        map -> {
+          if (DIRECTORY.equals(map.get("type"))) {
+            directories
+                .computeIfAbsent(
+                    List.of(requireNonNull(map.get("name")), requireNonNull(map.get("table"))),
+                    place -> new HashSet<>())
+                .add(requireNonNull(map.get("server")));
+          }
+        });
+    return directories;
+  }
+
+  /** Visits each map of a tree once. */
+  private static void visit(Object tree, Consumer<Map<?, ?>> maps) {
+    visit(tree, maps, Collections.newSetFromMap(new IdentityHashMap<>()));
+  }
+
+  private static void visit(Object tree, Consumer<Map<?, ?>> maps, Set<Object> seen) {
     if (tree instanceof List<?> list) {
-      list.forEach(item -> visit(item, servers, seen));
+      list.forEach(item -> visit(item, maps, seen));
     } else if (tree instanceof Map<?, ?> map && seen.add(tree)) {
-      if (map.get("url") instanceof String && map.get(ACCOUNT) instanceof String) {
-        servers.accept(map);
-      }
-      map.values().forEach(value -> visit(value, servers, seen));
+      maps.accept(map);
+      map.values().forEach(value -> visit(value, maps, seen));
     }
   }
 }

@@ -19,7 +19,6 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
-import java.util.TreeSet;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
@@ -52,17 +51,42 @@ public final class TopologyDocument {
    *     application's own, or the text would be longer than 1 MiB
    */
   public static TopologyDocument of(Topology topology, List<Shard> shards, Accounts accounts) {
+    return of(topology, shards, accounts, Map.of(), Map.of());
+  }
+
+  /**
+   * The document of a topology that comes after this one. A shard or directory that this document
+   * has keeps the server that is published here, by whatever way this router reaches it.
+   *
+   * @param shards the servers of the topology's shards that this document does not have, and
+   *     perhaps of others
+   * @throws IllegalArgumentException as {@link #of(Topology, List, Accounts)}
+   */
+  public TopologyDocument next(Topology topology, List<Shard> shards, Accounts accounts) {
+    return of(topology, shards, accounts, part("shards"), RoutingTree.directories(tree));
+  }
+
+  private static TopologyDocument of(
+      Topology topology,
+      List<Shard> shards,
+      Accounts accounts,
+      Map<String, Object> publishedShards,
+      Map<List<?>, Set<Object>> publishedDirectories) {
     Map<ShardId, Shard> servers = new HashMap<>();
     shards.forEach(shard -> servers.put(shard.id(), shard));
-    Map<ShardId, Map<String, Object>> trees = new LinkedHashMap<>();
+    Map<ShardId, Object> trees = new LinkedHashMap<>();
     for (ShardId id : topology.shards()) {
-      Shard shard = servers.get(id);
-      if (shard == null) {
-        throw new IllegalArgumentException("shards." + id + ": missing (expected: its server)");
-      }
-      trees.put(id, PublishedServer.shardTree(shard, accounts));
+      Object published = publishedShards.get(id.value());
+      trees.put(id, published != null ? published : tree(id, servers.get(id), accounts));
     }
-    return of(topology, trees, directory -> tree(directory, accounts));
+    return of(topology, trees, directory -> tree(directory, accounts, publishedDirectories));
+  }
+
+  private static Object tree(ShardId id, @Nullable Shard shard, Accounts accounts) {
+    if (shard == null) {
+      throw new IllegalArgumentException("shards." + id + ": missing (expected: its server)");
+    }
+    return PublishedServer.shardTree(shard, accounts);
   }
 
   /** The document of what a router's own document and application say. */
@@ -78,7 +102,7 @@ public final class TopologyDocument {
   public static TopologyDocument parse(String json) {
     Setting root = Setting.publishedRoot(JsonReader.read(json));
     root.only("shards", "strategies", "tables");
-    Map<ShardId, Map<String, Object>> shards = new LinkedHashMap<>();
+    Map<ShardId, Object> shards = new LinkedHashMap<>();
     for (Setting shard : root.get("shards").someEntries("a map of shards")) {
       shards.put(shard.nameAsShard(), PublishedServer.shardTree(shard));
     }
@@ -94,7 +118,7 @@ public final class TopologyDocument {
 
   private static TopologyDocument of(
       Topology topology,
-      Map<ShardId, Map<String, Object>> shards,
+      Map<ShardId, Object> shards,
       Function<ShardDirectory, Map<String, Object>> directories) {
     Map<String, Object> servers = new LinkedHashMap<>();
     shards.forEach((id, server) -> servers.put(id.value(), server));
@@ -121,7 +145,8 @@ public final class TopologyDocument {
     }
   }
 
-  private static Map<String, Object> tree(ShardDirectory directory, Accounts accounts) {
+  private static Map<String, Object> tree(
+      ShardDirectory directory, Accounts accounts, Map<List<?>, Set<Object>> published) {
     if (!(directory instanceof TableDirectory table)) {
       throw new IllegalArgumentException(
           "a directory of "
@@ -130,10 +155,13 @@ public final class TopologyDocument {
               + " it; otherwise leave control out of the document)");
     }
     TableDirectory.Place place = table.place();
+    Set<Object> servers = published.getOrDefault(List.of(place.name(), place.table()), Set.of());
     return PublishedDirectory.tree(
         place.name(),
         place.table(),
-        PublishedServer.of("directory " + place.name(), place.server(), accounts));
+        servers.size() == 1
+            ? servers.iterator().next()
+            : PublishedServer.of("directory " + place.name(), place.server(), accounts).tree());
   }
 
   private static Map<String, Object> tree(TableRule rule) {
@@ -178,10 +206,7 @@ public final class TopologyDocument {
 
   /** The names of the accounts that its servers are reached by. */
   public Set<String> accounts() {
-    Set<String> accounts = new TreeSet<>();
-    RoutingTree.visit(
-        tree, server -> accounts.add(String.valueOf(server.get(RoutingTree.ACCOUNT))));
-    return Collections.unmodifiableSet(accounts);
+    return Collections.unmodifiableSet(RoutingTree.accounts(tree));
   }
 
   /** Tells whether both have the same shards, strategies and tables; see {@link #routing}. */

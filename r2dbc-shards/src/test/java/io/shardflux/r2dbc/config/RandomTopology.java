@@ -220,7 +220,7 @@ final class RandomTopology {
     if (type == KeyType.INTEGER) {
       fitting.add(() -> ShardingStrategy.modulo(subset(over)));
     }
-    if (type.ordinal() >= KeyType.DATE.ordinal()) {
+    if (type == KeyType.DATE || type == KeyType.DATETIME || type == KeyType.INSTANT) {
       fitting.add(() -> time(over));
     }
   }

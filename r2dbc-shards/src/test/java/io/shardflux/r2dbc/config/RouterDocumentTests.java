@@ -9,6 +9,7 @@ import static org.junit.jupiter.params.provider.Arguments.arguments;
 
 import io.r2dbc.spi.ConnectionFactoryOptions;
 import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.r2dbc.ShardRouterBuilder;
 import io.shardflux.r2dbc.TestShards;
 import io.shardflux.r2dbc.coalesce.CoalescingOptions;
 import io.shardflux.r2dbc.ids.ShardIds;
@@ -206,7 +207,7 @@ class RouterDocumentTests {
   void defaultsAreThoseOfTheCode() {
     ShardRouter router = router(SHARDS);
     assertThat(router.timeouts()).isEqualTo(Timeouts.defaults());
-    assertThat(RouterDocument.pool(Setting.root(Map.of()), PoolOptions.defaults()))
+    assertThat(ServerReader.pool(Setting.root(Map.of()), PoolOptions.defaults()))
         .isEqualTo(PoolOptions.defaults());
   }
 
@@ -222,7 +223,7 @@ class RouterDocumentTests {
             "rollback-timeout", "PT0.25S",
             "max-idle-time", "6h",
             "max-lifetime", "1d");
-    assertThat(RouterDocument.pool(Setting.root(all), PoolOptions.defaults()))
+    assertThat(ServerReader.pool(Setting.root(all), PoolOptions.defaults()))
         .isEqualTo(
             PoolOptions.builder()
                 .maxSize(20)
@@ -338,7 +339,7 @@ class RouterDocumentTests {
             .maxIdleTime(s(3))
             .maxLifetime(s(4))
             .build();
-    assertThat(RouterDocument.pool(Setting.root(Map.of("max-size", "4")), router))
+    assertThat(ServerReader.pool(Setting.root(Map.of("max-size", "4")), router))
         .isEqualTo(router.toBuilder().maxSize(4).minIdle(4).build());
 
     ShardRouter made =
@@ -622,7 +623,8 @@ class RouterDocumentTests {
         arguments(
             "shard: {}",
             "shard: unknown (expected: one of shards, pool, timeouts, breaker, reads,"
-                + " slow-statement, hot-keys, row-counts, sql, coalescing, ids, strategies, tables)"),
+                + " slow-statement, hot-keys, row-counts, sql, coalescing, ids, control, strategies,"
+                + " tables)"),
         arguments(
             "shards: {s0: {}, s1: {}, s0: {}}",
             "document, line 1, column 26: a key that is there already (expected: each key once)"),
@@ -678,7 +680,8 @@ class RouterDocumentTests {
                 + " VERIFY_CA, VERIFY_IDENTITY, TUNNEL)"),
         arguments(
             "shards: {s0: {url: \"r2dbc:mysql://app@h/d\", user: x}}",
-            "shards.s0.user: unknown (expected: one of url, username, password, pool, replicas)"),
+            "shards.s0.user: unknown (expected: one of url, username, password, credentials, pool,"
+                + " replicas)"),
         arguments(
             "shards: {s0: {url: \"r2dbc:mysql://h/d\", password: x}}",
             "shards.s0.username: missing (expected: an account's name, here or in the URL)"),
@@ -978,7 +981,82 @@ class RouterDocumentTests {
             "ids.create-table: yes (expected: true or false)"),
         arguments(
             "ids: {shard: s0, create: true}",
-            "ids.create: unknown (expected: one of shard, server, table, lease, create-table)"));
+            "ids.create: unknown (expected: one of shard, server, table, lease, create-table)"),
+        // What several routers share.
+        arguments("control: x", "control: a single value (expected: a map)"),
+        arguments("control: [x]", "control: a list (expected: a map)"),
+        arguments(
+            "control: {pol: 1s}",
+            "control.pol: unknown (expected: one of url, username, password, cluster, poll, lease,"
+                + " publish, create-tables, credentials)"),
+        arguments("control: {url: x}", "control.url: not shown (expected: " + URL + ")"),
+        arguments(
+            "control: {url: \"r2dbc:mysql://h\"}",
+            "control.url: no database (expected: " + URL + ")"),
+        arguments(
+            "control: {url: \"r2dbc:mysql://h/d?sslMode=no\"}",
+            "control.url: sslMode: not shown (expected: one of DISABLED, PREFERRED, REQUIRED,"
+                + " VERIFY_CA, VERIFY_IDENTITY, TUNNEL)"),
+        arguments(
+            "control: {url: \"r2dbc:mysql://h/d\", password: x}",
+            "control.username: missing (expected: an account's name, here or in the URL)"),
+        arguments(
+            "control: {username: [x]}", "control.username: a list (expected: an account's name)"),
+        arguments("control: {password: [x]}", "control.password: a list (expected: a password)"),
+        arguments(
+            "control: {cluster: a b}",
+            "control.cluster: a b (expected: 1 to 64 letters, digits, '_', '-' or '.')"),
+        arguments("control: {poll: 1}", "control.poll: 1 (expected: " + time + ")"),
+        arguments(
+            "control: {poll: 99ms}", "control.poll: 99ms (expected: a time from 100ms to 20s)"),
+        arguments(
+            "control: {poll: 20001ms}",
+            "control.poll: 20001ms (expected: a time from 100ms to 20s)"),
+        arguments(
+            "control: {lease: 999ms}", "control.lease: 999ms (expected: a time from 1s to 1m)"),
+        arguments("control: {lease: 61s}", "control.lease: 61s (expected: a time from 1s to 1m)"),
+        arguments(
+            "control: {poll: 1s, lease: 2999ms}",
+            "control.lease: 2999ms (expected: at least three times control.poll, PT3S)"),
+        arguments("control: {publish: yes}", "control.publish: yes (expected: true or false)"),
+        arguments(
+            "control: {create-tables: 1}", "control.create-tables: 1 (expected: true or false)"),
+        arguments(
+            "control: {credentials: eu}", "control.credentials: a single value (expected: a map)"),
+        arguments(
+            "control: {credentials: {eu: x}}",
+            "control.credentials: not shown (expected: a map of names to accounts, each with"
+                + " username and password)"),
+        arguments(
+            "control: {credentials: {a b: {username: x}}}",
+            "control.credentials.a b: a map (expected: 1 to 64 letters, digits, '_', '-' or '.' as"
+                + " its name)"),
+        arguments(
+            "control: {credentials: {eu: {password: x}}}",
+            "control.credentials.eu.username: missing (expected: an account's name)"),
+        arguments(
+            "control: {credentials: {eu: {username: x, user: y}}}",
+            "control.credentials.eu.user: unknown (expected: one of username, password)"),
+        arguments(
+            "shards: {s0: {url: \"r2dbc:mysql://h/d\", credentials: eu}}",
+            "shards.s0.credentials: not shown (expected: one of control.credentials, [])"),
+        arguments(
+            "shards: {s0: {url: \"r2dbc:mysql://h/d\", credentials: default}}",
+            "shards.s0.credentials: not shown (expected: one of control.credentials, [])"),
+        arguments(
+            "shards: {s0: {url: \"r2dbc:mysql://h/d\", credentials: eu, username: x}}\n"
+                + "control: {credentials: {eu: {username: y}}}",
+            "shards.s0.credentials: not shown (expected: either credentials, or username and"
+                + " password)"),
+        arguments(
+            "shards: {s0: {url: \"r2dbc:mysql://x@h/d\", credentials: eu}}\n"
+                + "control: {credentials: {eu: {username: y}}}",
+            "shards.s0.credentials: not shown (expected: either credentials, or username and"
+                + " password)"),
+        arguments(
+            "control:",
+            "control: present (expected: a router opened by io.shardflux.cluster.ClusterRouter;"
+                + " see src/docs/cluster.md)"));
   }
 
   private static String malformed(@Nullable String place) {
@@ -1020,13 +1098,35 @@ class RouterDocumentTests {
   void refusesWithThePath(String yaml, String message) {
     String document =
         yaml.matches(
-                "(?s)(pool|timeouts|breaker|reads|slow-statement|hot-keys|row-counts|sql|ids|strategies|tables):.*")
+                "(?s)(pool|timeouts|breaker|reads|slow-statement|hot-keys|row-counts|sql|ids|control|strategies|tables):.*")
             ? SHARDS + yaml
             : yaml;
     assertThatIllegalArgumentException()
         .isThrownBy(() -> ShardRouter.fromYaml(document))
         .withMessage(message)
         .withNoCause();
+  }
+
+  @Test
+  void aRouterDoesNotShareWhatItIsToldToShare() {
+    String refusal =
+        "control: present (expected: a router opened by io.shardflux.cluster.ClusterRouter; see"
+            + " src/docs/cluster.md)";
+    Map<String, Object> document =
+        Map.of(
+            "shards",
+            Map.of("s0", Map.of("url", "r2dbc:mysql://app@127.0.0.1:3306/a")),
+            "control",
+            Map.of("Create_Tables", "true"));
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> ShardRouter.builder(document))
+        .withMessage(refusal);
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> ShardRouter.fromYaml("control: {url: \"r2dbc:mysql://a@h/d\"}"))
+        .withMessage(refusal);
+    RouterDefinition definition = RouterDocument.read(document);
+    assertThat(requireNonNull(definition.control()).createsTables()).isTrue();
+    made.add(ShardRouterBuilder.of(definition).build());
   }
 
   @Test
@@ -1142,7 +1242,7 @@ class RouterDocumentTests {
   void neverShowsASecret(String yaml) {
     String document =
         yaml.matches(
-                "(?s)(pool|timeouts|breaker|reads|slow-statement|hot-keys|row-counts|sql|ids|strategies|tables):.*")
+                "(?s)(pool|timeouts|breaker|reads|slow-statement|hot-keys|row-counts|sql|ids|control|strategies|tables):.*")
             ? SHARDS + yaml
             : yaml;
     Throwable error = catchThrowable(() -> ShardRouter.fromYaml(document));
@@ -1166,8 +1266,10 @@ class RouterDocumentTests {
   void everyExampleOfThePageIsARouter(String example) throws IOException {
     String first = examples().get(0);
     String shards = first.substring(first.indexOf("shards:"), first.indexOf("pool:\n"));
-    Topology topology =
-        router(example.startsWith("shards:") ? example : shards + example).topology();
+    String document = example.startsWith("shards:") ? example : shards + example;
+    ShardRouter router = ShardRouterBuilder.of(RouterDocument.read(document)).build();
+    made.add(router);
+    Topology topology = router.topology();
     assertThat(topology.shards()).hasSize(3);
     assertThat(topology.tables()).isNotEmpty();
     assertThat(topology.tables().values())

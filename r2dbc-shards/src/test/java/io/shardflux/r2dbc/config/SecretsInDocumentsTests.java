@@ -43,6 +43,11 @@ class SecretsInDocumentsTests {
           "{url: \"r2dbc:mysql://h/d\", username: app, password: {\"%s\": x}}",
           "{url: \"r2dbc:mysql://h/d\", username: app, password: [\"%s\"]}",
           "{url: \"r2dbc:mysql://h/d\", password: \"%s\"}",
+          "{url: \"r2dbc:mysql://h/d\", credentials: \"%s\"}",
+          "{url: \"r2dbc:mysql://h/d\", credentials: {\"%s\": x}}",
+          "{url: \"r2dbc:mysql://h/d\", username: app, credentials: \"%s\"}",
+          "{url: \"r2dbc:mysql://app:%s@h/d\", credentials: eu}",
+          "{url: \"r2dbc:mysql://h/d\", username: app, credentials:%s}",
           "{url: \"r2dbc:mysql://h/\", username: app, password: \"%s\"}",
           "{url: \"r2dbc:mysql://h/d\", username: app, password: \"%s\", pool: {size: 1}}",
           "{url: \"r2dbc:mysql://h/d?nope=1\", username: app, password: \"%s\"}",
@@ -78,7 +83,11 @@ class SecretsInDocumentsTests {
               "shards: {s0: {url: \""
                   + GOOD
                   + "\"}}\nstrategies: {d: {type: directory, shards: [s0], server: %s}}",
-              "a directory"));
+              "a directory",
+              "shards: {s0: {url: \"" + GOOD + "\"}}\ncontrol: %s",
+              "control",
+              "shards: {s0: {url: \"" + GOOD + "\"}}\ncontrol: {credentials: {eu: %s}}",
+              "an account"));
 
   /** Where no server stands, and a password may by mistake. */
   private static final List<String> ELSEWHERE =
@@ -115,6 +124,15 @@ class SecretsInDocumentsTests {
           "tables: {t: {key: {id: integer}, strategy: \"password: %s\"}}",
           "tables: {t: {pinned: \"app:%s@h\"}}",
           "tables: {t: {password:%s}}",
+          "control: {password:%s}",
+          "control: {cluster: \"password: %s\"}",
+          "control: {cluster: \"app:%s@h\"}",
+          "control: {poll: \"password: %s\"}",
+          "control: {publish: \"app:%s@h\"}",
+          "control: {credentials: {\"password: %s\": {username: x}}}",
+          "control: {credentials: {\"app:%s@h\": {username: x}}}",
+          "control: {credentials: {password:%s}}",
+          "control: {credentials: \"password: %s\"}",
           "ids: {password:%s}",
           "ids: {shard: \"password: %s\"}",
           "ids: {table: \"password: %s\", shard: s0}");
@@ -157,7 +175,7 @@ class SecretsInDocumentsTests {
     String yaml = "shards: {s0: {url: \"" + GOOD + "\", username: app, " + mistyped + "}}";
     assertThat(catchThrowable(() -> ShardRouter.fromYaml(yaml)))
         .hasMessage(
-            "shards.s0.password…: unknown (expected: one of url, username, password, pool,"
-                + " replicas, with ': ' behind it)");
+            "shards.s0.password…: unknown (expected: one of url, username, password, credentials,"
+                + " pool, replicas, with ': ' behind it)");
   }
 }

@@ -68,7 +68,7 @@ class TopologyDocumentTests {
           timeout: 2s
       """;
 
-  @Property(tries = 100, shrinking = ShrinkingMode.OFF)
+  @Property(tries = 60, shrinking = ShrinkingMode.OFF)
   void whatIsReadRoutesTheSame(@ForAll long seed) {
     RandomTopology made = new RandomTopology(seed, 0, false);
     TopologyDocument document = TopologyDocument.of(made.topology, made.shards, made.accounts);
@@ -108,7 +108,7 @@ class TopologyDocumentTests {
     }
   }
 
-  @Property(tries = 100, shrinking = ShrinkingMode.OFF)
+  @Property(tries = 60, shrinking = ShrinkingMode.OFF)
   void whatMeansTheSameIsOneTextWithoutASecret(@ForAll long seed) {
     RandomTopology made = new RandomTopology(seed, 1, true);
     RandomTopology shuffled = new RandomTopology(seed, 2, true);
@@ -127,7 +127,7 @@ class TopologyDocumentTests {
     close(shuffled.directories);
   }
 
-  @Property(tries = 50, shrinking = ShrinkingMode.OFF)
+  @Property(tries = 30, shrinking = ShrinkingMode.OFF)
   void differencesNameWhatWasMadeDifferent(@ForAll long seed, @ForAll long other) {
     RandomTopology made = new RandomTopology(seed, 1, false);
     RandomTopology another = new RandomTopology(other, 1, false);
@@ -155,13 +155,9 @@ class TopologyDocumentTests {
       assertThat(located(strategy, key)).as(key.toString()).isEqualTo(located(same, key));
     }
     assertThat(read).isEqualTo(document).hasSameHashCodeAs(document);
-    String asYaml = yaml(document.part("strategies").get("it"));
+    String asYaml = JsonWriter.write(requireNonNull(document.part("strategies").get("it")));
     assertThat(TopologyDocument.of(parts(SHARDS + "strategies:\n  it: " + asYaml)))
         .isEqualTo(document);
-  }
-
-  private static String yaml(Object tree) {
-    return JsonWriter.write(requireNonNull(tree));
   }
 
   @Test
@@ -350,6 +346,37 @@ class TopologyDocumentTests {
     assertThat(opened.shards().get(1)).isSameAs(own.shards().get(0));
     assertThat(opened.shards().get(0).options())
         .isEqualTo(Shard.of("s0", "r2dbc:mysql://app@127.0.0.1:3306/a").options());
+    close(opened.directories());
+  }
+
+  @Test
+  void whatIsPublishedKeepsItsServersWhoeverPublishesNext() {
+    TopologyDocument published = TopologyDocument.of(parts(SHARDS + DIRECTORY));
+    RouterParts elsewhere =
+        parts(
+            (SHARDS + DIRECTORY)
+                .replace("app@127.0.0.1", "Zq7user:Zq7hunter@inside")
+                .replace("//h/control", "//inside:9/control"));
+    TopologyDocument.Opened opened = published.open(1, elsewhere, null);
+    ShardId added = ShardId.of("s3");
+    List<Shard> shards = new ArrayList<>(opened.shards());
+    shards.add(Shard.of("s3", "r2dbc:mysql://Zq7user:Zq7hunter@h3/d"));
+    TopologyDocument next =
+        published.next(opened.topology().withShard(added), shards, elsewhere.accounts());
+    assertThat(next.json())
+        .isEqualTo(
+            published
+                .json()
+                .replace(
+                    "},\"strategies\"",
+                    ",\"s3\":{\"url\":\"r2dbc:mysql://h3:3306/d\",\"credentials\":\"eu\"}},"
+                        + "\"strategies\""));
+    assertThat(next.next(opened.topology(), List.of(), Accounts.NONE).json())
+        .isEqualTo(published.json());
+    assertThatIllegalArgumentException()
+        .isThrownBy(
+            () -> published.next(opened.topology().withShard(added), List.of(), Accounts.NONE))
+        .withMessage("shards.s3: missing (expected: its server)");
     close(opened.directories());
   }
 

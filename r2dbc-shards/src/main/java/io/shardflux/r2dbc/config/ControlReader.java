@@ -1,0 +1,90 @@
+package io.shardflux.r2dbc.config;
+
+import io.shardflux.r2dbc.settings.Shard;
+import java.time.Duration;
+import org.jspecify.annotations.Nullable;
+
+/** Reads the section {@code control} of a document. */
+final class ControlReader {
+
+  static final String[] KEYS = {
+    "url",
+    "username",
+    "password",
+    "cluster",
+    "poll",
+    "lease",
+    "publish",
+    "create-tables",
+    "credentials"
+  };
+
+  private static final int POLLS_OF_A_LEASE = 3;
+  private static final String NAME = "1 to 64 letters, digits, '_', '-' or '.'";
+
+  private ControlReader() {}
+
+  static ControlSettings read(Setting control, Shard server, Accounts accounts) {
+    Setting poll = control.get("poll");
+    Setting lease = control.get("lease");
+    Duration leased =
+        lease.present()
+            ? within(
+                lease,
+                ControlSettings.SHORTEST_LEASE,
+                ControlSettings.LONGEST_LEASE,
+                "a time from 1s to 1m")
+            : null;
+    Duration polled =
+        poll.present()
+            ? within(
+                poll,
+                ControlSettings.SHORTEST_POLL,
+                ControlSettings.LONGEST_POLL,
+                "a time from 100ms to 20s")
+            : defaultPoll(leased);
+    Duration least = polled.multipliedBy(POLLS_OF_A_LEASE);
+    if (leased != null && leased.compareTo(least) < 0) {
+      throw lease.refused("at least three times control.poll, " + least);
+    }
+    return new ControlSettings(
+        server,
+        cluster(control.get("cluster")),
+        polled,
+        leased != null ? leased : longer(ControlSettings.DEFAULT_LEASE, least),
+        control.get("publish").or(false, Setting::truth),
+        control.get("create-tables").or(false, Setting::truth),
+        accounts);
+  }
+
+  private static Duration within(
+      Setting setting, Duration shortest, Duration longest, String expected) {
+    Duration time = setting.time();
+    if (time.compareTo(shortest) < 0 || time.compareTo(longest) > 0) {
+      throw setting.refused(expected);
+    }
+    return time;
+  }
+
+  /** An unspecified time gives way to the lease. */
+  private static Duration defaultPoll(@Nullable Duration lease) {
+    Duration most =
+        lease == null ? ControlSettings.LONGEST_POLL : lease.dividedBy(POLLS_OF_A_LEASE);
+    return most.compareTo(ControlSettings.DEFAULT_POLL) < 0 ? most : ControlSettings.DEFAULT_POLL;
+  }
+
+  private static Duration longer(Duration one, Duration other) {
+    return one.compareTo(other) > 0 ? one : other;
+  }
+
+  private static @Nullable String cluster(Setting setting) {
+    if (!setting.present()) {
+      return null;
+    }
+    String name = setting.text(NAME);
+    if (!Accounts.NAME.matcher(name).matches()) {
+      throw setting.refused(NAME);
+    }
+    return name;
+  }
+}
