@@ -2,6 +2,7 @@ package io.shardflux.r2dbc;
 
 import io.r2dbc.spi.Row;
 import io.r2dbc.spi.RowMetadata;
+import io.shardflux.r2dbc.live.ScatterStatement;
 import io.shardflux.r2dbc.scatter.FailurePolicy;
 import io.shardflux.r2dbc.scatter.Reach;
 import io.shardflux.r2dbc.scatter.ShardSignal;
@@ -78,33 +79,30 @@ final class DefaultScatterSpec implements ScatterSpec {
   @Override
   public <T> ScatterRows<T> map(BiFunction<Row, RowMetadata, T> mapping) {
     reach.check(sql, binds);
+    ScatterStatement<T> statement =
+        new ScatterStatement<>(
+            reach,
+            sql,
+            binds,
+            terms,
+            false,
+            (bound, connection, dialect) -> bound.rows(connection, null, mapping));
     return new DefaultScatterRows<>(
-        (failures, order) ->
-            router
-                .shards()
-                .scatter(
-                    router.shards().plan(reach, sql, binds),
-                    sql,
-                    terms,
-                    (statement, connection, dialect) -> statement.rows(connection, null, mapping),
-                    failures,
-                    order),
-        policy,
-        null);
+        (failures, order) -> router.shards().scatter(statement, failures, order), policy, null);
   }
 
   @Override
   public Flux<ShardSignal<Long>> rowsUpdated() {
     reach.check(sql, binds);
-    return router
-        .shards()
-        .scatter(
-            router.shards().plan(reach, sql, binds),
+    ScatterStatement<Long> statement =
+        new ScatterStatement<>(
+            reach,
             sql,
+            binds,
             terms.asWrite(),
-            (statement, connection, dialect) ->
-                statement.rowsUpdated(connection, ServerBound.behind(terms.timeouts(), dialect)),
-            policy,
-            null);
+            true,
+            (bound, connection, dialect) ->
+                bound.rowsUpdated(connection, ServerBound.behind(terms.timeouts(), dialect)));
+    return router.shards().scatter(statement, policy, null);
   }
 }

@@ -2,45 +2,62 @@ package io.shardflux.r2dbc;
 
 import io.r2dbc.spi.Connection;
 import io.r2dbc.spi.TransactionDefinition;
+import io.shardflux.r2dbc.live.KeyedWork;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.r2dbc.statement.StatementSpec;
 import io.shardflux.r2dbc.statement.StatementTarget;
 import io.shardflux.r2dbc.statement.Work;
 import io.shardflux.r2dbc.transaction.ShardTransaction;
 import io.shardflux.r2dbc.transaction.TransactionStart;
-import io.shardflux.router.ShardId;
+import io.shardflux.router.ShardKey;
 import java.util.function.Function;
 import org.reactivestreams.Publisher;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
-/** A shard of a router. */
+/** The shard of a key. */
 final class DefaultShardTarget implements ShardTarget, StatementTarget {
 
   private final DefaultShardRouter router;
-  private final Mono<ShardId> shard;
-  private final boolean keyed;
+  private final String table;
+  private final ShardKey key;
 
-  DefaultShardTarget(DefaultShardRouter router, Mono<ShardId> shard, boolean keyed) {
+  DefaultShardTarget(DefaultShardRouter router, String table, ShardKey key) {
     this.router = router;
-    this.shard = shard;
-    this.keyed = keyed;
+    this.table = table;
+    this.key = key;
   }
 
   @Override
   public StatementSpec sql(String sql) {
-    Work.Terms terms = Work.Terms.of(router.timeouts());
-    return StatementTarget.statement(this, router.template(sql), keyed ? terms.asBounded() : terms);
+    return StatementTarget.statement(
+        this, router.template(sql), Work.Terms.of(router.timeouts()).asBounded());
   }
 
   @Override
   public <T> Flux<T> inConnection(Function<Connection, ? extends Publisher<T>> work) {
-    return router.shards().onOne(shard, servers -> servers.lend(router::template, work));
+    Timeouts timeouts = router.timeouts();
+    return lent(
+        KeyedWork.lent(
+            timeouts,
+            (servers, look) ->
+                servers.lend(
+                    router::template, look == null ? work : look.lent(timeouts.acquire(), work))));
   }
 
   @Override
   public <T> Flux<T> inTransaction(Function<Connection, ? extends Publisher<T>> work) {
-    return router.shards().onOne(shard, servers -> servers.withTransaction(router::template, work));
+    Timeouts timeouts = router.timeouts();
+    return lent(
+        KeyedWork.lent(
+            timeouts,
+            (servers, look) ->
+                servers.withTransaction(
+                    router::template, look == null ? work : look.lent(timeouts.acquire(), work))));
+  }
+
+  private <T> Flux<T> lent(KeyedWork<T> work) {
+    return router.shards().onKey(table, key, work);
   }
 
   @Override
@@ -50,11 +67,12 @@ final class DefaultShardTarget implements ShardTarget, StatementTarget {
 
   @Override
   public Mono<ShardTransaction> begin(TransactionDefinition definition, Timeouts timeouts) {
-    return new TransactionStart(definition, timeouts, router::template).on(router.shards(), shard);
+    return new TransactionStart(definition, timeouts, router::template)
+        .on(router.shards(), table, key);
   }
 
   @Override
   public <T> Flux<T> run(Work<T> work) {
-    return router.shards().onOne(shard, servers -> servers.run(work));
+    return router.shards().onKey(table, key, KeyedWork.of(work));
   }
 }

@@ -170,7 +170,8 @@ public interface ShardRouter {
 
   /**
    * {@return a shard by name} An unknown name is an {@link IllegalArgumentException} upon
-   * subscription.
+   * subscription. Where keys move to another shard, such a statement may see rows that lie
+   * elsewhere by now, or not yet.
    *
    * @param shard the shard's name
    */
@@ -234,7 +235,14 @@ public interface ShardRouter {
       BiFunction<Row, RowMetadata, T> mapping,
       CoalescingOptions coalescing);
 
-  /** {@return all shards} */
+  /**
+   * {@return all shards} While keys of a table move to another shard, rows of them may stand on two
+   * shards. So a statement that is to run then says of such a table that it wants each row once, by
+   * {@code :owned(users)} in its {@code WHERE}, or {@code :owned(users u)} for a table that it
+   * calls {@code u}. That stands for the condition of each shard's own rows, and is {@code TRUE}
+   * while no key moves. A statement that names a table in a move without it errors with {@link
+   * IllegalStateException}, {@code TABLE_MOVING}, before any shard is asked.
+   */
   ScatterTarget onAll();
 
   /**

@@ -4,6 +4,7 @@ import io.r2dbc.spi.Connection;
 import io.r2dbc.spi.TransactionDefinition;
 import io.shardflux.r2dbc.failure.ShardTimeoutException;
 import io.shardflux.r2dbc.failure.ShardUnavailableException;
+import io.shardflux.r2dbc.failure.TopologyChangedException;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.r2dbc.statement.StatementSpec;
 import io.shardflux.r2dbc.transaction.ShardTransaction;
@@ -20,6 +21,12 @@ import reactor.core.publisher.Mono;
  * shard holds the key, and with {@link ShardUnavailableException} or {@link ShardTimeoutException}
  * if the shard doesn't answer. Otherwise it errors with the server's own error, in its R2DBC
  * category and with the shard's name in the message.
+ *
+ * <p>While a key moves to another shard, a statement for it goes where the key lies. Whatever may
+ * write, a lent connection included, waits for the moment of the switch, for 2 s at most and within
+ * {@link Timeouts#acquire()}; reads do not. Where the router can't put a statement again by itself,
+ * because it belongs to a transaction or has given rows, it errors with {@link
+ * TopologyChangedException}: the caller should run the transaction or the read again.
  */
 public interface ShardTarget {
 

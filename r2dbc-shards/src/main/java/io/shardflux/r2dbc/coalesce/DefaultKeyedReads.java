@@ -110,7 +110,7 @@ final class DefaultKeyedReads<T> implements KeyedReads<T> {
 
     @Override
     public Mono<ShardId> locate(ShardKey key) {
-      return live.asked(statement.table(), key);
+      return live.asked(statement.table(), key, timeouts, false);
     }
 
     @Override
@@ -203,7 +203,11 @@ final class DefaultKeyedReads<T> implements KeyedReads<T> {
                       connection,
                       ServerBound.behind(batch.timeouts(), dialect),
                       (row, metadata) -> found(batch, row, metadata)));
-      return servers.batch(work, batch.size());
+      Flux<ReadBatch.Found<T>> found = servers.batch(work, batch.size());
+      return live.epoch().moving(statement.table()) == null
+          ? found
+          : found.concatWith(
+              Flux.defer(() -> new KeysThatLeft<>(live, statement.table(), id(), batch).found()));
     }
   }
 

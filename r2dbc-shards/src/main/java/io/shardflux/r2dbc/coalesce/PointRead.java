@@ -4,6 +4,7 @@ import io.shardflux.r2dbc.failure.PoolClosingException;
 import io.shardflux.r2dbc.failure.ShardTimeoutException;
 import io.shardflux.r2dbc.failure.ShardTimeoutException.Bound;
 import io.shardflux.r2dbc.failure.TooManyRowsException;
+import io.shardflux.r2dbc.failure.TopologyChangedException;
 import io.shardflux.r2dbc.live.LiveShards;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.router.ShardId;
@@ -70,6 +71,7 @@ final class PointRead<T> implements Subscription {
   private volatile @Nullable Subscription lookup;
   private volatile @Nullable ReadQueue<T> queue;
   private int swaps;
+  private int moves;
 
   private volatile long requested;
   private final AtomicInteger emitting = new AtomicInteger();
@@ -192,6 +194,21 @@ final class PointRead<T> implements Subscription {
     if (move(from, Phase.OVER)) {
       leave();
       guarded(() -> actual.onError(error));
+    }
+  }
+
+  /** Looks its shard up anew, because its key is on another one by now. */
+  void again(ReadBatch<T> from, ShardId shard) {
+    if (moves++ == LiveShards.SWAPS_SURVIVED) {
+      fail(
+          from,
+          TopologyChangedException.of(
+              shard, "key: on another shard again and again (expected: one that stays)"));
+    } else if (move(from, Phase.LOCATING)) {
+      leave();
+      queue = null;
+      forget();
+      guarded(this::locate);
     }
   }
 

@@ -3,6 +3,7 @@ package io.shardflux.r2dbc.coalesce;
 import io.r2dbc.spi.R2dbcException;
 import io.r2dbc.spi.R2dbcNonTransientException;
 import io.r2dbc.spi.R2dbcPermissionDeniedException;
+import io.shardflux.r2dbc.failure.LocateAnew;
 import io.shardflux.r2dbc.failure.ShardTimeoutException;
 import io.shardflux.r2dbc.failure.TooManyRowsException;
 import io.shardflux.r2dbc.settings.Timeouts;
@@ -216,7 +217,7 @@ final class ReadBatch<T> implements CoreSubscriber<ReadBatch.Found<T>>, PointRea
     if (over.get()) {
       return;
     }
-    if (++rows > queue.bounds().maxRows()) {
+    if (!(found.failure() instanceof LocateAnew) && ++rows > queue.bounds().maxRows()) {
       if (over.compareAndSet(false, true)) {
         upstream.cancel();
         refused(new TooManyRowsException(queue.bounds().maxRows(), queue.statement()));
@@ -252,7 +253,9 @@ final class ReadBatch<T> implements CoreSubscriber<ReadBatch.Found<T>>, PointRea
       each(
           head,
           read -> {
-            if (failure == null) {
+            if (failure instanceof LocateAnew) {
+              read.again(this, queue.shard());
+            } else if (failure == null) {
               read.answer(this, found, queue.statement());
             } else {
               read.fail(this, failure);

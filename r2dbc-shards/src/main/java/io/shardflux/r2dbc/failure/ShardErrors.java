@@ -85,7 +85,9 @@ public final class ShardErrors {
   private ShardErrors() {}
 
   public static Throwable named(ShardId shard, Throwable error) {
-    if (error instanceof ShardTimeoutException || error instanceof ShardUnavailableException) {
+    if (error instanceof ShardTimeoutException
+        || error instanceof ShardUnavailableException
+        || error instanceof TopologyChangedException) {
       return error;
     }
     if (error instanceof IllegalStateException && QUEUE_DISPOSED.equals(error.getMessage())) {
@@ -101,6 +103,9 @@ public final class ShardErrors {
     if (known instanceof R2dbcTimeoutException late
         && STATEMENT_TIMEOUTS.contains(late.getErrorCode())) {
       return new ShardTimeoutException(shard, late);
+    }
+    if (TopologyChangedException.isFence(known)) {
+      return TopologyChangedException.refused(shard, known);
     }
     R2dbcException named = sameCategory(known, shard + ": " + known.getMessage());
     return named == null ? known : named;

@@ -1,12 +1,22 @@
 package io.shardflux.r2dbc.insert;
 
+import io.r2dbc.spi.Connection;
+import io.shardflux.r2dbc.failure.LocateAnew;
 import io.shardflux.r2dbc.insert.InsertQueue.Batch;
+import io.shardflux.r2dbc.live.Epoch;
 import io.shardflux.r2dbc.live.LiveShards;
 import io.shardflux.r2dbc.settings.Timeouts;
+import io.shardflux.r2dbc.statement.Dialect;
 import io.shardflux.r2dbc.statement.ServerBound;
 import io.shardflux.r2dbc.statement.Work;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
+import io.shardflux.router.TransitionStrategy.Phase;
+import io.shardflux.router.TransitionStrategy.Place;
+import io.shardflux.router.TransitionStrategy.Step;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -19,6 +29,8 @@ import reactor.core.publisher.Mono;
 
 /** Rows of a statement to the live shards. */
 final class DefaultRowInserts<T> implements RowInserts<T> {
+
+  static final int LOOKUPS_AT_ONCE = 64;
 
   private final LiveShards live;
   private final String table;
@@ -74,9 +86,46 @@ final class DefaultRowInserts<T> implements RowInserts<T> {
     ShardKey where = row.key();
     return where == null
         ? Mono.just(row)
-        : live.asked(table, where)
+        : live.asked(table, where, live.timeouts(), true)
             .map(row::on)
             .onErrorResume(error -> Mono.just(row.refused(error)));
+  }
+
+  /**
+   * Some rows with their shards once more, in their order, because a shard did not take them as
+   * their keys move. Never errors.
+   */
+  Mono<List<InsertRow<T>>> placedAnew(List<InsertRow<T>> rows) {
+    Duration pause = Duration.ofMillis(rows.get(0).moves() == 1 ? 0 : 5L << rows.get(0).moves());
+    return live.confirm(live.timeouts().acquire())
+        // Where it does not answer, the rows' own places say so.
+        .onErrorComplete()
+        .then(Mono.delay(pause))
+        .thenMany(Flux.fromIterable(rows))
+        .flatMapSequential(this::place, LOOKUPS_AT_ONCE, 1)
+        .collectList();
+  }
+
+  /** Tells whether all rows may still be sent to that shard. */
+  private Mono<Boolean> stay(ShardId shard, Batch<T> batch) {
+    return Mono.defer(
+        () -> {
+          Epoch epoch = live.epoch();
+          boolean sure = live.confirmed();
+          List<ShardKey> keys = new ArrayList<>(batch.size());
+          batch.rows().forEach(row -> keys.add(Objects.requireNonNull(row.key())));
+          return epoch
+              .places(table, keys)
+              .map(
+                  places ->
+                      places.stream()
+                          .allMatch(place -> place.shard().equals(shard) && takes(place, sure)));
+        });
+  }
+
+  private static boolean takes(Place place, boolean sure) {
+    Step step = place.step();
+    return step == null || (sure && step.phase() != Phase.SWITCHING);
   }
 
   /**
@@ -108,12 +157,23 @@ final class DefaultRowInserts<T> implements RowInserts<T> {
                       if (batch.bytes() > room) {
                         return Mono.just(new Answer(null, room));
                       }
-                      Mono<Long> affected =
-                          sql.affected(
-                              connection, ServerBound.behind(timeouts, dialect), batch.rows());
-                      return decided.compareAndSet(false, true)
-                          ? affected.map(rows -> new Answer(rows, room))
-                          : Mono.empty();
+                      return live.epoch().moving(table) == null
+                          ? sent(connection, dialect, batch, room, decided)
+                          : stay(shard, batch)
+                              .flatMap(
+                                  all ->
+                                      all
+                                          ? sent(connection, dialect, batch, room, decided)
+                                          : Mono.error(new LocateAnew(LocateAnew.After.NOTHING)));
                     })));
+  }
+
+  private Mono<Answer> sent(
+      Connection connection, Dialect dialect, Batch<T> batch, long room, AtomicBoolean decided) {
+    Mono<Long> affected =
+        sql.affected(connection, ServerBound.behind(live.timeouts(), dialect), batch.rows());
+    return decided.compareAndSet(false, true)
+        ? affected.map(rows -> new Answer(rows, room))
+        : Mono.empty();
   }
 }

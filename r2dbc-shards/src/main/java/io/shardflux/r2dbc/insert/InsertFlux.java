@@ -1,8 +1,10 @@
 package io.shardflux.r2dbc.insert;
 
 import io.r2dbc.spi.R2dbcNonTransientResourceException;
+import io.shardflux.r2dbc.failure.LocateAnew;
 import io.shardflux.r2dbc.failure.PoolClosingException;
 import io.shardflux.r2dbc.failure.ShardErrors;
+import io.shardflux.r2dbc.failure.TopologyChangedException;
 import io.shardflux.r2dbc.insert.DefaultRowInserts.Answer;
 import io.shardflux.r2dbc.insert.InsertQueue.Batch;
 import io.shardflux.router.ShardId;
@@ -33,7 +35,6 @@ import reactor.util.context.Context;
 /** The outcomes of rows; see {@link RowInserts#store}. */
 final class InsertFlux<T> extends Flux<InsertOutcome<T>> {
 
-  private static final int LOOKUPS_AT_ONCE = 64;
   private static final int HELD_PER_SHARD = 2_000;
   private static final int HELD_IN_ALL = 20_000;
   private static final long BYTES_PER_SHARD = 2 << 20;
@@ -43,6 +44,9 @@ final class InsertFlux<T> extends Flux<InsertOutcome<T>> {
   private static final int OWED = 256;
 
   private static final int MOVES_SURVIVED = 3;
+
+  /** The number of times that a row's shard may not take it because its key moves. */
+  private static final int REFUSALS_SURVIVED = 5;
 
   private final DefaultRowInserts<T> inserts;
   private final Publisher<? extends T> rows;
@@ -56,7 +60,7 @@ final class InsertFlux<T> extends Flux<InsertOutcome<T>> {
   public void subscribe(CoreSubscriber<? super InsertOutcome<T>> actual) {
     Flux.<T>from(rows)
         .map(inserts::read)
-        .flatMapSequentialDelayError(inserts::place, LOOKUPS_AT_ONCE, 1)
+        .flatMapSequentialDelayError(inserts::place, DefaultRowInserts.LOOKUPS_AT_ONCE, 1)
         .subscribe(new Stream<>(inserts, actual));
   }
 
@@ -248,13 +252,14 @@ final class InsertFlux<T> extends Flux<InsertOutcome<T>> {
       private final ShardId shard;
       private final InsertQueue<T> queue = new InsertQueue<>(inserts.sql());
       private @Nullable Sending sending;
+      private boolean placing;
 
       Lane(ShardId shard) {
         this.shard = shard;
       }
 
       void begin() {
-        if (sending == null && !queue.isEmpty()) {
+        if (sending == null && !placing && !queue.isEmpty()) {
           Sending next = new Sending(this, queue.next());
           sending = next;
           inserts.send(shard, next.batch, next.decided).subscribe(next);
@@ -286,6 +291,8 @@ final class InsertFlux<T> extends Flux<InsertOutcome<T>> {
         sending = null;
         if (unsent && error instanceof PoolClosingException closing) {
           move(batch, closing);
+        } else if (isLeft(error)) {
+          placeAnew(batch, error);
         } else if (ShardErrors.ofOneRow(error)) {
           queue.suspected(batch);
           if (batch.size() == 1) {
@@ -340,6 +347,53 @@ final class InsertFlux<T> extends Flux<InsertOutcome<T>> {
                 + ", as many as were sent)");
       }
 
+      /** Tells whether nothing was stored because keys of the rows are on their way elsewhere. */
+      private static boolean isLeft(Throwable error) {
+        return error instanceof LocateAnew
+            || (error instanceof TopologyChangedException moved && moved.refused());
+      }
+
+      /** Rows whose keys stay come next again; the others go to where their keys are. */
+      private void placeAnew(Batch<T> batch, Throwable error) {
+        queue.failed();
+        List<InsertRow<T>> moved = new ArrayList<>();
+        for (InsertRow<T> row : batch.rows()) {
+          if (row.moves() < REFUSALS_SURVIVED) {
+            moved.add(row.moved());
+          } else {
+            ended(row, new InsertOutcome.Refused<>(row.row(), told(error)));
+          }
+        }
+        if (!moved.isEmpty()) {
+          placing = true;
+          moving.add(
+              inserts
+                  .placedAnew(moved)
+                  .contextWrite(currentContext())
+                  .subscribe(rows -> happened(() -> placed(rows))));
+        }
+      }
+
+      private void placed(List<InsertRow<T>> rows) {
+        placing = false;
+        List<InsertRow<T>> stay = new ArrayList<>();
+        for (InsertRow<T> row : rows) {
+          if (shard.equals(row.shard())) {
+            stay.add(row);
+          } else {
+            line(row);
+          }
+        }
+        queue.putBack(new Batch<>(stay, 0));
+      }
+
+      private Throwable told(Throwable error) {
+        return error instanceof LocateAnew
+            ? TopologyChangedException.of(
+                shard, "its key moves again and again (expected: one that stays; try again)")
+            : error;
+      }
+
       /** The shard is leaving: its rows are located anew. */
       private void move(Batch<T> batch, PoolClosingException closing) {
         lanes.remove(shard);
@@ -354,7 +408,7 @@ final class InsertFlux<T> extends Flux<InsertOutcome<T>> {
         }
         moving.add(
             Flux.fromIterable(moved)
-                .flatMapSequential(inserts::place, LOOKUPS_AT_ONCE, 1)
+                .flatMapSequential(inserts::place, DefaultRowInserts.LOOKUPS_AT_ONCE, 1)
                 .contextWrite(currentContext())
                 .subscribe(row -> happened(() -> line(row))));
       }

@@ -6,25 +6,81 @@ import io.shardflux.r2dbc.shard.ShardServers;
 import io.shardflux.r2dbc.statement.Work;
 import io.shardflux.router.Internal;
 import io.shardflux.router.ShardId;
+import io.shardflux.router.ShardKey;
+import io.shardflux.router.TableRule;
 import io.shardflux.router.Topology;
+import io.shardflux.router.TransitionStrategy;
+import io.shardflux.router.TransitionStrategy.Place;
 import java.util.Collection;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
 
 /**
  * One topology with the pools of its shards. Immutable: a caller that holds it goes on seeing it
  * whole.
+ *
+ * @param moving the strategies of the tables whose keys are on their way to other shards; none at
+ *     rest
  */
 @Internal
-public record Epoch(Topology topology, Map<ShardId, ShardServers> servers) {
+public record Epoch(
+    Topology topology, Map<ShardId, ShardServers> servers, Map<String, TransitionStrategy> moving) {
 
-  /** Copies the servers, keeping their order. */
+  private static final int LOOKUPS_AT_ONCE = 64;
+
+  /** Copies the maps, keeping their order. */
   public Epoch {
     servers = Collections.unmodifiableMap(new LinkedHashMap<>(servers));
+    moving = Map.copyOf(moving);
+  }
+
+  public Epoch(Topology topology, Map<ShardId, ShardServers> servers) {
+    this(topology, servers, movingIn(topology));
+  }
+
+  private static Map<String, TransitionStrategy> movingIn(Topology topology) {
+    Map<String, TransitionStrategy> moving = new HashMap<>();
+    for (TableRule rule : topology.tables().values()) {
+      if (rule instanceof TableRule.Sharded sharded
+          && topology.strategies().get(sharded.strategy()) instanceof TransitionStrategy way) {
+        moving.put(rule.table(), way);
+      }
+    }
+    return moving;
+  }
+
+  /** The way of a table's keys to other shards, or null if they stay. */
+  public @Nullable TransitionStrategy moving(String table) {
+    return moving.get(table);
+  }
+
+  /** The place of a key. Errors as {@link Topology#locate}. */
+  public Mono<Place> place(String table, ShardKey key) {
+    TransitionStrategy way = moving(table);
+    if (way == null) {
+      return topology.locate(table, key).map(shard -> new Place(shard, null));
+    }
+    return Mono.defer(
+        () -> {
+          if (topology.table(table) instanceof TableRule.Sharded rule) {
+            rule.check(key);
+          }
+          return way.place(key);
+        });
+  }
+
+  /** The places of some keys, in their order. Errors as {@link #place}. */
+  public Mono<List<Place>> places(String table, Collection<ShardKey> keys) {
+    return Flux.fromIterable(keys)
+        .flatMapSequential(key -> place(table, key), LOOKUPS_AT_ONCE)
+        .collectList();
   }
 
   /**

@@ -1,29 +1,22 @@
 package io.shardflux.r2dbc.live;
 
-import io.r2dbc.spi.Connection;
 import io.shardflux.r2dbc.failure.PoolClosingException;
 import io.shardflux.r2dbc.observe.HotKey;
 import io.shardflux.r2dbc.observe.HotKeys;
 import io.shardflux.r2dbc.observe.ShardEvent;
 import io.shardflux.r2dbc.scatter.FailurePolicy;
-import io.shardflux.r2dbc.scatter.Reach;
-import io.shardflux.r2dbc.scatter.Scatter;
 import io.shardflux.r2dbc.scatter.ShardSignal;
-import io.shardflux.r2dbc.scatter.StreamTurns;
 import io.shardflux.r2dbc.settings.RouterOptions;
 import io.shardflux.r2dbc.settings.ServerAddress;
 import io.shardflux.r2dbc.settings.Shard;
+import io.shardflux.r2dbc.settings.SharedTopology;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.r2dbc.shard.ShardServers;
-import io.shardflux.r2dbc.statement.Binds;
-import io.shardflux.r2dbc.statement.BoundStatement;
-import io.shardflux.r2dbc.statement.Dialect;
-import io.shardflux.r2dbc.statement.SqlTemplate;
-import io.shardflux.r2dbc.statement.Work;
 import io.shardflux.router.Internal;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
 import io.shardflux.router.Topology;
+import io.shardflux.router.TransitionStrategy.Place;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -31,7 +24,6 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.function.BiFunction;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.stream.Stream;
@@ -58,6 +50,7 @@ public final class LiveShards {
   private final @Nullable HotKeys hotKeys;
   private final Sinks.Many<ShardEvent> events = Sinks.many().multicast().directBestEffort();
   private final Sinks.Many<Topology> topologies = Sinks.many().multicast().directBestEffort();
+  private final Parking parking;
   private volatile Epoch now;
   // Guarded by this.
   private final List<Consumer<Collection<ShardServers>>> watchers = new ArrayList<>();
@@ -77,6 +70,7 @@ public final class LiveShards {
     Map<ShardId, ShardServers> servers = new LinkedHashMap<>();
     shards.forEach(shard -> servers.put(shard.id(), servers(shard)));
     this.now = new Epoch(topology, servers);
+    this.parking = new Parking(topology.epoch(), options.pool().maxSize());
   }
 
   public Topology topology() {
@@ -114,12 +108,22 @@ public final class LiveShards {
     return now.servers().containsValue(servers);
   }
 
-  /** The shard of a key that a statement is for. */
-  public Mono<ShardId> asked(String table, ShardKey key) {
+  /**
+   * The shard of a key that a statement is for. Where keys are on their way, it comes once the
+   * statement may be sent.
+   *
+   * @param timeouts the statement's
+   * @param writes whether it may write
+   */
+  public Mono<ShardId> asked(String table, ShardKey key, Timeouts timeouts, boolean writes) {
     return Mono.defer(
         () -> {
           note(table, key);
-          return topology().locate(table, key);
+          return now.moving(table) == null
+              ? topology().locate(table, key)
+              : new MovingKeys<>(this, table, List.of(key), KeyedWork.locating(timeouts, writes))
+                  .rows()
+                  .next();
         });
   }
 
@@ -135,22 +139,38 @@ public final class LiveShards {
     return hotKeys == null ? List.of() : hotKeys.top(table);
   }
 
-  /** The statements for each shard, made when the shards are asked. */
-  public Function<Topology, Mono<Map<ShardId, List<BoundStatement>>>> plan(
-      Reach reach, SqlTemplate sql, Binds binds) {
-    return topology -> {
-      if (reach instanceof Reach.Keys keys) {
-        keys.keys().forEach(key -> note(keys.table(), key));
-      }
-      return reach.plan(topology, sql, binds);
-    };
-  }
-
   /**
    * A shard's servers, which can't be closed until they are {@linkplain ShardServers#leave left}.
    */
   public ShardServers enter(ShardId shard) {
     return now.enter(shard);
+  }
+
+  /** Runs the work on the shard of a key, wherever that moves to meanwhile. */
+  public <T> Flux<T> onKey(String table, ShardKey key, KeyedWork<T> work) {
+    return new KeyedFlux<>(this, table, key, work, SWAPS_SURVIVED);
+  }
+
+  /** The statements that wait for the next topology. */
+  Parking parking() {
+    return parking;
+  }
+
+  /** Tells whether the topology in force is known to be the newest one. */
+  public boolean confirmed() {
+    SharedTopology shared = options.shared();
+    return shared == null || shared.confirmed();
+  }
+
+  /** Completes when the newest topology is in force. Errors if that is not so in time. */
+  public Mono<Void> confirm(Duration time) {
+    SharedTopology shared = options.shared();
+    return shared == null ? Mono.empty() : shared.confirm().timeout(time);
+  }
+
+  /** The error where the control server does not say which topology is the newest. */
+  public Throwable unconfirmed(String table, Place place, Duration time, Throwable error) {
+    return Patience.unconfirmed(table, place, time, error);
   }
 
   /** Runs the work on the servers of a shard, which can't be closed under it. */
@@ -177,76 +197,10 @@ public final class LiveShards {
         ShardServers::leave);
   }
 
-  /** The work of one of a plan's statements with a connection. */
-  public interface Execution<T> {
-    Flux<T> on(BoundStatement statement, Connection connection, Dialect dialect);
-  }
-
-  /** Runs a plan's statements on all its shards and merges their results. */
+  /** Runs a statement on all its shards and merges their results. */
   public <T> Flux<ShardSignal<T>> scatter(
-      Function<Topology, Mono<Map<ShardId, List<BoundStatement>>>> planner,
-      SqlTemplate sql,
-      Work.Terms terms,
-      Execution<T> execution,
-      FailurePolicy policy,
-      @Nullable Comparator<? super T> order) {
-    return overSwaps(
-        Flux.defer(
-            () -> {
-              Epoch start = now;
-              return planner
-                  .apply(start.topology())
-                  .doOnNext(plan -> refuseUnordered(plan, order))
-                  .flatMapMany(
-                      plan ->
-                          Flux.using(
-                              () -> start.enterAll(plan.keySet()),
-                              entered ->
-                                  new Scatter<T>(
-                                          sources(entered, plan, sql, terms, execution),
-                                          Scatter.Terms.of(policy, order))
-                                      .signals(),
-                              Epoch.Entered::leave));
-            }),
-        SWAPS_SURVIVED);
-  }
-
-  private static <T> List<Scatter.Source<T>> sources(
-      Epoch.Entered entered,
-      Map<ShardId, List<BoundStatement>> plan,
-      SqlTemplate sql,
-      Work.Terms terms,
-      Execution<T> execution) {
-    Map<ShardId, Flux<T>> rows = new LinkedHashMap<>();
-    boolean streams = false;
-    for (Epoch.Entry entry : entered.entries()) {
-      List<BoundStatement> statements = plan.getOrDefault(entry.servers().id(), List.of());
-      Work<T> work =
-          Work.of(sql, terms, inTurn(statements, execution)).streamed(sql, statements.size());
-      streams |= work.stream();
-      rows.put(entry.servers().id(), entry.rows(work));
-    }
-    List<Flux<T>> asked = streams ? StreamTurns.of(rows) : List.copyOf(rows.values());
-    List<Scatter.Source<T>> sources = new ArrayList<>();
-    rows.keySet()
-        .forEach(shard -> sources.add(new Scatter.Source<>(shard, asked.get(sources.size()))));
-    return sources;
-  }
-
-  /** Refuses an order over several statements of one shard, because there is none. */
-  private static void refuseUnordered(
-      Map<ShardId, List<BoundStatement>> plan, @Nullable Comparator<?> order) {
-    plan.forEach(
-        (shard, statements) -> {
-          if (order != null && statements.size() > 1) {
-            throw new IllegalArgumentException(
-                "keys: more than "
-                    + Reach.Keys.KEYS_PER_STATEMENT
-                    + " on "
-                    + shard
-                    + " (expected: at most so many a shard where rows are ordered)");
-          }
-        });
+      ScatterStatement<T> statement, FailurePolicy policy, @Nullable Comparator<? super T> order) {
+    return overSwaps(new LiveScatter<>(this, statement, policy, order).signals(), SWAPS_SURVIVED);
   }
 
   /**
@@ -260,17 +214,6 @@ public final class LiveShards {
             attempts == 0
                 ? Flux.error(closing.asUnavailable())
                 : overSwaps(statement, attempts - 1));
-  }
-
-  private static <T> BiFunction<Connection, Dialect, Flux<T>> inTurn(
-      List<BoundStatement> statements, Execution<T> execution) {
-    if (statements.size() == 1) {
-      BoundStatement only = statements.get(0);
-      return (connection, dialect) -> execution.on(only, connection, dialect);
-    }
-    return (connection, dialect) ->
-        Flux.fromIterable(statements)
-            .concatMap(statement -> execution.on(statement, connection, dialect));
   }
 
   private ShardServers servers(Shard shard) {
@@ -409,6 +352,7 @@ public final class LiveShards {
   // Called under the lock.
   private void swap(Topology topology, Map<ShardId, ShardServers> servers) {
     now = new Epoch(topology, servers);
+    parking.moved(topology.epoch());
     watchers.forEach(watcher -> watcher.accept(servers.values()));
     // There may be no listener, and a slow one loses old topologies in its own buffer.
     var unused = topologies.tryEmitNext(topology);

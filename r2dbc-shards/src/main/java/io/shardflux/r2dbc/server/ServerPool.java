@@ -4,6 +4,7 @@ import io.r2dbc.spi.Connection;
 import io.r2dbc.spi.ConnectionFactoryOptions;
 import io.r2dbc.spi.Option;
 import io.r2dbc.spi.R2dbcException;
+import io.shardflux.r2dbc.failure.LocateAnew;
 import io.shardflux.r2dbc.failure.ShardErrors;
 import io.shardflux.r2dbc.failure.ShardTimeoutException;
 import io.shardflux.r2dbc.failure.ShardUnavailableException;
@@ -187,6 +188,10 @@ public final class ServerPool {
       boolean cancelled,
       boolean counts) {
     inFlight.decrementAndGet();
+    if (error instanceof LocateAnew) {
+      // It was not sent.
+      return;
+    }
     if (error != null) {
       failed(error, lasted, counts);
     } else if (!cancelled || rows > 0) {

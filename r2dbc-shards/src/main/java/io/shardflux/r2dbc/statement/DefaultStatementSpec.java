@@ -89,9 +89,10 @@ final class DefaultStatementSpec implements StatementSpec {
     return target
         .run(
             Work.of(
-                sql,
-                terms.asWrite(),
-                (connection, dialect) -> statement.rowsUpdated(connection, limit(dialect))))
+                    sql,
+                    terms.asWrite(),
+                    (connection, dialect) -> statement.rowsUpdated(connection, limit(dialect)))
+                .asCounting())
         .single();
   }
 

@@ -2,10 +2,15 @@ package io.shardflux.r2dbc.statement;
 
 import io.shardflux.router.Internal;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
+import java.util.TreeSet;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A statement's text, cut at its markers: all {@code ?}, or all {@code :name}. Markers in quotes
@@ -30,6 +35,7 @@ public final class SqlTemplate {
   private final boolean named;
   private final Words words;
   private final Set<Dialect> touching;
+  private final List<Owned> owned;
   private final Set<String> names;
   private final String rendered;
 
@@ -39,9 +45,11 @@ public final class SqlTemplate {
       List<String> markers,
       boolean named,
       Words words,
-      Set<Dialect> touching) {
+      Set<Dialect> touching,
+      List<Owned> owned) {
     this.words = words;
     this.touching = touching;
+    this.owned = List.copyOf(owned);
     this.text = text;
     this.pieces = List.copyOf(pieces);
     this.markers = List.copyOf(markers);
@@ -117,6 +125,31 @@ public final class SqlTemplate {
    */
   public Set<Dialect> touching() {
     return touching;
+  }
+
+  /** The conditions that stand for where its rows lie, in their order. */
+  public List<Owned> owned() {
+    return owned;
+  }
+
+  /** This statement with conditions in their places. It has the same markers. */
+  public SqlTemplate owning(Function<Owned, String> conditions) {
+    StringBuilder sql = new StringBuilder(text.length());
+    int at = 0;
+    for (Owned each : owned) {
+      sql.append(text, at, each.from()).append(conditions.apply(each));
+      at = each.to();
+    }
+    return of(sql.append(text, at, text.length()).toString());
+  }
+
+  /** Those of some tables that the statement has the names of, as far as its words tell. */
+  public Set<String> naming(Collection<String> tables) {
+    Set<String> named = new TreeSet<>(String.CASE_INSENSITIVE_ORDER);
+    Scan scan = new Scan(text);
+    scan.seen = named;
+    scan.template();
+    return tables.stream().filter(named::contains).collect(Collectors.toSet());
   }
 
   /** Tells whether the statement cuts its rows off after a number of them, at some place. */
@@ -261,6 +294,9 @@ public final class SqlTemplate {
     private int groupStart = -1;
     private int groupEnd = -1;
     private final SessionWords session = new SessionWords();
+    private final List<Owned> owned = new ArrayList<>();
+    private String before = "";
+    private @Nullable Set<String> seen;
 
     Scan(String sql) {
       this.sql = sql;
@@ -275,14 +311,18 @@ public final class SqlTemplate {
         step();
       }
       pieces.add(piece(sql.length()));
-      return new SqlTemplate(sql, pieces, markers, names, words(), session.touching());
+      return new SqlTemplate(sql, pieces, markers, names, words(), session.touching(), owned);
     }
 
     private void step() {
       char c = sql.charAt(at);
       if (c == '\'' || c == '"' || c == '`') {
         session.quoted();
+        int from = at + 1;
         skipQuoted(c);
+        if (seen != null && c == '`') {
+          seen.add(sql.substring(from, Math.max(from, at - 1)));
+        }
       } else if (startsLineComment(c)) {
         skipTo("\n");
       } else if (sql.startsWith("/*", at)) {
@@ -299,6 +339,8 @@ public final class SqlTemplate {
       } else if (c == '?') {
         positions = true;
         marker(1, Integer.toString(markers.size()));
+      } else if (c == ':' && owned()) {
+        session.symbol('?');
       } else if (c == ':' && at + 1 < sql.length() && startsName(sql.charAt(at + 1))) {
         names = true;
         int end = nameEnd(at + 1);
@@ -320,6 +362,19 @@ public final class SqlTemplate {
       }
     }
 
+    /** Takes a condition of where rows lie, if there is one. */
+    private boolean owned() {
+      Owned found = Owned.at(sql, at);
+      if (found == null) {
+        return false;
+      }
+      owned.add(found);
+      before = piece(at) + Owned.AT_REST;
+      at = found.to();
+      pieceStart = at;
+      return true;
+    }
+
     private void parenthesis(char c) {
       if (c == '(' && depth++ == 0 && afterValues >= 0 && groupStart < 0) {
         groupStart = at;
@@ -331,6 +386,9 @@ public final class SqlTemplate {
     private void word() {
       int end = nameEnd(at);
       String word = sql.substring(at, end).toUpperCase(Locale.ROOT);
+      if (seen != null) {
+        seen.add(word);
+      }
       session.word(word, whole(at, end));
       // MariaDB in its Oracle mode has NEXTVAL behind a sequence's name.
       boolean qualified = at > 0 && sql.charAt(at - 1) == '.' && !word.equals("NEXTVAL");
@@ -439,9 +497,10 @@ public final class SqlTemplate {
      * for a name.
      */
     private String piece(int end) {
-      String piece = sql.substring(pieceStart, end);
+      String piece = before + sql.substring(pieceStart, end);
+      before = "";
       boolean glued =
-          !markers.isEmpty() && end > pieceStart && Character.isJavaIdentifierPart(piece.charAt(0));
+          !markers.isEmpty() && !piece.isEmpty() && Character.isJavaIdentifierPart(piece.charAt(0));
       return glued ? " " + piece : piece;
     }
 

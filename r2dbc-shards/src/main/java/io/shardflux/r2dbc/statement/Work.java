@@ -15,6 +15,7 @@ import org.reactivestreams.Publisher;
  * @param text the statement, for errors and logs
  * @param read whether it may be done twice, and on a replica
  * @param stream whether its rows have no bound, so that a slow reader may keep its connection long
+ * @param counting whether it gives one number, that of the rows that it changed
  * @param touching the kinds of server on which the session may have changed behind it
  * @param terms the terms that it is held to
  * @param execution its use of a connection
@@ -24,6 +25,7 @@ public record Work<T>(
     String text,
     boolean read,
     boolean stream,
+    boolean counting,
     Set<Dialect> touching,
     Terms terms,
     BiFunction<Connection, Dialect, ? extends Publisher<T>> execution) {
@@ -35,7 +37,7 @@ public record Work<T>(
       Set<Dialect> touching,
       Terms terms,
       BiFunction<Connection, Dialect, ? extends Publisher<T>> execution) {
-    this(text, read, false, touching, terms, execution);
+    this(text, read, false, false, touching, terms, execution);
   }
 
   public static <T> Work<T> of(
@@ -45,15 +47,32 @@ public record Work<T>(
     return new Work<>(sql.text(), sql.reads() && !terms.write(), sql.touching(), terms, execution);
   }
 
+  /** This work, which gives the number of rows that it changed. */
+  public Work<T> asCounting() {
+    return new Work<>(text, read, stream, true, touching, terms, execution);
+  }
+
+  /** Tells whether what it gave says that it changed no row. */
+  public boolean changedNothing(T given) {
+    return counting && given instanceof Long count && count == 0;
+  }
+
+  /** This work, done otherwise. */
+  public Work<T> doing(BiFunction<Connection, Dialect, ? extends Publisher<T>> other) {
+    return new Work<>(text, read, stream, counting, touching, terms, other);
+  }
+
   /** This work where its rows come as its consumer takes them, in that many statements. */
   public Work<T> streamed(SqlTemplate sql, int statements) {
     boolean few = sql.bounded() || (terms.bounded() && statements == 1);
-    return terms.write() || few ? this : new Work<>(text, read, true, touching, terms, execution);
+    return terms.write() || few
+        ? this
+        : new Work<>(text, read, true, counting, touching, terms, execution);
   }
 
   /** This work as a result that takes no stream's place. */
   public Work<T> alone() {
-    return new Work<>(text, read, false, touching, terms, execution);
+    return new Work<>(text, read, false, counting, touching, terms, execution);
   }
 
   /**

@@ -3,6 +3,7 @@ package io.shardflux.r2dbc.transaction;
 import io.r2dbc.spi.Connection;
 import io.r2dbc.spi.TransactionDefinition;
 import io.shardflux.r2dbc.failure.ShardErrors;
+import io.shardflux.r2dbc.live.Look;
 import io.shardflux.r2dbc.server.ServerPool;
 import io.shardflux.r2dbc.settings.RouterOptions;
 import io.shardflux.r2dbc.settings.Timeouts;
@@ -37,6 +38,7 @@ final class DefaultShardTransaction implements ShardTransaction, StatementTarget
   private final RouterOptions options;
   private final Timeouts timeouts;
   private final Function<String, SqlTemplate> templates;
+  private final @Nullable Look look;
   private final Sinks.Empty<Void> released = Sinks.empty();
   private final AtomicReference<Mono<Void>> lastTurn = new AtomicReference<>(Mono.empty());
 
@@ -46,18 +48,25 @@ final class DefaultShardTransaction implements ShardTransaction, StatementTarget
   private boolean rolledBack;
   private @Nullable Disposable alarm;
 
+  /**
+   * A transaction that must begin.
+   *
+   * @param look is asked before it is committed, or null if its key stays
+   */
   DefaultShardTransaction(
       ServerPool server,
       Connection connection,
       RouterOptions options,
       Timeouts timeouts,
-      Function<String, SqlTemplate> templates) {
+      Function<String, SqlTemplate> templates,
+      @Nullable Look look) {
     this.server = server;
     this.connection = connection;
     this.lent = server.forUser(connection, templates);
     this.options = options;
     this.timeouts = timeouts;
     this.templates = templates;
+    this.look = look;
   }
 
   @Override
@@ -92,7 +101,24 @@ final class DefaultShardTransaction implements ShardTransaction, StatementTarget
 
   @Override
   public Mono<Void> commit() {
-    return end("COMMIT", Connection::commitTransaction, COMMITTED);
+    Mono<Void> commit = end("COMMIT", Connection::commitTransaction, COMMITTED);
+    return look == null
+        ? commit
+        : look.<Void>end(timeouts.acquire())
+            .onErrorResume(gone -> undone().then(Mono.error(gone)))
+            .then(commit);
+  }
+
+  /** Rolls back by itself; the holder may do so once more. */
+  private Mono<Void> undone() {
+    return rollback()
+        .onErrorComplete()
+        .doOnTerminate(
+            () -> {
+              synchronized (this) {
+                rolledBack = true;
+              }
+            });
   }
 
   @Override

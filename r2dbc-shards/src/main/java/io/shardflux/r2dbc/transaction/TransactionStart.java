@@ -1,15 +1,19 @@
 package io.shardflux.r2dbc.transaction;
 
 import io.r2dbc.spi.TransactionDefinition;
+import io.shardflux.r2dbc.failure.LocateAnew;
+import io.shardflux.r2dbc.live.KeyedWork;
 import io.shardflux.r2dbc.live.LiveShards;
+import io.shardflux.r2dbc.live.Look;
 import io.shardflux.r2dbc.settings.RouterOptions;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.r2dbc.shard.ShardServers;
 import io.shardflux.r2dbc.statement.SqlTemplate;
 import io.shardflux.router.Internal;
-import io.shardflux.router.ShardId;
+import io.shardflux.router.ShardKey;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
@@ -24,9 +28,13 @@ import reactor.core.publisher.Mono;
 public record TransactionStart(
     TransactionDefinition definition, Timeouts timeouts, Function<String, SqlTemplate> templates) {
 
-  /** Begins one on a shard; a cancel before it is there leaves none behind. */
-  public Mono<ShardTransaction> on(LiveShards live, Mono<ShardId> shard) {
-    return on(live.options(), work -> live.onOne(shard, work));
+  /** Begins one on the shard of a key; a cancel before it is there leaves none behind. */
+  public Mono<ShardTransaction> on(LiveShards live, String table, ShardKey key) {
+    return first(
+        live.onKey(
+            table,
+            key,
+            KeyedWork.lent(timeouts, (servers, look) -> begun(servers, live.options(), look))));
   }
 
   /**
@@ -37,15 +45,19 @@ public record TransactionStart(
   public Mono<ShardTransaction> on(
       RouterOptions options,
       Function<Function<ShardServers, Flux<ShardTransaction>>, Flux<ShardTransaction>> entering) {
-    return first(entering.apply(servers -> begun(servers, options)));
+    return first(entering.apply(servers -> begun(servers, options, null)));
   }
 
-  private Flux<ShardTransaction> begun(ShardServers shard, RouterOptions options) {
+  private Flux<ShardTransaction> begun(
+      ShardServers shard, RouterOptions options, @Nullable Look look) {
     return shard.hold(
         timeouts.acquire(),
         (server, connection) ->
-            new DefaultShardTransaction(server, connection, options, timeouts, templates)
-                .begun(definition));
+            look == null || look.mayGo()
+                ? new DefaultShardTransaction(
+                        server, connection, options, timeouts, templates, look)
+                    .begun(definition)
+                : Flux.error(new LocateAnew(LocateAnew.After.NOTHING)));
   }
 
   /**

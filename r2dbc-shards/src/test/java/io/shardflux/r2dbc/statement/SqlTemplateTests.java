@@ -253,4 +253,42 @@ class SqlTemplateTests {
   void mayHaveManyRows(String sql) {
     assertThat(SqlTemplate.of(sql).bounded()).isFalse();
   }
+
+  @Test
+  void aConditionOfOwnRowsIsTrueAndGivesWayToAnother() {
+    SqlTemplate sql =
+        SqlTemplate.of(
+            "SELECT :a,':owned(x)' FROM users u, `my``Orders` -- :owned(y)\n"
+                + "WHERE :owned( users u )AND :b=1 AND:owned(orders)");
+
+    assertThat(sql.markers()).isEqualTo(List.of("a", "b"));
+    assertThat(sql.render())
+        .isEqualTo(
+            "SELECT ?,':owned(x)' FROM users u, `my``Orders` -- :owned(y)\n"
+                + "WHERE (TRUE)AND ?=1 AND(TRUE)");
+    assertThat(sql.owned().stream().map(Owned::table)).containsExactly("users", "orders");
+    assertThat(sql.owned().stream().map(Owned::qualifier)).containsExactly("`u`", "`orders`");
+    SqlTemplate other = sql.owning(owned -> "(" + owned.qualifier() + ".`id`=7)");
+    assertThat(other.markers()).isEqualTo(sql.markers());
+    assertThat(other.render()).contains("WHERE (`u`.`id`=7)AND ?=1 AND(`orders`.`id`=7)");
+  }
+
+  @Test
+  void aConditionOfOwnRowsIsNoMarkerOfEitherKind() {
+    SqlTemplate sql = SqlTemplate.of("SELECT 1 FROM t WHERE :owned(t) AND a = ?");
+
+    assertThat(sql.markers()).isEqualTo(List.of("0"));
+    assertThat(SqlTemplate.of("SELECT :owned, :owned(1)").markers())
+        .isEqualTo(List.of("owned", "owned"));
+  }
+
+  @Test
+  void namesOfTablesAreFoundInWordsAndQuotedNamesAlone() {
+    SqlTemplate sql =
+        SqlTemplate.of(
+            "SELECT 'orders' FROM Users JOIN db.`items` /* notes */ WHERE tags1 = :lists");
+
+    assertThat(sql.naming(List.of("users", "items", "orders", "notes", "tags", "lists")))
+        .containsExactlyInAnyOrder("users", "items");
+  }
 }

@@ -1,0 +1,86 @@
+package io.shardflux.r2dbc.coalesce;
+
+import io.shardflux.r2dbc.failure.LocateAnew;
+import io.shardflux.r2dbc.live.Epoch;
+import io.shardflux.r2dbc.live.LiveShards;
+import io.shardflux.router.ShardId;
+import io.shardflux.router.ShardKey;
+import io.shardflux.router.TransitionStrategy.Place;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Function;
+import java.util.function.Predicate;
+import reactor.core.publisher.Flux;
+
+/**
+ * The look at a batch's keys when its answer has come: what a shard said of a key that is elsewhere
+ * by then does not count.
+ */
+final class KeysThatLeft<T> {
+
+  private final LiveShards live;
+  private final String table;
+  private final ShardId shard;
+  private final ReadBatch<T> batch;
+
+  KeysThatLeft(LiveShards live, String table, ShardId shard, ReadBatch<T> batch) {
+    this.live = live;
+    this.table = table;
+    this.shard = shard;
+    this.batch = batch;
+  }
+
+  /** One for each read that must be put again, or that is not known to be right. */
+  Flux<ReadBatch.Found<T>> found() {
+    Epoch asked = live.epoch();
+    return asked
+        .places(table, batch.keys())
+        .flatMapMany(
+            places ->
+                live.confirmed() || places.stream().allMatch(this::stays)
+                    ? left(asked)
+                    : confirmed(asked));
+  }
+
+  private boolean stays(Place place) {
+    return place.step() == null && place.shard().equals(shard);
+  }
+
+  private Flux<ReadBatch.Found<T>> confirmed(Epoch asked) {
+    Duration acquire = batch.timeouts().acquire();
+    return live.confirm(acquire)
+        .thenMany(Flux.defer(() -> left(live.epoch())))
+        .onErrorResume(
+            error ->
+                each(
+                    asked,
+                    place -> place.step() != null,
+                    place -> live.unconfirmed(table, place, acquire, error)));
+  }
+
+  private Flux<ReadBatch.Found<T>> left(Epoch epoch) {
+    return each(
+        epoch,
+        place -> !place.shard().equals(shard),
+        place -> new LocateAnew(LocateAnew.After.NOTHING));
+  }
+
+  private Flux<ReadBatch.Found<T>> each(
+      Epoch epoch, Predicate<Place> wanted, Function<Place, Throwable> error) {
+    List<ShardKey> keys = batch.keys();
+    return epoch
+        .places(table, keys)
+        .flatMapIterable(
+            places -> {
+              List<ReadBatch.Found<T>> found = new ArrayList<>();
+              for (int i = 0; i < keys.size(); i++) {
+                Place place = places.get(i);
+                if (wanted.test(place)) {
+                  found.add(new ReadBatch.Found<>(batch.of(keys.get(i)), null, error.apply(place)));
+                }
+              }
+              return found;
+            });
+  }
+}

@@ -1,0 +1,173 @@
+package io.shardflux.r2dbc.live;
+
+import io.r2dbc.spi.Connection;
+import io.shardflux.r2dbc.failure.LocateAnew;
+import io.shardflux.r2dbc.failure.TopologyChangedException;
+import io.shardflux.r2dbc.shard.ShardServers;
+import io.shardflux.r2dbc.statement.Work;
+import io.shardflux.router.Internal;
+import io.shardflux.router.ShardKey;
+import io.shardflux.router.TransitionStrategy.Place;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Function;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+import org.reactivestreams.Publisher;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+
+/**
+ * The look at a key's place, right before a statement is sent there and when its answer has come. A
+ * shard can't refuse a statement that finds nothing: where its rows have left, an answer without
+ * rows would be a wrong one. So what a read gave, and a write that changed nothing, counts only
+ * while the topology is known to be the newest.
+ */
+@Internal
+public final class Look {
+
+  private final LiveShards live;
+  private final Epoch epoch;
+  private final String table;
+  private final List<ShardKey> keys;
+  private final Place place;
+  private final Parking.@Nullable Ticket ticket;
+
+  /**
+   * A look at keys that were located together.
+   *
+   * @param ticket of a statement that has waited; it is left once there is a connection
+   */
+  Look(
+      LiveShards live,
+      Epoch epoch,
+      String table,
+      List<ShardKey> keys,
+      Place place,
+      Parking.@Nullable Ticket ticket) {
+    this.live = live;
+    this.epoch = epoch;
+    this.table = table;
+    this.keys = keys;
+    this.place = place;
+    this.ticket = ticket;
+  }
+
+  Epoch epoch() {
+    return epoch;
+  }
+
+  Place place() {
+    return place;
+  }
+
+  /** A statement's answer; errors with {@link LocateAnew} where it must be put again. */
+  <T> Flux<T> answer(ShardServers servers, Work<T> work) {
+    Flux<T> rows = servers.run(sent(work));
+    if (place.step() == null) {
+      return rows;
+    }
+    Duration time = work.terms().timeouts().acquire();
+    if (work.counting()) {
+      return rows.concatMap(
+          count ->
+              work.changedNothing(count)
+                  ? this.<T>looked(time, given -> new LocateAnew(LocateAnew.After.NOTHING), false)
+                      .switchIfEmpty(Mono.just(count))
+                  : Mono.just(count));
+    }
+    return Flux.defer(
+        () -> {
+          AtomicBoolean given = new AtomicBoolean();
+          return rows.doOnNext(row -> given.setPlain(true))
+              .concatWith(Mono.defer(() -> looked(time, had -> gone(work, had), given.getPlain())));
+        });
+  }
+
+  private RuntimeException gone(Work<?> work, boolean given) {
+    if (!work.read()) {
+      return changed("while the statement ran; whether it changed rows is not known");
+    }
+    return given
+        ? changed("while they were read, and rows may be missing; read again")
+        : new LocateAnew(LocateAnew.After.NOTHING);
+  }
+
+  /** The work of a caller on a connection, which must then find the key where it was. */
+  public <T> Function<Connection, Publisher<T>> lent(
+      Duration time, Function<Connection, ? extends Publisher<T>> work) {
+    return connection ->
+        mayGo()
+            ? Flux.concat(work.apply(connection), this.<T>end(time))
+            : Flux.error(new LocateAnew(LocateAnew.After.NOTHING));
+  }
+
+  /** Completes if the key is still there, where a transaction is to be committed. */
+  public <T> Mono<T> end(Duration time) {
+    return place.step() == null
+        ? Mono.empty()
+        : Mono.defer(
+            () ->
+                holds()
+                    ? Mono.empty()
+                    : settled(time)
+                        .then(
+                            elsewhere(
+                                () -> changed("while they were used; run the transaction again"))));
+  }
+
+  /** Tells whether a statement that has its connection may be sent. */
+  public boolean mayGo() {
+    if (ticket != null) {
+      ticket.leave();
+    }
+    return place.step() == null || holds();
+  }
+
+  private <T> Work<T> sent(Work<T> work) {
+    return work.doing(
+        (connection, dialect) ->
+            mayGo()
+                ? work.execution().apply(connection, dialect)
+                : Flux.error(new LocateAnew(LocateAnew.After.NOTHING)));
+  }
+
+  private boolean holds() {
+    return live.topology().epoch() == epoch.topology().epoch() && live.confirmed();
+  }
+
+  /**
+   * Completes if the answer counts.
+   *
+   * @param gone the error if the key is elsewhere by now, by whether rows were given
+   */
+  private <T> Mono<T> looked(
+      Duration time, Function<Boolean, RuntimeException> gone, boolean given) {
+    if (holds() || (given && live.confirmed())) {
+      return Mono.empty();
+    }
+    return settled(time).then(elsewhere(() -> gone.apply(given)));
+  }
+
+  private Mono<Void> settled(Duration time) {
+    return live.confirmed()
+        ? Mono.empty()
+        : live.confirm(time).onErrorMap(error -> Patience.unconfirmed(table, place, time, error));
+  }
+
+  private <T> Mono<T> elsewhere(Supplier<RuntimeException> error) {
+    return Mono.defer(() -> live.epoch().places(table, keys))
+        .flatMap(
+            now ->
+                now.stream().allMatch(each -> each.shard().equals(place.shard()))
+                    ? Mono.empty()
+                    : Mono.error(error.get()));
+  }
+
+  private TopologyChangedException changed(String when) {
+    return TopologyChangedException.of(
+        place.shard(),
+        table + ": its keys moved to another shard (expected: the same shard) " + when);
+  }
+}
