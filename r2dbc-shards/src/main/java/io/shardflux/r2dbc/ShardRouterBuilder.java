@@ -130,9 +130,9 @@ public final class ShardRouterBuilder {
    * logger {@code io.shardflux.slow}. The key-value pairs are shard, server, time, rows, outcome,
    * and the text with its markers. By default no statement is logged.
    *
-   * @param time from 1 ms
+   * @param time from 1 ms to 365 days
    * @return this builder
-   * @throws IllegalArgumentException if the time is below 1 ms
+   * @throws IllegalArgumentException if the time is out of its bounds
    */
   public ShardRouterBuilder slowStatement(Duration time) {
     options = options.withSlowStatement(time);

@@ -2,6 +2,7 @@ package io.shardflux.r2dbc.coalesce;
 
 import io.shardflux.r2dbc.failure.TooManyRowsException;
 import io.shardflux.r2dbc.scatter.Reach;
+import io.shardflux.r2dbc.settings.Bounds;
 import io.shardflux.r2dbc.settings.ReadPreference;
 
 /**
@@ -32,10 +33,10 @@ public record CoalescingOptions(int maxKeys, int maxRows, int inFlight, int maxW
    * @throws IllegalArgumentException if one is out of its bounds
    */
   public CoalescingOptions {
-    check("max-keys", maxKeys, Reach.Keys.KEYS_PER_STATEMENT);
-    check("max-rows", maxRows, MOST);
-    check("in-flight", inFlight, MOST_IN_FLIGHT);
-    check("max-waiting", maxWaiting, MOST);
+    Bounds.checkNumber("coalescing.max-keys", maxKeys, 1, Reach.Keys.KEYS_PER_STATEMENT);
+    Bounds.checkNumber("coalescing.max-rows", maxRows, 1, MOST);
+    Bounds.checkNumber("coalescing.in-flight", inFlight, 1, MOST_IN_FLIGHT);
+    Bounds.checkNumber("coalescing.max-waiting", maxWaiting, 1, MOST);
   }
 
   /** {@return the defaults stated above} */
@@ -77,12 +78,5 @@ public record CoalescingOptions(int maxKeys, int maxRows, int inFlight, int maxW
    */
   public CoalescingOptions withMaxWaiting(int other) {
     return new CoalescingOptions(maxKeys, maxRows, inFlight, other);
-  }
-
-  private static void check(String name, int value, int most) {
-    if (value < 1 || value > most) {
-      throw new IllegalArgumentException(
-          "coalescing." + name + ": " + value + " (expected: from 1 to " + most + ")");
-    }
   }
 }

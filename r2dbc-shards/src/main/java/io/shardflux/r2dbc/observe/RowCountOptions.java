@@ -1,6 +1,7 @@
 package io.shardflux.r2dbc.observe;
 
 import io.r2dbc.spi.Row;
+import io.shardflux.r2dbc.settings.Bounds;
 import io.shardflux.router.Internal;
 import java.time.Duration;
 import java.util.Objects;
@@ -12,7 +13,7 @@ import java.util.Objects;
  *     estimates them from its index statistics, which takes no time and may be wrong by half or
  *     more on a table that changes fast; an empty table is estimated at 1 (default: estimated)
  * @param every how old a count may be; an older one is taken again, in the background, when it is
- *     asked for (default 60 s, more than 0)
+ *     asked for (default 60 s, from 1 ms to 365 days)
  */
 public record RowCountOptions(boolean exact, Duration every) {
 
@@ -24,12 +25,10 @@ public record RowCountOptions(boolean exact, Duration every) {
    *
    * @param exact see {@link #exact()}
    * @param every see {@link #every()}
-   * @throws IllegalArgumentException if {@code every} is not above 0
+   * @throws IllegalArgumentException if {@code every} is out of its bounds
    */
   public RowCountOptions {
-    if (every.isNegative() || every.isZero()) {
-      throw new IllegalArgumentException("row-counts.every: " + every + " (expected: more than 0)");
-    }
+    Bounds.checkTime("row-counts.every", every);
   }
 
   /** {@return the defaults stated above} */

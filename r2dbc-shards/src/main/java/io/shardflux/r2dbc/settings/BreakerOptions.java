@@ -15,7 +15,7 @@ import java.time.Duration;
  * @param failureRate the share of failures, in percent, at which the server is down (default 50,
  *     from 1 to 100)
  * @param probeInterval the time from a failed probe to the next one; statements come back with the
- *     first probe that gets through (default 250 ms, from 10 ms)
+ *     first probe that gets through (default 250 ms, from 10 ms to 365 days)
  */
 public record BreakerOptions(int window, int minCalls, int failureRate, Duration probeInterval) {
 
@@ -25,7 +25,7 @@ public record BreakerOptions(int window, int minCalls, int failureRate, Duration
       new BreakerOptions(20, 10, 50, Duration.ofMillis(250));
 
   /**
-   * Checks the numbers.
+   * Checks every bound.
    *
    * @param window see {@link #window()}
    * @param minCalls see {@link #minCalls()}
@@ -34,24 +34,14 @@ public record BreakerOptions(int window, int minCalls, int failureRate, Duration
    * @throws IllegalArgumentException if one is out of its bounds
    */
   public BreakerOptions {
-    check("window", window, 1, MAX_WINDOW);
-    check("min-calls", minCalls, 1, window);
-    check("failure-rate", failureRate, 1, 100);
-    if (probeInterval.compareTo(MIN_INTERVAL) < 0) {
-      throw new IllegalArgumentException(
-          "breaker.probe-interval: " + probeInterval + " (expected: at least 10 ms)");
-    }
+    Bounds.checkNumber("breaker.window", window, 1, MAX_WINDOW);
+    Bounds.checkNumber("breaker.min-calls", minCalls, 1, window);
+    Bounds.checkNumber("breaker.failure-rate", failureRate, 1, 100);
+    Bounds.checkTime("breaker.probe-interval", probeInterval, MIN_INTERVAL);
   }
 
   /** {@return the defaults stated above} */
   public static BreakerOptions defaults() {
     return DEFAULTS;
-  }
-
-  private static void check(String name, int value, int min, int max) {
-    if (value < min || value > max) {
-      throw new IllegalArgumentException(
-          "breaker." + name + ": " + value + " (expected: from " + min + " to " + max + ")");
-    }
   }
 }

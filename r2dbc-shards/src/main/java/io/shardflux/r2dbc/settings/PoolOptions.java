@@ -9,25 +9,27 @@ import org.jspecify.annotations.Nullable;
  *
  * @param maxSize the maximum of connections (default 10, from 1)
  * @param minIdle connections kept open when idle, and opened by {@code ShardRouter.warmUp()}
- *     (default 1, up to maxSize)
+ *     (default 1, from 0 to {@code maxSize})
  * @param maxPending callers that may wait for a connection; one more is refused at once (default
  *     1,000, from 1)
  * @param streams connections that may serve results without a bound on rows at once, so that slow
- *     readers leave some connections to others (default half of maxSize and at least 1, from 1 to
- *     maxSize). Such a result is that of a read without {@code LIMIT} that is streamed from a shard
- *     by name or from all shards, unless it is {@linkplain
+ *     readers leave some connections to others (default half of {@code maxSize} and at least 1,
+ *     from 1 to {@code maxSize}). Such a result is that of a read without {@code LIMIT} that is
+ *     streamed from a shard by name or from all shards, unless it is {@linkplain
  *     io.shardflux.r2dbc.statement.StatementSpec#bounded() marked as short}. A stream beyond the
  *     limit waits as for a connection, for {@link Timeouts#acquire()} and with at most {@code
  *     maxPending} others, and then fails with {@link
  *     io.shardflux.r2dbc.failure.ShardUnavailableException}
- * @param connectTimeout the time that opening a connection may take (default 3 s). Its login may
- *     take 1 s longer. The first connection to a server may take 5 times as long. A connection that
- *     lay idle for longer must answer before it is lent
+ * @param connectTimeout the time that opening a connection may take (default 3 s, from 1 ms to 24
+ *     days). Its login may take 1 s longer. The first connection to a server may take 5 times as
+ *     long. A connection that lay idle for longer must answer before it is lent
  * @param rollbackTimeout the time that the rollback of what a user left open may take when a
- *     connection is given back; after it the connection is closed (default 1 s)
+ *     connection is given back; after it the connection is closed (default 1 s, from 1 ms to 365
+ *     days)
  * @param maxIdleTime an idle connection above {@code minIdle} is closed after this time (default 10
- *     min)
- * @param maxLifetime a connection is closed at this age, once it is idle (default 30 min)
+ *     min, from 1 ms to 365 days)
+ * @param maxLifetime a connection is closed at this age, once it is idle (default 30 min, from 1 ms
+ *     to 365 days)
  */
 public record PoolOptions(
     int maxSize,
@@ -39,6 +41,8 @@ public record PoolOptions(
     Duration maxIdleTime,
     Duration maxLifetime) {
 
+  // Netty counts it in milliseconds, by an int.
+  private static final Duration MAX_CONNECT_TIMEOUT = Duration.ofDays(24);
   private static final PoolOptions DEFAULTS = builder().build();
 
   /**
@@ -60,10 +64,10 @@ public record PoolOptions(
         minIdle >= 0 && minIdle <= maxSize, "min-idle", minIdle, "from 0 to max-size, " + maxSize);
     check(maxPending >= 1, "max-pending", maxPending, "at least 1");
     check(streams >= 1 && streams <= maxSize, "streams", streams, "from 1 to max-size, " + maxSize);
-    checkPositive("connect-timeout", connectTimeout);
-    checkPositive("rollback-timeout", rollbackTimeout);
-    checkPositive("max-idle-time", maxIdleTime);
-    checkPositive("max-lifetime", maxLifetime);
+    Bounds.checkTime("pool.connect-timeout", connectTimeout, MAX_CONNECT_TIMEOUT, "24 days");
+    Bounds.checkTime("pool.rollback-timeout", rollbackTimeout);
+    Bounds.checkTime("pool.max-idle-time", maxIdleTime);
+    Bounds.checkTime("pool.max-lifetime", maxLifetime);
   }
 
   /** {@return the defaults stated above} */
@@ -103,15 +107,8 @@ public record PoolOptions(
     return Math.max(1, maxSize / 2);
   }
 
-  private static void checkPositive(String name, Duration time) {
-    check(!time.isNegative() && !time.isZero(), name, time, "more than 0");
-  }
-
   private static void check(boolean good, String name, Object value, String expected) {
-    if (!good) {
-      throw new IllegalArgumentException(
-          "pool." + name + ": " + value + " (expected: " + expected + ")");
-    }
+    Bounds.check(good, "pool." + name, value, expected);
   }
 
   /** Sets what differs from the defaults; {@link #build()} checks it. Not thread-safe. */

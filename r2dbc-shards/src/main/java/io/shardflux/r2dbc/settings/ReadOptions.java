@@ -11,7 +11,7 @@ import java.time.Duration;
  * @param retries how often a read is retried that met a transient error before its first row; over
  *     all reads of a shard at most every tenth is retried (default 2, from 0 to 10)
  * @param maxLag how far behind its primary a replica may be and still be asked, as it told within
- *     the last second or so (default 10 s, from 1 s)
+ *     the last second or so (default 10 s, from 1 s to 365 days)
  * @param hedge whether a read that may go to a replica is sent to a second server once it takes
  *     longer than 95 % of the shard's reads. The first answer wins, and the other attempt is
  *     cancelled. Hedges and retries together are at most a tenth of all reads (default false)
@@ -19,11 +19,12 @@ import java.time.Duration;
 public record ReadOptions(ReadPreference preference, int retries, Duration maxLag, boolean hedge) {
 
   private static final int MAX_RETRIES = 10;
+  private static final Duration MIN_LAG = Duration.ofSeconds(1);
   private static final ReadOptions DEFAULTS =
       new ReadOptions(ReadPreference.PRIMARY, 2, Duration.ofSeconds(10), false);
 
   /**
-   * Checks the numbers.
+   * Checks every bound.
    *
    * @param preference see {@link #preference()}
    * @param retries see {@link #retries()}
@@ -32,13 +33,8 @@ public record ReadOptions(ReadPreference preference, int retries, Duration maxLa
    * @throws IllegalArgumentException if one is out of its bounds
    */
   public ReadOptions {
-    if (retries < 0 || retries > MAX_RETRIES) {
-      throw new IllegalArgumentException(
-          "reads.retries: " + retries + " (expected: from 0 to " + MAX_RETRIES + ")");
-    }
-    if (maxLag.toSeconds() < 1) {
-      throw new IllegalArgumentException("reads.max-lag: " + maxLag + " (expected: at least 1 s)");
-    }
+    Bounds.checkNumber("reads.retries", retries, 0, MAX_RETRIES);
+    Bounds.checkTime("reads.max-lag", maxLag, MIN_LAG);
   }
 
   /** {@return the defaults stated above} */

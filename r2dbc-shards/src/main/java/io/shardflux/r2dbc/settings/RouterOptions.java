@@ -12,7 +12,8 @@ import org.jspecify.annotations.Nullable;
  * @param timeouts the times of a statement that has none of its own
  * @param breaker when a server counts as down
  * @param reads the options of reads
- * @param slowStatement the time from which on a statement is logged, or null if none is
+ * @param slowStatement the time from which on a statement is logged, from 1 ms to 365 days; null if
+ *     none is
  * @param observations the registry in which each attempt at a server is observed
  * @param shared the topology that the router shares with others, or null if it has its own
  */
@@ -25,6 +26,12 @@ public record RouterOptions(
     @Nullable Duration slowStatement,
     ObservationRegistry observations,
     @Nullable SharedTopology shared) {
+
+  public RouterOptions {
+    if (slowStatement != null) {
+      Bounds.checkTime("slow-statement", slowStatement);
+    }
+  }
 
   public static RouterOptions defaults() {
     return new RouterOptions(
@@ -56,12 +63,9 @@ public record RouterOptions(
   /**
    * These options with another time from which on statements are logged.
    *
-   * @throws IllegalArgumentException if it is below 1 ms
+   * @throws IllegalArgumentException if it is out of its bounds
    */
   public RouterOptions withSlowStatement(Duration other) {
-    if (other.toMillis() < 1) {
-      throw new IllegalArgumentException("slow-statement: " + other + " (expected: at least 1 ms)");
-    }
     return new RouterOptions(pool, timeouts, breaker, reads, other, observations, shared);
   }
 

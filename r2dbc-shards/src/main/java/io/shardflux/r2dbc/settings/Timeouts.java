@@ -8,19 +8,19 @@ import org.jspecify.annotations.Nullable;
  * The times that a shard may take. They are counted for each shard and only while rows are wanted:
  * a slow consumer never makes a shard late.
  *
- * @param acquire the time to a connection (default 5 s)
+ * @param acquire the time to a connection (default 5 s, from 1 ms to {@code total})
  * @param firstRow the time to the first row, or to the end if there is no row, from the
- *     subscription on and with the wait for a connection (default 10 s)
+ *     subscription on and with the wait for a connection (default 10 s, from 1 ms to {@code total})
  * @param gap the time from one row to the next, or to the end; noticed up to a quarter later
- *     (default 10 s)
- * @param total the time to the end (default 60 s, at least each of the others). A statement whose
- *     answer is taken whole, by {@code RowsSpec.one()}, {@code RowsSpec.first()} or {@code
- *     rowsUpdated()}, is also ended by the server itself, 5 s later, where the server can: MariaDB
- *     any read or change of rows, MySQL a statement that begins with {@code SELECT}
+ *     (default 10 s, from 1 ms to {@code total})
+ * @param total the time to the end (default 60 s, from 1 ms to 365 days, and at least each of the
+ *     others). A statement whose answer is taken whole, by {@code RowsSpec.one()}, {@code
+ *     RowsSpec.first()} or {@code rowsUpdated()}, is also ended by the server itself, 5 s later,
+ *     where the server can: MariaDB any read or change of rows, MySQL a statement that begins with
+ *     {@code SELECT}
  */
 public record Timeouts(Duration acquire, Duration firstRow, Duration gap, Duration total) {
 
-  private static final Duration LONGEST = Duration.ofDays(365);
   private static final Timeouts DEFAULTS =
       new Timeouts(
           Duration.ofSeconds(5),
@@ -39,12 +39,11 @@ public record Timeouts(Duration acquire, Duration firstRow, Duration gap, Durati
    *     365 days
    */
   public Timeouts {
-    if (total.toMillis() < 1 || total.compareTo(LONGEST) > 0) {
-      throw refused("total", total, "from 1 ms to 365 days");
-    }
-    check("acquire", acquire, total);
-    check("first-row", firstRow, total);
-    check("gap", gap, total);
+    Bounds.checkTime("timeouts.total", total);
+    String most = "timeouts.total, " + total;
+    Bounds.checkTime("timeouts.acquire", acquire, total, most);
+    Bounds.checkTime("timeouts.first-row", firstRow, total, most);
+    Bounds.checkTime("timeouts.gap", gap, total, most);
   }
 
   /** {@return the defaults stated above} */
@@ -116,16 +115,5 @@ public record Timeouts(Duration acquire, Duration firstRow, Duration gap, Durati
 
   private static Duration shorter(Duration one, Duration other) {
     return one.compareTo(other) < 0 ? one : other;
-  }
-
-  private static void check(String name, Duration time, Duration total) {
-    if (time.toMillis() < 1 || time.compareTo(total) > 0) {
-      throw refused(name, time, "from 1 ms to timeouts.total, " + total);
-    }
-  }
-
-  private static IllegalArgumentException refused(String name, Duration time, String expected) {
-    return new IllegalArgumentException(
-        "timeouts." + name + ": " + time + " (expected: " + expected + ")");
   }
 }

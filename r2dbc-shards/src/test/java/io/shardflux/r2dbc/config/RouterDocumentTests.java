@@ -726,7 +726,7 @@ class RouterDocumentTests {
             "breaker.min-calls: 6 (expected: a whole number from 1 to 5)"),
         arguments(
             "breaker: {probe-interval: 9ms}",
-            "breaker.probe-interval: PT0.009S (expected: at least 10 ms)"),
+            "breaker.probe-interval: PT0.009S (expected: from 10 ms to 365 days)"),
         arguments(
             "reads: {preference: primary-preferred}",
             "reads.preference: primary-preferred (expected: one of primary, replica-preferred,"

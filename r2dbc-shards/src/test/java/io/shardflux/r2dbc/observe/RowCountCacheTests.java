@@ -210,7 +210,7 @@ class RowCountCacheTests {
         .isEqualTo(new RowCountOptions(false, Duration.ofSeconds(60)));
     assertThatIllegalArgumentException()
         .isThrownBy(() -> new RowCountOptions(true, Duration.ZERO))
-        .withMessage("row-counts.every: PT0S (expected: more than 0)");
+        .withMessage("row-counts.every: PT0S (expected: from 1 ms to 365 days)");
   }
 
   private void firstCount() {
