@@ -9,7 +9,6 @@ import io.shardflux.r2dbc.scatter.ShardSignal;
 import io.shardflux.r2dbc.settings.ReadPreference;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.r2dbc.statement.Binds;
-import io.shardflux.r2dbc.statement.ServerBound;
 import io.shardflux.r2dbc.statement.SqlTemplate;
 import io.shardflux.r2dbc.statement.Work;
 import java.util.function.BiFunction;
@@ -86,7 +85,7 @@ final class DefaultScatterSpec implements ScatterSpec {
             binds,
             terms,
             false,
-            (bound, connection, dialect) -> bound.rows(connection, null, mapping));
+            (bound, connection, dialect) -> bound.rows(connection, mapping));
     return new DefaultScatterRows<>(
         (failures, order) -> router.shards().scatter(statement, failures, order), policy, null);
   }
@@ -102,7 +101,7 @@ final class DefaultScatterSpec implements ScatterSpec {
             terms.asWrite(),
             true,
             (bound, connection, dialect) ->
-                bound.rowsUpdated(connection, ServerBound.behind(terms.timeouts(), dialect)));
+                bound.bounded(dialect, terms.timeouts()).rowsUpdated(connection));
     return router.shards().scatter(statement, policy, null);
   }
 }

@@ -20,7 +20,6 @@ import io.shardflux.r2dbc.spi.ShardAccess;
 import io.shardflux.r2dbc.spi.Snapshot;
 import io.shardflux.r2dbc.spi.TopologyAccess;
 import io.shardflux.r2dbc.statement.SqlTemplate;
-import io.shardflux.r2dbc.statement.SqlTemplates;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
 import io.shardflux.router.TableRule;
@@ -39,7 +38,7 @@ import reactor.core.publisher.Mono;
 final class DefaultShardRouter implements ShardRouter, ShardAccess, TopologyAccess {
 
   private final LiveShards shards;
-  private final SqlTemplates templates = new SqlTemplates();
+  private final Function<String, SqlTemplate> templates = SqlTemplate.cached();
   private final List<TableDirectory> directories;
   private final ScatterReads scatterReads;
   private final CoalescingOptions coalescing;
@@ -176,7 +175,7 @@ final class DefaultShardRouter implements ShardRouter, ShardAccess, TopologyAcce
 
   @Override
   public Snapshot snapshot() {
-    return Snapshot.of(shards, templates::of);
+    return Snapshot.of(shards, templates);
   }
 
   @Override
@@ -189,6 +188,6 @@ final class DefaultShardRouter implements ShardRouter, ShardAccess, TopologyAcce
   }
 
   SqlTemplate template(String sql) {
-    return templates.of(sql);
+    return templates.apply(sql);
   }
 }

@@ -5,7 +5,6 @@ import io.r2dbc.spi.TransactionDefinition;
 import io.shardflux.r2dbc.live.KeyedWork;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.r2dbc.statement.StatementSpec;
-import io.shardflux.r2dbc.statement.StatementTarget;
 import io.shardflux.r2dbc.statement.Work;
 import io.shardflux.r2dbc.transaction.ShardTransaction;
 import io.shardflux.r2dbc.transaction.TransactionStart;
@@ -16,7 +15,7 @@ import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
 /** The shard of a key. */
-final class DefaultShardTarget implements ShardTarget, StatementTarget {
+final class DefaultShardTarget implements ShardTarget, Work.Target {
 
   private final DefaultShardRouter router;
   private final String table;
@@ -30,8 +29,7 @@ final class DefaultShardTarget implements ShardTarget, StatementTarget {
 
   @Override
   public StatementSpec sql(String sql) {
-    return StatementTarget.statement(
-        this, router.template(sql), Work.Terms.of(router.timeouts()).asBounded());
+    return statement(router.template(sql), Work.Terms.of(router.timeouts()).asBounded());
   }
 
   @Override

@@ -4,7 +4,6 @@ import io.r2dbc.spi.Connection;
 import io.r2dbc.spi.TransactionDefinition;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.r2dbc.statement.StatementSpec;
-import io.shardflux.r2dbc.statement.StatementTarget;
 import io.shardflux.r2dbc.statement.Work;
 import io.shardflux.r2dbc.transaction.ShardTransaction;
 import io.shardflux.r2dbc.transaction.TransactionStart;
@@ -15,7 +14,7 @@ import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
 /** A shard by its name, whatever keys lie there. */
-final class NamedShardTarget implements ShardTarget, StatementTarget {
+final class NamedShardTarget implements ShardTarget, Work.Target {
 
   private final DefaultShardRouter router;
   private final Mono<ShardId> shard;
@@ -27,7 +26,7 @@ final class NamedShardTarget implements ShardTarget, StatementTarget {
 
   @Override
   public StatementSpec sql(String sql) {
-    return StatementTarget.statement(this, router.template(sql), Work.Terms.of(router.timeouts()));
+    return statement(router.template(sql), Work.Terms.of(router.timeouts()));
   }
 
   @Override

@@ -15,7 +15,6 @@ import io.shardflux.r2dbc.shard.ShardServers;
 import io.shardflux.r2dbc.statement.Binds;
 import io.shardflux.r2dbc.statement.BoundStatement;
 import io.shardflux.r2dbc.statement.Dialect;
-import io.shardflux.r2dbc.statement.ServerBound;
 import io.shardflux.r2dbc.statement.SqlTemplate;
 import io.shardflux.r2dbc.statement.Work;
 import io.shardflux.servers.TestServers;
@@ -133,13 +132,15 @@ class ReadRetriesIntegrationTests {
                             .single()
                             .flatMapMany(
                                 version ->
-                                    BoundStatement.of(heavy, Binds.NONE)
-                                        .rows(
-                                            connection,
-                                            new ServerBound(
-                                                Dialect.of(Objects.requireNonNull(version)),
-                                                Duration.ofSeconds(1)),
-                                            (row, metadata) -> row.get(0)))))
+                                    new BoundStatement(
+                                            Dialect.of(Objects.requireNonNull(version))
+                                                .bounded(
+                                                    heavy, heavy.render(), Duration.ofSeconds(1)),
+                                            heavy,
+                                            Binds.NONE,
+                                            null,
+                                            List.of())
+                                        .rows(connection, (row, metadata) -> row.get(0)))))
         .expectErrorSatisfies(
             error ->
                 assertThat(error)

@@ -10,7 +10,6 @@ import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.r2dbc.shard.ShardServers;
 import io.shardflux.r2dbc.statement.Binds;
 import io.shardflux.r2dbc.statement.BoundStatement;
-import io.shardflux.r2dbc.statement.ServerBound;
 import io.shardflux.r2dbc.statement.Work;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
@@ -199,10 +198,9 @@ final class DefaultKeyedReads<T> implements KeyedReads<T> {
               statement.sql().touching(),
               new Work.Terms(left, effective, false, true),
               (connection, dialect) ->
-                  bound.rows(
-                      connection,
-                      ServerBound.behind(batch.timeouts(), dialect),
-                      (row, metadata) -> found(batch, row, metadata)));
+                  bound
+                      .bounded(dialect, batch.timeouts())
+                      .rows(connection, (row, metadata) -> found(batch, row, metadata)));
       Flux<ReadBatch.Found<T>> found = servers.batch(work, batch.size());
       return live.epoch().moving(statement.table()) == null
           ? found

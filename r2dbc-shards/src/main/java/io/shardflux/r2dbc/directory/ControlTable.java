@@ -76,7 +76,7 @@ public final class ControlTable {
   /** The number of rows that a statement changes. */
   public Mono<Long> update(SqlTemplate sql, Object... values) {
     BoundStatement statement = bound(sql, values);
-    return run(sql, connection -> statement.rowsUpdated(connection, null)).single();
+    return run(sql, connection -> statement.rowsUpdated(connection)).single();
   }
 
   /** Closes the pool as {@link ShardServers#close} does. */

@@ -144,8 +144,7 @@ public final class TableDirectory implements ShardDirectory {
           return table
               .run(
                   assign,
-                  connection ->
-                      insert.rowsUpdated(connection, null).thenMany(shard(connection, text)))
+                  connection -> insert.rowsUpdated(connection).thenMany(shard(connection, text)))
               .single();
         });
   }
@@ -171,7 +170,7 @@ public final class TableDirectory implements ShardDirectory {
         () -> {
           BoundStatement select = ControlTable.bound(assigned, name, shard.value());
           return table.run(
-              assigned, connection -> select.rows(connection, null, (row, metadata) -> key(row)));
+              assigned, connection -> select.rows(connection, (row, metadata) -> key(row)));
         });
   }
 
@@ -217,7 +216,7 @@ public final class TableDirectory implements ShardDirectory {
 
   private Flux<ShardId> shard(Connection connection, KeyText key) {
     return ControlTable.bound(find, name, bytes(key), key.types())
-        .rows(connection, null, (row, metadata) -> ShardId.of(text(row, 0)));
+        .rows(connection, (row, metadata) -> ShardId.of(text(row, 0)));
   }
 
   private ShardKey key(Row row) {

@@ -95,7 +95,6 @@ final class NodeTable implements ShardIds.Nodes {
             connection ->
                 select.rows(
                     connection,
-                    null,
                     (row, metadata) -> Objects.requireNonNull(row.get(0, Integer.class))))
         .single();
   }
@@ -103,9 +102,7 @@ final class NodeTable implements ShardIds.Nodes {
   private Mono<Integer> refusal(long millis) {
     BoundStatement select = ControlTable.bound(state);
     return table
-        .run(
-            state,
-            connection -> select.rows(connection, null, (row, metadata) -> refused(row, millis)))
+        .run(state, connection -> select.rows(connection, (row, metadata) -> refused(row, millis)))
         .single()
         .flatMap(Mono::error);
   }

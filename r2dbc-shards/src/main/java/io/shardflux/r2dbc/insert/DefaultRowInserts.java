@@ -7,7 +7,6 @@ import io.shardflux.r2dbc.live.Epoch;
 import io.shardflux.r2dbc.live.LiveShards;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.r2dbc.statement.Dialect;
-import io.shardflux.r2dbc.statement.ServerBound;
 import io.shardflux.r2dbc.statement.Work;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
@@ -170,8 +169,7 @@ final class DefaultRowInserts<T> implements RowInserts<T> {
 
   private Mono<Answer> sent(
       Connection connection, Dialect dialect, Batch<T> batch, long room, AtomicBoolean decided) {
-    Mono<Long> affected =
-        sql.affected(connection, ServerBound.behind(live.timeouts(), dialect), batch.rows());
+    Mono<Long> affected = sql.affected(connection, dialect, live.timeouts(), batch.rows());
     return decided.compareAndSet(false, true)
         ? affected.map(rows -> new Answer(rows, room))
         : Mono.empty();

@@ -5,8 +5,9 @@ import io.r2dbc.spi.Result;
 import io.r2dbc.spi.Statement;
 import io.shardflux.r2dbc.failure.ShardTimeoutException;
 import io.shardflux.r2dbc.live.LiveShards;
+import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.r2dbc.statement.Binds;
-import io.shardflux.r2dbc.statement.ServerBound;
+import io.shardflux.r2dbc.statement.Dialect;
 import io.shardflux.r2dbc.statement.SqlTemplate;
 import io.shardflux.router.Internal;
 import io.shardflux.router.ShardKey;
@@ -90,8 +91,13 @@ public final class InsertSql {
   }
 
   /** Stores rows by one statement, sent once it is subscribed to, and gives what it counts. */
-  Mono<Long> affected(Connection connection, ServerBound bound, List<? extends InsertRow<?>> rows) {
-    Statement statement = connection.createStatement(bound.in(template, render(rows.size())));
+  Mono<Long> affected(
+      Connection connection,
+      Dialect dialect,
+      Timeouts timeouts,
+      List<? extends InsertRow<?>> rows) {
+    Statement statement =
+        connection.createStatement(dialect.bounded(template, render(rows.size()), timeouts));
     int index = 0;
     for (InsertRow<?> row : rows) {
       for (Object value : row.values()) {

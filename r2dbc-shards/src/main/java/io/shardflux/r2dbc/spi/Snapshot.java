@@ -9,7 +9,6 @@ import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.r2dbc.shard.ShardServers;
 import io.shardflux.r2dbc.statement.SqlTemplate;
 import io.shardflux.r2dbc.statement.StatementSpec;
-import io.shardflux.r2dbc.statement.StatementTarget;
 import io.shardflux.r2dbc.statement.Work;
 import io.shardflux.r2dbc.transaction.ShardTransaction;
 import io.shardflux.r2dbc.transaction.TransactionStart;
@@ -80,7 +79,7 @@ public final class Snapshot {
    * @throws IllegalArgumentException if there are more or fewer {@code ?}
    */
   public StatementSpec sql(ShardId shard, String sql, List<? extends @Nullable Object> values) {
-    return StatementTarget.statement(target(shard), templates.apply(sql), values, terms());
+    return target(shard).statement(templates.apply(sql), values, terms());
   }
 
   /** Begins a transaction on a shard; the shard is entered until the transaction's end. */
@@ -109,8 +108,8 @@ public final class Snapshot {
     return error instanceof PoolClosingException closing ? closing.asUnavailable() : error;
   }
 
-  private StatementTarget target(ShardId shard) {
-    return new StatementTarget() {
+  private Work.Target target(ShardId shard) {
+    return new Work.Target() {
       @Override
       public <T> Flux<T> run(Work<T> work) {
         return entered(shard, servers -> servers.run(work));
@@ -122,8 +121,8 @@ public final class Snapshot {
     return Flux.using(() -> epoch.enter(shard), work, ShardServers::leave);
   }
 
-  private StatementSpec statement(StatementTarget target, String sql) {
-    return StatementTarget.statement(target, templates.apply(sql), terms());
+  private StatementSpec statement(Work.Target target, String sql) {
+    return target.statement(templates.apply(sql), terms());
   }
 
   private Work.Terms terms() {
@@ -146,7 +145,7 @@ public final class Snapshot {
 
     /** A statement of the snapshot, on the shard as it is entered. */
     public StatementSpec sql(ShardId shard, StatementSpec statement) {
-      return StatementTarget.moved(statement, targetOn(shard));
+      return targetOn(shard).moved(statement);
     }
 
     /** Begins a transaction on one of the shards. */
@@ -156,9 +155,9 @@ public final class Snapshot {
           .on(shards.options(), work -> entered.on(shard).inside(work));
     }
 
-    private StatementTarget targetOn(ShardId shard) {
+    private Work.Target targetOn(ShardId shard) {
       Epoch.Entry entry = entered.on(shard);
-      return new StatementTarget() {
+      return new Work.Target() {
         @Override
         public <T> Flux<T> run(Work<T> work) {
           return entry.inside(servers -> servers.run(work));

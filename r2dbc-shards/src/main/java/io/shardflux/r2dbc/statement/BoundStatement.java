@@ -5,6 +5,7 @@ import io.r2dbc.spi.Result;
 import io.r2dbc.spi.Row;
 import io.r2dbc.spi.RowMetadata;
 import io.r2dbc.spi.Statement;
+import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.router.Internal;
 import java.util.List;
 import java.util.function.BiFunction;
@@ -34,27 +35,27 @@ public record BoundStatement(
     return new BoundStatement(sql.render(), sql, binds, null, List.of());
   }
 
-  /** Its rows, on a server that may be told to end it itself; null leaves that to the router. */
-  public <T> Flux<T> rows(
-      Connection connection, @Nullable ServerBound bound, BiFunction<Row, RowMetadata, T> mapping) {
-    return results(connection, bound).concatMap(result -> result.map(mapping));
+  /**
+   * This statement, which the server ends itself where the router does not; see {@link Dialect}.
+   */
+  public BoundStatement bounded(Dialect dialect, Timeouts timeouts) {
+    return new BoundStatement(
+        dialect.bounded(sql, driverSql, timeouts), sql, binds, listMarker, listValues);
   }
 
-  public Flux<Long> rowsUpdated(Connection connection, @Nullable ServerBound bound) {
-    return results(connection, bound)
+  public <T> Flux<T> rows(Connection connection, BiFunction<Row, RowMetadata, T> mapping) {
+    return results(connection, UnaryOperator.identity()).concatMap(result -> result.map(mapping));
+  }
+
+  public Flux<Long> rowsUpdated(Connection connection) {
+    return results(connection, UnaryOperator.identity())
         .concatMap(Result::getRowsUpdated)
         .reduce(0L, Long::sum)
         .flux();
   }
 
-  private Flux<Result> results(Connection connection, @Nullable ServerBound bound) {
-    return results(connection, bound, UnaryOperator.identity());
-  }
-
-  Flux<Result> results(
-      Connection connection, @Nullable ServerBound bound, UnaryOperator<Statement> settings) {
-    Statement statement =
-        connection.createStatement(bound == null ? driverSql : bound.in(sql, driverSql));
+  Flux<Result> results(Connection connection, UnaryOperator<Statement> settings) {
+    Statement statement = connection.createStatement(driverSql);
     binds.apply(statement, sql, listMarker, listValues);
     return Flux.from(settings.apply(statement).execute());
   }

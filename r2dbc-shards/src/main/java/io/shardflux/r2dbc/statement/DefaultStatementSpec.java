@@ -5,6 +5,7 @@ import io.r2dbc.spi.Result;
 import io.r2dbc.spi.Row;
 import io.r2dbc.spi.RowMetadata;
 import io.r2dbc.spi.Statement;
+import io.shardflux.r2dbc.failure.TooManyRowsException;
 import io.shardflux.r2dbc.settings.ReadPreference;
 import io.shardflux.r2dbc.settings.Timeouts;
 import java.util.function.BiFunction;
@@ -18,12 +19,12 @@ import reactor.core.publisher.Mono;
 /** A statement with what was said of it so far, and where it will run. */
 final class DefaultStatementSpec implements StatementSpec {
 
-  private final StatementTarget target;
+  private final Work.Target target;
   private final SqlTemplate sql;
   private final Binds binds;
   private final Work.Terms terms;
 
-  DefaultStatementSpec(StatementTarget target, SqlTemplate sql, Binds binds, Work.Terms terms) {
+  DefaultStatementSpec(Work.Target target, SqlTemplate sql, Binds binds, Work.Terms terms) {
     this.target = target;
     this.sql = sql;
     this.binds = binds;
@@ -69,18 +70,13 @@ final class DefaultStatementSpec implements StatementSpec {
   }
 
   /** This statement for another target. */
-  StatementSpec at(StatementTarget other) {
+  StatementSpec at(Work.Target other) {
     return new DefaultStatementSpec(other, sql, binds, terms);
   }
 
   @Override
   public <T> RowsSpec<T> map(BiFunction<Row, RowMetadata, T> mapping) {
-    BoundStatement statement = BoundStatement.of(sql, binds);
-    return new DefaultRowsSpec<>(
-        target.run(
-            work((connection, dialect) -> statement.rows(connection, limit(dialect), mapping))),
-        streamed((connection, dialect) -> statement.rows(connection, null, mapping)),
-        sql.text());
+    return new Rows<>(BoundStatement.of(sql, binds), mapping);
   }
 
   @Override
@@ -91,7 +87,8 @@ final class DefaultStatementSpec implements StatementSpec {
             Work.of(
                     sql,
                     terms.asWrite(),
-                    (connection, dialect) -> statement.rowsUpdated(connection, limit(dialect)))
+                    (connection, dialect) ->
+                        statement.bounded(dialect, terms.timeouts()).rowsUpdated(connection))
                 .asCounting())
         .single();
   }
@@ -102,18 +99,50 @@ final class DefaultStatementSpec implements StatementSpec {
       Function<? super Result, ? extends Publisher<T>> consumer) {
     BoundStatement statement = BoundStatement.of(sql, binds);
     return streamed(
-        (connection, dialect) -> statement.results(connection, null, settings).concatMap(consumer));
+        (connection, dialect) -> statement.results(connection, settings).concatMap(consumer));
   }
 
   private <T> Flux<T> streamed(BiFunction<Connection, Dialect, Flux<T>> execution) {
-    return target.run(work(execution).streamed(sql, 1));
+    return target.run(Work.of(sql, terms, execution).streamed(sql, 1));
   }
 
-  private <T> Work<T> work(BiFunction<Connection, Dialect, Flux<T>> execution) {
-    return Work.of(sql, terms, execution);
-  }
+  /** The statement's rows, for a caller that consumes them at once or one that may be slow. */
+  private final class Rows<T> implements RowsSpec<T> {
 
-  private ServerBound limit(Dialect dialect) {
-    return ServerBound.behind(terms.timeouts(), dialect);
+    private final BoundStatement statement;
+    private final BiFunction<Row, RowMetadata, T> mapping;
+
+    Rows(BoundStatement statement, BiFunction<Row, RowMetadata, T> mapping) {
+      this.statement = statement;
+      this.mapping = mapping;
+    }
+
+    @Override
+    public Mono<T> one() {
+      return whole()
+          .reduce(
+              (row, second) -> {
+                throw new TooManyRowsException(sql.text());
+              });
+    }
+
+    @Override
+    public Mono<T> first() {
+      return whole().next();
+    }
+
+    @Override
+    public Flux<T> all() {
+      return streamed((connection, dialect) -> statement.rows(connection, mapping));
+    }
+
+    private Flux<T> whole() {
+      return target.run(
+          Work.of(
+              sql,
+              terms,
+              (connection, dialect) ->
+                  statement.bounded(dialect, terms.timeouts()).rows(connection, mapping)));
+    }
   }
 }

@@ -1,5 +1,7 @@
 package io.shardflux.r2dbc.statement;
 
+import com.github.benmanes.caffeine.cache.Cache;
+import com.github.benmanes.caffeine.cache.Caffeine;
 import io.shardflux.router.Internal;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -22,6 +24,9 @@ public final class SqlTemplate {
   private static final int MAX_LENGTH = 1 << 20;
   private static final int MOST_SHOWN = 100;
   private static final int MOST_TEXT_SHOWN = 1_000;
+
+  /** In characters or so: long statements are few then, and short ones some thousands. */
+  private static final int CACHE_WEIGHT = 8 << 20;
 
   /** The digits of a number of rows that is a bound. */
   private static final int MOST_DIGITS = 6;
@@ -69,6 +74,20 @@ public final class SqlTemplate {
               + ")");
     }
     return new Scan(sql).template();
+  }
+
+  /**
+   * A source of templates that keeps those of the texts that were asked for last, so that a text is
+   * read once. Thread-safe; fails as {@link #of} does.
+   */
+  public static Function<String, SqlTemplate> cached() {
+    Cache<String, SqlTemplate> kept =
+        Caffeine.newBuilder()
+            .maximumWeight(CACHE_WEIGHT)
+            .weigher((String sql, SqlTemplate template) -> template.weight())
+            .executor(Runnable::run)
+            .build();
+    return sql -> kept.get(sql, SqlTemplate::of);
   }
 
   /** The statement as it was given. */

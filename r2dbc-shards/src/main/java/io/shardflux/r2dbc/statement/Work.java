@@ -4,10 +4,12 @@ import io.r2dbc.spi.Connection;
 import io.shardflux.r2dbc.settings.ReadPreference;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.router.Internal;
+import java.util.List;
 import java.util.Set;
 import java.util.function.BiFunction;
 import org.jspecify.annotations.Nullable;
 import org.reactivestreams.Publisher;
+import reactor.core.publisher.Flux;
 
 /**
  * A piece of work on one shard.
@@ -73,6 +75,41 @@ public record Work<T>(
   /** This work as a result that takes no stream's place. */
   public Work<T> alone() {
     return new Work<>(text, read, false, counting, touching, terms, execution);
+  }
+
+  /** Does work: a shard, or a transaction there. */
+  public interface Target {
+
+    <T> Flux<T> run(Work<T> work);
+
+    /** A statement without values yet. */
+    default StatementSpec statement(SqlTemplate sql, Terms terms) {
+      return new DefaultStatementSpec(this, sql, Binds.NONE, terms);
+    }
+
+    /**
+     * A statement with values, or NULLs, for all of its {@code ?} in their order; cheaper than to
+     * bind one by one.
+     *
+     * @throws IllegalArgumentException if there are more or fewer {@code ?}
+     */
+    default StatementSpec statement(
+        SqlTemplate sql, List<? extends @Nullable Object> values, Terms terms) {
+      return new DefaultStatementSpec(this, sql, Binds.NONE.withAll(sql, values), terms);
+    }
+
+    /**
+     * The statement of another target, with its values and terms, for this one.
+     *
+     * @throws IllegalArgumentException if no router made it
+     */
+    default StatementSpec moved(StatementSpec statement) {
+      if (statement instanceof DefaultStatementSpec made) {
+        return made.at(this);
+      }
+      throw new IllegalArgumentException(
+          "statement: of " + statement.getClass() + " (expected: one that a router made)");
+    }
   }
 
   /**

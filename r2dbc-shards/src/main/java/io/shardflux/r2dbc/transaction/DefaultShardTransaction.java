@@ -10,7 +10,6 @@ import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.r2dbc.shard.Attempt;
 import io.shardflux.r2dbc.statement.SqlTemplate;
 import io.shardflux.r2dbc.statement.StatementSpec;
-import io.shardflux.r2dbc.statement.StatementTarget;
 import io.shardflux.r2dbc.statement.Work;
 import io.shardflux.router.ShardId;
 import java.time.Duration;
@@ -28,7 +27,7 @@ import reactor.core.publisher.Sinks;
 import reactor.core.scheduler.Schedulers;
 
 /** A transaction on a connection that it holds. */
-final class DefaultShardTransaction implements ShardTransaction, StatementTarget {
+final class DefaultShardTransaction implements ShardTransaction, Work.Target {
 
   private static final String COMMITTED = "committed";
 
@@ -76,12 +75,12 @@ final class DefaultShardTransaction implements ShardTransaction, StatementTarget
 
   @Override
   public StatementSpec sql(String sql) {
-    return StatementTarget.statement(this, templates.apply(sql), Work.Terms.of(timeouts));
+    return statement(templates.apply(sql), Work.Terms.of(timeouts));
   }
 
   @Override
   public StatementSpec sql(StatementSpec statement) {
-    return StatementTarget.moved(statement, this);
+    return moved(statement);
   }
 
   @Override

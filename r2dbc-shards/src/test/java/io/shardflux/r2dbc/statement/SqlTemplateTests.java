@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import java.lang.ref.WeakReference;
 import java.time.Duration;
 import java.util.List;
+import java.util.function.Function;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -64,17 +65,17 @@ class SqlTemplateTests {
 
   @Test
   void fewLongStatementsAreKept() {
-    SqlTemplates kept = new SqlTemplates();
+    Function<String, SqlTemplate> kept = SqlTemplate.cached();
     List<WeakReference<SqlTemplate>> templates =
         IntStream.range(0, 64)
             .mapToObj(i -> "SELECT " + " ".repeat(500_000) + i)
-            .map(sql -> new WeakReference<>(kept.of(sql)))
+            .map(sql -> new WeakReference<>(kept.apply(sql)))
             .toList();
 
     System.gc();
 
     assertThat(templates).filteredOn(template -> template.get() != null).hasSizeLessThan(16);
-    assertThat(kept.of("SELECT 1")).isSameAs(kept.of("SELECT 1"));
+    assertThat(kept.apply("SELECT 1")).isSameAs(kept.apply("SELECT 1"));
   }
 
   @Test
