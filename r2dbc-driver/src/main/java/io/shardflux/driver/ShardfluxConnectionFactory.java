@@ -5,6 +5,7 @@ import io.r2dbc.spi.Connection;
 import io.r2dbc.spi.ConnectionFactory;
 import io.r2dbc.spi.ConnectionFactoryMetadata;
 import io.r2dbc.spi.ConnectionMetadata;
+import io.shardflux.driver.plan.SqlEngine;
 import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.sql.Prepared;
 import io.shardflux.sql.schema.Catalog;

@@ -2,6 +2,7 @@ package io.shardflux.driver;
 
 import io.r2dbc.spi.Batch;
 import io.r2dbc.spi.Result;
+import io.shardflux.driver.row.Arguments;
 import java.util.ArrayList;
 import java.util.List;
 import reactor.core.publisher.Flux;

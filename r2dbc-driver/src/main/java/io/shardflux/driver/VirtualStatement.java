@@ -5,6 +5,8 @@ import io.r2dbc.spi.Clob;
 import io.r2dbc.spi.Parameter;
 import io.r2dbc.spi.Result;
 import io.r2dbc.spi.Statement;
+import io.shardflux.driver.plan.SqlEngine;
+import io.shardflux.driver.row.Arguments;
 import io.shardflux.sql.Prepared;
 import io.shardflux.sql.statement.Binds;
 import io.shardflux.sql.statement.Hints;

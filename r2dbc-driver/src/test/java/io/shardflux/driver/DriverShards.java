@@ -30,9 +30,9 @@ import reactor.core.publisher.Mono;
  * Three shards and a driver over them: {@code users} by {@code id}, {@code orders} by {@code
  * user_id}, {@code countries} on each, and {@code settings} on the second.
  */
-final class DriverShards implements AutoCloseable {
+public final class DriverShards implements AutoCloseable {
 
-  static final Duration BOUND = Duration.ofSeconds(60);
+  public static final Duration BOUND = Duration.ofSeconds(60);
   static final List<ShardId> IDS =
       List.of(ShardId.of("shard_0"), ShardId.of("shard_1"), ShardId.of("shard_2"));
 

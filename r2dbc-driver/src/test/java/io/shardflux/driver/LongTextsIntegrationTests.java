@@ -7,6 +7,7 @@ import io.r2dbc.spi.Connection;
 import io.r2dbc.spi.R2dbcTimeoutException;
 import io.r2dbc.spi.Result;
 import io.r2dbc.spi.Statement;
+import io.shardflux.driver.plan.BusyPlanning;
 import io.shardflux.servers.Database;
 import java.time.Duration;
 import java.util.Collections;

@@ -1,5 +1,6 @@
 package io.shardflux.driver;
 
+import io.shardflux.driver.plan.SqlEngine;
 import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.spi.Snapshot;
 import io.shardflux.router.ShardId;
@@ -32,7 +33,7 @@ public final class MutatedFactory {
     }
 
     @Override
-    Mono<Plan> plan(
+    public Mono<Plan> plan(
         Snapshot snapshot, Prepared prepared, Binds binds, Hints hints, @Nullable ShardId bound) {
       return super.plan(snapshot, prepared, binds, hints, bound).map(mutation);
     }

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.r2dbc.spi.Result;
 import io.r2dbc.spi.Row;
+import io.shardflux.driver.failure.MissingShardsException;
 import io.shardflux.r2dbc.failure.ShardUnavailableException;
 import java.util.List;
 import java.util.Objects;

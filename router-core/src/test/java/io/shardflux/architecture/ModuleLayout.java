@@ -80,7 +80,7 @@ public enum ModuleLayout {
   R2DBC_DRIVER(
       "io.shardflux.driver",
       true,
-      List.of(),
+      List.of("failure", "row", "result", "catalog", "plan", "transaction", "scatter"),
       List.of(
           "io.shardflux.router..",
           "io.shardflux.r2dbc..",

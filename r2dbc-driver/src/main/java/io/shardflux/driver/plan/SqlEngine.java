@@ -1,0 +1,261 @@
+package io.shardflux.driver.plan;
+
+import io.shardflux.driver.catalog.CatalogSource;
+import io.shardflux.driver.catalog.TableFaults;
+import io.shardflux.driver.catalog.TableWatch;
+import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.r2dbc.settings.ScatterReads;
+import io.shardflux.r2dbc.spi.ShardAccess;
+import io.shardflux.r2dbc.spi.Snapshot;
+import io.shardflux.router.Internal;
+import io.shardflux.router.KeyRange;
+import io.shardflux.router.ShardId;
+import io.shardflux.router.ShardKey;
+import io.shardflux.router.ShardingStrategy;
+import io.shardflux.router.TableRule;
+import io.shardflux.router.Topology;
+import io.shardflux.sql.Prepared;
+import io.shardflux.sql.SqlPlanner;
+import io.shardflux.sql.merge.Plan;
+import io.shardflux.sql.schema.Catalog;
+import io.shardflux.sql.statement.Binds;
+import io.shardflux.sql.statement.Hints;
+import io.shardflux.sql.statement.PlannerOptions;
+import io.shardflux.sql.statement.RefusalCode;
+import io.shardflux.sql.statement.RefusedSqlException;
+import io.shardflux.sql.statement.Routing;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Comparator;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ThreadLocalRandom;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+
+/** Makes plans of SQL. New texts are analysed off the event loops. Thread-safe. */
+@Internal
+public class SqlEngine {
+
+  private static final Logger scatters = LoggerFactory.getLogger("io.shardflux.scatter");
+  private static final int LOOKUPS_AT_ONCE = 64;
+  private static final Hints SCATTER = Hints.builder().scatter(true).build();
+  private static final Hints NO_SCATTER = Hints.builder().scatter(false).build();
+
+  private final ShardRouter router;
+  private final SqlPlanner planner;
+  private final CatalogSource catalogs;
+  private final TableWatch watch;
+  private final int maxHeldRows;
+
+  public SqlEngine(ShardRouter router, PlannerOptions options) {
+    this.router = router;
+    this.planner = SqlPlanner.of(options);
+    this.catalogs = new CatalogSource(router);
+    this.watch = new TableWatch(router, catalogs);
+    this.maxHeldRows = options.maxMergedRows();
+  }
+
+  public ShardRouter router() {
+    return router;
+  }
+
+  /**
+   * The router's shards.
+   *
+   * @throws IllegalArgumentException if the router is a stub, with which an application may start
+   */
+  public ShardAccess access() {
+    return ShardAccess.of(router);
+  }
+
+  /** The topology in force, for one statement. */
+  public Snapshot snapshot() {
+    return access().snapshot();
+  }
+
+  /** The number of rows that a result may hold if it isn't streamed. */
+  public int maxHeldRows() {
+    return maxHeldRows;
+  }
+
+  /** The servers' version, empty before the first use. */
+  public String version() {
+    return catalogs.version();
+  }
+
+  /** The faults of the tables that have rules. */
+  public Mono<List<String>> check() {
+    return catalogs.shards().map(shards -> TableFaults.of(router.topology(), shards));
+  }
+
+  /** The hints, completed by the policy. */
+  public Hints withDefaults(Hints hints) {
+    return hints.or(access().scatterReads() == ScatterReads.REFUSED ? NO_SCATTER : SCATTER);
+  }
+
+  /**
+   * The analysis of a text, or null if {@link #prepare} must make it first.
+   *
+   * @throws RefusedSqlException if the text is known to be refused
+   */
+  @Nullable
+  public Prepared known(String sql, Topology topology) {
+    Catalog catalog = catalogs.now();
+    return catalog == null ? null : planner.cached(sql, catalog, topology);
+  }
+
+  /** Analyses a new text, on a thread that may be kept busy with it. */
+  public Mono<Prepared> prepare(String sql, Topology topology, Duration time) {
+    return catalogs
+        .get()
+        .flatMap(catalog -> Planning.run(() -> planner.prepare(sql, catalog, topology), time, sql));
+  }
+
+  /**
+   * The known analysis. That of a large text comes on a thread that may be kept busy with the work
+   * that follows.
+   */
+  public static Mono<Prepared> ready(Prepared known, String sql, Duration time) {
+    return known.isLarge() ? Planning.run(() -> known, time, sql) : Mono.just(known);
+  }
+
+  /** The known columns; null before the first use. */
+  @Nullable
+  public Catalog catalog() {
+    return catalogs.now();
+  }
+
+  /** The columns after a look at the shards, for a statement that met that error. */
+  public Mono<Catalog> lookedAgain(Throwable error) {
+    boolean missing =
+        error instanceof RefusedSqlException refused && refused.code() == RefusalCode.UNKNOWN_TABLE;
+    return missing ? catalogs.completed() : catalogs.refreshed();
+  }
+
+  /**
+   * Makes every table be looked at again before a statement relies on it, because a statement may
+   * have changed it.
+   */
+  public void distrust() {
+    watch.forget();
+  }
+
+  public TableWatch watch() {
+    return watch;
+  }
+
+  /**
+   * The statements for each shard.
+   *
+   * @param bound the shard for a statement that any shard could answer, or null
+   */
+  public Mono<Plan> plan(
+      Snapshot snapshot, Prepared prepared, Binds binds, Hints hints, @Nullable ShardId bound) {
+    Routing routing = prepared.route(binds, hints);
+    return shards(snapshot, routing, bound).map(shards -> prepared.plan(binds, hints, shards));
+  }
+
+  /** Tells whether a statement touches only rows of keys that it names, or none. */
+  public static boolean isKeyed(Routing routing) {
+    return routing instanceof Routing.Keys
+        || routing instanceof Routing.Nowhere
+        || (routing instanceof Routing.Together together
+            && together.parts().stream().allMatch(SqlEngine::isKeyed));
+  }
+
+  /** Logs a read that goes to several shards, where the policy says so. */
+  public void noteScatter(String sql, Plan.Scatter plan) {
+    if (access().scatterReads() == ScatterReads.LOGGED) {
+      List<ShardId> shards = plan.parts().stream().map(Plan.Part::shard).toList();
+      scatters.atWarn().addKeyValue("shards", shards).log("several shards: {}", sql);
+    }
+  }
+
+  private static Mono<List<ShardId>> shards(
+      Snapshot snapshot, Routing routing, @Nullable ShardId bound) {
+    Topology topology = snapshot.topology();
+    if (routing instanceof Routing.Rows rows) {
+      rows.keys().forEach(key -> snapshot.note(rows.table(), key));
+      return located(topology, rows.table(), rows.keys());
+    }
+    if (routing instanceof Routing.Keys keys) {
+      keys.keys().forEach(key -> snapshot.note(keys.table(), key));
+      return located(topology, keys.table(), keys.keys()).map(SqlEngine::distinct);
+    }
+    if (routing instanceof Routing.Together together) {
+      return Flux.fromIterable(together.parts())
+          .concatMap(part -> shards(snapshot, part, bound))
+          .collect(LinkedHashSet<ShardId>::new, Set::addAll)
+          .map(List::copyOf);
+    }
+    return Mono.just(immediate(snapshot, routing, bound));
+  }
+
+  private static List<ShardId> immediate(
+      Snapshot snapshot, Routing routing, @Nullable ShardId bound) {
+    Topology topology = snapshot.topology();
+    if (routing instanceof Routing.On on) {
+      return List.of(known(topology, on.shard()));
+    }
+    if (routing instanceof Routing.Everywhere everywhere) {
+      return List.copyOf(everywhere.shards());
+    }
+    if (routing instanceof Routing.Ranges ranges) {
+      Set<ShardId> touched = new LinkedHashSet<>();
+      for (KeyRange range : ranges.ranges()) {
+        touched.addAll(topology.strategy(ranges.table()).touching(range));
+      }
+      return touched.isEmpty() ? List.of(any(snapshot)) : List.copyOf(touched);
+    }
+    return List.of(bound == null ? any(snapshot) : bound);
+  }
+
+  private static ShardId known(Topology topology, ShardId shard) {
+    if (!topology.shards().contains(shard)) {
+      throw new IllegalArgumentException(
+          "shard: " + shard + " (expected: one of " + topology.shards() + ")");
+    }
+    return shard;
+  }
+
+  /** One of the shards with the best status, each as likely as another. */
+  private static ShardId any(Snapshot snapshot) {
+    List<ShardId> shards = new ArrayList<>(snapshot.topology().shards());
+    Collections.rotate(shards, ThreadLocalRandom.current().nextInt(shards.size()));
+    return Collections.min(shards, Comparator.comparing(snapshot::status));
+  }
+
+  private static Mono<List<ShardId>> located(Topology topology, String table, List<ShardKey> keys) {
+    if (keys.size() == 1) {
+      return topology.locate(table, keys.get(0)).map(List::of);
+    }
+    if (topology.tables().get(table) instanceof TableRule.Sharded rule
+        && topology.strategy(table).immediate()) {
+      return Mono.just(immediate(topology.strategy(table), rule, keys));
+    }
+    return Flux.fromIterable(keys)
+        .flatMapSequential(key -> topology.locate(table, key), LOOKUPS_AT_ONCE)
+        .collectList();
+  }
+
+  /** Locates keys without a signal for each, because there may be many. */
+  private static List<ShardId> immediate(
+      ShardingStrategy strategy, TableRule.Sharded rule, List<ShardKey> keys) {
+    List<ShardId> shards = new ArrayList<>(keys.size());
+    for (ShardKey key : keys) {
+      rule.check(key);
+      shards.add(strategy.locate(key));
+    }
+    return shards;
+  }
+
+  private static List<ShardId> distinct(List<ShardId> shards) {
+    return shards.size() == 1 ? shards : new ArrayList<>(new LinkedHashSet<>(shards));
+  }
+}
