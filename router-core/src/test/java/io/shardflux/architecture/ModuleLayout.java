@@ -110,7 +110,7 @@ public enum ModuleLayout {
   WEBFLUX_API(
       "io.shardflux.api",
       false,
-      List.of(),
+      List.of("failure", "wire", "request", "users", "client"),
       List.of(
           "io.shardflux.router..",
           "io.shardflux.r2dbc..",

@@ -1,5 +1,8 @@
 package io.shardflux.api;
 
+import io.shardflux.api.failure.Failure;
+import io.shardflux.api.failure.Refusal;
+import io.shardflux.api.wire.Json;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.springframework.core.annotation.Order;

@@ -1,5 +1,8 @@
 package io.shardflux.api;
 
+import io.shardflux.api.failure.Refusal;
+import io.shardflux.api.request.ExplainRequest;
+import io.shardflux.api.users.JsonBody;
 import io.shardflux.driver.Explanation;
 import io.shardflux.driver.ShardfluxConnectionFactory;
 import io.shardflux.router.UnroutableKeyException;

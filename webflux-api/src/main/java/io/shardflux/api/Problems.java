@@ -1,6 +1,9 @@
 package io.shardflux.api;
 
 import io.r2dbc.spi.R2dbcException;
+import io.shardflux.api.failure.Failure;
+import io.shardflux.api.failure.Refusal;
+import io.shardflux.api.request.UserReader;
 import io.shardflux.router.UnroutableKeyException;
 import java.net.URI;
 import java.util.concurrent.TimeoutException;

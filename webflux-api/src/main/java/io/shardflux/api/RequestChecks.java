@@ -1,5 +1,7 @@
 package io.shardflux.api;
 
+import io.shardflux.api.failure.Refusal;
+import io.shardflux.api.request.UserReader;
 import java.util.List;
 import java.util.regex.Pattern;
 import org.springframework.core.Ordered;

@@ -1,5 +1,7 @@
 package io.shardflux.api;
 
+import io.shardflux.api.users.Users;
+import io.shardflux.api.wire.User;
 import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.scatter.FailurePolicy;
 import io.shardflux.servers.EmbeddedServers;

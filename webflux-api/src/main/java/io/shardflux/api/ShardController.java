@@ -1,5 +1,9 @@
 package io.shardflux.api;
 
+import io.shardflux.api.failure.Refusal;
+import io.shardflux.api.request.ReadRequest;
+import io.shardflux.api.request.UserReader;
+import io.shardflux.api.users.Users;
 import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.observe.ShardStatistics;
 import io.shardflux.router.KeyColumn;

@@ -1,5 +1,15 @@
 package io.shardflux.api;
 
+import io.shardflux.api.failure.Failure;
+import io.shardflux.api.failure.Refusal;
+import io.shardflux.api.request.ReadRequest;
+import io.shardflux.api.request.UserReader;
+import io.shardflux.api.users.JsonBody;
+import io.shardflux.api.users.Upload;
+import io.shardflux.api.users.Users;
+import io.shardflux.api.wire.Json;
+import io.shardflux.api.wire.Ndjson;
+import io.shardflux.api.wire.NdjsonLine;
 import java.net.URI;
 import java.util.ArrayList;
 import java.util.List;

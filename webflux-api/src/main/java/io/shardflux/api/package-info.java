@@ -5,4 +5,5 @@
 @NullMarked
 package io.shardflux.api;
 
+import io.shardflux.api.users.Users;
 import org.jspecify.annotations.NullMarked;

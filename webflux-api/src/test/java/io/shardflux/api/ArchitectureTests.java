@@ -4,6 +4,7 @@ import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 
 import io.shardflux.architecture.ModuleLayout;
 import io.shardflux.architecture.ModuleRules;
+import io.shardflux.router.Internal;
 import org.junit.jupiter.api.Test;
 
 final class ArchitectureTests extends ModuleRules {
@@ -13,12 +14,14 @@ final class ArchitectureTests extends ModuleRules {
   }
 
   @Test
-  void onlyTheApplicationIsPublic() {
+  void onlyTheApplicationIsApi() {
     noClasses()
         .that()
         .arePublic()
         .and()
         .areTopLevelClasses()
+        .and()
+        .areNotAnnotatedWith(Internal.class)
         .should()
         .haveNameNotMatching(".*\\.ShardfluxApplication")
         .check(main);

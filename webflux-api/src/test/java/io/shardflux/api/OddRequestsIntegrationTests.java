@@ -2,6 +2,7 @@ package io.shardflux.api;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.shardflux.api.request.UserReader;
 import io.shardflux.servers.TestServers;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;

@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
  * when it is told to, so that a slow reader is really slow. Every read ends after 60 s at the
  * latest.
  */
-final class RawHttp implements Closeable {
+public final class RawHttp implements Closeable {
 
   private static final int BOUND_MILLIS = 60_000;
   private static final int RECEIVE_BUFFER = 64 * 1024;
@@ -41,7 +41,7 @@ final class RawHttp implements Closeable {
     out = socket.getOutputStream();
   }
 
-  static RawHttp get(int port, String path) throws IOException {
+  public static RawHttp get(int port, String path) throws IOException {
     RawHttp http = new RawHttp(port);
     http.writeHead("GET " + path + " HTTP/1.1");
     return http;
@@ -129,7 +129,7 @@ final class RawHttp implements Closeable {
   }
 
   /** The status line and the headers; to be read before the lines. */
-  String head() throws IOException {
+  public String head() throws IOException {
     StringBuilder head = new StringBuilder();
     for (String line = rawLine(); !line.isEmpty(); line = rawLine()) {
       head.append(line).append('\n');
@@ -142,7 +142,8 @@ final class RawHttp implements Closeable {
    *
    * @throws EOFException if the connection was cut before the body's end
    */
-  @Nullable String line() throws IOException {
+  @Nullable
+  public String line() throws IOException {
     ByteArrayOutputStream line = new ByteArrayOutputStream();
     for (int next = next(); next != '\n'; next = next()) {
       if (next < 0) {

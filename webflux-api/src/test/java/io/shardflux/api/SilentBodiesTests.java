@@ -6,6 +6,7 @@ import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.AppenderBase;
+import io.shardflux.api.client.ClientBounds;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;

@@ -2,6 +2,7 @@ package io.shardflux.api;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.shardflux.api.client.ClientBounds;
 import io.shardflux.r2dbc.scatter.FailurePolicy;
 import io.shardflux.servers.Database;
 import io.shardflux.servers.TestServers;

@@ -1,5 +1,6 @@
 package io.shardflux.api;
 
+import io.shardflux.api.client.ClientBounds;
 import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.scatter.FailurePolicy;
 import io.shardflux.servers.Database;

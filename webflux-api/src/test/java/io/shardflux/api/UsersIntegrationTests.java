@@ -2,6 +2,7 @@ package io.shardflux.api;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.shardflux.api.users.Users;
 import io.shardflux.r2dbc.observe.HotKey;
 import io.shardflux.r2dbc.scatter.FailurePolicy;
 import io.shardflux.r2dbc.scatter.ShardSignal;

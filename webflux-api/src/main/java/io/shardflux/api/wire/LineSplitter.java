@@ -1,5 +1,6 @@
-package io.shardflux.api;
+package io.shardflux.api.wire;
 
+import io.shardflux.router.Internal;
 import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -13,7 +14,8 @@ import reactor.core.publisher.Flux;
  * Cuts a stream of bytes into lines and holds no more than one line of them. A blank line is
  * counted but not passed on. No byte is kept of a line that is too long. For one stream only.
  */
-final class LineSplitter {
+@Internal
+public final class LineSplitter {
 
   /**
    * One line that is not blank.
@@ -21,7 +23,7 @@ final class LineSplitter {
    * @param number from 1, blank lines counted
    * @param text without its end; null if it was too long
    */
-  record Line(long number, @Nullable ByteBuffer text) {}
+  public record Line(long number, @Nullable ByteBuffer text) {}
 
   private final int maxLength;
   private final ByteArrayOutputStream unfinished = new ByteArrayOutputStream();
@@ -38,7 +40,7 @@ final class LineSplitter {
    *
    * @param maxLength the longest line in bytes
    */
-  static Flux<Line> split(Flux<DataBuffer> body, int maxLength) {
+  public static Flux<Line> split(Flux<DataBuffer> body, int maxLength) {
     return Flux.defer(
         () -> {
           LineSplitter splitter = new LineSplitter(maxLength);

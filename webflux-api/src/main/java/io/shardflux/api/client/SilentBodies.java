@@ -1,5 +1,6 @@
-package io.shardflux.api;
+package io.shardflux.api.client;
 
+import io.shardflux.api.failure.Refusal;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.concurrent.atomic.AtomicLong;

@@ -1,7 +1,12 @@
-package io.shardflux.api;
+package io.shardflux.api.users;
 
 import io.r2dbc.spi.Row;
 import io.r2dbc.spi.RowMetadata;
+import io.shardflux.api.failure.Failure;
+import io.shardflux.api.failure.Refusal;
+import io.shardflux.api.request.ReadRequest;
+import io.shardflux.api.wire.NdjsonLine;
+import io.shardflux.api.wire.User;
 import io.shardflux.r2dbc.ScatterRows;
 import io.shardflux.r2dbc.ScatterTarget;
 import io.shardflux.r2dbc.ShardRouter;
@@ -12,6 +17,7 @@ import io.shardflux.r2dbc.insert.RowInserts;
 import io.shardflux.r2dbc.scatter.FailurePolicy;
 import io.shardflux.r2dbc.scatter.ShardSignal;
 import io.shardflux.r2dbc.settings.Timeouts;
+import io.shardflux.router.Internal;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
 import java.time.Duration;
@@ -26,10 +32,11 @@ import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
 /** The table {@code users}, through the router. */
+@Internal
 @Component
-final class Users {
+public final class Users {
 
-  static final String TABLE = "users";
+  public static final String TABLE = "users";
 
   /** The length of the longest array; a client that wants more reads lines. */
   static final int MAX_ARRAY = 10_000;
@@ -67,12 +74,12 @@ final class Users {
   }
 
   /** Completes if each of the ids has a shard, otherwise errors. */
-  Mono<Void> checkRoutable(ReadRequest request) {
+  public Mono<Void> checkRoutable(ReadRequest request) {
     return Flux.fromIterable(request.ids()).concatMap(this::locate).then();
   }
 
   /** The user, or empty. */
-  Mono<NdjsonLine.Found> find(long id) {
+  public Mono<NdjsonLine.Found> find(long id) {
     return byId.oneLocated(ShardKey.of(id))
         .map(row -> new NdjsonLine.Found(row.value(), row.shard()));
   }
@@ -81,7 +88,7 @@ final class Users {
    * Stores a user; errors with {@link Refusal} if that failed, or if it is not known whether it
    * did.
    */
-  Mono<NdjsonLine.Found> insert(User user) {
+  public Mono<NdjsonLine.Found> insert(User user) {
     return inserts
         .store(Mono.just(new Entry.Good(1, user)))
         .single()
@@ -145,7 +152,7 @@ final class Users {
   }
 
   /** The user as it now is; empty if there was none of that id. */
-  Mono<NdjsonLine.Found> replace(User user) {
+  public Mono<NdjsonLine.Found> replace(User user) {
     return locate(user.id())
         .doOnNext(shard -> router.note(TABLE, ShardKey.of(user.id())))
         .flatMap(
@@ -163,7 +170,7 @@ final class Users {
   }
 
   /** Removes a user; tells whether the user existed. */
-  Mono<Boolean> delete(long id) {
+  public Mono<Boolean> delete(long id) {
     return router
         .on(TABLE, ShardKey.of(id))
         .sql(DELETE)
@@ -176,7 +183,7 @@ final class Users {
    * Users as they come, failed shards, and the summary last. Errors only before all of these, where
    * every shard is too busy.
    */
-  Flux<NdjsonLine> stream(ReadRequest request) {
+  public Flux<NdjsonLine> stream(ReadRequest request) {
     return rows(request, "", FailurePolicy.tag())
         .signals()
         .switchOnFirst((first, all) -> isOverload(first.get()) ? refusedIfAll(all) : all)
@@ -185,7 +192,7 @@ final class Users {
   }
 
   /** All users; errors if a shard failed or they are more than {@link #MAX_ARRAY}. */
-  Mono<List<NdjsonLine.Found>> list(ReadRequest request) {
+  public Mono<List<NdjsonLine.Found>> list(ReadRequest request) {
     return found(rows(request, " LIMIT " + (MAX_ARRAY + 1), FailurePolicy.failFast()))
         .take(MAX_ARRAY + 1)
         .collectList()

@@ -1,5 +1,6 @@
-package io.shardflux.api;
+package io.shardflux.api.wire;
 
+import io.shardflux.router.Internal;
 import java.time.Duration;
 import java.util.List;
 import org.springframework.core.io.buffer.DataBuffer;
@@ -14,7 +15,8 @@ import reactor.core.publisher.Mono;
  * since the first, then written and flushed together. Lines are requested only as the client takes
  * them: at most a hundred such groups lie between it and their source.
  */
-final class Ndjson {
+@Internal
+public final class Ndjson {
 
   /** About 12 KiB of users. */
   static final int MAX_LINES = 128;
@@ -29,7 +31,7 @@ final class Ndjson {
    * Answers 200 at once and then sends the lines. A cancel by the client cancels them. An error of
    * the lines cuts the connection.
    */
-  static Mono<Void> send(ServerHttpResponse response, Flux<? extends NdjsonLine> lines) {
+  public static Mono<Void> send(ServerHttpResponse response, Flux<? extends NdjsonLine> lines) {
     response.getHeaders().setContentType(MediaType.APPLICATION_NDJSON);
     return response.writeAndFlushWith(groups(lines, response.bufferFactory()));
   }
@@ -38,7 +40,8 @@ final class Ndjson {
    * Answers 200 with the first line and then sends the lines; an error before the first line may
    * have another status.
    */
-  static Mono<Void> sendKnown(ServerHttpResponse response, Flux<? extends NdjsonLine> lines) {
+  public static Mono<Void> sendKnown(
+      ServerHttpResponse response, Flux<? extends NdjsonLine> lines) {
     response.getHeaders().setContentType(MediaType.APPLICATION_NDJSON);
     return response.writeAndFlushWith(gathered(lines, response.bufferFactory()));
   }

@@ -1,4 +1,4 @@
-package io.shardflux.api;
+package io.shardflux.api.client;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelHandlerContext;

@@ -1,5 +1,10 @@
-package io.shardflux.api;
+package io.shardflux.api.request;
 
+import io.shardflux.api.failure.Failure;
+import io.shardflux.api.failure.FieldError;
+import io.shardflux.api.failure.Refusal;
+import io.shardflux.api.wire.User;
+import io.shardflux.router.Internal;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
@@ -17,7 +22,8 @@ import tools.jackson.core.json.JsonFactory;
  * <p>A field {@code shard_id} is ignored, so that a user can be sent back as it was read. Any other
  * unknown field is refused, because it may be a known one misspelt. For one text only.
  */
-final class UserReader {
+@Internal
+public final class UserReader {
 
   private static final JsonFactory JSON = new JsonFactory();
   private static final String EXPECTED =
@@ -42,7 +48,7 @@ final class UserReader {
    *
    * @throws Refusal if it holds none
    */
-  static User read(ByteBuffer json) {
+  public static User read(ByteBuffer json) {
     return read(json, null);
   }
 
@@ -51,7 +57,7 @@ final class UserReader {
    *
    * @throws Refusal if it holds none
    */
-  static User read(ByteBuffer json, @Nullable Long knownId) {
+  public static User read(ByteBuffer json, @Nullable Long knownId) {
     try (JsonParser parser =
         JSON.createParser(
             ObjectReadContext.empty(),
@@ -197,7 +203,7 @@ final class UserReader {
         : cut(parser.getString());
   }
 
-  static String cut(String text) {
+  public static String cut(String text) {
     return text.length() <= MAX_SHOWN ? text : text.substring(0, MAX_SHOWN) + "…";
   }
 

@@ -1,5 +1,6 @@
-package io.shardflux.api;
+package io.shardflux.api.wire;
 
+import io.shardflux.router.Internal;
 import java.io.ByteArrayOutputStream;
 import java.io.OutputStream;
 import java.util.List;
@@ -10,19 +11,20 @@ import tools.jackson.core.ObjectWriteContext;
 import tools.jackson.core.json.JsonFactory;
 
 /** Writes answers as JSON in UTF-8. */
-final class Json {
+@Internal
+public final class Json {
 
   private static final JsonFactory JSON = JsonFactory.builder().rootValueSeparator("\n").build();
 
   private Json() {}
 
   /** One object. */
-  static byte[] object(NdjsonLine line) {
+  public static byte[] object(NdjsonLine line) {
     return bytes(line::write);
   }
 
   /** An array of objects. */
-  static byte[] array(List<? extends NdjsonLine> lines) {
+  public static byte[] array(List<? extends NdjsonLine> lines) {
     return bytes(
         json -> {
           json.writeStartArray();
@@ -42,7 +44,7 @@ final class Json {
   }
 
   /** The bytes that this writes. */
-  static byte[] bytes(Consumer<JsonGenerator> content) {
+  public static byte[] bytes(Consumer<JsonGenerator> content) {
     ByteArrayOutputStream out = new ByteArrayOutputStream();
     write(out, content);
     return out.toByteArray();

@@ -1,4 +1,6 @@
-package io.shardflux.api;
+package io.shardflux.api.wire;
+
+import io.shardflux.router.Internal;
 
 /**
  * A row of the table {@code users}. Immutable.
@@ -8,4 +10,5 @@ package io.shardflux.api;
  * @param email 3 to 255 characters with an {@code @}
  * @param name 1 to 255 characters
  */
-record User(long id, String username, String email, String name) {}
+@Internal
+public record User(long id, String username, String email, String name) {}

@@ -1,5 +1,6 @@
-package io.shardflux.api;
+package io.shardflux.api.client;
 
+import io.shardflux.router.Internal;
 import java.time.Duration;
 
 /**
@@ -11,14 +12,15 @@ import java.time.Duration;
  *     to be taken
  * @param slowReading the time over which that is measured
  */
-record ClientBounds(Duration silentBody, int slowestReading, Duration slowReading) {
+@Internal
+public record ClientBounds(Duration silentBody, int slowestReading, Duration slowReading) {
 
   /** The defaults, with another bound for bodies. */
-  ClientBounds(Duration silentBody) {
+  public ClientBounds(Duration silentBody) {
     this(silentBody, 1_000, Duration.ofSeconds(60));
   }
 
-  static ClientBounds defaults() {
+  public static ClientBounds defaults() {
     return new ClientBounds(Duration.ofSeconds(30));
   }
 }

@@ -1,4 +1,4 @@
-package io.shardflux.api;
+package io.shardflux.api.client;
 
 import io.netty.channel.ChannelOption;
 import org.springframework.beans.factory.ObjectProvider;

@@ -1,5 +1,10 @@
-package io.shardflux.api;
+package io.shardflux.api.users;
 
+import io.shardflux.api.failure.Refusal;
+import io.shardflux.api.request.UserReader;
+import io.shardflux.api.wire.LineSplitter;
+import io.shardflux.api.wire.NdjsonLine;
+import io.shardflux.router.Internal;
 import java.nio.ByteBuffer;
 import org.jspecify.annotations.Nullable;
 import org.springframework.core.io.buffer.DataBuffer;
@@ -12,8 +17,9 @@ import reactor.core.publisher.Mono;
  * Stores users that come as lines, and answers each of them. Lines are read only as fast as the
  * shards and the client's reading keep up, so that an upload of any length takes the same memory.
  */
+@Internal
 @Component
-final class Upload {
+public final class Upload {
 
   static final int MAX_LINE_BYTES = 64 * 1024;
 
@@ -28,7 +34,7 @@ final class Upload {
    * body is refused on the way, a refusal comes in place of the summary. Errors only if the body
    * does otherwise. A cancel ends the reading, and the statements under way.
    */
-  Flux<NdjsonLine> store(Flux<DataBuffer> body) {
+  public Flux<NdjsonLine> store(Flux<DataBuffer> body) {
     return Flux.defer(
         () -> {
           Tally tally = new Tally();

@@ -1,8 +1,13 @@
-package io.shardflux.api;
+package io.shardflux.api.request;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
+import io.shardflux.api.failure.FieldError;
+import io.shardflux.api.failure.Refusal;
+import io.shardflux.api.wire.Json;
+import io.shardflux.api.wire.NdjsonLine;
+import io.shardflux.api.wire.User;
 import io.shardflux.router.ShardId;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;

@@ -1,5 +1,7 @@
-package io.shardflux.api;
+package io.shardflux.api.users;
 
+import io.shardflux.api.failure.Refusal;
+import io.shardflux.router.Internal;
 import java.nio.ByteBuffer;
 import org.springframework.core.io.buffer.DataBuffer;
 import org.springframework.core.io.buffer.DataBufferLimitException;
@@ -10,14 +12,15 @@ import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
 /** A request's body of one JSON value. */
-final class JsonBody {
+@Internal
+public final class JsonBody {
 
   private static final int MAX_BYTES = Upload.MAX_LINE_BYTES;
 
   private JsonBody() {}
 
   /** The whole body, held to a size. */
-  static Mono<ByteBuffer> of(ServerWebExchange exchange) {
+  public static Mono<ByteBuffer> of(ServerWebExchange exchange) {
     Flux<DataBuffer> body = exchange.getRequest().getBody();
     return DataBufferUtils.join(body, MAX_BYTES)
         .map(

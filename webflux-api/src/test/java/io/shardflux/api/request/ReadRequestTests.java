@@ -1,8 +1,9 @@
-package io.shardflux.api;
+package io.shardflux.api.request;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.shardflux.api.failure.Refusal;
 import io.shardflux.r2dbc.settings.Timeouts;
 import java.time.Duration;
 import java.util.stream.Collectors;

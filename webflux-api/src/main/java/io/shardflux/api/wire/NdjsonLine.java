@@ -1,12 +1,16 @@
-package io.shardflux.api;
+package io.shardflux.api.wire;
 
+import io.shardflux.api.failure.Failure;
+import io.shardflux.api.failure.FieldError;
+import io.shardflux.router.Internal;
 import io.shardflux.router.ShardId;
 import java.util.Collection;
 import java.util.List;
 import tools.jackson.core.JsonGenerator;
 
 /** A line of an answer in {@code application/x-ndjson}: knows how to write itself. Immutable. */
-sealed interface NdjsonLine {
+@Internal
+public sealed interface NdjsonLine {
 
   /** Writes one JSON object. */
   void write(JsonGenerator json);

@@ -1,8 +1,11 @@
-package io.shardflux.api;
+package io.shardflux.api.wire;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.shardflux.api.RawHttp;
+import io.shardflux.api.failure.Failure;
+import io.shardflux.api.failure.FieldError;
 import io.shardflux.router.ShardId;
 import java.io.EOFException;
 import java.io.IOException;

@@ -1,4 +1,4 @@
-package io.shardflux.api;
+package io.shardflux.api.wire;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

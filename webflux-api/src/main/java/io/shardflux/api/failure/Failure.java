@@ -1,10 +1,11 @@
-package io.shardflux.api;
+package io.shardflux.api.failure;
 
 import io.r2dbc.spi.R2dbcDataIntegrityViolationException;
 import io.r2dbc.spi.R2dbcTimeoutException;
 import io.r2dbc.spi.R2dbcTransientException;
 import io.shardflux.r2dbc.failure.ShardTimeoutException;
 import io.shardflux.r2dbc.failure.ShardUnavailableException;
+import io.shardflux.router.Internal;
 import io.shardflux.router.UnroutableKeyException;
 import java.util.List;
 import java.util.concurrent.TimeoutException;
@@ -21,25 +22,26 @@ import org.springframework.http.HttpStatus;
  * @param message a sentence for people
  * @param errors the wrong fields, or none
  */
-record Failure(String code, HttpStatus status, String message, List<FieldError> errors) {
+@Internal
+public record Failure(String code, HttpStatus status, String message, List<FieldError> errors) {
 
   private static final Logger log = LoggerFactory.getLogger(Failure.class);
   private static final int DUPLICATE_KEY = 1062;
 
-  Failure(String code, HttpStatus status, String message) {
+  public Failure(String code, HttpStatus status, String message) {
     this(code, status, message, List.of());
   }
 
-  static Failure invalid(String message, List<FieldError> errors) {
+  public static Failure invalid(String message, List<FieldError> errors) {
     return new Failure("invalid", HttpStatus.BAD_REQUEST, message, errors);
   }
 
-  static Failure notFound(long id) {
+  public static Failure notFound(long id) {
     return new Failure("not_found", HttpStatus.NOT_FOUND, "id: " + id + ", no such user");
   }
 
   /** The failure of a statement that changes nothing, or may be sent again. */
-  static Failure of(Throwable error) {
+  public static Failure of(Throwable error) {
     if (error instanceof Refusal refusal) {
       return refusal.failure();
     }
@@ -72,7 +74,7 @@ record Failure(String code, HttpStatus status, String message, List<FieldError> 
   }
 
   /** The failure of a write that may have been done, and must not be taken for undone. */
-  static Failure unknown(Throwable error) {
+  public static Failure unknown(Throwable error) {
     log.warn("a write's outcome is not known", error);
     return new Failure(
         "outcome_unknown",

@@ -1,7 +1,9 @@
-package io.shardflux.api;
+package io.shardflux.api.request;
 
+import io.shardflux.api.failure.Refusal;
 import io.shardflux.driver.Explanation;
 import io.shardflux.driver.ShardfluxConnectionFactory;
+import io.shardflux.router.Internal;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -22,7 +24,8 @@ import tools.jackson.databind.json.JsonMapper;
  * @param values the values of its markers, in their order
  * @param named the values of its markers, by name
  */
-record ExplainRequest(
+@Internal
+public record ExplainRequest(
     String sql, List<@Nullable Object> values, Map<String, @Nullable Object> named) {
 
   private static final JsonMapper JSON =
@@ -40,7 +43,7 @@ record ExplainRequest(
    *
    * @throws Refusal if it is malformed
    */
-  static ExplainRequest read(ByteBuffer json) {
+  public static ExplainRequest read(ByteBuffer json) {
     JsonNode request = object(json);
     for (String field : request.propertyNames()) {
       if (!field.equals("sql") && !field.equals("binds")) {
@@ -63,7 +66,7 @@ record ExplainRequest(
   }
 
   /** Says what would be done for the statement. */
-  Mono<Explanation> by(ShardfluxConnectionFactory factory) {
+  public Mono<Explanation> by(ShardfluxConnectionFactory factory) {
     return named.isEmpty() ? factory.explain(sql, values.toArray()) : factory.explain(sql, named);
   }
 

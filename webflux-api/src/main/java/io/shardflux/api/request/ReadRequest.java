@@ -1,6 +1,8 @@
-package io.shardflux.api;
+package io.shardflux.api.request;
 
+import io.shardflux.api.failure.Refusal;
 import io.shardflux.r2dbc.settings.Timeouts;
+import io.shardflux.router.Internal;
 import io.shardflux.router.ShardKey;
 import java.time.Duration;
 import java.util.Arrays;
@@ -19,7 +21,8 @@ import org.springframework.util.MultiValueMap;
  * @param ordered whether users are ordered by id
  * @param timeouts the times of each shard
  */
-record ReadRequest(Set<Long> ids, boolean ordered, Timeouts timeouts) {
+@Internal
+public record ReadRequest(Set<Long> ids, boolean ordered, Timeouts timeouts) {
 
   static final int MAX_IDS = 1_000;
 
@@ -29,7 +32,7 @@ record ReadRequest(Set<Long> ids, boolean ordered, Timeouts timeouts) {
   private static final Pattern TIMEOUT = Pattern.compile("([0-9]{1,9})(ms|s)");
   private static final Pattern ID = Pattern.compile("[1-9][0-9]{0,18}");
 
-  ReadRequest {
+  public ReadRequest {
     ids = Set.copyOf(ids);
   }
 
@@ -38,7 +41,7 @@ record ReadRequest(Set<Long> ids, boolean ordered, Timeouts timeouts) {
    *
    * @throws Refusal if a parameter is unknown, there twice, or malformed
    */
-  static ReadRequest of(MultiValueMap<String, String> query) {
+  public static ReadRequest of(MultiValueMap<String, String> query) {
     for (String name : query.keySet()) {
       if (!NAMES.contains(name)) {
         throw Refusal.invalid("query parameter: " + name + " (expected: one of " + NAMES + ")");
@@ -55,17 +58,17 @@ record ReadRequest(Set<Long> ids, boolean ordered, Timeouts timeouts) {
    *
    * @throws Refusal if it is not an id
    */
-  static long id(String text) {
+  public static long id(String text) {
     return id("id", text);
   }
 
   /** The ids as keys of the table. */
-  List<ShardKey> keys() {
+  public List<ShardKey> keys() {
     return ids.stream().map(id -> ShardKey.of(id)).toList();
   }
 
   /** The only value of a parameter, or null. */
-  static @Nullable String single(MultiValueMap<String, String> query, String name) {
+  public static @Nullable String single(MultiValueMap<String, String> query, String name) {
     List<String> values = query.getOrDefault(name, List.of());
     if (values.size() > 1) {
       throw Refusal.invalid(name + ": " + values.size() + " times (expected: once)");
