@@ -11,7 +11,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.w3c.dom.Element;
 
-/** What others get as POMs stands by itself, and has all that Maven Central asks for. */
+/** Published POMs stand by themselves, and have all that Maven Central asks for. */
 @Tag("same-on-any-server")
 class FlattenedPomsIntegrationTests {
 

@@ -76,14 +76,22 @@ record Pom(Path folder, Element root) {
   }
 
   Path jar() {
-    return folder.resolve("target").resolve(artifactId() + "-" + version() + ".jar");
+    return jar("");
+  }
+
+  Path javadoc() {
+    return jar("-javadoc");
+  }
+
+  private Path jar(String classifier) {
+    return folder.resolve("target").resolve(artifactId() + "-" + version() + classifier + ".jar");
   }
 
   boolean hasClasses() {
     return Files.isDirectory(folder.resolve("src/main/java"));
   }
 
-  /** What stands in elements on a path below one. */
+  /** The texts of elements on a path below one. */
   static Stream<String> texts(Element element, String... path) {
     Stream<Element> at = Stream.of(element);
     for (String name : path) {

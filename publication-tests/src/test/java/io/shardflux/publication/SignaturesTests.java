@@ -14,7 +14,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What a module is compiled against is compared by what other classes can see of it. */
+/** Classes that a module is compiled against are compared by what other classes see of them. */
 class SignaturesTests {
 
   private static final String USED =
