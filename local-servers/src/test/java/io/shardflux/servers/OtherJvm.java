@@ -48,7 +48,7 @@ final class OtherJvm implements AutoCloseable {
     return run("folder", folder.toString());
   }
 
-  /** What it said when it was ready. */
+  /** The line that the JVM printed when it was ready. */
   String answer() {
     return answer;
   }

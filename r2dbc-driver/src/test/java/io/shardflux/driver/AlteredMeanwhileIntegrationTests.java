@@ -311,7 +311,7 @@ class AlteredMeanwhileIntegrationTests {
     shards.updated(sql).block(BOUND);
   }
 
-  /** What it gives, or that it is refused, by a server too. */
+  /** The answer to the statement, or its refusal, which a server may also give. */
   private static Mono<List<String>> answeredOrRefused(String sql) {
     Flux<String> answer =
         sql.startsWith("SELECT")

@@ -34,7 +34,7 @@ import reactor.core.publisher.Mono;
 import reactor.core.scheduler.Schedulers;
 import reactor.test.StepVerifier;
 
-/** What R2DBC asks of a driver, and its TestKit does not. */
+/** R2DBC's demands on a driver that its TestKit does not test. */
 class ContractIntegrationTests {
 
   private static final int USERS = 30;

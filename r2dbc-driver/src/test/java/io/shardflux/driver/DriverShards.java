@@ -126,7 +126,7 @@ public final class DriverShards implements AutoCloseable {
         .block(BOUND);
   }
 
-  /** What becomes of a row. */
+  /** The mapping of a row. */
   interface Mapping<T> {
     @Nullable T of(Row row);
   }

@@ -10,7 +10,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** How far a text is read for its markers, which is what the caller's thread is kept busy with. */
+/** A text is read for its markers only as far as needed, because the caller's thread does it. */
 class MarkersTests {
 
   private static final int MANY = 50_000;

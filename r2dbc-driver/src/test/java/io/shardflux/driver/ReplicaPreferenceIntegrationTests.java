@@ -69,7 +69,7 @@ class ReplicaPreferenceIntegrationTests {
     try (Session session = new Session(copy)) {
       session.run("UPDATE users SET name = 'replica' WHERE id = 2");
     }
-    // How far it lags is looked at once a second.
+    // The router looks at the replica's lag once a second.
     StepVerifier.create(
             read(REPLICA + WHO)
                 .filter("replica"::equals)

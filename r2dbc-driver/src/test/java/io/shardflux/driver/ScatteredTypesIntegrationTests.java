@@ -143,7 +143,7 @@ class ScatteredTypesIntegrationTests {
     }
   }
 
-  /** What the driver gives of a table all of whose rows are on one shard, as that shard does. */
+  /** The driver's answer for a table all of whose rows are on one shard, as that shard gives it. */
   private static List<String> scattered(String sql) {
     try (DriverShards shards = new DriverShards()) {
       shards.everywhere("DROP TABLE orders");

@@ -47,7 +47,7 @@ final class Session implements AutoCloseable {
         .concatMap(result -> result.map(row -> Objects.requireNonNull(row.get(0, Long.class))));
   }
 
-  /** How many of the others' statements in this database are under way that look so. */
+  /** The number of the others' statements like this that are under way in this database. */
   long statements(String like) {
     return number("SELECT COUNT(*)" + others(like));
   }

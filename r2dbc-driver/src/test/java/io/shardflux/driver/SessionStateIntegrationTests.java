@@ -21,10 +21,10 @@ import org.reactivestreams.Publisher;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
-/** What a statement by the driver set in a session, and what the connection's next user meets. */
+/** Settings that a statement by the driver made in a session, and what the next user meets. */
 class SessionStateIntegrationTests {
 
-  /** What a plain statement sees of a session. */
+  /** The state of a session that a plain statement sees. */
   private static final String STATE =
       "SELECT CONCAT_WS('|', @@autocommit, @@sql_mode, @@time_zone, @@transaction_isolation,"
           + " @@sql_select_limit, @@innodb_lock_wait_timeout, @@character_set_client, DATABASE())";
@@ -85,7 +85,7 @@ class SessionStateIntegrationTests {
   private static void assertNothingIsMet(String before, boolean ran) {
     assertThat(shards.updated("REPLACE INTO users (id) VALUES (3)").block(BOUND)).isPositive();
     assertThat(asked(STATE)).isEqualTo(asOpened);
-    // What is refused without a transaction is sent to nobody.
+    // A statement that is refused without a transaction is sent to nobody.
     assertThat(connectionId().equals(before)).isEqualTo(!ran);
   }
 
@@ -131,7 +131,7 @@ class SessionStateIntegrationTests {
     return Flux.from(connection.createStatement(sql).execute()).concatMap(Result::getRowsUpdated);
   }
 
-  /** Whether it was sent, rather than refused. */
+  /** Tells whether the statement was sent, rather than refused. */
   private static boolean done(Function<Connection, Publisher<?>> work) {
     try {
       on(work);

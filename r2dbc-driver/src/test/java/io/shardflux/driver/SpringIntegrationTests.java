@@ -96,7 +96,7 @@ class SpringIntegrationTests {
       return user;
     }
 
-    /** What is looked for. */
+    /** An example to look for. */
     static User in(String country) {
       User user = new User();
       user.country = country;
@@ -129,7 +129,7 @@ class SpringIntegrationTests {
     }
   }
 
-  /** What stands in the pinned table. */
+  /** A row of the pinned table. */
   @Table("settings")
   public record Setting(@Id @Nullable Integer id, String label) {}
 
@@ -148,7 +148,7 @@ class SpringIntegrationTests {
     /** A count. */
     Mono<Long> countByAgeGreaterThan(int age);
 
-    /** Whether there is one. */
+    /** Tells whether there is such a row. */
     Mono<Boolean> existsByName(String name);
 
     /** By the key. */
@@ -173,7 +173,7 @@ class SpringIntegrationTests {
   /** Settings by Spring Data, whose id the database gives. */
   public interface Settings extends R2dbcRepository<Setting, Integer> {}
 
-  /** What a user would write. */
+  /** A service as a user would write it. */
   public static class Service {
 
     private final Users users;

@@ -19,7 +19,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import reactor.test.StepVerifier;
 
-/** What {@code check()} says of tables that are not what their rules say. */
+/** The faults that {@code check()} finds in tables that are not as their rules say. */
 class TableFaultsIntegrationTests {
 
   private static final String SOUND = "CREATE TABLE checked (id INT PRIMARY KEY, v INT)";

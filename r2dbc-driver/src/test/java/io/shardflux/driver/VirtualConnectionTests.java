@@ -40,7 +40,7 @@ import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.test.StepVerifier;
 
-/** What R2DBC asks of a connection and its objects, before any server is. */
+/** R2DBC's demands on a connection and its objects, before any server is asked. */
 class VirtualConnectionTests {
 
   private static final Duration BOUND = Duration.ofSeconds(30);

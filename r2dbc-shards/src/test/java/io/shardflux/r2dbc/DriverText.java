@@ -15,7 +15,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Mono;
 
-/** What the driver sends for a statement with its values, without a server. */
+/** The text that the driver sends for a statement with its values, without a server. */
 public final class DriverText {
 
   private static final Duration BOUND = Duration.ofSeconds(10);

@@ -55,7 +55,7 @@ class FaultLogIntegrationTests {
           .build();
   private final List<ShardEvent> changes = new CopyOnWriteArrayList<>();
 
-  /** What is logged from warnings on, as Spring Boot has it by default. */
+  /** The log from warnings on, as Spring Boot has it by default. */
   private static final class Logged extends AppenderBase<ILoggingEvent> {
 
     private final List<String> lines = new CopyOnWriteArrayList<>();
@@ -142,7 +142,7 @@ class FaultLogIntegrationTests {
     Status out = fault == Fault.NO_ROOM ? Status.DEGRADED : Status.DOWN;
     Await.until("" + out, router.operations().statistics(), all -> all.get(0).status() == out);
     end(fault);
-    // What is logged and told comes a moment after the statistics show it.
+    // The log and the event come a moment after the statistics show the change.
     Await.until(
         "well",
         Mono.fromSupplier(() -> List.copyOf(changes)),

@@ -62,7 +62,7 @@ class FirstConnectionIntegrationTests {
         });
   }
 
-  /** What the caller of a statement is told of it. */
+  /** The error that the caller of a statement is told. */
   private Throwable told(Throwable error) {
     Server server = new Server(ShardId.of("shard_0"), shard.options(), true);
     return ShardErrors.notAcquired(server, BOUNDS, error);

@@ -40,11 +40,11 @@ class GivenUpStatementsIntegrationTests {
           .pool(PoolOptions.builder().maxSize(CONNECTIONS).build())
           .build();
 
-  /** What has become of the way to the server, and with it of the control connections. */
+  /** The fate of the way to the server, and with it of the control connections. */
   private enum Way {
-    /** What was open is silent, and what is new. */
+    /** Open connections and new ones are silent. */
     SILENT,
-    /** What is open goes on; a control connection can't be opened. */
+    /** Open connections go on; a control connection can't be opened. */
     SILENT_TO_NEW,
     /** The same, and it is told so at once. */
     REFUSED_TO_NEW,

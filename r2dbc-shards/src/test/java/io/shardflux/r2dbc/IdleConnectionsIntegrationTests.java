@@ -69,7 +69,7 @@ class IdleConnectionsIntegrationTests {
     Mono.delay(IDLE.plusMillis(100)).block(BOUND);
   }
 
-  /** How many of ten reads were answered. */
+  /** The number of answers to ten reads. */
   private int ask(String sql, int atOnce) {
     return Flux.range(0, OPEN)
         .flatMap(i -> router.on(ID).sql(sql).map((row, metadata) -> 1).one(), atOnce)

@@ -24,8 +24,8 @@ import reactor.core.scheduler.Schedulers;
 import reactor.test.StepVerifier;
 
 /**
- * What lateness says of a server: nothing where it answers something else, however many statements
- * wait for a lock or have less time than they need; and all where it answers nothing.
+ * Late statements do not take out a server that answers something else, however many wait for a
+ * lock or have less time than they need. They take out a server that answers nothing.
  */
 class LateStatementsIntegrationTests {
 
@@ -141,12 +141,12 @@ class LateStatementsIntegrationTests {
     return router;
   }
 
-  /** What is told comes a moment after the statistics show it. */
+  /** The event comes a moment after the statistics show the change. */
   private void awaitStatuses(Status... wanted) {
     Await.until("told", Mono.fromSupplier(() -> List.copyOf(statuses)), List.of(wanted)::equals);
   }
 
-  /** How many of so many reads at once were answered. */
+  /** The number of answers to so many reads at once. */
   private static int ask(ShardRouter router, int count) {
     return Flux.range(0, count)
         .flatMap(
@@ -157,7 +157,7 @@ class LateStatementsIntegrationTests {
         .intValue();
   }
 
-  /** How many of ten reads at once were late. */
+  /** The number of late reads among ten at once. */
   private static int late(ShardRouter router, String sql, @Nullable Timeouts timeouts) {
     return Flux.range(0, AT_ONCE)
         .flatMap(

@@ -74,7 +74,7 @@ class LifecycleIntegrationTests {
     TestShards.load(router);
     ShardId restarted = IDS.get(2);
     Flux.range(0, 10).flatMap(i -> sleep(restarted, 0.2)).blockLast(BOUND);
-    // One may be opened still whose statement another connection took over.
+    // A connection may be opened still whose statement another one took over.
     Await.until(
         "ten idle connections",
         router.operations().statistics(),
@@ -207,7 +207,7 @@ class LifecycleIntegrationTests {
       answers.subscribe(all -> {}, error -> {});
     }
 
-    /** What all of them had. */
+    /** Ends the load; returns the coverage of all its answers. */
     List<Coverage<User>> finish() {
       finishing = true;
       return answers.blockOptional(BOUND).orElseThrow();

@@ -37,7 +37,7 @@ import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.test.StepVerifier;
 
-/** What is observed of statements on real servers. */
+/** The observations of statements on real servers. */
 class ObservationIntegrationTests {
 
   private static final String ASLEEP = "SELECT SLEEP(30)";

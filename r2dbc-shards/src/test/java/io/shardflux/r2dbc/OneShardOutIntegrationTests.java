@@ -32,7 +32,7 @@ class OneShardOutIntegrationTests {
   private static final List<ShardId> OTHERS = IDS.subList(0, 2);
   private static final Duration TIMEOUT = Duration.ofSeconds(1);
 
-  /** What a busy machine may add to a bound. */
+  /** The time that a busy machine may add to a bound. */
   private static final Duration SLACK = Duration.ofSeconds(1);
 
   private static final Duration AT_ONCE = Duration.ofMillis(5);
@@ -62,7 +62,7 @@ class OneShardOutIntegrationTests {
     RESET,
     HALF_CLOSED;
 
-    /** Whether the victim is reached over the relay. */
+    /** True if the victim is reached over the relay. */
     boolean relayed() {
       return compareTo(DROPPED) >= 0;
     }
@@ -72,7 +72,7 @@ class OneShardOutIntegrationTests {
       return this != CROWDED;
     }
 
-    /** Whether the server answers again only when the undoing has ended. */
+    /** True if the server answers again only when the undoing has ended. */
     boolean lastsUntilUndone() {
       return this == KILLED || this == CROWDED;
     }

@@ -22,7 +22,7 @@ import reactor.core.publisher.Mono;
 import reactor.core.publisher.Sinks;
 import reactor.test.StepVerifier;
 
-/** What operators do to a shard, and what they see of it. */
+/** The operators' calls on a shard, and the state of it that they see. */
 class OperatorsIntegrationTests {
 
   private static final ShardId SHARD = IDS.get(1);

@@ -45,7 +45,7 @@ final class Relay implements AutoCloseable {
   }
 
   /**
-   * What becomes of the bytes.
+   * The fate of the bytes.
    *
    * @param over ends when another conduct takes its place, and every delay with it
    */
@@ -144,7 +144,7 @@ final class Relay implements AutoCloseable {
     listener.disposeNow(BOUND);
   }
 
-  /** How many connections were let in, from the beginning on. */
+  /** The number of connections that were let in, from the beginning on. */
   int accepted() {
     return accepted.get();
   }

@@ -40,7 +40,7 @@ class RowCountsIntegrationTests {
     assertThat(rows(ESTIMATED)).isBetween(0L, 1L);
 
     run("INSERT INTO `odd``name` (v) VALUES (1), (2), (3), (4), (5), (6), (7), (8), (9), (10)");
-    // What information_schema.TABLES is asked for is held for a day.
+    // The server holds answers of information_schema.TABLES for a day.
     run("SELECT TABLE_ROWS FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()");
     run(
         "INSERT INTO `odd``name` (v) SELECT a.v FROM `odd``name` a, `odd``name` b, `odd``name` c,"

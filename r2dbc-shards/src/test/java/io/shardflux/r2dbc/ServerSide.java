@@ -15,25 +15,25 @@ import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.core.scheduler.Schedulers;
 
-/** What only a shard's server can tell or do, over connections that are no router's. */
+/** Questions and acts for a shard's server alone, over connections that are no router's. */
 final class ServerSide {
 
-  /** What a router may keep open for a shard beside its pool. */
+  /** The connections that a router may keep open for a shard beside its pool. */
   private static final int CONTROL_CONNECTIONS = 2;
 
   private ServerSide() {}
 
-  /** How many connections there are to the shard's database. */
+  /** The number of connections to the shard's database. */
   static Mono<Long> connections(Shard shard) {
     return count(shard, "");
   }
 
-  /** How many statements run in the shard's database. */
+  /** The number of statements that run in the shard's database. */
   static Mono<Long> statements(Shard shard) {
     return count(shard, " AND command <> 'Sleep'");
   }
 
-  /** How many of them sleep by {@code SLEEP}. */
+  /** The number of those that sleep by {@code SLEEP}. */
   static Mono<Long> sleeping(Shard shard) {
     return count(shard, " AND command <> 'Sleep' AND info LIKE '%SLEEP(%'");
   }
@@ -121,7 +121,7 @@ final class ServerSide {
           numbers(first, "SELECT id" + ofDatabase(shard))
               .collectList()
               .flatMapMany(Flux::fromIterable)
-              // One of them may have ended by itself.
+              // A connection may have ended by itself.
               .concatMap(id -> run(first, "KILL " + id).onErrorComplete(R2dbcException.class))
               .then(Mono.just(true)));
     }

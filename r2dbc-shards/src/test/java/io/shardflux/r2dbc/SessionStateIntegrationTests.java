@@ -43,7 +43,9 @@ import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.test.StepVerifier;
 
-/** What one user of a connection set in its session, and what the next one meets. */
+/**
+ * Settings that one user of a connection made in its session, and the session that the next meets.
+ */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class SessionStateIntegrationTests {
 
@@ -119,7 +121,7 @@ class SessionStateIntegrationTests {
     return texts;
   }
 
-  /** How a text comes to a connection of the router's. */
+  /** The way of a text to a connection of the router's. */
   private enum Way {
     UPDATE((target, sql) -> target.sql(sql).rowsUpdated()),
     ROWS((target, sql) -> target.sql(sql).map((row, metadata) -> 1).all()),

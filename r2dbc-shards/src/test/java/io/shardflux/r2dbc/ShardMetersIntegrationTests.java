@@ -29,7 +29,7 @@ import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.test.StepVerifier;
 
-/** What meters show of real servers. */
+/** The meters of real servers. */
 class ShardMetersIntegrationTests {
 
   private static final ShardId EXTRA = ShardId.of("extra");

@@ -48,7 +48,7 @@ class SoakIntegrationTests {
   private static final String SILENCE = "SELECT SLEEP(600)";
   private static final long MEGABYTE = 1 << 20;
 
-  /** What the heap may differ by without a leak: caches, classes and a collector's mood. */
+  /** The difference of heaps without a leak: caches, classes and a collector's mood. */
   private static final long HEAP_SLACK = 24 * MEGABYTE;
 
   private final long seed = Long.getLong("soak.seed", System.nanoTime());
@@ -77,7 +77,7 @@ class SoakIntegrationTests {
     REFUSED
   }
 
-  /** What a process holds. */
+  /** The resources that a process holds. */
   private record Holding(long heap, Map<String, Long> threads) {
 
     static Holding now() {

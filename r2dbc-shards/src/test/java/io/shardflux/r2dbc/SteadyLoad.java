@@ -81,7 +81,7 @@ final class SteadyLoad implements AutoCloseable {
           : sorted.get(Math.min(sorted.size() - 1, sorted.size() * percent / 100));
     }
 
-    /** How often each kind of error came, by its message without the numbers. */
+    /** The count of each kind of error, by its message without the numbers. */
     Map<String, Long> errors() {
       return all.stream()
           .filter(read -> read.error() != null)

@@ -95,7 +95,7 @@ final class StreamsIntegrationTests {
     router.close().block(BOUND);
   }
 
-  /** Who asks for rows, and does not wait long for a place. */
+  /** A caller that asks for rows, and does not wait long for a place. */
   private record Asker(ShardRouter router, Timeouts timeouts) {
 
     ScatterSpec all(String sql) {

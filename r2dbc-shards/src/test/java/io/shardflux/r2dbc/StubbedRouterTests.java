@@ -51,7 +51,7 @@ class StubbedRouterTests {
   private static final ShardId SHARD = ShardId.of("s0");
   private static final String SELECT = "SELECT name FROM users WHERE id = :id";
 
-  /** What a user may write over a router. */
+  /** A class of a user's over a router. */
   private static final class Names {
 
     private final ShardRouter router;

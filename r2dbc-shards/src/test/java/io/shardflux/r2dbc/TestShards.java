@@ -38,7 +38,7 @@ public final class TestShards {
     }
   }
 
-  /** What a router stands on. */
+  /** The live shards of a router. */
   public static LiveShards live(ShardRouter router) {
     return ((DefaultShardRouter) router).shards();
   }

@@ -200,7 +200,7 @@ class TlsIntegrationTests {
     DisposableServer tunnel = tunnelTo(plain);
     try {
       assertPlain(url("root", tunnel.port(), "TUNNEL") + authority("TUNNEL"));
-      // Whether it says why, or that the connection is closed, is a race in the driver.
+      // The error says why, or that the connection is closed: a race in the driver.
       assertRefused(
           url("root", tunnel.port(), "TUNNEL") + "&sslCa=" + certificates.file("other-ca.pem"),
           "no ");

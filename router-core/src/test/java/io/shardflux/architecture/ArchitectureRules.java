@@ -150,7 +150,7 @@ public final class ArchitectureRules {
   }
 
   /**
-   * What lies below does not know what may lie on top of it.
+   * A lower module does not know the packages that may lie on top of it.
    *
    * @param rooms the names of packages, of this module or another, that use it and that it never
    *     uses

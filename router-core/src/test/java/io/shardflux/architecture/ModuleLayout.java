@@ -3,8 +3,8 @@ package io.shardflux.architecture;
 import java.util.List;
 
 /**
- * What each module is: its package, the packages below it in the order of use, and what it may use
- * besides itself, Java and JSpecify.
+ * The modules: the package of each, the packages below it in the order of use, and the packages
+ * that it may use besides itself, Java and JSpecify.
  */
 @SuppressWarnings("ImmutableEnumChecker")
 public enum ModuleLayout {
@@ -130,7 +130,7 @@ public enum ModuleLayout {
   /** The package of the module. */
   final String root;
 
-  /** Whether statements go this way, so that it must know nothing of what changes shards. */
+  /** True if statements go this way; the module must know nothing of code that changes shards. */
   final boolean dataPath;
 
   /** The packages below the root, the lowest first. */

@@ -20,7 +20,7 @@ import org.junit.jupiter.api.TestInstance;
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 public abstract class ModuleRules {
 
-  /** What moves or changes shards and their data, and what shows it. */
+  /** Packages that move or change shards and their data, or show them. */
   private static final String[] ON_TOP = {"cluster", "reshard", "jobs", "console", "cli"};
 
   private static final String SPI = "io.shardflux.r2dbc.spi..";

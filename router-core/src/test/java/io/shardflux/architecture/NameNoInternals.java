@@ -13,7 +13,7 @@ import io.shardflux.router.Internal;
 import java.util.Optional;
 import java.util.stream.Stream;
 
-/** What users call, extend or catch names nothing that is kept from them. */
+/** Types that users call, extend or catch name no type that is kept from users. */
 final class NameNoInternals extends ArchCondition<JavaClass> {
 
   NameNoInternals() {

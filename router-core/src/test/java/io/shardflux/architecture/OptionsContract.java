@@ -18,7 +18,7 @@ import java.util.Objects;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
-/** What holds for each record of settings: many components have a builder, and it does its part. */
+/** The contract of records of settings: many components have a builder, which does its part. */
 public final class OptionsContract {
 
   private static final int MOST_WITHOUT_BUILDER = 4;

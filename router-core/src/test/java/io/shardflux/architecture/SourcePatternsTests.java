@@ -32,7 +32,7 @@ class SourcePatternsTests {
   private static final int STACK = 256 * 1_024;
   private static final int BOUND_SECONDS = 60;
 
-  /** How often each character of a text may be read. */
+  /** The number of times that each character of a text may be read. */
   private static final int MOST_READS = 60;
 
   static List<SourcePatterns.Found> patterns() {
@@ -68,7 +68,7 @@ class SourcePatternsTests {
     assertThat(repeatsGroups(pattern)).isTrue();
   }
 
-  /** Whether a group is repeated that has a repetition, an option or a choice inside. */
+  /** Tells whether a group is repeated that has a repetition, an option or a choice inside. */
   private static boolean repeatsGroups(String pattern) {
     Deque<Boolean> open = new ArrayDeque<>();
     open.push(false);

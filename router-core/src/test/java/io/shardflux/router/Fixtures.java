@@ -12,7 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 
-/** What several tests need: shards, one strategy of each kind, and a key that each takes. */
+/** Fixtures of several tests: shards, one strategy of each kind, and a key that each takes. */
 final class Fixtures {
 
   static final Duration BOUND = Duration.ofSeconds(30);

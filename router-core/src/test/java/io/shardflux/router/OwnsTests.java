@@ -14,7 +14,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import reactor.test.StepVerifier;
 
-/** What the condition of a shard is refused for, and how it is written. */
+/** Refusals of a shard's condition, and its text. */
 class OwnsTests {
 
   private static final List<KeyColumn> ID = List.of(KeyColumn.integer("id"));

@@ -41,7 +41,7 @@ class CredentialsIntegrationTests {
     "logging.level.root=DEBUG"
   };
 
-  /** What is no text, holds all of the memory, or ends the application. */
+  /** Endpoints that give no text, hold all of the memory, or end the application. */
   private static final List<String> NOT_READ = List.of("heapdump", "shutdown", "logfile");
 
   private final Database database = TestServers.shared().freshDatabases("credentials").get(0);

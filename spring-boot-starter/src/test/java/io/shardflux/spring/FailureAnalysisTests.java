@@ -20,7 +20,7 @@ import org.springframework.boot.test.system.OutputCaptureExtension;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 
-/** What a user reads where the application does not start. */
+/** The failure analyses of applications that do not start. */
 @ExtendWith(OutputCaptureExtension.class)
 class FailureAnalysisTests {
 

@@ -48,7 +48,7 @@ class MetadataTests {
   private static final Set<String> LEAVES =
       Set.of("tables.*.key", "strategies.*.weights", "strategies.*.listed");
 
-  /** Where a strategy stands inside another. */
+  /** The keys below which a strategy is inside another. */
   private static final Set<String> INNER =
       Set.of(
           "strategies.*.groups",
@@ -157,7 +157,7 @@ class MetadataTests {
     return properties;
   }
 
-  /** What the build makes of the file in the sources. */
+  /** The file that the build makes of the one in the sources. */
   private static JsonNode metadata() throws IOException {
     return new JsonMapper()
         .readTree(
@@ -186,7 +186,7 @@ class MetadataTests {
           if (key.equals("replicas") && prefix.endsWith(".server.")) {
             continue;
           }
-          // What a shard has of its own differs from the default, and has none.
+          // A shard's own keys have no default: the keys on top are theirs.
           boolean own = prefix.endsWith(".pool.");
           String value = own || column < 0 ? "" : literal(cells.get(column));
           defaults.put(prefix + key, value);

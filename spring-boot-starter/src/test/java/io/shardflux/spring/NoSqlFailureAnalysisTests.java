@@ -24,7 +24,7 @@ import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.core.io.DefaultResourceLoader;
 
-/** What a user reads where an application that asks for SQL has no database for it. */
+/** The failure analysis of an application that asks for SQL and has no database for it. */
 @ExtendWith(OutputCaptureExtension.class)
 class NoSqlFailureAnalysisTests {
 

@@ -14,7 +14,7 @@ import org.springframework.boot.test.system.CapturedOutput;
 import org.springframework.boot.test.system.OutputCaptureExtension;
 import org.springframework.test.web.reactive.server.WebTestClient;
 
-/** What the first request of a probe is told of a shard that can't be used. */
+/** The first request of a probe is told of a shard that can't be used. */
 @ExtendWith(OutputCaptureExtension.class)
 class ReadinessIntegrationTests {
 

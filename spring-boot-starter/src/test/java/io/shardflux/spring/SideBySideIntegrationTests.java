@@ -73,7 +73,7 @@ class SideBySideIntegrationTests {
     }
   }
 
-  /** What a user would write. */
+  /** An application as a user would write it. */
   public static class Service {
 
     private final DatabaseClient shards;

@@ -84,7 +84,7 @@ class SqlIntegrationTests {
     Flux<User> findByNameStartingWithOrderByIdDesc(String start);
   }
 
-  /** What a user would write. */
+  /** An application as a user would write it. */
   public static class Service {
 
     private final Users users;
@@ -213,7 +213,7 @@ class SqlIntegrationTests {
     }
   }
 
-  /** What the servers themselves say. */
+  /** An answer of the servers themselves. */
   private static List<Long> counts() {
     ShardRouter router = context.getBean(ShardRouter.class);
     return Flux.range(0, databases.size())

@@ -3,7 +3,7 @@ package io.shardflux.spring;
 import reactor.blockhound.BlockHound;
 import reactor.blockhound.integration.BlockHoundIntegration;
 
-/** What the tests' tracer itself does on an event loop and BlockHound reports. */
+/** Calls of the tests' tracer on an event loop that BlockHound would report. */
 public final class TracerAllowances implements BlockHoundIntegration {
 
   /** For the service loader. */

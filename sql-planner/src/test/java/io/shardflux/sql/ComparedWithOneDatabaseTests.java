@@ -30,7 +30,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What was found by comparing answers with those of one database. */
+/** Faults that were found by comparing answers with those of one database. */
 class ComparedWithOneDatabaseTests {
 
   private static final ShardId A = ShardId.of("a");

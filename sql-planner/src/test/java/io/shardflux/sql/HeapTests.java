@@ -19,7 +19,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 
-/** What planning keeps, in a virtual machine with little memory. */
+/** The memory that planning keeps, in a virtual machine that has little. */
 class HeapTests {
 
   private static final Duration BOUND = Duration.ofMinutes(2);

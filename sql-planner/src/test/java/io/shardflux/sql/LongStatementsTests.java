@@ -40,7 +40,7 @@ class LongStatementsTests {
     return LongStatements.deep();
   }
 
-  /** What is allocated is a count that does not depend on how busy the machine is. */
+  /** Allocated bytes are a count that does not depend on how busy the machine is. */
   @ParameterizedTest
   @MethodSource("lists")
   void allocatesInProportionToTheText(Shape shape) {

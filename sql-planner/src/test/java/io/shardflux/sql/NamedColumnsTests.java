@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** What shards are sent says which columns it means, where its text leaves that to them. */
+/** Texts for shards name the columns that the user's text leaves to the server. */
 class NamedColumnsTests {
 
   @ParameterizedTest

@@ -154,7 +154,7 @@ public final class Shop {
     return (Plan.Scatter) plan(sql, Binds.of(Arrays.asList(values)));
   }
 
-  /** What each shard is sent for a scattered read. */
+  /** The texts that the shards are sent for a scattered read. */
   static String shardSql(String sql) {
     return scatter(sql).parts().get(0).sql().text();
   }

@@ -18,7 +18,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.springframework.http.MediaType;
 import org.springframework.test.web.reactive.server.WebTestClient;
 
-/** What would be done for a statement. */
+/** Explanations of statements over HTTP. */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 final class ExplainIntegrationTests {
 

@@ -297,7 +297,7 @@ final class FaultsIntegrationTests {
     return JSON.readTree(Objects.requireNonNull(http.line()));
   }
 
-  /** How many users came from each shard. */
+  /** The number of users that came from each shard. */
   private static Map<String, Long> rows(List<JsonNode> lines) {
     return lines.stream()
         .filter(line -> line.has("id"))

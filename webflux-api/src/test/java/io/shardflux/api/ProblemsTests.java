@@ -13,7 +13,7 @@ import org.springframework.http.HttpMethod;
 import org.springframework.http.MediaType;
 import org.springframework.test.web.reactive.server.WebTestClient;
 
-/** What clients get that is no success; nothing listens where the shards should be. */
+/** The failures that clients get; nothing listens where the shards should be. */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 final class ProblemsTests {
 

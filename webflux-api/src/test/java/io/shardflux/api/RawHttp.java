@@ -83,7 +83,7 @@ public final class RawHttp implements Closeable {
     return socket.getInputStream().readNBytes(bytes).length;
   }
 
-  /** Whether the server has closed the connection; waits until it has, or sends something. */
+  /** Tells whether the server has closed the connection; waits until it has, or sends something. */
   boolean closed() throws IOException {
     return in.read() < 0;
   }

@@ -181,7 +181,7 @@ final class SlowReadersIntegrationTests {
     return client;
   }
 
-  /** What users of all shards are answered with. */
+  /** The answer with the users of all shards. */
   private static Set<Integer> found(TestApplication application) {
     return Flux.range(1, 12)
         .flatMap(

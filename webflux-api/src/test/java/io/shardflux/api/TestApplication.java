@@ -120,7 +120,7 @@ final class TestApplication implements AutoCloseable {
         .flatMap(shards -> Mono.error(new AssertionError(url + " is unanswered: " + shards)));
   }
 
-  /** How many connections of each shard are in use. */
+  /** The number of connections in use of each shard. */
   List<Integer> acquired() {
     return router().operations().statistics().blockOptional(BOUND).orElseThrow().stream()
         .map(shard -> shard.pool().acquired())

@@ -354,7 +354,7 @@ final class UsersIntegrationTests {
         + "\"}";
   }
 
-  /** What the servers themselves say, not the application. */
+  /** An answer of the servers themselves, not of the application. */
   private Map<Long, String> shardsOf() {
     Map<Long, String> shards = new HashMap<>();
     application

@@ -8,7 +8,7 @@ import java.util.List;
 /** Groups, also told apart, whose aliases may be columns' names and stand wherever names may. */
 final class Aliases {
 
-  /** What may be refused: servers refuse or settle these in ways of their own. */
+  /** Statements that may be refused: servers refuse or settle them in ways of their own. */
   static final Support SUPPORT =
       Support.open(
           RefusalCode.AGGREGATE,

@@ -4,13 +4,13 @@ import io.shardflux.sql.statement.RefusalCode;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** What became of a statement. */
+/** The outcome of a statement. */
 sealed interface Answer {
 
   /** Rows, and what the metadata says of their columns. */
   record Rows(List<String> columns, List<List<@Nullable Object>> rows) implements Answer {}
 
-  /** How many rows were changed. */
+  /** The number of rows that were changed. */
   record Changed(long rows) implements Answer {}
 
   /** The planner refused it. */

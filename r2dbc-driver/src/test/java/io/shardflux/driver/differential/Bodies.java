@@ -7,7 +7,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
 
-/** What is asked at random of what a statement reads from. */
+/** Random questions about the sources of a statement. */
 final class Bodies {
 
   private final Dice dice;
@@ -20,7 +20,7 @@ final class Bodies {
     this.bugs = bugs;
   }
 
-  /** A {@code SELECT} to be answered, and how its answer is to be compared. */
+  /** A {@code SELECT} that must be answered, and how its answer must be compared. */
   record Body(String shape, String sql, Expected expected) {}
 
   Body body(From from, String where) {

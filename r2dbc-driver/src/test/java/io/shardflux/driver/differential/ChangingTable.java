@@ -47,7 +47,7 @@ final class ChangingTable {
     return List.copyOf(fields);
   }
 
-  /** Whether its key is text that is compared by its letters alone. */
+  /** Tells whether its key is text that is compared by its letters alone. */
   boolean hasLooseKey() {
     return keyType.endsWith("_ci");
   }
@@ -56,7 +56,7 @@ final class ChangingTable {
     return fields.get(random.nextInt(fields.size()));
   }
 
-  /** One that is not the key, the key where there is no other. */
+  /** A column that is not the key; the key if there is no other. */
   Field other() {
     List<Field> others = fields.stream().filter(field -> !isKey(field)).toList();
     return others.isEmpty() ? fields.get(0) : others.get(random.nextInt(others.size()));
@@ -176,13 +176,13 @@ final class ChangingTable {
     return List.of("DROP TABLE " + name, create());
   }
 
-  /** What puts the columns of one shard into an order of its own. */
+  /** A statement that puts the columns of one shard into an order of its own. */
   String disordered() {
     Field last = fields.get(fields.size() - 1);
     return altered("MODIFY " + last.definition() + " FIRST");
   }
 
-  /** What puts them back. */
+  /** A statement that puts the columns back. */
   List<String> ordered() {
     return IntStream.range(0, fields.size())
         .mapToObj(i -> altered("MODIFY " + fields.get(i).definition() + place(i)))

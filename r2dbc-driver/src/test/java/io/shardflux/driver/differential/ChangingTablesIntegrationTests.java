@@ -47,7 +47,7 @@ class ChangingTablesIntegrationTests {
   private static final List<ShardId> SHARDS =
       List.of(ShardId.of("shard_0"), ShardId.of("shard_1"), ShardId.of("shard_2"));
 
-  /** What may be refused where columns are others than a rule says, or may not be merged. */
+  /** Refusals that may come where columns are others than a rule says, or may not be merged. */
   private static final Set<RefusalCode> REFUSALS =
       EnumSet.of(
           RefusalCode.KEY_COLLATION,
@@ -65,7 +65,7 @@ class ChangingTablesIntegrationTests {
   private int answered;
   private int refused;
 
-  /** What a statement came to. */
+  /** The outcome of a statement. */
   private record Outcome(
       @Nullable List<String> rows, @Nullable RefusalCode code, @Nullable Throwable error) {
 

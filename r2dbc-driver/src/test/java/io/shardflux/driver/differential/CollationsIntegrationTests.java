@@ -42,10 +42,10 @@ class CollationsIntegrationTests {
 
   private static final boolean ALL = Boolean.getBoolean("collations.all");
 
-  /** Collations of one table, whose row is not to be too long. */
+  /** Collations of one table, whose row must not be too long. */
   private static final int TOGETHER = ALL ? 12 : 14;
 
-  /** What has to be answered. */
+  /** Collations by which a merge must be answered. */
   private static final Set<String> COMMON =
       Set.of(
           "utf8mb4_0900_ai_ci",
@@ -57,7 +57,7 @@ class CollationsIntegrationTests {
           "gbk_chinese_ci",
           "sjis_japanese_ci");
 
-  /** What is compared otherwise than it weighs, on one of the servers at least. */
+  /** Collations that compare texts otherwise than they weigh, on one of the servers at least. */
   private static final Set<String> ODD =
       Set.of(
           "big5_chinese_ci",

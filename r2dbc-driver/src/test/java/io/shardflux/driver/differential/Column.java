@@ -23,7 +23,7 @@ record Column(String name, Kind kind, String type, List<@Nullable Object> values
         + (nullable() ? " NULL" : " NOT NULL");
   }
 
-  /** What tells its values apart, byte by byte. */
+  /** An expression that tells the column's values apart, byte by byte. */
   String digits() {
     String text = kind == Kind.BYTES || kind == Kind.BITS ? name : "CAST(" + name + " AS CHAR)";
     return "COALESCE(HEX(" + text + "), 'NULL')";

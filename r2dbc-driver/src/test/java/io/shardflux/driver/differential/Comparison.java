@@ -12,7 +12,7 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** Whether the driver's answer is that of one database, and if not, the first difference. */
+/** Compares the driver's answer with that of one database; finds the first difference. */
 final class Comparison {
 
   private static final String INTEGER_TYPE =

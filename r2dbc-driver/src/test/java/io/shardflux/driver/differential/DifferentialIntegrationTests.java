@@ -15,7 +15,7 @@ class DifferentialIntegrationTests {
 
   private static final int MOST_FAILURES = 40;
 
-  /** Always the same, as a build is not to hang on chance; others are for who goes looking. */
+  /** Always the same seed: a build must not depend on chance. Runs by hand may use others. */
   private static final long SEED = 7;
 
   private final long seed = Long.getLong("differential.seed", SEED);

@@ -75,7 +75,7 @@ final class DifferentialShards implements AutoCloseable {
     return router;
   }
 
-  /** What the servers answer wrong all by themselves. */
+  /** The wrong answers that the servers give all by themselves. */
   Set<ServerBug> bugs() {
     return bugs;
   }
@@ -97,7 +97,7 @@ final class DifferentialShards implements AutoCloseable {
     Flux.merge(Flux.fromIterable(all), 8).then().block(BOUND);
   }
 
-  /** How a table's rows on the shards are not those of the one database, or null. */
+  /** The difference between a table's rows on the shards and in the one database, or null. */
   @Nullable String difference(Table table) {
     List<List<@Nullable Object>> shards =
         Flux.fromIterable(each)

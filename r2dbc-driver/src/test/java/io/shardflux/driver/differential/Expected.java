@@ -5,7 +5,7 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How two answers to a read are the same.
+ * The way in which two answers to a read must be the same.
  *
  * @param order which order the statement asks for
  * @param keys of {@link Order#TIED}, the columns that it asks to sort by

@@ -6,7 +6,7 @@ import java.util.List;
 /** Statements that nothing has to be drawn for. */
 final class FixedStatements {
 
-  /** What is asked for seldom; some of it may be refused, none may be answered wrong. */
+  /** Rare statements; some of them may be refused, none may be answered wrong. */
   static final List<Fixed> RARE =
       List.of(
           answered("SELECT COUNT(DISTINCT tier, active) FROM customers"),
@@ -126,7 +126,7 @@ final class FixedStatements {
           open(RefusalCode.STATEMENT, "TABLE countries"),
           open(RefusalCode.STATEMENT, "VALUES ROW(1, 2)"));
 
-  /** What may never be answered. */
+  /** Statements that may never be answered. */
   static final List<Fixed> REFUSED =
       List.of(
           refused(RefusalCode.WINDOW, "SELECT id, RANK() OVER (ORDER BY score) FROM customers"),

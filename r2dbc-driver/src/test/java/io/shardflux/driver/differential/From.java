@@ -3,7 +3,7 @@ package io.shardflux.driver.differential;
 import java.util.List;
 
 /**
- * What a statement reads from.
+ * The sources that a statement reads from.
  *
  * @param sql as it stands after {@code FROM}
  * @param condition what {@code WHERE} has to say, perhaps nothing

@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param template its text, with {@link #marker} for values that are bound
  * @param values what is bound, by the markers' numbers
  * @param named whether the markers are names
- * @param expected how its answer is to be compared; nothing if it writes
+ * @param expected how its answer must be compared; nothing if it writes
  * @param writes the table that it writes to
  * @param hint what stands before it for the driver alone
  */
@@ -31,7 +31,7 @@ record Generated(
     @Nullable Table writes,
     String hint) {
 
-  /** What a statement has that is to write to several shards. */
+  /** The hint of a statement that must write to several shards. */
   static final String PERMISSION = "/* shardflux: scatter-writes=true */ ";
 
   private static final Pattern MARKER = Pattern.compile("\u0001([0-9]+)\u0002");

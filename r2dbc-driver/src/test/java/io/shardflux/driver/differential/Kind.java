@@ -1,6 +1,6 @@
 package io.shardflux.driver.differential;
 
-/** What a column or an expression of the differential tests holds. */
+/** The kind of value in a column or an expression of the differential tests. */
 enum Kind {
   INTEGER,
   /** Up to the largest there is, so nothing is added to it. */

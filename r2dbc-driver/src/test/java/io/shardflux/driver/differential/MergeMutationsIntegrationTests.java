@@ -34,7 +34,7 @@ class MergeMutationsIntegrationTests {
     System.out.println(mutation + ": noticed by statement " + report.failedAt().get(0));
   }
 
-  /** Else it would be no mutation that is noticed. */
+  /** Without a mutation nothing fails; otherwise a failure would prove nothing. */
   @Test
   void withoutOneThereIsNothingToNotice() {
     Differential differential =

@@ -227,7 +227,7 @@ final class NumberStatements {
     return (cut ? "SUM(" : call) + (distinct ? "DISTINCT " : "") + of + ")";
   }
 
-  /** What is computed of aggregates. */
+  /** Expressions over aggregates. */
   private String computed(int depth) {
     if (depth == 0 || dice.percent(20)) {
       return dice.pick("SUM(", "SUM(", "COUNT(", "MAX(", "MIN(")

@@ -74,7 +74,7 @@ class NumbersIntegrationTests {
         .isEmpty();
   }
 
-  /** What servers answer in the one way or the other, or not as they show it. */
+  /** Statements that servers answer in one way or another, or not as they show it. */
   static Stream<String> open() {
     return Stream.of(
         "SELECT g, SUM(a / 3) FROM figures GROUP BY g",

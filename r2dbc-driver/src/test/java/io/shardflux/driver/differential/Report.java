@@ -10,7 +10,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 
-/** What came of the statements of a run. Not thread-safe. */
+/** The outcomes of the statements of a run. Not thread-safe. */
 final class Report {
 
   private final long seed;
@@ -55,12 +55,12 @@ final class Report {
     private int answered;
   }
 
-  /** How many statements were asked. */
+  /** The number of statements that were asked. */
   int asked() {
     return asked;
   }
 
-  /** What was wrong, was refused and may not be, or was answered and may not be. */
+  /** Answers that were wrong, and statements that were refused or answered and may not be. */
   List<String> failures() {
     return failures;
   }
@@ -107,7 +107,7 @@ final class Report {
     failures.add(told);
   }
 
-  /** What asks a statement again, with those that come before it since the tables were fresh. */
+  /** A command that asks a statement again, with those before it since the tables were fresh. */
   String again(int first, int statements) {
     return "-Ddifferential.seed="
         + seed

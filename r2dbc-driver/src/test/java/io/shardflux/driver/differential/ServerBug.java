@@ -3,8 +3,8 @@ package io.shardflux.driver.differential;
 import java.util.List;
 
 /**
- * What a server answers wrong all by itself. On a server that does so the statements it would spoil
- * are not asked; so each is asked again as soon as it is mended.
+ * A wrong answer that a server gives all by itself. The statements that it would spoil are not
+ * asked of such a server. Each is asked again as soon as the server is mended.
  */
 enum ServerBug {
   /** MariaDB 11.4: {@code OFFSET} skips nothing where all that is selected is constant. */
@@ -63,7 +63,7 @@ enum ServerBug {
   /** MySQL 9.7: a choice of floats is a double, unless all rows are one group or none is made. */
   WIDENED_CHOICE("SELECT flag, MAX(COALESCE(ratio, 0)) FROM trial GROUP BY flag", "1 0.1");
 
-  /** What the queries ask. */
+  /** The tables that the queries read. */
   static final List<String> TRIAL =
       List.of(
           "CREATE TABLE trial (id INT PRIMARY KEY, flag BOOLEAN NOT NULL, cost DECIMAL(9,2) NULL,"

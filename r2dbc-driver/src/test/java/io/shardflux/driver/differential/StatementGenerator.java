@@ -387,7 +387,7 @@ final class StatementGenerator {
         body);
   }
 
-  /** What one server can do goes to it as it is. */
+  /** A statement that one server can answer goes to it as it is. */
   private Generated oneShard() {
     From from = new From("orders o", List.of(new Source(table("orders"), "o")), "");
     int key = 1 + dice.below(64);

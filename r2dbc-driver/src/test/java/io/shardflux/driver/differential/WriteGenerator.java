@@ -54,7 +54,7 @@ final class WriteGenerator {
         table);
   }
 
-  /** What a planner may refuse, and may not get wrong. */
+  /** Writes that a planner may refuse, and may not get wrong. */
   private Generated rare(Table table) {
     Column column = dice.pick(table.others());
     String set = " SET " + column.name() + " = " + dice.value(filling(column), column);

@@ -41,7 +41,7 @@ public final class BusyPlanning implements AutoCloseable {
     }
   }
 
-  /** Whether they are free again. */
+  /** Tells whether the threads are free again. */
   public boolean over() {
     return open.getCount() == 0 || givenUp.get() > 0;
   }

@@ -245,7 +245,7 @@ class ReadQueueTests {
     List<Answer> waiting = IntStream.range(0, 3).mapToObj(crowded::ask).toList();
     crowded.ask(3).failedBy(ShardUnavailableException.class);
     assertThat(crowded.failures).hasSize(1);
-    // Who has given up makes room.
+    // A caller that has given up makes room.
     waiting.get(0).cancel();
     waiting.get(1).cancel();
     Answer next = crowded.ask(4);
@@ -645,7 +645,7 @@ class ReadQueueTests {
     return batch -> new ReadBatch.Found<>(batch.of(key), "row of " + key, null);
   }
 
-  /** What a caller was told. */
+  /** The signals that a caller was told. */
   private static final class Answer {
 
     private final Queue<Object> events = new ConcurrentLinkedQueue<>();

@@ -49,7 +49,7 @@ class ShardIdsTests {
     VirtualTimeScheduler.reset();
   }
 
-  /** What the table would say, in memory. */
+  /** The table, in memory. */
   private static final class Table implements ShardIds.Nodes {
 
     final List<String> asked = new ArrayList<>();

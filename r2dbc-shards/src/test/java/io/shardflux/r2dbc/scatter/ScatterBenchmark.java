@@ -17,7 +17,7 @@ import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 import reactor.core.publisher.Flux;
 
-/** What a row costs on its way through a scatter whose shards have their rows in memory. */
+/** The cost of a row on its way through a scatter whose shards have their rows in memory. */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)

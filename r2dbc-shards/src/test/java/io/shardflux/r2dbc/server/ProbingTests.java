@@ -13,7 +13,7 @@ import org.reactivestreams.Publisher;
 import reactor.core.publisher.Mono;
 import reactor.test.scheduler.VirtualTimeScheduler;
 
-/** How often a server that refuses the password is asked. */
+/** The times at which a server that refuses the password is asked. */
 class ProbingTests {
 
   private final VirtualTimeScheduler time = VirtualTimeScheduler.getOrSet();

@@ -40,7 +40,7 @@ class ServerConnectionsIntegrationTests {
         .block(BOUND);
   }
 
-  /** How many are alive behind a collection, which the histogram begins with. */
+  /** The number of live resolvers after a collection, which the histogram begins with. */
   private static long resolvers() throws JMException {
     Object histogram =
         ManagementFactory.getPlatformMBeanServer()

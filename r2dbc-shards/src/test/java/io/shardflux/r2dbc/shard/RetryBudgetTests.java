@@ -48,7 +48,7 @@ class RetryBudgetTests {
     long deposits = 0;
     long granted = 0;
     for (boolean deposit : operations) {
-      // What could be granted is: a model in exact numbers, below the capacity.
+      // All that could be granted is granted: a model in exact numbers, below the capacity.
       boolean due = deposits - 10 * granted >= 10;
       if (deposit) {
         any.deposit();

@@ -57,7 +57,7 @@ class LargeNumbersTests {
         && number.toBigInteger().bitLength() < Long.SIZE;
   }
 
-  /** Where servers stop reading is between 30 digits behind the point and 81. */
+  /** Servers stop reading somewhere between 30 digits behind the point and 81. */
   @Test
   void moreDigitsThanServersReadMayBeNone() {
     for (int zeros = 1; zeros < 3_000; zeros++) {

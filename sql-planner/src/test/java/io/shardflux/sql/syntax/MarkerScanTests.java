@@ -106,7 +106,7 @@ class MarkerScanTests {
         assertThat(scanned(sql, random)).as(sql).isEqualTo(planners(sql));
         compared++;
       } catch (RefusedSqlException notRun) {
-        // What is refused has no markers.
+        // A text that is refused has no markers.
       }
     }
     assertThat(compared).isGreaterThan(TEXTS / 10);

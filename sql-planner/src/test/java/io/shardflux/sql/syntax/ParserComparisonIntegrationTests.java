@@ -18,7 +18,7 @@ import org.junit.jupiter.params.provider.FieldSource;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
-/** What a real server makes of the texts of {@link ParserComparisonTests}. */
+/** The texts of {@link ParserComparisonTests} as a real server reads them. */
 class ParserComparisonIntegrationTests {
 
   private static final Duration BOUND = Duration.ofSeconds(30);

@@ -26,7 +26,7 @@ import org.junit.jupiter.params.provider.FieldSource;
  */
 class ParserComparisonTests {
 
-  /** What MySQL answers. */
+  /** The answers of MySQL. */
   static final List<String> REFUSED_BY_JSQLPARSER =
       List.of(
           "SELECT id FROM t WHERE a < b = 1",

@@ -40,7 +40,7 @@ import net.sf.jsqlparser.util.TablesNamesFinder;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a parser makes of a statement.
+ * A statement as a parser reads it.
  *
  * @param kind its verb
  * @param tables those that it names anywhere

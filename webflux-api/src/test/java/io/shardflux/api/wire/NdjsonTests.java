@@ -138,7 +138,7 @@ final class NdjsonTests {
   @Test
   void aSlowClientSlowsTheLinesDown() throws IOException {
     AtomicLong produced = new AtomicLong();
-    // What sockets hold, 5 MB or so, is some thousand lines.
+    // Sockets hold 5 MB or so, which is some thousand lines.
     DisposableServer server = serve(endless(produced, "x".repeat(1_024)));
     try (RawHttp client = RawHttp.get(server.port(), "/")) {
       client.head();
