@@ -14,16 +14,21 @@ import io.r2dbc.spi.ConnectionFactoryOptions;
 import io.r2dbc.spi.R2dbcBadGrammarException;
 import io.r2dbc.spi.R2dbcException;
 import io.r2dbc.spi.Result;
+import io.shardflux.r2dbc.config.Accounts;
+import io.shardflux.r2dbc.config.RouterParts;
+import io.shardflux.r2dbc.config.TopologyDocument;
 import io.shardflux.r2dbc.directory.TableDirectory;
 import io.shardflux.r2dbc.failure.ShardTimeoutException;
 import io.shardflux.r2dbc.failure.ShardUnavailableException;
 import io.shardflux.r2dbc.server.ServerConnections;
+import io.shardflux.r2dbc.settings.RouterOptions;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.router.KeyColumn;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
 import io.shardflux.router.ShardingStrategy;
+import io.shardflux.router.Topology;
 import io.shardflux.router.UnroutableKeyException;
 import io.shardflux.servers.Database;
 import io.shardflux.servers.TestServers;
@@ -36,6 +41,7 @@ import java.time.LocalDateTime;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -101,6 +107,47 @@ class TableDirectoryIntegrationTests {
         .expectNext(S0)
         .expectComplete()
         .verify(BOUND);
+  }
+
+  @Test
+  void aPublishedTopologyAsksTheSameDirectory() {
+    ConnectionFactoryOptions server = Objects.requireNonNull(Shard.optionsOf(database.r2dbcUrl()));
+    Object password = server.getValue(ConnectionFactoryOptions.PASSWORD);
+    Accounts accounts =
+        Accounts.of(
+            Map.of(
+                Accounts.DEFAULT,
+                new Accounts.Account(
+                    String.valueOf(server.getValue(ConnectionFactoryOptions.USER)),
+                    password == null ? null : password.toString())));
+    ShardingStrategy strategy =
+        ShardingStrategy.directory(directory, List.of(S0, S1))
+            .assignUnknown(ShardingStrategy.fixed(S1))
+            .build();
+    Topology topology = Topology.builder().shard(S0).shard(S1).strategy("it", strategy).build();
+    get(directory.assign(ShardKey.of(1), S0));
+    get(strategy.resolve(ShardKey.of(2)));
+
+    String json =
+        TopologyDocument.of(topology, List.of(Shard.of(S0, server), Shard.of(S1, server)), accounts)
+            .json();
+    TopologyDocument.Opened read =
+        TopologyDocument.parse(json)
+            .open(
+                1,
+                new RouterParts(
+                    Topology.builder().shard(S2).build(),
+                    List.of(),
+                    RouterOptions.defaults(),
+                    accounts),
+                null);
+    read.directories().forEach(this::opened);
+    ShardingStrategy same = Objects.requireNonNull(read.topology().strategies().get("it"));
+    assertThat(read.directories()).hasSize(1).doesNotContain(directory);
+    assertThat(get(same.resolve(ShardKey.of(1)))).isEqualTo(S0);
+    assertThat(get(same.resolve(ShardKey.of(2)))).isEqualTo(S1);
+    List<KeyColumn> columns = List.of(KeyColumn.integer("id"));
+    assertThat(get(same.owns(S0, columns))).isEqualTo(get(strategy.owns(S0, columns)));
   }
 
   @Test
