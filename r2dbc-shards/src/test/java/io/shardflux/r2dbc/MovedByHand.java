@@ -29,7 +29,9 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.LongPredicate;
 import java.util.function.UnaryOperator;
 import java.util.stream.LongStream;
@@ -64,7 +66,7 @@ final class MovedByHand implements SharedTopology {
   private volatile boolean answers = true;
   private volatile boolean expired;
   private volatile boolean blind;
-  private volatile int sureFor = Integer.MAX_VALUE;
+  private final AtomicInteger sureFor = new AtomicInteger(Integer.MAX_VALUE);
   private volatile ShardingStrategy before = OLD;
 
   MovedByHand(TestServers testServers, UnaryOperator<RouterOptions> options) {
@@ -160,8 +162,8 @@ final class MovedByHand implements SharedTopology {
     if (blind) {
       return true;
     }
-    if (sureFor != Integer.MAX_VALUE) {
-      return sureFor-- > 0;
+    if (sureFor.get() != Integer.MAX_VALUE) {
+      return sureFor.getAndDecrement() > 0;
     }
     return answers && !expired;
   }
@@ -178,7 +180,7 @@ final class MovedByHand implements SharedTopology {
                   .doOnSuccess(
                       done -> {
                         expired = false;
-                        sureFor = Integer.MAX_VALUE;
+                        sureFor.set(Integer.MAX_VALUE);
                       })
               : Mono.never();
         });
@@ -205,7 +207,7 @@ final class MovedByHand implements SharedTopology {
 
   /** The router is sure for that many looks, and then has to ask. */
   void sureFor(int looks) {
-    sureFor = looks;
+    sureFor.set(looks);
   }
 
   // The mover.
@@ -300,7 +302,8 @@ final class MovedByHand implements SharedTopology {
                 result.map(
                     (row, metadata) ->
                         List.of(
-                            ((Number) row.get(0)).longValue(), ((Number) row.get(1)).longValue())))
+                            Objects.requireNonNull(row.get(0, Long.class)),
+                            Objects.requireNonNull(row.get(1, Long.class)))))
         .collectList()
         .blockOptional(BOUND)
         .orElseThrow();

@@ -17,6 +17,7 @@ import io.shardflux.servers.TestServers;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.Function;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Named;
@@ -66,7 +67,7 @@ class MovingKeysIntegrationTests {
         .on("users", ShardKey.of(id))
         .sql("SELECT n FROM users WHERE id = :id")
         .bind("id", id)
-        .map((row, metadata) -> ((Number) row.get(0)).longValue())
+        .map((row, metadata) -> Objects.requireNonNull(row.get(0, Long.class)))
         .all();
   }
 
@@ -176,8 +177,12 @@ class MovingKeysIntegrationTests {
 
   static List<Named<Function<ShardTarget, Mono<Long>>>> uses() {
     return List.of(
-        Named.of("inConnection", target -> target.inConnection(update()).single()),
-        Named.of("inTransaction", target -> target.inTransaction(update()).single()),
+        Named.of(
+            "inConnection",
+            target -> target.inConnection(MovingKeysIntegrationTests::update).single()),
+        Named.of(
+            "inTransaction",
+            target -> target.inTransaction(MovingKeysIntegrationTests::update).single()),
         Named.of(
             "begin",
             target ->
@@ -193,13 +198,10 @@ class MovingKeysIntegrationTests {
                                     error -> begun.rollback().then(Mono.error(error))))));
   }
 
-  private static Function<Connection, Flux<Long>> update() {
-    return connection ->
-        Flux.from(
-                connection
-                    .createStatement("UPDATE users SET n = n + 1 WHERE id = " + KEY)
-                    .execute())
-            .concatMap(result -> result.getRowsUpdated());
+  private static Flux<Long> update(Connection connection) {
+    return Flux.from(
+            connection.createStatement("UPDATE users SET n = n + 1 WHERE id = " + KEY).execute())
+        .concatMap(result -> result.getRowsUpdated());
   }
 
   @ParameterizedTest

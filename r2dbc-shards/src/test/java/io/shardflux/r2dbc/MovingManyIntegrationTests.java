@@ -300,7 +300,7 @@ class MovingManyIntegrationTests {
     return move.router
         .onAll()
         .sql(sql)
-        .map((row, metadata) -> ((Number) row.get(0)).longValue())
+        .map((row, metadata) -> Objects.requireNonNull(row.get(0, Long.class)))
         .rows()
         .reduce(0L, Long::sum);
   }
@@ -330,7 +330,7 @@ class MovingManyIntegrationTests {
             move.router
                 .on(FROM)
                 .sql(plain)
-                .map((row, metadata) -> ((Number) row.get(0)).longValue())
+                .map((row, metadata) -> Objects.requireNonNull(row.get(0, Long.class)))
                 .one()
                 .block(BOUND))
         .isPositive();

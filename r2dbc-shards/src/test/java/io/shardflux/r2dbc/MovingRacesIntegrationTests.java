@@ -167,7 +167,7 @@ class MovingRacesIntegrationTests {
           .on("users", ShardKey.of(key))
           .sql("SELECT n FROM users WHERE id = :id")
           .bind("id", key)
-          .map((row, metadata) -> ((Number) row.get(0)).longValue())
+          .map((row, metadata) -> Objects.requireNonNull(row.get(0, Long.class)))
           .one()
           .onErrorResume(
               TopologyChangedException.class,
