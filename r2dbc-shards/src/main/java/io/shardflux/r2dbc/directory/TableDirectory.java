@@ -96,7 +96,7 @@ public final class TableDirectory implements ShardDirectory {
     return new TableDirectory(server, table, name, timeouts);
   }
 
-  /** The place where its assignments are. */
+  /** {@return the place where its assignments are} */
   @Internal
   public Place place() {
     return new Place(table.server().options(), table.name(), name);
@@ -200,7 +200,11 @@ public final class TableDirectory implements ShardDirectory {
   @Internal
   public record Place(ConnectionFactoryOptions server, String table, String name) {
 
-    /** Tells whether another place has the same rows, whatever the account and the options. */
+    /**
+     * {@return whether another place has the same rows, whatever the account and the options}
+     *
+     * @param other another directory's place
+     */
     public boolean hasRowsOf(Place other) {
       return ServerAddress.of(server).equals(ServerAddress.of(other.server))
           && table.equals(other.table)

@@ -140,7 +140,8 @@ public record Shard(
    *
    * @param url an R2DBC URL
    */
-  static @Nullable @Internal public ConnectionFactoryOptions optionsOf(String url) {
+  @Internal
+  public static @Nullable ConnectionFactoryOptions optionsOf(String url) {
     Tls.declareSecrets();
     try {
       ConnectionFactoryOptions options = ConnectionFactoryOptions.parse(url);
