@@ -6,11 +6,13 @@ import io.r2dbc.spi.Row;
 import io.r2dbc.spi.Statement;
 import io.shardflux.driver.failure.OutdatedColumnsException;
 import io.shardflux.driver.failure.Refusals;
+import io.shardflux.driver.plan.MovingTables;
 import io.shardflux.driver.plan.SqlEngine;
 import io.shardflux.driver.result.ChangesResult;
 import io.shardflux.driver.result.DirectSource;
 import io.shardflux.driver.result.FreshSource;
 import io.shardflux.driver.result.ListSource;
+import io.shardflux.driver.result.LookedSource;
 import io.shardflux.driver.result.RowsResult;
 import io.shardflux.driver.result.Source;
 import io.shardflux.driver.row.Column;
@@ -22,6 +24,7 @@ import io.shardflux.driver.scatter.ScatterSource;
 import io.shardflux.driver.transaction.VirtualTransaction;
 import io.shardflux.r2dbc.settings.ReadPreference;
 import io.shardflux.r2dbc.settings.Timeouts;
+import io.shardflux.r2dbc.spi.Crossing;
 import io.shardflux.r2dbc.spi.ShardScatter;
 import io.shardflux.r2dbc.spi.Snapshot;
 import io.shardflux.r2dbc.statement.StatementSpec;
@@ -65,18 +68,23 @@ final class Execution {
    *
    * @param columns the times for columns that changed meanwhile
    * @param shards the times for shards that were let go meanwhile
+   * @param crossing the waiting for keys that move, or null if none did yet
    */
-  private record Anew(int columns, int shards) {
+  private record Anew(int columns, int shards, @Nullable Crossing crossing) {
 
-    static final Anew NOT_YET = new Anew(0, 0);
+    static final Anew NOT_YET = new Anew(0, 0, null);
     static final int COLUMNS_AT_MOST = 2;
 
     Anew forColumns() {
-      return new Anew(columns + 1, shards);
+      return new Anew(columns + 1, shards, crossing);
     }
 
     Anew forShards() {
-      return new Anew(columns, shards + 1);
+      return new Anew(columns, shards + 1, crossing);
+    }
+
+    Anew with(Crossing waiting) {
+      return new Anew(columns, shards, waiting);
     }
   }
 
@@ -174,6 +182,9 @@ final class Execution {
           ? Mono.error(Snapshot.told(error))
           : attempt(work, anew.forShards());
     }
+    if (Crossing.isFor(error)) {
+      return crossed(work, error, anew);
+    }
     if (!mayBeOutdated(error)) {
       return Mono.error(error);
     }
@@ -188,6 +199,16 @@ final class Execution {
                 now != used || error instanceof OutdatedColumnsException
                     ? attempt(work, anew.forColumns())
                     : Mono.error(error));
+  }
+
+  /** Goes on once the keys of the statement lie where they go; a transaction is over then. */
+  private <T> Mono<T> crossed(Work<T> work, Throwable error, Anew anew) {
+    if (Crossing.isRefusal(error) && connection.transaction() != null) {
+      return Mono.error(error);
+    }
+    Crossing known = anew.crossing();
+    Crossing crossing = known == null ? engine.snapshot().crossing() : known;
+    return crossing.past(error).then(Mono.defer(() -> attempt(work, anew.with(crossing))));
   }
 
   /**
@@ -233,7 +254,39 @@ final class Execution {
             : transaction;
     return engine
         .plan(snapshot, prepared, binds, hints, bound)
-        .flatMap(plan -> new Run(snapshot, prepared, binds, hints, within, again).of(plan));
+        .flatMap(
+            plan -> {
+              Set<String> moving = snapshot.movingOf(prepared.tables());
+              return moving.isEmpty()
+                  ? new Run(snapshot, prepared, binds, hints, within, again).of(plan)
+                  : moving(moving, snapshot, prepared, binds, hints, within, again, plan);
+            });
+  }
+
+  private Mono<Result> moving(
+      Set<String> tables,
+      Snapshot snapshot,
+      Prepared prepared,
+      Binds binds,
+      Hints hints,
+      @Nullable VirtualTransaction within,
+      Function<Throwable, Mono<Result>> again,
+      Plan plan) {
+    MovingTables moving = new MovingTables(tables, prepared.route(binds, hints), plan);
+    if (moving.named()) {
+      return new Run(snapshot, prepared, binds, hints, within, again).of(plan);
+    }
+    boolean begun = within != null && within.shard() != null;
+    return moving
+        .ready(snapshot, prepared.kind() != StatementKind.READ, !begun)
+        .flatMap(
+            ready -> {
+              if (within != null && ready.watches()) {
+                within.moving(ready);
+              }
+              Snapshot used = within == null ? ready : snapshot;
+              return new Run(used, prepared, binds, hints, within, again).of(plan);
+            });
   }
 
   /**
@@ -294,7 +347,15 @@ final class Execution {
     VirtualTransaction transaction = connection.transaction();
     ShardId bound = transaction == null ? null : transaction.shard();
     checkSession(prepared, binds, hints, transaction);
-    return engine.plan(snapshot, prepared, binds, hints, bound);
+    return engine
+        .plan(snapshot, prepared, binds, hints, bound)
+        .doOnNext(
+            plan -> {
+              Set<String> moving = snapshot.movingOf(prepared.tables());
+              if (!moving.isEmpty()) {
+                new MovingTables(moving, prepared.route(binds, hints), plan).check();
+              }
+            });
   }
 
   private <T> List<T> bounded(List<T> taken) {
@@ -425,26 +486,34 @@ final class Execution {
       if (transaction == null) {
         Function<String, StatementSpec> there = text -> snapshot.sql(part.shard(), text);
         return direct(
-            sized(statement), () -> guard == null ? null : guard.before(part.shard(), there));
+            part.shard(),
+            sized(statement),
+            () -> guard == null ? null : guard.before(part.shard(), there));
       }
       return transaction
           .on(snapshot, part.shard(), sql)
           .flatMap(
               there ->
                   direct(
+                      part.shard(),
                       there.sql(statement),
                       () -> guard == null ? null : guard.within(transaction, there)));
     }
 
-    private Mono<Result> direct(StatementSpec statement, Supplier<@Nullable Mono<Void>> before) {
+    private Mono<Result> direct(
+        ShardId shard, StatementSpec statement, Supplier<@Nullable Mono<Void>> before) {
       return prepared.kind() == StatementKind.READ
-          ? Mono.just(read(new DirectSource(statement, before)))
+          ? Mono.just(read(looked(shard, new DirectSource(statement, before))))
           : Mono.defer(
               () -> {
                 Mono<Void> first = before.get();
-                Mono<Result> changes = changes(statement).cast(Result.class);
+                Mono<Result> changes = changes(shard, statement).cast(Result.class);
                 return first == null ? changes : first.then(changes);
               });
+    }
+
+    private Source looked(ShardId shard, Source source) {
+      return snapshot.watches() ? new LookedSource(source, snapshot, shard) : source;
     }
 
     /** A read of named keys takes no stream's place. */
@@ -505,18 +574,27 @@ final class Execution {
     }
 
     /** Runs the statement at once, and holds its outcome. */
-    private Mono<ChangesResult> changes(StatementSpec statement) {
+    private Mono<ChangesResult> changes(ShardId shard, StatementSpec statement) {
       return Mono.defer(
           () -> {
             AtomicLong count = new AtomicLong();
             RowHolder holder = new RowHolder();
-            return statement
-                .write()
-                .<Row>results(
-                    this::generating,
-                    result -> result.filter(segment -> counted(segment, count)).map(holder::hold))
-                .take(engine.maxHeldRows() + 1L)
-                .collectList()
+            Mono<List<Row>> held =
+                statement
+                    .write()
+                    .<Row>results(
+                        this::generating,
+                        result ->
+                            result.filter(segment -> counted(segment, count)).map(holder::hold))
+                    .take(engine.maxHeldRows() + 1L)
+                    .collectList();
+            return (snapshot.watches()
+                    ? held.delayUntil(
+                        rows ->
+                            rows.isEmpty() && count.get() == 0
+                                ? snapshot.looked(shard, false)
+                                : Mono.empty())
+                    : held)
                 .map(rows -> ChangesResult.of(count.get(), bounded(rows)))
                 .doOnSuccess(this::mayHaveChangedTables);
           });

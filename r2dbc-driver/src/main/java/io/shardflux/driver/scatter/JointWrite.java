@@ -101,6 +101,9 @@ public final class JointWrite {
         .concatMap(group -> atOnce(group, share -> rows(share, transactions, start)))
         .collectList()
         .delayUntil(rows -> answering(transactions, start))
+        .delayUntil(
+            rows ->
+                snapshot.watches() ? snapshot.looked(shares.get(0).shard(), false) : Mono.empty())
         .delayUntil(rows -> transactions.commit());
   }
 

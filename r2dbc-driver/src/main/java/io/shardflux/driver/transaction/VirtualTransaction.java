@@ -31,6 +31,7 @@ public final class VirtualTransaction {
   private final Set<String> seen = new HashSet<>();
   private @Nullable ShardId shard;
   private @Nullable Mono<ShardTransaction> begun;
+  private @Nullable Snapshot watching;
 
   public VirtualTransaction(TransactionDefinition definition) {
     this.definition = definition;
@@ -83,6 +84,12 @@ public final class VirtualTransaction {
         : Mono.error(Refusals.elsewhere(wanted, shard == null ? wanted : shard, sql));
   }
 
+  /** Notes a snapshot by which it uses keys that are on their way; the first one's places count. */
+  public synchronized void moving(Snapshot snapshot) {
+    Snapshot first = watching;
+    watching = first == null ? snapshot : first.watchingToo(snapshot);
+  }
+
   /** The tables of these that were not looked at in the transaction. */
   public synchronized Set<String> unseen(Set<String> tables) {
     return tables.stream().filter(table -> !seen.contains(table)).collect(Collectors.toSet());
@@ -113,6 +120,7 @@ public final class VirtualTransaction {
     seen.clear();
     begun = null;
     shard = null;
+    watching = null;
   }
 
   public Mono<Void> createSavepoint(String name) {
@@ -137,7 +145,22 @@ public final class VirtualTransaction {
   }
 
   public Mono<Void> commit() {
-    return Mono.defer(() -> end(ShardTransaction::commit));
+    return Mono.defer(() -> end(this::commit));
+  }
+
+  /** Commits, unless keys that it used have left the shard. */
+  private Mono<Void> commit(ShardTransaction transaction) {
+    Snapshot first = watching();
+    return first == null
+        ? transaction.commit()
+        : first
+            .unmoved(transaction.shard())
+            .onErrorResume(gone -> transaction.rollback().onErrorComplete().then(Mono.error(gone)))
+            .then(Mono.defer(transaction::commit));
+  }
+
+  private synchronized @Nullable Snapshot watching() {
+    return watching;
   }
 
   public Mono<Void> rollback() {

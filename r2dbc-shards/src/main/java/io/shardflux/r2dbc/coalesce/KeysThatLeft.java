@@ -3,6 +3,7 @@ package io.shardflux.r2dbc.coalesce;
 import io.shardflux.r2dbc.failure.LocateAnew;
 import io.shardflux.r2dbc.live.Epoch;
 import io.shardflux.r2dbc.live.LiveShards;
+import io.shardflux.r2dbc.live.Patience;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
 import io.shardflux.router.TransitionStrategy.Place;
@@ -56,7 +57,7 @@ final class KeysThatLeft<T> {
                 each(
                     asked,
                     place -> place.step() != null,
-                    place -> live.unconfirmed(table, place, acquire, error)));
+                    place -> Patience.unconfirmed(table, place, acquire, error)));
   }
 
   private Flux<ReadBatch.Found<T>> left(Epoch epoch) {

@@ -7,7 +7,7 @@ import io.shardflux.router.Internal;
  * to. Never reaches a caller.
  */
 @Internal
-public final class LocateAnew extends RuntimeException {
+public class LocateAnew extends RuntimeException {
 
   private static final long serialVersionUID = 1L;
 

@@ -50,6 +50,19 @@ public final class TopologyChangedException extends R2dbcTransientResourceExcept
     return new TopologyChangedException(shard, false, what, null);
   }
 
+  /**
+   * {@return whether a shard's fence refused the statement of that error, so that nothing of it was
+   * written}
+   *
+   * @param error any error
+   */
+  @Internal
+  public static boolean isRefusal(Throwable error) {
+    return error instanceof TopologyChangedException moved
+        ? moved.refused()
+        : error instanceof R2dbcException said && isFence(said);
+  }
+
   /** Tells whether the error is a fence's; nothing was written then. */
   static boolean isFence(R2dbcException error) {
     return error.getErrorCode() == FENCED && String.valueOf(error.getMessage()).contains(FENCE);

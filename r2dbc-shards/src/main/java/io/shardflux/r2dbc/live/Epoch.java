@@ -10,14 +10,20 @@ import io.shardflux.router.ShardKey;
 import io.shardflux.router.TableRule;
 import io.shardflux.router.Topology;
 import io.shardflux.router.TransitionStrategy;
+import io.shardflux.router.TransitionStrategy.Phase;
 import io.shardflux.router.TransitionStrategy.Place;
+import io.shardflux.router.TransitionStrategy.Step;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
@@ -59,6 +65,33 @@ public record Epoch(
   /** The way of a table's keys to other shards, or null if they stay. */
   public @Nullable TransitionStrategy moving(String table) {
     return moving.get(table);
+  }
+
+  /** Those of some tables whose keys are on their way; none at rest. */
+  public Set<String> movingOf(Collection<String> tables) {
+    if (moving.isEmpty()) {
+      return Set.of();
+    }
+    Set<String> some = new TreeSet<>(String.CASE_INSENSITIVE_ORDER);
+    some.addAll(tables);
+    return moving.keySet().stream().filter(some::contains).collect(Collectors.toSet());
+  }
+
+  /** Tells whether keys of some tables have another shard than they had before. */
+  public boolean movedSince(Epoch before, Collection<String> tables) {
+    return tables.stream().anyMatch(table -> !before.unswitched(table).equals(unswitched(table)));
+  }
+
+  /** The steps whose keys have not gone to their new shard. */
+  private Set<List<ShardId>> unswitched(String table) {
+    Set<List<ShardId>> pairs = new HashSet<>();
+    TransitionStrategy way = moving(table);
+    for (Step step : way == null ? List.<Step>of() : way.steps()) {
+      if (step.phase() != Phase.SWITCHED) {
+        pairs.add(List.of(step.from(), step.to()));
+      }
+    }
+    return pairs;
   }
 
   /** The place of a key. Errors as {@link Topology#locate}. */

@@ -16,7 +16,6 @@ import io.shardflux.router.Internal;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
 import io.shardflux.router.Topology;
-import io.shardflux.router.TransitionStrategy.Place;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -166,11 +165,6 @@ public final class LiveShards {
   public Mono<Void> confirm(Duration time) {
     SharedTopology shared = options.shared();
     return shared == null ? Mono.empty() : shared.confirm().timeout(time);
-  }
-
-  /** The error where the control server does not say which topology is the newest. */
-  public Throwable unconfirmed(String table, Place place, Duration time, Throwable error) {
-    return Patience.unconfirmed(table, place, time, error);
   }
 
   /** Runs the work on the servers of a shard, which can't be closed under it. */

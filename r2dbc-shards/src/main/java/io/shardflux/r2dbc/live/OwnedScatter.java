@@ -14,7 +14,6 @@ import io.shardflux.router.TransitionStrategy.Step;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -178,29 +177,13 @@ final class OwnedScatter {
   }
 
   private <T> Mono<T> unchanged(ShardId shard, Epoch epoch, Set<String> tables) {
-    Epoch now = live.epoch();
-    for (String table : tables) {
-      if (!unswitched(epoch, table).equals(unswitched(now, table))) {
-        return Mono.error(
+    return live.epoch().movedSince(epoch, tables)
+        ? Mono.error(
             TopologyChangedException.of(
                 shard,
-                table
-                    + ": its keys moved to another shard (expected: the same shard) while all"
-                    + " shards were asked, and rows may be missing; ask again"));
-      }
-    }
-    return Mono.empty();
-  }
-
-  /** The steps whose keys have not gone to their new shard. */
-  private static Set<List<ShardId>> unswitched(Epoch epoch, String table) {
-    Set<List<ShardId>> pairs = new HashSet<>();
-    TransitionStrategy way = epoch.moving(table);
-    for (Step step : way == null ? List.<Step>of() : way.steps()) {
-      if (step.phase() != Phase.SWITCHED) {
-        pairs.add(List.of(step.from(), step.to()));
-      }
-    }
-    return pairs;
+                String.join(", ", tables)
+                    + ": keys moved to another shard (expected: the same shard) while all shards"
+                    + " were asked, and rows may be missing; ask again"))
+        : Mono.empty();
   }
 }

@@ -1,5 +1,6 @@
 package io.shardflux.r2dbc.live;
 
+import io.shardflux.router.Internal;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.LinkedHashSet;
@@ -15,7 +16,8 @@ import reactor.core.scheduler.Schedulers;
  * to another shard. Once it is in force they go on in their order, and only some are on their way
  * to a connection at once: thousands that go together would overflow a pool's queue.
  */
-final class Parking {
+@Internal
+public final class Parking {
 
   /** The statements that may wait. */
   static final int MOST = 10_000;
@@ -100,7 +102,7 @@ final class Parking {
   }
 
   /** A statement that waits, and then is on its way to a connection. */
-  final class Ticket {
+  public final class Ticket {
 
     private final Sinks.Empty<Void> turn = Sinks.empty();
 
@@ -115,7 +117,7 @@ final class Parking {
     }
 
     /** The statement has its connection, or is over. A second call does nothing. */
-    void leave() {
+    public void leave() {
       Stage before;
       synchronized (Parking.this) {
         before = stage;

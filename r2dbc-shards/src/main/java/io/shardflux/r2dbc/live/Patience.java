@@ -2,6 +2,7 @@ package io.shardflux.r2dbc.live;
 
 import io.shardflux.r2dbc.failure.ShardUnavailableException;
 import io.shardflux.r2dbc.failure.ShardUnavailableException.Why;
+import io.shardflux.router.Internal;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.TransitionStrategy.Place;
 import io.shardflux.router.TransitionStrategy.Step;
@@ -16,7 +17,8 @@ import reactor.core.scheduler.Schedulers;
  * The waiting of one statement for a topology, which is held to the statement's time to a
  * connection. Used by one subscription.
  */
-final class Patience {
+@Internal
+public final class Patience {
 
   /** The time for which a statement waits for the next topology. */
   static final Duration PARKED = Duration.ofSeconds(2);
@@ -31,14 +33,19 @@ final class Patience {
   private long parkedSince = Long.MIN_VALUE;
   private int rounds;
 
-  Patience(LiveShards live, String table, Duration acquire) {
+  /**
+   * The waiting of a statement that begins now.
+   *
+   * @param table what errors speak of
+   */
+  public Patience(LiveShards live, String table, Duration acquire) {
     this.live = live;
     this.table = table;
     this.acquire = acquire;
   }
 
   /** Completes when the statement may be located once more, or errors as it has waited enough. */
-  Mono<Void> next(Place place) {
+  public Mono<Void> next(Place place) {
     return Mono.defer(
         () ->
             ++rounds > ROUNDS || left().isNegative()
@@ -47,7 +54,7 @@ final class Patience {
   }
 
   /** Completes when the newest topology is in force. */
-  Mono<Void> confirmed(Place place) {
+  public Mono<Void> confirmed(Place place) {
     return next(place)
         .then(
             Mono.defer(
@@ -62,7 +69,7 @@ final class Patience {
    * @param located the epoch that the statement was located in
    * @param on what follows; it leaves once it has a connection
    */
-  <T> Flux<T> parked(Epoch located, Place place, Function<Parking.Ticket, Flux<T>> on) {
+  public <T> Flux<T> parked(Epoch located, Place place, Function<Parking.Ticket, Flux<T>> on) {
     return next(place)
         .thenMany(
             Flux.using(
@@ -118,7 +125,7 @@ final class Patience {
   }
 
   /** The error where the control server does not say which topology is the newest. */
-  static ShardUnavailableException unconfirmed(
+  public static ShardUnavailableException unconfirmed(
       String table, Place place, Duration time, Throwable error) {
     return new ShardUnavailableException(
         place.shard(),

@@ -1,9 +1,12 @@
 package io.shardflux.r2dbc.spi;
 
 import io.r2dbc.spi.TransactionDefinition;
+import io.shardflux.r2dbc.failure.LocateAnew;
 import io.shardflux.r2dbc.failure.PoolClosingException;
+import io.shardflux.r2dbc.failure.TopologyChangedException;
 import io.shardflux.r2dbc.live.Epoch;
 import io.shardflux.r2dbc.live.LiveShards;
+import io.shardflux.r2dbc.live.Patience;
 import io.shardflux.r2dbc.observe.ShardStatistics;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.r2dbc.shard.ShardServers;
@@ -16,9 +19,17 @@ import io.shardflux.router.Internal;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
 import io.shardflux.router.Topology;
+import io.shardflux.router.TransitionStrategy.Phase;
+import io.shardflux.router.TransitionStrategy.Place;
+import io.shardflux.router.TransitionStrategy.Step;
+import java.time.Duration;
 import java.util.Collection;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
@@ -38,11 +49,17 @@ public final class Snapshot {
   private final LiveShards shards;
   private final Epoch epoch;
   private final Function<String, SqlTemplate> templates;
+  private final Set<String> watched;
 
-  private Snapshot(LiveShards shards, Epoch epoch, Function<String, SqlTemplate> templates) {
+  private Snapshot(
+      LiveShards shards,
+      Epoch epoch,
+      Function<String, SqlTemplate> templates,
+      Set<String> watched) {
     this.shards = shards;
     this.epoch = epoch;
     this.templates = templates;
+    this.watched = watched;
   }
 
   /**
@@ -51,11 +68,159 @@ public final class Snapshot {
    * @param templates reads a text, or knows it already
    */
   public static Snapshot of(LiveShards shards, Function<String, SqlTemplate> templates) {
-    return new Snapshot(shards, shards.epoch(), templates);
+    return new Snapshot(shards, shards.epoch(), templates, Set.of());
   }
 
   public Topology topology() {
     return epoch.topology();
+  }
+
+  /** Those of some tables whose keys are on their way to other shards; none at rest. */
+  public Set<String> movingOf(Set<String> tables) {
+    return epoch.movingOf(tables);
+  }
+
+  /** The waiting of a statement over all the times that it is planned. */
+  public Crossing crossing() {
+    return new Crossing(shards);
+  }
+
+  /**
+   * The places of a statement's keys. Errors with what {@link Crossing} is for where the statement
+   * must not be sent yet.
+   *
+   * @param writes whether it waits where its keys are being switched
+   */
+  public Mono<KeyPlaces> ready(Map<String, ? extends Collection<ShardKey>> keys, boolean writes) {
+    return Flux.fromIterable(keys.entrySet())
+        .concatMap(
+            each ->
+                epoch
+                    .places(each.getKey(), each.getValue())
+                    .map(places -> ready(each.getKey(), places, writes)))
+        .reduce(KeyPlaces.NONE, KeyPlaces::and);
+  }
+
+  private KeyPlaces ready(String table, List<Place> places, boolean writes) {
+    for (Place place : places) {
+      Step step = place.step();
+      if (step != null && !shards.confirmed()) {
+        throw new PlanAnew(LocateAnew.After.CONFIRMATION, table, place, epoch);
+      }
+      if (step != null && writes && step.phase() == Phase.SWITCHING) {
+        throw new PlanAnew(LocateAnew.After.SWITCH, table, place, epoch);
+      }
+    }
+    return KeyPlaces.of(places);
+  }
+
+  /**
+   * What is known of keys.
+   *
+   * @param moving whether any of them is on its way
+   * @param alike whether all of them are, by one step, or none
+   */
+  public record KeyPlaces(boolean moving, boolean alike) {
+
+    static final KeyPlaces NONE = new KeyPlaces(false, true);
+
+    static KeyPlaces of(List<Place> places) {
+      Set<Place> all = Set.copyOf(places);
+      return new KeyPlaces(
+          all.stream().anyMatch(place -> place.step() != null),
+          all.stream().map(Place::step).distinct().count() <= 1);
+    }
+
+    KeyPlaces and(KeyPlaces other) {
+      return equals(NONE)
+          ? other
+          : new KeyPlaces(moving || other.moving, alike && other.alike && moving == other.moving);
+    }
+  }
+
+  /** This snapshot, which sends statements only while the keys of these tables lie as it says. */
+  public Snapshot watching(Set<String> tables) {
+    return new Snapshot(shards, epoch, templates, Set.copyOf(tables));
+  }
+
+  /** This snapshot, which watches what another one does, too. */
+  public Snapshot watchingToo(Snapshot other) {
+    Set<String> both = new HashSet<>(watched);
+    both.addAll(other.watched);
+    return watching(both);
+  }
+
+  /** Tells whether it looks at the keys of tables; see {@link #looked}. */
+  public boolean watches() {
+    return !watched.isEmpty();
+  }
+
+  /**
+   * Completes if a shard's answer counts. Otherwise it errors with what {@link Crossing} is for, or
+   * where rows were given with {@link TopologyChangedException}.
+   */
+  public <T> Mono<T> looked(ShardId shard, boolean given) {
+    return Mono.defer(
+        () ->
+            holds() || (given && shards.confirmed())
+                ? Mono.empty()
+                : settled(
+                    shard,
+                    () ->
+                        given
+                            ? changed(shard, "while they were read, and rows may be missing")
+                            : anew(shard)));
+  }
+
+  /** Completes if the keys still lie as the snapshot says, where a transaction is to end. */
+  public Mono<Void> unmoved(ShardId shard) {
+    return Mono.defer(
+        () ->
+            holds()
+                ? Mono.empty()
+                : settled(
+                    shard,
+                    () -> changed(shard, "while they were used; run the transaction again")));
+  }
+
+  private boolean holds() {
+    return shards.topology().epoch() == epoch.topology().epoch() && shards.confirmed();
+  }
+
+  private <T> Mono<T> settled(ShardId shard, Supplier<RuntimeException> gone) {
+    Duration time = shards.timeouts().acquire();
+    Mono<Void> settled =
+        shards.confirmed()
+            ? Mono.empty()
+            : shards
+                .confirm(time)
+                .onErrorMap(
+                    error -> Patience.unconfirmed(named(), new Place(shard, null), time, error));
+    return settled.then(
+        Mono.defer(
+            () ->
+                shards.epoch().movedSince(epoch, watched) ? Mono.error(gone.get()) : Mono.empty()));
+  }
+
+  private RuntimeException changed(ShardId shard, String when) {
+    return TopologyChangedException.of(
+        shard, named() + ": keys moved to another shard (expected: the same shard) " + when);
+  }
+
+  private PlanAnew anew(ShardId shard) {
+    return new PlanAnew(LocateAnew.After.NOTHING, named(), new Place(shard, null), epoch);
+  }
+
+  private String named() {
+    return String.join(", ", watched);
+  }
+
+  private <T> Work<T> sent(ShardId shard, Work<T> work) {
+    return watched.isEmpty()
+        ? work
+        : work.doing(
+            (connection, dialect) ->
+                holds() ? work.execution().apply(connection, dialect) : Flux.error(anew(shard)));
   }
 
   /** The status of a shard, without asking a server. */
@@ -112,7 +277,7 @@ public final class Snapshot {
     return new Work.Target() {
       @Override
       public <T> Flux<T> run(Work<T> work) {
-        return entered(shard, servers -> servers.run(work));
+        return entered(shard, servers -> servers.run(sent(shard, work)));
       }
     };
   }

@@ -1,0 +1,34 @@
+package io.shardflux.r2dbc.spi;
+
+import io.shardflux.r2dbc.failure.LocateAnew;
+import io.shardflux.r2dbc.live.Epoch;
+import io.shardflux.router.TransitionStrategy.Place;
+
+/** Reports that a statement must be planned by another snapshot, because its keys move. */
+final class PlanAnew extends LocateAnew {
+
+  private static final long serialVersionUID = 1L;
+
+  private final transient String table;
+  private final transient Place place;
+  private final transient Epoch epoch;
+
+  PlanAnew(After after, String table, Place place, Epoch epoch) {
+    super(after);
+    this.table = table;
+    this.place = place;
+    this.epoch = epoch;
+  }
+
+  String table() {
+    return table;
+  }
+
+  Place place() {
+    return place;
+  }
+
+  Epoch epoch() {
+    return epoch;
+  }
+}
