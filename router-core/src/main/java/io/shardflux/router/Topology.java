@@ -134,6 +134,24 @@ public final class Topology {
     return new Topology(epoch + 1, fewer, strategies, tables);
   }
 
+  /**
+   * {@return this topology with another strategy under a name} The epoch is the next.
+   *
+   * @param name the name of one of {@link #strategies()}
+   * @param strategy takes its place
+   * @throws IllegalArgumentException if there is none of that name, or the new one names a shard
+   *     that is not there
+   */
+  @Internal
+  public Topology withStrategy(String name, ShardingStrategy strategy) {
+    Map<String, ShardingStrategy> others = new LinkedHashMap<>(strategies);
+    if (others.put(name, strategy) == null) {
+      throw new IllegalArgumentException(
+          "strategy: " + name + " (expected: one of " + strategies.keySet() + ")");
+    }
+    return new Topology(epoch + 1, shards, others, tables);
+  }
+
   private void check() {
     if (shards.isEmpty()) {
       throw new IllegalArgumentException("shards: none (expected: at least one)");

@@ -1,0 +1,58 @@
+package io.shardflux.cluster;
+
+import io.shardflux.r2dbc.config.RouterParts;
+import io.shardflux.r2dbc.config.TopologyDocument;
+import io.shardflux.router.Internal;
+import io.shardflux.router.Topology;
+import java.time.Duration;
+import java.util.function.UnaryOperator;
+import reactor.core.publisher.Mono;
+
+/** A cluster, for what changes its topology in steps: jobs that move data. Thread-safe. */
+@Internal
+public interface ClusterAccess {
+
+  /**
+   * The access to a cluster.
+   *
+   * @throws IllegalArgumentException if the router was not opened by {@link ClusterRouter#open}
+   */
+  static ClusterAccess of(ClusterRouter router) {
+    if (router instanceof ClusterAccess own) {
+      return own;
+    }
+    throw new IllegalArgumentException(
+        "router: of " + router.getClass() + " (expected: one that ClusterRouter.open() made)");
+  }
+
+  /** The topology in force, as it was published. */
+  TopologyDocument.Opened opened();
+
+  /** What the router's own document says. */
+  RouterParts own();
+
+  /** The time for which a router may go on by an epoch that it has read. */
+  Duration lease();
+
+  /** Looks at the control server now. */
+  Mono<Void> look();
+
+  /** The jobs of the cluster. */
+  Jobs jobs();
+
+  /**
+   * Publishes what is made of the topology in force, and puts it in force here. Errors with {@link
+   * JobLostException} if the job has another owner, and with {@link IllegalStateException} if
+   * another topology was published meanwhile.
+   *
+   * @param owner the job for which it is done
+   * @return the new epoch
+   */
+  Mono<Long> publish(Jobs.Owned owner, UnaryOperator<Topology> change, String why);
+
+  /**
+   * Completes when every router routes by that epoch or a later one, or has not been heard of for
+   * longer than its lease. Errors after a time if one that lives does not.
+   */
+  Mono<Void> awaited(long epoch);
+}

@@ -1,0 +1,134 @@
+package io.shardflux.cluster;
+
+import io.shardflux.cluster.ControlTables.Draft;
+import io.shardflux.cluster.ControlTables.Head;
+import io.shardflux.cluster.ControlTables.Member;
+import io.shardflux.cluster.PublishedTopology.Origin;
+import io.shardflux.r2dbc.config.ControlSettings;
+import io.shardflux.r2dbc.config.RouterParts;
+import io.shardflux.r2dbc.config.TopologyDocument;
+import java.util.List;
+import java.util.UUID;
+import reactor.core.publisher.Mono;
+import reactor.core.scheduler.Schedulers;
+
+/**
+ * Decides what a router starts with. A document that was once published starts from the topology in
+ * force, whatever was made of it since. One that never was is refused, or published where the
+ * document says so. While the control server is down, the newest topology that the shards have is
+ * taken.
+ */
+final class ClusterStart {
+
+  private final ControlSettings control;
+  private final ControlTables tables;
+  private final RouterParts own;
+  private final Member member;
+  private final TopologyDocument document;
+
+  /**
+   * Asks no server yet.
+   *
+   * @param own what the router's own document says
+   * @throws IllegalArgumentException if that can't be published, as {@link TopologyDocument#of}
+   */
+  ClusterStart(ControlSettings control, ControlTables tables, RouterParts own, Member member) {
+    this.control = control;
+    this.tables = tables;
+    this.own = own;
+    this.member = member;
+    this.document = TopologyDocument.of(own);
+  }
+
+  /**
+   * What a router starts with.
+   *
+   * @param controlRead whether it was read from the control server
+   */
+  record Start(UUID cluster, TopologyDocument.Opened opened, boolean controlRead) {}
+
+  Mono<Start> start() {
+    Mono<Void> created = control.createsTables() ? tables.create() : Mono.empty();
+    return created
+        .then(Mono.defer(this::fromControl))
+        .onErrorResume(IdentityTables::silent, this::fromShards);
+  }
+
+  private Mono<Start> fromControl() {
+    return tables.head().flatMap(this::fromControl);
+  }
+
+  private Mono<Start> fromControl(Head head) {
+    if (head.epoch() == 0) {
+      return published(head, "the first topology");
+    }
+    return tables
+        .published(document.routing())
+        .flatMap(
+            known ->
+                known
+                    ? tables.topology(head.epoch()).flatMap(now -> opened(head.cluster(), now))
+                    : control.publish() ? published(head, "control.publish: true") : refused());
+  }
+
+  private Mono<Start> opened(UUID cluster, PublishedTopology now) {
+    return opened(cluster, now.epoch(), now.document(), true);
+  }
+
+  /** Reads a document away from event loops, because it may be long. */
+  private Mono<Start> opened(UUID cluster, long epoch, String json, boolean controlRead) {
+    return Mono.fromCallable(
+            () ->
+                new Start(
+                    cluster, TopologyDocument.parse(json).open(epoch, own, null), controlRead))
+        .subscribeOn(Schedulers.boundedElastic());
+  }
+
+  private Mono<Start> published(Head head, String why) {
+    Draft draft =
+        new Draft(document.json(), document.routing(), Origin.DOCUMENT, member.toString(), why);
+    return IdentityTables.on(
+        own.shards(),
+        own.options().timeouts().total(),
+        shards ->
+            shards
+                .claim(head.cluster())
+                .then(tables.publish(head.epoch(), draft, null))
+                .flatMap(
+                    epoch ->
+                        shards
+                            .note(head.cluster(), epoch, document.json())
+                            // A start reads the control server, and other routers note it too.
+                            .onErrorResume(IdentityTables::silent, error -> Mono.empty())
+                            .then(opened(head.cluster(), epoch, document.json(), true)))
+                // Another router was quicker.
+                .switchIfEmpty(Mono.defer(this::fromControl)));
+  }
+
+  private Mono<Start> refused() {
+    return tables
+        .newestDocument()
+        .flatMap(
+            newest ->
+                Mono.fromCallable(
+                        () -> document.differences(TopologyDocument.parse(newest.document())))
+                    .subscribeOn(Schedulers.boundedElastic())
+                    .flatMap(differences -> Mono.error(neverPublished(newest, differences))));
+  }
+
+  private static IllegalStateException neverPublished(
+      PublishedTopology newest, List<String> differences) {
+    return new IllegalStateException(
+        "control: a document that was never published (expected: one that was, or control.publish:"
+            + " true, which publishes it for all routers); against epoch "
+            + newest.epoch()
+            + ", "
+            + String.join("; ", differences));
+  }
+
+  private Mono<Start> fromShards(Throwable silence) {
+    return IdentityTables.on(own.shards(), own.options().timeouts().total(), IdentityTables::newest)
+        .switchIfEmpty(Mono.error(silence))
+        .flatMap(newest -> opened(newest.cluster(), newest.epoch(), newest.document(), false));
+  }
+}

@@ -1,0 +1,315 @@
+package io.shardflux.cluster;
+
+import io.shardflux.cluster.ControlTables.Draft;
+import io.shardflux.cluster.ControlTables.Member;
+import io.shardflux.cluster.PublishedTopology.Origin;
+import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.r2dbc.ShardRouterBuilder;
+import io.shardflux.r2dbc.config.ControlSettings;
+import io.shardflux.r2dbc.config.RouterDefinition;
+import io.shardflux.r2dbc.config.RouterParts;
+import io.shardflux.r2dbc.config.TopologyDocument;
+import io.shardflux.r2dbc.settings.Shard;
+import io.shardflux.router.ShardId;
+import io.shardflux.router.Topology;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
+import org.jspecify.annotations.Nullable;
+import reactor.core.publisher.BufferOverflowStrategy;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+import reactor.core.scheduler.Schedulers;
+
+/** A router over the control tables. */
+final class DefaultClusterRouter implements ClusterRouter, ClusterAccess {
+
+  private static final Duration CONFIRM_GAP = Duration.ofMillis(20);
+  private static final int CONFIRM_LEASES = 5;
+
+  private static final int EVENTS_HELD = 256;
+  private static final int MOST_HISTORY = 1_000;
+
+  private final ControlTables tables;
+  private final RouterParts own;
+  private final Member member;
+  private final TopologyWatch watch;
+  private final Duration lease;
+  private final Jobs jobs;
+
+  private DefaultClusterRouter(
+      ControlTables tables, RouterParts own, Member member, TopologyWatch watch, Duration lease) {
+    this.lease = lease;
+    this.jobs = new Jobs(tables, member);
+    this.tables = tables;
+    this.own = own;
+    this.member = member;
+    this.watch = watch;
+  }
+
+  static Mono<ClusterRouter> open(
+      RouterDefinition definition, UnaryOperator<ShardRouterBuilder> more) {
+    ControlSettings control = definition.control();
+    if (control == null) {
+      throw new IllegalArgumentException(
+          "control: missing (expected: the server of the topology that is shared; a router without"
+              + " it is opened by ShardRouter)");
+    }
+    ShardRouterBuilder builder = more.apply(ShardRouterBuilder.of(definition));
+    // Random bytes, documents and the driver's set-up may wait for files.
+    return Mono.fromCallable(() -> new Member(UUID.randomUUID(), host(), version()))
+        .subscribeOn(Schedulers.boundedElastic())
+        .flatMap(member -> open(definition, control, builder, member));
+  }
+
+  private static Mono<ClusterRouter> open(
+      RouterDefinition definition,
+      ControlSettings control,
+      ShardRouterBuilder builder,
+      Member member) {
+    RouterParts own = builder.parts();
+    // A look must be over before the lease is, or it confirms nothing.
+    ControlTables tables = new ControlTables(control.server(), control.lease().dividedBy(2));
+    return Mono.fromCallable(() -> new ClusterStart(control, tables, own, member))
+        .flatMap(ClusterStart::start)
+        // The router's own pools are set up there, too.
+        .publishOn(Schedulers.boundedElastic())
+        .flatMap(
+            start -> {
+              TopologyWatch watch = new TopologyWatch(control, tables, builder, member, start);
+              return watch
+                  .begin()
+                  .thenReturn(
+                      (ClusterRouter)
+                          new DefaultClusterRouter(tables, own, member, watch, control.lease()));
+            })
+        .onErrorResume(
+            error ->
+                Flux.fromIterable(definition.directories())
+                    .flatMap(directory -> directory.close())
+                    .then(tables.close())
+                    .onErrorComplete()
+                    .then(Mono.error(error)));
+  }
+
+  private static String host() {
+    String name = Optional.ofNullable(System.getenv("HOSTNAME")).orElse("localhost");
+    return name + ", process " + ProcessHandle.current().pid();
+  }
+
+  private static String version() {
+    return Optional.ofNullable(ClusterRouter.class.getPackage().getImplementationVersion())
+        .orElse("development");
+  }
+
+  @Override
+  public ShardRouter router() {
+    return watch.router();
+  }
+
+  @Override
+  public Mono<ClusterState> state() {
+    return Mono.zip(tables.head(), tables.routers().collectList(), tables.orders().collectList())
+        .map(all -> new ClusterState(cluster(), all.getT1().epoch(), all.getT2(), all.getT3()));
+  }
+
+  @Override
+  public Flux<PublishedTopology> history(int most) {
+    if (most < 1 || most > MOST_HISTORY) {
+      throw new IllegalArgumentException(
+          "most: " + most + " (expected: 1 to " + MOST_HISTORY + ")");
+    }
+    return tables.history(most);
+  }
+
+  @Override
+  public Mono<Long> addShard(Shard shard, String why) {
+    return published(
+        why,
+        now -> now.withShard(shard.id()),
+        shards -> {
+          List<Shard> more = new ArrayList<>(shards);
+          more.add(shard);
+          return more;
+        },
+        shard);
+  }
+
+  @Override
+  public Mono<Long> removeShard(ShardId shard, String why) {
+    return published(
+        why,
+        now -> now.withoutShard(shard),
+        shards -> shards.stream().filter(each -> !each.id().equals(shard)).toList(),
+        null);
+  }
+
+  /**
+   * Publishes what is made of the newest topology, anew where another router publishes meanwhile.
+   */
+  private Mono<Long> published(
+      String why,
+      UnaryOperator<Topology> topology,
+      UnaryOperator<List<Shard>> shards,
+      @Nullable Shard added) {
+    return Mono.defer(
+        () ->
+            watch
+                .look()
+                .then(
+                    drafted(
+                        why,
+                        Origin.OPERATION,
+                        () -> {
+                          TopologyDocument.Opened now = watch.opened();
+                          return TopologyDocument.of(
+                              topology.apply(now.topology()),
+                              shards.apply(now.shards()),
+                              own.accounts());
+                        }))
+                .flatMap(draft -> claimed(added).then(tables.publish(epoch(), draft, null)))
+                .flatMap(epoch -> watch.look().thenReturn(epoch))
+                .switchIfEmpty(Mono.defer(() -> published(why, topology, shards, added))));
+  }
+
+  @Override
+  public TopologyDocument.Opened opened() {
+    return watch.opened();
+  }
+
+  @Override
+  public RouterParts own() {
+    return own;
+  }
+
+  @Override
+  public Duration lease() {
+    return lease;
+  }
+
+  @Override
+  public Mono<Void> look() {
+    return watch.look();
+  }
+
+  @Override
+  public Jobs jobs() {
+    return jobs;
+  }
+
+  @Override
+  public Mono<Long> publish(Jobs.Owned owner, UnaryOperator<Topology> change, String why) {
+    return Mono.defer(
+        () -> {
+          TopologyDocument.Opened now = watch.opened();
+          return drafted(
+                  why,
+                  Origin.MOVE,
+                  () ->
+                      TopologyDocument.of(
+                          change.apply(now.topology()), now.shards(), own.accounts()))
+              .flatMap(draft -> tables.publish(now.topology().epoch(), draft, owner))
+              .flatMap(epoch -> watch.look().thenReturn(epoch))
+              .switchIfEmpty(
+                  Mono.error(
+                      () ->
+                          new IllegalStateException(
+                              "topology: another one than epoch "
+                                  + now.topology().epoch()
+                                  + " was published meanwhile (expected: none)")));
+        });
+  }
+
+  @Override
+  public Mono<Void> awaited(long epoch) {
+    Duration bound = lease.multipliedBy(CONFIRM_LEASES).plusSeconds(5);
+    return Mono.defer(
+            () -> {
+              long begun = System.nanoTime();
+              return tables
+                  .routers()
+                  .filter(router -> router.live() && router.epoch() < epoch)
+                  .count()
+                  .filter(late -> late == 0)
+                  .repeatWhenEmpty(tries -> tries.delayElements(CONFIRM_GAP))
+                  .timeout(bound, Mono.error(() -> late(epoch, begun)));
+            })
+        .then();
+  }
+
+  private static IllegalStateException late(long epoch, long begun) {
+    return new IllegalStateException(
+        "epoch "
+            + epoch
+            + ": not in force in all routers after "
+            + Duration.ofNanos(System.nanoTime() - begun).toMillis()
+            + " ms (expected: all that live follow within their lease; see ClusterRouter.state())");
+  }
+
+  private UUID cluster() {
+    return UUID.fromString(watch.cluster());
+  }
+
+  private long epoch() {
+    return watch.opened().topology().epoch();
+  }
+
+  private Mono<Draft> drafted(String why, Origin origin, Supplier<TopologyDocument> document) {
+    return Mono.fromCallable(
+            () -> {
+              TopologyDocument made = document.get();
+              return new Draft(made.json(), made.routing(), origin, member.toString(), why);
+            })
+        .subscribeOn(Schedulers.boundedElastic());
+  }
+
+  private Mono<Void> claimed(@Nullable Shard added) {
+    return added == null
+        ? Mono.empty()
+        : IdentityTables.on(
+            List.of(added), own.options().timeouts().total(), shards -> shards.claim(cluster()));
+  }
+
+  @Override
+  public Mono<Void> drain(ShardId shard, String why) {
+    return ordered(shard, ShardOrder.Kind.DRAIN, why);
+  }
+
+  @Override
+  public Mono<Void> takeOut(ShardId shard, String why) {
+    return ordered(shard, ShardOrder.Kind.OPEN, why);
+  }
+
+  private Mono<Void> ordered(ShardId shard, ShardOrder.Kind kind, String why) {
+    return Mono.defer(
+        () -> {
+          if (!router().topology().shards().contains(shard)) {
+            throw new IllegalArgumentException(
+                "shard: " + shard + " (expected: one of " + router().topology().shards() + ")");
+          }
+          return tables.order(shard, kind, member, why).then(watch.look());
+        });
+  }
+
+  @Override
+  public Mono<Void> resume(ShardId shard) {
+    return tables.takeBack(shard).then(Mono.defer(watch::look));
+  }
+
+  @Override
+  public Flux<ClusterEvent> events() {
+    return watch
+        .events()
+        .onBackpressureBuffer(EVENTS_HELD, lost -> {}, BufferOverflowStrategy.DROP_OLDEST)
+        .publishOn(Schedulers.parallel());
+  }
+
+  @Override
+  public Mono<Void> close() {
+    return Flux.concat(watch.close(), router().close(), tables.close()).then();
+  }
+}

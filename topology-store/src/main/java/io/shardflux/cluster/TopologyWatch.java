@@ -1,0 +1,317 @@
+package io.shardflux.cluster;
+
+import io.shardflux.cluster.ControlTables.Head;
+import io.shardflux.cluster.ControlTables.Member;
+import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.r2dbc.ShardRouterBuilder;
+import io.shardflux.r2dbc.config.ControlSettings;
+import io.shardflux.r2dbc.config.RouterParts;
+import io.shardflux.r2dbc.config.TopologyDocument;
+import io.shardflux.r2dbc.directory.TableDirectory;
+import io.shardflux.r2dbc.settings.SharedTopology;
+import io.shardflux.r2dbc.spi.TopologyAccess;
+import io.shardflux.router.ShardingStrategy;
+import io.shardflux.router.TransitionStrategy;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.UUID;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import reactor.core.Disposable;
+import reactor.core.Disposables;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+import reactor.core.publisher.Sinks;
+import reactor.core.scheduler.Schedulers;
+
+/**
+ * Keeps a router up to date: polls the control server's one row, puts a later topology in force,
+ * obeys the operators' orders, and renews the router's lease. Thread-safe; one look at a time.
+ */
+final class TopologyWatch implements SharedTopology {
+
+  private static final Logger log = LoggerFactory.getLogger(TopologyWatch.class);
+
+  /** The time after which a lease is renewed. */
+  private static final long RENEWAL_NANOS = Duration.ofSeconds(2).toNanos();
+
+  private static final Duration MOVING_POLL = Duration.ofMillis(100);
+  private static final Duration SWITCHING_POLL = Duration.ofMillis(20);
+
+  /** The factor by which the clocks of two machines may run differently. */
+  private static final double SKEW = 1.1;
+
+  /** A database may know an epoch a moment before the control server does. */
+  private static final Duration CATCH_UP_GAP = Duration.ofMillis(20);
+
+  private static final Duration CATCH_UP_BOUND = Duration.ofSeconds(2);
+
+  private final ControlSettings control;
+  private final ControlTables tables;
+  private final RouterParts own;
+  private final Member member;
+  private final UUID cluster;
+  private final ShardRouter router;
+  private final ObeyedOrders orders;
+  private final Disposable.Swap polling = Disposables.swap();
+  private final AtomicReference<@Nullable Mono<Void>> underWay = new AtomicReference<>();
+  private final Sinks.Many<ClusterEvent> events = Sinks.many().multicast().directBestEffort();
+  private volatile TopologyDocument.Opened opened;
+  private volatile long confirmedAt = System.nanoTime();
+  private volatile boolean lost;
+  // Used by one look at a time.
+  private volatile long registeredAt = System.nanoTime() - RENEWAL_NANOS;
+  private volatile long registeredEpoch;
+  private volatile long refusedEpoch;
+  private volatile long behindEpoch = -1;
+
+  /** A router that starts with a topology; it is kept up to date once {@link #begin begun}. */
+  TopologyWatch(
+      ControlSettings control,
+      ControlTables tables,
+      ShardRouterBuilder builder,
+      Member member,
+      ClusterStart.Start start) {
+    this.control = control;
+    this.tables = tables;
+    this.own = builder.parts();
+    this.member = member;
+    this.cluster = start.cluster();
+    this.opened = start.opened();
+    this.router = builder.build(opened, this);
+    this.orders = new ObeyedOrders(router.operations());
+  }
+
+  ShardRouter router() {
+    return router;
+  }
+
+  @Override
+  public String cluster() {
+    return cluster.toString();
+  }
+
+  @Override
+  public boolean confirmed() {
+    return System.nanoTime() - confirmedAt < control.lease().toNanos();
+  }
+
+  @Override
+  public Mono<Void> confirm() {
+    return look();
+  }
+
+  /** The topology in force, as it was published. */
+  TopologyDocument.Opened opened() {
+    return opened;
+  }
+
+  /** What is met from now on, without back-pressure. */
+  Flux<ClusterEvent> events() {
+    return events.asFlux();
+  }
+
+  /** Looks now, whether that succeeds or not, and again and again. */
+  Mono<Void> begin() {
+    return look()
+        .onErrorComplete()
+        .doOnSuccess(
+            looked ->
+                polling.update(
+                    Mono.defer(() -> Mono.delay(pause()))
+                        .then(Mono.defer(this::look).onErrorComplete())
+                        .repeat()
+                        .subscribe()));
+  }
+
+  /** The time until the next look, which is short while keys move: their writes wait for it. */
+  private Duration pause() {
+    Duration pause = control.poll();
+    for (ShardingStrategy strategy : router.topology().strategies().values()) {
+      if (strategy instanceof TransitionStrategy way) {
+        boolean switching =
+            way.steps().stream()
+                .anyMatch(step -> step.phase() == TransitionStrategy.Phase.SWITCHING);
+        Duration most = switching ? SWITCHING_POLL : MOVING_POLL;
+        pause = pause.compareTo(most) < 0 ? pause : most;
+      }
+    }
+    return pause;
+  }
+
+  /** Ends the looks; forgets the router. */
+  Mono<Void> close() {
+    return Mono.defer(
+        () -> {
+          polling.dispose();
+          return tables
+              .unregister(member.id())
+              .onErrorComplete()
+              .thenMany(Flux.fromIterable(opened.directories()))
+              .flatMap(TableDirectory::close)
+              .then()
+              .doFinally(end -> endEvents());
+        });
+  }
+
+  private synchronized void endEvents() {
+    var unused = events.tryEmitComplete();
+  }
+
+  /** Looks once. A caller that comes while a look is under way gets the end of that one. */
+  Mono<Void> look() {
+    return Mono.defer(
+        () -> {
+          Mono<Void> fresh = Mono.defer(this::lookNow).doFinally(end -> underWay.set(null)).cache();
+          Mono<Void> first = underWay.compareAndExchange(null, fresh);
+          return first == null ? fresh : first;
+        });
+  }
+
+  /** Completes once the router's topology is of that epoch, or it can't be had in time. */
+  @Override
+  public Mono<Void> seen(long epoch) {
+    return Mono.defer(
+        () ->
+            router.topology().epoch() >= epoch
+                ? Mono.empty()
+                : look()
+                    .onErrorComplete()
+                    .then(Mono.delay(CATCH_UP_GAP))
+                    .repeat(() -> router.topology().epoch() < epoch)
+                    .then()
+                    .timeout(CATCH_UP_BOUND)
+                    .onErrorComplete());
+  }
+
+  private Mono<Void> lookNow() {
+    long sentAt = System.nanoTime();
+    return tables
+        .head()
+        .flatMap(this::follow)
+        .doOnSuccess(done -> confirmed(sentAt))
+        .doOnError(this::unconfirmed);
+  }
+
+  private Mono<Void> follow(Head head) {
+    if (!head.cluster().equals(cluster)) {
+      return Mono.error(
+          new IllegalStateException(
+              "control: of cluster " + head.cluster() + " (expected: " + cluster + ")"));
+    }
+    return topologyOf(head).then(ordersOf(head)).then(Mono.defer(this::renewed));
+  }
+
+  private Mono<Void> topologyOf(Head head) {
+    long inForce = router.topology().epoch();
+    if (head.epoch() < inForce && head.epoch() != behindEpoch) {
+      behindEpoch = head.epoch();
+      tell(new ClusterEvent.ControlBehind(Instant.now(), head.epoch(), inForce));
+    }
+    return head.epoch() <= inForce
+        ? Mono.empty()
+        : tables
+            .topology(head.epoch())
+            .publishOn(Schedulers.boundedElastic())
+            .flatMap(this::putInForce);
+  }
+
+  private Mono<Void> putInForce(PublishedTopology published) {
+    TopologyDocument.Opened before = opened;
+    TopologyDocument.Opened next;
+    try {
+      next = TopologyDocument.parse(published.document()).open(published.epoch(), own, before);
+    } catch (IllegalArgumentException e) {
+      refused(published, e);
+      return Mono.empty();
+    }
+    return TopologyAccess.of(router)
+        .swap(next.topology(), next.shards())
+        .doOnNext(swapped -> inForce(before, next, published))
+        .doOnError(IllegalArgumentException.class, error -> refused(published, error))
+        .onErrorComplete(IllegalArgumentException.class)
+        .then();
+  }
+
+  private void inForce(
+      TopologyDocument.Opened before, TopologyDocument.Opened next, PublishedTopology published) {
+    opened = next;
+    orders.again();
+    log.atInfo()
+        .addKeyValue("epoch", published.epoch())
+        .log(
+            "topology {} is in force, by {}: {}",
+            published.epoch(),
+            published.madeBy(),
+            published.why());
+    before.directories().stream()
+        .filter(directory -> !next.directories().contains(directory))
+        .forEach(directory -> directory.close().subscribe());
+    IdentityTables.note(router, cluster, published.epoch(), published.document()).subscribe();
+  }
+
+  private void refused(PublishedTopology published, IllegalArgumentException error) {
+    if (refusedEpoch != published.epoch()) {
+      refusedEpoch = published.epoch();
+      String reason = String.valueOf(error.getMessage());
+      tell(new ClusterEvent.TopologyRefused(Instant.now(), published.epoch(), reason));
+    }
+  }
+
+  private Mono<Void> ordersOf(Head head) {
+    return Mono.defer(
+        () ->
+            orders.seen(head.orders())
+                ? Mono.empty()
+                : tables
+                    .orders()
+                    .collectList()
+                    .doOnNext(now -> orders.obey(head.orders(), now))
+                    .then());
+  }
+
+  private Mono<Void> renewed() {
+    long now = System.nanoTime();
+    long epoch = router.topology().epoch();
+    if (now - registeredAt < RENEWAL_NANOS && epoch == registeredEpoch) {
+      return Mono.empty();
+    }
+    return router
+        .operations()
+        .statistics()
+        .flatMap(all -> tables.register(member, epoch, registered(), StatisticsText.of(all)))
+        .doOnSuccess(
+            done -> {
+              registeredAt = now;
+              registeredEpoch = epoch;
+            });
+  }
+
+  /** The time after which the router routes by no epoch that it has read until now. */
+  private Duration registered() {
+    return Duration.ofNanos((long) (control.lease().toNanos() * SKEW) + RENEWAL_NANOS);
+  }
+
+  private void confirmed(long sentAt) {
+    confirmedAt = sentAt;
+    if (lost) {
+      lost = false;
+      tell(new ClusterEvent.ControlBack(Instant.now()));
+    }
+  }
+
+  private void unconfirmed(Throwable error) {
+    if (!lost && System.nanoTime() - confirmedAt > control.lease().toNanos()) {
+      lost = true;
+      tell(new ClusterEvent.ControlLost(Instant.now(), String.valueOf(error.getMessage())));
+    }
+  }
+
+  private synchronized void tell(ClusterEvent event) {
+    log.warn("{}", event);
+    // There may be no listener, and a slow one loses old events in its own buffer.
+    var unused = events.tryEmitNext(event);
+  }
+}
