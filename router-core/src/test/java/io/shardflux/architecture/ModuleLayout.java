@@ -77,6 +77,20 @@ public enum ModuleLayout {
           "io.shardflux.r2dbc.settings..",
           "io.shardflux.r2dbc.spi..")),
 
+  RESHARDING(
+      "io.shardflux.reshard",
+      false,
+      List.of(),
+      List.of(
+          "io.shardflux.router..",
+          "io.shardflux.r2dbc..",
+          "io.shardflux.cluster..",
+          "io.r2dbc.spi..",
+          "reactor..",
+          "org.reactivestreams..",
+          "org.slf4j.."),
+      List.of("io.shardflux.router", "io.shardflux.r2dbc.config..", "io.shardflux.cluster")),
+
   R2DBC_DRIVER(
       "io.shardflux.driver",
       true,

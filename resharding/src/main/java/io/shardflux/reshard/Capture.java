@@ -1,0 +1,290 @@
+package io.shardflux.reshard;
+
+import io.shardflux.cluster.JobLostException;
+import io.shardflux.cluster.Jobs.Owned;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Collectors;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+
+/**
+ * What stands in the source's database while a step runs. Triggers note the key of each moving row
+ * that changes, in the writer's own transaction, and take a shared lock on the step's row of the
+ * fence. While the fence is closed they refuse the write. A step's triggers name one row of the
+ * fence only, so that writers never wait for each other.
+ *
+ * @param job the job's number
+ * @param step the step's position in the plan, from 0
+ * @param table the table whose rows move
+ * @param number the table's position in the step, from 0
+ * @param moving the condition of the moving rows
+ */
+record Capture(long job, int step, MovedTable table, int number, String moving) {
+
+  /** The error by which a closed fence refuses a write; routers know it. */
+  static final int FENCED = 45_001;
+
+  private static final List<String> CREATE =
+      List.of(
+          """
+          CREATE TABLE IF NOT EXISTS shardflux_fence (
+            job BIGINT NOT NULL,
+            step INT NOT NULL,
+            closed TINYINT NOT NULL,
+            PRIMARY KEY (job, step)
+          ) ENGINE = InnoDB""",
+          """
+          CREATE TABLE IF NOT EXISTS shardflux_owner (
+            job BIGINT NOT NULL PRIMARY KEY,
+            token BIGINT NOT NULL
+          ) ENGINE = InnoDB""");
+
+  private static final Duration PATIENCE = Duration.ofMillis(200);
+
+  /**
+   * A change of a table's definition waits for the transactions that have used the table, and holds
+   * up all later ones; it is ended after that time, which doubles where it is always too short.
+   */
+  private static final Duration LOCK_BOUND = Duration.ofMillis(100);
+
+  private static final int DOUBLINGS = 3;
+  private static final int TRIES_A_BOUND = 10;
+
+  /** Makes the tables that every shard of a job needs, and takes the shard for this owner. */
+  static Mono<Void> prepare(Session session, Owned owned) {
+    return Flux.fromIterable(CREATE)
+        .concatMap(session::update)
+        .then(session.update("INSERT IGNORE INTO shardflux_owner VALUES (" + owned.job() + ", 0)"))
+        .then(
+            session.update(
+                "UPDATE shardflux_owner SET token = "
+                    + owned.token()
+                    + " WHERE job = "
+                    + owned.job()
+                    + " AND token < "
+                    + owned.token()))
+        .then(check(session, owned));
+  }
+
+  /** Refuses a former owner; inside a transaction it is held off until that one's end. */
+  static Mono<Void> check(Session session, Owned owned) {
+    return session
+        .rows(
+            "SELECT token FROM shardflux_owner WHERE job = " + owned.job() + " FOR UPDATE",
+            row -> Objects.requireNonNull(row.get(0, Long.class)))
+        .single(0L)
+        .flatMap(
+            token ->
+                token == owned.token()
+                    ? Mono.empty()
+                    : Mono.error(new JobLostException(owned.job())));
+  }
+
+  /** Makes the fence's row, which is open. */
+  static Mono<Void> fence(Session source, long job, int step) {
+    return source
+        .update("INSERT IGNORE INTO shardflux_fence VALUES (" + job + ", " + step + ", 0)")
+        .then();
+  }
+
+  String changes() {
+    return "`shardflux_change_" + job + "_" + step + "_" + number + "`";
+  }
+
+  private String trigger(String event) {
+    return "`shardflux_" + job + "_" + step + "_" + number + "_" + event + "`";
+  }
+
+  /** Makes the table of changes and the triggers, as soon as no open transaction is in the way. */
+  Mono<Void> install(Session source) {
+    return source
+        .update(changeTable())
+        .thenMany(Flux.fromIterable(triggers()))
+        .concatMap(trigger -> patiently(source, trigger))
+        .then();
+  }
+
+  /** Runs it as soon as no open transaction is in its way, without holding others up for long. */
+  private static Mono<Long> patiently(Session source, String change) {
+    AtomicInteger tries = new AtomicInteger();
+    return Mono.defer(
+            () -> {
+              int doublings = Math.min(tries.getAndIncrement() / TRIES_A_BOUND, DOUBLINGS);
+              return source.bounded(change, LOCK_BOUND.multipliedBy(1L << doublings));
+            })
+        .repeatWhenEmpty(again -> again.delayElements(PATIENCE));
+  }
+
+  private String changeTable() {
+    return "CREATE TABLE IF NOT EXISTS "
+        + changes()
+        + " (shardflux_seq BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, "
+        + table.primary().stream()
+            .map(column -> column.quoted() + " " + column.definition())
+            .collect(Collectors.joining(", "))
+        + ") ENGINE = InnoDB";
+  }
+
+  private List<String> triggers() {
+    List<String> triggers = new ArrayList<>();
+    triggers.add(trigger("insert", "INSERT", noted("NEW")));
+    triggers.add(trigger("delete", "DELETE", noted("OLD")));
+    triggers.add(trigger("update", "UPDATE", noted("OLD") + notedIfOther()));
+    return triggers;
+  }
+
+  private String trigger(String name, String event, String body) {
+    return "CREATE TRIGGER IF NOT EXISTS "
+        + trigger(name)
+        + " AFTER "
+        + event
+        + " ON "
+        + table.quoted()
+        + " FOR EACH ROW BEGIN DECLARE shut INT; IF @shardflux_mover IS NULL THEN "
+        + body
+        + "END IF; END";
+  }
+
+  private String noted(String row) {
+    return "IF " + moving(row) + " THEN " + fenced() + append(row) + "END IF; ";
+  }
+
+  /** The new row of an update is noted too where its key is another, or it moves only now. */
+  private String notedIfOther() {
+    String same =
+        table.primary().stream()
+            .map(column -> "NEW." + column.quoted() + " <=> OLD." + column.quoted())
+            .collect(Collectors.joining(" AND "));
+    return "IF "
+        + moving("NEW")
+        + " AND NOT (("
+        + same
+        + ") AND "
+        + moving("OLD")
+        + ") THEN "
+        + fenced()
+        + append("NEW")
+        + "END IF; ";
+  }
+
+  /** The condition has its columns in quotes and all else as hexadecimal, numbers and words. */
+  private String moving(String row) {
+    String condition = moving;
+    for (var column : table.key()) {
+      String quoted = "`" + column.name().replace("`", "``") + "`";
+      condition = condition.replace(quoted, row + "." + quoted);
+    }
+    return condition;
+  }
+
+  private String fenced() {
+    return "SELECT closed INTO shut FROM shardflux_fence WHERE job = "
+        + job
+        + " AND step = "
+        + step
+        + " LOCK IN SHARE MODE; IF shut <> 0 THEN SIGNAL SQLSTATE '45S01' SET MYSQL_ERRNO = "
+        + FENCED
+        + ", MESSAGE_TEXT = 'shardflux: the row moves to another shard'; END IF; ";
+  }
+
+  private String append(String row) {
+    return "INSERT INTO "
+        + changes()
+        + " ("
+        + table.primaryList()
+        + ") VALUES ("
+        + table.primary().stream()
+            .map(column -> row + "." + column.quoted())
+            .collect(Collectors.joining(", "))
+        + "); ";
+  }
+
+  /** Tells whether all triggers are there: a table that was dropped or made anew has none. */
+  Mono<Boolean> complete(Session source) {
+    return source
+        .number(
+            "SELECT COUNT(*) FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = DATABASE()"
+                + " AND EVENT_OBJECT_TABLE = "
+                + MovedTable.text(table.name())
+                + " AND TRIGGER_NAME LIKE 'shardflux\\_"
+                + job
+                + "\\_"
+                + step
+                + "\\_%'")
+        .map(count -> count == triggers().size());
+  }
+
+  /** A mark by which a table that was emptied or made anew is told apart. */
+  Mono<String> mark(Session source) {
+    return source
+        .rows(
+            "SELECT CAST(CREATE_TIME AS CHAR) FROM information_schema.TABLES WHERE TABLE_SCHEMA ="
+                + " DATABASE() AND TABLE_NAME = "
+                + MovedTable.text(table.name()),
+            row -> String.valueOf(row.get(0, String.class)))
+        .single("");
+  }
+
+  /** How many changes wait to be applied. */
+  Mono<Long> waiting(Session source) {
+    return source.number("SELECT COUNT(*) FROM " + changes());
+  }
+
+  /** The oldest changes: their numbers and the keys of their rows. */
+  Mono<Changes> oldest(Session source, int most) {
+    return source
+        .rows(
+            "SELECT shardflux_seq, "
+                + table.primaryLiterals()
+                + " FROM "
+                + changes()
+                + " ORDER BY shardflux_seq LIMIT "
+                + most,
+            row -> new Change(Objects.requireNonNull(row.get(0, Long.class)), table.key(row, 1)))
+        .collectList()
+        .map(Changes::of);
+  }
+
+  private record Change(long number, List<String> key) {}
+
+  /**
+   * Changes that were read. Their numbers need not follow one another, as transactions commit in
+   * any order.
+   *
+   * @param keys the keys of the rows that changed, each once
+   */
+  record Changes(List<Long> numbers, List<List<String>> keys) {
+
+    private static Changes of(List<Change> all) {
+      return new Changes(
+          all.stream().map(Change::number).toList(),
+          all.stream().map(Change::key).distinct().toList());
+    }
+
+    boolean isEmpty() {
+      return numbers.isEmpty();
+    }
+  }
+
+  /** Forgets changes that were applied. */
+  Mono<Long> forget(Session source, Changes applied) {
+    return source.update(
+        "DELETE FROM "
+            + changes()
+            + " WHERE shardflux_seq IN ("
+            + applied.numbers().stream().map(String::valueOf).collect(Collectors.joining(", "))
+            + ")");
+  }
+
+  /** Takes away all that stands on the source, in an order that leaves no trigger without it. */
+  Mono<Void> remove(Session source) {
+    return Flux.just("insert", "delete", "update")
+        .concatMap(event -> patiently(source, "DROP TRIGGER IF EXISTS " + trigger(event)))
+        .then(source.update("DROP TABLE IF EXISTS " + changes()))
+        .then();
+  }
+}

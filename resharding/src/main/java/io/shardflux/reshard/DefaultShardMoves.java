@@ -1,0 +1,278 @@
+package io.shardflux.reshard;
+
+import io.shardflux.cluster.ClusterAccess;
+import io.shardflux.cluster.ClusterRouter;
+import io.shardflux.cluster.JobLostException;
+import io.shardflux.cluster.Jobs.Job;
+import io.shardflux.cluster.Jobs.Owned;
+import io.shardflux.r2dbc.config.TopologyDocument;
+import io.shardflux.reshard.MovePlan.Code;
+import io.shardflux.reshard.MovePlan.Pair;
+import io.shardflux.reshard.MovePlan.Refusal;
+import io.shardflux.reshard.MovePlan.Table;
+import io.shardflux.reshard.MoveProgress.Wanted;
+import io.shardflux.router.ShardId;
+import io.shardflux.router.ShardingStrategy;
+import io.shardflux.router.TableRule;
+import io.shardflux.router.Topology;
+import io.shardflux.router.TransitionStrategy;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Objects;
+import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import reactor.core.Disposable;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+import reactor.core.scheduler.Schedulers;
+
+/** The moves of a cluster, which this router does as far as no other one does them. */
+final class DefaultShardMoves implements ShardMoves {
+
+  private static final Logger log = LoggerFactory.getLogger(DefaultShardMoves.class);
+  private static final String KIND = "move";
+  private static final int SHOWN = 20;
+  private static final int CONNECTIONS = 4;
+  private static final Duration LOOK = Duration.ofSeconds(1);
+  private static final Duration SHOW = Duration.ofMillis(500);
+
+  /** The time after which another router may take the job of one that died. */
+  private static final Duration OWNED = Duration.ofSeconds(10);
+
+  private static final Duration RENEWAL = Duration.ofSeconds(2);
+
+  private final ClusterAccess cluster;
+  private final MoveJob.Guards guards;
+  private final Disposable working;
+
+  DefaultShardMoves(ClusterRouter router, MoveJob.Guards guards) {
+    this.cluster = ClusterAccess.of(router);
+    this.guards = guards;
+    this.working =
+        Mono.defer(this::work)
+            .onErrorResume(this::logged)
+            .then(Mono.delay(LOOK))
+            .repeat()
+            .subscribe();
+  }
+
+  private Mono<Void> logged(Throwable error) {
+    log.warn("moves: {}", String.valueOf(error.getMessage()));
+    return Mono.empty();
+  }
+
+  @Override
+  public Mono<MovePlan> plan(String strategy, ShardingStrategy next) {
+    return cluster
+        .look()
+        .then(
+            Mono.defer(
+                () -> {
+                  Topology now = cluster.opened().topology();
+                  ShardingStrategy old = now.strategies().get(strategy);
+                  if (old == null || old instanceof TransitionStrategy) {
+                    throw new IllegalArgumentException(
+                        "strategy: "
+                            + strategy
+                            + " (expected: one of "
+                            + now.strategies().keySet()
+                            + " that is not on its way)");
+                  }
+                  // Refuses shards that are not there.
+                  var unused = now.withStrategy(strategy, next);
+                  List<TableRule.Sharded> rules = rules(now, strategy);
+                  return Mono.usingWhen(
+                      Mono.fromCallable(() -> new Servers(cluster.opened().shards(), CONNECTIONS))
+                          .subscribeOn(Schedulers.boundedElastic()),
+                      servers -> planned(servers, strategy, old, next, rules),
+                      Servers::close);
+                }));
+  }
+
+  private static List<TableRule.Sharded> rules(Topology topology, String strategy) {
+    return topology.tables().values().stream()
+        .filter(TableRule.Sharded.class::isInstance)
+        .map(TableRule.Sharded.class::cast)
+        .filter(rule -> rule.strategy().equals(strategy))
+        .toList();
+  }
+
+  private Mono<MovePlan> planned(
+      Servers servers,
+      String strategy,
+      ShardingStrategy old,
+      ShardingStrategy next,
+      List<TableRule.Sharded> rules) {
+    List<Pair> pairs =
+        MoveJob.pairs(old, next).stream().map(step -> new Pair(step.from(), step.to())).toList();
+    Set<ShardId> targets = new LinkedHashSet<>(next.shards());
+    return Mono.zip(
+            new MoveCheck(servers, rules, old.shards(), targets).refusals(),
+            Flux.fromIterable(rules).concatMap(rule -> about(servers, old, rule)).collectList())
+        .map(
+            both -> {
+              List<Refusal> refusals = new ArrayList<>(both.getT1());
+              if (rules.isEmpty()) {
+                refusals.add(
+                    new Refusal(
+                        Code.NO_TABLE, strategy, "no table has it (expected: at least one)"));
+              }
+              return new MovePlan(strategy, next, both.getT2(), pairs, refusals);
+            });
+  }
+
+  private static Mono<Table> about(Servers servers, ShardingStrategy old, TableRule.Sharded rule) {
+    return Flux.fromIterable(old.shards())
+        .concatMap(
+            shard ->
+                servers.on(
+                    shard,
+                    session ->
+                        session
+                            .rows(
+                                "SELECT COALESCE(TABLE_ROWS, 0) FROM information_schema.TABLES"
+                                    + " WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = "
+                                    + MovedTable.text(rule.table()),
+                                row -> Objects.requireNonNull(row.get(0, Long.class)))
+                            .single(0L)))
+        .reduce(0L, Long::sum)
+        .map(rows -> new Table(rule.table(), rows));
+  }
+
+  @Override
+  public Mono<Long> start(MovePlan plan) {
+    return Mono.defer(
+        () -> {
+          if (!plan.refusals().isEmpty()) {
+            throw new MoveRefusedException(plan.refusals());
+          }
+          TopologyDocument.Opened now = cluster.opened();
+          TopologyDocument after =
+              TopologyDocument.of(
+                  now.topology().withStrategy(plan.strategy(), plan.next()),
+                  now.shards(),
+                  cluster.own().accounts());
+          return cluster
+              .jobs()
+              .add(KIND, plan.strategy() + "\n" + after.json(), JobState.FIRST.text())
+              .switchIfEmpty(Mono.error(() -> new MoveRefusedException(List.of(UNDER_WAY))));
+        });
+  }
+
+  private static final Refusal UNDER_WAY =
+      new Refusal(
+          Code.UNDER_WAY,
+          "job",
+          "another move is under way (expected: none; wait for its end, or cancel it)");
+
+  @Override
+  public Mono<Void> want(long job, Wanted wanted) {
+    return cluster.jobs().want(job, wanted.name().toLowerCase(Locale.ROOT));
+  }
+
+  @Override
+  public Flux<MoveProgress> progress(long job) {
+    return cluster
+        .jobs()
+        .get(job)
+        .map(DefaultShardMoves::shown)
+        .switchIfEmpty(
+            Mono.error(
+                () -> new IllegalArgumentException("job: " + job + " (expected: one of all())")))
+        .repeatWhen(shown -> shown.concatMap(end -> Mono.delay(SHOW), 1))
+        .takeUntil(MoveProgress::ended);
+  }
+
+  @Override
+  public Flux<MoveProgress> all() {
+    return cluster.jobs().all(KIND, SHOWN).map(DefaultShardMoves::shown);
+  }
+
+  private static MoveProgress shown(Job job) {
+    JobState state = JobState.parse(job.state());
+    return new MoveProgress(
+        job.id(),
+        Wanted.valueOf(job.wanted().toUpperCase(Locale.ROOT)),
+        job.owner(),
+        job.owned() && !job.ended(),
+        state.step(),
+        state.phase().name(),
+        state.rows(),
+        job.ended(),
+        job.error());
+  }
+
+  /** Does the moves that nobody does, one after the other. */
+  private Mono<Void> work() {
+    return cluster
+        .jobs()
+        .all(KIND, 1)
+        .filter(job -> !job.ended() && !job.owned() && !job.wanted().equals("pause"))
+        .concatMap(job -> cluster.jobs().take(job.id(), OWNED))
+        .concatMap(owned -> cluster.jobs().get(owned.job()).flatMap(job -> done(job, owned)))
+        .then();
+  }
+
+  private Mono<Void> done(Job job, Owned owned) {
+    return Mono.usingWhen(
+            cluster
+                .look()
+                .then(
+                    Mono.fromCallable(() -> new Servers(cluster.opened().shards(), CONNECTIONS))
+                        .subscribeOn(Schedulers.boundedElastic())),
+            servers -> doing(job, owned, servers),
+            Servers::close)
+        .onErrorResume(JobLostException.class, lost -> logged(lost))
+        .onErrorResume(
+            error ->
+                logged(error)
+                    .then(cluster.jobs().met(owned, String.valueOf(error.getMessage())))
+                    .then(cluster.jobs().leave(owned))
+                    .onErrorComplete());
+  }
+
+  private Mono<Void> doing(Job job, Owned owned, Servers servers) {
+    int line = job.plan().indexOf('\n');
+    String strategy = job.plan().substring(0, line);
+    return Mono.fromCallable(() -> next(strategy, job.plan().substring(line + 1)))
+        .subscribeOn(Schedulers.boundedElastic())
+        .flatMap(
+            next -> {
+              MoveJob work =
+                  new MoveJob(
+                      cluster, servers, owned, strategy, next, JobState.parse(job.state()), guards);
+              Mono<Void> end = Mono.defer(() -> cluster.jobs().end(owned, null));
+              Mono<Void> all =
+                  job.wanted().equals("cancel") ? work.cancelled().then(end) : work.run().then(end);
+              return Mono.firstWithSignal(all, kept(job, owned));
+            });
+  }
+
+  private ShardingStrategy next(String strategy, String json) {
+    return Objects.requireNonNull(
+        TopologyDocument.parse(json)
+            .open(1, cluster.own(), cluster.opened())
+            .topology()
+            .strategies()
+            .get(strategy));
+  }
+
+  /** Owns the job for as long as it is done here, and stops it where something else is wanted. */
+  private Mono<Void> kept(Job job, Owned owned) {
+    return Mono.delay(RENEWAL)
+        .then(Mono.defer(() -> cluster.jobs().renew(owned, OWNED)))
+        .then(Mono.defer(() -> cluster.jobs().get(owned.job())))
+        .repeat()
+        .takeWhile(now -> now.wanted().equals(job.wanted()))
+        .then(Mono.defer(() -> cluster.jobs().leave(owned)));
+  }
+
+  @Override
+  public Mono<Void> close() {
+    return Mono.fromRunnable(working::dispose);
+  }
+}

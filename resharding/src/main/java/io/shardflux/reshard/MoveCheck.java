@@ -1,0 +1,198 @@
+package io.shardflux.reshard;
+
+import io.shardflux.reshard.MovePlan.Code;
+import io.shardflux.reshard.MovePlan.Refusal;
+import io.shardflux.router.ShardId;
+import io.shardflux.router.TableRule;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.Set;
+import java.util.stream.Collectors;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+
+/** Looks for all that would stop a move, or make it wrong, before anything is touched. */
+final class MoveCheck {
+
+  /** Types whose literals are not exact, or that no index has whole. */
+  private static final Set<String> INEXACT = Set.of("float", "double", "json", "bit");
+
+  private final Servers servers;
+  private final List<TableRule.Sharded> rules;
+  private final Set<ShardId> sources;
+  private final Set<ShardId> targets;
+  private final List<Refusal> refusals = new ArrayList<>();
+
+  /**
+   * Asks no server yet.
+   *
+   * @param rules the tables whose rows move
+   */
+  MoveCheck(
+      Servers servers, List<TableRule.Sharded> rules, Set<ShardId> sources, Set<ShardId> targets) {
+    this.servers = servers;
+    this.rules = rules;
+    this.sources = sources;
+    this.targets = targets;
+  }
+
+  Mono<List<Refusal>> refusals() {
+    ShardId first = sources.iterator().next();
+    return Flux.fromIterable(sources)
+        .concatMap(source -> servers.on(source, session -> source(session).thenReturn(true)))
+        .thenMany(Flux.fromIterable(rules))
+        .concatMap(rule -> compared(first, rule))
+        .then(Mono.fromSupplier(() -> List.copyOf(refusals)));
+  }
+
+  private Mono<Void> source(Session session) {
+    return statements(session)
+        .then(rights(session))
+        .thenMany(Flux.fromIterable(rules))
+        .concatMap(rule -> table(session, rule.table()).then(foreignKeys(session, rule.table())))
+        .then();
+  }
+
+  private void refuse(Code code, String where, String message) {
+    refusals.add(new Refusal(code, where, message));
+  }
+
+  private Mono<Void> statements(Session session) {
+    return session
+        .rows(
+            "SELECT CONCAT(@@log_bin, @@binlog_format)",
+            row -> String.valueOf(row.get(0, String.class)))
+        .doOnNext(
+            format -> {
+              if (format.endsWith("STATEMENT") && !format.startsWith("0")) {
+                refuse(
+                    Code.STATEMENT_BINLOG,
+                    session.shard().value(),
+                    "binlog_format STATEMENT (expected: ROW or MIXED)");
+              }
+            })
+        .then();
+  }
+
+  /** Makes a trigger on a table of its own, and takes both away. */
+  private Mono<Void> rights(Session session) {
+    return session
+        .update("CREATE TABLE IF NOT EXISTS shardflux_trial (id INT PRIMARY KEY)")
+        .then(
+            session.update(
+                "CREATE TRIGGER shardflux_trial_insert AFTER INSERT ON shardflux_trial FOR EACH ROW"
+                    + " BEGIN END"))
+        .then()
+        .onErrorResume(
+            error -> {
+              refuse(
+                  Code.RIGHTS,
+                  session.shard().value(),
+                  error.getMessage()
+                      + " (expected: the rights CREATE, DROP and TRIGGER, and with a binary log"
+                      + " log_bin_trust_function_creators=1)");
+              return Mono.empty();
+            })
+        .then(session.update("DROP TABLE IF EXISTS shardflux_trial").onErrorComplete())
+        .then();
+  }
+
+  private Mono<Void> table(Session session, String table) {
+    String where = table + " on " + session.shard();
+    return MovedTable.read(session, table, List.of())
+        .doOnNext(
+            found -> {
+              if (found.primary().isEmpty()) {
+                refuse(Code.NO_PRIMARY_KEY, where, "no primary key (expected: one)");
+              }
+              found.primary().stream()
+                  .filter(column -> INEXACT.contains(column.type()))
+                  .forEach(
+                      column ->
+                          refuse(
+                              Code.KEY_TYPE,
+                              where,
+                              column.name()
+                                  + ", "
+                                  + column.type()
+                                  + " in the primary key (expected: a type of exact values)"));
+            })
+        .switchIfEmpty(
+            Mono.fromRunnable(
+                () -> refuse(Code.TABLE_MISSING, where, "missing (expected: as elsewhere)")))
+        .then(
+            session
+                .rows(
+                    "SELECT ENGINE FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()"
+                        + " AND TABLE_NAME = "
+                        + MovedTable.text(table),
+                    row -> String.valueOf(row.get(0, String.class)))
+                .doOnNext(
+                    engine -> {
+                      if (!engine.equalsIgnoreCase("InnoDB")) {
+                        refuse(Code.NOT_INNODB, where, engine + " (expected: InnoDB)");
+                      }
+                    })
+                .then());
+  }
+
+  /** Foreign keys from and to the table. */
+  private Mono<Void> foreignKeys(Session session, String table) {
+    String moved =
+        rules.stream()
+            .map(rule -> MovedTable.text(rule.table()))
+            .collect(Collectors.joining(", ", "(", ")"));
+    String name = MovedTable.text(table);
+    return session
+        .rows(
+            "SELECT CONSTRAINT_NAME FROM information_schema.REFERENTIAL_CONSTRAINTS WHERE"
+                + " CONSTRAINT_SCHEMA = DATABASE() AND (TABLE_NAME = "
+                + name
+                + " OR REFERENCED_TABLE_NAME = "
+                + name
+                + ") AND (DELETE_RULE IN ('CASCADE', 'SET NULL') OR UPDATE_RULE IN ('CASCADE',"
+                + " 'SET NULL') OR TABLE_NAME NOT IN "
+                + moved
+                + " OR REFERENCED_TABLE_NAME NOT IN "
+                + moved
+                + ")",
+            row -> Objects.requireNonNull(row.get(0, String.class)))
+        .doOnNext(
+            constraint ->
+                refuse(
+                    Code.FOREIGN_KEY,
+                    table + " on " + session.shard(),
+                    constraint
+                        + " (expected: none that cascades, as no trigger sees that, and none to a"
+                        + " table that does not move with it)"))
+        .then();
+  }
+
+  /** The targets must have the table as the source has it, or not at all. */
+  private Mono<Void> compared(ShardId first, TableRule.Sharded rule) {
+    return servers
+        .on(first, session -> MovedTable.read(session, rule.table(), rule.key()))
+        .next()
+        .flatMapMany(
+            expected ->
+                Flux.fromIterable(targets)
+                    .filter(target -> !target.equals(first))
+                    .concatMap(
+                        target ->
+                            servers
+                                .on(
+                                    target,
+                                    session -> MovedTable.read(session, rule.table(), rule.key()))
+                                .filter(found -> !found.equals(expected))
+                                .doOnNext(
+                                    found ->
+                                        refuse(
+                                            Code.TABLE_DIFFERS,
+                                            rule.table() + " on " + target,
+                                            "other columns than on "
+                                                + first
+                                                + " (expected: the same)"))))
+        .then();
+  }
+}

@@ -1,0 +1,86 @@
+package io.shardflux.reshard;
+
+import io.shardflux.router.ShardId;
+import io.shardflux.router.ShardingStrategy;
+import java.util.List;
+
+/**
+ * What a move would do, as far as it can be told before it starts.
+ *
+ * @param strategy the name of the strategy whose keys move
+ * @param next the strategy that takes its place
+ * @param tables the tables whose rows move, with about how many rows they have on all shards
+ * @param pairs the shards between which rows may move, in the order of the steps
+ * @param refusals the reasons why it can't start; empty if it can
+ */
+public record MovePlan(
+    String strategy,
+    ShardingStrategy next,
+    List<Table> tables,
+    List<Pair> pairs,
+    List<Refusal> refusals) {
+
+  /**
+   * Copies the lists.
+   *
+   * @param strategy see {@link #strategy()}
+   * @param next see {@link #next()}
+   * @param tables see {@link #tables()}
+   * @param pairs see {@link #pairs()}
+   * @param refusals see {@link #refusals()}
+   */
+  public MovePlan {
+    tables = List.copyOf(tables);
+    pairs = List.copyOf(pairs);
+    refusals = List.copyOf(refusals);
+  }
+
+  /**
+   * A table whose rows move.
+   *
+   * @param name its name
+   * @param rowsAbout about how many rows it has on all shards, as the servers estimate
+   */
+  public record Table(String name, long rowsAbout) {}
+
+  /**
+   * Two shards between which rows may move.
+   *
+   * @param from the shard that they leave
+   * @param to the shard that they go to
+   */
+  public record Pair(ShardId from, ShardId to) {}
+
+  /** The kinds of reason why a move can't start. */
+  public enum Code {
+    /** No table has the strategy. */
+    NO_TABLE,
+    /** A table has no primary key. */
+    NO_PRIMARY_KEY,
+    /** A table is not of InnoDB, so that its rows know no transactions. */
+    NOT_INNODB,
+    /** A table is missing on a shard that has keys of the strategy. */
+    TABLE_MISSING,
+    /** A table has other columns on another shard. */
+    TABLE_DIFFERS,
+    /** A foreign key changes rows without a trigger, or refers to a table that does not move. */
+    FOREIGN_KEY,
+    /** A column of the primary key has a type whose literals are not exact. */
+    KEY_TYPE,
+    /** The server's binary log has statements, which triggers make unsafe. */
+    STATEMENT_BINLOG,
+    /** The account may not make triggers. */
+    RIGHTS,
+    /** Another move is under way. */
+    UNDER_WAY
+  }
+
+  /**
+   * A reason why a move can't start.
+   *
+   * @param code its kind
+   * @param where the table, or the shard
+   * @param message what was met, what was expected, and the way out
+   */
+  public record Refusal(Code code, String where, String message) {}
+}

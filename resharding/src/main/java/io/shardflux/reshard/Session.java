@@ -1,0 +1,86 @@
+package io.shardflux.reshard;
+
+import io.r2dbc.spi.Connection;
+import io.r2dbc.spi.R2dbcException;
+import io.r2dbc.spi.R2dbcTimeoutException;
+import io.r2dbc.spi.Readable;
+import io.r2dbc.spi.Result;
+import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.router.ShardId;
+import java.time.Duration;
+import java.util.Objects;
+import java.util.function.Function;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+
+/**
+ * One of the mover's connections to a shard. Its texts hold all their values, as literals that a
+ * server made. Statements run one at a time.
+ */
+final class Session {
+
+  private static final int INTERRUPTED = 1317;
+
+  private final ShardRouter servers;
+  private final ShardId shard;
+  private final Connection connection;
+  private final long id;
+
+  Session(ShardRouter servers, ShardId shard, Connection connection, long id) {
+    this.servers = servers;
+    this.shard = shard;
+    this.connection = connection;
+    this.id = id;
+  }
+
+  ShardId shard() {
+    return shard;
+  }
+
+  /** The number of rows that a statement changes. */
+  Mono<Long> update(String sql) {
+    return Flux.from(connection.createStatement(sql).execute())
+        .concatMap(Result::getRowsUpdated)
+        .reduce(0L, Long::sum);
+  }
+
+  <T> Flux<T> rows(String sql, Function<Readable, T> mapping) {
+    return Flux.from(connection.createStatement(sql).execute())
+        .concatMap(result -> result.map(mapping));
+  }
+
+  /** The one number of a query. */
+  Mono<Long> number(String sql) {
+    return rows(sql, row -> Objects.requireNonNull(row.get(0, Long.class))).single();
+  }
+
+  /** Does the work in a transaction of its own. */
+  Mono<Void> inTransaction(Mono<Void> work) {
+    return update("START TRANSACTION")
+        .then(work)
+        .then(update("COMMIT"))
+        .then()
+        .onErrorResume(error -> update("ROLLBACK").onErrorComplete().then(Mono.error(error)));
+  }
+
+  /**
+   * Runs a statement that may wait for others' locks and holds up all behind it, so that it is
+   * ended after a time. Empty if it was.
+   */
+  Mono<Long> bounded(String sql, Duration bound) {
+    Mono<Long> killing =
+        Mono.delay(bound)
+            .then(servers.on(shard).sql("KILL QUERY " + id).rowsUpdated())
+            .onErrorComplete()
+            .then(Mono.never());
+    return Mono.firstWithSignal(update(sql), killing)
+        .onErrorResume(Session::given, error -> Mono.empty());
+  }
+
+  /** Tells whether a statement was ended, or gave way to others, without an effect. */
+  private static boolean given(Throwable error) {
+    return error instanceof R2dbcTimeoutException
+        || (error instanceof R2dbcException said
+            && (said.getErrorCode() == INTERRUPTED || said.getErrorCode() == 1213));
+  }
+}

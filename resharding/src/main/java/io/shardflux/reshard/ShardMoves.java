@@ -1,0 +1,71 @@
+package io.shardflux.reshard;
+
+import io.shardflux.cluster.ClusterRouter;
+import io.shardflux.router.ShardingStrategy;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+
+/**
+ * Moves rows between shards while statements go on, for all routers of a cluster at once. A move
+ * takes the keys of one strategy to where another one has them: to a shard that was added, off a
+ * shard that shall go, or from one kind of strategy to another.
+ *
+ * <p>A router that has called {@link #of} also does the moves that others started, or that died
+ * under another one. One move runs at a time. Thread-safe and non-blocking. A cancel of a {@code
+ * Mono} here does not stop a move; {@link #want} does.
+ */
+public interface ShardMoves {
+
+  /**
+   * {@return the moves of a router's cluster} It must be closed before the router.
+   *
+   * @param router a router that {@link ClusterRouter#open} made
+   * @throws IllegalArgumentException if it is of another kind
+   */
+  static ShardMoves of(ClusterRouter router) {
+    return new DefaultShardMoves(router, MoveJob.Guards.ALL);
+  }
+
+  /**
+   * {@return what a move would do} Asks all shards about their tables and changes nothing. Errors
+   * with {@link IllegalArgumentException} if there is no strategy of that name, it is on its way
+   * already, or the next one names a shard that is not there.
+   *
+   * @param strategy the name of the strategy whose keys shall move
+   * @param next the strategy that shall take its place
+   */
+  Mono<MovePlan> plan(String strategy, ShardingStrategy next);
+
+  /**
+   * Starts a move. Errors with {@link MoveRefusedException} if the plan has refusals, or another
+   * move is under way.
+   *
+   * @param plan what {@link #plan} gave
+   * @return the number of the job, as soon as it is written down
+   */
+  Mono<Long> start(MovePlan plan);
+
+  /**
+   * Tells what is wanted of a move. A cancel is refused once keys have moved: the job then goes on
+   * and says so.
+   *
+   * @param job its number
+   * @param wanted what is wanted
+   * @return completes when it is written down
+   */
+  Mono<Void> want(long job, MoveProgress.Wanted wanted);
+
+  /**
+   * {@return how far a move is, now and about each half second, until it has ended} Errors with
+   * {@link IllegalArgumentException} if there is no such job.
+   *
+   * @param job its number
+   */
+  Flux<MoveProgress> progress(long job);
+
+  /** {@return how far the last 20 moves are or were, the newest first} */
+  Flux<MoveProgress> all();
+
+  /** {@return completes when this router does no move any more} A move goes on elsewhere. */
+  Mono<Void> close();
+}

@@ -1,0 +1,143 @@
+package io.shardflux.reshard;
+
+import io.r2dbc.spi.R2dbcException;
+import io.shardflux.cluster.Jobs.Owned;
+import io.shardflux.reshard.Capture.Changes;
+import io.shardflux.reshard.MovedTable.KeyRange;
+import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+import reactor.core.publisher.Mono;
+
+/**
+ * Makes the moving rows of one table the same on the target as they are on the source: a range of
+ * keys at a time while it copies, and the rows of noted changes at any time. What is on the target
+ * is deleted and put there anew, in one transaction that a former owner can't commit. So doing a
+ * piece twice does no harm.
+ */
+record Transfer(Session source, Session target, Capture capture, Owned owned) {
+
+  /** Rows of a chunk, and keys of changes at a time. */
+  static final int ROWS = 2_000;
+
+  private static final int CHANGES = 500;
+
+  private static final int DUPLICATE = 1062;
+
+  private MovedTable table() {
+    return capture.table();
+  }
+
+  /** The key at which the next chunk ends; empty if the rest is less than a chunk. */
+  Mono<List<String>> bound(List<String> after, int rows) {
+    return source
+        .rows(table().bound(new KeyRange(after, List.of()), rows), row -> table().key(row, 0))
+        .singleOrEmpty();
+  }
+
+  /** Copies the moving rows of a range of keys; gives how many there were. */
+  Mono<Long> copy(KeyRange range) {
+    return put(range.condition(table()))
+        .onErrorResume(
+            Transfer::isDuplicate,
+            // A row that was copied before has changed since, and its change is not yet applied.
+            duplicate -> drained().then(put(range.condition(table()))));
+  }
+
+  private static boolean isDuplicate(Throwable error) {
+    return error instanceof R2dbcException said && said.getErrorCode() == DUPLICATE;
+  }
+
+  private Mono<Long> put(String condition) {
+    String moving = condition + " AND " + capture.moving();
+    return source
+        .rows(
+            table().joined(moving),
+            row ->
+                new Joined(
+                    Objects.requireNonNull(row.get(0, Long.class)),
+                    Objects.requireNonNull(row.get(1, Long.class)),
+                    row.get(2, String.class)))
+        .single()
+        .flatMap(rows -> target.inTransaction(replaced(moving, rows)).thenReturn(rows.count()));
+  }
+
+  private Mono<Void> replaced(String moving, Joined rows) {
+    return Capture.check(target, owned)
+        .then(target.update(table().delete(moving)))
+        .then(rows.text() == null ? Mono.empty() : target.update(table().insert(rows.checked())))
+        .then();
+  }
+
+  /** Rows as literals; the lengths tell whether the server gave them all. */
+  private record Joined(long count, long length, @Nullable String text) {
+
+    String checked() {
+      String all = Objects.requireNonNull(text);
+      long expected = length + count - 1;
+      if (all.codePointCount(0, all.length()) != expected) {
+        throw new IllegalStateException(
+            "chunk: cut off after "
+                + all.length()
+                + " characters (expected: "
+                + expected
+                + "; raise max_allowed_packet of the source)");
+      }
+      return all;
+    }
+  }
+
+  /** Applies all noted changes; gives how many there were. Ends where none waits at one moment. */
+  Mono<Long> drained() {
+    return applied().repeat().takeUntil(count -> count == 0).reduce(0L, Long::sum);
+  }
+
+  /** Applies the oldest changes, if there are any. */
+  Mono<Long> applied() {
+    return capture
+        .oldest(source, CHANGES)
+        .flatMap(
+            changes ->
+                changes.isEmpty()
+                    ? Mono.just(0L)
+                    : applied(changes).thenReturn((long) changes.numbers().size()));
+  }
+
+  private Mono<Long> applied(Changes changes) {
+    return put(table().in(changes.keys()))
+        .onErrorResume(
+            Transfer::isDuplicate, duplicate -> cleared().then(put(table().in(changes.keys()))))
+        .then(capture.forget(source, changes));
+  }
+
+  /**
+   * A row's unique value may still be that of a row whose own change waits. The rows of all waiting
+   * changes are taken off the target; they come back as these are applied. A duplicate that stays
+   * is one of the application's, which the caller gets.
+   */
+  private Mono<Void> cleared() {
+    return capture
+        .oldest(source, 20 * CHANGES)
+        .flatMap(
+            all ->
+                target.inTransaction(
+                    Capture.check(target, owned)
+                        .then(
+                            target.update(
+                                table()
+                                    .delete(table().in(all.keys()) + " AND " + capture.moving())))
+                        .then()));
+  }
+
+  /** Tells whether the moving rows of a range are the same on both sides. */
+  Mono<Boolean> same(KeyRange range) {
+    String sql = table().checksum(range.condition(table()) + " AND " + capture.moving());
+    return Mono.zip(checksum(source, sql), checksum(target, sql), String::equals);
+  }
+
+  private static Mono<String> checksum(Session session, String sql) {
+    return session
+        .rows(sql, row -> row.get(0, Long.class) + " " + row.get(1, String.class))
+        .single();
+  }
+}

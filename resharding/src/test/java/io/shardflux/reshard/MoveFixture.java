@@ -1,0 +1,203 @@
+package io.shardflux.reshard;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.shardflux.cluster.ClusterRouter;
+import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.r2dbc.scatter.FailurePolicy;
+import io.shardflux.r2dbc.settings.Shard;
+import io.shardflux.router.ShardId;
+import io.shardflux.router.ShardKey;
+import io.shardflux.router.ShardingStrategy;
+import io.shardflux.servers.Database;
+import io.shardflux.servers.TestServers;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+
+/** A cluster of two shards, and a third one that may be added, with users and their orders. */
+final class MoveFixture implements AutoCloseable {
+
+  static final Duration BOUND = Duration.ofMinutes(3);
+  static final ShardId S0 = ShardId.of("shard_0");
+  static final ShardId S1 = ShardId.of("shard_1");
+  static final ShardId S2 = ShardId.of("shard_2");
+  static final String STRATEGY = "by_user";
+
+  private static final List<String> TABLES =
+      List.of(
+          "CREATE TABLE users (id BIGINT PRIMARY KEY, name VARCHAR(100), version INT NOT NULL)",
+          "CREATE TABLE orders (user_id BIGINT, no INT, total DECIMAL(10,2), note VARBINARY(20),"
+              + " PRIMARY KEY (user_id, no))");
+
+  final List<Database> databases;
+  final List<ClusterRouter> routers = new ArrayList<>();
+  private final List<ShardMoves> moves = new ArrayList<>();
+  private final String document;
+
+  /**
+   * One router is open, and the tables are there on its two shards.
+   *
+   * @param strategy the strategy of the document, in YAML
+   */
+  MoveFixture(String strategy) {
+    databases = TestServers.shared().freshDatabases("moves");
+    document =
+        """
+        shards:
+          shard_0: {url: '%s'}
+          shard_1: {url: '%s'}
+        strategies:
+          by_user: %s
+        tables:
+          users: {key: {id: integer}, strategy: by_user}
+          orders: {key: {user_id: integer}, strategy: by_user}
+        control:
+          create-tables: true
+          poll: 100ms
+          lease: 10s
+        """
+            .formatted(databases.get(0).r2dbcUrl(), databases.get(1).r2dbcUrl(), strategy);
+    router();
+    TABLES.forEach(
+        sql ->
+            router(0)
+                .onAll()
+                .sql(sql)
+                .onFailure(FailurePolicy.failFast())
+                .rowsUpdated()
+                .blockLast(BOUND));
+  }
+
+  /** Opens one more router. */
+  ClusterRouter router() {
+    ClusterRouter router = ClusterRouter.open(document).blockOptional(BOUND).orElseThrow();
+    routers.add(router);
+    return router;
+  }
+
+  ShardRouter router(int number) {
+    return routers.get(number).router();
+  }
+
+  /** The moves of a router, which does them from now on. */
+  ShardMoves moves(int router, MoveJob.Guards guards) {
+    ShardMoves of = new DefaultShardMoves(routers.get(router), guards);
+    moves.add(of);
+    return of;
+  }
+
+  void addThird() {
+    routers.get(0).addShard(Shard.of("shard_2", databases.get(2).r2dbcUrl()), "room").block(BOUND);
+  }
+
+  /** Users 1 to that number, each with as many orders as its id modulo 3. */
+  void load(int users) {
+    Flux.range(1, users)
+        .flatMap(
+            id -> insert(id).thenMany(Flux.range(1, id % 3).concatMap(no -> order(id, no))), 16)
+        .blockLast(BOUND);
+  }
+
+  Mono<Long> insert(long id) {
+    return router(0)
+        .on("users", ShardKey.of(id))
+        .sql("INSERT INTO users VALUES (:id, :name, 0)")
+        .bind("id", id)
+        .bind("name", "user 'n\\o' " + id)
+        .rowsUpdated();
+  }
+
+  private Mono<Long> order(long id, int no) {
+    return router(0)
+        .on("orders", ShardKey.of(id))
+        .sql("INSERT INTO orders VALUES (:id, :no, :total, :note)")
+        .bind("id", id)
+        .bind("no", no)
+        .bind("total", id * 100 + no)
+        .bind("note", no == 1 ? null : new byte[] {0, 39, 92, (byte) id})
+        .rowsUpdated();
+  }
+
+  long run(ShardMoves moves, ShardingStrategy next) {
+    MovePlan plan = moves.plan(STRATEGY, next).blockOptional(BOUND).orElseThrow();
+    assertThat(plan.refusals()).isEmpty();
+    long job = moves.start(plan).blockOptional(BOUND).orElseThrow();
+    MoveProgress end = moves.progress(job).blockLast(BOUND);
+    assertThat(Objects.requireNonNull(end).error()).isNull();
+    return job;
+  }
+
+  /** What stands on the servers themselves: each user's shard, and its row with its orders. */
+  Map<Long, List<String>> rows() {
+    Map<Long, List<String>> rows = new TreeMap<>();
+    for (int i = 0; i < databases.size(); i++) {
+      ShardId id = ShardId.of("shard_" + i);
+      ShardRouter plain =
+          ShardRouter.builder().shard(Shard.of(id.value(), databases.get(i).r2dbcUrl())).build();
+      plain
+          .on(id)
+          .sql(
+              "SELECT id, CONCAT_WS('|', name, version, (SELECT GROUP_CONCAT(CONCAT_WS(':', no,"
+                  + " total, HEX(note)) ORDER BY no) FROM orders WHERE user_id = id)) FROM users")
+          .map((row, metadata) -> Map.entry(longOf(row.get(0)), id + "|" + row.get(1)))
+          .all()
+          .onErrorResume(error -> Flux.empty())
+          .doOnNext(
+              row ->
+                  rows.computeIfAbsent(row.getKey(), key -> new ArrayList<>()).add(row.getValue()))
+          .blockLast(BOUND);
+      plain.close().block(BOUND);
+    }
+    return rows;
+  }
+
+  private static long longOf(@Nullable Object value) {
+    return ((Number) Objects.requireNonNull(value)).longValue();
+  }
+
+  /** Each user is there once, where the strategy has it, with all that it had. */
+  void check(Map<Long, List<String>> before, ShardingStrategy strategy) {
+    Map<Long, List<String>> after = rows();
+    assertThat(after.keySet()).isEqualTo(before.keySet());
+    after.forEach(
+        (id, found) -> {
+          String had = Objects.requireNonNull(before.get(id)).get(0);
+          String now = strategy.locate(ShardKey.of(id)) + had.substring(had.indexOf('|'));
+          assertThat(found).as("user %s", id).containsExactly(now);
+        });
+  }
+
+  /** Nothing is left of a move on the servers. */
+  void checkClean() {
+    for (Database database : databases) {
+      ShardRouter plain =
+          ShardRouter.builder().shard(Shard.of("shard_0", database.r2dbcUrl())).build();
+      assertThat(
+              plain
+                  .on(S0)
+                  .sql(
+                      "SELECT (SELECT COUNT(*) FROM information_schema.TRIGGERS WHERE"
+                          + " TRIGGER_SCHEMA = DATABASE()) + (SELECT COUNT(*) FROM"
+                          + " information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND"
+                          + " TABLE_NAME LIKE 'shardflux\\\\_change%')")
+                  .map((row, metadata) -> longOf(row.get(0)))
+                  .one()
+                  .block(BOUND))
+          .isZero();
+      plain.close().block(BOUND);
+    }
+  }
+
+  @Override
+  public void close() {
+    moves.forEach(each -> each.close().block(BOUND));
+    routers.forEach(router -> router.close().block(BOUND));
+  }
+}
