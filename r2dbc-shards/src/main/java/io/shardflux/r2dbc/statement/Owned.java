@@ -20,9 +20,9 @@ public record Owned(String table, @Nullable String alias, int from, int to) {
   /** The condition while keys stay. */
   static final String AT_REST = "(TRUE)";
 
-  private static final String NAME = "[\\p{L}_$][\\p{L}\\p{N}_$]*";
   private static final Pattern FORM =
-      Pattern.compile(":owned\\(\\s*(" + NAME + ")(?:\\s+(" + NAME + "))?\\s*\\)");
+      Pattern.compile(
+          ":owned\\(\\s*+([\\p{L}_$][\\p{L}\\p{N}_$]*+)\\s*+(?!\\p{N})([\\p{L}\\p{N}_$]*+)\\s*+\\)");
 
   /** The one that begins there, or null. */
   static @Nullable Owned at(String sql, int from) {
@@ -30,7 +30,13 @@ public record Owned(String table, @Nullable String alias, int from, int to) {
       return null;
     }
     Matcher found = FORM.matcher(sql).region(from, sql.length());
-    return found.lookingAt() ? new Owned(found.group(1), found.group(2), from, found.end()) : null;
+    return found.lookingAt()
+        ? new Owned(found.group(1), alias(found.group(2)), from, found.end())
+        : null;
+  }
+
+  private static @Nullable String alias(String name) {
+    return name.isEmpty() ? null : name;
   }
 
   /** The name by which the statement's columns are qualified, quoted. */
