@@ -3,7 +3,6 @@ package io.shardflux.api;
 import io.shardflux.api.users.Users;
 import io.shardflux.api.wire.User;
 import io.shardflux.r2dbc.ShardRouter;
-import io.shardflux.r2dbc.scatter.FailurePolicy;
 import io.shardflux.servers.EmbeddedServers;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -59,14 +58,17 @@ final class SampleUsers implements InitializingBean {
         .get(BOUND.toSeconds(), TimeUnit.SECONDS);
   }
 
+  /** By the names of the shards, so that users may be on their way to another one. */
   private Mono<Void> everywhere(String sql) {
-    return router.onAll().sql(sql).onFailure(FailurePolicy.failFast()).rowsUpdated().then();
+    return Flux.fromIterable(router.topology().shards())
+        .flatMap(shard -> router.on(shard).sql(sql).rowsUpdated())
+        .then();
   }
 
   private Mono<Boolean> isEmpty() {
     return router
         .onAll()
-        .sql("SELECT id FROM users LIMIT 1")
+        .sql("SELECT id FROM users WHERE :owned(users) LIMIT 1")
         .map((row, metadata) -> true)
         .rows()
         .hasElements()

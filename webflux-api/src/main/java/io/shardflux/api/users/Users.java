@@ -44,6 +44,10 @@ public final class Users {
   private static final Duration FIND_BOUND = Duration.ofSeconds(10);
   private static final String SELECT = "SELECT id, username, email, name FROM users";
   private static final String KEYS = " WHERE id IN (:keys)";
+
+  /** Each user once, while some move to another shard. */
+  private static final String ALL = " WHERE :owned(users)";
+
   private static final String INSERT =
       "INSERT INTO users (id, username, email, name) VALUES (:id, :username, :email, :name)";
   private static final String UPDATE =
@@ -153,20 +157,17 @@ public final class Users {
 
   /** The user as it now is; empty if there was none of that id. */
   public Mono<NdjsonLine.Found> replace(User user) {
-    return locate(user.id())
-        .doOnNext(shard -> router.note(TABLE, ShardKey.of(user.id())))
-        .flatMap(
-            shard ->
-                router
-                    .on(shard)
-                    .sql(UPDATE)
-                    .bind("username", user.username())
-                    .bind("email", user.email())
-                    .bind("name", user.name())
-                    .bind("id", user.id())
-                    .rowsUpdated()
-                    .filterWhen(changed -> changed > 0 ? Mono.just(true) : exists(shard, user.id()))
-                    .map(there -> new NdjsonLine.Found(user, shard)));
+    return router
+        .on(TABLE, ShardKey.of(user.id()))
+        .sql(UPDATE)
+        .bind("username", user.username())
+        .bind("email", user.email())
+        .bind("name", user.name())
+        .bind("id", user.id())
+        .rowsUpdated()
+        .filterWhen(changed -> changed > 0 ? Mono.just(true) : exists(user.id()))
+        .flatMap(there -> locate(user.id()))
+        .map(shard -> new NdjsonLine.Found(user, shard));
   }
 
   /** Removes a user; tells whether the user existed. */
@@ -242,9 +243,9 @@ public final class Users {
   }
 
   /** MySQL counts no row as updated that already was as wanted. */
-  private Mono<Boolean> exists(ShardId shard, long id) {
+  private Mono<Boolean> exists(long id) {
     return router
-        .on(shard)
+        .on(TABLE, ShardKey.of(id))
         .sql(EXISTS)
         .bind("id", id)
         .map((row, metadata) -> true)
@@ -255,7 +256,7 @@ public final class Users {
   private ScatterRows<User> rows(ReadRequest request, String limit, FailurePolicy policy) {
     boolean all = request.ids().isEmpty();
     ScatterTarget shards = all ? router.onAll() : router.onKeys(TABLE, request.keys());
-    String sql = SELECT + (all ? "" : KEYS) + (request.ordered() ? " ORDER BY id" : "") + limit;
+    String sql = SELECT + (all ? ALL : KEYS) + (request.ordered() ? " ORDER BY id" : "") + limit;
     ScatterRows<User> rows =
         shards.sql(sql).timeouts(request.timeouts()).onFailure(policy).map(Users::user);
     return request.ordered() ? rows.orderedBy(Comparator.comparingLong(User::id)) : rows;
