@@ -152,10 +152,11 @@ final class DefaultShardMoves implements ShardMoves {
           }
           TopologyDocument.Opened now = cluster.opened();
           TopologyDocument after =
-              TopologyDocument.of(
-                  now.topology().withStrategy(plan.strategy(), plan.next()),
-                  now.shards(),
-                  cluster.own().accounts());
+              now.document()
+                  .next(
+                      now.topology().withStrategy(plan.strategy(), plan.next()),
+                      now.shards(),
+                      cluster.own().accounts());
           return cluster
               .jobs()
               .add(KIND, plan.strategy() + "\n" + after.json(), JobState.FIRST.text())

@@ -166,10 +166,11 @@ final class DefaultClusterRouter implements ClusterRouter, ClusterAccess {
                         Origin.OPERATION,
                         () -> {
                           TopologyDocument.Opened now = watch.opened();
-                          return TopologyDocument.of(
-                              topology.apply(now.topology()),
-                              shards.apply(now.shards()),
-                              own.accounts());
+                          return now.document()
+                              .next(
+                                  topology.apply(now.topology()),
+                                  shards.apply(now.shards()),
+                                  own.accounts());
                         }))
                 .flatMap(draft -> claimed(added).then(tables.publish(epoch(), draft, null)))
                 .flatMap(epoch -> watch.look().thenReturn(epoch))
@@ -210,8 +211,8 @@ final class DefaultClusterRouter implements ClusterRouter, ClusterAccess {
                   why,
                   Origin.MOVE,
                   () ->
-                      TopologyDocument.of(
-                          change.apply(now.topology()), now.shards(), own.accounts()))
+                      now.document()
+                          .next(change.apply(now.topology()), now.shards(), own.accounts()))
               .flatMap(draft -> tables.publish(now.topology().epoch(), draft, owner))
               .flatMap(epoch -> watch.look().thenReturn(epoch))
               .switchIfEmpty(

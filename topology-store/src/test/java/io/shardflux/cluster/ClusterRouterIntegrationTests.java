@@ -125,6 +125,19 @@ class ClusterRouterIntegrationTests {
   }
 
   @Test
+  void whoPublishesLeavesTheServersOfOthersAsTheyAre() {
+    String url = databases.get(1).r2dbcUrl();
+    assumeTrue(url.contains("127.0.0.1"));
+    ClusterRouter first = open(document(2));
+    ClusterRouter elsewhere = open(document(2).replace(url, url.replace("127.0.0.1", "localhost")));
+    assertThat(elsewhere.addShard(shard(2), "more").block(BOUND)).isEqualTo(2);
+    awaitEpoch(first, 2);
+    assertThat(((DefaultClusterRouter) first).opened().document().json())
+        .contains("\"shard_1\":{\"url\":\"r2dbc:mysql://127.0.0.1:")
+        .doesNotContain("localhost");
+  }
+
+  @Test
   void oneRouterAloneDoesNotChangeIt() {
     ShardRouter router = open(document(2)).router();
     StepVerifier.create(router.operations().addShard(shard(2)))
