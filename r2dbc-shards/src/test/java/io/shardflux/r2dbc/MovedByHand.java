@@ -258,7 +258,7 @@ final class MovedByHand implements SharedTopology {
               + moving().replace("`id`", row + ".`id`")
               + " AND @mover IS NULL THEN SELECT closed INTO shut FROM fence WHERE id = 1 LOCK IN"
               + " SHARE MODE; IF shut THEN SIGNAL SQLSTATE '45S01' SET MYSQL_ERRNO = 45001,"
-              + " MESSAGE_TEXT = 'shardflux: moved, 1, 2'; END IF; END IF; END");
+              + " MESSAGE_TEXT = 'shardflux: the row moves to another shard'; END IF; END IF; END");
     }
   }
 

@@ -170,7 +170,8 @@ class MovingKeysIntegrationTests {
             error ->
                 assertThat(error)
                     .isInstanceOf(TopologyChangedException.class)
-                    .hasMessageStartingWith("shard_0: shardflux: moved, 1, 2 (expected: "))
+                    .hasMessageStartingWith(
+                        "shard_0: shardflux: the row moves to another shard (expected: "))
         .verify(BOUND);
     assertThat(move.values(KEY)).isEqualTo(Map.of(FROM, 1L));
   }

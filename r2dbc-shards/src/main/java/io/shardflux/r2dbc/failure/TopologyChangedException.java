@@ -24,7 +24,7 @@ public final class TopologyChangedException extends R2dbcTransientResourceExcept
   private static final int FENCED = 45_001;
 
   /** What the fence's message begins with, as an application's own trigger may have any code. */
-  @Internal public static final String FENCE = "shardflux: moved";
+  @Internal public static final String FENCE = "shardflux: ";
 
   /** The name of the shard that the keys left. */
   private final String shard;
