@@ -38,12 +38,16 @@ final class DefaultClusterRouter implements ClusterRouter, ClusterAccess {
   private final RouterParts own;
   private final Member member;
   private final TopologyWatch watch;
-  private final Duration lease;
+  private final ControlSettings control;
   private final Jobs jobs;
 
   private DefaultClusterRouter(
-      ControlTables tables, RouterParts own, Member member, TopologyWatch watch, Duration lease) {
-    this.lease = lease;
+      ControlTables tables,
+      RouterParts own,
+      Member member,
+      TopologyWatch watch,
+      ControlSettings control) {
+    this.control = control;
     this.jobs = new Jobs(tables, member);
     this.tables = tables;
     this.own = own;
@@ -85,7 +89,7 @@ final class DefaultClusterRouter implements ClusterRouter, ClusterAccess {
                   .begin()
                   .thenReturn(
                       (ClusterRouter)
-                          new DefaultClusterRouter(tables, own, member, watch, control.lease()));
+                          new DefaultClusterRouter(tables, own, member, watch, control));
             })
         .onErrorResume(
             error ->
@@ -114,7 +118,10 @@ final class DefaultClusterRouter implements ClusterRouter, ClusterAccess {
   @Override
   public Mono<ClusterState> state() {
     return Mono.zip(tables.head(), tables.routers().collectList(), tables.orders().collectList())
-        .map(all -> new ClusterState(cluster(), all.getT1().epoch(), all.getT2(), all.getT3()));
+        .map(
+            all ->
+                new ClusterState(
+                    cluster(), control.cluster(), all.getT1().epoch(), all.getT2(), all.getT3()));
   }
 
   @Override
@@ -189,7 +196,7 @@ final class DefaultClusterRouter implements ClusterRouter, ClusterAccess {
 
   @Override
   public Duration lease() {
-    return lease;
+    return control.lease();
   }
 
   @Override
@@ -227,7 +234,7 @@ final class DefaultClusterRouter implements ClusterRouter, ClusterAccess {
 
   @Override
   public Mono<Void> awaited(long epoch) {
-    Duration bound = lease.multipliedBy(CONFIRM_LEASES).plusSeconds(5);
+    Duration bound = control.lease().multipliedBy(CONFIRM_LEASES).plusSeconds(5);
     return Mono.defer(
             () -> {
               long begun = System.nanoTime();
