@@ -11,18 +11,15 @@ import io.shardflux.reshard.MovePlan.Pair;
 import io.shardflux.reshard.MovePlan.Refusal;
 import io.shardflux.reshard.MovePlan.Table;
 import io.shardflux.reshard.MoveProgress.Wanted;
-import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardingStrategy;
 import io.shardflux.router.TableRule;
 import io.shardflux.router.Topology;
 import io.shardflux.router.TransitionStrategy;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
-import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import reactor.core.Disposable;
@@ -109,9 +106,8 @@ final class DefaultShardMoves implements ShardMoves {
       List<TableRule.Sharded> rules) {
     List<Pair> pairs =
         MoveJob.pairs(old, next).stream().map(step -> new Pair(step.from(), step.to())).toList();
-    Set<ShardId> targets = new LinkedHashSet<>(next.shards());
     return Mono.zip(
-            new MoveCheck(servers, rules, old.shards(), targets).refusals(),
+            new MoveCheck(servers, rules, old, next).refusals(),
             Flux.fromIterable(rules).concatMap(rule -> about(servers, old, rule)).collectList())
         .map(
             both -> {

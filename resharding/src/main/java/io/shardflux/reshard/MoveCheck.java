@@ -1,8 +1,10 @@
 package io.shardflux.reshard;
 
+import io.r2dbc.spi.R2dbcException;
 import io.shardflux.reshard.MovePlan.Code;
 import io.shardflux.reshard.MovePlan.Refusal;
 import io.shardflux.router.ShardId;
+import io.shardflux.router.ShardingStrategy;
 import io.shardflux.router.TableRule;
 import java.util.ArrayList;
 import java.util.List;
@@ -18,10 +20,12 @@ final class MoveCheck {
   /** Types whose literals are not exact, or that no index has whole. */
   private static final Set<String> INEXACT = Set.of("float", "double", "json", "bit");
 
+  private static final int NO_SUCH_TABLE = 1146;
+
   private final Servers servers;
   private final List<TableRule.Sharded> rules;
-  private final Set<ShardId> sources;
-  private final Set<ShardId> targets;
+  private final ShardingStrategy old;
+  private final ShardingStrategy next;
   private final List<Refusal> refusals = new ArrayList<>();
 
   /**
@@ -30,16 +34,16 @@ final class MoveCheck {
    * @param rules the tables whose rows move
    */
   MoveCheck(
-      Servers servers, List<TableRule.Sharded> rules, Set<ShardId> sources, Set<ShardId> targets) {
+      Servers servers, List<TableRule.Sharded> rules, ShardingStrategy old, ShardingStrategy next) {
     this.servers = servers;
     this.rules = rules;
-    this.sources = sources;
-    this.targets = targets;
+    this.old = old;
+    this.next = next;
   }
 
   Mono<List<Refusal>> refusals() {
-    ShardId first = sources.iterator().next();
-    return Flux.fromIterable(sources)
+    ShardId first = old.shards().iterator().next();
+    return Flux.fromIterable(old.shards())
         .concatMap(source -> servers.on(source, session -> source(session).thenReturn(true)))
         .thenMany(Flux.fromIterable(rules))
         .concatMap(rule -> compared(first, rule))
@@ -50,8 +54,46 @@ final class MoveCheck {
     return statements(session)
         .then(rights(session))
         .thenMany(Flux.fromIterable(rules))
-        .concatMap(rule -> table(session, rule.table()).then(foreignKeys(session, rule.table())))
+        .concatMap(
+            rule ->
+                table(session, rule.table())
+                    .then(foreignKeys(session, rule.table()))
+                    .then(conditions(session, rule)))
         .then();
+  }
+
+  /** Asks for no row by what each strategy owns, as the triggers and the copy will. */
+  private Mono<Void> conditions(Session session, TableRule.Sharded rule) {
+    return Mono.zip(
+            old.owns(session.shard(), rule.key()),
+            next.owns(next.shards().iterator().next(), rule.key()))
+        .flatMap(
+            both ->
+                session
+                    .rows(
+                        "SELECT 1 FROM `"
+                            + rule.table()
+                            + "` WHERE ("
+                            + both.getT1()
+                            + " OR "
+                            + both.getT2()
+                            + ") LIMIT 0",
+                        row -> 1)
+                    .then())
+        .onErrorResume(
+            R2dbcException.class,
+            error -> {
+              // A table that is missing is told as such.
+              if (error.getErrorCode() != NO_SUCH_TABLE) {
+                refuse(
+                    Code.STRATEGY_SQL,
+                    rule.table() + " on " + session.shard(),
+                    error.getMessage()
+                        + " (expected: a server that knows it; HashFunction.MD5 says what MySQL"
+                        + " needs)");
+              }
+              return Mono.empty();
+            });
   }
 
   private void refuse(Code code, String where, String message) {
@@ -176,7 +218,7 @@ final class MoveCheck {
         .next()
         .flatMapMany(
             expected ->
-                Flux.fromIterable(targets)
+                Flux.fromIterable(next.shards())
                     .filter(target -> !target.equals(first))
                     .concatMap(
                         target ->

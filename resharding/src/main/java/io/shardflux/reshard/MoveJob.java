@@ -517,10 +517,19 @@ final class MoveJob {
             error -> source.update("ROLLBACK").onErrorComplete().then(Mono.error(error)));
   }
 
+  /**
+   * The time for which a statement may be under way that was located before the keys began to move.
+   * No trigger sees it where it finds no row.
+   */
+  private Duration inFlight() {
+    return cluster.lease().plus(cluster.own().options().timeouts().acquire());
+  }
+
   /** Deletes the rows that moved from the source, once no router reads them there any more. */
   private Mono<Void> cleaned(List<Transfer> transfers, Session source) {
     return cluster
         .awaited(now().epoch())
+        .then(Mono.delay(inFlight()))
         .then(
             ranges(
                 transfers,

@@ -67,6 +67,8 @@ public record MovePlan(
     FOREIGN_KEY,
     /** A column of the primary key has a type whose literals are not exact. */
     KEY_TYPE,
+    /** The server does not know a function by which the strategy says in SQL what it owns. */
+    STRATEGY_SQL,
     /** The server's binary log has statements, which triggers make unsafe. */
     STATEMENT_BINLOG,
     /** The account may not make triggers. */

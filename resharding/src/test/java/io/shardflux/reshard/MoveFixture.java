@@ -61,7 +61,7 @@ final class MoveFixture implements AutoCloseable {
         control:
           create-tables: true
           poll: 100ms
-          lease: 10s
+          lease: 1s
         """
             .formatted(databases.get(0).r2dbcUrl(), databases.get(1).r2dbcUrl(), strategy);
     router();

@@ -84,6 +84,7 @@ final class ControlTables {
   private static final int NO_SUCH_TABLE = 1146;
   private static final int CONNECTIONS = 2;
   private static final Timeouts CREATION = Timeouts.of(Duration.ofSeconds(30));
+  private static final Timeouts OTHERS = Timeouts.of(Duration.ofSeconds(10));
 
   /**
    * The one row that all routers poll.
@@ -95,15 +96,17 @@ final class ControlTables {
   record Head(UUID cluster, long epoch, long orders) {}
 
   private final ShardRouter server;
+  private final Timeouts look;
 
   /**
    * Connects to nothing.
    *
-   * @param bound the time for any one statement
+   * @param bound the time for a look at the one row that all poll
    */
   ControlTables(Shard control, Duration bound) {
+    this.look = Timeouts.of(bound);
     Shard named = new Shard(CONTROL, control.options(), pool(control), List.of());
-    this.server = ShardRouter.builder().shard(named).timeouts(Timeouts.of(bound)).build();
+    this.server = ShardRouter.builder().shard(named).timeouts(OTHERS).build();
   }
 
   private static PoolOptions pool(Shard control) {
@@ -133,6 +136,7 @@ final class ControlTables {
    */
   Mono<Head> head() {
     return sql("SELECT version, cluster, epoch, orders FROM shardflux_control WHERE id = 1")
+        .timeouts(look)
         .map((row, metadata) -> head(row))
         .one()
         .onErrorMap(ControlTables::noTable, error -> missing())
