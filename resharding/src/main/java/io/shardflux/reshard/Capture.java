@@ -6,6 +6,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Collectors;
 import reactor.core.publisher.Flux;
@@ -229,11 +230,6 @@ record Capture(long job, int step, MovedTable table, int number, String moving) 
         .single("");
   }
 
-  /** How many changes wait to be applied. */
-  Mono<Long> waiting(Session source) {
-    return source.number("SELECT COUNT(*) FROM " + changes());
-  }
-
   /** The oldest changes: their numbers and the keys of their rows. */
   Mono<Changes> oldest(Session source, int most) {
     return source
@@ -268,6 +264,20 @@ record Capture(long job, int step, MovedTable table, int number, String moving) 
     boolean isEmpty() {
       return numbers.isEmpty();
     }
+  }
+
+  /** Those of some keys whose changes are not yet applied. */
+  Mono<Set<List<String>>> pending(Session source, List<List<String>> keys) {
+    return source
+        .rows(
+            "SELECT DISTINCT "
+                + table.primaryLiterals()
+                + " FROM "
+                + changes()
+                + " WHERE "
+                + table.in(keys),
+            row -> table.key(row, 0))
+        .collect(Collectors.toSet());
   }
 
   /** Forgets changes that were applied. */

@@ -38,7 +38,7 @@ final class MoveJob {
   private static final Duration FIRST_BACKOFF = Duration.ofSeconds(1);
   private static final Duration MOST_BACKOFF = Duration.ofSeconds(60);
 
-  /** A range that differs is compared again after its changes were applied. */
+  /** Rows that differ are compared again, as their changes may have been on their way. */
   private static final int COMPARISONS = 20;
 
   private static final Duration COMPARE_GAP = Duration.ofMillis(100);
@@ -339,22 +339,29 @@ final class MoveJob {
   private Mono<Void> verified(Transfer transfer, KeyRange range) {
     return guards
         .before("verify")
-        .then(transfer.drained())
-        .then(transfer.same(range))
-        .filter(same -> same)
-        .repeatWhenEmpty(COMPARISONS, tries -> tries.delayElements(COMPARE_GAP))
-        .onErrorMap(
-            IllegalStateException.class,
-            error ->
-                new IllegalStateException(
-                    "table: "
-                        + transfer.capture().table().name()
-                        + ", rows behind "
-                        + range.after()
-                        + " differ on both sides (expected: the same after their changes were"
-                        + " applied)",
-                    error))
-        .then();
+        .then(transfer.different(range))
+        .flatMap(keys -> settled(transfer, keys, COMPARISONS));
+  }
+
+  /** Looks at rows that differ again and again, as their changes may have been on their way. */
+  private Mono<Void> settled(Transfer transfer, List<List<String>> keys, int tries) {
+    if (keys.isEmpty()) {
+      return Mono.empty();
+    }
+    if (tries == 0) {
+      return Mono.error(
+          new IllegalStateException(
+              "table: "
+                  + transfer.capture().table().name()
+                  + ", "
+                  + keys.size()
+                  + " rows differ on both sides, the first of key "
+                  + keys.get(0)
+                  + " (expected: the same after their changes were applied)"));
+    }
+    return Mono.delay(COMPARE_GAP)
+        .then(Mono.defer(() -> transfer.different(keys)))
+        .flatMap(left -> settled(transfer, left, tries - 1));
   }
 
   /** Publishes, fences, applies the last changes and publishes again, until it succeeds. */
@@ -363,7 +370,8 @@ final class MoveJob {
         ? at(state.at(Phase.CLEAN))
         : reopened(source)
             .then(intact(transfers, source))
-            .then(drainedAll(transfers))
+            .thenMany(Flux.fromIterable(transfers))
+            .concatMap(Transfer::caughtUp)
             .then(Mono.defer(() -> turned(step, transfers, source)))
             .filter(done -> done)
             .repeatWhenEmpty(this::backingOff)

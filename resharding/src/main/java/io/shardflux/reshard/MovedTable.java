@@ -179,6 +179,18 @@ record MovedTable(String name, List<Column> columns, List<Column> primary, List<
         + ") AS chunk";
   }
 
+  /** The literals of each row's primary key, and a hash of the row. */
+  String hashes(String condition) {
+    return "SELECT "
+        + primaryLiterals()
+        + ", SHA2("
+        + rowLiterals()
+        + ", 256) FROM "
+        + quoted()
+        + " WHERE "
+        + condition;
+  }
+
   String insert(String rows) {
     return "INSERT INTO " + quoted() + " (" + list(written()) + ") VALUES " + rows;
   }

@@ -4,8 +4,11 @@ import io.r2dbc.spi.R2dbcException;
 import io.shardflux.cluster.Jobs.Owned;
 import io.shardflux.reshard.Capture.Changes;
 import io.shardflux.reshard.MovedTable.KeyRange;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Mono;
 
@@ -41,7 +44,7 @@ record Transfer(Session source, Session target, Capture capture, Owned owned) {
         .onErrorResume(
             Transfer::isDuplicate,
             // A row that was copied before has changed since, and its change is not yet applied.
-            duplicate -> drained().then(put(range.condition(table()))));
+            duplicate -> caughtUp().then(put(range.condition(table()))));
   }
 
   private static boolean isDuplicate(Throwable error) {
@@ -87,9 +90,14 @@ record Transfer(Session source, Session target, Capture capture, Owned owned) {
     }
   }
 
-  /** Applies all noted changes; gives how many there were. Ends where none waits at one moment. */
-  Mono<Long> drained() {
-    return applied().repeat().takeUntil(count -> count == 0).reduce(0L, Long::sum);
+  /** Applies what waits, until there is little more than what writers add meanwhile. */
+  Mono<Void> caughtUp() {
+    return applied().repeat().takeUntil(count -> count < CHANGES).then();
+  }
+
+  /** Applies all that waits; ends only where writers add no more. */
+  Mono<Void> drained() {
+    return applied().repeat().takeUntil(count -> count == 0).then();
   }
 
   /** Applies the oldest changes, if there are any. */
@@ -129,9 +137,25 @@ record Transfer(Session source, Session target, Capture capture, Owned owned) {
                         .then()));
   }
 
-  /** Tells whether the moving rows of a range are the same on both sides. */
-  Mono<Boolean> same(KeyRange range) {
-    String sql = table().checksum(range.condition(table()) + " AND " + capture.moving());
+  /**
+   * The keys of a range whose rows differ on both sides and have no change that waits. Rows that
+   * writers change at this moment are no difference: their changes are applied later.
+   */
+  Mono<List<List<String>>> different(KeyRange range) {
+    String condition = range.condition(table()) + " AND " + capture.moving();
+    return caughtUp()
+        .then(Mono.defer(() -> same(condition)))
+        .flatMap(same -> same ? Mono.just(List.of()) : differing(condition));
+  }
+
+  /** Looks at some keys again. */
+  Mono<List<List<String>>> different(List<List<String>> keys) {
+    return caughtUp()
+        .then(Mono.defer(() -> differing(table().in(keys) + " AND " + capture.moving())));
+  }
+
+  private Mono<Boolean> same(String condition) {
+    String sql = table().checksum(condition);
     return Mono.zip(checksum(source, sql), checksum(target, sql), String::equals);
   }
 
@@ -139,5 +163,37 @@ record Transfer(Session source, Session target, Capture capture, Owned owned) {
     return session
         .rows(sql, row -> row.get(0, Long.class) + " " + row.get(1, String.class))
         .single();
+  }
+
+  private Mono<List<List<String>>> differing(String condition) {
+    return Mono.zip(hashes(source, condition), hashes(target, condition), Transfer::differing)
+        .flatMap(
+            keys ->
+                keys.isEmpty()
+                    ? Mono.just(keys)
+                    // A change that came between both looks waits by now.
+                    : capture
+                        .pending(source, keys)
+                        .map(
+                            pending ->
+                                keys.stream().filter(key -> !pending.contains(key)).toList()));
+  }
+
+  private Mono<Map<List<String>, String>> hashes(Session session, String condition) {
+    int last = table().primary().size();
+    return session
+        .rows(
+            table().hashes(condition),
+            row ->
+                Map.entry(table().key(row, 0), Objects.requireNonNull(row.get(last, String.class))))
+        .collectMap(Map.Entry::getKey, Map.Entry::getValue);
+  }
+
+  private static List<List<String>> differing(
+      Map<List<String>, String> source, Map<List<String>, String> target) {
+    Set<List<String>> keys = new LinkedHashSet<>(source.keySet());
+    keys.addAll(target.keySet());
+    keys.removeIf(key -> Objects.equals(source.get(key), target.get(key)));
+    return List.copyOf(keys);
   }
 }

@@ -140,6 +140,35 @@ class MoveIntegrationTests {
   }
 
   @Test
+  void aRowThatDiffersStopsTheMove() {
+    try (MoveFixture fixture = new MoveFixture("{type: fixed, shard: shard_0}")) {
+      fixture.load(20);
+      ShardingStrategy next = ShardingStrategy.fixed(S1);
+      Mono<Long> spoilt =
+          fixture.router(0).on(S1).sql("UPDATE users SET name = 'x' WHERE id = 7").rowsUpdated();
+      ShardMoves moves =
+          fixture.moves(
+              0,
+              new MoveJob.Guards() {
+                @Override
+                public Mono<Void> before(String what) {
+                  return what.equals("verify") ? spoilt.then() : Mono.empty();
+                }
+              });
+      long job =
+          moves.plan("by_user", next).flatMap(moves::start).blockOptional(BOUND).orElseThrow();
+      assertThat(moves.progress(job).filter(at -> at.error() != null).blockFirst(BOUND))
+          .extracting(MoveProgress::phase, MoveProgress::error)
+          .containsExactly(
+              "VERIFY",
+              "table: users, 1 rows differ on both sides, the first of key [7] (expected: the same"
+                  + " after their changes were applied)");
+      assertThat(fixture.router(0).topology().locate("users", ShardKey.of(7)).block(BOUND))
+          .isEqualTo(S0);
+    }
+  }
+
+  @Test
   void oneMoveIsUnderWayAtATime() {
     ShardingStrategy next = ShardingStrategy.hash(List.of(S1, S0));
     try (MoveFixture fixture = new MoveFixture("{type: hash, shards: [shard_0, shard_1]}")) {
