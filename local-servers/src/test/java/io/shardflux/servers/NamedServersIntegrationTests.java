@@ -89,12 +89,25 @@ class NamedServersIntegrationTests {
     }
   }
 
+  /** Writes down its arguments, and signals the server, which is known by its port. */
+  private static final String CONTROL =
+      """
+      #!/bin/sh
+      echo "$@" >> %s
+      [ "$1" = pause ] && signal=STOP || signal=CONT
+      for process in /proc/[0-9]*; do
+        if tr '\\0' ' ' <$process/cmdline 2>/dev/null | grep -q "mariadbd .*--port=$2 "; then
+          kill -$signal ${process#/proc/}
+        fi
+      done
+      """;
+
   @Test
   void theCommandIsCalledWithVerbAndPortAndUndoesWhatIsLeft(@TempDir Path folder)
       throws IOException {
     Path calls = folder.resolve("calls");
     Path command = folder.resolve("control");
-    Files.writeString(command, "#!/bin/sh\necho \"$@\" >> " + calls + "\n");
+    Files.writeString(command, CONTROL.formatted(calls));
     assertThat(command.toFile().setExecutable(true)).isTrue();
     System.setProperty("shardflux.servers.control", command.toString());
     TestServers named = TestServers.choose();
