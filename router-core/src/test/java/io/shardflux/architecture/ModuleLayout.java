@@ -89,7 +89,11 @@ public enum ModuleLayout {
           "reactor..",
           "org.reactivestreams..",
           "org.slf4j.."),
-      List.of("io.shardflux.router", "io.shardflux.r2dbc.config..", "io.shardflux.cluster")),
+      List.of(
+          "io.shardflux.router",
+          "io.shardflux.r2dbc.config..",
+          "io.shardflux.r2dbc.settings..",
+          "io.shardflux.cluster")),
 
   R2DBC_DRIVER(
       "io.shardflux.driver",
