@@ -9,6 +9,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.SortedSet;
 import java.util.TreeSet;
 import java.util.jar.JarEntry;
 import java.util.jar.JarFile;
@@ -35,8 +36,8 @@ class JavadocIntegrationTests {
   }
 
   /** The pages of types or members that have the annotation, which javadoc shows with them. */
-  private static TreeSet<String> pagesOfInternals(Path path) {
-    TreeSet<String> pages = new TreeSet<>();
+  private static SortedSet<String> pagesOfInternals(Path path) {
+    SortedSet<String> pages = new TreeSet<>();
     try (JarFile jar = new JarFile(path.toFile())) {
       for (JarEntry entry :
           jar.stream().filter(each -> each.getName().endsWith(".html")).toList()) {
