@@ -24,7 +24,7 @@ import reactor.core.publisher.Mono;
 /** A cluster of two shards, and a third one that may be added, with users and their orders. */
 final class MoveFixture implements AutoCloseable {
 
-  static final Duration BOUND = Duration.ofMinutes(3);
+  static final Duration BOUND = Duration.ofMinutes(5);
   static final ShardId S0 = ShardId.of("shard_0");
   static final ShardId S1 = ShardId.of("shard_1");
   static final ShardId S2 = ShardId.of("shard_2");

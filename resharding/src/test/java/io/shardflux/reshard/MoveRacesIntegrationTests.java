@@ -40,6 +40,8 @@ class MoveRacesIntegrationTests {
 
   private static final String OLD =
       ALL ? "{type: hash, shards: [shard_0, shard_1]}" : "{type: fixed, shard: shard_0}";
+  private static final ShardingStrategy BEFORE =
+      ALL ? ShardingStrategy.hash(List.of(S0, S1)) : ShardingStrategy.fixed(S0);
   private static final ShardingStrategy NEXT =
       ShardingStrategy.hash(ALL ? List.of(S0, S1, S2) : List.of(S0, S2));
 
@@ -148,9 +150,17 @@ class MoveRacesIntegrationTests {
       all.block(BOUND);
     }
 
+    private static long ofWriter(int writer) {
+      return 1 + writer + WRITERS * (long) ThreadLocalRandom.current().nextInt(USERS / WRITERS);
+    }
+
+    private static boolean moves(long id) {
+      return !BEFORE.locate(ShardKey.of(id)).equals(NEXT.locate(ShardKey.of(id)));
+    }
+
     /** Each writer has users of its own: what it was told last is what it must read. */
     private Mono<Void> write(ShardRouter router, int writer) {
-      long id = 1 + writer + WRITERS * (long) ThreadLocalRandom.current().nextInt(USERS / WRITERS);
+      long id = ofWriter(writer);
       int before = Objects.requireNonNull(versions.get(id));
       return router
           .on("users", ShardKey.of(id))
@@ -179,7 +189,8 @@ class MoveRacesIntegrationTests {
 
     /** As a router whose process stood still: only the fence keeps such a write from being lost. */
     private Mono<Void> writeLate(ShardRouter router, int writer) {
-      long id = 1 + writer + WRITERS * (long) ThreadLocalRandom.current().nextInt(USERS / WRITERS);
+      long id =
+          LongStream.generate(() -> ofWriter(writer)).filter(Run::moves).findFirst().orElseThrow();
       int before = Objects.requireNonNull(versions.get(id));
       return router
           .locate("users", ShardKey.of(id))
