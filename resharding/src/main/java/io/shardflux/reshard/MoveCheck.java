@@ -7,6 +7,7 @@ import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardingStrategy;
 import io.shardflux.router.TableRule;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
@@ -19,8 +20,6 @@ final class MoveCheck {
 
   /** Types whose literals are not exact, or that no index has whole. */
   private static final Set<String> INEXACT = Set.of("float", "double", "json", "bit");
-
-  private static final int NO_SUCH_TABLE = 1146;
 
   private final Servers servers;
   private final List<TableRule.Sharded> rules;
@@ -45,6 +44,8 @@ final class MoveCheck {
     ShardId first = old.shards().iterator().next();
     return Flux.fromIterable(old.shards())
         .concatMap(source -> servers.on(source, session -> source(session).thenReturn(true)))
+        .thenMany(Flux.fromIterable(all()))
+        .concatMap(shard -> servers.on(shard, session -> conditions(session).thenReturn(true)))
         .thenMany(Flux.fromIterable(rules))
         .concatMap(rule -> compared(first, rule))
         .then(Mono.fromSupplier(() -> List.copyOf(refusals)));
@@ -54,44 +55,48 @@ final class MoveCheck {
     return statements(session)
         .then(rights(session))
         .thenMany(Flux.fromIterable(rules))
-        .concatMap(
-            rule ->
-                table(session, rule.table())
-                    .then(foreignKeys(session, rule.table()))
-                    .then(conditions(session, rule)))
+        .concatMap(rule -> table(session, rule.table()).then(foreignKeys(session, rule.table())))
         .then();
   }
 
-  /** Asks for no row by what each strategy owns, as the triggers and the copy will. */
+  private Set<ShardId> all() {
+    Set<ShardId> all = new LinkedHashSet<>(old.shards());
+    all.addAll(next.shards());
+    return all;
+  }
+
+  private Mono<Void> conditions(Session session) {
+    return Flux.fromIterable(rules).concatMap(rule -> conditions(session, rule)).then();
+  }
+
+  /**
+   * Asks by what each strategy owns, as the triggers on the source will and the writes on the
+   * target. The table may be missing there, so no table is asked.
+   */
   private Mono<Void> conditions(Session session, TableRule.Sharded rule) {
+    String row =
+        rule.key().stream()
+            .map(column -> "NULL AS `" + column.name().replace("`", "``") + "`")
+            .collect(Collectors.joining(", ", "(SELECT ", ") AS row_of_no_table"));
     return Mono.zip(
-            old.owns(session.shard(), rule.key()),
+            old.owns(old.shards().iterator().next(), rule.key()),
             next.owns(next.shards().iterator().next(), rule.key()))
         .flatMap(
             both ->
                 session
                     .rows(
-                        "SELECT 1 FROM `"
-                            + rule.table()
-                            + "` WHERE ("
-                            + both.getT1()
-                            + " OR "
-                            + both.getT2()
-                            + ") LIMIT 0",
-                        row -> 1)
+                        "SELECT 1 FROM " + row + " WHERE " + both.getT1() + " OR " + both.getT2(),
+                        found -> 1)
                     .then())
         .onErrorResume(
             R2dbcException.class,
             error -> {
-              // A table that is missing is told as such.
-              if (error.getErrorCode() != NO_SUCH_TABLE) {
-                refuse(
-                    Code.STRATEGY_SQL,
-                    rule.table() + " on " + session.shard(),
-                    error.getMessage()
-                        + " (expected: a server that knows it; HashFunction.MD5 says what MySQL"
-                        + " needs)");
-              }
+              refuse(
+                  Code.STRATEGY_SQL,
+                  rule.table() + " on " + session.shard(),
+                  error.getMessage()
+                      + " (expected: a server that knows it; HashFunction.MD5 says what MySQL"
+                      + " needs)");
               return Mono.empty();
             });
   }
