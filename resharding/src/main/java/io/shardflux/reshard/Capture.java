@@ -219,15 +219,41 @@ record Capture(long job, int step, MovedTable table, int number, String moving) 
         .map(count -> count == triggers().size());
   }
 
-  /** A mark by which a table that was emptied or made anew is told apart. */
+  /**
+   * A mark by which a table that was emptied, altered or made anew is told apart, be it a partition
+   * of it. The ids are InnoDB's own, and the account must have the right {@code PROCESS} for them.
+   * No view that needs no right tells of {@code TRUNCATE}.
+   */
   Mono<String> mark(Session source) {
+    return mark(source, table.name());
+  }
+
+  static Mono<String> mark(Session source, String table) {
+    String file = fileName(source.place().database()) + "/" + fileName(table);
     return source
         .rows(
-            "SELECT CAST(CREATE_TIME AS CHAR) FROM information_schema.TABLES WHERE TABLE_SCHEMA ="
-                + " DATABASE() AND TABLE_NAME = "
-                + MovedTable.text(table.name()),
+            "SELECT CONCAT_WS(' ', (SELECT GROUP_CONCAT(TABLE_ID ORDER BY TABLE_ID) FROM"
+                + " information_schema."
+                + (source.place().mariaDb() ? "INNODB_SYS_TABLES" : "INNODB_TABLES")
+                + " WHERE LOWER(SUBSTRING_INDEX(NAME, '#', 1)) = LOWER("
+                + MovedTable.text(file)
+                + ")), (SELECT CRC32(GROUP_CONCAT(CONCAT_WS(' ', COLUMN_NAME, COLUMN_TYPE,"
+                + " COLLATION_NAME, IS_NULLABLE, EXTRA) ORDER BY ORDINAL_POSITION)) FROM"
+                + " information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = "
+                + MovedTable.text(table)
+                + "))",
             row -> String.valueOf(row.get(0, String.class)))
-        .single("");
+        .single();
+  }
+
+  /** A name as InnoDB has it in the names of files. */
+  private static String fileName(String name) {
+    StringBuilder file = new StringBuilder();
+    for (char c : name.toCharArray()) {
+      boolean plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+      file.append(plain || c == '_' ? String.valueOf(c) : "@%04x".formatted((int) c));
+    }
+    return file.toString();
   }
 
   /** The oldest changes: their numbers and the keys of their rows. */

@@ -1,6 +1,7 @@
 package io.shardflux.reshard;
 
 import io.r2dbc.spi.R2dbcException;
+import io.r2dbc.spi.R2dbcNonTransientResourceException;
 import io.shardflux.reshard.MovePlan.Code;
 import io.shardflux.reshard.MovePlan.Refusal;
 import io.shardflux.router.ShardId;
@@ -143,6 +144,29 @@ final class MoveCheck {
             })
         .then(session.update("DROP TABLE IF EXISTS shardflux_trial").onErrorComplete())
         .then();
+  }
+
+  /** Whether it can be seen that the table is emptied: no trigger sees that. */
+  private Mono<Void> marked(Session session, String table) {
+    return Capture.mark(session, table)
+        .filter(mark -> mark.contains(" "))
+        .switchIfEmpty(
+            Mono.error(
+                () ->
+                    new R2dbcNonTransientResourceException(
+                        "InnoDB's id of the table is not shown")))
+        .then()
+        .onErrorResume(
+            R2dbcException.class,
+            error -> {
+              refuse(
+                  Code.RIGHTS,
+                  table + " on " + session.shard(),
+                  error.getMessage()
+                      + " (expected: the right PROCESS, and a name of ASCII characters; without it"
+                      + " a TRUNCATE is not seen)");
+              return Mono.empty();
+            });
   }
 
   private Mono<Void> table(Session session, String table) {

@@ -79,10 +79,19 @@ final class Servers {
         lent instanceof Wrapped<?> wrapped && wrapped.unwrap() instanceof Connection inner
             ? inner
             : lent;
-    return Flux.from(driver.createStatement("SELECT CONNECTION_ID()").execute())
-        .concatMap(result -> result.map(row -> Objects.requireNonNull(row.get(0, Long.class))))
+    return Flux.from(
+            driver.createStatement("SELECT CONNECTION_ID(), DATABASE(), VERSION()").execute())
+        .concatMap(
+            result ->
+                result.map(
+                    row ->
+                        new Session.Place(
+                            shard,
+                            Objects.requireNonNull(row.get(0, Long.class)),
+                            Objects.requireNonNull(row.get(1, String.class)),
+                            Objects.requireNonNull(row.get(2, String.class)).contains("MariaDB"))))
         .single()
-        .map(id -> new Session(router, shard, driver, id));
+        .map(place -> new Session(router, driver, place));
   }
 
   Mono<Void> close() {

@@ -21,20 +21,31 @@ final class Session {
 
   private static final int INTERRUPTED = 1317;
 
-  private final ShardRouter servers;
-  private final ShardId shard;
-  private final Connection connection;
-  private final long id;
+  /**
+   * The other side of the connection.
+   *
+   * @param id the connection's id on the server
+   * @param database the shard's database
+   * @param mariaDb whether the server is MariaDB, and not MySQL
+   */
+  record Place(ShardId shard, long id, String database, boolean mariaDb) {}
 
-  Session(ShardRouter servers, ShardId shard, Connection connection, long id) {
+  private final ShardRouter servers;
+  private final Connection connection;
+  private final Place place;
+
+  Session(ShardRouter servers, Connection connection, Place place) {
     this.servers = servers;
-    this.shard = shard;
     this.connection = connection;
-    this.id = id;
+    this.place = place;
+  }
+
+  Place place() {
+    return place;
   }
 
   ShardId shard() {
-    return shard;
+    return place.shard();
   }
 
   /** The number of rows that a statement changes. */
@@ -70,7 +81,7 @@ final class Session {
   Mono<Long> bounded(String sql, Duration bound) {
     Mono<Long> killing =
         Mono.delay(bound)
-            .then(servers.on(shard).sql("KILL QUERY " + id).rowsUpdated())
+            .then(servers.on(place.shard()).sql("KILL QUERY " + place.id()).rowsUpdated())
             .onErrorComplete()
             .then(Mono.never());
     return Mono.firstWithSignal(update(sql), killing)

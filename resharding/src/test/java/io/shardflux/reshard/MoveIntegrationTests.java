@@ -168,6 +168,44 @@ class MoveIntegrationTests {
     }
   }
 
+  static Stream<String> whatNoTriggerSees() {
+    return Stream.of(
+        "TRUNCATE TABLE users",
+        "ALTER TABLE users ADD COLUMN more INT",
+        "DROP TRIGGER shardflux_1_0_0_insert");
+  }
+
+  /** It comes when all rows were compared, and so only the look before the switch can see it. */
+  @ParameterizedTest
+  @MethodSource("whatNoTriggerSees")
+  void whatNoTriggerSeesStopsTheMove(String sql) {
+    try (MoveFixture fixture = new MoveFixture("{type: fixed, shard: shard_0}")) {
+      fixture.load(20);
+      Mono<Long> changed =
+          fixture.router(0).on(S0).sql(sql).rowsUpdated().onErrorReturn(0L).cache();
+      ShardMoves moves =
+          fixture.moves(
+              0,
+              new MoveJob.Guards() {
+                @Override
+                public Mono<Void> before(String what) {
+                  return what.equals("note SWITCH") ? changed.then() : Mono.empty();
+                }
+              });
+      long job =
+          moves
+              .plan("by_user", ShardingStrategy.fixed(S1))
+              .flatMap(moves::start)
+              .blockOptional(BOUND)
+              .orElseThrow();
+      assertThat(moves.progress(job).filter(at -> at.error() != null).blockFirst(BOUND))
+          .extracting(MoveProgress::phase)
+          .isEqualTo("SWITCH");
+      assertThat(fixture.router(0).topology().locate("users", ShardKey.of(7)).block(BOUND))
+          .isEqualTo(S0);
+    }
+  }
+
   @Test
   void oneMoveIsUnderWayAtATime() {
     ShardingStrategy next = ShardingStrategy.hash(List.of(S1, S0));
