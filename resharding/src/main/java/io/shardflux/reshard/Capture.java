@@ -249,7 +249,8 @@ record Capture(long job, int step, MovedTable table, int number, String moving) 
   /** A name as InnoDB has it in the names of files. */
   private static String fileName(String name) {
     StringBuilder file = new StringBuilder();
-    for (char c : name.toCharArray()) {
+    for (int i = 0; i < name.length(); i++) {
+      char c = name.charAt(i);
       boolean plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
       file.append(plain || c == '_' ? String.valueOf(c) : "@%04x".formatted((int) c));
     }
