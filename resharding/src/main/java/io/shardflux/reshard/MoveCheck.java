@@ -192,20 +192,24 @@ final class MoveCheck {
         .switchIfEmpty(
             Mono.fromRunnable(
                 () -> refuse(Code.TABLE_MISSING, where, "missing (expected: as elsewhere)")))
-        .then(
-            session
-                .rows(
-                    "SELECT ENGINE FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()"
-                        + " AND TABLE_NAME = "
-                        + MovedTable.text(table),
-                    row -> String.valueOf(row.get(0, String.class)))
-                .doOnNext(
-                    engine -> {
-                      if (!engine.equalsIgnoreCase("InnoDB")) {
-                        refuse(Code.NOT_INNODB, where, engine + " (expected: InnoDB)");
-                      }
-                    })
-                .then());
+        .then(engine(session, table));
+  }
+
+  private Mono<Void> engine(Session session, String table) {
+    String where = table + " on " + session.shard();
+    return session
+        .rows(
+            "SELECT ENGINE FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()"
+                + " AND TABLE_NAME = "
+                + MovedTable.text(table),
+            row -> String.valueOf(row.get(0, String.class)))
+        .concatMap(
+            engine ->
+                engine.equalsIgnoreCase("InnoDB")
+                    ? marked(session, table)
+                    : Mono.fromRunnable(
+                        () -> refuse(Code.NOT_INNODB, where, engine + " (expected: InnoDB)")))
+        .then();
   }
 
   /** Foreign keys from and to the table. */
