@@ -25,6 +25,7 @@ import org.slf4j.LoggerFactory;
 import reactor.core.Disposable;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
+import reactor.core.publisher.Sinks;
 import reactor.core.scheduler.Schedulers;
 
 /** The moves of a cluster, which this router does as far as no other one does them. */
@@ -40,11 +41,17 @@ final class DefaultShardMoves implements ShardMoves {
   /** The time after which another router may take the job of one that died. */
   private static final Duration OWNED = Duration.ofSeconds(10);
 
-  private static final Duration RENEWAL = Duration.ofSeconds(2);
+  private static final Duration RENEWAL = Duration.ofSeconds(1);
+
+  /** The time after which a close no longer waits for the end of a switch. */
+  private static final Duration CLOSE_BOUND = Duration.ofMinutes(1);
 
   private final ClusterAccess cluster;
   private final MoveJob.Guards guards;
+  private final Sinks.Empty<Void> ended = Sinks.empty();
   private final Disposable working;
+  private volatile boolean closing;
+  private volatile Failure failure = Failure.NONE;
 
   DefaultShardMoves(ClusterRouter router, MoveJob.Guards guards) {
     this.cluster = ClusterAccess.of(router);
@@ -53,7 +60,8 @@ final class DefaultShardMoves implements ShardMoves {
         Mono.defer(this::work)
             .onErrorResume(this::logged)
             .then(Mono.delay(LOOK))
-            .repeat()
+            .repeat(() -> !closing)
+            .doFinally(end -> ended.tryEmitEmpty())
             .subscribe();
   }
 
@@ -209,6 +217,7 @@ final class DefaultShardMoves implements ShardMoves {
         .jobs()
         .all(KIND, 1)
         .filter(job -> !job.ended() && !job.owned() && !job.wanted().equals("pause"))
+        .filter(job -> !failure.keepsFrom(job))
         .concatMap(job -> cluster.jobs().take(job.id(), OWNED))
         .concatMap(owned -> cluster.jobs().get(owned.job()).flatMap(job -> done(job, owned)))
         .then();
@@ -223,13 +232,18 @@ final class DefaultShardMoves implements ShardMoves {
                         .subscribeOn(Schedulers.boundedElastic())),
             servers -> doing(job, owned, servers),
             Servers::close)
-        .onErrorResume(JobLostException.class, lost -> logged(lost))
-        .onErrorResume(
-            error ->
-                logged(error)
-                    .then(cluster.jobs().met(owned, String.valueOf(error.getMessage())))
-                    .then(cluster.jobs().leave(owned))
-                    .onErrorComplete());
+        .onErrorResume(JobLostException.class, this::logged)
+        .onErrorResume(error -> failed(job, owned, error));
+  }
+
+  /** Lets go of a job that failed, and takes it again after a while that grows. */
+  private Mono<Void> failed(Job job, Owned owned, Throwable error) {
+    failure = failure.with(job, String.valueOf(error.getMessage()));
+    return logged(error)
+        .then(cluster.jobs().met(owned, failure.message()))
+        .then(cluster.jobs().leave(owned))
+        // The job is free once its time is over, too.
+        .onErrorComplete();
   }
 
   private Mono<Void> doing(Job job, Owned owned, Servers servers) {
@@ -242,11 +256,27 @@ final class DefaultShardMoves implements ShardMoves {
               MoveJob work =
                   new MoveJob(
                       cluster, servers, owned, strategy, next, JobState.parse(job.state()), guards);
-              Mono<Void> end = Mono.defer(() -> cluster.jobs().end(owned, null));
-              Mono<Void> all =
-                  job.wanted().equals("cancel") ? work.cancelled().then(end) : work.run().then(end);
-              return Mono.firstWithSignal(all, kept(job, owned));
+              Mono<Boolean> all =
+                  job.wanted().equals("cancel") ? work.cancelled() : work.run().thenReturn(true);
+              return Mono.firstWithSignal(
+                  all.flatMap(done -> done ? cluster.jobs().end(owned, null) : goesOn(owned)),
+                  kept(job, owned, work));
             });
+  }
+
+  /** Refuses a cancel: the job goes on, and says why. */
+  private Mono<Void> goesOn(Owned owned) {
+    return cluster
+        .jobs()
+        .want(owned.job(), "run")
+        .then(
+            cluster
+                .jobs()
+                .met(
+                    owned,
+                    "cancel: keys have moved (expected: none; let the move go on, and move them"
+                        + " back by another one)"))
+        .then(cluster.jobs().leave(owned));
   }
 
   private ShardingStrategy next(String strategy, String json) {
@@ -258,18 +288,27 @@ final class DefaultShardMoves implements ShardMoves {
             .get(strategy));
   }
 
-  /** Owns the job for as long as it is done here, and stops it where something else is wanted. */
-  private Mono<Void> kept(Job job, Owned owned) {
+  /**
+   * Owns the job for as long as it is done here. Completes, and so ends what is done, where
+   * something else is wanted or this router closes; not while writers wait for the end of a switch.
+   */
+  private Mono<Void> kept(Job job, Owned owned, MoveJob work) {
     return Mono.delay(RENEWAL)
         .then(Mono.defer(() -> cluster.jobs().renew(owned, OWNED)))
         .then(Mono.defer(() -> cluster.jobs().get(owned.job())))
+        // While control does not answer the tokens keep owners apart.
+        .onErrorResume(error -> !(error instanceof JobLostException), error -> Mono.empty())
         .repeat()
-        .takeWhile(now -> now.wanted().equals(job.wanted()))
+        .takeWhile(now -> (now.wanted().equals(job.wanted()) && !closing) || !work.stopped())
         .then(Mono.defer(() -> cluster.jobs().leave(owned)));
   }
 
   @Override
   public Mono<Void> close() {
-    return Mono.fromRunnable(working::dispose);
+    return Mono.defer(
+        () -> {
+          closing = true;
+          return ended.asMono().timeout(CLOSE_BOUND, Mono.fromRunnable(working::dispose));
+        });
   }
 }

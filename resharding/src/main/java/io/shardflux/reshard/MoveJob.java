@@ -17,8 +17,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BiFunction;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import reactor.core.publisher.Flux;
@@ -67,7 +69,16 @@ final class MoveJob {
   private final String strategy;
   private final ShardingStrategy next;
   private final Guards guards;
+  private final AtomicReference<Stage> stage = new AtomicReference<>(Stage.FREE);
   private volatile JobState state;
+
+  /** Whether the job may be stopped. */
+  private enum Stage {
+    FREE,
+    /** Writers wait for the end of a switch. */
+    TURNING,
+    STOPPED
+  }
 
   MoveJob(
       ClusterAccess cluster,
@@ -86,8 +97,13 @@ final class MoveJob {
     this.guards = guards;
   }
 
-  JobState state() {
-    return state;
+  /**
+   * Keeps the job from going on, unless writers wait for the end of a switch at this moment.
+   *
+   * @return whether it may be given up now
+   */
+  boolean stopped() {
+    return stage.compareAndSet(Stage.FREE, Stage.STOPPED) || stage.get() == Stage.STOPPED;
   }
 
   /** Does all that is left. */
@@ -156,11 +172,20 @@ final class MoveJob {
 
   /** Goes on with a step where it is. */
   private Mono<Void> step(Step step) {
+    return onBoth(step, (transfers, source, target) -> phases(step, transfers, source, target));
+  }
+
+  private interface StepWork {
+    Mono<Void> on(List<Transfer> transfers, Session source, Session target);
+  }
+
+  /** Does the work with a connection to each shard of a step, which is taken for this owner. */
+  private Mono<Void> onBoth(Step step, StepWork work) {
     return tables()
         .collectList()
         .flatMap(
             rules ->
-                transitionCondition(step, rules)
+                moving(step, rules)
                     .flatMap(
                         moving ->
                             servers
@@ -168,7 +193,8 @@ final class MoveJob {
                                     step.from(),
                                     step.to(),
                                     (source, target) ->
-                                        phases(step, rules, moving, source, target)
+                                        transfers(rules, moving, source, target)
+                                            .flatMap(all -> work.on(all, source, target))
                                             .thenReturn(true))
                                 .then()));
   }
@@ -180,7 +206,8 @@ final class MoveJob {
         .filter(rule -> rule.strategy().equals(strategy));
   }
 
-  private Mono<Map<String, String>> transitionCondition(Step step, List<TableRule.Sharded> rules) {
+  /** The condition of the rows that a step moves, by table. */
+  private Mono<Map<String, String>> moving(Step step, List<TableRule.Sharded> rules) {
     Map<String, String> moving = new LinkedHashMap<>();
     return Flux.fromIterable(rules)
         .concatMap(
@@ -189,16 +216,6 @@ final class MoveJob {
                     .moving(step, rule.key())
                     .doOnNext(condition -> moving.put(rule.table(), condition)))
         .then(Mono.fromSupplier(() -> moving));
-  }
-
-  private Mono<Void> phases(
-      Step step,
-      List<TableRule.Sharded> rules,
-      Map<String, String> moving,
-      Session source,
-      Session target) {
-    return transfers(rules, moving, source, target)
-        .flatMap(transfers -> phases(step, transfers, source, target));
   }
 
   /** The tables of a step, on both its shards, which are taken for this owner. */
@@ -423,6 +440,16 @@ final class MoveJob {
   }
 
   private Mono<Boolean> turned(Step step, List<Transfer> transfers, Session source) {
+    return Mono.defer(
+        () ->
+            stage.compareAndSet(Stage.FREE, Stage.TURNING)
+                ? turnedNow(step, transfers, source)
+                    .doFinally(end -> stage.compareAndSet(Stage.TURNING, Stage.FREE))
+                // It is about to be cancelled.
+                : Mono.never());
+  }
+
+  private Mono<Boolean> turnedNow(Step step, List<Transfer> transfers, Session source) {
     return guards
         .before("switching")
         .then(publish(in(step, TransitionStrategy.Phase.SWITCHING), "writes of moving keys wait"))
@@ -431,15 +458,7 @@ final class MoveJob {
         .then(guards.closesFence() ? closed(source) : Mono.just(1L))
         .flatMap(
             rows ->
-                guards
-                    .before("drain")
-                    .then(intact(transfers, source))
-                    .then(drainedAll(transfers))
-                    .then(
-                        publish(
-                            in(step, TransitionStrategy.Phase.SWITCHED),
-                            "keys moved from " + step.from() + " to " + step.to()))
-                    .flatMap(cluster::awaited)
+                definitionsHeld(step, transfers, () -> drained(step, transfers, source))
                     .thenReturn(true))
         .switchIfEmpty(
             Mono.defer(
@@ -451,6 +470,35 @@ final class MoveJob {
                                 "open transactions hold the fence; it is tried again"))
                         .thenReturn(false)))
         .onErrorResume(error -> given(step, source, error));
+  }
+
+  /** Behind the closed fence: applies the last changes, and publishes the new place. */
+  private Mono<Void> drained(Step step, List<Transfer> transfers, Session source) {
+    return guards
+        .before("drain")
+        .then(intact(transfers, source))
+        .then(drainedAll(transfers))
+        .then(
+            publish(
+                in(step, TransitionStrategy.Phase.SWITCHED),
+                "keys moved from " + step.from() + " to " + step.to()))
+        .flatMap(cluster::awaited);
+  }
+
+  /** Does the work while nobody can empty or alter the source's tables, which no fence refuses. */
+  private Mono<Void> definitionsHeld(
+      Step step, List<Transfer> transfers, Supplier<Mono<Void>> work) {
+    return servers
+        .on(
+            step.from(),
+            holder ->
+                holder
+                    .inTransaction(
+                        Flux.fromIterable(transfers)
+                            .concatMap(transfer -> holder.used(transfer.capture().table()))
+                            .then(Mono.defer(work)))
+                    .thenReturn(true))
+        .then();
   }
 
   /**
@@ -560,51 +608,27 @@ final class MoveJob {
   }
 
   /**
-   * Undoes all: takes the triggers and what was copied away, and publishes the old strategy. Errors
-   * with {@link IllegalStateException} if keys have moved.
+   * Undoes all: takes the triggers and what was copied away, and publishes the old strategy.
+   *
+   * @return false if keys have moved, and then nothing is undone
    */
-  Mono<Void> cancelled() {
-    return cluster
-        .look()
-        .then(
-            Mono.defer(
-                () -> {
-                  if (!(now().strategies().get(strategy) instanceof TransitionStrategy way)) {
-                    return Mono.empty();
-                  }
-                  if (way.steps().stream()
-                      .anyMatch(step -> step.phase() == TransitionStrategy.Phase.SWITCHED)) {
-                    return Mono.error(
-                        new IllegalStateException(
-                            "cancel: keys have moved (expected: none; let the move go on, and move"
-                                + " them back by another one)"));
-                  }
-                  return undone(way.steps().get(state.step()))
-                      .then(
-                          publish(
-                              topology -> topology.withStrategy(strategy, way.old()),
-                              "the move of " + strategy + " was cancelled"))
-                      .then();
-                }));
+  Mono<Boolean> cancelled() {
+    return cluster.look().then(Mono.defer(this::cancelledNow));
   }
 
-  private Mono<Void> undone(Step step) {
-    return tables()
-        .collectList()
-        .flatMap(
-            rules ->
-                transitionCondition(step, rules)
-                    .flatMap(
-                        moving ->
-                            servers
-                                .on(
-                                    step.from(),
-                                    step.to(),
-                                    (source, target) ->
-                                        transfers(rules, moving, source, target)
-                                            .flatMap(all -> undone(all, source, target))
-                                            .thenReturn(true))
-                                .then()));
+  private Mono<Boolean> cancelledNow() {
+    if (!(now().strategies().get(strategy) instanceof TransitionStrategy way)) {
+      return Mono.just(true);
+    }
+    if (way.steps().stream().anyMatch(step -> step.phase() == TransitionStrategy.Phase.SWITCHED)) {
+      return Mono.just(false);
+    }
+    return onBoth(way.steps().get(state.step()), this::undone)
+        .then(
+            publish(
+                topology -> topology.withStrategy(strategy, way.old()),
+                "the move of " + strategy + " was cancelled"))
+        .thenReturn(true);
   }
 
   private Mono<Void> undone(List<Transfer> transfers, Session source, Session target) {

@@ -65,6 +65,11 @@ final class Session {
     return rows(sql, row -> Objects.requireNonNull(row.get(0, Long.class))).single();
   }
 
+  /** Uses a table in a transaction, until whose end nobody can change the table's definition. */
+  Mono<Void> used(MovedTable table) {
+    return rows("SELECT 1 FROM " + table.quoted() + " LIMIT 0", row -> 1).then();
+  }
+
   /** Does the work in a transaction of its own. */
   Mono<Void> inTransaction(Mono<Void> work) {
     return update("START TRANSACTION")

@@ -75,8 +75,26 @@ final class MoveFixture implements AutoCloseable {
                 .blockLast(BOUND));
   }
 
+  /** Runs a statement on each server. */
+  void onServers(String sql) {
+    for (Database database : databases) {
+      ShardRouter plain = ShardRouter.builder().shard(Shard.of("one", database.r2dbcUrl())).build();
+      plain.on(ShardId.of("one")).sql(sql).rowsUpdated().block(BOUND);
+      plain.close().block(BOUND);
+    }
+  }
+
   /** Opens one more router. */
   ClusterRouter router() {
+    return router(document);
+  }
+
+  /** Opens one more router, which uses an account without a password. */
+  ClusterRouter routerOf(String account) {
+    return router(document.replaceAll("://[^@]*@", "://" + account + "@"));
+  }
+
+  private ClusterRouter router(String document) {
     ClusterRouter router = ClusterRouter.open(document).blockOptional(BOUND).orElseThrow();
     routers.add(router);
     return router;
@@ -111,6 +129,14 @@ final class MoveFixture implements AutoCloseable {
         .sql("INSERT INTO users VALUES (:id, :name, 0)")
         .bind("id", id)
         .bind("name", "user 'n\\o' " + id)
+        .rowsUpdated();
+  }
+
+  Mono<Long> update(long id) {
+    return router(0)
+        .on("users", ShardKey.of(id))
+        .sql("UPDATE users SET version = version + 1 WHERE id = :id")
+        .bind("id", id)
         .rowsUpdated();
   }
 

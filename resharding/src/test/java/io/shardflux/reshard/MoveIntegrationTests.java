@@ -13,11 +13,15 @@ import io.shardflux.router.ShardingStrategy;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import reactor.core.publisher.Mono;
 import reactor.test.StepVerifier;
 
@@ -83,7 +87,7 @@ class MoveIntegrationTests {
       fixture.load(USERS);
       fixture.addThird();
       Map<Long, List<String>> before = fixture.rows();
-      Failing failing = new Failing(4);
+      Failing failing = new Failing(5);
       fixture.run(fixture.moves(0, failing), next);
       assertThat(failing.failed).isPositive();
       fixture.check(before, next);
@@ -207,6 +211,107 @@ class MoveIntegrationTests {
   }
 
   @Test
+  void aTableThatIsEmptiedBehindTheFenceIsEmptiedAfterTheSwitch() {
+    try (MoveFixture fixture = new MoveFixture("{type: fixed, shard: shard_0}")) {
+      fixture.load(20);
+      Map<Long, List<String>> before = fixture.rows();
+      ShardingStrategy next = ShardingStrategy.fixed(S1);
+      ShardMoves moves =
+          fixture.moves(
+              0,
+              new MoveJob.Guards() {
+                @Override
+                public Mono<Void> before(String what) {
+                  if (what.equals("drain")) {
+                    fixture.router(0).on(S0).sql("TRUNCATE TABLE users").rowsUpdated().subscribe();
+                    return Mono.delay(Duration.ofMillis(500)).then();
+                  }
+                  return Mono.empty();
+                }
+              });
+      fixture.run(moves, next);
+      fixture.check(before, next);
+    }
+  }
+
+  /** Neither a pause nor a close leaves the writers of moving keys waiting. */
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void aSwitchThatHasBegunIsEnded(boolean close) {
+    try (MoveFixture fixture = new MoveFixture("{type: fixed, shard: shard_0}")) {
+      fixture.load(20);
+      ShardingStrategy next = ShardingStrategy.fixed(S1);
+      CountDownLatch draining = new CountDownLatch(1);
+      ShardMoves moves =
+          fixture.moves(
+              0,
+              new MoveJob.Guards() {
+                @Override
+                public Mono<Void> before(String what) {
+                  if (what.equals("drain")) {
+                    draining.countDown();
+                    return Mono.delay(Duration.ofSeconds(3)).then();
+                  }
+                  return Mono.empty();
+                }
+              });
+      long job =
+          moves.plan("by_user", next).flatMap(moves::start).blockOptional(BOUND).orElseThrow();
+      await(draining);
+      if (close) {
+        moves.close().block(BOUND);
+      } else {
+        moves.want(job, MoveProgress.Wanted.PAUSE).block(BOUND);
+        moves.progress(job).filter(at -> !at.running()).blockFirst(BOUND);
+      }
+      assertThat(fixture.router(0).topology().locate("users", ShardKey.of(7)).block(BOUND))
+          .isEqualTo(S1);
+      assertThat(fixture.update(7).block(BOUND)).isOne();
+    }
+  }
+
+  private static void await(CountDownLatch latch) {
+    try {
+      assertThat(latch.await(BOUND.toSeconds(), TimeUnit.SECONDS)).isTrue();
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  @Test
+  void aCancelIsRefusedOnceKeysHaveMoved() {
+    try (MoveFixture fixture = new MoveFixture("{type: fixed, shard: shard_0}")) {
+      fixture.load(60);
+      fixture.addThird();
+      Map<Long, List<String>> before = fixture.rows();
+      ShardingStrategy next = ShardingStrategy.hash(List.of(S0, S1, S2));
+      AtomicBoolean cancelled = new AtomicBoolean();
+      ShardMoves moves =
+          fixture.moves(
+              0,
+              new MoveJob.Guards() {
+                @Override
+                public Mono<Void> before(String what) {
+                  return what.equals("clean") && !cancelled.get() ? Mono.never() : Mono.empty();
+                }
+              });
+      long job =
+          moves.plan("by_user", next).flatMap(moves::start).blockOptional(BOUND).orElseThrow();
+      moves.progress(job).filter(at -> at.phase().equals("CLEAN")).blockFirst(BOUND);
+      cancelled.set(true);
+      moves.want(job, MoveProgress.Wanted.CANCEL).block(BOUND);
+      assertThat(moves.progress(job).filter(at -> at.error() != null).blockFirst(BOUND))
+          .satisfies(
+              at -> {
+                assertThat(at.wanted()).isEqualTo(MoveProgress.Wanted.RUN);
+                assertThat(at.error()).startsWith("cancel: keys have moved (expected: none; ");
+              });
+      assertThat(moves.progress(job).blockLast(BOUND)).extracting(MoveProgress::error).isNull();
+      fixture.check(before, next);
+    }
+  }
+
+  @Test
   void oneMoveIsUnderWayAtATime() {
     ShardingStrategy next = ShardingStrategy.hash(List.of(S1, S0));
     try (MoveFixture fixture = new MoveFixture("{type: hash, shards: [shard_0, shard_1]}")) {
@@ -251,6 +356,33 @@ class MoveIntegrationTests {
               MovePlan.Code.NO_PRIMARY_KEY, MovePlan.Code.TABLE_DIFFERS, MovePlan.Code.NOT_INNODB);
       StepVerifier.create(moves.start(plan)).expectError(MoveRefusedException.class).verify(BOUND);
       assertThat(moves.all().collectList().block(BOUND)).isEmpty();
+    }
+  }
+
+  @Test
+  void anAccountThatSeesTooLittleIsRefused() {
+    try (MoveFixture fixture = new MoveFixture("{type: hash, shards: [shard_0, shard_1]}")) {
+      fixture.onServers("CREATE USER IF NOT EXISTS few@'%'");
+      fixture.onServers("GRANT ALL ON *.* TO few@'%'");
+      fixture.onServers("REVOKE PROCESS ON *.* FROM few@'%'");
+      try {
+        fixture.routerOf("few");
+        MovePlan plan =
+            fixture
+                .moves(1, MoveJob.Guards.ALL)
+                .plan("by_user", ShardingStrategy.hash(List.of(S1, S0)))
+                .blockOptional(BOUND)
+                .orElseThrow();
+        assertThat(plan.refusals())
+            .isNotEmpty()
+            .allSatisfy(
+                refusal -> {
+                  assertThat(refusal.code()).isEqualTo(MovePlan.Code.RIGHTS);
+                  assertThat(refusal.message()).contains("(expected: the right PROCESS");
+                });
+      } finally {
+        fixture.onServers("DROP USER few@'%'");
+      }
     }
   }
 }
