@@ -142,6 +142,7 @@ final class MoveCheck {
                       + " log_bin_trust_function_creators=1)");
               return Mono.empty();
             })
+        // It is not there where it could not be made.
         .then(session.update("DROP TABLE IF EXISTS shardflux_trial").onErrorComplete())
         .then();
   }

@@ -569,6 +569,7 @@ final class MoveJob {
         .then(change)
         .flatMap(rows -> source.update("COMMIT").thenReturn(rows))
         .switchIfEmpty(source.update("ROLLBACK").then(Mono.empty()))
+        // The first error is told; a session that is lost rolls back by itself.
         .onErrorResume(
             error -> source.update("ROLLBACK").onErrorComplete().then(Mono.error(error)));
   }

@@ -76,6 +76,7 @@ final class Session {
         .then(work)
         .then(update("COMMIT"))
         .then()
+        // The first error is told; a session that is lost rolls back by itself.
         .onErrorResume(error -> update("ROLLBACK").onErrorComplete().then(Mono.error(error)));
   }
 

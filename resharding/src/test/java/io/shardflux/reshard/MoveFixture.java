@@ -100,6 +100,14 @@ final class MoveFixture implements AutoCloseable {
     return router;
   }
 
+  /** What is told to a router that publishes its document with one more table. */
+  Mono<String> published() {
+    String more = "  more: {key: {user_id: integer}, strategy: by_user}\ncontrol:\n  publish: true";
+    return ClusterRouter.open(document.replace("control:", more))
+        .flatMap(router -> router.close().thenReturn("published"))
+        .onErrorResume(error -> Mono.just(String.valueOf(error.getMessage())));
+  }
+
   ShardRouter router(int number) {
     return routers.get(number).router();
   }

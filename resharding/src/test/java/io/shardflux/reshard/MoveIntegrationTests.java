@@ -16,6 +16,7 @@ import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -383,6 +384,35 @@ class MoveIntegrationTests {
       } finally {
         fixture.onServers("DROP USER few@'%'");
       }
+    }
+  }
+
+  @Test
+  void noDocumentIsPublishedOverAMove() {
+    try (MoveFixture fixture = new MoveFixture("{type: fixed, shard: shard_0}")) {
+      fixture.load(20);
+      Map<Long, List<String>> before = fixture.rows();
+      ShardingStrategy next = ShardingStrategy.fixed(S1);
+      AtomicReference<String> refusal = new AtomicReference<>();
+      ShardMoves moves =
+          fixture.moves(
+              0,
+              new MoveJob.Guards() {
+                @Override
+                public Mono<Void> before(String what) {
+                  return what.equals("verify")
+                      ? fixture.published().doOnNext(refusal::set).then()
+                      : Mono.empty();
+                }
+              });
+      fixture.run(moves, next);
+      assertThat(List.of(refusal.get(), fixture.published().blockOptional(BOUND).orElseThrow()))
+          .allSatisfy(
+              message ->
+                  assertThat(message)
+                      .startsWith("control: a document that takes back what operations or moves")
+                      .contains("strategies.by_user"));
+      fixture.check(before, next);
     }
   }
 }

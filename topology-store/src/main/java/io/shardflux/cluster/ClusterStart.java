@@ -7,7 +7,6 @@ import io.shardflux.cluster.PublishedTopology.Origin;
 import io.shardflux.r2dbc.config.ControlSettings;
 import io.shardflux.r2dbc.config.RouterParts;
 import io.shardflux.r2dbc.config.TopologyDocument;
-import java.util.List;
 import java.util.UUID;
 import reactor.core.publisher.Mono;
 import reactor.core.scheduler.Schedulers;
@@ -15,10 +14,19 @@ import reactor.core.scheduler.Schedulers;
 /**
  * Decides what a router starts with. A document that was once published starts from the topology in
  * force, whatever was made of it since. One that never was is refused, or published where the
- * document says so. While the control server is down, the newest topology that the shards have is
- * taken.
+ * document says so and takes back nothing that operations and moves have made. While the control
+ * server is down, the newest topology that the shards have is taken.
  */
 final class ClusterStart {
+
+  private static final String NEVER_PUBLISHED =
+      "a document that was never published (expected: one that was, or control.publish: true, which"
+          + " publishes it for all routers)";
+
+  private static final String TAKES_BACK =
+      "a document that takes back what operations or moves have made, so that rows would be out of"
+          + " reach (expected: one that has all of the topology in force, which history(1) gives,"
+          + " and only adds to it)";
 
   private final ControlSettings control;
   private final ControlTables tables;
@@ -68,14 +76,29 @@ final class ClusterStart {
             known ->
                 known
                     ? tables.topology(head.epoch()).flatMap(now -> opened(head.cluster(), now))
-                    : control.publish() ? published(head, "control.publish: true") : refused());
+                    : control.publish() ? replacing(head) : refused());
+  }
+
+  /** Publishes the document, unless that would take back what operations and moves have made. */
+  private Mono<Start> replacing(Head head) {
+    return tables
+        .topology(head.epoch())
+        .flatMap(
+            now ->
+                parsed(now)
+                    .filterWhen(
+                        inForce ->
+                            document.keeps(inForce)
+                                ? Mono.just(true)
+                                : tables.published(inForce.routing()))
+                    .flatMap(replaced -> published(head, "control.publish: true"))
+                    .switchIfEmpty(Mono.defer(() -> refused(now, TAKES_BACK))));
   }
 
   private Mono<Start> opened(UUID cluster, PublishedTopology now) {
     return opened(cluster, now.epoch(), now.document(), true);
   }
 
-  /** Reads a document away from event loops, because it may be long. */
   private Mono<Start> opened(UUID cluster, long epoch, String json, boolean controlRead) {
     return Mono.fromCallable(
             () ->
@@ -106,24 +129,27 @@ final class ClusterStart {
   }
 
   private Mono<Start> refused() {
-    return tables
-        .newestDocument()
-        .flatMap(
-            newest ->
-                Mono.fromCallable(
-                        () -> document.differences(TopologyDocument.parse(newest.document())))
-                    .subscribeOn(Schedulers.boundedElastic())
-                    .flatMap(differences -> Mono.error(neverPublished(newest, differences))));
+    return tables.newestDocument().flatMap(newest -> refused(newest, NEVER_PUBLISHED));
   }
 
-  private static IllegalStateException neverPublished(
-      PublishedTopology newest, List<String> differences) {
-    return new IllegalStateException(
-        "control: a document that was never published (expected: one that was, or control.publish:"
-            + " true, which publishes it for all routers); against epoch "
-            + newest.epoch()
-            + ", "
-            + String.join("; ", differences));
+  private Mono<Start> refused(PublishedTopology against, String why) {
+    return parsed(against)
+        .flatMap(
+            published ->
+                Mono.error(
+                    new IllegalStateException(
+                        "control: "
+                            + why
+                            + "; against epoch "
+                            + against.epoch()
+                            + ", "
+                            + String.join("; ", document.differences(published)))));
+  }
+
+  /** Reads a document away from event loops, because it may be long. */
+  private static Mono<TopologyDocument> parsed(PublishedTopology published) {
+    return Mono.fromCallable(() -> TopologyDocument.parse(published.document()))
+        .subscribeOn(Schedulers.boundedElastic());
   }
 
   private Mono<Start> fromShards(Throwable silence) {

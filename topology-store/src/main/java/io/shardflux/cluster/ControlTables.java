@@ -211,7 +211,7 @@ final class ControlTables {
   }
 
   /**
-   * What is to be published.
+   * A topology that a router wants to publish.
    *
    * @param routing the part of the document that says where keys lie
    * @param madeBy the router, as host and id

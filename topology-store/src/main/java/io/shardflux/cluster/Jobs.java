@@ -45,7 +45,7 @@ public final class Jobs {
    * A job.
    *
    * @param wanted what the operator wants of it, such as {@code run}
-   * @param plan what is to be done
+   * @param plan what the job must do, in the words of its kind
    * @param state how far it is
    * @param owner the router that does it, or did it last
    * @param owned whether that one's time is not over

@@ -97,6 +97,27 @@ class ClusterRouterIntegrationTests {
   }
 
   @Test
+  void aDocumentTakesNoOperationBack() {
+    ClusterRouter first = open(document(2));
+    assertThat(first.addShard(shard(2), "more room").block(BOUND)).isEqualTo(2);
+    StepVerifier.create(ClusterRouter.open(withTable(document(2)) + "  publish: true\n"))
+        .expectErrorSatisfies(
+            error ->
+                assertThat(error)
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessageStartingWith("control: a document that takes back what operations")
+                    .hasMessageContaining("against epoch 2, ")
+                    .hasMessageContaining("shards.shard_2: only in what is published"))
+        .verify(BOUND);
+    assertThat(history(first)).hasSize(2);
+    ClusterRouter adding = open(withTable(document(3)) + "  publish: true\n");
+    assertThat(adding.router().topology().epoch()).isEqualTo(3);
+    // From one document to another all may change.
+    ClusterRouter fewer = open(document(3) + "  publish: true\n");
+    assertThat(fewer.router().topology().epoch()).isEqualTo(4);
+  }
+
+  @Test
   void aShardComesAndGoesForAllOfThem() {
     ClusterRouter first = open(document(2));
     ClusterRouter second = open(document(2));
@@ -409,6 +430,11 @@ class ClusterRouterIntegrationTests {
     ClusterRouter router = ClusterRouter.open(document).blockOptional(BOUND).orElseThrow();
     opened.add(router);
     return router;
+  }
+
+  private static String withTable(String document) {
+    return document.replace(
+        "tables:\n", "tables:\n  orders: {key: {user_id: integer}, strategy: by_user}\n");
   }
 
   private String document(int shards) {

@@ -155,6 +155,7 @@ public final class VirtualTransaction {
         ? transaction.commit()
         : first
             .unmoved(transaction.shard())
+            // The keys that have left are told; a connection that can't roll back is closed.
             .onErrorResume(gone -> transaction.rollback().onErrorComplete().then(Mono.error(gone)))
             .then(Mono.defer(transaction::commit));
   }

@@ -215,6 +215,19 @@ public final class TopologyDocument {
   }
 
   /**
+   * Tells whether this document has each shard, strategy and table of a published one, with the
+   * same routing. It may have more.
+   */
+  public boolean keeps(TopologyDocument published) {
+    return published.routingTree.keySet().stream()
+        .allMatch(
+            part ->
+                RoutingTree.part(routingTree, part)
+                    .entrySet()
+                    .containsAll(RoutingTree.part(published.routingTree, part).entrySet()));
+  }
+
+  /**
    * The places in which this document differs from a published one, such as {@code shards.shard_3:
    * only in the document}; none where the {@link #sameRouting routing is the same}. At most 20
    * lines, of at most 200 characters.

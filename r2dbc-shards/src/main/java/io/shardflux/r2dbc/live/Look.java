@@ -103,7 +103,7 @@ public final class Look {
             : Flux.error(new LocateAnew(LocateAnew.After.NOTHING));
   }
 
-  /** Completes if the key is still there, where a transaction is to be committed. */
+  /** Completes if the key is still there, so that a transaction may commit. */
   public <T> Mono<T> end(Duration time) {
     return place.step() == null
         ? Mono.empty()

@@ -23,6 +23,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.stream.Stream;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.ShrinkingMode;
@@ -298,6 +299,30 @@ class TopologyDocumentTests {
                 + " published",
             "tables.u.pinned: only in the document",
             "tables.u.reference: only in what is published");
+  }
+
+  @Test
+  void aDocumentKeepsAnotherIfItHasAllOfThat() {
+    String rest = "strategies: {a: {type: fixed, shard: s0}}\ntables: {t: {key: {id: integer},";
+    TopologyDocument published = TopologyDocument.of(parts(SHARDS + rest + " strategy: a}}"));
+    assertThat(published.keeps(published)).isTrue();
+    assertThat(
+            Stream.of(
+                    SHARDS + "  s3: {url: \"r2dbc:mysql://app@h/d\"}\n" + rest + " strategy: a}}",
+                    SHARDS + rest + " strategy: a}, u: {reference: true}}",
+                    SHARDS
+                        + rest.replace("s0}}", "s0}, b: {type: fixed, shard: s1}}")
+                        + " strategy: a}}")
+                .map(text -> TopologyDocument.of(parts(text))))
+        .allMatch(document -> document.keeps(published))
+        .noneMatch(published::keeps);
+    assertThat(
+            Stream.of(
+                    SHARDS + rest.replace("shard: s0", "shard: s1") + " strategy: a}}",
+                    SHARDS + rest.replace("id:", "uid:") + " strategy: a}}")
+                .map(text -> TopologyDocument.of(parts(text))))
+        .noneMatch(document -> document.keeps(published))
+        .noneMatch(published::keeps);
   }
 
   @Test
