@@ -89,11 +89,10 @@ final class DefaultShardMoves implements ShardMoves {
                   }
                   // Refuses shards that are not there.
                   var unused = now.withStrategy(strategy, next);
-                  List<TableRule.Sharded> rules = rules(now, strategy);
                   return Mono.usingWhen(
                       Mono.fromCallable(() -> new Servers(cluster.opened().shards(), CONNECTIONS))
                           .subscribeOn(Schedulers.boundedElastic()),
-                      servers -> planned(servers, strategy, old, next, rules),
+                      servers -> planned(servers, now, strategy, next),
                       Servers::close);
                 }));
   }
@@ -106,26 +105,33 @@ final class DefaultShardMoves implements ShardMoves {
         .toList();
   }
 
+  private static List<String> references(Topology topology) {
+    return topology.tables().values().stream()
+        .filter(TableRule.Reference.class::isInstance)
+        .map(TableRule::table)
+        .toList();
+  }
+
   private Mono<MovePlan> planned(
-      Servers servers,
-      String strategy,
-      ShardingStrategy old,
-      ShardingStrategy next,
-      List<TableRule.Sharded> rules) {
+      Servers servers, Topology now, String strategy, ShardingStrategy next) {
+    ShardingStrategy old = Objects.requireNonNull(now.strategies().get(strategy));
+    List<TableRule.Sharded> rules = rules(now, strategy);
     List<Pair> pairs =
         MoveJob.pairs(old, next).stream().map(step -> new Pair(step.from(), step.to())).toList();
     return Mono.zip(
             new MoveCheck(servers, rules, old, next).refusals(),
+            new GuaranteeCheck(servers, rules, references(now), old, next).refusals(),
             Flux.fromIterable(rules).concatMap(rule -> about(servers, old, rule)).collectList())
         .map(
-            both -> {
-              List<Refusal> refusals = new ArrayList<>(both.getT1());
+            found -> {
+              List<Refusal> refusals = new ArrayList<>(found.getT1());
+              refusals.addAll(found.getT2());
               if (rules.isEmpty()) {
                 refusals.add(
                     new Refusal(
                         Code.NO_TABLE, strategy, "no table has it (expected: at least one)"));
               }
-              return new MovePlan(strategy, next, both.getT2(), pairs, refusals);
+              return new MovePlan(strategy, next, found.getT3(), pairs, refusals);
             });
   }
 

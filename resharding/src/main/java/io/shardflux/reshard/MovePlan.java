@@ -3,6 +3,8 @@ package io.shardflux.reshard;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardingStrategy;
 import java.util.List;
+import java.util.Set;
+import java.util.stream.Stream;
 
 /**
  * What a move would do, as far as it can be told before it starts.
@@ -73,8 +75,53 @@ public record MovePlan(
     STATEMENT_BINLOG,
     /** The account may not make triggers. */
     RIGHTS,
+    /** A reference table is missing on a new shard, or has other rows there. */
+    REFERENCE_TABLE,
+    /** A column counts by itself on each shard. May be accepted. */
+    AUTO_INCREMENT(true),
+    /** A unique key without the shard key holds on each shard alone. May be accepted. */
+    UNIQUE_KEY(true),
+    /** A trigger of the application fires for copied rows, or not on a target. May be accepted. */
+    TRIGGER(true),
+    /** A view, routine or event has the rows of its own shard alone. May be accepted. */
+    VIEW_OR_ROUTINE(true),
+    /** An account that is no router's is connected to a source. May be accepted. */
+    OTHER_CLIENT(true),
     /** Another move is under way. */
-    UNDER_WAY
+    UNDER_WAY;
+
+    private final boolean acceptable;
+
+    Code() {
+      this(false);
+    }
+
+    Code(boolean acceptable) {
+      this.acceptable = acceptable;
+    }
+  }
+
+  /**
+   * {@return the plan without its refusals of some kinds, which the caller answers for}
+   *
+   * @param codes the kinds
+   * @throws IllegalArgumentException if one of them may not be accepted
+   */
+  public MovePlan accepting(Code... codes) {
+    for (Code code : codes) {
+      if (!code.acceptable) {
+        throw new IllegalArgumentException(
+            "code: "
+                + code
+                + " (expected: one of "
+                + Stream.of(Code.values()).filter(each -> each.acceptable).toList()
+                + "; the others must be put right)");
+      }
+    }
+    Set<Code> accepted = Set.copyOf(List.of(codes));
+    List<Refusal> left =
+        refusals.stream().filter(refusal -> !accepted.contains(refusal.code())).toList();
+    return new MovePlan(strategy, next, tables, pairs, left);
   }
 
   /**

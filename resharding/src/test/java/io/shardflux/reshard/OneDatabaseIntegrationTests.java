@@ -1,0 +1,252 @@
+package io.shardflux.reshard;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.groups.Tuple.tuple;
+
+import io.shardflux.cluster.ClusterRouter;
+import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.r2dbc.settings.Shard;
+import io.shardflux.reshard.MovePlan.Code;
+import io.shardflux.reshard.MovePlan.Refusal;
+import io.shardflux.router.ShardId;
+import io.shardflux.router.ShardKey;
+import io.shardflux.router.ShardingStrategy;
+import io.shardflux.servers.Database;
+import io.shardflux.servers.TestServers;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import reactor.core.Disposable;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+
+/** The way from one database to three shards, as the guide has it. */
+class OneDatabaseIntegrationTests {
+
+  private static final Duration BOUND = MoveFixture.BOUND;
+  private static final ShardId S0 = ShardId.of("shard_0");
+  private static final ShardId S1 = ShardId.of("shard_1");
+  private static final ShardId S2 = ShardId.of("shard_2");
+  private static final int USERS = 500;
+
+  /** What an application that never heard of shards has. */
+  private static final List<String> OLD =
+      List.of(
+          "CREATE TABLE users (id BIGINT AUTO_INCREMENT PRIMARY KEY, email VARCHAR(100) NOT NULL,"
+              + " version INT NOT NULL DEFAULT 0, UNIQUE KEY by_email (email))",
+          "CREATE TABLE orders (id BIGINT AUTO_INCREMENT PRIMARY KEY, user_id BIGINT NOT NULL,"
+              + " country CHAR(2) NOT NULL, KEY (user_id))",
+          "CREATE TABLE countries (code CHAR(2) PRIMARY KEY, name VARCHAR(50))",
+          "CREATE TABLE settings (name VARCHAR(50) PRIMARY KEY, value VARCHAR(50))",
+          "CREATE VIEW newest AS SELECT id, email FROM users ORDER BY id DESC LIMIT 10",
+          "CREATE TRIGGER settings_noted BEFORE INSERT ON settings FOR EACH ROW SET NEW.value ="
+              + " TRIM(NEW.value)",
+          "CREATE TRIGGER users_noted BEFORE INSERT ON users FOR EACH ROW SET NEW.email ="
+              + " TRIM(NEW.email)",
+          "INSERT INTO countries VALUES ('de', 'Germany'), ('jp', 'Japan')",
+          "INSERT INTO settings VALUES ('limit', '10')");
+
+  private final List<Database> databases = TestServers.shared().freshDatabases("old");
+  private ClusterRouter cluster;
+  private ShardRouter router;
+  private ShardMoves moves;
+
+  @BeforeEach
+  void open() {
+    String document =
+        """
+        shards:
+          shard_0: {url: '%s'}
+        strategies:
+          by_user: {type: fixed, shard: shard_0}
+        tables:
+          users: {key: {id: integer}, strategy: by_user}
+          orders: {key: {user_id: integer}, strategy: by_user}
+          countries: {reference: true}
+          settings: {pinned: shard_0}
+        control:
+          create-tables: true
+          poll: 100ms
+          lease: 1s
+        timeouts: {acquire: 1s}
+        """
+            .formatted(databases.get(0).r2dbcUrl());
+    cluster = ClusterRouter.open(document).blockOptional(BOUND).orElseThrow();
+    router = cluster.router();
+    moves = ShardMoves.of(cluster);
+    OLD.forEach(sql -> run(S0, sql));
+    String emails =
+        IntStream.rangeClosed(1, USERS)
+            .mapToObj(i -> "('user" + i + "')")
+            .collect(Collectors.joining(", "));
+    run(S0, "INSERT INTO users (email) VALUES " + emails);
+    run(S0, "INSERT INTO orders (user_id, country) SELECT id, 'de' FROM users");
+    cluster.addShard(Shard.of("shard_1", databases.get(1).r2dbcUrl()), "room").block(BOUND);
+    cluster.addShard(Shard.of("shard_2", databases.get(2).r2dbcUrl()), "room").block(BOUND);
+  }
+
+  @AfterEach
+  void close() {
+    moves.close().then(cluster.close()).block(BOUND);
+  }
+
+  private void run(ShardId shard, String sql) {
+    router.on(shard).sql(sql).rowsUpdated().block(BOUND);
+  }
+
+  @Test
+  void theTablesOfOneDatabaseAreSplitWhileTheApplicationGoesOn() {
+    MovePlan plan = plan();
+    assertThat(plan.refusals())
+        .extracting(Refusal::code, Refusal::where)
+        .containsExactlyInAnyOrder(
+            tuple(Code.AUTO_INCREMENT, "users"),
+            tuple(Code.AUTO_INCREMENT, "orders"),
+            tuple(Code.UNIQUE_KEY, "users"),
+            tuple(Code.UNIQUE_KEY, "orders"),
+            tuple(Code.VIEW_OR_ROUTINE, "users"),
+            tuple(Code.TRIGGER, "users on shard_0"),
+            tuple(Code.REFERENCE_TABLE, "countries on shard_1"),
+            tuple(Code.REFERENCE_TABLE, "countries on shard_2"));
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> plan.accepting(Code.REFERENCE_TABLE))
+        .withMessageStartingWith("code: REFERENCE_TABLE (expected: one of [AUTO_INCREMENT, ");
+    copyCountries();
+    MovePlan accepted =
+        plan().accepting(Code.AUTO_INCREMENT, Code.UNIQUE_KEY, Code.VIEW_OR_ROUTINE, Code.TRIGGER);
+    assertThat(accepted.refusals()).isEmpty();
+    AtomicInteger updates = new AtomicInteger();
+    AtomicInteger inserts = new AtomicInteger();
+    Queue<Throwable> failed = new ConcurrentLinkedQueue<>();
+    Disposable application = application(updates, inserts, failed);
+    long job = moves.start(accepted).blockOptional(BOUND).orElseThrow();
+    assertThat(moves.progress(job).blockLast(BOUND)).extracting(MoveProgress::error).isNull();
+    int during = updates.get();
+    application.dispose();
+    assertThat(during).isPositive();
+    assertThat(failed).isEmpty();
+    // A write that was given up may still be on its way to its server.
+    Map<ShardId, Long> spread = spread();
+    assertThat(spread.values()).allMatch(users -> users > 0).hasSize(3);
+    assertThat(spread.values().stream().mapToLong(Long::longValue).sum()).isEqualTo(USERS);
+    assertThat(sum("SELECT SUM(version) FROM users")).isBetween((long) during, during + 8L);
+    assertThat(sum("SELECT COUNT(*) FROM orders"))
+        .isBetween((long) USERS + inserts.get(), USERS + inserts.get() + 8L);
+    assertThat(
+            sum(
+                "SELECT COUNT(*) FROM users JOIN orders ON user_id = users.id JOIN countries ON"
+                    + " code = country"))
+        .isEqualTo(sum("SELECT COUNT(*) FROM orders"));
+    assertThat(
+            router
+                .on(S0)
+                .sql("SELECT value FROM settings")
+                .map((row, metadata) -> String.valueOf(row.get(0)))
+                .one()
+                .block(BOUND))
+        .isEqualTo("10");
+  }
+
+  @Test
+  void accountsOfOthersAreNamed() {
+    run(S0, "CREATE USER IF NOT EXISTS cron@'%'");
+    run(S0, "GRANT ALL ON *.* TO cron@'%'");
+    ShardRouter cron =
+        ShardRouter.builder()
+            .shard(
+                Shard.of("one", databases.get(0).r2dbcUrl().replaceFirst("://[^@]*@", "://cron@")))
+            .build();
+    try {
+      cron.on(ShardId.of("one")).sql("DO 1").rowsUpdated().block(BOUND);
+      assertThat(plan().refusals())
+          .filteredOn(refusal -> refusal.code() == Code.OTHER_CLIENT)
+          .singleElement()
+          .satisfies(
+              refusal -> {
+                assertThat(refusal.where()).isEqualTo("shard_0");
+                assertThat(refusal.message()).startsWith("cron is connected (expected: ");
+              });
+    } finally {
+      cron.close().block(BOUND);
+      run(S0, "DROP USER cron@'%'");
+    }
+  }
+
+  private MovePlan plan() {
+    return moves
+        .plan("by_user", ShardingStrategy.hash(List.of(S0, S1, S2)))
+        .blockOptional(BOUND)
+        .orElseThrow();
+  }
+
+  private void copyCountries() {
+    for (ShardId shard : List.of(S1, S2)) {
+      run(shard, "CREATE TABLE countries (code CHAR(2) PRIMARY KEY, name VARCHAR(50))");
+      run(shard, "INSERT INTO countries VALUES ('de', 'Germany'), ('jp', 'Japan')");
+    }
+  }
+
+  /** Writes of users and of orders, until it is disposed of; counts those that succeeded. */
+  private Disposable application(
+      AtomicInteger updates, AtomicInteger inserts, Queue<Throwable> failed) {
+    AtomicInteger ids = new AtomicInteger(1_000_000);
+    return Flux.range(0, 8)
+        .flatMap(
+            lane ->
+                Mono.defer(() -> write(ids.incrementAndGet(), updates, inserts)).repeat().then())
+        .subscribe(never -> {}, failed::add);
+  }
+
+  private Mono<Long> write(int id, AtomicInteger updates, AtomicInteger inserts) {
+    long user = 1L + ThreadLocalRandom.current().nextInt(USERS);
+    return router
+        .on("users", ShardKey.of(user))
+        .sql("UPDATE users SET version = version + 1 WHERE id = :id")
+        .bind("id", user)
+        .rowsUpdated()
+        .doOnNext(rows -> updates.addAndGet(rows.intValue()))
+        .then(
+            router
+                .on("orders", ShardKey.of(user))
+                .sql("INSERT INTO orders VALUES (:id, :user, 'jp')")
+                .bind("id", id)
+                .bind("user", user)
+                .rowsUpdated())
+        .doOnNext(rows -> inserts.addAndGet(rows.intValue()));
+  }
+
+  private Map<ShardId, Long> spread() {
+    return Flux.just(S0, S1, S2)
+        .flatMap(shard -> number(shard, "SELECT COUNT(*) FROM users").map(n -> Map.entry(shard, n)))
+        .collectMap(Map.Entry::getKey, Map.Entry::getValue)
+        .blockOptional(BOUND)
+        .orElseThrow();
+  }
+
+  private long sum(String sql) {
+    return Flux.just(S0, S1, S2)
+        .flatMap(shard -> number(shard, sql))
+        .reduce(0L, Long::sum)
+        .blockOptional(BOUND)
+        .orElseThrow();
+  }
+
+  private Mono<Long> number(ShardId shard, String sql) {
+    return router
+        .on(shard)
+        .sql(sql)
+        .map((row, metadata) -> ((Number) Objects.requireNonNull(row.get(0))).longValue())
+        .one();
+  }
+}
