@@ -4,8 +4,8 @@ import reactor.blockhound.BlockHound;
 import reactor.blockhound.integration.BlockHoundIntegration;
 
 /**
- * Allows the blocking calls that the driver and Netty themselves make on an event loop and that
- * BlockHound would report.
+ * Allows the blocking calls that the driver, Netty and Reactor themselves make on an event loop and
+ * that BlockHound would report.
  */
 public final class EventLoopAllowances implements BlockHoundIntegration {
 
@@ -22,5 +22,9 @@ public final class EventLoopAllowances implements BlockHoundIntegration {
     builder.allowBlockingCallsInside("io.netty.buffer.AdaptivePoolingAllocator", "reallocate");
     builder.allowBlockingCallsInside(
         "io.netty.buffer.AdaptivePoolingAllocator$AdaptiveByteBuf", "deallocate");
+    // Reactor takes a cancelled task out of its timer's queue, whose lock is held for moments. It
+    // allows the calls in which it puts tasks in and takes them, but not each that cancels them.
+    builder.allowBlockingCallsInside(
+        "java.util.concurrent.ScheduledThreadPoolExecutor$DelayedWorkQueue", "remove");
   }
 }
