@@ -38,15 +38,17 @@ final class DefaultShardMoves implements ShardMoves {
   private static final Duration LOOK = Duration.ofSeconds(1);
   private static final Duration SHOW = Duration.ofMillis(500);
 
-  /** The time after which another router may take the job of one that died. */
-  private static final Duration OWNED = Duration.ofSeconds(10);
-
+  private static final Duration SHORTEST = Duration.ofSeconds(3);
   private static final Duration RENEWAL = Duration.ofSeconds(1);
 
   /** The time after which a close no longer waits for the end of a switch. */
   private static final Duration CLOSE_BOUND = Duration.ofMinutes(1);
 
   private final ClusterAccess cluster;
+
+  /** The time after which another router may take the job of one that died. */
+  private final Duration owned;
+
   private final MoveJob.Guards guards;
   private final Sinks.Empty<Void> ended = Sinks.empty();
   private final Disposable working;
@@ -55,6 +57,8 @@ final class DefaultShardMoves implements ShardMoves {
 
   DefaultShardMoves(ClusterRouter router, MoveJob.Guards guards) {
     this.cluster = ClusterAccess.of(router);
+    Duration twice = cluster.lease().multipliedBy(2);
+    this.owned = twice.compareTo(SHORTEST) > 0 ? twice : SHORTEST;
     this.guards = guards;
     this.working =
         Mono.defer(this::work)
@@ -131,7 +135,7 @@ final class DefaultShardMoves implements ShardMoves {
                     new Refusal(
                         Code.NO_TABLE, strategy, "no table has it (expected: at least one)"));
               }
-              return new MovePlan(strategy, next, found.getT3(), pairs, refusals);
+              return new MovePlan(strategy, next, found.getT3(), pairs, refusals, 0);
             });
   }
 
@@ -169,9 +173,14 @@ final class DefaultShardMoves implements ShardMoves {
                       cluster.own().accounts());
           return cluster
               .jobs()
-              .add(KIND, plan.strategy() + "\n" + after.json(), JobState.FIRST.text())
+              .add(KIND, text(plan, after), JobState.FIRST.text())
               .switchIfEmpty(Mono.error(() -> new MoveRefusedException(List.of(UNDER_WAY))));
         });
+  }
+
+  /** What {@link #doing} reads: the strategy's name, the limit, and the topology afterwards. */
+  private static String text(MovePlan plan, TopologyDocument after) {
+    return String.join("\n", plan.strategy(), Integer.toString(plan.rowsPerSecond()), after.json());
   }
 
   private static final Refusal UNDER_WAY =
@@ -224,7 +233,7 @@ final class DefaultShardMoves implements ShardMoves {
         .all(KIND, 1)
         .filter(job -> !job.ended() && !job.owned() && !job.wanted().equals("pause"))
         .filter(job -> !failure.keepsFrom(job))
-        .concatMap(job -> cluster.jobs().take(job.id(), OWNED))
+        .concatMap(job -> cluster.jobs().take(job.id(), this.owned))
         .concatMap(owned -> cluster.jobs().get(owned.job()).flatMap(job -> done(job, owned)))
         .then();
   }
@@ -253,15 +262,23 @@ final class DefaultShardMoves implements ShardMoves {
   }
 
   private Mono<Void> doing(Job job, Owned owned, Servers servers) {
-    int line = job.plan().indexOf('\n');
-    String strategy = job.plan().substring(0, line);
-    return Mono.fromCallable(() -> next(strategy, job.plan().substring(line + 1)))
+    String[] plan = job.plan().split("\n", 3);
+    String strategy = plan[0];
+    Pace pace = new Pace(Integer.parseInt(plan[1]));
+    return Mono.fromCallable(() -> next(strategy, plan[2]))
         .subscribeOn(Schedulers.boundedElastic())
         .flatMap(
             next -> {
               MoveJob work =
                   new MoveJob(
-                      cluster, servers, owned, strategy, next, JobState.parse(job.state()), guards);
+                      cluster,
+                      servers,
+                      owned,
+                      strategy,
+                      next,
+                      pace,
+                      JobState.parse(job.state()),
+                      guards);
               Mono<Boolean> all =
                   job.wanted().equals("cancel") ? work.cancelled() : work.run().thenReturn(true);
               return Mono.firstWithSignal(
@@ -300,7 +317,7 @@ final class DefaultShardMoves implements ShardMoves {
    */
   private Mono<Void> kept(Job job, Owned owned, MoveJob work) {
     return Mono.delay(RENEWAL)
-        .then(Mono.defer(() -> cluster.jobs().renew(owned, OWNED)))
+        .then(Mono.defer(() -> cluster.jobs().renew(owned, this.owned)))
         .then(Mono.defer(() -> cluster.jobs().get(owned.job())))
         // While control does not answer the tokens keep owners apart.
         .onErrorResume(error -> !(error instanceof JobLostException), error -> Mono.empty())

@@ -17,6 +17,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BiFunction;
 import java.util.function.Function;
@@ -68,6 +69,7 @@ final class MoveJob {
   private final Owned owned;
   private final String strategy;
   private final ShardingStrategy next;
+  private final Pace pace;
   private final Guards guards;
   private final AtomicReference<Stage> stage = new AtomicReference<>(Stage.FREE);
   private volatile JobState state;
@@ -86,6 +88,7 @@ final class MoveJob {
       Owned owned,
       String strategy,
       ShardingStrategy next,
+      Pace pace,
       JobState state,
       Guards guards) {
     this.cluster = cluster;
@@ -93,6 +96,7 @@ final class MoveJob {
     this.owned = owned;
     this.strategy = strategy;
     this.next = next;
+    this.pace = pace;
     this.state = state;
     this.guards = guards;
   }
@@ -312,7 +316,7 @@ final class MoveJob {
             (transfer, range) ->
                 guards
                     .before("copy")
-                    .then(transfer.copy(range))
+                    .then(pace.kept(transfer.copy(range)))
                     .doOnNext(rows -> state = state.copied(rows))
                     .then(guards.before("apply"))
                     .then(transfer.applied())
@@ -596,16 +600,21 @@ final class MoveJob {
                   String moved = range.condition(table) + " AND " + transfer.capture().moving();
                   return guards
                       .before("clean")
-                      .then(
-                          source.inTransaction(
-                              Capture.check(source, owned)
-                                  .then(source.update(table.delete(moved)))
-                                  .then()));
+                      .then(pace.kept(deleted(source, table.delete(moved))))
+                      .then();
                 }))
         .thenMany(Flux.fromIterable(transfers))
         .concatMap(transfer -> transfer.capture().remove(source))
         .then(Mono.defer(() -> at(state.nextStep())))
         .doOnSuccess(done -> log.info("job {}: step {} is done", owned.job(), state.step()));
+  }
+
+  private Mono<Long> deleted(Session source, String delete) {
+    AtomicLong rows = new AtomicLong();
+    return source
+        .inTransaction(
+            Capture.check(source, owned).then(source.update(delete).doOnNext(rows::set)).then())
+        .then(Mono.fromSupplier(rows::get));
   }
 
   /**

@@ -14,13 +14,15 @@ import java.util.stream.Stream;
  * @param tables the tables whose rows move, with about how many rows they have on all shards
  * @param pairs the shards between which rows may move, in the order of the steps
  * @param refusals the reasons why it can't start; empty if it can
+ * @param rowsPerSecond the most rows that it copies, and later deletes, in a second; 0 for no limit
  */
 public record MovePlan(
     String strategy,
     ShardingStrategy next,
     List<Table> tables,
     List<Pair> pairs,
-    List<Refusal> refusals) {
+    List<Refusal> refusals,
+    int rowsPerSecond) {
 
   /**
    * Copies the lists.
@@ -30,11 +32,17 @@ public record MovePlan(
    * @param tables see {@link #tables()}
    * @param pairs see {@link #pairs()}
    * @param refusals see {@link #refusals()}
+   * @param rowsPerSecond see {@link #rowsPerSecond()}
+   * @throws IllegalArgumentException if {@code rowsPerSecond} is negative
    */
   public MovePlan {
     tables = List.copyOf(tables);
     pairs = List.copyOf(pairs);
     refusals = List.copyOf(refusals);
+    if (rowsPerSecond < 0) {
+      throw new IllegalArgumentException(
+          "rows-per-second: " + rowsPerSecond + " (expected: 1 or more, or 0 for no limit)");
+    }
   }
 
   /**
@@ -121,7 +129,17 @@ public record MovePlan(
     Set<Code> accepted = Set.copyOf(List.of(codes));
     List<Refusal> left =
         refusals.stream().filter(refusal -> !accepted.contains(refusal.code())).toList();
-    return new MovePlan(strategy, next, tables, pairs, left);
+    return new MovePlan(strategy, next, tables, pairs, left, rowsPerSecond);
+  }
+
+  /**
+   * {@return the plan with a limit, so that it leaves more of the servers to the application}
+   *
+   * @param limit the most rows that it copies, and later deletes, in a second; 0 for no limit
+   * @throws IllegalArgumentException if the limit is negative
+   */
+  public MovePlan atMost(int limit) {
+    return new MovePlan(strategy, next, tables, pairs, refusals, limit);
   }
 
   /**
