@@ -58,6 +58,7 @@ final class MoveFixture implements AutoCloseable {
         tables:
           users: {key: {id: integer}, strategy: by_user}
           orders: {key: {user_id: integer}, strategy: by_user}
+        timeouts: {acquire: 1s}
         control:
           create-tables: true
           poll: 100ms
@@ -102,8 +103,11 @@ final class MoveFixture implements AutoCloseable {
 
   /** What is told to a router that publishes its document with one more table. */
   Mono<String> published() {
-    String more = "  more: {key: {user_id: integer}, strategy: by_user}\ncontrol:\n  publish: true";
-    return ClusterRouter.open(document.replace("control:", more))
+    String more =
+        document
+            .replace("timeouts:", "  more: {key: {user_id: integer}, strategy: by_user}\ntimeouts:")
+            .replace("control:", "control:\n  publish: true");
+    return ClusterRouter.open(more)
         .flatMap(router -> router.close().thenReturn("published"))
         .onErrorResume(error -> Mono.just(String.valueOf(error.getMessage())));
   }
@@ -162,7 +166,7 @@ final class MoveFixture implements AutoCloseable {
   long run(ShardMoves moves, ShardingStrategy next) {
     MovePlan plan = moves.plan(STRATEGY, next).blockOptional(BOUND).orElseThrow();
     assertThat(plan.refusals()).isEmpty();
-    long job = moves.start(plan).blockOptional(BOUND).orElseThrow();
+    long job = moves.start(plan.atMost(100_000)).blockOptional(BOUND).orElseThrow();
     MoveProgress end = moves.progress(job).blockLast(BOUND);
     assertThat(Objects.requireNonNull(end).error()).isNull();
     return job;

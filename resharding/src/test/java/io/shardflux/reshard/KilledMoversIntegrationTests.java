@@ -1,0 +1,126 @@
+package io.shardflux.reshard;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.shardflux.cluster.Jobs.Job;
+import io.shardflux.reshard.ProcessesFixture.Child;
+import io.shardflux.router.ShardingStrategy;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.TreeMap;
+import org.junit.jupiter.api.Test;
+
+/**
+ * Moves by JVMs that are killed, or stand still and wake up as former owners, under the writers of
+ * other JVMs, one of which stands still across a switch. Every write that was acknowledged is
+ * there, once.
+ */
+class KilledMoversIntegrationTests {
+
+  /** How many movers are killed; more, in moves of more steps, by {@code -Dmoves.kills=50}. */
+  private static final int KILLS = ProcessesFixture.KILLS;
+
+  private static final long SEED = Long.getLong("moves.seed", System.nanoTime());
+
+  private final Random random = new Random(SEED);
+  private final Map<String, Integer> killed = new TreeMap<>();
+  private final List<Child> movers = new ArrayList<>();
+  private final List<Child> asleep = new ArrayList<>();
+
+  @Test
+  void noAcknowledgedWriteIsLostNorDoubled() throws IOException, InterruptedException {
+    try (ProcessesFixture fixture = new ProcessesFixture()) {
+      List<Child> writers =
+          List.of(fixture.child("writer", "0", "2"), fixture.child("writer", "1", "2"));
+      writers.forEach(writer -> writer.awaits("ready"));
+      movers.add(mover(fixture));
+      movers.add(mover(fixture));
+      int at = 0;
+      for (int kills = 0; kills < KILLS; ) {
+        at = (at + 1) % ProcessesFixture.STRATEGIES.size();
+        kills += moved(fixture, at, KILLS - kills, writers.get(1));
+      }
+      wakeAll();
+      for (Child writer : writers) {
+        writer.order("stop");
+        writer.awaitExit();
+      }
+      ShardingStrategy last = ProcessesFixture.STRATEGIES.get(at);
+      System.out.printf(
+          "seed %d: killed %s, %d writes, %d of unknown end, %d reads failed%n",
+          SEED,
+          killed,
+          fixture.told.writes.get(),
+          fixture.told.unknown.size(),
+          fixture.told.unread.size());
+      fixture.told.refused.forEach((error, times) -> System.out.println(times + " " + error));
+      assertThat(fixture.misplaced(last)).as("seed %d", SEED).isEmpty();
+      assertThat(fixture.told.wrong).as("seed %d", SEED).isEmpty();
+      assertThat(fixture.told.writes.get()).isGreaterThan(Told.USERS);
+      assertThat(fixture.told.unknown.size()).isLessThan(1 + fixture.told.writes.get() / 100);
+    }
+  }
+
+  private static Child mover(ProcessesFixture fixture) {
+    Child mover = fixture.child("mover");
+    mover.awaits("ready");
+    return mover;
+  }
+
+  /** Moves to a strategy; gives how many movers it killed meanwhile. */
+  private int moved(ProcessesFixture fixture, int strategy, int most, Child sleeper)
+      throws InterruptedException {
+    Child starter = movers.get(0);
+    starter.order(Integer.toString(strategy));
+    long number = Long.parseLong(starter.awaits("job"));
+    int kills = 0;
+    for (Job job = fixture.job(number); !job.ended(); job = fixture.job(number)) {
+      // The moment at which something happens is random by intent; nothing is waited for.
+      Thread.sleep(50 + random.nextInt(1_500));
+      if (kills < most && random.nextInt(3) == 0) {
+        kills += stopped(fixture, fixture.job(number));
+      }
+      if (random.nextInt(4) == 0) {
+        sleeper.signal("STOP");
+        Thread.sleep(random.nextInt(2_500));
+        sleeper.signal("CONT");
+      }
+    }
+    // Each of its steps must be over for those that slept, too.
+    wakeAll();
+    return kills;
+  }
+
+  /** Kills the mover that does the job, or has it stand still until a later kill. */
+  private int stopped(ProcessesFixture fixture, Job job) {
+    Child owner =
+        movers.stream()
+            .filter(
+                mover ->
+                    job.owned() && job.owner().contains("process " + mover.process.pid() + " "))
+            .findFirst()
+            .orElse(null);
+    if (owner == null) {
+      return 0;
+    }
+    killed.merge(JobState.parse(job.state()).phase().name(), 1, Integer::sum);
+    movers.remove(owner);
+    wakeAll();
+    if (random.nextInt(3) == 0) {
+      owner.signal("STOP");
+      asleep.add(owner);
+    } else {
+      owner.process.destroyForcibly();
+    }
+    movers.add(mover(fixture));
+    return 1;
+  }
+
+  private void wakeAll() {
+    asleep.forEach(former -> former.signal("CONT"));
+    asleep.clear();
+  }
+}
