@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -18,6 +19,7 @@ import org.junit.jupiter.api.Test;
  * other JVMs, one of which stands still across a switch. Every write that was acknowledged is
  * there, once.
  */
+@Tag("same-on-any-server")
 class KilledMoversIntegrationTests {
 
   /** How many movers are killed; more, in moves of more steps, by {@code -Dmoves.kills=50}. */

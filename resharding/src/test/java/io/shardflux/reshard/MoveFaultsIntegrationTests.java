@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -27,6 +28,7 @@ import reactor.util.retry.Retry;
  * A server that is killed or stands still for some seconds in a phase of a move delays the move,
  * and loses nothing. Statements of keys that lie elsewhere and do not move go on.
  */
+@Tag("same-on-any-server")
 class MoveFaultsIntegrationTests {
 
   private static final boolean ALL = Boolean.getBoolean("moves.all");
