@@ -7,6 +7,7 @@ import io.r2dbc.spi.Statement;
 import io.shardflux.driver.failure.OutdatedColumnsException;
 import io.shardflux.driver.failure.Refusals;
 import io.shardflux.driver.plan.MovingTables;
+import io.shardflux.driver.plan.OwnedRows;
 import io.shardflux.driver.plan.SqlEngine;
 import io.shardflux.driver.result.ChangesResult;
 import io.shardflux.driver.result.DirectSource;
@@ -39,6 +40,7 @@ import io.shardflux.sql.statement.Hints;
 import io.shardflux.sql.statement.RefusalCode;
 import io.shardflux.sql.statement.RefusedSqlException;
 import io.shardflux.sql.statement.Routing;
+import io.shardflux.sql.statement.ShardSql;
 import io.shardflux.sql.statement.StatementKind;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -258,7 +260,7 @@ final class Execution {
             plan -> {
               Set<String> moving = snapshot.movingOf(prepared.tables());
               return moving.isEmpty()
-                  ? new Run(snapshot, prepared, binds, hints, within, again).of(plan)
+                  ? new Run(snapshot, OwnedRows.ALL, prepared, binds, hints, within, again).of(plan)
                   : moving(moving, snapshot, prepared, binds, hints, within, again, plan);
             });
   }
@@ -274,19 +276,32 @@ final class Execution {
       Plan plan) {
     MovingTables moving = new MovingTables(tables, prepared.route(binds, hints), plan);
     if (moving.named()) {
-      return new Run(snapshot, prepared, binds, hints, within, again).of(plan);
+      return new Run(snapshot, OwnedRows.ALL, prepared, binds, hints, within, again).of(plan);
+    }
+    if (moving.asksOwners(prepared.kind())) {
+      Snapshot used = watching(snapshot, snapshot.watching(tables), within);
+      return moving
+          .owned(snapshot)
+          .flatMap(owned -> new Run(used, owned, prepared, binds, hints, within, again).of(plan));
     }
     boolean begun = within != null && within.shard() != null;
     return moving
         .ready(snapshot, prepared.kind() != StatementKind.READ, !begun)
+        .map(ready -> watching(snapshot, ready, within))
         .flatMap(
-            ready -> {
-              if (within != null && ready.watches()) {
-                within.moving(ready);
-              }
-              Snapshot used = within == null ? ready : snapshot;
-              return new Run(used, prepared, binds, hints, within, again).of(plan);
-            });
+            used -> new Run(used, OwnedRows.ALL, prepared, binds, hints, within, again).of(plan));
+  }
+
+  /** The snapshot to run by; a transaction looks at the keys at its end. */
+  private static Snapshot watching(
+      Snapshot snapshot, Snapshot ready, @Nullable VirtualTransaction within) {
+    if (within == null) {
+      return ready;
+    }
+    if (ready.watches()) {
+      within.moving(ready);
+    }
+    return snapshot;
   }
 
   /**
@@ -332,29 +347,35 @@ final class Execution {
 
   /** Explains what would be done, or why nothing would be. */
   Mono<Explanation> explain(Function<Prepared, Binds> binds, Hints given) {
-    return this.<Plan>attempt(
+    return this.<Explanation>attempt(
             (snapshot, prepared, again) ->
                 explained(snapshot, prepared, binds.apply(prepared), given),
             Anew.NOT_YET)
-        .map(Execution::explained)
         .onErrorResume(
             RefusedSqlException.class,
             refused -> Mono.just(new Explanation(List.of(), null, 0, refused)));
   }
 
-  private Mono<Plan> explained(Snapshot snapshot, Prepared prepared, Binds binds, Hints given) {
+  private Mono<Explanation> explained(
+      Snapshot snapshot, Prepared prepared, Binds binds, Hints given) {
     Hints hints = engine.withDefaults(prepared.hints().or(given));
     VirtualTransaction transaction = connection.transaction();
     ShardId bound = transaction == null ? null : transaction.shard();
     checkSession(prepared, binds, hints, transaction);
     return engine
         .plan(snapshot, prepared, binds, hints, bound)
-        .doOnNext(
+        .flatMap(
             plan -> {
-              Set<String> moving = snapshot.movingOf(prepared.tables());
-              if (!moving.isEmpty()) {
-                new MovingTables(moving, prepared.route(binds, hints), plan).check();
+              Set<String> tables = snapshot.movingOf(prepared.tables());
+              if (tables.isEmpty()) {
+                return Mono.just(explained(plan, OwnedRows.ALL));
               }
+              MovingTables moving = new MovingTables(tables, prepared.route(binds, hints), plan);
+              if (!moving.named() && moving.asksOwners(prepared.kind())) {
+                return moving.owned(snapshot).map(owned -> explained(plan, owned));
+              }
+              moving.check();
+              return Mono.just(explained(plan, OwnedRows.ALL));
             });
   }
 
@@ -365,10 +386,10 @@ final class Execution {
     return taken;
   }
 
-  private static Explanation explained(Plan plan) {
+  private static Explanation explained(Plan plan, OwnedRows owned) {
     List<Explanation.Part> parts =
         plan.parts().stream()
-            .map(part -> new Explanation.Part(part.shard(), part.sql().text()))
+            .map(part -> new Explanation.Part(part.shard(), owned.sql(part).text()))
             .toList();
     return plan instanceof Plan.Scatter scatter
         ? new Explanation(parts, scatter.merge().toString(), scatter.merge().maxRows(), null)
@@ -404,6 +425,7 @@ final class Execution {
   private final class Run {
 
     private final Snapshot snapshot;
+    private final OwnedRows owned;
     private final Prepared prepared;
     private final Binds binds;
     private final Hints hints;
@@ -413,17 +435,20 @@ final class Execution {
     /**
      * A run.
      *
+     * @param owned the rows that count on each shard
      * @param transaction the transaction that the run must be in, or null
      * @param again plans and runs the statement anew after an error, or gives that error
      */
     Run(
         Snapshot snapshot,
+        OwnedRows owned,
         Prepared prepared,
         Binds binds,
         Hints hints,
         @Nullable VirtualTransaction transaction,
         Function<Throwable, Mono<Result>> again) {
       this.snapshot = snapshot;
+      this.owned = owned;
       this.prepared = prepared;
       this.binds = binds;
       this.hints = hints;
@@ -536,6 +561,7 @@ final class Execution {
                       new ScatterSource.ShardRows(
                           part.shard(), keyed ? statement(part).bounded() : statement(part)))
               .toList(),
+          prepared.tables(),
           guard,
           scatter.merge(),
           scatter.columns(),
@@ -550,15 +576,19 @@ final class Execution {
 
     /** The statement with its values and the settings of the hints. */
     private StatementSpec statement(Plan.Part part) {
-      List<Integer> markers = part.sql().markers();
-      List<@Nullable Object> values = new ArrayList<>(markers.size());
-      markers.forEach(marker -> values.add(binds.get(marker)));
-      return told(snapshot.sql(part.shard(), part.sql().text(), values));
+      ShardSql sent = owned.sql(part);
+      List<@Nullable Object> values = new ArrayList<>(sent.markers().size());
+      sent.markers().forEach(marker -> values.add(binds.get(marker)));
+      return told(snapshot.sql(part.shard(), sent.text(), values));
     }
 
     /** The statement with the settings of the hints. */
     private StatementSpec told(StatementSpec statement) {
       StatementSpec told = time().isZero() ? statement : statement.timeouts(times());
+      if (owned.some()) {
+        // A replica may not have the rows that came to it.
+        return told.prefer(ReadPreference.PRIMARY);
+      }
       String preference = hints.readPreference();
       return preference == null ? told : told.prefer(preferred(preference));
     }

@@ -99,7 +99,7 @@ final class Preparation {
             analysis.volatility().readsSession(),
             named,
             keyTable,
-            SqlWriter.whole(text),
+            SqlWriter.whole(text, analysis.sources()),
             plan.router(),
             plan.several()),
         schema.catalog(),

@@ -260,7 +260,10 @@ class RoutingTests {
     Plan plan = prepared.plan(Binds.of(1), prepared.hints(), List.of(Shop.A));
     assertThat(plan.parts().get(0).sql())
         .isEqualTo(
-            new ShardSql("SELECT /* x */ * FROM users WHERE id=? AND name='?:id'", List.of(0)));
+            new ShardSql(
+                "SELECT /* x */ * FROM users WHERE id=? AND name='?:id'",
+                List.of(0),
+                List.of(new ShardSql.Source("users", "users", ShardSql.Way.CONDITION, 34, 54))));
   }
 
   @Test

@@ -118,11 +118,19 @@ class ScatterTests {
     assertThat(Shop.shardSql(text)).isEqualTo(wanted.replace("$,", PADDING + ","));
   }
 
+  private static ShardSql.Source users(ShardSql.Way way, int start, int end) {
+    return new ShardSql.Source("users", "users", way, start, end);
+  }
+
   @Test
   void addsBoundLimits() {
     Plan.Scatter plan = Shop.scatter("SELECT id FROM users LIMIT ? OFFSET ?", 5, 10L);
     assertThat(plan.parts().get(0).sql())
-        .isEqualTo(new ShardSql("SELECT id FROM users LIMIT 15", List.of()));
+        .isEqualTo(
+            new ShardSql(
+                "SELECT id FROM users LIMIT 15",
+                List.of(),
+                List.of(users(ShardSql.Way.WHERE, 20, 20))));
     assertThat(plan.merge()).hasToString("as they come; offset 10; limit 5");
   }
 
@@ -135,13 +143,15 @@ class ScatterTests {
         .isEqualTo(
             new ShardSql(
                 "SELECT name, age * ?, id FROM users WHERE age > ? ORDER BY age * ?, id LIMIT 3",
-                List.of(1, 0, 1)));
+                List.of(1, 0, 1),
+                List.of(users(ShardSql.Way.CONDITION, 42, 49))));
     plan = Shop.scatter("SELECT age + ? AS z FROM users WHERE id > ? ORDER BY z * 2", 1, 2);
     assertThat(plan.parts().get(0).sql())
         .isEqualTo(
             new ShardSql(
                 "SELECT age + ? AS z, (age + ?) * 2 FROM users WHERE id > ? ORDER BY z * 2",
-                List.of(0, 0, 1)));
+                List.of(0, 0, 1),
+                List.of(users(ShardSql.Way.CONDITION, 52, 58))));
   }
 
   @Test

@@ -7,6 +7,7 @@ import io.shardflux.sql.merge.Plan;
 import io.shardflux.sql.statement.RefusalCode;
 import io.shardflux.sql.statement.RefusedSqlException;
 import io.shardflux.sql.statement.Routing;
+import io.shardflux.sql.statement.StatementKind;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -16,7 +17,8 @@ import reactor.core.publisher.Mono;
 
 /**
  * A statement of tables whose keys are on their way to other shards. Their rows may stand on two
- * shards, so each shard must be asked for keys that it has, or be given rows.
+ * shards, so each shard must be asked for keys that it has or for rows that it owns, or be given
+ * rows.
  *
  * @param tables those of its tables
  */
@@ -26,6 +28,18 @@ public record MovingTables(Set<String> tables, Routing routing, Plan plan) {
   /** Tells whether the shard was named, whatever lies there. */
   public boolean named() {
     return routing instanceof Routing.On;
+  }
+
+  /** Tells whether each shard must be asked for the rows that it owns alone. */
+  public boolean asksOwners(StatementKind kind) {
+    return kind == StatementKind.READ && !(keyed(routing, new LinkedHashMap<>()) && apart());
+  }
+
+  /** The rows that count on each shard. Errors where the statement must not be sent yet. */
+  public Mono<OwnedRows> owned(Snapshot snapshot) {
+    return snapshot
+        .owned(tables, plan.parts().stream().map(Plan.Part::shard).toList())
+        .map(OwnedRows::new);
   }
 
   /**

@@ -23,6 +23,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BiFunction;
 import java.util.function.Consumer;
@@ -37,6 +38,7 @@ import reactor.core.publisher.Mono;
  * their hidden columns. All shards are entered before any is asked, and left behind the last row.
  *
  * @param shards the shards and the statement for each
+ * @param tables the tables that the statement names
  * @param guard looks at tables before and behind the rows, or null
  * @param merge the way in which their rows become one answer
  * @param expected the names of the answer's columns, empty where a name is not known; null if the
@@ -51,6 +53,7 @@ import reactor.core.publisher.Mono;
 public record ScatterSource(
     Snapshot snapshot,
     List<ShardRows> shards,
+    Set<String> tables,
     @Nullable Guard guard,
     Merge merge,
     @Nullable List<String> expected,
@@ -85,12 +88,12 @@ public record ScatterSource(
 
   @Override
   public <T> Flux<T> rows(BiFunction<Row, RowMetadata, ? extends T> mapping) {
-    return snapshot.enter(ids(), entered -> new Run(entered).rows(mapping));
+    return snapshot.enter(ids(), tables, entered -> new Run(entered).rows(mapping));
   }
 
   @Override
   public Flux<Long> updates() {
-    return snapshot.enter(ids(), entered -> new Run(entered).updates().flux());
+    return snapshot.enter(ids(), tables, entered -> new Run(entered).updates().flux());
   }
 
   private List<ShardId> ids() {
@@ -105,6 +108,7 @@ public record ScatterSource(
     private final AtomicReference<@Nullable Columns> seen = new AtomicReference<>();
     private @Nullable Columns visible;
     private boolean blind;
+    private boolean given;
 
     Run(Snapshot.Entered entered) {
       this.entered = entered;
@@ -118,11 +122,13 @@ public record ScatterSource(
                 Columns columns = columns();
                 if (columns != null) {
                   fit(columns, values);
+                  given = true;
                   sink.next(mapping.apply(new HeldRow(columns, values), columns));
                 }
               })
           .concatWith(Flux.defer(() -> blind ? blind().<T>rows(mapping) : Flux.<T>empty()))
-          .concatWith(failed.tag());
+          .concatWith(failed.tag())
+          .onErrorMap(error -> given ? Snapshot.behindRows(error) : error);
     }
 
     Mono<Long> updates() {
@@ -206,11 +212,19 @@ public record ScatterSource(
                     (row, metadata) -> {
                       Reading known = reading.getPlain();
                       if (known == null) {
+                        entered.checkPlace(part.shard());
                         known = agreed(part.shard(), new Columns(metadata), seen);
                         reading.setPlain(known);
                       }
                       return known.values(row);
-                    });
+                    })
+                .concatWith(
+                    Mono.fromRunnable(
+                        () -> {
+                          if (reading.getPlain() == null) {
+                            entered.checkPlace(part.shard());
+                          }
+                        }));
           });
     }
   }
@@ -235,7 +249,8 @@ public record ScatterSource(
   private static boolean endsAll(Throwable error) {
     return error instanceof OutdatedColumnsException
         || error instanceof UnsortedRowsException
-        || Snapshot.isOver(error);
+        || Snapshot.isOver(error)
+        || Snapshot.isMoved(error);
   }
 
   /** Makes values that were computed of several shards' values fit the types of their columns. */

@@ -5,9 +5,9 @@ import io.shardflux.driver.differential.Answer.Failed;
 import io.shardflux.driver.differential.Answer.Refused;
 import io.shardflux.driver.differential.Generated.Rendered;
 import io.shardflux.driver.differential.Generated.Value;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
@@ -61,16 +61,34 @@ final class Differential {
     return report;
   }
 
+  /** Asks so many statements that read and lock nothing. */
+  Report reads(long seed, int statements, int mostFailures) {
+    Report report = new Report(seed, shards.bugs());
+    StatementGenerator reads =
+        new StatementGenerator(new Random(seed), shards.tables(), shards.bugs());
+    int left = wanted(report, statements, mostFailures);
+    while (left > 0) {
+      List<Generated> some =
+          Stream.generate(reads::read)
+              .filter(read -> !read.template().contains("FOR UPDATE"))
+              .limit(Math.min(READS, left))
+              .toList();
+      read(some, report.asked(), report);
+      left = wanted(report, statements, mostFailures);
+    }
+    return report;
+  }
+
   private static int wanted(Report report, int statements, int mostFailures) {
     return report.failures().size() < mostFailures ? statements - report.asked() : 0;
   }
 
   private void read(StatementGenerator generator, int index, int count, Report report) {
-    List<Generated> statements = new ArrayList<>();
-    for (int i = 0; i < count; i++) {
-      statements.add(generator.read());
-    }
-    Flux.range(0, count)
+    read(Stream.generate(generator::read).limit(count).toList(), index, report);
+  }
+
+  private void read(List<Generated> statements, int index, Report report) {
+    Flux.range(0, statements.size())
         .flatMapSequential(i -> ask(index + i, statements.get(i)), DifferentialShards.AT_ONCE)
         .collectList()
         .blockOptional(DifferentialShards.BOUND)

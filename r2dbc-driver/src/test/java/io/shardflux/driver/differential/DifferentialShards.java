@@ -12,9 +12,13 @@ import io.r2dbc.spi.RowMetadata;
 import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.ShardRouterBuilder;
 import io.shardflux.r2dbc.settings.Shard;
+import io.shardflux.r2dbc.spi.TopologyAccess;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardingStrategy;
 import io.shardflux.router.TableRule;
+import io.shardflux.router.Topology;
+import io.shardflux.router.TransitionStrategy;
+import io.shardflux.router.TransitionStrategy.Phase;
 import io.shardflux.servers.Database;
 import io.shardflux.servers.TestServers;
 import java.time.Duration;
@@ -40,19 +44,22 @@ final class DifferentialShards implements AutoCloseable {
   static final Duration BOUND = Duration.ofSeconds(60);
   static final int AT_ONCE = 6;
 
-  private static final Map<String, ShardingStrategy> STRATEGIES = DifferentialTables.strategies();
-
   private final List<Table> tables = DifferentialTables.all();
+  private final List<Shard> shards = new ArrayList<>();
   private final List<ConnectionPool> each;
   private final ConnectionPool whole;
   private final ShardRouter router;
   private final Set<ServerBug> bugs = EnumSet.noneOf(ServerBug.class);
+  private Map<String, ShardingStrategy> strategies = DifferentialTables.strategies();
 
-  private DifferentialShards(List<Database> shards, Database single) {
-    each = shards.stream().map(DifferentialShards::pool).toList();
+  private DifferentialShards(List<Database> databases, Database single) {
+    each = databases.stream().map(DifferentialShards::pool).toList();
     whole = pool(single);
     everywhere().forEach(pool -> tables.forEach(table -> run(pool, table.create())));
-    router = router(shards);
+    for (int i = 0; i < databases.size(); i++) {
+      shards.add(Shard.of(DifferentialTables.SHARDS.get(i).value(), databases.get(i).r2dbcUrl()));
+    }
+    router = made();
     ServerBug.TRIAL.forEach(sql -> run(whole, sql));
     for (ServerBug bug : ServerBug.values()) {
       if (!shown(rows(whole, bug.query())).equals(bug.answer())) {
@@ -95,6 +102,20 @@ final class DifferentialShards implements AutoCloseable {
       }
     }
     Flux.merge(Flux.fromIterable(all), 8).then().block(BOUND);
+  }
+
+  /** Lets the keys of all strategies be on their way to other shards. */
+  void moving(Phase phase) {
+    boolean hashes =
+        row(whole, "SELECT @@version LIKE '%MariaDB%'").get(0) instanceof Number known
+            && known.longValue() == 1;
+    strategies = OnTheWay.strategies(phase, hashes);
+    Topology.Builder builder = Topology.builder().epoch(router.topology().epoch() + 1);
+    shards.forEach(shard -> builder.shard(shard.id()));
+    strategies.forEach(builder::strategy);
+    tables.forEach(table -> builder.table(table.rule()));
+    TopologyAccess.of(router).swap(builder.build(), shards).block(BOUND);
+    reset();
   }
 
   /** The difference between a table's rows on the shards and in the one database, or null. */
@@ -219,26 +240,28 @@ final class DifferentialShards implements AutoCloseable {
             .build());
   }
 
-  private static ShardRouter router(List<Database> databases) {
+  private ShardRouter made() {
     ShardRouterBuilder builder = ShardRouter.builder();
-    for (int i = 0; i < databases.size(); i++) {
-      builder.shard(
-          Shard.of(DifferentialTables.SHARDS.get(i).value(), databases.get(i).r2dbcUrl()));
-    }
-    STRATEGIES.forEach(builder::strategy);
+    shards.forEach(builder::shard);
+    strategies.forEach(builder::strategy);
     DifferentialTables.all().forEach(table -> builder.table(table.rule()));
     return builder.build();
   }
 
-  private static List<List<@Nullable Object>> on(int shard, Table table) {
-    return table.rows().stream()
-        .filter(row -> belongs(table, row, DifferentialTables.SHARDS.get(shard)))
-        .toList();
+  private List<List<@Nullable Object>> on(int number, Table table) {
+    ShardId shard = DifferentialTables.SHARDS.get(number);
+    List<List<@Nullable Object>> rows = new ArrayList<>();
+    table.rows().stream().filter(row -> belongs(table, row, shard)).forEach(rows::add);
+    if (table.rule() instanceof TableRule.Sharded rule
+        && strategies.get(rule.strategy()) instanceof TransitionStrategy way) {
+      rows.addAll(OnTheWay.copies(table, way, shard));
+    }
+    return rows;
   }
 
-  private static boolean belongs(Table table, List<@Nullable Object> row, ShardId shard) {
+  private boolean belongs(Table table, List<@Nullable Object> row, ShardId shard) {
     if (table.rule() instanceof TableRule.Sharded rule) {
-      return Objects.requireNonNull(STRATEGIES.get(rule.strategy()))
+      return Objects.requireNonNull(strategies.get(rule.strategy()))
           .locate(table.keyOf(row))
           .equals(shard);
     }

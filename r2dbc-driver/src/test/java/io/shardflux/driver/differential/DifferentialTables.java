@@ -156,13 +156,30 @@ final class DifferentialTables {
 
   /** The strategies that the tables name. */
   static Map<String, ShardingStrategy> strategies() {
+    return strategies(SHARDS, SHARDS, byRange(40, 80), byRange("h", "q"));
+  }
+
+  /** Strategies that have most keys elsewhere. */
+  static Map<String, ShardingStrategy> others() {
+    return strategies(
+        List.of(SHARDS.get(1), SHARDS.get(2), SHARDS.get(0)),
+        SHARDS.subList(0, 2),
+        byRange(20, 60),
+        byRange("b", "i"));
+  }
+
+  private static Map<String, ShardingStrategy> strategies(
+      List<ShardId> shards,
+      List<ShardId> ring,
+      ShardingStrategy byNumber,
+      ShardingStrategy byWord) {
     Map<String, ShardingStrategy> strategies = new LinkedHashMap<>();
-    strategies.put("by_id", ShardingStrategy.hash(SHARDS));
-    strategies.put("by_ring", ShardingStrategy.consistent(SHARDS));
-    strategies.put("by_number", byRange(40, 80));
-    strategies.put("by_word", byRange("h", "q"));
-    strategies.put("by_month", ShardingStrategy.time(TimePeriod.MONTH, Map.of(), SHARDS));
-    strategies.put("by_day", ShardingStrategy.time(TimePeriod.DAY, Map.of(), SHARDS));
+    strategies.put("by_id", ShardingStrategy.hash(shards));
+    strategies.put("by_ring", ShardingStrategy.consistent(ring));
+    strategies.put("by_number", byNumber);
+    strategies.put("by_word", byWord);
+    strategies.put("by_month", ShardingStrategy.time(TimePeriod.MONTH, Map.of(), shards));
+    strategies.put("by_day", ShardingStrategy.time(TimePeriod.DAY, Map.of(), shards));
     return strategies;
   }
 

@@ -5,6 +5,7 @@ import io.shardflux.r2dbc.failure.ShardUnavailableException;
 import io.shardflux.r2dbc.shard.ShardServers;
 import io.shardflux.r2dbc.statement.Work;
 import io.shardflux.router.Internal;
+import io.shardflux.router.KeyColumn;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
 import io.shardflux.router.TableRule;
@@ -13,6 +14,7 @@ import io.shardflux.router.TransitionStrategy;
 import io.shardflux.router.TransitionStrategy.Phase;
 import io.shardflux.router.TransitionStrategy.Place;
 import io.shardflux.router.TransitionStrategy.Step;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.HashMap;
@@ -23,6 +25,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Function;
+import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
@@ -40,6 +43,9 @@ public record Epoch(
     Topology topology, Map<ShardId, ShardServers> servers, Map<String, TransitionStrategy> moving) {
 
   private static final int LOOKUPS_AT_ONCE = 64;
+
+  /** Stands for a key column until it is qualified. */
+  private static final String OWNED = "shardflux_owned_";
 
   /** Copies the maps, keeping their order. */
   public Epoch {
@@ -92,6 +98,42 @@ public record Epoch(
       }
     }
     return pairs;
+  }
+
+  /**
+   * The condition of the rows that a shard owns of a table whose keys are on their way, by what its
+   * columns are qualified by, such as {@code `u`.}, or by nothing. Errors as {@link
+   * TransitionStrategy#owns}.
+   */
+  public Mono<UnaryOperator<String>> owned(String table, ShardId shard) {
+    TransitionStrategy way = moving(table);
+    if (way == null || !(topology.table(table) instanceof TableRule.Sharded rule)) {
+      return Mono.just(qualifier -> "(TRUE)");
+    }
+    return way.shards().contains(shard)
+        ? owned(way, shard, rule.key())
+        : Mono.just(qualifier -> "(FALSE)");
+  }
+
+  private static Mono<UnaryOperator<String>> owned(
+      TransitionStrategy way, ShardId shard, List<KeyColumn> key) {
+    List<KeyColumn> columns = new ArrayList<>();
+    Map<String, String> names = new LinkedHashMap<>();
+    for (KeyColumn column : key) {
+      String name = OWNED + columns.size() + "_";
+      columns.add(new KeyColumn(name, column.type()));
+      names.put("`" + name + "`", "`" + column.name().replace("`", "``") + "`");
+    }
+    return way.owns(shard, columns)
+        .map(
+            condition ->
+                qualifier -> {
+                  String sql = condition;
+                  for (Map.Entry<String, String> name : names.entrySet()) {
+                    sql = sql.replace(name.getKey(), qualifier + name.getValue());
+                  }
+                  return sql;
+                });
   }
 
   /** The place of a key. Errors as {@link Topology#locate}. */

@@ -4,16 +4,12 @@ import io.shardflux.r2dbc.failure.ShardTimeoutException;
 import io.shardflux.r2dbc.failure.TopologyChangedException;
 import io.shardflux.r2dbc.statement.Owned;
 import io.shardflux.r2dbc.statement.SqlTemplate;
-import io.shardflux.router.KeyColumn;
 import io.shardflux.router.ShardId;
-import io.shardflux.router.TableRule;
 import io.shardflux.router.TransitionStrategy;
 import io.shardflux.router.TransitionStrategy.Phase;
 import io.shardflux.router.TransitionStrategy.Place;
 import io.shardflux.router.TransitionStrategy.Step;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -29,9 +25,6 @@ import reactor.core.publisher.Mono;
  * one subscription.
  */
 final class OwnedScatter {
-
-  /** Stands for a key column until it is qualified. */
-  private static final String COLUMN = "shardflux_owned_";
 
   private final LiveShards live;
   private final SqlTemplate sql;
@@ -132,36 +125,12 @@ final class OwnedScatter {
   }
 
   private static Mono<String> condition(Epoch epoch, Owned owned, ShardId shard) {
-    for (Map.Entry<String, TransitionStrategy> each : epoch.moving().entrySet()) {
-      if (each.getKey().equalsIgnoreCase(owned.table())
-          && epoch.topology().table(each.getKey()) instanceof TableRule.Sharded rule) {
-        return each.getValue().shards().contains(shard)
-            ? condition(each.getValue(), shard, owned, rule.key())
-            : Mono.just("(FALSE)");
+    for (String table : epoch.moving().keySet()) {
+      if (table.equalsIgnoreCase(owned.table())) {
+        return epoch.owned(table, shard).map(condition -> condition.apply(owned.qualifier() + "."));
       }
     }
     return Mono.just("(TRUE)");
-  }
-
-  private static Mono<String> condition(
-      TransitionStrategy way, ShardId shard, Owned owned, List<KeyColumn> key) {
-    List<KeyColumn> columns = new ArrayList<>();
-    Map<String, String> qualified = new HashMap<>();
-    for (KeyColumn column : key) {
-      String name = COLUMN + columns.size() + "_";
-      columns.add(new KeyColumn(name, column.type()));
-      qualified.put(
-          "`" + name + "`", owned.qualifier() + ".`" + column.name().replace("`", "``") + "`");
-    }
-    return way.owns(shard, columns)
-        .map(
-            condition -> {
-              String sql = condition;
-              for (Map.Entry<String, String> each : qualified.entrySet()) {
-                sql = sql.replace(each.getKey(), each.getValue());
-              }
-              return sql;
-            });
   }
 
   /** Completes if what a shard gave counts, because rows lie as the statement has it. */

@@ -30,6 +30,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
@@ -138,6 +139,35 @@ public final class Snapshot {
     }
   }
 
+  /**
+   * The conditions of the rows that each of some shards owns of tables whose keys are on their way,
+   * by shard and table and by what their columns are qualified by. Errors with what {@link
+   * Crossing} is for where the newest topology is not known to be in force.
+   */
+  public Mono<Map<ShardId, Map<String, UnaryOperator<String>>>> owned(
+      Set<String> tables, Collection<ShardId> ids) {
+    return Mono.defer(
+        () ->
+            shards.confirmed()
+                ? Flux.fromIterable(ids)
+                    .concatMap(
+                        shard ->
+                            owned(tables, shard).map(conditions -> Map.entry(shard, conditions)))
+                    .collectMap(Map.Entry::getKey, Map.Entry::getValue)
+                : Mono.error(
+                    new PlanAnew(
+                        LocateAnew.After.CONFIRMATION,
+                        String.join(", ", tables),
+                        new Place(ids.iterator().next(), null),
+                        epoch)));
+  }
+
+  private Mono<Map<String, UnaryOperator<String>>> owned(Set<String> tables, ShardId shard) {
+    return Flux.fromIterable(tables)
+        .concatMap(table -> epoch.owned(table, shard).map(condition -> Map.entry(table, condition)))
+        .collectMap(Map.Entry::getKey, Map.Entry::getValue);
+  }
+
   /** This snapshot, which sends statements only while the keys of these tables lie as it says. */
   public Snapshot watching(Set<String> tables) {
     return new Snapshot(shards, epoch, templates, Set.copyOf(tables));
@@ -183,6 +213,35 @@ public final class Snapshot {
                     () -> changed(shard, "while they were used; run the transaction again")));
   }
 
+  /**
+   * The error for a caller that has got rows of a statement that would have to be planned anew; any
+   * other error as it is.
+   */
+  public static Throwable behindRows(Throwable error) {
+    return error instanceof PlanAnew anew
+        ? changed(
+            anew.place().shard(), anew.table(), "while they were read, and rows may be missing")
+        : error;
+  }
+
+  /** Tells whether an error says that rows may be missing, because keys moved meanwhile. */
+  public static boolean isMoved(Throwable error) {
+    return error instanceof PlanAnew || error instanceof TopologyChangedException;
+  }
+
+  /**
+   * Tells whether the rows of tables lie as this snapshot has it. Those that have left a shard stay
+   * there for a lease and longer, so that what was sent before is right.
+   */
+  private boolean lies(Set<String> tables) {
+    Epoch now = shards.epoch();
+    boolean same = now.topology().epoch() == epoch.topology().epoch();
+    if (movingOf(tables).isEmpty()) {
+      return same || now.movingOf(tables).isEmpty();
+    }
+    return shards.confirmed() && (same || !now.movedSince(epoch, tables));
+  }
+
   private boolean holds() {
     return shards.topology().epoch() == epoch.topology().epoch() && shards.confirmed();
   }
@@ -203,8 +262,12 @@ public final class Snapshot {
   }
 
   private RuntimeException changed(ShardId shard, String when) {
+    return changed(shard, named(), when);
+  }
+
+  private static RuntimeException changed(ShardId shard, String tables, String when) {
     return TopologyChangedException.of(
-        shard, named() + ": keys moved to another shard (expected: the same shard) " + when);
+        shard, tables + ": keys moved to another shard (expected: the same shard) " + when);
   }
 
   private PlanAnew anew(ShardId shard) {
@@ -255,9 +318,18 @@ public final class Snapshot {
 
   /** Does the work on several shards, which are entered at once and left at the work's end. */
   public <T> Flux<T> enter(Collection<ShardId> ids, Function<Entered, Flux<T>> work) {
+    return enter(ids, Set.of(), work);
+  }
+
+  /**
+   * The same where statements are sent only while the rows of these tables lie as this snapshot has
+   * it. Otherwise they error with what {@link Crossing} is for.
+   */
+  public <T> Flux<T> enter(
+      Collection<ShardId> ids, Set<String> tables, Function<Entered, Flux<T>> work) {
     return Flux.using(
         () -> epoch.enterAll(ids),
-        entered -> work.apply(new Entered(entered)),
+        entered -> work.apply(new Entered(entered, tables)),
         Epoch.Entered::leave);
   }
 
@@ -298,9 +370,36 @@ public final class Snapshot {
   public final class Entered {
 
     private final Epoch.Entered entered;
+    private final Set<String> tables;
 
-    private Entered(Epoch.Entered entered) {
+    private Entered(Epoch.Entered entered, Set<String> tables) {
       this.entered = entered;
+      this.tables = tables;
+    }
+
+    /**
+     * Refuses a shard's first row, or its end without one, if the rows of the tables lie elsewhere
+     * by then. Later rows are of the same view as the first one.
+     */
+    public void checkPlace(ShardId shard) {
+      if (!lies(tables)) {
+        throw elsewhere(shard);
+      }
+    }
+
+    private PlanAnew elsewhere(ShardId shard) {
+      return new PlanAnew(
+          LocateAnew.After.NOTHING, String.join(", ", tables), new Place(shard, null), epoch);
+    }
+
+    private <T> Work<T> sentThere(ShardId shard, Work<T> work) {
+      return tables.isEmpty()
+          ? work
+          : work.doing(
+              (connection, dialect) ->
+                  lies(tables)
+                      ? work.execution().apply(connection, dialect)
+                      : Flux.error(elsewhere(shard)));
     }
 
     /** A statement for one of the shards. */
@@ -325,7 +424,7 @@ public final class Snapshot {
       return new Work.Target() {
         @Override
         public <T> Flux<T> run(Work<T> work) {
-          return entry.inside(servers -> servers.run(work));
+          return entry.inside(servers -> servers.run(sentThere(shard, work)));
         }
       };
     }

@@ -9,15 +9,22 @@ import io.shardflux.sql.schema.Schema;
 import io.shardflux.sql.schema.Volatility;
 import io.shardflux.sql.statement.RefusalCode;
 import io.shardflux.sql.statement.RefusedSqlException;
+import io.shardflux.sql.statement.ShardSql;
 import io.shardflux.sql.syntax.Effort;
 import io.shardflux.sql.syntax.Expr;
 import io.shardflux.sql.syntax.Query;
+import io.shardflux.sql.syntax.RowPlace;
+import io.shardflux.sql.syntax.Span;
 import io.shardflux.sql.syntax.SqlText;
 import io.shardflux.sql.syntax.Statement;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -36,6 +43,9 @@ public final class Analysis {
   private final Volatility volatility = new Volatility();
   private final Types types = new Types();
   private final Set<String> tables = new LinkedHashSet<>();
+  private final Map<Integer, RowPlace> places = new HashMap<>();
+  private final TreeMap<Integer, RowPlace> sources = new TreeMap<>();
+  private final TreeMap<Integer, Span> unnamed = new TreeMap<>();
   private boolean usesReference;
   private @Nullable String keyTable;
 
@@ -75,6 +85,30 @@ public final class Analysis {
     return tables;
   }
 
+  /** The places for conditions of the tables whose rows the text takes, in its order. */
+  public List<RowPlace> sources() {
+    List<RowPlace> all = new ArrayList<>(sources.values());
+    for (Span item : unnamed.values()) {
+      sources
+          .subMap(item.start(), item.end())
+          .values()
+          .forEach(inside -> all.add(new RowPlace(inside.table(), ShardSql.Way.COLUMN, item)));
+    }
+    return all;
+  }
+
+  /** Takes an item of a select list once the tables in it are known. */
+  void item(Query.Item item) {
+    if (item.alias() == null && !sources.subMap(item.span().start(), item.span().end()).isEmpty()) {
+      unnamed.put(item.span().start(), item.span());
+    }
+  }
+
+  /** Takes the places of what may be tables, or names of {@code WITH}. */
+  void places(List<RowPlace> some) {
+    some.forEach(place -> places.put(place.table().span().start(), place));
+  }
+
   /** The table whose key a hint names: the first sharded one; null if there is none. */
   @Nullable
   public String keyTable() {
@@ -91,6 +125,14 @@ public final class Analysis {
     TableRule rule = schema.rule(table);
     tables.add(table);
     return rule;
+  }
+
+  /** Takes a table whose rows a query takes; null for a reference table. */
+  @Nullable Rows mention(Query.Table table, Rows.Zone zone) {
+    // The queries of WITH are analysed wherever they are named.
+    int at = table.span().start();
+    sources.put(at, Objects.requireNonNull(places.get(at)));
+    return mention(table.name(), zone);
   }
 
   /** Takes one more mention of a table; null for a reference table. */
@@ -170,7 +212,6 @@ public final class Analysis {
 
   /** Analyses the tables and conditions of an {@code UPDATE} or {@code DELETE}. */
   public Block changed(Statement.Changed changed, List<Expr> others) {
-    return new BlockAnalysis(this, Place.outermost().with(changed.ctes()))
-        .changed(changed.tables(), changed.where(), others);
+    return new BlockAnalysis(this, Place.outermost().with(changed.ctes())).changed(changed, others);
   }
 }

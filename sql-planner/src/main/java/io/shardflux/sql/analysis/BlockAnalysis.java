@@ -7,14 +7,17 @@ import io.shardflux.sql.statement.RefusalCode;
 import io.shardflux.sql.statement.RefusedSqlException;
 import io.shardflux.sql.syntax.Expr;
 import io.shardflux.sql.syntax.Query;
+import io.shardflux.sql.syntax.RowPlace;
 import io.shardflux.sql.syntax.SelectItems;
 import io.shardflux.sql.syntax.Span;
+import io.shardflux.sql.syntax.Statement;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** The analysis of one select, clause by clause. Not thread-safe. */
 final class BlockAnalysis {
 
+  private final Analysis analysis;
   private final Colocation colocation;
   private final Place place;
   private final Scope scope;
@@ -24,6 +27,7 @@ final class BlockAnalysis {
   private final FromAnalysis sources;
 
   BlockAnalysis(Analysis analysis, Place place) {
+    this.analysis = analysis;
     this.colocation = analysis.colocation();
     this.place = place;
     this.scope = new Scope(place.outer());
@@ -34,11 +38,14 @@ final class BlockAnalysis {
 
   /** Analyses a select with the {@code ORDER BY} of the query that it is alone in. */
   Block select(Query.Select select, List<Query.OrderItem> order) {
+    int end = select.sources() == null ? 0 : select.sources().end();
+    analysis.places(RowPlace.of(select.from(), select.condition(), end));
     boolean fromSharded = from(select.from());
     where(select.where());
     for (Query.Item item : select.items()) {
       if (item.expr() != null) {
         exprs.visit(item.expr(), null);
+        analysis.item(item);
       }
     }
     Block block = new Block(scope, select, rows.mentions(), null);
@@ -51,9 +58,10 @@ final class BlockAnalysis {
   }
 
   /** Analyses the tables and conditions of an {@code UPDATE} or {@code DELETE}. */
-  Block changed(List<Query.From> tables, @Nullable Expr where, List<Expr> others) {
-    boolean fromSharded = from(tables);
-    where(where);
+  Block changed(Statement.Changed changed, List<Expr> others) {
+    analysis.places(RowPlace.of(changed.tables(), changed.condition(), changed.end()));
+    boolean fromSharded = from(changed.tables());
+    where(changed.where());
     others.forEach(expr -> exprs.visit(expr, null));
     Query.Select select =
         new Query.Select(
@@ -62,8 +70,9 @@ final class BlockAnalysis {
             new SelectItems(List.of()),
             Span.NONE,
             null,
-            tables,
-            where,
+            changed.tables(),
+            changed.where(),
+            changed.condition(),
             List.of(),
             false,
             null);

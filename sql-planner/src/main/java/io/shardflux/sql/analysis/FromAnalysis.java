@@ -58,7 +58,7 @@ final class FromAnalysis {
     if (cte != null) {
       return add(table.alias(), cte, zone, nullable);
     }
-    Rows mention = analysis.mention(table.name(), zone);
+    Rows mention = analysis.mention(table, zone);
     Scope.Source source = source(table.alias(), table.name(), mention);
     addSource(source, nullable);
     if (mention == null) {

@@ -12,11 +12,13 @@ import io.shardflux.sql.schema.Scope;
 import io.shardflux.sql.statement.RefusalCode;
 import io.shardflux.sql.statement.RefusedSqlException;
 import io.shardflux.sql.statement.Routing;
+import io.shardflux.sql.statement.ShardSql;
 import io.shardflux.sql.statement.StatementKind;
 import io.shardflux.sql.statement.ValueRouter;
 import io.shardflux.sql.syntax.Expr;
 import io.shardflux.sql.syntax.Query;
 import io.shardflux.sql.syntax.SqlText;
+import io.shardflux.sql.syntax.SqlWriter;
 import io.shardflux.sql.syntax.Statement;
 import java.util.ArrayList;
 import java.util.List;
@@ -91,11 +93,11 @@ public record ChangePreparation(SqlText text, Schema schema, Analysis analysis) 
           RefusalCode.SCATTERED_WRITE_FORM, "a reference table changed by the rows of others");
     }
     ValueRouter router = ClusterRouter.of(analysis.colocation(), schema);
-    return new StatementPlan(kind, router, several(text, router, block.refusal(), limited));
+    return new StatementPlan(kind, router, several(router, block.refusal(), limited));
   }
 
-  private static ShardPlanner several(
-      SqlText text, ValueRouter router, @Nullable RefusedSqlException refusal, boolean limited) {
+  private ShardPlanner several(
+      ValueRouter router, @Nullable RefusedSqlException refusal, boolean limited) {
     if (refusal != null) {
       return StatementPlan.refusing(refusal);
     }
@@ -104,10 +106,11 @@ public record ChangePreparation(SqlText text, Schema schema, Analysis analysis) 
           new RefusedSqlException(
               RefusalCode.SCATTERED_WRITE_FORM, "LIMIT or ORDER BY in a write"));
     }
+    ShardSql sql = SqlWriter.whole(text, analysis.sources());
     return (binds, hints, shards) -> {
       boolean keyed = router.route(binds) instanceof Routing.Keys;
       ScatteredWrite.checkPermitted(keyed, hints, shards);
-      return ScatteredWrite.plan(keyed, text, shards);
+      return ScatteredWrite.plan(keyed, sql, shards);
     };
   }
 }

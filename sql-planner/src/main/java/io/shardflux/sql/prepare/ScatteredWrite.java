@@ -8,6 +8,7 @@ import io.shardflux.sql.statement.Hints;
 import io.shardflux.sql.statement.RefusalCode;
 import io.shardflux.sql.statement.RefusedSqlException;
 import io.shardflux.sql.statement.Routing;
+import io.shardflux.sql.statement.ShardSql;
 import io.shardflux.sql.statement.StatementKind;
 import io.shardflux.sql.syntax.SqlText;
 import io.shardflux.sql.syntax.SqlWriter;
@@ -34,13 +35,13 @@ final class ScatteredWrite {
   }
 
   /** A write to each shard. */
-  static Plan plan(boolean keyed, SqlText text, List<ShardId> shards) {
-    return new Plan.Writes(Plan.Part.each(shards, SqlWriter.whole(text)), false, keyed);
+  static Plan plan(boolean keyed, ShardSql sql, List<ShardId> shards) {
+    return new Plan.Writes(Plan.Part.each(shards, sql), false, keyed);
   }
 
   /** A write to each copy of the same rows. */
   static Plan copies(SqlText text, List<ShardId> shards) {
-    return new Plan.Writes(Plan.Part.each(shards, SqlWriter.whole(text)), true, false);
+    return new Plan.Writes(Plan.Part.each(shards, SqlWriter.whole(text, List.of())), true, false);
   }
 
   /** A change of every copy of a reference table, which must be the same on all copies. */

@@ -258,6 +258,6 @@ public final class ScatterPlanner {
 
   private ShardSql sent(List<Fragment> groups, @Nullable Fragment having, MergedOrder order) {
     return new ShardSelect(query, select, hidden.columns(), groups, having, order.shardOrder())
-        .write(text);
+        .write(text, analysis.sources());
   }
 }

@@ -47,6 +47,6 @@ public record ScatterQuery(
   public ShardSql sql(long offset, long limit) {
     return limit == Merge.ALL || !limitsShards
         ? sql
-        : new ShardSql(sql.text() + " LIMIT " + (offset + limit), sql.markers());
+        : new ShardSql(sql.text() + " LIMIT " + (offset + limit), sql.markers(), sql.sources());
   }
 }

@@ -3,6 +3,7 @@ package io.shardflux.sql.scatter;
 import io.shardflux.sql.statement.ShardSql;
 import io.shardflux.sql.syntax.Fragment;
 import io.shardflux.sql.syntax.Query;
+import io.shardflux.sql.syntax.RowPlace;
 import io.shardflux.sql.syntax.SqlText;
 import io.shardflux.sql.syntax.SqlWriter;
 import java.util.List;
@@ -22,8 +23,13 @@ record ShardSelect(
     @Nullable Fragment having,
     List<Fragment> order) {
 
-  ShardSql write(SqlText text) {
-    SqlWriter sql = new SqlWriter(text);
+  /**
+   * Writes it.
+   *
+   * @param places those of the tables whose rows it takes
+   */
+  ShardSql write(SqlText text, List<RowPlace> places) {
+    SqlWriter sql = new SqlWriter(text, places);
     if (query.with() != null) {
       sql.add(query.with()).add(" ");
     }

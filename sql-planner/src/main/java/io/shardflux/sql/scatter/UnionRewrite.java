@@ -12,6 +12,7 @@ import io.shardflux.sql.statement.RefusedSqlException;
 import io.shardflux.sql.statement.ShardSql;
 import io.shardflux.sql.syntax.Fragment;
 import io.shardflux.sql.syntax.Query;
+import io.shardflux.sql.syntax.RowPlace;
 import io.shardflux.sql.syntax.Span;
 import io.shardflux.sql.syntax.SqlText;
 import io.shardflux.sql.syntax.SqlWriter;
@@ -45,16 +46,16 @@ public record UnionRewrite(SqlText text, Schema schema, PlannerOptions options) 
     Query unlimited =
         new Query(
             query.span(), query.with(), query.ctes(), query.branches(), List.of(), null, false);
-    RefusedSqlException refusal =
-        new Analysis(schema, text).query(unlimited, Place.outermost()).refusal();
+    Analysis analysis = new Analysis(schema, text);
+    RefusedSqlException refusal = analysis.query(unlimited, Place.outermost()).refusal();
     if (refusal != null) {
       throw refusal;
     }
-    return ScatterQuery.of(query, branches(query), Merge.Shape.NONE, false);
+    return ScatterQuery.of(query, branches(query, analysis.sources()), Merge.Shape.NONE, false);
   }
 
-  private ShardSql branches(Query query) {
-    SqlWriter sql = new SqlWriter(text);
+  private ShardSql branches(Query query, List<RowPlace> places) {
+    SqlWriter sql = new SqlWriter(text, places);
     if (query.with() != null) {
       sql.add(query.with()).add(" ");
     }

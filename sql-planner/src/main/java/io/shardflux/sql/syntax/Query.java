@@ -50,6 +50,7 @@ public record Query(
    *
    * @param itemsSpan the select list
    * @param sources from {@code FROM} to the end of {@code WHERE}
+   * @param condition what stands behind {@code WHERE}, null if there is none
    */
   public record Select(
       Span span,
@@ -59,6 +60,7 @@ public record Query(
       @Nullable Span sources,
       List<From> from,
       @Nullable Expr where,
+      @Nullable Span condition,
       List<Expr> group,
       boolean rollup,
       @Nullable Expr having)
@@ -136,16 +138,28 @@ public record Query(
   /** A source of rows. */
   public sealed interface From {}
 
-  public record Table(String name, String alias) implements From {}
+  /**
+   * A table.
+   *
+   * @param span its name, its alias and its index hints
+   */
+  public record Table(String name, String alias, Span span) implements From {}
 
   public record Derived(Query query, String alias, List<String> columns) implements From {}
 
   /**
    * A join.
    *
+   * @param condition what stands behind {@code ON}, null if there is none
    * @param using the columns of {@code USING}
    */
-  public record Join(Kind kind, From left, From right, @Nullable Expr on, List<String> using)
+  public record Join(
+      Kind kind,
+      From left,
+      From right,
+      @Nullable Expr on,
+      @Nullable Span condition,
+      List<String> using)
       implements From {
 
     public enum Kind {

@@ -119,7 +119,10 @@ abstract class QueryParser extends ExprParser {
     int sourcesStart = start();
     boolean sourced = skip("FROM");
     List<Query.From> from = sourced && !skip("DUAL") ? from() : List.of();
-    Expr where = skip("WHERE") ? expr() : null;
+    boolean conditional = skip("WHERE");
+    int whereStart = start();
+    Expr where = conditional ? expr() : null;
+    Span condition = where == null ? null : since(whereStart);
     Span sources = sourced || where != null ? since(sourcesStart) : null;
     List<Expr> group = skip("GROUP", "BY") ? exprs() : List.of();
     boolean rollup = !group.isEmpty() && skip("WITH", "ROLLUP");
@@ -129,7 +132,17 @@ abstract class QueryParser extends ExprParser {
       throw new RefusedSqlException(RefusalCode.SYNTAX, "a WINDOW clause");
     }
     return new Query.Select(
-        since(start), distinct, items, itemsSpan, sources, from, where, group, rollup, having);
+        since(start),
+        distinct,
+        items,
+        itemsSpan,
+        sources,
+        from,
+        where,
+        condition,
+        group,
+        rollup,
+        having);
   }
 
   private boolean isDistinct() {
@@ -229,12 +242,15 @@ abstract class QueryParser extends ExprParser {
         return left;
       }
       Query.From right = source();
-      Expr on = skip("ON") ? expr() : null;
+      boolean conditional = skip("ON");
+      int onStart = start();
+      Expr on = conditional ? expr() : null;
+      Span condition = on == null ? null : since(onStart);
       List<String> using = on == null && skip("USING") ? names() : List.of();
       if (on == null && using.isEmpty() && kind != Query.Join.Kind.INNER) {
         throw unexpected();
       }
-      left = new Query.Join(kind, left, right, on, using);
+      left = new Query.Join(kind, left, right, on, condition, using);
     }
   }
 
@@ -274,25 +290,25 @@ abstract class QueryParser extends ExprParser {
         expect(")");
         Query.From all = tables.get(0);
         for (Query.From table : tables.subList(1, tables.size())) {
-          all = new Query.Join(Query.Join.Kind.INNER, all, table, null, List.of());
+          all = new Query.Join(Query.Join.Kind.INNER, all, table, null, null, List.of());
         }
         return all;
       }
-      Query.Table table = table();
-      indexHints();
-      return table;
+      return table();
     } finally {
       leave();
     }
   }
 
   private Query.Table table() {
-    Query.Table table = plainTable();
+    int start = start();
+    String name = plainTable().name();
     if (is("(")) {
       throw unexpected();
     }
     String alias = isAny("PARTITION", "SET", "VALUE") ? null : alias();
-    return alias == null ? table : new Query.Table(table.name(), alias);
+    indexHints();
+    return new Query.Table(name, alias == null ? name : alias, since(start));
   }
 
   private void indexHints() {
@@ -329,11 +345,12 @@ abstract class QueryParser extends ExprParser {
 
   /** A table without an alias. */
   final Query.Table plainTable() {
+    int start = start();
     String name = name().value();
     if (is(".")) {
       throw new RefusedSqlException(
           RefusalCode.UNKNOWN_TABLE, name + ".…: a table named with its schema");
     }
-    return new Query.Table(name, name);
+    return new Query.Table(name, name, since(start));
   }
 }

@@ -2,7 +2,9 @@ package io.shardflux.sql.syntax;
 
 import io.shardflux.router.Internal;
 import io.shardflux.sql.statement.ShardSql;
+import io.shardflux.sql.statement.ShardSql.Way;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 
 /**
@@ -13,16 +15,46 @@ import java.util.List;
 public final class SqlWriter {
 
   private final SqlText text;
+  private final List<CopiedPlace> places = new ArrayList<>();
+  private final List<Mark> marks = new ArrayList<>();
   private final StringBuilder sql = new StringBuilder();
   private final List<Integer> indexes = new ArrayList<>();
 
   public SqlWriter(SqlText text) {
-    this.text = text;
+    this(text, List.of());
   }
 
-  /** The whole text without its hint. */
-  public static ShardSql whole(SqlText text) {
-    return new SqlWriter(text).add(text.body()).done();
+  /**
+   * A writer of pieces of a text.
+   *
+   * @param places those of the tables whose rows the text takes, in the order of the tables
+   */
+  public SqlWriter(SqlText text, List<RowPlace> places) {
+    this.text = text;
+    for (RowPlace place : places) {
+      CopiedPlace copied = new CopiedPlace(place);
+      this.places.add(copied);
+      marks.add(new Mark(place.table().span().start(), copied.tables));
+      marks.add(new Mark(place.span().start(), copied.starts));
+      marks.add(new Mark(place.span().end(), copied.ends));
+    }
+    marks.sort(Comparator.comparingInt(Mark::at));
+  }
+
+  /**
+   * A position in the statement's text.
+   *
+   * @param copies its positions in what was written
+   */
+  private record Mark(int at, List<Integer> copies) {}
+
+  /**
+   * The whole text without its hint.
+   *
+   * @param places those of the tables whose rows the text takes, in the order of the tables
+   */
+  public static ShardSql whole(SqlText text, List<RowPlace> places) {
+    return new SqlWriter(text, places).add(text.body()).done();
   }
 
   public SqlWriter add(String words) {
@@ -34,15 +66,39 @@ public final class SqlWriter {
     int at = span.start();
     int place = text.placeFrom(at);
     for (; place < text.places() && text.end(place) <= span.end(); place++) {
-      sql.append(text.text(), at, text.start(place)).append('?');
+      copy(at, text.start(place));
+      sql.append('?');
       indexes.add(text.marker(place));
       at = text.end(place);
       if (at < span.end() && Character.isUnicodeIdentifierPart(text.text().charAt(at))) {
         sql.append(' ');
       }
     }
-    sql.append(text.text(), at, span.end());
+    copy(at, span.end());
     return this;
+  }
+
+  private void copy(int start, int end) {
+    int moved = sql.length() - start;
+    sql.append(text.text(), start, end);
+    for (int i = firstFrom(start); i < marks.size() && marks.get(i).at() <= end; i++) {
+      marks.get(i).copies().add(marks.get(i).at() + moved);
+    }
+  }
+
+  /** The first of the marks that is there or behind it. */
+  private int firstFrom(int start) {
+    int low = 0;
+    int high = marks.size();
+    while (low < high) {
+      int middle = (low + high) >>> 1;
+      if (marks.get(middle).at() < start) {
+        low = middle + 1;
+      } else {
+        high = middle;
+      }
+    }
+    return low;
   }
 
   public SqlWriter add(Fragment fragment) {
@@ -57,6 +113,43 @@ public final class SqlWriter {
   }
 
   public ShardSql done() {
-    return new ShardSql(sql.toString(), indexes);
+    List<ShardSql.Source> sources = new ArrayList<>();
+    places.forEach(place -> place.addTo(sources, text.text()));
+    return new ShardSql(sql.toString(), indexes, sources);
+  }
+
+  /** Where a place is in what was written, as often as it was. */
+  private static final class CopiedPlace {
+
+    /** The longest name that servers take for a column. */
+    private static final int LONGEST_NAME = 256;
+
+    private final RowPlace place;
+    private final List<Integer> starts = new ArrayList<>();
+    private final List<Integer> ends = new ArrayList<>();
+    private final List<Integer> tables = new ArrayList<>();
+
+    CopiedPlace(RowPlace place) {
+      this.place = place;
+    }
+
+    void addTo(List<ShardSql.Source> sources, String text) {
+      String table = place.table().name();
+      if (place.way() == Way.COLUMN) {
+        String name = place.span().of(text);
+        if (name.length() <= LONGEST_NAME) {
+          ends.forEach(end -> sources.add(new ShardSql.Source(table, name, Way.COLUMN, end, end)));
+        }
+        return;
+      }
+      String alias = place.table().alias();
+      boolean whole = tables.size() == starts.size() && tables.size() == ends.size();
+      for (int i = 0; i < tables.size(); i++) {
+        sources.add(
+            whole
+                ? new ShardSql.Source(table, alias, place.way(), starts.get(i), ends.get(i))
+                : new ShardSql.Source(table, alias, Way.NONE, 0, 0));
+      }
+    }
   }
 }

@@ -46,10 +46,17 @@ public sealed interface Statement {
    */
   record Delete(Changed changed, List<String> targets) implements Statement {}
 
-  /** The rows that are changed. */
+  /**
+   * The rows that are changed.
+   *
+   * @param condition what stands behind {@code WHERE}, null if there is none
+   * @param end the end of that, or where it would stand
+   */
   record Changed(
       List<Query.From> tables,
       @Nullable Expr where,
+      @Nullable Span condition,
+      int end,
       List<Query.OrderItem> order,
       boolean limited,
       List<Query.Cte> ctes) {

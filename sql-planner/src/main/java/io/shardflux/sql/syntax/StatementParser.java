@@ -292,13 +292,17 @@ public final class StatementParser extends QueryParser {
   }
 
   private Statement.Changed changed(List<Query.From> tables, List<Query.Cte> ctes) {
-    Expr where = skip("WHERE") ? expr() : null;
+    int end = since(0).end();
+    boolean conditional = skip("WHERE");
+    int start = start();
+    Expr where = conditional ? expr() : null;
+    Span condition = where == null ? null : since(start);
     List<Query.OrderItem> order = isSequence("ORDER", "BY") ? order() : List.of();
     boolean limited = is("LIMIT");
     if (limited) {
       limit();
     }
-    return new Statement.Changed(tables, where, order, limited, ctes);
+    return new Statement.Changed(tables, where, condition, end, order, limited, ctes);
   }
 
   private String target(Query.From table) {

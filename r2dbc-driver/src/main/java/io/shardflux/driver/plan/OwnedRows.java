@@ -1,0 +1,33 @@
+package io.shardflux.driver.plan;
+
+import io.shardflux.router.Internal;
+import io.shardflux.router.ShardId;
+import io.shardflux.sql.merge.Plan;
+import io.shardflux.sql.statement.ShardSql;
+import java.util.Map;
+import java.util.function.UnaryOperator;
+
+/**
+ * The rows that count on each shard of tables whose keys are on their way, because some stand on
+ * two shards.
+ *
+ * @param conditions their conditions, by shard and table and by what their columns are qualified
+ *     by; none where all rows count
+ */
+@Internal
+public record OwnedRows(Map<ShardId, Map<String, UnaryOperator<String>>> conditions) {
+
+  /** All rows count. */
+  public static final OwnedRows ALL = new OwnedRows(Map.of());
+
+  /** Tells whether there are rows that do not count. */
+  public boolean some() {
+    return !conditions.isEmpty();
+  }
+
+  /** The text for a shard, which takes no other rows. */
+  public ShardSql sql(Plan.Part part) {
+    Map<String, UnaryOperator<String>> own = conditions.get(part.shard());
+    return own == null ? part.sql() : part.sql().only(own);
+  }
+}
