@@ -5,6 +5,7 @@ import io.shardflux.cluster.ClusterRouter;
 import io.shardflux.cluster.JobLostException;
 import io.shardflux.cluster.Jobs.Job;
 import io.shardflux.cluster.Jobs.Owned;
+import io.shardflux.r2dbc.config.RouterDocument;
 import io.shardflux.r2dbc.config.TopologyDocument;
 import io.shardflux.reshard.MovePlan.Code;
 import io.shardflux.reshard.MovePlan.Pair;
@@ -99,6 +100,14 @@ final class DefaultShardMoves implements ShardMoves {
                       servers -> planned(servers, now, strategy, next),
                       Servers::close);
                 }));
+  }
+
+  @Override
+  public Mono<MovePlan> plan(String strategy, String next) {
+    // A text may be as long as a document.
+    return Mono.fromCallable(() -> RouterDocument.strategy(strategy, next))
+        .subscribeOn(Schedulers.boundedElastic())
+        .flatMap(read -> plan(strategy, read));
   }
 
   private static List<TableRule.Sharded> rules(Topology topology, String strategy) {

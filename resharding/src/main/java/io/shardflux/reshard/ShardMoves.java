@@ -37,6 +37,18 @@ public interface ShardMoves {
   Mono<MovePlan> plan(String strategy, ShardingStrategy next);
 
   /**
+   * {@return what a move would do; see {@link #plan(String, ShardingStrategy)}} Errors with {@link
+   * IllegalArgumentException} also if the text is malformed, and names the place as the router's
+   * document does, such as {@code strategies.by_user.shards}. A strategy of the type {@code
+   * directory}, also inside another, is refused: it has connections of its own.
+   *
+   * @param strategy the name of the strategy whose keys shall move
+   * @param next the strategy that shall take its place, in YAML or JSON as a router's document has
+   *     it: {@code {type: hash, shards: [shard_0, shard_1]}}
+   */
+  Mono<MovePlan> plan(String strategy, String next);
+
+  /**
    * Starts a move. Errors with {@link MoveRefusedException} if the plan has refusals, or another
    * move is under way.
    *

@@ -21,8 +21,10 @@ import io.shardflux.router.ShardingStrategy;
 import io.shardflux.router.TableRule;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.yaml.snakeyaml.DumperOptions;
 import org.yaml.snakeyaml.LoaderOptions;
@@ -95,6 +97,26 @@ public final class RouterDocument {
   /** The ids that nested maps describe. */
   public static IdSource ids(Map<String, ?> document) {
     return ids(Setting.relaxedRoot(document));
+  }
+
+  /**
+   * The strategy that a YAML text describes as a document describes one of that name. It stands by
+   * itself, and is on no directory.
+   *
+   * @throws IllegalArgumentException if it is malformed, with the path that it has in a document
+   */
+  public static ShardingStrategy strategy(String name, String yaml) {
+    Setting root = Setting.root(Map.of("strategies", Collections.singletonMap(name, parse(yaml))));
+    StrategyReader reader = new StrategyReader(root.get("strategies"), RouterDocument::noDirectory);
+    return Objects.requireNonNull(reader.strategies().get(name));
+  }
+
+  private static ShardDirectory noDirectory(Setting strategy, @Nullable String name) {
+    throw strategy
+        .get("type")
+        .refused(
+            "any other type; a strategy with a directory must be made in Java, as it has"
+                + " connections of its own");
   }
 
   private static IdSource ids(Setting root) {
