@@ -24,8 +24,13 @@ final class RouterLifecycle extends ClosingLifecycle {
 
   private final ShardRouter router;
 
-  RouterLifecycle(ShardRouter router) {
-    super("the router", Mono.defer(router::close));
+  /**
+   * A lifecycle of a router.
+   *
+   * @param close closes it, and what stands on it before, once subscribed to
+   */
+  RouterLifecycle(ShardRouter router, Mono<Void> close) {
+    super("the router", close);
     this.router = router;
   }
 

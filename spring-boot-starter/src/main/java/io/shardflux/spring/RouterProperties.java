@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -18,8 +19,11 @@ import org.springframework.boot.context.properties.source.ConfigurationPropertyS
 import org.springframework.boot.context.properties.source.ConfigurationPropertySources;
 import org.springframework.boot.context.properties.source.IterableConfigurationPropertySource;
 import org.springframework.boot.origin.Origin;
+import org.springframework.core.env.CommandLinePropertySource;
 import org.springframework.core.env.Environment;
+import org.springframework.core.env.PropertiesPropertySource;
 import org.springframework.core.env.SystemEnvironmentPropertySource;
+import org.springframework.util.ClassUtils;
 
 /**
  * The properties {@code shardflux.*} as a router's document. Not thread-safe.
@@ -36,14 +40,35 @@ final class RouterProperties {
   private static final ConfigurationPropertyName NAME = ConfigurationPropertyName.of(PREFIX);
 
   /**
-   * Names database servers on this machine, for tests and first runs. It is not a setting of the
-   * router.
+   * Keys that are no settings of the router: database servers on this machine, for tests and first
+   * runs, and an application on top.
    */
-  private static final String LOCAL_SERVERS = "servers";
+  private static final Set<String> OTHERS = Set.of("servers", "api");
+
+  /** Has settings of the starter's own, which no document has. */
+  private static final String RESHARDING = "resharding";
+
+  private static final String RESHARDING_ENABLED = "enabled";
 
   /** Keys without which there can be neither shards nor ids. */
   private static final Set<String> TELLING = Set.of("url", "shard");
 
+  /** Keys of which each one means a shared topology. */
+  private static final Set<String> OF_CONTROL =
+      Set.of(
+          "url",
+          "username",
+          "password",
+          "cluster",
+          "poll",
+          "lease",
+          "publish",
+          "create-tables",
+          "credentials");
+
+  private static final String CLUSTER_ROUTER = "io.shardflux.cluster.ClusterRouter";
+
+  private static final String CONTROL = "control";
   private static final Set<String> TOP = Set.of("shards", "tables", "strategies");
 
   private final Environment environment;
@@ -58,12 +83,30 @@ final class RouterProperties {
   /** Tells whether a key is set by more than variables of other programs. */
   boolean have(String key) {
     PropertyNode node = root().get(key);
-    return node != null && (node.all().anyMatch(said -> !said.environment()) || tells(node));
+    return node != null
+        && (node.all().anyMatch(said -> !said.environment())
+            || (key.equals(CONTROL) ? has(node, OF_CONTROL) : tells(node)));
+  }
+
+  private static boolean has(PropertyNode node, Set<String> keys) {
+    return node.children().stream().anyMatch(child -> keys.stream().anyMatch(child::isLike));
+  }
+
+  /**
+   * Refuses a shared topology that no class on the class path can open.
+   *
+   * @throws InvalidSettingException if {@code control} is set
+   */
+  void checkCluster(@Nullable ClassLoader loader) {
+    if (have(CONTROL) && !ClassUtils.isPresent(CLUSTER_ROUTER, loader)) {
+      throw refused(
+          "control: set without the module that shares a topology (expected:"
+              + " io.shardflux:shardflux-topology-store among the dependencies, or no control)");
+    }
   }
 
   private static boolean tells(PropertyNode node) {
-    return node.children().stream()
-        .anyMatch(child -> TELLING.stream().anyMatch(child::isLike) || tells(child));
+    return has(node, TELLING) || node.children().stream().anyMatch(RouterProperties::tells);
   }
 
   /**
@@ -77,6 +120,7 @@ final class RouterProperties {
     checked(
         () -> {
           checkNames();
+          checkResharding();
           return true;
         });
     while (true) {
@@ -86,7 +130,7 @@ final class RouterProperties {
         String message = String.valueOf(e.getMessage());
         PropertyPath path = PropertyPath.of(root(), message);
         if (!path.isForeign()) {
-          throw new InvalidSettingException(message, path.origin());
+          throw refused(message);
         }
         log.warn(
             "Passed over, as there is no such setting: {} (expected: the name of a setting in"
@@ -102,13 +146,42 @@ final class RouterProperties {
     try {
       return step.get();
     } catch (IllegalArgumentException e) {
-      String message = String.valueOf(e.getMessage());
-      throw new InvalidSettingException(message, PropertyPath.of(root(), message).origin());
+      throw refused(String.valueOf(e.getMessage()));
     }
   }
 
+  /** A refusal of the router, with the place of the setting that it begins with. */
+  InvalidSettingException refused(String message) {
+    return new InvalidSettingException(message, PropertyPath.of(root(), message).origin());
+  }
+
   Map<String, Object> document() {
-    return map(root(), "");
+    Map<String, Object> document = map(root(), "");
+    PropertyNode own = root().get(RESHARDING);
+    if (own != null) {
+      document.remove(own.name());
+    }
+    return document;
+  }
+
+  /** A key that only the environment has is another program's. */
+  private void checkResharding() {
+    PropertyNode node = root().get(RESHARDING);
+    for (PropertyNode child : node == null ? List.<PropertyNode>of() : node.children()) {
+      String path = RESHARDING + "." + child.name();
+      if (!child.isLike(RESHARDING_ENABLED)) {
+        if (child.all().anyMatch(said -> !said.environment())) {
+          throw new IllegalArgumentException(
+              path + ": unknown (expected: one of " + RESHARDING_ENABLED + ")");
+        }
+        continue;
+      }
+      PropertyNode.Said said = child.value();
+      String value = said == null ? "a map" : String.valueOf(resolved(said.value(), path));
+      if (!value.equals("true") && !value.equals("false")) {
+        throw new IllegalArgumentException(path + ": " + value + " (expected: true or false)");
+      }
+    }
   }
 
   private Map<String, Object> map(PropertyNode node, String path) {
@@ -138,7 +211,7 @@ final class RouterProperties {
       if (TOP.stream().anyMatch(top::isLike)) {
         checkNames(top.name(), top);
       }
-      PropertyNode accounts = top.isLike("control") ? top.get("credentials") : null;
+      PropertyNode accounts = top.isLike(CONTROL) ? top.get("credentials") : null;
       if (accounts != null) {
         checkNames(top.name() + "." + accounts.name(), accounts);
       }
@@ -191,10 +264,9 @@ final class RouterProperties {
 
   private static void gather(
       IterableConfigurationPropertySource source, int rank, boolean variable, PropertyNode root) {
-    for (ConfigurationPropertyName name : source) {
-      ConfigurationProperty property =
-          NAME.isAncestorOf(name) ? source.getConfigurationProperty(name) : null;
-      if (property != null && !name.getElement(1, Form.UNIFORM).equals(LOCAL_SERVERS)) {
+    for (ConfigurationPropertyName name : inOrder(source)) {
+      ConfigurationProperty property = source.getConfigurationProperty(name);
+      if (property != null && !OTHERS.contains(name.getElement(1, Form.UNIFORM))) {
         Object value = property.getValue();
         Origin origin = property.getOrigin();
         List<String> steps = new ArrayList<>();
@@ -204,5 +276,20 @@ final class RouterProperties {
         root.add(steps, new PropertyNode.Said(rank, variable, value, origin));
       }
     }
+  }
+
+  /**
+   * The names of the source. They are sorted where the source has them in no order, because the
+   * first shard has a meaning of its own.
+   */
+  private static List<ConfigurationPropertyName> inOrder(
+      IterableConfigurationPropertySource source) {
+    Stream<ConfigurationPropertyName> names = source.stream().filter(NAME::isAncestorOf);
+    Object under = source.getUnderlyingSource();
+    boolean unordered =
+        under instanceof SystemEnvironmentPropertySource
+            || under instanceof CommandLinePropertySource<?>
+            || under instanceof PropertiesPropertySource;
+    return unordered ? names.sorted().toList() : names.toList();
   }
 }

@@ -10,7 +10,8 @@ import io.shardflux.r2dbc.ShardRouterBuilder;
 public interface ShardRouterCustomizer {
 
   /**
-   * Changes the builder, on the thread that starts the application. An exception ends the start.
+   * Changes the builder, on the thread that starts the application; with {@code shardflux.control}
+   * on one that it waits for. An exception ends the start.
    *
    * @param builder filled from the properties; must not be kept or built
    */

@@ -1,5 +1,6 @@
 package io.shardflux.spring;
 
+import io.shardflux.cluster.ClusterRouter;
 import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.ShardRouterBuilder;
 import io.shardflux.r2dbc.ids.ShardIds;
@@ -7,19 +8,24 @@ import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
 import org.springframework.boot.autoconfigure.condition.ConditionMessage;
 import org.springframework.boot.autoconfigure.condition.ConditionOutcome;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnSingleCandidate;
 import org.springframework.boot.autoconfigure.condition.SpringBootCondition;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.ConditionContext;
 import org.springframework.context.annotation.Conditional;
+import org.springframework.context.annotation.Configuration;
 import org.springframework.core.env.Environment;
+import org.springframework.core.io.ResourceLoader;
 import org.springframework.core.type.AnnotatedTypeMetadata;
+import reactor.core.publisher.Mono;
 
 /**
  * Makes a {@link ShardRouter} of the properties {@code shardflux.*}, whose keys are those of {@link
  * ShardRouter#fromYaml}. It does so if {@code shardflux.shards} names any shard and the application
- * has no bean of that type.
+ * has no bean of that type. With {@code shardflux.control} the router is that of a cluster, which
+ * {@link ShardfluxClusterAutoConfiguration} makes.
  *
  * <p>A router, this one or the application's own, is warmed up before the web server starts and
  * closed after it has stopped.
@@ -58,6 +64,14 @@ public final class ShardfluxAutoConfiguration {
     }
   }
 
+  /** Matches if {@code shardflux.control} says that the topology is shared. */
+  static final class ControlDescribed extends KeySet {
+
+    ControlDescribed() {
+      super("control");
+    }
+  }
+
   /** Matches if {@code shardflux.ids} says where ids have their nodes. */
   static final class IdsDescribed extends KeySet {
 
@@ -70,18 +84,34 @@ public final class ShardfluxAutoConfiguration {
   @ConditionalOnMissingBean
   @Conditional(ShardsNamed.class)
   ShardRouter shardRouter(
-      Environment environment, ObjectProvider<ShardRouterCustomizer> customizers) {
+      Environment environment,
+      ResourceLoader classes,
+      ObjectProvider<ShardRouterCustomizer> customizers) {
     RouterProperties properties = new RouterProperties(environment);
+    properties.checkCluster(classes.getClassLoader());
     ShardRouterBuilder builder = properties.read(ShardRouter::builder);
     customizers.orderedStream().forEach(customizer -> customizer.customize(builder));
     return properties.checked(builder::build);
+  }
+
+  /** Comes first, as a cluster's router must not be closed by itself. */
+  @Configuration(proxyBeanMethods = false)
+  @ConditionalOnClass(ClusterRouter.class)
+  static final class OfCluster {
+
+    @Bean
+    @ConditionalOnMissingBean
+    @ConditionalOnSingleCandidate(ClusterRouter.class)
+    RouterLifecycle clusterRouterLifecycle(ClusterRouter cluster) {
+      return new RouterLifecycle(cluster.router(), Mono.defer(cluster::close));
+    }
   }
 
   @Bean
   @ConditionalOnMissingBean
   @ConditionalOnSingleCandidate(ShardRouter.class)
   RouterLifecycle shardRouterLifecycle(ShardRouter router) {
-    return new RouterLifecycle(router);
+    return new RouterLifecycle(router, Mono.defer(router::close));
   }
 
   /** Closed by its lifecycle, which waits for the end of the close. */

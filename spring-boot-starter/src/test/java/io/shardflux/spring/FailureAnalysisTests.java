@@ -15,10 +15,12 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.springframework.boot.WebApplicationType;
 import org.springframework.boot.autoconfigure.ImportAutoConfiguration;
 import org.springframework.boot.builder.SpringApplicationBuilder;
+import org.springframework.boot.test.context.FilteredClassLoader;
 import org.springframework.boot.test.system.CapturedOutput;
 import org.springframework.boot.test.system.OutputCaptureExtension;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
+import org.springframework.core.io.DefaultResourceLoader;
 
 /** The failure analyses of applications that do not start. */
 @ExtendWith(OutputCaptureExtension.class)
@@ -138,6 +140,24 @@ class FailureAnalysisTests {
                 + " io.shardflux.spring.FailureAnalysisTests$NeedsRouter required a ShardRouter,"
                 + " and there is none, as 'shardflux.shards' is not set.")
         .contains("Set 'shardflux.shards.<name>.url' for each shard, or define a bean");
+  }
+
+  @Test
+  void namesTheModuleThatASharedTopologyNeeds(CapturedOutput output) {
+    assertThatThrownBy(
+            () ->
+                new SpringApplicationBuilder(Application.class)
+                    .web(WebApplicationType.NONE)
+                    .resourceLoader(
+                        new DefaultResourceLoader(new FilteredClassLoader("io.shardflux.cluster")))
+                    .run(
+                        "--shardflux.shards.a.url=" + URL,
+                        "--shardflux.control.create-tables=true"))
+        .isInstanceOf(RuntimeException.class);
+    assertThat(output)
+        .contains("The setting 'shardflux.control' is wrong: set without the module")
+        .contains("Expected for 'shardflux.control': io.shardflux:shardflux-topology-store among")
+        .doesNotContain("hidden-word");
   }
 
   @Test

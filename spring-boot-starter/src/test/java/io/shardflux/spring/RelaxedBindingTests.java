@@ -8,12 +8,15 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Properties;
 import java.util.TreeMap;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -25,6 +28,8 @@ import org.springframework.boot.test.system.CapturedOutput;
 import org.springframework.boot.test.system.OutputCaptureExtension;
 import org.springframework.core.env.ConfigurableEnvironment;
 import org.springframework.core.env.MapPropertySource;
+import org.springframework.core.env.PropertiesPropertySource;
+import org.springframework.core.env.SimpleCommandLinePropertySource;
 import org.springframework.core.env.StandardEnvironment;
 import org.springframework.core.env.SystemEnvironmentPropertySource;
 import tools.jackson.databind.JsonNode;
@@ -49,6 +54,8 @@ class RelaxedBindingTests {
         new JsonMapper().readTree(Files.readAllBytes(METADATA)).get("properties")) {
       keys.add(property.get("name").asString());
     }
+    // The starter's own, which no document has.
+    assertThat(keys.remove("shardflux.resharding.enabled")).isTrue();
     assertThat(keys).hasSizeGreaterThan(90);
     return keys;
   }
@@ -205,6 +212,40 @@ class RelaxedBindingTests {
                 Map.of(
                     "a_b",
                     Map.of("replicas", Map.of("0", Map.of("url", URL, "password", "word"))))));
+  }
+
+  /** The first shard has a meaning of its own, also where a source has no order. */
+  @ParameterizedTest
+  @ValueSource(strings = {"command line", "system properties", "variables"})
+  void shardsOfASourceWithoutOrderComeByTheirNames(String kind) {
+    List<String> names = IntStream.range(0, 10).mapToObj(i -> "shard" + i).toList();
+    StandardEnvironment environment = new StandardEnvironment();
+    Map<String, Object> values = new HashMap<>();
+    names.forEach(name -> values.put("shardflux.shards." + name + ".url", URL));
+    switch (kind) {
+      case "command line" ->
+          environment
+              .getPropertySources()
+              .addFirst(
+                  new SimpleCommandLinePropertySource(
+                      values.keySet().stream()
+                          .map(key -> "--" + key + "=" + URL)
+                          .toArray(String[]::new)));
+      case "system properties" -> {
+        Properties properties = new Properties();
+        properties.putAll(values);
+        environment.getPropertySources().addFirst(new PropertiesPropertySource("test", properties));
+      }
+      default -> {
+        Map<String, Object> variables = new HashMap<>();
+        values.forEach((key, value) -> variables.put(variable(key), value));
+        add(environment, variables);
+      }
+    }
+    Map<String, Object> document = new RouterProperties(environment).read(read -> read);
+    assertThat((Map<?, ?>) document.get("shards"))
+        .extracting(shards -> List.copyOf(shards.keySet()))
+        .isEqualTo(names);
   }
 
   private static Map<String, Object> document(
