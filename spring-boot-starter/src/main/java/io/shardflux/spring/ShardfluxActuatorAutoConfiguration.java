@@ -1,7 +1,10 @@
 package io.shardflux.spring;
 
+import io.shardflux.cluster.ClusterRouter;
 import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.reshard.ShardMoves;
 import java.util.List;
+import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.boot.actuate.autoconfigure.endpoint.condition.ConditionalOnAvailableEndpoint;
 import org.springframework.boot.actuate.endpoint.SanitizingFunction;
 import org.springframework.boot.actuate.endpoint.annotation.Endpoint;
@@ -19,7 +22,10 @@ import org.springframework.boot.health.contributor.Status;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 
-/** Shows a {@link ShardRouter} in the actuator: health, and the endpoint {@code shards}. */
+/**
+ * Shows a {@link ShardRouter} in the actuator: health, and the endpoint {@code shards}. The
+ * endpoints {@code cluster} and {@code moves} show what is there of a shared topology.
+ */
 @AutoConfiguration(
     after = ShardfluxAutoConfiguration.class,
     before = HealthEndpointAutoConfiguration.class)
@@ -44,6 +50,37 @@ public final class ShardfluxActuatorAutoConfiguration {
   }
 
   @Configuration(proxyBeanMethods = false)
+  @ConditionalOnClass(ClusterRouter.class)
+  @ConditionalOnSingleCandidate(ClusterRouter.class)
+  static final class OfCluster {
+
+    @Bean
+    @ConditionalOnMissingBean
+    @ConditionalOnAvailableEndpoint
+    ClusterEndpoint clusterEndpoint(ClusterRouter cluster) {
+      return new ClusterEndpoint(cluster);
+    }
+  }
+
+  @Configuration(proxyBeanMethods = false)
+  @ConditionalOnClass(ShardMoves.class)
+  @ConditionalOnSingleCandidate(ShardMoves.class)
+  static final class OfMoves {
+
+    @Bean
+    @ConditionalOnMissingBean
+    @ConditionalOnAvailableEndpoint
+    MovesEndpoint movesEndpoint(ShardMoves moves) {
+      return new MovesEndpoint(moves);
+    }
+
+    @Bean
+    StuckMove stuckMove(ShardMoves moves) {
+      return StuckMove.of(moves);
+    }
+  }
+
+  @Configuration(proxyBeanMethods = false)
   @ConditionalOnEnabledHealthIndicator("shards")
   @ConditionalOnSingleCandidate(ShardRouter.class)
   @EnableConfigurationProperties(HealthEndpointProperties.class)
@@ -59,8 +96,9 @@ public final class ShardfluxActuatorAutoConfiguration {
 
     @Bean
     @ConditionalOnMissingBean(name = "shardsHealthIndicator")
-    ShardsHealthIndicator shardsHealthIndicator(ShardRouter router) {
-      return new ShardsHealthIndicator(router);
+    ShardsHealthIndicator shardsHealthIndicator(
+        ShardRouter router, ObjectProvider<StuckMove> moves) {
+      return new ShardsHealthIndicator(router, moves.getIfAvailable());
     }
 
     /** A status that is not in the order would be ignored, as if all were well. */

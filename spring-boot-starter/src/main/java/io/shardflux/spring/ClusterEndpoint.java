@@ -1,0 +1,72 @@
+package io.shardflux.spring;
+
+import io.shardflux.cluster.ClusterRouter;
+import io.shardflux.cluster.ClusterState;
+import io.shardflux.cluster.RouterState;
+import io.shardflux.cluster.ShardOrder;
+import java.time.Instant;
+import java.util.List;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+import org.springframework.boot.actuate.endpoint.annotation.Endpoint;
+import org.springframework.boot.actuate.endpoint.annotation.ReadOperation;
+import reactor.core.publisher.Mono;
+
+/** The endpoint {@code /actuator/cluster}: who shares the topology. Asks the control server. */
+@Endpoint(id = "cluster")
+final class ClusterEndpoint {
+
+  private final ClusterRouter cluster;
+
+  ClusterEndpoint(ClusterRouter cluster) {
+    this.cluster = cluster;
+  }
+
+  /** The cluster as the control server has it; {@code inForce} is the epoch in force here. */
+  record Cluster(
+      UUID id,
+      @Nullable String name,
+      long epoch,
+      long inForce,
+      List<Router> routers,
+      List<Order> orders) {
+
+    static Cluster of(ClusterState state, long inForce) {
+      return new Cluster(
+          state.id(),
+          state.name(),
+          state.epoch(),
+          inForce,
+          state.routers().stream().map(Router::of).toList(),
+          state.orders().stream().map(Order::of).toList());
+    }
+  }
+
+  /** A router of the cluster. */
+  record Router(UUID id, String host, String version, long epoch, Instant seenAt, boolean live) {
+
+    static Router of(RouterState router) {
+      return new Router(
+          router.id(),
+          router.host(),
+          router.version(),
+          router.epoch(),
+          router.seenAt(),
+          router.live());
+    }
+  }
+
+  /** An operator's order for a shard. */
+  record Order(String shard, ShardOrder.Kind kind, String madeBy, Instant madeAt, String why) {
+
+    static Order of(ShardOrder order) {
+      return new Order(
+          order.shard().value(), order.kind(), order.madeBy(), order.madeAt(), order.why());
+    }
+  }
+
+  @ReadOperation
+  Mono<Cluster> cluster() {
+    return cluster.state().map(state -> Cluster.of(state, cluster.router().topology().epoch()));
+  }
+}

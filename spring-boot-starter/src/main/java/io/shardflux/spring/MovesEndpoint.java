@@ -1,0 +1,136 @@
+package io.shardflux.spring;
+
+import io.shardflux.reshard.MovePlan;
+import io.shardflux.reshard.MoveProgress;
+import io.shardflux.reshard.MoveRefusedException;
+import io.shardflux.reshard.ShardMoves;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.springframework.boot.actuate.endpoint.InvalidEndpointRequestException;
+import org.springframework.boot.actuate.endpoint.annotation.Endpoint;
+import org.springframework.boot.actuate.endpoint.annotation.ReadOperation;
+import org.springframework.boot.actuate.endpoint.annotation.Selector;
+import org.springframework.boot.actuate.endpoint.annotation.WriteOperation;
+import reactor.core.publisher.Mono;
+
+/**
+ * The endpoint {@code /actuator/moves}: plans, starts, pauses and cancels moves, and shows them.
+ */
+@Endpoint(id = "moves")
+final class MovesEndpoint {
+
+  private final ShardMoves moves;
+
+  MovesEndpoint(ShardMoves moves) {
+    this.moves = moves;
+  }
+
+  /** The last moves, the newest first. */
+  record Moves(List<Move> moves) {}
+
+  /** How far a move is. */
+  record Move(
+      long job,
+      MoveProgress.Wanted wanted,
+      String owner,
+      boolean running,
+      int step,
+      String phase,
+      long rows,
+      boolean ended,
+      @Nullable String error) {
+
+    static Move of(MoveProgress progress) {
+      return new Move(
+          progress.job(),
+          progress.wanted(),
+          progress.owner(),
+          progress.running(),
+          progress.step(),
+          progress.phase(),
+          progress.rowsCopied(),
+          progress.ended(),
+          progress.error());
+    }
+  }
+
+  /** What a move would do; with the number of its job if it was started. */
+  record Planned(
+      @Nullable Long job,
+      String strategy,
+      List<MovePlan.Table> tables,
+      List<Pair> pairs,
+      List<MovePlan.Refusal> refusals) {
+
+    static Planned of(@Nullable Long job, MovePlan plan, List<MovePlan.Refusal> refusals) {
+      return new Planned(
+          job,
+          plan.strategy(),
+          plan.tables(),
+          plan.pairs().stream()
+              .map(pair -> new Pair(pair.from().value(), pair.to().value()))
+              .toList(),
+          refusals);
+    }
+  }
+
+  /** Two shards between which rows may move. */
+  record Pair(String from, String to) {}
+
+  @ReadOperation
+  Mono<Moves> moves() {
+    return moves.all().map(Move::of).collectList().map(Moves::new);
+  }
+
+  /** Empty, which is a 404, if there is no such job. */
+  @ReadOperation
+  Mono<Move> move(@Selector long job) {
+    return moves.progress(job).next().map(Move::of).onErrorComplete(IllegalArgumentException.class);
+  }
+
+  /**
+   * Plans a move, and starts it if there are no refusals.
+   *
+   * @param next the strategy that shall take the place of that one, as the router's document has it
+   * @param planOnly whether it is not started
+   */
+  @WriteOperation
+  Mono<Planned> start(String strategy, String next, @Nullable Boolean planOnly) {
+    return moves
+        .plan(strategy, next)
+        .flatMap(
+            plan ->
+                Boolean.TRUE.equals(planOnly) || !plan.refusals().isEmpty()
+                    ? Mono.just(Planned.of(null, plan, plan.refusals()))
+                    : started(plan))
+        .onErrorMap(IllegalArgumentException.class, MovesEndpoint::invalid);
+  }
+
+  private Mono<Planned> started(MovePlan plan) {
+    return moves
+        .start(plan)
+        .map(job -> Planned.of(job, plan, List.of()))
+        .onErrorResume(
+            MoveRefusedException.class,
+            error -> Mono.just(Planned.of(null, plan, error.refusals())));
+  }
+
+  /** Answers with the move, which obeys a moment later. An unknown job is a 400. */
+  @WriteOperation
+  Mono<Move> change(@Selector long job, MoveProgress.Wanted want) {
+    return move(job)
+        .switchIfEmpty(
+            Mono.error(
+                () ->
+                    invalid(
+                        new IllegalArgumentException(
+                            "job: " + job + " (expected: one of GET /actuator/moves)"))))
+        .then(Mono.defer(() -> moves.want(job, want)))
+        .then(move(job));
+  }
+
+  private static InvalidEndpointRequestException invalid(IllegalArgumentException error) {
+    String reason = String.valueOf(error.getMessage());
+    return new InvalidEndpointRequestException(reason, reason);
+  }
+}

@@ -1,0 +1,47 @@
+package io.shardflux.spring;
+
+import io.shardflux.reshard.MoveProgress;
+import io.shardflux.reshard.ShardMoves;
+import java.time.Duration;
+import java.util.Optional;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+
+/**
+ * The move that can't go on, for health. The control server is asked at most once a second, and an
+ * answer is waited for no longer than {@link #WAIT}.
+ */
+final class StuckMove {
+
+  static final Duration WAIT = Duration.ofMillis(250);
+  private static final Duration FRESH = Duration.ofSeconds(1);
+
+  private final Mono<Optional<Object>> last;
+
+  private StuckMove(Mono<Optional<Object>> look) {
+    // One look is shared, also by those who no longer wait for it.
+    this.last = look.cache(FRESH);
+  }
+
+  /** What health shows of it. */
+  record Shown(long job, int step, String phase, String error) {
+
+    static Shown of(MoveProgress move) {
+      return new Shown(move.job(), move.step(), move.phase(), String.valueOf(move.error()));
+    }
+  }
+
+  static StuckMove of(ShardMoves moves) {
+    return new StuckMove(
+        Flux.defer(moves::all)
+            .filter(move -> move.error() != null && !move.ended())
+            .next()
+            .map(move -> Optional.<Object>of(Shown.of(move)))
+            .defaultIfEmpty(Optional.empty()));
+  }
+
+  /** The move; empty if there is none. Errors if that is not known in time. */
+  Mono<Optional<Object>> look() {
+    return last.timeout(WAIT);
+  }
+}
