@@ -155,16 +155,14 @@ record MovedTable(String name, List<Column> columns, List<Column> primary, List<
         .collect(Collectors.joining(", ',', ", "CONCAT('(', ", ", ')')"));
   }
 
-  /** The rows of a condition: how many, their length in characters, and their literals joined. */
+  /** The rows of a condition: how many, and their literals joined. */
   String joined(String condition) {
-    return "SELECT COUNT(*), COALESCE(SUM(CHAR_LENGTH(r)), 0), GROUP_CONCAT(r SEPARATOR ',') FROM"
-        + " (SELECT "
+    return "SELECT COUNT(*), GROUP_CONCAT("
         + rowLiterals()
-        + " AS r FROM "
+        + " SEPARATOR ',') FROM "
         + quoted()
         + " WHERE "
-        + condition
-        + ") AS chunk";
+        + condition;
   }
 
   /** How many rows a condition has, and a checksum that is the same however they are spread. */

@@ -9,7 +9,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
+import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
 /**
@@ -20,9 +22,10 @@ import reactor.core.publisher.Mono;
  */
 record Transfer(Session source, Session target, Capture capture, Owned owned) {
 
-  /** Rows of a chunk, and keys of changes at a time. */
-  static final int ROWS = 2_000;
+  /** Rows that are copied between two looks at the changes. */
+  static final int ROWS = 10_000;
 
+  private static final int CHUNK = 2_000;
   private static final int CHANGES = 500;
 
   private static final int DUPLICATE = 1062;
@@ -31,62 +34,114 @@ record Transfer(Session source, Session target, Capture capture, Owned owned) {
     return capture.table();
   }
 
-  /** The key at which the next chunk ends; empty if the rest is less than a chunk. */
+  /** The key at which a range of so many rows ends; empty if the rest has fewer. */
   Mono<List<String>> bound(List<String> after, int rows) {
-    return source
-        .rows(table().bound(new KeyRange(after, List.of()), rows), row -> table().key(row, 0))
-        .singleOrEmpty();
+    return bound(new KeyRange(after, List.of()), rows);
+  }
+
+  private Mono<List<String>> bound(KeyRange range, int rows) {
+    return source.rows(table().bound(range, rows), row -> table().key(row, 0)).singleOrEmpty();
   }
 
   /** Copies the moving rows of a range of keys; gives how many there were. */
   Mono<Long> copy(KeyRange range) {
-    return put(range.condition(table()))
+    return chunks(range)
         .onErrorResume(
             Transfer::isDuplicate,
             // A row that was copied before has changed since, and its change is not yet applied.
-            duplicate -> caughtUp().then(put(range.condition(table()))));
+            duplicate -> caughtUp().then(chunks(range)));
   }
+
+  /**
+   * Reads a chunk while the one before is written. No change is applied meanwhile: it would be
+   * newer than what was read.
+   */
+  private Mono<Long> chunks(KeyRange range) {
+    return Flux.defer(
+            () -> {
+              AtomicReference<KeyRange> left = new AtomicReference<>(range);
+              return Flux.range(0, Integer.MAX_VALUE)
+                  .concatMap(number -> chunk(left), 1)
+                  .takeUntil(Chunk::last);
+            })
+        // An error waits for the read under way, after which the source may be asked again.
+        .concatMapDelayError(chunk -> written(chunk.rows()), 1)
+        .reduce(0L, Long::sum);
+  }
+
+  private Mono<Chunk> chunk(AtomicReference<KeyRange> left) {
+    KeyRange range = left.get();
+    return bound(range, CHUNK)
+        .defaultIfEmpty(List.of())
+        .flatMap(
+            upTo -> {
+              boolean last = upTo.isEmpty();
+              KeyRange chunk = last ? range : new KeyRange(range.after(), upTo);
+              left.set(new KeyRange(upTo, range.upTo()));
+              return read(chunk.condition(table())).map(rows -> new Chunk(rows, last));
+            });
+  }
+
+  /** Some rows of a range, of which the last ones are not followed by others. */
+  private record Chunk(Rows rows, boolean last) {}
 
   private static boolean isDuplicate(Throwable error) {
     return error instanceof R2dbcException said && said.getErrorCode() == DUPLICATE;
   }
 
   private Mono<Long> put(String condition) {
+    return read(condition).flatMap(this::written);
+  }
+
+  private Mono<Rows> read(String condition) {
     String moving = condition + " AND " + capture.moving();
     return source
         .rows(
             table().joined(moving),
             row ->
-                new Joined(
+                new Rows(
+                    moving,
                     Objects.requireNonNull(row.get(0, Long.class)),
-                    Objects.requireNonNull(row.get(1, Long.class)),
-                    row.get(2, String.class)))
-        .single()
-        .flatMap(rows -> target.inTransaction(replaced(moving, rows)).thenReturn(rows.count()));
+                    row.get(1, String.class)))
+        .single();
   }
 
-  private Mono<Void> replaced(String moving, Joined rows) {
-    return Capture.check(target, owned)
-        .then(target.update(table().delete(moving)))
-        .then(rows.text() == null ? Mono.empty() : target.update(table().insert(rows.checked())))
-        .then();
+  /** Puts rows in the place of those that the target has; gives how many there are now. */
+  private Mono<Long> written(Rows rows) {
+    Mono<Void> inserted =
+        rows.text() == null
+            ? Mono.empty()
+            : target.update(table().insert(rows.whole())).doOnNext(rows::check).then();
+    return target
+        .inTransaction(
+            Capture.check(target, owned)
+                .then(target.update(table().delete(rows.condition())))
+                .then(inserted))
+        .thenReturn(rows.count());
   }
 
-  /** Rows as literals; the lengths tell whether the server gave them all. */
-  private record Joined(long count, long length, @Nullable String text) {
+  /** All rows of a condition as literals. A server may have cut the text off. */
+  private record Rows(String condition, long count, @Nullable String text) {
 
-    String checked() {
+    String whole() {
       String all = Objects.requireNonNull(text);
-      long expected = length + count - 1;
-      if (all.codePointCount(0, all.length()) != expected) {
-        throw new IllegalStateException(
-            "chunk: cut off after "
-                + all.length()
-                + " characters (expected: "
-                + expected
-                + "; raise max_allowed_packet of the source)");
+      if (!all.endsWith(")")) {
+        throw cut("text of " + all.length() + " characters");
       }
       return all;
+    }
+
+    void check(long inserted) {
+      if (inserted != count) {
+        throw cut("text of " + inserted + " rows in place of " + count);
+      }
+    }
+
+    private static IllegalStateException cut(String what) {
+      return new IllegalStateException(
+          "chunk: cut off, a "
+              + what
+              + " (expected: all; raise max_allowed_packet of the source and the target)");
     }
   }
 

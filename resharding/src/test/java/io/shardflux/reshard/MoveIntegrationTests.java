@@ -6,8 +6,10 @@ import static io.shardflux.reshard.MoveFixture.S1;
 import static io.shardflux.reshard.MoveFixture.S2;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.router.HashFunction;
 import io.shardflux.router.KeyRange;
+import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
 import io.shardflux.router.ShardingStrategy;
 import java.time.Duration;
@@ -16,6 +18,7 @@ import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -414,5 +417,60 @@ class MoveIntegrationTests {
                       .contains("strategies.by_user"));
       fixture.check(before, next);
     }
+  }
+
+  /** More rows than two pieces of five chunks each, and no full chunk at the end. */
+  @Test
+  void aTableOfManyChunksIsCopiedWhole() {
+    try (MoveFixture fixture = new MoveFixture("{type: fixed, shard: shard_0}")) {
+      ShardRouter router = fixture.router(0);
+      router.on(S0).sql("INSERT INTO users VALUES (1, 'user', 0)").rowsUpdated().block(BOUND);
+      for (int rows = 1; rows < 30_000; rows *= 2) {
+        router
+            .on(S0)
+            .sql("INSERT INTO users SELECT id + :rows, CONCAT('user ', id), 0 FROM users")
+            .bind("rows", rows)
+            .rowsUpdated()
+            .block(BOUND);
+      }
+      String before = sum(router, S0);
+      assertThat(before).startsWith("32768 ");
+      AtomicInteger written = new AtomicInteger();
+      ShardMoves moves =
+          fixture.moves(
+              0,
+              new MoveJob.Guards() {
+                @Override
+                public Mono<Void> before(String what) {
+                  long id = 1 + 7_919L * written.get() % 32_768;
+                  return what.equals("apply")
+                      ? fixture.update(id).doOnNext(rows -> written.incrementAndGet()).then()
+                      : Mono.empty();
+                }
+              });
+      fixture.run(moves, ShardingStrategy.fixed(S1));
+      assertThat(written.get()).isGreaterThan(2);
+      assertThat(
+              router
+                  .on(S1)
+                  .sql("UPDATE users SET version = 0 WHERE version > 0")
+                  .rowsUpdated()
+                  .block(BOUND))
+          .isEqualTo(written.get());
+      assertThat(sum(router, S1)).isEqualTo(before);
+      assertThat(sum(router, S0)).startsWith("0 ");
+    }
+  }
+
+  private static String sum(ShardRouter router, ShardId shard) {
+    return router
+        .on(shard)
+        .sql(
+            "SELECT CAST(CONCAT(COUNT(*), ' ', COALESCE(SUM(CRC32(CONCAT(id, name))), 0)) AS CHAR)"
+                + " FROM users")
+        .map((row, metadata) -> String.valueOf(row.get(0, String.class)))
+        .one()
+        .blockOptional(BOUND)
+        .orElseThrow();
   }
 }
