@@ -9,7 +9,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
-import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
@@ -59,7 +58,7 @@ record Transfer(Session source, Session target, Capture capture, Owned owned) {
   private Mono<Long> chunks(KeyRange range) {
     return Flux.defer(
             () -> {
-              AtomicReference<KeyRange> left = new AtomicReference<>(range);
+              KeyRange[] left = {range};
               return Flux.range(0, Integer.MAX_VALUE)
                   .concatMap(number -> chunk(left), 1)
                   .takeUntil(Chunk::last);
@@ -69,15 +68,16 @@ record Transfer(Session source, Session target, Capture capture, Owned owned) {
         .reduce(0L, Long::sum);
   }
 
-  private Mono<Chunk> chunk(AtomicReference<KeyRange> left) {
-    KeyRange range = left.get();
+  /** The next rows of what is left, which gets less by them. */
+  private Mono<Chunk> chunk(KeyRange[] left) {
+    KeyRange range = left[0];
     return bound(range, CHUNK)
         .defaultIfEmpty(List.of())
         .flatMap(
             upTo -> {
               boolean last = upTo.isEmpty();
               KeyRange chunk = last ? range : new KeyRange(range.after(), upTo);
-              left.set(new KeyRange(upTo, range.upTo()));
+              left[0] = new KeyRange(upTo, range.upTo());
               return read(chunk.condition(table())).map(rows -> new Chunk(rows, last));
             });
   }
