@@ -196,9 +196,12 @@ public final class Jobs {
         owned, "owner_until = UTC_TIMESTAMP(6) + INTERVAL :value MICROSECOND", micros(until));
   }
 
-  /** Notes how far it is. Errors with {@link JobLostException} if another one owns the job. */
+  /**
+   * Notes how far it is, and that it met nothing since. Errors with {@link JobLostException} if
+   * another one owns the job.
+   */
   public Mono<Void> note(Owned owned, String state) {
-    return update(owned, "state = :value", state);
+    return update(owned, "state = :value, error = NULL", state);
   }
 
   /** Notes what was met, without an end. Errors with {@link JobLostException} as the others. */
