@@ -282,7 +282,10 @@ final class Execution {
       Snapshot used = watching(snapshot, snapshot.watching(tables), within);
       return moving
           .owned(snapshot)
-          .flatMap(owned -> new Run(used, owned, prepared, binds, hints, within, again).of(plan));
+          .flatMap(
+              owned ->
+                  new Run(used, owned, prepared, binds, hints, within, again)
+                      .of(moving.owned(owned, prepared.tables(), snapshot.topology())));
     }
     boolean begun = within != null && within.shard() != null;
     return moving
@@ -372,7 +375,13 @@ final class Execution {
               }
               MovingTables moving = new MovingTables(tables, prepared.route(binds, hints), plan);
               if (!moving.named() && moving.asksOwners(prepared.kind())) {
-                return moving.owned(snapshot).map(owned -> explained(plan, owned));
+                return moving
+                    .owned(snapshot)
+                    .map(
+                        owned ->
+                            explained(
+                                moving.owned(owned, prepared.tables(), snapshot.topology()),
+                                owned));
               }
               moving.check();
               return Mono.just(explained(plan, OwnedRows.ALL));

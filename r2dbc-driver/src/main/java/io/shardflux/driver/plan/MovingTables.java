@@ -3,6 +3,8 @@ package io.shardflux.driver.plan;
 import io.shardflux.r2dbc.spi.Snapshot;
 import io.shardflux.router.Internal;
 import io.shardflux.router.ShardKey;
+import io.shardflux.router.TableRule;
+import io.shardflux.router.Topology;
 import io.shardflux.sql.merge.Plan;
 import io.shardflux.sql.statement.RefusalCode;
 import io.shardflux.sql.statement.RefusedSqlException;
@@ -40,6 +42,21 @@ public record MovingTables(Set<String> tables, Routing routing, Plan plan) {
     return snapshot
         .owned(tables, plan.parts().stream().map(Plan.Part::shard).toList())
         .map(OwnedRows::new);
+  }
+
+  /**
+   * The plan to run by.
+   *
+   * @param named all tables that the statement names
+   */
+  public Plan owned(OwnedRows owned, Set<String> named, Topology topology) {
+    boolean alone =
+        named.stream()
+            .allMatch(
+                table ->
+                    tables.contains(table)
+                        || topology.tables().get(table) instanceof TableRule.Reference);
+    return alone ? owned.of(plan) : plan;
   }
 
   /**

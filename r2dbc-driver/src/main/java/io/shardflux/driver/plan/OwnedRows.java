@@ -1,9 +1,11 @@
 package io.shardflux.driver.plan;
 
+import io.shardflux.r2dbc.spi.Snapshot;
 import io.shardflux.router.Internal;
 import io.shardflux.router.ShardId;
 import io.shardflux.sql.merge.Plan;
 import io.shardflux.sql.statement.ShardSql;
+import java.util.List;
 import java.util.Map;
 import java.util.function.UnaryOperator;
 
@@ -23,6 +25,25 @@ public record OwnedRows(Map<ShardId, Map<String, UnaryOperator<String>>> conditi
   /** Tells whether there are rows that do not count. */
   public boolean some() {
     return !conditions.isEmpty();
+  }
+
+  /**
+   * The plan for the shards that own rows. A shard that will get its first ones may not even have
+   * the tables.
+   */
+  Plan of(Plan plan) {
+    if (!(plan instanceof Plan.Scatter scatter)) {
+      return plan;
+    }
+    List<Plan.Part> parts = scatter.parts().stream().filter(this::ownsSome).toList();
+    return parts.isEmpty() || parts.size() == scatter.parts().size()
+        ? plan
+        : new Plan.Scatter(parts, scatter.merge(), scatter.columns());
+  }
+
+  private boolean ownsSome(Plan.Part part) {
+    return conditions.getOrDefault(part.shard(), Map.of()).values().stream()
+        .anyMatch(condition -> !condition.apply("").equals(Snapshot.OWNS_NONE));
   }
 
   /** The text for a shard, which takes no other rows. */

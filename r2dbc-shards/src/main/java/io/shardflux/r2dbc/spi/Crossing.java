@@ -9,6 +9,7 @@ import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
+import reactor.core.scheduler.Schedulers;
 
 /**
  * The waiting of one statement whose keys are on their way to another shard, over all the times
@@ -37,8 +38,15 @@ public final class Crossing {
     return TopologyChangedException.isRefusal(error);
   }
 
-  /** Completes when the statement may be planned anew after that error, or errors. */
+  /**
+   * Completes when the statement may be planned anew after that error, or errors. It is planned on
+   * another thread, because each time would lie on the stack of the one before.
+   */
   public Mono<Void> past(Throwable error) {
+    return waited(error).publishOn(Schedulers.parallel());
+  }
+
+  private Mono<Void> waited(Throwable error) {
     if (error instanceof PlanAnew anew) {
       Patience waiting = patience(anew.table());
       return switch (anew.after()) {

@@ -47,6 +47,9 @@ public final class Snapshot {
   /** The number of times that a statement is planned anew by another snapshot, at most. */
   public static final int OVER_AT_MOST = LiveShards.SWAPS_SURVIVED;
 
+  /** The condition of the rows of a shard that owns none. */
+  public static final String OWNS_NONE = "(FALSE)";
+
   private final LiveShards shards;
   private final Epoch epoch;
   private final Function<String, SqlTemplate> templates;
