@@ -122,15 +122,25 @@ public final class EmbeddedServers implements AutoCloseable {
     return servers.stream().map(EmbeddedServer::address).toList();
   }
 
-  /** Ends the servers; kept ones finish their writes first. A second close does nothing. */
-  @Override
-  public void close() {
+  /**
+   * Leaves the end of the servers to {@link #close()} alone, also when the JVM ends: whoever uses
+   * them then needs them until it is closed itself.
+   *
+   * @return these servers
+   */
+  public EmbeddedServers endedByClose() {
     try {
       Runtime.getRuntime().removeShutdownHook(shutdownHook);
     } catch (IllegalStateException e) {
       log.debug("the JVM is ending already");
     }
-    end();
+    return this;
+  }
+
+  /** Ends the servers; kept ones finish their writes first. A second close does nothing. */
+  @Override
+  public void close() {
+    endedByClose().end();
   }
 
   Faults faults() {

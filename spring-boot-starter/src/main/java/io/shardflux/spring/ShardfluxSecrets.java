@@ -13,7 +13,10 @@ import org.springframework.boot.actuate.endpoint.SanitizingFunction;
 final class ShardfluxSecrets implements SanitizingFunction {
 
   private static final String PREFIX = RouterProperties.PREFIX;
-  private static final List<String> SECRETS = List.of("url", "password");
+
+  /** The ends of names, in the spellings of files and of variables. */
+  private static final List<String> SECRETS =
+      List.of("url", "password", "operator-token", "operator_token", "operatortoken");
 
   @Override
   public SanitizableData apply(SanitizableData data) {

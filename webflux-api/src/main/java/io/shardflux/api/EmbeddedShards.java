@@ -7,6 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.springframework.beans.factory.support.DefaultSingletonBeanRegistry;
+import org.springframework.boot.SpringApplication;
 import org.springframework.boot.context.properties.bind.Bindable;
 import org.springframework.boot.context.properties.bind.Binder;
 import org.springframework.context.ApplicationContextInitializer;
@@ -16,27 +17,35 @@ import org.springframework.core.env.MapPropertySource;
 
 /**
  * Starts three MariaDB servers of the application's own as the shards where the properties name
- * none. They are there before any bean is, so that the router is made of properties here too.
+ * none, and the fourth if an earlier run had one. They are there before any bean is, so that the
+ * router is made of properties here too.
  */
 final class EmbeddedShards
     implements ApplicationContextInitializer<ConfigurableApplicationContext> {
 
   private static final String NAME = "embeddedServers";
+  private static final String FOURTH = "fourthServer";
   private static final int COUNT = 3;
 
+  /** They end when the context has, and not beside it when the JVM is told to end. */
   @Override
   public void initialize(ConfigurableApplicationContext context) {
     ConfigurableEnvironment environment = context.getEnvironment();
     if (names(environment, "shards")) {
       return;
     }
-    EmbeddedServers servers =
-        EmbeddedServers.kept(
-            Path.of(environment.getRequiredProperty("shardflux.servers.data")), COUNT);
+    Path data = Path.of(environment.getRequiredProperty("shardflux.servers.data"));
+    EmbeddedServers servers = EmbeddedServers.kept(data, COUNT).endedByClose();
+    FourthServer fourth = new FourthServer(data);
+    SpringApplication.getShutdownHandlers().add(servers::close);
+    SpringApplication.getShutdownHandlers().add(fourth::close);
     DefaultSingletonBeanRegistry beans = (DefaultSingletonBeanRegistry) context.getBeanFactory();
     beans.registerSingleton(NAME, servers);
     // As the first bean it is the last to end: the router needs the servers until it is closed.
     beans.registerDisposableBean(NAME, servers::close);
+    beans.registerSingleton(FOURTH, fourth);
+    beans.registerDisposableBean(FOURTH, fourth::close);
+    fourth.again();
     environment
         .getPropertySources()
         .addLast(new MapPropertySource(NAME, properties(environment, servers.servers())));
@@ -52,6 +61,11 @@ final class EmbeddedShards
     if (!names(environment, "tables")) {
       properties.put("shardflux.tables.users.key.id", "integer");
       properties.put("shardflux.tables.users.strategy", "by_id");
+    }
+    if (!names(environment, "control")) {
+      // Shards are added, and rows moved, while it runs. What is configured else may change.
+      properties.put("shardflux.control.create-tables", "true");
+      properties.put("shardflux.control.publish", "true");
     }
     for (int i = 0; i < servers.size(); i++) {
       String shard = "shard_" + i;

@@ -44,7 +44,7 @@ public record ExplainRequest(
    * @throws Refusal if it is malformed
    */
   public static ExplainRequest read(ByteBuffer json) {
-    JsonNode request = object(json);
+    JsonNode request = object(json, EXPECTED);
     for (String field : request.propertyNames()) {
       if (!field.equals("sql") && !field.equals("binds")) {
         throw Refusal.invalid(UserReader.cut(field) + ": unknown (expected: sql or binds)");
@@ -70,16 +70,17 @@ public record ExplainRequest(
     return named.isEmpty() ? factory.explain(sql, values.toArray()) : factory.explain(sql, named);
   }
 
-  private static JsonNode object(ByteBuffer json) {
+  /** The body as an object. */
+  static JsonNode object(ByteBuffer json, String expected) {
     JsonNode node;
     try {
       node = JSON.readTree(json.array(), json.arrayOffset() + json.position(), json.remaining());
     } catch (JacksonException e) {
       int column = e.getLocation() == null ? 0 : e.getLocation().getColumnNr();
-      throw Refusal.invalid("not JSON, at column " + column + EXPECTED);
+      throw Refusal.invalid("not JSON, at column " + column + expected);
     }
     if (!node.isObject()) {
-      throw Refusal.invalid(kind(node) + EXPECTED);
+      throw Refusal.invalid(kind(node) + expected);
     }
     return node;
   }
@@ -114,7 +115,8 @@ public record ExplainRequest(
     };
   }
 
-  private static String kind(JsonNode node) {
+  /** What a node is, which is not shown. */
+  static String kind(JsonNode node) {
     return switch (node.getNodeType()) {
       case MISSING -> "missing";
       case OBJECT -> "an object";
