@@ -163,6 +163,25 @@ class MovingSqlIntegrationTests extends MovingUsers {
     assertThat(answers()).isEqualTo(rest);
   }
 
+  /** Rows that are under way are of the shards' views, whatever is switched meanwhile. */
+  @Test
+  void aStreamGoesOnThroughASwitch() {
+    started();
+    published(Phase.COPYING);
+    known();
+    StepVerifier.create(read("SELECT id FROM users ORDER BY id"), 1)
+        .expectNextCount(1)
+        .then(
+            () -> {
+              switched();
+              known();
+            })
+        .thenRequest(Long.MAX_VALUE)
+        .expectNextCount(6)
+        .expectComplete()
+        .verify(BOUND);
+  }
+
   /** A shard that was added has no tables until the first step begins. */
   @Test
   void aShardThatOwnsNothingYetNeedsNoTables() {

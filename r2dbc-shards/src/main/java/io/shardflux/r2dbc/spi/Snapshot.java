@@ -395,24 +395,14 @@ public final class Snapshot {
           LocateAnew.After.NOTHING, String.join(", ", tables), new Place(shard, null), epoch);
     }
 
-    private <T> Work<T> sentThere(ShardId shard, Work<T> work) {
-      return tables.isEmpty()
-          ? work
-          : work.doing(
-              (connection, dialect) ->
-                  lies(tables)
-                      ? work.execution().apply(connection, dialect)
-                      : Flux.error(elsewhere(shard)));
-    }
-
-    /** A statement for one of the shards. */
+    /** A statement for one of the shards, wherever rows lie. */
     public StatementSpec sql(ShardId shard, String sql) {
-      return statement(targetOn(shard), sql);
+      return statement(targetOn(shard, Set.of()), sql);
     }
 
-    /** A statement of the snapshot, on the shard as it is entered. */
+    /** A statement of the snapshot, on the shard as it is entered, and only while rows lie so. */
     public StatementSpec sql(ShardId shard, StatementSpec statement) {
-      return targetOn(shard).moved(statement);
+      return targetOn(shard, tables).moved(statement);
     }
 
     /** Begins a transaction on one of the shards. */
@@ -422,14 +412,23 @@ public final class Snapshot {
           .on(shards.options(), work -> entered.on(shard).inside(work));
     }
 
-    private Work.Target targetOn(ShardId shard) {
+    private Work.Target targetOn(ShardId shard, Set<String> lying) {
       Epoch.Entry entry = entered.on(shard);
       return new Work.Target() {
         @Override
         public <T> Flux<T> run(Work<T> work) {
-          return entry.inside(servers -> servers.run(sentThere(shard, work)));
+          Work<T> sent = lying.isEmpty() ? work : sentThere(shard, work);
+          return entry.inside(servers -> servers.run(sent));
         }
       };
+    }
+
+    private <T> Work<T> sentThere(ShardId shard, Work<T> work) {
+      return work.doing(
+          (connection, dialect) ->
+              lies(tables)
+                  ? work.execution().apply(connection, dialect)
+                  : Flux.error(elsewhere(shard)));
     }
   }
 }
