@@ -291,6 +291,8 @@ final class MoveJob {
                     .then(transfer.capture().install(source))
                     .then(transfer.capture().mark(source))
                     .doOnNext(mark -> marks.put(transfer.capture().table().name(), mark)))
+        // A statement that was planned while no key moved must not find a row twice.
+        .then(Mono.defer(() -> state.step() == 0 ? settled(source) : Mono.<Void>empty()))
         .then(Mono.defer(() -> at(state.marked(marks).at(Phase.COPY))));
   }
 
@@ -579,18 +581,23 @@ final class MoveJob {
   }
 
   /**
-   * The time for which a statement may be under way that was located before the keys began to move.
-   * No trigger sees it where it finds no row.
+   * Completes when no statement is under way that was located by an earlier topology, also by a
+   * router that alone has lost the control server: that one follows the source's database. No
+   * trigger sees a statement that finds no row.
    */
-  private Duration inFlight() {
-    return cluster.lease().plus(cluster.own().options().timeouts().acquire());
+  private Mono<Void> settled(Session source) {
+    Duration lease = cluster.lease();
+    Duration followed = lease.plus(lease.dividedBy(4));
+    return cluster
+        .awaited(now().epoch())
+        .then(cluster.noted(source.shard()))
+        .then(Mono.delay(followed.plus(cluster.own().options().timeouts().acquire())))
+        .then();
   }
 
   /** Deletes the rows that moved from the source, once no router reads them there any more. */
   private Mono<Void> cleaned(List<Transfer> transfers, Session source) {
-    return cluster
-        .awaited(now().epoch())
-        .then(Mono.delay(inFlight()))
+    return settled(source)
         .then(
             ranges(
                 transfers,

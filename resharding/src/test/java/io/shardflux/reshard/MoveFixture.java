@@ -95,6 +95,23 @@ final class MoveFixture implements AutoCloseable {
     return router(document.replaceAll("://[^@]*@", "://" + account + "@"));
   }
 
+  /** Opens one more router, and takes its way to the control server away, and no other. */
+  ClusterRouter routerCutOff() {
+    onServers("CREATE USER IF NOT EXISTS alone@'%'");
+    onServers("GRANT ALL ON *.* TO alone@'%'");
+    ClusterRouter alone =
+        router(document.replace("control:", "control:\n  username: alone\n  password: ''"));
+    onServers("DROP USER alone@'%'");
+    router(0)
+        .on(S0)
+        .sql("SELECT ID FROM information_schema.PROCESSLIST WHERE USER = 'alone'")
+        .map((row, metadata) -> longOf(row.get(0)))
+        .all()
+        .concatMap(id -> router(0).on(S0).sql("KILL " + id).rowsUpdated())
+        .blockLast(BOUND);
+    return alone;
+  }
+
   private ClusterRouter router(String document) {
     ClusterRouter router = ClusterRouter.open(document).blockOptional(BOUND).orElseThrow();
     routers.add(router);
@@ -145,7 +162,11 @@ final class MoveFixture implements AutoCloseable {
   }
 
   Mono<Long> update(long id) {
-    return router(0)
+    return update(router(0), id);
+  }
+
+  static Mono<Long> update(ShardRouter router, long id) {
+    return router
         .on("users", ShardKey.of(id))
         .sql("UPDATE users SET version = version + 1 WHERE id = :id")
         .bind("id", id)

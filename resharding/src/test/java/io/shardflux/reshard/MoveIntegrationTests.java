@@ -15,6 +15,8 @@ import io.shardflux.router.ShardingStrategy;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -26,6 +28,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import reactor.core.Disposable;
 import reactor.core.publisher.Mono;
 import reactor.test.StepVerifier;
 
@@ -472,5 +475,30 @@ class MoveIntegrationTests {
         .one()
         .blockOptional(BOUND)
         .orElseThrow();
+  }
+
+  /** Without the control server it may refuse a write, but never send it to where no row is. */
+  @Test
+  void aRouterThatIsCutOffFollowsTheMove() {
+    try (MoveFixture fixture = new MoveFixture("{type: fixed, shard: shard_0}")) {
+      fixture.load(20);
+      ShardRouter alone = fixture.routerCutOff().router();
+      Queue<Long> updated = new ConcurrentLinkedQueue<>();
+      Disposable writing =
+          Mono.defer(() -> MoveFixture.update(alone, 7))
+              .doOnNext(updated::add)
+              .onErrorComplete()
+              .then(Mono.delay(Duration.ofMillis(20)))
+              .repeat()
+              .subscribe();
+      fixture.run(fixture.moves(0, MoveJob.Guards.ALL), ShardingStrategy.fixed(S1));
+      Mono.defer(() -> alone.topology().locate("users", ShardKey.of(7)))
+          .filter(S1::equals)
+          .repeatWhenEmpty(tries -> tries.delayElements(Duration.ofMillis(20)))
+          .block(BOUND);
+      writing.dispose();
+      assertThat(MoveFixture.update(alone, 7).block(BOUND)).isOne();
+      assertThat(updated).isNotEmpty().containsOnly(1L);
+    }
   }
 }

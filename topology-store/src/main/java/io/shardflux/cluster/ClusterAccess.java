@@ -3,6 +3,7 @@ package io.shardflux.cluster;
 import io.shardflux.r2dbc.config.RouterParts;
 import io.shardflux.r2dbc.config.TopologyDocument;
 import io.shardflux.router.Internal;
+import io.shardflux.router.ShardId;
 import io.shardflux.router.Topology;
 import java.time.Duration;
 import java.util.function.UnaryOperator;
@@ -49,6 +50,12 @@ public interface ClusterAccess {
    * @return the new epoch
    */
   Mono<Long> publish(Jobs.Owned owner, UnaryOperator<Topology> change, String why);
+
+  /**
+   * Completes when a shard's database has the topology in force, which a router follows that alone
+   * has lost the control server. Errors as a statement does.
+   */
+  Mono<Void> noted(ShardId shard);
 
   /**
    * Completes when every router routes by that epoch or a later one, or has not been heard of for

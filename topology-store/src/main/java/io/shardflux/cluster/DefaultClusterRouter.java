@@ -233,6 +233,16 @@ final class DefaultClusterRouter implements ClusterRouter, ClusterAccess {
   }
 
   @Override
+  public Mono<Void> noted(ShardId shard) {
+    return Mono.defer(
+        () -> {
+          TopologyDocument.Opened now = watch.opened();
+          return IdentityTables.note(
+              router(), shard, cluster(), now.topology().epoch(), now.document().json());
+        });
+  }
+
+  @Override
   public Mono<Void> awaited(long epoch) {
     Duration bound = control.lease().multipliedBy(CONFIRM_LEASES).plusSeconds(5);
     return Mono.defer(

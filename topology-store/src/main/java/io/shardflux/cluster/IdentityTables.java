@@ -36,6 +36,9 @@ final class IdentityTables {
         document MEDIUMTEXT CHARACTER SET utf8mb4 NOT NULL
       ) ENGINE = InnoDB""";
 
+  private static final String IDENTITY =
+      "SELECT cluster, shard, epoch, document FROM shardflux_identity WHERE id = 1";
+
   private static final int NO_SUCH_TABLE = 1146;
   private static final int AT_ONCE = 8;
 
@@ -100,7 +103,7 @@ final class IdentityTables {
 
   /** The identity of a shard's database; empty if it has none. */
   private Mono<Identity> of(ShardId shard) {
-    return sql(shard, "SELECT cluster, shard, epoch, document FROM shardflux_identity WHERE id = 1")
+    return sql(shard, IDENTITY)
         .map((row, metadata) -> identity(row))
         .one()
         .onErrorResume(IdentityTables::noTable, error -> Mono.empty());
@@ -200,10 +203,36 @@ final class IdentityTables {
     return Flux.fromIterable(router.topology().shards())
         .flatMap(
             shard ->
-                note(router.on(shard).sql(NOTE), cluster, epoch, document)
-                    .onErrorResume(error -> Mono.empty()),
+                note(router, shard, cluster, epoch, document).onErrorResume(error -> Mono.empty()),
             AT_ONCE)
         .then();
+  }
+
+  /** The same for one shard. */
+  static Mono<Void> note(
+      ShardRouter router, ShardId shard, UUID cluster, long epoch, String document) {
+    return note(router.on(shard).sql(NOTE), cluster, epoch, document).then();
+  }
+
+  /**
+   * The newest topology later than an epoch that a shard of a router has; empty if there is none. A
+   * shard that fails is left out.
+   */
+  static Mono<Identity> later(ShardRouter router, UUID cluster, long epoch, Timeouts bound) {
+    return Flux.fromIterable(router.topology().shards())
+        .flatMap(
+            shard ->
+                router
+                    .on(shard)
+                    .sql(IDENTITY + " AND cluster = :cluster AND epoch > :epoch")
+                    .bind("cluster", cluster.toString())
+                    .bind("epoch", epoch)
+                    .timeouts(bound)
+                    .map((row, metadata) -> identity(row))
+                    .one()
+                    .onErrorResume(error -> Mono.empty()),
+            AT_ONCE)
+        .reduce((one, other) -> one.epoch() >= other.epoch() ? one : other);
   }
 
   private Mono<Void> close() {

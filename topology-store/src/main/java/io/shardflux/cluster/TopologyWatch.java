@@ -9,6 +9,7 @@ import io.shardflux.r2dbc.config.RouterParts;
 import io.shardflux.r2dbc.config.TopologyDocument;
 import io.shardflux.r2dbc.directory.TableDirectory;
 import io.shardflux.r2dbc.settings.SharedTopology;
+import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.r2dbc.spi.TopologyAccess;
 import io.shardflux.router.ShardingStrategy;
 import io.shardflux.router.TransitionStrategy;
@@ -192,7 +193,21 @@ final class TopologyWatch implements SharedTopology {
         .head()
         .flatMap(this::follow)
         .doOnSuccess(done -> confirmed(sentAt))
-        .doOnError(this::unconfirmed);
+        .doOnError(this::unconfirmed)
+        .onErrorResume(error -> (lost ? fromShards() : Mono.<Void>empty()).then(Mono.error(error)));
+  }
+
+  /**
+   * Follows what the shards know, so that a router which alone has lost the control server does not
+   * go on by a topology that the others have left.
+   */
+  private Mono<Void> fromShards() {
+    return IdentityTables.later(
+            router, cluster, router.topology().epoch(), Timeouts.of(control.lease().dividedBy(4)))
+        .publishOn(Schedulers.boundedElastic())
+        .flatMap(
+            later ->
+                putInForce(later.epoch(), later.document(), "the database of " + later.shard()));
   }
 
   private Mono<Void> follow(Head head) {
@@ -215,48 +230,52 @@ final class TopologyWatch implements SharedTopology {
         : tables
             .topology(head.epoch())
             .publishOn(Schedulers.boundedElastic())
-            .flatMap(this::putInForce);
+            .flatMap(
+                now -> putInForce(now.epoch(), now.document(), now.madeBy() + ": " + now.why()));
   }
 
-  private Mono<Void> putInForce(PublishedTopology published) {
+  /**
+   * Puts a topology in force.
+   *
+   * @param by where it comes from, for the log
+   */
+  private Mono<Void> putInForce(long epoch, String document, String by) {
     TopologyDocument.Opened before = opened;
     TopologyDocument.Opened next;
     try {
-      next = TopologyDocument.parse(published.document()).open(published.epoch(), own, before);
+      next = TopologyDocument.parse(document).open(epoch, own, before);
     } catch (IllegalArgumentException e) {
-      refused(published, e);
+      refused(epoch, e);
       return Mono.empty();
     }
     return TopologyAccess.of(router)
         .swap(next.topology(), next.shards())
-        .doOnNext(swapped -> inForce(before, next, published))
-        .doOnError(IllegalArgumentException.class, error -> refused(published, error))
+        .doOnNext(swapped -> inForce(before, next, epoch, document, by))
+        .doOnError(IllegalArgumentException.class, error -> refused(epoch, error))
         .onErrorComplete(IllegalArgumentException.class)
         .then();
   }
 
   private void inForce(
-      TopologyDocument.Opened before, TopologyDocument.Opened next, PublishedTopology published) {
+      TopologyDocument.Opened before,
+      TopologyDocument.Opened next,
+      long epoch,
+      String document,
+      String by) {
     opened = next;
     orders.again();
-    log.atInfo()
-        .addKeyValue("epoch", published.epoch())
-        .log(
-            "topology {} is in force, by {}: {}",
-            published.epoch(),
-            published.madeBy(),
-            published.why());
+    log.atInfo().addKeyValue("epoch", epoch).log("topology {} is in force, by {}", epoch, by);
     before.directories().stream()
         .filter(directory -> !next.directories().contains(directory))
         .forEach(directory -> directory.close().subscribe());
-    IdentityTables.note(router, cluster, published.epoch(), published.document()).subscribe();
+    IdentityTables.note(router, cluster, epoch, document).subscribe();
   }
 
-  private void refused(PublishedTopology published, IllegalArgumentException error) {
-    if (refusedEpoch != published.epoch()) {
-      refusedEpoch = published.epoch();
+  private void refused(long epoch, IllegalArgumentException error) {
+    if (refusedEpoch != epoch) {
+      refusedEpoch = epoch;
       String reason = String.valueOf(error.getMessage());
-      tell(new ClusterEvent.TopologyRefused(Instant.now(), published.epoch(), reason));
+      tell(new ClusterEvent.TopologyRefused(Instant.now(), epoch, reason));
     }
   }
 

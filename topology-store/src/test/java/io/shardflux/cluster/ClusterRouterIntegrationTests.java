@@ -321,6 +321,33 @@ class ClusterRouterIntegrationTests {
   }
 
   @Test
+  void aRouterThatAloneHasLostTheControlServerFollowsTheShards() {
+    ClusterRouter first = open(document(2));
+    run("CREATE USER IF NOT EXISTS alone@'%'", first);
+    run("GRANT ALL ON *.* TO alone@'%'", first);
+    ClusterRouter alone =
+        open(document(2).replace("control:\n", "control:\n  username: alone\n  password: ''\n"));
+    List<ClusterEvent> met = new CopyOnWriteArrayList<>();
+    alone.events().subscribe(met::add);
+    run("DROP USER alone@'%'", first);
+    first
+        .router()
+        .on(S0)
+        .sql("SELECT ID FROM information_schema.PROCESSLIST WHERE USER = 'alone'")
+        .map((row, metadata) -> String.valueOf(row.get(0)))
+        .all()
+        .collectList()
+        .blockOptional(BOUND)
+        .orElseThrow()
+        .forEach(id -> run("KILL " + id, first));
+    await("lost", () -> List.copyOf(met), all -> !all.isEmpty());
+    assertThat(met.get(0)).isInstanceOf(ClusterEvent.ControlLost.class);
+    assertThat(first.addShard(shard(2), "more room").block(BOUND)).isEqualTo(2);
+    awaitEpoch(alone, 2);
+    assertThat(read(alone.router(), S2).block(BOUND)).isEqualTo(1);
+  }
+
+  @Test
   void anOlderControlServerIsNotFollowed() {
     ClusterRouter router = open(document(2));
     assertThat(router.addShard(shard(2), "more").block(BOUND)).isEqualTo(2);
