@@ -373,6 +373,8 @@ class ClusterRouterIntegrationTests {
     ClusterRouter first = open(slow);
     ClusterRouter second = open(slow);
     assertThat(first.addShard(shard(2), "more").block(BOUND)).isEqualTo(2);
+    // The shards' databases are told behind the call.
+    await("noted", () -> epochOn(first, S1), epoch -> epoch == 2);
     assertThat(second.router().topology().epoch()).isEqualTo(1);
     assertThat(read(second.router(), S1).block(BOUND)).isEqualTo(1);
     assertThat(second.router().topology().epoch()).isEqualTo(2);
@@ -517,6 +519,17 @@ class ClusterRouterIntegrationTests {
 
   private static void awaitStatus(ClusterRouter router, ShardId shard, Status status) {
     await("" + status, () -> router.router().operations().status(shard), status::equals);
+  }
+
+  private static long epochOn(ClusterRouter router, ShardId shard) {
+    return router
+        .router()
+        .on(shard)
+        .sql("SELECT epoch FROM shardflux_identity")
+        .map((row, metadata) -> Objects.requireNonNull(row.get(0, Long.class)))
+        .one()
+        .blockOptional(BOUND)
+        .orElseThrow();
   }
 
   private static <T> void await(
