@@ -93,6 +93,8 @@ public record MovePlan(
     TRIGGER(true),
     /** A view, routine or event has the rows of its own shard alone. May be accepted. */
     VIEW_OR_ROUTINE(true),
+    /** MySQL has values in a JSON column that no text has, such as dates. May be accepted. */
+    JSON_COLUMN(true),
     /** An account that is no router's is connected to a source. May be accepted. */
     OTHER_CLIENT(true),
     /** Another move is under way. */

@@ -501,4 +501,31 @@ class MoveIntegrationTests {
       assertThat(updated).isNotEmpty().containsOnly(1L);
     }
   }
+
+  @Test
+  void aJsonColumnOfMySqlIsNamed() {
+    try (MoveFixture fixture = new MoveFixture("{type: hash, shards: [shard_0, shard_1]}")) {
+      ShardRouter router = fixture.router(0);
+      router.onAll().sql("ALTER TABLE users ADD COLUMN more JSON").rowsUpdated().blockLast(BOUND);
+      String version =
+          router
+              .on(S0)
+              .sql("SELECT VERSION()")
+              .map((row, metadata) -> String.valueOf(row.get(0, String.class)))
+              .one()
+              .blockOptional(BOUND)
+              .orElseThrow();
+      MovePlan plan =
+          fixture
+              .moves(0, MoveJob.Guards.ALL)
+              .plan("by_user", ShardingStrategy.hash(List.of(S1, S0)))
+              .blockOptional(BOUND)
+              .orElseThrow();
+      assertThat(plan.refusals())
+          .extracting(MovePlan.Refusal::code)
+          .hasSize(version.contains("MariaDB") ? 0 : 2)
+          .allMatch(MovePlan.Code.JSON_COLUMN::equals);
+      assertThat(plan.accepting(MovePlan.Code.JSON_COLUMN).refusals()).isEmpty();
+    }
+  }
 }
