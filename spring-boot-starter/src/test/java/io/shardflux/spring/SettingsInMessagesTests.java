@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -92,12 +93,14 @@ class SettingsInMessagesTests {
     return named;
   }
 
-  /** The keys that IDEs are told of, which are those of the document. */
+  /** The keys that IDEs are told of, which are those of the document, and the application's. */
   private static Set<String> keys() throws IOException {
     Set<String> keys = new TreeSet<>();
-    JsonNode metadata = new JsonMapper().readTree(Files.readString(KEYS));
-    for (JsonNode property : metadata.get("properties")) {
-      keys.add(property.get("name").asString().replaceFirst("^shardflux\\.", ""));
+    for (Path file : List.of(KEYS, Path.of("../webflux-api").resolve(KEYS))) {
+      JsonNode metadata = new JsonMapper().readTree(Files.readString(file));
+      for (JsonNode property : metadata.get("properties")) {
+        keys.add(property.get("name").asString().replaceFirst("^shardflux\\.", ""));
+      }
     }
     return keys;
   }
