@@ -22,6 +22,7 @@ import reactor.core.publisher.Mono;
 import reactor.core.scheduler.Schedulers;
 
 /** Rows that are moved over HTTP, on real servers. */
+@Tag("same-on-any-server")
 class MovesIntegrationTests {
 
   private static final String[] OPERATORS = {
@@ -29,7 +30,7 @@ class MovesIntegrationTests {
     "shardflux.control.create-tables=true",
     "shardflux.control.poll=100ms",
     "shardflux.control.lease=1s",
-    "shardflux.timeouts.acquire=2s"
+    "shardflux.timeouts.acquire=1s"
   };
 
   /** Takes the last quarter of each shard's slots to the fourth one. */

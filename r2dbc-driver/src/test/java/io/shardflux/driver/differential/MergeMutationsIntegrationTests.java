@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.shardflux.driver.MutatedFactory;
 import io.shardflux.driver.ShardfluxConnectionFactory;
 import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -12,6 +13,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /** The differential test notices each way to merge wrong, within a bounded number of statements. */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
+@Tag("same-on-any-server")
 class MergeMutationsIntegrationTests {
 
   private static final long SEED = 1;
