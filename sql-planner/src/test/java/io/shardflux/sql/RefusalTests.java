@@ -151,6 +151,10 @@ class RefusalTests {
         "UNSORTABLE | SELECT DISTINCT CONVERT(name USING big5) FROM users",
         "UNSORTABLE | SELECT DISTINCT CAST(name AS CHAR(3) CHARACTER SET tis620) FROM users",
         "UNSORTABLE | SELECT name COLLATE some_new_ci n FROM users UNION SELECT 'x' FROM users",
+        "CROSS_SHARD_SUBQUERY | (SELECT id FROM users WHERE id = 1) UNION ALL (SELECT id FROM users"
+            + " WHERE id = 1) ORDER BY IF((SELECT COUNT(*) FROM orders) > 1, id, -id)",
+        "CROSS_SHARD_SUBQUERY | (SELECT id FROM users WHERE id = 1) ORDER BY (SELECT MAX(age) FROM"
+            + " users)",
         "SCATTERED_LOCK | SELECT * FROM users FOR UPDATE",
         "SCATTERED_LOCK | SELECT * FROM countries FOR SHARE",
         "SCATTER_FORBIDDEN | /* shardflux: scatter=false */ SELECT * FROM users",

@@ -200,14 +200,26 @@ public final class Analysis {
   }
 
   /**
-   * Refuses an order that would make one group of all rows without an aggregate in the select list.
+   * Refuses an order that would make one group of all rows without an aggregate in the select list,
+   * and a query in an order that belongs to no select, whose tables nobody would route.
    */
   private static void checkOrder(Query query) {
     Query.Select select = query.select();
+    if (select == null) {
+      query.order().forEach(item -> item.expr().walk(Analysis::isNoQuery));
+    }
     if (query.order().stream().anyMatch(item -> item.expr().aggregates())
         && (select == null || !select.isGrouped())) {
       throw new RefusedSqlException(RefusalCode.AGGREGATE, "an order by an aggregate of no group");
     }
+  }
+
+  private static boolean isNoQuery(Expr expr) {
+    if (expr instanceof Expr.Subquery) {
+      throw new RefusedSqlException(
+          RefusalCode.CROSS_SHARD_SUBQUERY, "a query in the order of a set operation");
+    }
+    return true;
   }
 
   /** Analyses the tables and conditions of an {@code UPDATE} or {@code DELETE}. */
