@@ -23,11 +23,11 @@ final class StuckMove {
     this.last = look.cache(FRESH);
   }
 
-  /** What health shows of it. */
-  record Shown(long job, int step, String phase, String error) {
+  /** What health shows of it; the error itself may name rows, and is for operators. */
+  record Shown(long job, int step, String phase) {
 
     static Shown of(MoveProgress move) {
-      return new Shown(move.job(), move.step(), move.phase(), String.valueOf(move.error()));
+      return new Shown(move.job(), move.step(), move.phase());
     }
   }
 

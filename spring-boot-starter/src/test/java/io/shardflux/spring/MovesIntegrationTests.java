@@ -116,7 +116,9 @@ class MovesIntegrationTests {
       assertThat(health.get("status").asString()).isEqualTo("DEGRADED");
       JsonNode move = health.get("details").get("move");
       assertThat(move.get("job").asLong()).isEqualTo(1);
-      assertThat(move.get("error").asString()).isNotEmpty();
+      assertThat(move.get("phase").asString()).isEqualTo("COPY");
+      // Health may be public, and the error may name rows.
+      assertThat(move.has("error")).isFalse();
       post(application, "/1", Map.of("want", "cancel")).expectStatus().isOk();
       ended(application, 1);
       Awaitility.await()
