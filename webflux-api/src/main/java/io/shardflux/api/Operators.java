@@ -30,7 +30,15 @@ final class Operators {
 
   /** A proxy, or a page in a browser, speaks for somebody else. */
   private static final List<String> OF_OTHERS =
-      List.of("Forwarded", "X-Forwarded-For", HttpHeaders.ORIGIN);
+      List.of(
+          "Forwarded",
+          "Via",
+          "X-Forwarded-For",
+          "X-Forwarded-Host",
+          "X-Forwarded-Proto",
+          "X-Real-IP",
+          "Sec-Fetch-Site",
+          HttpHeaders.ORIGIN);
 
   private final byte @Nullable [] token;
   private final boolean local;
