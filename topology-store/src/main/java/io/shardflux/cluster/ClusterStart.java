@@ -48,12 +48,8 @@ final class ClusterStart {
     this.document = TopologyDocument.of(own);
   }
 
-  /**
-   * What a router starts with.
-   *
-   * @param controlRead whether it was read from the control server
-   */
-  record Start(UUID cluster, TopologyDocument.Opened opened, boolean controlRead) {}
+  /** What a router starts with. */
+  record Start(UUID cluster, TopologyDocument.Opened opened) {}
 
   Mono<Start> start() {
     Mono<Void> created = control.createsTables() ? tables.create() : Mono.empty();
@@ -96,14 +92,12 @@ final class ClusterStart {
   }
 
   private Mono<Start> opened(UUID cluster, PublishedTopology now) {
-    return opened(cluster, now.epoch(), now.document(), true);
+    return opened(cluster, now.epoch(), now.document());
   }
 
-  private Mono<Start> opened(UUID cluster, long epoch, String json, boolean controlRead) {
+  private Mono<Start> opened(UUID cluster, long epoch, String json) {
     return Mono.fromCallable(
-            () ->
-                new Start(
-                    cluster, TopologyDocument.parse(json).open(epoch, own, null), controlRead))
+            () -> new Start(cluster, TopologyDocument.parse(json).open(epoch, own, null)))
         .subscribeOn(Schedulers.boundedElastic());
   }
 
@@ -123,7 +117,7 @@ final class ClusterStart {
                             .note(head.cluster(), epoch, document.json())
                             // A start reads the control server, and other routers note it too.
                             .onErrorResume(IdentityTables::silent, error -> Mono.empty())
-                            .then(opened(head.cluster(), epoch, document.json(), true)))
+                            .then(opened(head.cluster(), epoch, document.json())))
                 // Another router was quicker.
                 .switchIfEmpty(Mono.defer(this::fromControl)));
   }
@@ -155,6 +149,6 @@ final class ClusterStart {
   private Mono<Start> fromShards(Throwable silence) {
     return IdentityTables.on(own.shards(), own.options().timeouts().total(), IdentityTables::newest)
         .switchIfEmpty(Mono.error(silence))
-        .flatMap(newest -> opened(newest.cluster(), newest.epoch(), newest.document(), false));
+        .flatMap(newest -> opened(newest.cluster(), newest.epoch(), newest.document()));
   }
 }

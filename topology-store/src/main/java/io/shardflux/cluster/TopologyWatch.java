@@ -60,7 +60,10 @@ final class TopologyWatch implements SharedTopology {
   private final AtomicReference<@Nullable Mono<Void>> underWay = new AtomicReference<>();
   private final Sinks.Many<ClusterEvent> events = Sinks.many().multicast().directBestEffort();
   private volatile TopologyDocument.Opened opened;
-  private volatile long confirmedAt = System.nanoTime();
+
+  /** The time of the last look that succeeded; none did at first, wherever the start came from. */
+  private volatile long confirmedAt;
+
   private volatile boolean lost;
   // Used by one look at a time.
   private volatile long registeredAt = System.nanoTime() - RENEWAL_NANOS;
@@ -81,6 +84,7 @@ final class TopologyWatch implements SharedTopology {
     this.member = member;
     this.cluster = start.cluster();
     this.opened = start.opened();
+    this.confirmedAt = System.nanoTime() - control.lease().toNanos();
     this.router = builder.build(opened, this);
     this.orders = new ObeyedOrders(router.operations());
   }
