@@ -243,8 +243,13 @@ final class DefaultShardMoves implements ShardMoves {
         .filter(job -> !job.ended() && !job.owned() && !job.wanted().equals("pause"))
         .filter(job -> !failure.keepsFrom(job))
         .concatMap(job -> cluster.jobs().take(job.id(), this.owned))
-        .concatMap(owned -> cluster.jobs().get(owned.job()).flatMap(job -> done(job, owned)))
+        .concatMap(owned -> cluster.jobs().get(owned.job()).flatMap(job -> taken(job, owned)))
         .then();
+  }
+
+  /** What is wanted may have changed before the job was taken. */
+  private Mono<Void> taken(Job job, Owned owned) {
+    return job.wanted().equals("pause") ? cluster.jobs().leave(owned) : done(job, owned);
   }
 
   private Mono<Void> done(Job job, Owned owned) {

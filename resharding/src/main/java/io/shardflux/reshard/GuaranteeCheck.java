@@ -246,7 +246,7 @@ final class GuaranteeCheck {
                                     row ->
                                         row.get(0, Long.class)
                                             + " rows, checksum "
-                                            + row.get(1, String.class))
+                                            + row.get(2, String.class))
                                 .single())
                     .defaultIfEmpty(""))
         .single();

@@ -469,11 +469,9 @@ final class MoveJob {
         .switchIfEmpty(
             Mono.defer(
                 () ->
-                    reopened(source)
-                        .then(
-                            publish(
-                                in(step, TransitionStrategy.Phase.COPYING),
-                                "open transactions hold the fence; it is tried again"))
+                    publish(
+                            in(step, TransitionStrategy.Phase.COPYING),
+                            "open transactions hold the fence; it is tried again")
                         .thenReturn(false)))
         .onErrorResume(error -> given(step, source, error));
   }
@@ -519,11 +517,9 @@ final class MoveJob {
                 () ->
                     phaseOf(step) == TransitionStrategy.Phase.SWITCHED
                         ? Mono.just(true)
-                        : reopened(source)
-                            .then(
-                                publish(
-                                    in(step, TransitionStrategy.Phase.COPYING),
-                                    "the switch failed"))
+                        // Published first: a place that was published unseen is met here.
+                        : publish(in(step, TransitionStrategy.Phase.COPYING), "the switch failed")
+                            .then(reopened(source))
                             .then(Mono.<Boolean>error(error))))
         .onErrorMap(other -> other == error ? error : withSuppressed(error, other));
   }
@@ -553,18 +549,26 @@ final class MoveJob {
     return fence(source, source.bounded(fenceSql(1), CLOSE_BOUND));
   }
 
-  /** Opens the fence, whatever it takes: writers that meet it closed are refused. */
+  /**
+   * Opens the fence if it is closed, whatever it takes: writers that meet it closed are refused. An
+   * open one is not touched: a change would wait for open transactions, and all writers behind it.
+   */
   private Mono<Void> reopened(Session source) {
-    return fence(source, source.update(fenceSql(0))).then();
+    return source
+        .rows(
+            "SELECT closed FROM shardflux_fence" + fenceRow(),
+            row -> Objects.requireNonNull(row.get(0, Long.class)))
+        .filter(closed -> closed != 0)
+        .concatMap(closed -> fence(source, source.update(fenceSql(0))))
+        .then();
   }
 
   private String fenceSql(int closed) {
-    return "UPDATE shardflux_fence SET closed = "
-        + closed
-        + " WHERE job = "
-        + owned.job()
-        + " AND step = "
-        + state.step();
+    return "UPDATE shardflux_fence SET closed = " + closed + fenceRow();
+  }
+
+  private String fenceRow() {
+    return " WHERE job = " + owned.job() + " AND step = " + state.step();
   }
 
   /** Changes the fence in one transaction with the look at who owns the job. */

@@ -59,7 +59,8 @@ record MovedTable(String name, List<Column> columns, List<Column> primary, List<
       } else {
         text = "QUOTE(CAST(" + column + " AS CHAR CHARACTER SET utf8mb4))";
       }
-      return "COALESCE(" + text + ", 'NULL')";
+      // A value that is too long for the server to write down is NULL, too: no literal then.
+      return "IF(" + column + " IS NULL, 'NULL', " + text + ")";
     }
 
     private boolean isBinary() {
@@ -165,9 +166,12 @@ record MovedTable(String name, List<Column> columns, List<Column> primary, List<
         + condition;
   }
 
-  /** How many rows a condition has, and a checksum that is the same however they are spread. */
+  /**
+   * How many rows a condition has, how many of them can be written down, and a checksum that is the
+   * same however they are spread.
+   */
   String checksum(String condition) {
-    return "SELECT COUNT(*), CAST(COALESCE(BIT_XOR(CAST(CONV(LEFT(SHA2(r, 256), 16), 16, 10) AS"
+    return "SELECT COUNT(*), COUNT(r), CAST(COALESCE(BIT_XOR(CAST(CONV(LEFT(SHA2(r, 256), 16), 16, 10) AS"
         + " UNSIGNED)), 0) AS CHAR) FROM (SELECT "
         + rowLiterals()
         + " AS r FROM "

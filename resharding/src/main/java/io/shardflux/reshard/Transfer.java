@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
@@ -56,16 +57,33 @@ record Transfer(Session source, Session target, Capture capture, Owned owned) {
    * newer than what was read.
    */
   private Mono<Long> chunks(KeyRange range) {
-    return Flux.defer(
-            () -> {
-              KeyRange[] left = {range};
-              return Flux.range(0, Integer.MAX_VALUE)
-                  .concatMap(number -> chunk(left), 1)
-                  .takeUntil(Chunk::last);
-            })
-        // An error waits for the read under way, after which the source may be asked again.
-        .concatMapDelayError(chunk -> written(chunk.rows()), 1)
-        .reduce(0L, Long::sum);
+    return Mono.defer(
+        () -> {
+          KeyRange[] left = {range};
+          AtomicReference<@Nullable Throwable> failed = new AtomicReference<>();
+          return Flux.range(0, Integer.MAX_VALUE)
+              .concatMap(number -> chunk(left), 1)
+              .takeUntil(chunk -> chunk.last() || failed.get() != null)
+              .concatMap(chunk -> writtenUnless(failed, chunk.rows()), 1)
+              .reduce(0L, Long::sum)
+              .flatMap(rows -> end(rows, failed.get()));
+        });
+  }
+
+  /** Keeps the first error for the end, because the source must not be asked while it is read. */
+  private Mono<Long> writtenUnless(AtomicReference<@Nullable Throwable> failed, Rows rows) {
+    return failed.get() != null
+        ? Mono.empty()
+        : written(rows)
+            .onErrorResume(
+                error -> {
+                  failed.set(error);
+                  return Mono.empty();
+                });
+  }
+
+  private static Mono<Long> end(long rows, @Nullable Throwable failed) {
+    return failed == null ? Mono.just(rows) : Mono.error(failed);
   }
 
   /** The next rows of what is left, which gets less by them. */
@@ -108,6 +126,9 @@ record Transfer(Session source, Session target, Capture capture, Owned owned) {
 
   /** Puts rows in the place of those that the target has; gives how many there are now. */
   private Mono<Long> written(Rows rows) {
+    if (rows.count() > 0 && rows.text() == null) {
+      return Mono.error(Rows.cut("text of no row"));
+    }
     Mono<Void> inserted =
         rows.text() == null
             ? Mono.empty()
@@ -216,7 +237,16 @@ record Transfer(Session source, Session target, Capture capture, Owned owned) {
 
   private static Mono<String> checksum(Session session, String sql) {
     return session
-        .rows(sql, row -> row.get(0, Long.class) + " " + row.get(1, String.class))
+        .rows(
+            sql,
+            row -> {
+              long rows = Objects.requireNonNull(row.get(0, Long.class));
+              long written = Objects.requireNonNull(row.get(1, Long.class));
+              if (written != rows) {
+                throw Rows.cut("text of " + written + " rows in place of " + rows);
+              }
+              return rows + " " + row.get(2, String.class);
+            })
         .single();
   }
 

@@ -15,6 +15,7 @@ import io.shardflux.router.ShardingStrategy;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
@@ -30,6 +31,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import reactor.core.Disposable;
 import reactor.core.publisher.Mono;
+import reactor.core.scheduler.Schedulers;
 import reactor.test.StepVerifier;
 
 /** Moves without writers: what was there is there, once, where it belongs. */
@@ -526,6 +528,114 @@ class MoveIntegrationTests {
           .hasSize(version.contains("MariaDB") ? 0 : 2)
           .allMatch(MovePlan.Code.JSON_COLUMN::equals);
       assertThat(plan.accepting(MovePlan.Code.JSON_COLUMN).refusals()).isEmpty();
+    }
+  }
+
+  /** A server gives NULL in place of a text that is longer than its packets. */
+  @Test
+  void aValueThatTheServerCantWriteDownStopsTheMove() {
+    try (MoveFixture fixture = new MoveFixture("{type: fixed, shard: shard_0}")) {
+      ShardRouter router = fixture.router(0);
+      router
+          .onAll()
+          .sql("ALTER TABLE users ADD COLUMN big LONGBLOB")
+          .rowsUpdated()
+          .blockLast(BOUND);
+      router
+          .on(S0)
+          .sql("INSERT INTO users VALUES (7, 'user', 0, REPEAT('b', 700000))")
+          .rowsUpdated()
+          .block(BOUND);
+      long packet =
+          router
+              .on(S0)
+              .sql("SELECT @@global.max_allowed_packet")
+              .map((row, metadata) -> ((Number) Objects.requireNonNull(row.get(0))).longValue())
+              .one()
+              .blockOptional(BOUND)
+              .orElseThrow();
+      fixture.onServers("SET GLOBAL max_allowed_packet = 1048576");
+      try {
+        ShardMoves moves = fixture.moves(0, MoveJob.Guards.ALL);
+        long job =
+            moves
+                .plan("by_user", ShardingStrategy.fixed(S1))
+                .flatMap(moves::start)
+                .blockOptional(BOUND)
+                .orElseThrow();
+        assertThat(moves.progress(job).filter(at -> at.error() != null).blockFirst(BOUND))
+            .satisfies(at -> assertThat(at.error()).startsWith("chunk: cut off, "));
+        moves.want(job, MoveProgress.Wanted.CANCEL).block(BOUND);
+        assertThat(moves.progress(job).blockLast(BOUND)).matches(MoveProgress::ended);
+      } finally {
+        fixture.onServers("SET GLOBAL max_allowed_packet = " + packet);
+      }
+      assertThat(
+              router
+                  .on(S0)
+                  .sql("UPDATE users SET version = 1 WHERE LENGTH(big) = 700000")
+                  .rowsUpdated()
+                  .block(BOUND))
+          .isOne();
+    }
+  }
+
+  @Test
+  void anOpenTransactionHoldsUpTheSwitchAndNoWriter() {
+    try (MoveFixture fixture = new MoveFixture("{type: fixed, shard: shard_0}")) {
+      fixture.load(50);
+      CountDownLatch holding = new CountDownLatch(1);
+      Mono<Void> held =
+          fixture
+              .router(0)
+              .on(S0)
+              .inTransaction(
+                  connection ->
+                      Mono.from(
+                              connection
+                                  .createStatement("UPDATE users SET version = 9 WHERE id = 1")
+                                  .execute())
+                          .flatMap(result -> Mono.from(result.getRowsUpdated()))
+                          .doOnNext(rows -> holding.countDown())
+                          .delayElement(Duration.ofSeconds(5)))
+              .then()
+              .cache();
+      Queue<String> refused = new ConcurrentLinkedQueue<>();
+      AtomicInteger written = new AtomicInteger();
+      AtomicBoolean over = new AtomicBoolean();
+      ShardMoves moves =
+          fixture.moves(
+              0,
+              new MoveJob.Guards() {
+                @Override
+                public Mono<Void> before(String what) {
+                  if (what.equals("switching") && holding.getCount() > 0) {
+                    held.subscribe();
+                    return Mono.<Void>fromRunnable(() -> await(holding))
+                        .subscribeOn(Schedulers.boundedElastic());
+                  }
+                  return Mono.empty();
+                }
+              });
+      Mono<Void> writing =
+          Mono.defer(() -> fixture.update(2))
+              .doOnNext(rows -> written.addAndGet(rows.intValue()))
+              .onErrorResume(
+                  error -> {
+                    refused.add(String.valueOf(error.getMessage()));
+                    return Mono.empty();
+                  })
+              .repeat(() -> !over.get())
+              .then()
+              .cache();
+      writing.subscribe();
+      fixture.run(moves, ShardingStrategy.fixed(S1));
+      over.set(true);
+      writing.block(BOUND);
+      held.block(BOUND);
+      assertThat(refused).isEmpty();
+      assertThat(fixture.rows().get(1L)).singleElement().asString().contains("shard_1", "|9");
+      assertThat(fixture.rows().get(2L)).singleElement().asString().contains("|" + written.get());
     }
   }
 }
