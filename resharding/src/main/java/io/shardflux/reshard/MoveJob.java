@@ -261,7 +261,7 @@ final class MoveJob {
                   case PREPARE -> prepared(transfers, source, target);
                   case COPY -> copied(transfers);
                   case VERIFY -> verified(transfers);
-                  case SWITCH -> switched(step, transfers, source);
+                  case SWITCH -> switched(step, transfers, source, target);
                   case CLEAN -> cleaned(transfers, source);
                 })
         .thenReturn(state.step())
@@ -388,11 +388,11 @@ final class MoveJob {
   }
 
   /** Publishes, fences, applies the last changes and publishes again, until it succeeds. */
-  private Mono<Void> switched(Step step, List<Transfer> transfers, Session source) {
+  private Mono<Void> switched(Step step, List<Transfer> transfers, Session source, Session target) {
     return phaseOf(step) == TransitionStrategy.Phase.SWITCHED
         ? at(state.at(Phase.CLEAN))
         : reopened(source)
-            .then(intact(transfers, source))
+            .then(intactOrAnew(transfers, source, target))
             .thenMany(Flux.fromIterable(transfers))
             .concatMap(Transfer::caughtUp)
             .then(Mono.defer(() -> turned(step, transfers, source)))
@@ -421,6 +421,26 @@ final class MoveJob {
     return Flux.fromIterable(transfers).concatMap(Transfer::drained).then();
   }
 
+  /**
+   * Has the step begin anew where a table is not intact and the job can't be cancelled any more.
+   */
+  private Mono<Void> intactOrAnew(List<Transfer> transfers, Session source, Session target) {
+    return intact(transfers, source)
+        .onErrorResume(
+            IllegalStateException.class,
+            error ->
+                (keysMoved(transition()) ? anew(transfers, source, target) : Mono.<Void>empty())
+                    .then(Mono.error(error)));
+  }
+
+  private Mono<Void> anew(List<Transfer> transfers, Session source, Session target) {
+    return undone(transfers, source, target).then(Mono.defer(() -> at(state.at(Phase.PREPARE))));
+  }
+
+  private static boolean keysMoved(TransitionStrategy way) {
+    return way.steps().stream().anyMatch(step -> step.phase() == TransitionStrategy.Phase.SWITCHED);
+  }
+
   /** Stops where a table lost its triggers or was made anew, as its changes were not noted then. */
   private Mono<Void> intact(List<Transfer> transfers, Session source) {
     return Flux.fromIterable(transfers)
@@ -440,7 +460,8 @@ final class MoveJob {
                                           + ", emptied, made anew or without its triggers on "
                                           + source.shard()
                                           + " (expected: as when the copy began; cancel the job"
-                                          + " and start it again)"));
+                                          + " and start it again; once keys have moved the step"
+                                          + " begins anew by itself)"));
                         }))
         .then();
   }
@@ -641,7 +662,7 @@ final class MoveJob {
     if (!(now().strategies().get(strategy) instanceof TransitionStrategy way)) {
       return Mono.just(true);
     }
-    if (way.steps().stream().anyMatch(step -> step.phase() == TransitionStrategy.Phase.SWITCHED)) {
+    if (keysMoved(way)) {
       return Mono.just(false);
     }
     return onBoth(way.steps().get(state.step()), this::undone)

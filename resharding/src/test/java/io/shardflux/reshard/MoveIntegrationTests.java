@@ -638,4 +638,37 @@ class MoveIntegrationTests {
       assertThat(fixture.rows().get(2L)).singleElement().asString().contains("|" + written.get());
     }
   }
+
+  /** The first step's keys have moved, so that the job can't be cancelled. */
+  @Test
+  void aTableThatIsMadeAnewInALaterStepIsCopiedAnew() {
+    try (MoveFixture fixture = new MoveFixture("{type: fixed, shard: shard_0}")) {
+      fixture.load(60);
+      fixture.addThird();
+      Map<Long, List<String>> before = fixture.rows();
+      ShardingStrategy next = ShardingStrategy.hash(List.of(S1, S2));
+      AtomicInteger looks = new AtomicInteger();
+      ShardMoves moves =
+          fixture.moves(
+              0,
+              new MoveJob.Guards() {
+                @Override
+                public Mono<Void> before(String what) {
+                  // Two tables a step: the third look is of the second step.
+                  return what.equals("verify") && looks.incrementAndGet() == 3
+                      ? fixture
+                          .router(0)
+                          .on(S0)
+                          .sql("ALTER TABLE users ENGINE = InnoDB")
+                          .rowsUpdated()
+                          .then()
+                      : Mono.empty();
+                }
+              });
+      fixture.run(moves, next);
+      assertThat(looks.get()).isGreaterThan(4);
+      fixture.check(before, next);
+      fixture.checkClean();
+    }
+  }
 }
