@@ -62,6 +62,11 @@ final class MoveJob {
     default boolean closesFence() {
       return true;
     }
+
+    /** Whether statements that were located by an earlier topology are waited for. */
+    default boolean settles() {
+      return true;
+    }
   }
 
   private final ClusterAccess cluster;
@@ -616,7 +621,10 @@ final class MoveJob {
     return cluster
         .awaited(now().epoch())
         .then(cluster.noted(source.shard()))
-        .then(Mono.delay(followed.plus(cluster.own().options().timeouts().acquire())))
+        .then(
+            guards.settles()
+                ? Mono.delay(followed.plus(cluster.own().options().timeouts().acquire()))
+                : Mono.empty())
         .then();
   }
 

@@ -133,6 +133,23 @@ final class MoveFixture implements AutoCloseable {
     return routers.get(number).router();
   }
 
+  /** The same without a wait for other routers' statements, where there are none. */
+  ShardMoves hasty(int router, MoveJob.Guards guards) {
+    return moves(
+        router,
+        new MoveJob.Guards() {
+          @Override
+          public Mono<Void> before(String what) {
+            return guards.before(what);
+          }
+
+          @Override
+          public boolean settles() {
+            return false;
+          }
+        });
+  }
+
   /** The moves of a router, which does them from now on. */
   ShardMoves moves(int router, MoveJob.Guards guards) {
     ShardMoves of = new DefaultShardMoves(routers.get(router), guards);

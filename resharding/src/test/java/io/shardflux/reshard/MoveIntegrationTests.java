@@ -60,7 +60,7 @@ class MoveIntegrationTests {
       fixture.load(USERS);
       fixture.addThird();
       Map<Long, List<String>> before = fixture.rows();
-      fixture.run(fixture.moves(0, MoveJob.Guards.ALL), next);
+      fixture.run(fixture.hasty(0, MoveJob.Guards.ALL), next);
       fixture.check(before, next);
       fixture.checkClean();
       assertThat(fixture.router(0).topology().strategy("users").shards()).isEqualTo(next.shards());
@@ -76,7 +76,7 @@ class MoveIntegrationTests {
     try (MoveFixture fixture = new MoveFixture("{type: fixed, shard: shard_0}")) {
       fixture.load(USERS / 10);
       Map<Long, List<String>> before = fixture.rows();
-      ShardMoves moves = fixture.moves(0, MoveJob.Guards.ALL);
+      ShardMoves moves = fixture.hasty(0, MoveJob.Guards.ALL);
       MovePlan plan = moves.plan("by_user", ring).blockOptional(BOUND).orElseThrow();
       if (plan.refusals().isEmpty()) {
         fixture.run(moves, ring);
@@ -97,7 +97,7 @@ class MoveIntegrationTests {
       fixture.addThird();
       Map<Long, List<String>> before = fixture.rows();
       Failing failing = new Failing(5);
-      fixture.run(fixture.moves(0, failing), next);
+      fixture.run(fixture.hasty(0, failing), next);
       assertThat(failing.failed).isPositive();
       fixture.check(before, next);
       fixture.checkClean();
@@ -132,7 +132,7 @@ class MoveIntegrationTests {
       fixture.load(USERS);
       fixture.addThird();
       Map<Long, List<String>> before = fixture.rows();
-      ShardMoves moves = fixture.moves(0, new Stopping());
+      ShardMoves moves = fixture.hasty(0, new Stopping());
       long job =
           moves.plan("by_user", next).flatMap(moves::start).blockOptional(BOUND).orElseThrow();
       moves.progress(job).filter(at -> at.phase().equals("VERIFY")).blockFirst(BOUND);
@@ -160,7 +160,7 @@ class MoveIntegrationTests {
       Mono<Long> spoilt =
           fixture.router(0).on(S1).sql("UPDATE users SET name = 'x' WHERE id = 7").rowsUpdated();
       ShardMoves moves =
-          fixture.moves(
+          fixture.hasty(
               0,
               new MoveJob.Guards() {
                 @Override
@@ -197,7 +197,7 @@ class MoveIntegrationTests {
       Mono<Long> changed =
           fixture.router(0).on(S0).sql(sql).rowsUpdated().onErrorReturn(0L).cache();
       ShardMoves moves =
-          fixture.moves(
+          fixture.hasty(
               0,
               new MoveJob.Guards() {
                 @Override
@@ -226,7 +226,7 @@ class MoveIntegrationTests {
       Map<Long, List<String>> before = fixture.rows();
       ShardingStrategy next = ShardingStrategy.fixed(S1);
       ShardMoves moves =
-          fixture.moves(
+          fixture.hasty(
               0,
               new MoveJob.Guards() {
                 @Override
@@ -252,7 +252,7 @@ class MoveIntegrationTests {
       ShardingStrategy next = ShardingStrategy.fixed(S1);
       CountDownLatch draining = new CountDownLatch(1);
       ShardMoves moves =
-          fixture.moves(
+          fixture.hasty(
               0,
               new MoveJob.Guards() {
                 @Override
@@ -296,7 +296,7 @@ class MoveIntegrationTests {
       ShardingStrategy next = ShardingStrategy.hash(List.of(S0, S1, S2));
       AtomicBoolean cancelled = new AtomicBoolean();
       ShardMoves moves =
-          fixture.moves(
+          fixture.hasty(
               0,
               new MoveJob.Guards() {
                 @Override
@@ -324,7 +324,7 @@ class MoveIntegrationTests {
   void oneMoveIsUnderWayAtATime() {
     ShardingStrategy next = ShardingStrategy.hash(List.of(S1, S0));
     try (MoveFixture fixture = new MoveFixture("{type: hash, shards: [shard_0, shard_1]}")) {
-      ShardMoves moves = fixture.moves(0, new Stopping());
+      ShardMoves moves = fixture.hasty(0, new Stopping());
       MovePlan plan = moves.plan("by_user", next).blockOptional(BOUND).orElseThrow();
       moves.start(plan).block(BOUND);
       StepVerifier.create(moves.start(plan))
@@ -353,7 +353,7 @@ class MoveIntegrationTests {
           .rowsUpdated()
           .block(BOUND);
       fixture.router(0).on(S1).sql("ALTER TABLE orders ENGINE = MyISAM").rowsUpdated().block(BOUND);
-      ShardMoves moves = fixture.moves(0, MoveJob.Guards.ALL);
+      ShardMoves moves = fixture.hasty(0, MoveJob.Guards.ALL);
       MovePlan plan =
           moves
               .plan("by_user", ShardingStrategy.hash(List.of(S1, S0)))
@@ -378,7 +378,7 @@ class MoveIntegrationTests {
         fixture.routerOf("few");
         MovePlan plan =
             fixture
-                .moves(1, MoveJob.Guards.ALL)
+                .hasty(1, MoveJob.Guards.ALL)
                 .plan("by_user", ShardingStrategy.hash(List.of(S1, S0)))
                 .blockOptional(BOUND)
                 .orElseThrow();
@@ -403,7 +403,7 @@ class MoveIntegrationTests {
       ShardingStrategy next = ShardingStrategy.fixed(S1);
       AtomicReference<String> refusal = new AtomicReference<>();
       ShardMoves moves =
-          fixture.moves(
+          fixture.hasty(
               0,
               new MoveJob.Guards() {
                 @Override
@@ -442,7 +442,7 @@ class MoveIntegrationTests {
       assertThat(before).startsWith("32768 ");
       AtomicInteger written = new AtomicInteger();
       ShardMoves moves =
-          fixture.moves(
+          fixture.hasty(
               0,
               new MoveJob.Guards() {
                 @Override
@@ -519,7 +519,7 @@ class MoveIntegrationTests {
               .orElseThrow();
       MovePlan plan =
           fixture
-              .moves(0, MoveJob.Guards.ALL)
+              .hasty(0, MoveJob.Guards.ALL)
               .plan("by_user", ShardingStrategy.hash(List.of(S1, S0)))
               .blockOptional(BOUND)
               .orElseThrow();
@@ -556,7 +556,7 @@ class MoveIntegrationTests {
               .orElseThrow();
       fixture.onServers("SET GLOBAL max_allowed_packet = 1048576");
       try {
-        ShardMoves moves = fixture.moves(0, MoveJob.Guards.ALL);
+        ShardMoves moves = fixture.hasty(0, MoveJob.Guards.ALL);
         long job =
             moves
                 .plan("by_user", ShardingStrategy.fixed(S1))
@@ -604,7 +604,7 @@ class MoveIntegrationTests {
       AtomicInteger written = new AtomicInteger();
       AtomicBoolean over = new AtomicBoolean();
       ShardMoves moves =
-          fixture.moves(
+          fixture.hasty(
               0,
               new MoveJob.Guards() {
                 @Override
@@ -649,7 +649,7 @@ class MoveIntegrationTests {
       ShardingStrategy next = ShardingStrategy.hash(List.of(S1, S2));
       AtomicInteger looks = new AtomicInteger();
       ShardMoves moves =
-          fixture.moves(
+          fixture.hasty(
               0,
               new MoveJob.Guards() {
                 @Override
