@@ -6,6 +6,7 @@ import io.shardflux.cluster.Jobs.Job;
 import io.shardflux.reshard.ProcessesFixture.Child;
 import io.shardflux.router.ShardingStrategy;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -27,7 +28,10 @@ class KilledMoversIntegrationTests {
 
   private static final long SEED = Long.getLong("moves.seed", System.nanoTime());
 
+  private static final int MOVERS = 2;
+
   private final Random random = new Random(SEED);
+  private final long deadline = System.nanoTime() + Duration.ofMinutes(5L + KILLS).toNanos();
   private final Map<String, Integer> killed = new TreeMap<>();
   private final List<Child> movers = new ArrayList<>();
   private final List<Child> asleep = new ArrayList<>();
@@ -80,6 +84,7 @@ class KilledMoversIntegrationTests {
     long number = Long.parseLong(starter.awaits("job"));
     int kills = 0;
     for (Job job = fixture.job(number); !job.ended(); job = fixture.job(number)) {
+      assertThat(System.nanoTime() - deadline).as("job %s, seed %d", job, SEED).isNegative();
       // The moment at which something happens is random by intent; nothing is waited for.
       Thread.sleep(50 + random.nextInt(1_500));
       if (kills < most && random.nextInt(3) == 0) {
@@ -117,12 +122,16 @@ class KilledMoversIntegrationTests {
     } else {
       owner.process.destroyForcibly();
     }
-    movers.add(mover(fixture));
+    if (movers.size() < MOVERS) {
+      movers.add(mover(fixture));
+    }
     return 1;
   }
 
+  /** Those that wake may own the next job, and be killed in their turn. */
   private void wakeAll() {
     asleep.forEach(former -> former.signal("CONT"));
+    movers.addAll(asleep);
     asleep.clear();
   }
 }
