@@ -144,7 +144,8 @@ final class DefaultShardMoves implements ShardMoves {
                     new Refusal(
                         Code.NO_TABLE, strategy, "no table has it (expected: at least one)"));
               }
-              return new MovePlan(strategy, next, found.getT3(), pairs, refusals, 0);
+              return new MovePlan(
+                  strategy, next, found.getT3(), pairs, refusals, MoveOptions.defaults());
             });
   }
 
@@ -182,14 +183,9 @@ final class DefaultShardMoves implements ShardMoves {
                       cluster.own().accounts());
           return cluster
               .jobs()
-              .add(KIND, text(plan, after), JobState.FIRST.text())
+              .add(KIND, JobPlan.of(plan, after.json()).text(), JobState.FIRST.text())
               .switchIfEmpty(Mono.error(() -> new MoveRefusedException(List.of(UNDER_WAY))));
         });
-  }
-
-  /** What {@link #doing} reads: the strategy's name, the limit, and the topology afterwards. */
-  private static String text(MovePlan plan, TopologyDocument after) {
-    return String.join("\n", plan.strategy(), Integer.toString(plan.rowsPerSecond()), after.json());
   }
 
   private static final Refusal UNDER_WAY =
@@ -276,10 +272,10 @@ final class DefaultShardMoves implements ShardMoves {
   }
 
   private Mono<Void> doing(Job job, Owned owned, Servers servers) {
-    String[] plan = job.plan().split("\n", 3);
-    String strategy = plan[0];
-    Pace pace = new Pace(Integer.parseInt(plan[1]));
-    return Mono.fromCallable(() -> next(strategy, plan[2]))
+    JobPlan plan = JobPlan.parse(job.plan());
+    String strategy = plan.strategy();
+    Pace pace = new Pace(plan.options().rowsPerSecond());
+    return Mono.fromCallable(() -> next(strategy, plan.topology()))
         .subscribeOn(Schedulers.boundedElastic())
         .flatMap(
             next -> {

@@ -14,7 +14,7 @@ import java.util.stream.Stream;
  * @param tables the tables whose rows move, with about how many rows they have on all shards
  * @param pairs the shards between which rows may move, in the order of the steps
  * @param refusals the reasons why it can't start; empty if it can
- * @param rowsPerSecond the most rows that it copies, and later deletes, in a second; 0 for no limit
+ * @param options how it is done
  */
 public record MovePlan(
     String strategy,
@@ -22,7 +22,7 @@ public record MovePlan(
     List<Table> tables,
     List<Pair> pairs,
     List<Refusal> refusals,
-    int rowsPerSecond) {
+    MoveOptions options) {
 
   /**
    * Copies the lists.
@@ -32,17 +32,12 @@ public record MovePlan(
    * @param tables see {@link #tables()}
    * @param pairs see {@link #pairs()}
    * @param refusals see {@link #refusals()}
-   * @param rowsPerSecond see {@link #rowsPerSecond()}
-   * @throws IllegalArgumentException if {@code rowsPerSecond} is negative
+   * @param options see {@link #options()}
    */
   public MovePlan {
     tables = List.copyOf(tables);
     pairs = List.copyOf(pairs);
     refusals = List.copyOf(refusals);
-    if (rowsPerSecond < 0) {
-      throw new IllegalArgumentException(
-          "rows-per-second: " + rowsPerSecond + " (expected: 1 or more, or 0 for no limit)");
-    }
   }
 
   /**
@@ -131,7 +126,7 @@ public record MovePlan(
     Set<Code> accepted = Set.copyOf(List.of(codes));
     List<Refusal> left =
         refusals.stream().filter(refusal -> !accepted.contains(refusal.code())).toList();
-    return new MovePlan(strategy, next, tables, pairs, left, rowsPerSecond);
+    return new MovePlan(strategy, next, tables, pairs, left, options);
   }
 
   /**
@@ -141,7 +136,16 @@ public record MovePlan(
    * @throws IllegalArgumentException if the limit is negative
    */
   public MovePlan atMost(int limit) {
-    return new MovePlan(strategy, next, tables, pairs, refusals, limit);
+    return with(options.toBuilder().rowsPerSecond(limit).build());
+  }
+
+  /**
+   * {@return the plan, done otherwise}
+   *
+   * @param others how it shall be done
+   */
+  public MovePlan with(MoveOptions others) {
+    return new MovePlan(strategy, next, tables, pairs, refusals, others);
   }
 
   /**
