@@ -58,8 +58,17 @@ public interface ClusterAccess {
   Mono<Void> noted(ShardId shard);
 
   /**
+   * Completes when every router whose lease is not over was heard of a moment ago, so that writes
+   * which wait for all of them do not wait for one that stands still. Errors after a time.
+   */
+  Mono<Void> attentive();
+
+  /**
    * Completes when every router routes by that epoch or a later one, or has not been heard of for
    * longer than its lease. Errors after a time if one that lives does not.
    */
   Mono<Void> awaited(long epoch);
+
+  /** The same, with the time after which it errors. */
+  Mono<Void> awaited(long epoch, Duration bound);
 }

@@ -101,7 +101,7 @@ final class ControlTables {
   /**
    * Connects to nothing.
    *
-   * @param bound the time for a look at the one row that all poll
+   * @param bound the time for each statement of a look
    */
   ControlTables(Shard control, Duration bound) {
     this.look = Timeouts.of(bound);
@@ -169,6 +169,7 @@ final class ControlTables {
   /** A published topology; empty if there is none of that epoch. */
   Mono<PublishedTopology> topology(long epoch) {
     return sql(TOPOLOGY + " WHERE epoch = :epoch")
+        .timeouts(look)
         .bind("epoch", epoch)
         .map((row, metadata) -> topology(row))
         .one();
@@ -280,6 +281,7 @@ final class ControlTables {
               UTC_TIMESTAMP(6), UTC_TIMESTAMP(6) + INTERVAL :lease MICROSECOND, :statistics)
             ON DUPLICATE KEY UPDATE epoch = VALUES(epoch), seen_at = VALUES(seen_at),
               lease_until = VALUES(lease_until), statistics = VALUES(statistics)""")
+        .timeouts(look)
         .bind("router", member.id().toString())
         .bind("host", shortened(member.host()))
         .bind("version", member.version())
@@ -307,6 +309,16 @@ final class ControlTables {
         .all();
   }
 
+  /** How many routers whose lease is not over were not heard of for a while. */
+  Mono<Long> silent(Duration since) {
+    return sql("""
+            SELECT COUNT(*) FROM shardflux_router WHERE lease_until > UTC_TIMESTAMP(6)
+              AND seen_at < UTC_TIMESTAMP(6) - INTERVAL :since MICROSECOND""")
+        .bind("since", since.toNanos() / 1_000)
+        .map((row, metadata) -> number(row, 0))
+        .one();
+  }
+
   private static RouterState router(Row row) {
     return new RouterState(
         UUID.fromString(text(row, 0)),
@@ -320,6 +332,7 @@ final class ControlTables {
 
   Flux<ShardOrder> orders() {
     return sql("SELECT shard, kind, made_by, made_at, why FROM shardflux_order ORDER BY shard")
+        .timeouts(look)
         .map((row, metadata) -> order(row))
         .all();
   }

@@ -180,7 +180,7 @@ final class DefaultClusterRouter implements ClusterRouter, ClusterAccess {
                                   own.accounts());
                         }))
                 .flatMap(draft -> claimed(added).then(tables.publish(epoch(), draft, null)))
-                .flatMap(epoch -> watch.look().thenReturn(epoch))
+                .flatMap(epoch -> watch.seen(epoch).thenReturn(epoch))
                 .switchIfEmpty(Mono.defer(() -> published(why, topology, shards, added))));
   }
 
@@ -221,7 +221,7 @@ final class DefaultClusterRouter implements ClusterRouter, ClusterAccess {
                       now.document()
                           .next(change.apply(now.topology()), now.shards(), own.accounts()))
               .flatMap(draft -> tables.publish(now.topology().epoch(), draft, owner))
-              .flatMap(epoch -> watch.look().thenReturn(epoch))
+              .flatMap(epoch -> watch.seen(epoch).thenReturn(epoch))
               .switchIfEmpty(
                   Mono.error(
                       () ->
@@ -243,8 +243,37 @@ final class DefaultClusterRouter implements ClusterRouter, ClusterAccess {
   }
 
   @Override
+  public Mono<Void> attentive() {
+    Duration heard = TopologyWatch.RENEWAL.plusSeconds(1);
+    return tables
+        .silent(heard)
+        .filter(silent -> silent == 0)
+        .repeatWhenEmpty(tries -> tries.delayElements(CONFIRM_GAP))
+        .timeout(patience(), Mono.error(() -> silent(heard)))
+        .then();
+  }
+
+  private static IllegalStateException silent(Duration heard) {
+    return new IllegalStateException(
+        "router: one that lives was not heard of for "
+            + heard.toSeconds()
+            + " s (expected: heard of each "
+            + TopologyWatch.RENEWAL.toSeconds()
+            + " s, or gone once its lease is over; see ClusterRouter.state())");
+  }
+
+  /** A router that ended is waited for until its lease is over, and one that lives for longer. */
+  private Duration patience() {
+    return control.lease().multipliedBy(CONFIRM_LEASES).plusSeconds(5);
+  }
+
+  @Override
   public Mono<Void> awaited(long epoch) {
-    Duration bound = control.lease().multipliedBy(CONFIRM_LEASES).plusSeconds(5);
+    return awaited(epoch, patience());
+  }
+
+  @Override
+  public Mono<Void> awaited(long epoch, Duration bound) {
     return Mono.defer(
             () -> {
               long begun = System.nanoTime();

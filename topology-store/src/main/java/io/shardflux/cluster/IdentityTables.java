@@ -219,7 +219,9 @@ final class IdentityTables {
    * shard that fails is left out.
    */
   static Mono<Identity> later(ShardRouter router, UUID cluster, long epoch, Timeouts bound) {
-    return Flux.fromIterable(router.topology().shards())
+    var shards = router.topology().shards();
+    // All at once, as those that are silent must not use up the time of the others.
+    return Flux.fromIterable(shards)
         .flatMap(
             shard ->
                 router
@@ -231,7 +233,7 @@ final class IdentityTables {
                     .map((row, metadata) -> identity(row))
                     .one()
                     .onErrorResume(error -> Mono.empty()),
-            AT_ONCE)
+            shards.size())
         .reduce((one, other) -> one.epoch() >= other.epoch() ? one : other);
   }
 

@@ -36,7 +36,9 @@ final class TopologyWatch implements SharedTopology {
   private static final Logger log = LoggerFactory.getLogger(TopologyWatch.class);
 
   /** The time after which a lease is renewed. */
-  private static final long RENEWAL_NANOS = Duration.ofSeconds(2).toNanos();
+  static final Duration RENEWAL = Duration.ofSeconds(2);
+
+  private static final long RENEWAL_NANOS = RENEWAL.toNanos();
 
   private static final Duration MOVING_POLL = Duration.ofMillis(100);
   private static final Duration SWITCHING_POLL = Duration.ofMillis(20);
@@ -178,17 +180,15 @@ final class TopologyWatch implements SharedTopology {
   /** Completes once the router's topology is of that epoch, or it can't be had in time. */
   @Override
   public Mono<Void> seen(long epoch) {
-    return Mono.defer(
-        () ->
-            router.topology().epoch() >= epoch
-                ? Mono.empty()
-                : look()
-                    .onErrorComplete()
-                    .then(Mono.delay(CATCH_UP_GAP))
-                    .repeat(() -> router.topology().epoch() < epoch)
-                    .then()
-                    .timeout(CATCH_UP_BOUND)
-                    .onErrorComplete());
+    return Mono.defer(() -> isSeen(epoch) ? Mono.empty() : look().onErrorComplete())
+        .repeatWhen(looks -> looks.takeWhile(look -> !isSeen(epoch)).delayElements(CATCH_UP_GAP))
+        .then()
+        .timeout(CATCH_UP_BOUND)
+        .onErrorComplete();
+  }
+
+  private boolean isSeen(long epoch) {
+    return router.topology().epoch() >= epoch;
   }
 
   private Mono<Void> lookNow() {

@@ -392,6 +392,29 @@ class ClusterRouterIntegrationTests {
         .contains(org.assertj.core.groups.Tuple.tuple("dead", false));
   }
 
+  /** Writes must not wait for a router that stands still, so nothing begins that they wait for. */
+  @Test
+  void aSilentRouterIsWaitedForUntilItsLeaseIsOver() {
+    ClusterRouter router = open(document(1));
+    ClusterAccess access = ClusterAccess.of(router);
+    access.attentive().block(BOUND);
+    run(
+        "INSERT INTO shardflux_router VALUES (UUID(), 'still', '0', 1,"
+            + " UTC_TIMESTAMP(6) - INTERVAL 4 SECOND, UTC_TIMESTAMP(6) + INTERVAL 2 SECOND, '{}')",
+        router);
+    access.attentive().block(BOUND);
+    assertThat(state(router).routers())
+        .extracting(RouterState::host, RouterState::live)
+        .contains(org.assertj.core.groups.Tuple.tuple("still", false));
+    run(
+        "UPDATE shardflux_router SET lease_until = lease_until + INTERVAL 1 HOUR"
+            + " WHERE host = 'still'",
+        router);
+    StepVerifier.create(access.awaited(2, Duration.ofMillis(100)))
+        .expectErrorSatisfies(error -> assertThat(error).hasMessageContaining("epoch 2"))
+        .verify(BOUND);
+  }
+
   @Test
   void noTableHasASecret() {
     String account = "c" + Integer.toHexString(Objects.hash(databases));
