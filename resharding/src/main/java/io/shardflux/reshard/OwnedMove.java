@@ -1,0 +1,183 @@
+package io.shardflux.reshard;
+
+import io.shardflux.cluster.ClusterAccess;
+import io.shardflux.cluster.Jobs.Owned;
+import io.shardflux.reshard.MoveJob.Guards;
+import io.shardflux.reshard.MovedTable.KeyRange;
+import io.shardflux.router.ShardId;
+import io.shardflux.router.ShardingStrategy;
+import io.shardflux.router.Topology;
+import io.shardflux.router.TransitionStrategy;
+import io.shardflux.router.TransitionStrategy.Phase;
+import io.shardflux.router.TransitionStrategy.Step;
+import java.time.Duration;
+import java.util.List;
+import java.util.function.BiFunction;
+import java.util.function.UnaryOperator;
+import reactor.core.publisher.Mono;
+
+/**
+ * A move as its owner has it: what is published of it, and how far it is noted to be. Each piece of
+ * its work may be done again by another owner after a crash at any point.
+ */
+final class OwnedMove {
+
+  private final ClusterAccess cluster;
+  private final Servers servers;
+  private final Owned owned;
+  private final String strategy;
+  private final ShardingStrategy next;
+  private final Pace pace;
+  private final Guards guards;
+  private volatile JobState state;
+
+  OwnedMove(
+      ClusterAccess cluster,
+      Servers servers,
+      Owned owned,
+      String strategy,
+      ShardingStrategy next,
+      Pace pace,
+      JobState state,
+      Guards guards) {
+    this.cluster = cluster;
+    this.servers = servers;
+    this.owned = owned;
+    this.strategy = strategy;
+    this.next = next;
+    this.pace = pace;
+    this.state = state;
+    this.guards = guards;
+  }
+
+  ClusterAccess cluster() {
+    return cluster;
+  }
+
+  Servers servers() {
+    return servers;
+  }
+
+  Owned owned() {
+    return owned;
+  }
+
+  String strategy() {
+    return strategy;
+  }
+
+  ShardingStrategy next() {
+    return next;
+  }
+
+  Pace pace() {
+    return pace;
+  }
+
+  Guards guards() {
+    return guards;
+  }
+
+  JobState state() {
+    return state;
+  }
+
+  /** Notes how far it is, for the next owner. */
+  Mono<Void> at(JobState reached) {
+    return guards
+        .before("note " + reached.phase())
+        .then(cluster.jobs().note(owned, reached.text()))
+        .doOnSuccess(done -> state = reached);
+  }
+
+  /** Counts rows that were copied; they are noted with the next piece. */
+  void copied(long rows) {
+    state = state.copied(rows);
+  }
+
+  Topology now() {
+    return cluster.opened().topology();
+  }
+
+  /** The strategy on its way, as it is published. */
+  TransitionStrategy transition() {
+    if (now().strategies().get(strategy) instanceof TransitionStrategy way) {
+      return way;
+    }
+    throw new IllegalStateException(
+        "strategies." + strategy + ": not on its way (expected: as the job published it)");
+  }
+
+  /** Where the keys of a step are, as it is published. */
+  Phase phaseOf(Step step) {
+    return transition().steps().stream()
+        .filter(each -> isPair(each, step))
+        .findFirst()
+        .orElseThrow()
+        .phase();
+  }
+
+  private static boolean isPair(Step one, Step other) {
+    return one.from().equals(other.from()) && one.to().equals(other.to());
+  }
+
+  Mono<Long> publish(UnaryOperator<Topology> change, String why) {
+    return guards.before("publish").then(Mono.defer(() -> cluster.publish(owned, change, why)));
+  }
+
+  /** Publishes where the keys of a step are. */
+  Mono<Long> publish(Step step, Phase phase, String why) {
+    return publish(
+        topology -> {
+          TransitionStrategy way = transition();
+          List<Step> steps =
+              way.steps().stream().map(each -> isPair(each, step) ? each.in(phase) : each).toList();
+          return topology.withStrategy(strategy, way.with(steps));
+        },
+        why);
+  }
+
+  /** Does the work for each range of each table's keys, from where the job is. */
+  Mono<Void> ranges(
+      List<Transfer> transfers, int rows, BiFunction<Transfer, KeyRange, Mono<Void>> work) {
+    return Mono.defer(
+            () -> {
+              if (state.table() >= transfers.size()) {
+                return Mono.<Void>empty();
+              }
+              Transfer transfer = transfers.get(state.table());
+              List<String> after = state.key();
+              return transfer
+                  .bound(after, rows)
+                  .defaultIfEmpty(List.of())
+                  .flatMap(
+                      upTo ->
+                          work.apply(transfer, new KeyRange(after, upTo))
+                              .then(Mono.defer(() -> at(behind(upTo)))));
+            })
+        .repeat(() -> state.table() < transfers.size())
+        .then();
+  }
+
+  private JobState behind(List<String> upTo) {
+    return upTo.isEmpty() ? state.at(state.table() + 1, List.of()) : state.at(state.table(), upTo);
+  }
+
+  /**
+   * Completes when no statement is under way that was located by an earlier topology, also by a
+   * router that alone has lost the control server: that one follows the source's database. No
+   * trigger sees a statement that finds no row.
+   */
+  Mono<Void> settled(ShardId source) {
+    Duration lease = cluster.lease();
+    Duration followed = lease.plus(lease.dividedBy(4));
+    return cluster
+        .awaited(now().epoch())
+        .then(cluster.noted(source))
+        .then(
+            guards.settles()
+                ? Mono.delay(followed.plus(cluster.own().options().timeouts().acquire()))
+                : Mono.empty())
+        .then();
+  }
+}

@@ -1,0 +1,112 @@
+package io.shardflux.reshard;
+
+import io.shardflux.reshard.JobState.Phase;
+import io.shardflux.reshard.MovedTable.KeyRange;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import reactor.core.publisher.Mono;
+
+/** Makes the moving rows of a step the same on its target, and compares them. */
+final class StepCopy {
+
+  /** Rows that differ are compared again, as their changes may have been on their way. */
+  private static final int COMPARISONS = 20;
+
+  private static final Duration COMPARE_GAP = Duration.ofMillis(100);
+  private static final int COMPARED_ROWS = 10_000;
+
+  private final OwnedMove move;
+
+  StepCopy(OwnedMove move) {
+    this.move = move;
+  }
+
+  /** Makes the tables on the target, and has changes noted on the source from now on. */
+  Mono<Void> prepared(OpenStep step) {
+    Map<String, String> marks = new LinkedHashMap<>();
+    return Capture.fence(step.source(), move.owned().job(), step.number())
+        .then(step.each(transfer -> prepared(step, transfer, marks)))
+        // A statement that was planned while no key moved must not find a row twice.
+        .then(
+            Mono.defer(
+                () ->
+                    step.number() == 0 ? move.settled(step.source().shard()) : Mono.<Void>empty()))
+        .then(Mono.defer(() -> move.at(move.state().marked(marks).at(Phase.COPY))));
+  }
+
+  private Mono<Void> prepared(OpenStep step, Transfer transfer, Map<String, String> marks) {
+    Capture capture = transfer.capture();
+    return created(capture.table(), step.source(), step.target())
+        .then(move.guards().before("install"))
+        .then(capture.install(step.source()))
+        .then(capture.mark(step.source()))
+        .doOnNext(mark -> marks.put(capture.table().name(), mark))
+        .then();
+  }
+
+  /** Makes a table that the target does not have yet. */
+  private static Mono<Void> created(MovedTable table, Session source, Session target) {
+    return source
+        .rows(
+            "SHOW CREATE TABLE " + table.quoted(),
+            row -> Objects.requireNonNull(row.get(1, String.class)))
+        .single()
+        .flatMap(
+            sql ->
+                target.update(
+                    sql.replaceFirst("^CREATE TABLE ", "CREATE TABLE IF NOT EXISTS ")
+                        .replaceFirst(" AUTO_INCREMENT=\\d+", "")))
+        .then();
+  }
+
+  Mono<Void> copied(OpenStep step) {
+    return move.ranges(step.transfers(), Transfer.ROWS, this::copied)
+        .then(Mono.defer(() -> move.at(move.state().at(Phase.VERIFY))));
+  }
+
+  private Mono<Void> copied(Transfer transfer, KeyRange range) {
+    return move.guards()
+        .before("copy")
+        .then(move.pace().kept(transfer.copy(range)))
+        .doOnNext(move::copied)
+        .then(move.guards().before("apply"))
+        .then(transfer.applied())
+        .then();
+  }
+
+  Mono<Void> verified(OpenStep step) {
+    return move.ranges(step.transfers(), COMPARED_ROWS, this::verified)
+        .then(Mono.defer(() -> move.at(move.state().at(Phase.SWITCH))));
+  }
+
+  private Mono<Void> verified(Transfer transfer, KeyRange range) {
+    return move.guards()
+        .before("verify")
+        .then(transfer.different(range))
+        .flatMap(keys -> settled(transfer, keys, COMPARISONS));
+  }
+
+  /** Looks at rows that differ again and again, as their changes may have been on their way. */
+  private static Mono<Void> settled(Transfer transfer, List<List<String>> keys, int tries) {
+    if (keys.isEmpty()) {
+      return Mono.empty();
+    }
+    if (tries == 0) {
+      return Mono.error(
+          new IllegalStateException(
+              "table: "
+                  + transfer.capture().table().name()
+                  + ", "
+                  + keys.size()
+                  + " rows differ on both sides, the first of key "
+                  + keys.get(0)
+                  + " (expected: the same after their changes were applied)"));
+    }
+    return Mono.delay(COMPARE_GAP)
+        .then(Mono.defer(() -> transfer.different(keys)))
+        .flatMap(left -> settled(transfer, left, tries - 1));
+  }
+}
