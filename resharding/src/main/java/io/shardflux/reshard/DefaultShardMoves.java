@@ -35,7 +35,6 @@ final class DefaultShardMoves implements ShardMoves {
   private static final Logger log = LoggerFactory.getLogger(DefaultShardMoves.class);
   private static final String KIND = "move";
   private static final int SHOWN = 20;
-  private static final int CONNECTIONS = 4;
   private static final Duration LOOK = Duration.ofSeconds(1);
   private static final Duration SHOW = Duration.ofMillis(500);
 
@@ -62,12 +61,16 @@ final class DefaultShardMoves implements ShardMoves {
     this.owned = twice.compareTo(SHORTEST) > 0 ? twice : SHORTEST;
     this.guards = guards;
     this.working =
-        Mono.defer(this::work)
-            .onErrorResume(this::logged)
-            .then(Mono.delay(LOOK))
-            .repeat(() -> !closing)
+        (cluster.resharding().enabled() ? working() : Flux.<Long>empty())
             .doFinally(end -> ended.tryEmitEmpty())
             .subscribe();
+  }
+
+  private Flux<Long> working() {
+    return Mono.defer(this::work)
+        .onErrorResume(this::logged)
+        .then(Mono.delay(LOOK))
+        .repeat(() -> !closing);
   }
 
   private Mono<Void> logged(Throwable error) {
@@ -95,8 +98,7 @@ final class DefaultShardMoves implements ShardMoves {
                   // Refuses shards that are not there.
                   var unused = now.withStrategy(strategy, next);
                   return Mono.usingWhen(
-                      Mono.fromCallable(() -> new Servers(cluster.opened().shards(), CONNECTIONS))
-                          .subscribeOn(Schedulers.boundedElastic()),
+                      Mono.fromCallable(() -> servers()).subscribeOn(Schedulers.boundedElastic()),
                       servers -> planned(servers, now, strategy, next),
                       Servers::close);
                 }));
@@ -108,6 +110,10 @@ final class DefaultShardMoves implements ShardMoves {
     return Mono.fromCallable(() -> RouterDocument.strategy(strategy, next))
         .subscribeOn(Schedulers.boundedElastic())
         .flatMap(read -> plan(strategy, read));
+  }
+
+  private Servers servers() {
+    return new Servers(cluster.opened().shards(), cluster.resharding().maxConnections());
   }
 
   private static List<TableRule.Sharded> rules(Topology topology, String strategy) {
@@ -145,7 +151,12 @@ final class DefaultShardMoves implements ShardMoves {
                         Code.NO_TABLE, strategy, "no table has it (expected: at least one)"));
               }
               return new MovePlan(
-                  strategy, next, found.getT3(), pairs, refusals, MoveOptions.defaults());
+                  strategy,
+                  next,
+                  found.getT3(),
+                  pairs,
+                  refusals,
+                  MoveOptions.of(cluster.resharding()));
             });
   }
 
@@ -252,9 +263,7 @@ final class DefaultShardMoves implements ShardMoves {
     return Mono.usingWhen(
             cluster
                 .look()
-                .then(
-                    Mono.fromCallable(() -> new Servers(cluster.opened().shards(), CONNECTIONS))
-                        .subscribeOn(Schedulers.boundedElastic())),
+                .then(Mono.fromCallable(() -> servers()).subscribeOn(Schedulers.boundedElastic())),
             servers -> doing(job, owned, servers),
             Servers::close)
         .onErrorResume(JobLostException.class, this::logged)
@@ -274,7 +283,6 @@ final class DefaultShardMoves implements ShardMoves {
   private Mono<Void> doing(Job job, Owned owned, Servers servers) {
     JobPlan plan = JobPlan.parse(job.plan());
     String strategy = plan.strategy();
-    Pace pace = new Pace(plan.options().rowsPerSecond());
     return Mono.fromCallable(() -> next(strategy, plan.topology()))
         .subscribeOn(Schedulers.boundedElastic())
         .flatMap(
@@ -286,7 +294,7 @@ final class DefaultShardMoves implements ShardMoves {
                       owned,
                       strategy,
                       next,
-                      pace,
+                      plan.options(),
                       JobState.parse(job.state()),
                       guards);
               Mono<Boolean> all =

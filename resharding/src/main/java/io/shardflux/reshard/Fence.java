@@ -12,12 +12,9 @@ import reactor.core.publisher.Mono;
  */
 record Fence(Owned owned, int step) {
 
-  /** The time for which writers wait at most for the fence to close. */
-  private static final Duration CLOSE_BOUND = Duration.ofMillis(100);
-
   /** Closes the fence once all writers under way have ended; empty if that takes too long. */
-  Mono<Long> closed(Session source) {
-    return changed(source, source.bounded(sql(1), CLOSE_BOUND));
+  Mono<Long> closed(Session source, Duration bound) {
+    return changed(source, source.bounded(sql(1), bound));
   }
 
   /**

@@ -40,6 +40,9 @@ record JobPlan(
     pairs.forEach(pair -> lines.add("pair=" + pair.from() + "," + pair.to()));
     lines.add("rows-per-second=" + options.rowsPerSecond());
     lines.add("rollback-window=" + options.rollbackWindow());
+    lines.add("close-bound=" + options.closeBound());
+    lines.add("patience=" + options.patience());
+    lines.add("max-lag=" + options.maxLag());
     lines.add("topology=" + topology);
     return String.join("\n", lines);
   }
@@ -68,6 +71,9 @@ record JobPlan(
         case "pair" -> pairs.add(new Pair(ShardId.of(first(value)), ShardId.of(second(value))));
         case "rows-per-second" -> options.rowsPerSecond(Integer.parseInt(value));
         case "rollback-window" -> options.rollbackWindow(Duration.parse(value));
+        case "close-bound" -> options.closeBound(Duration.parse(value));
+        case "patience" -> options.patience(Duration.parse(value));
+        case "max-lag" -> options.maxLag(Duration.parse(value));
         default -> throw unknown(name, "a name that this router knows");
       }
     }

@@ -47,10 +47,10 @@ final class MoveJob {
       Owned owned,
       String strategy,
       ShardingStrategy next,
-      Pace pace,
+      MoveOptions options,
       JobState state,
       Guards guards) {
-    this.move = new OwnedMove(cluster, servers, owned, strategy, next, pace, state, guards);
+    this.move = new OwnedMove(cluster, servers, owned, strategy, next, options, state, guards);
     this.copy = new StepCopy(move);
     this.clean = new StepClean(move);
     this.turn = new StepSwitch(move, clean);

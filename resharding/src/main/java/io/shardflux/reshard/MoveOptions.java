@@ -1,18 +1,32 @@
 package io.shardflux.reshard;
 
-import io.shardflux.r2dbc.settings.Bounds;
+import io.shardflux.r2dbc.config.ReshardingSettings;
 import java.time.Duration;
 
 /**
- * How a move is done. Immutable; made by a {@link #builder()}.
+ * How a move is done. A plan has those of the router's document, in its section {@code resharding}.
+ * Immutable; made by a {@link #builder()}.
  *
  * @param rowsPerSecond the most rows that it copies, and later deletes, in a second (default 0: no
- *     limit)
+ *     limit, to 1,000,000,000)
  * @param rollbackWindow the time for which the old place is kept after keys have moved (default 10
  *     min, from 0: not at all, to 365 days)
+ * @param closeBound the time for which writers wait at most for open transactions at a switch,
+ *     before they are let go and the switch is tried again later (default 100 ms, from 10 ms to 1
+ *     s)
+ * @param patience the time after which a switch that waits for open transactions is told to be
+ *     stuck; it goes on trying (default 10 min, from 1 s to 7 days)
+ * @param maxLag how far a replica of the source or target may be behind before the copying waits
+ *     (default 5 s, from 1 s to 1 h)
  */
-public record MoveOptions(int rowsPerSecond, Duration rollbackWindow) {
+public record MoveOptions(
+    int rowsPerSecond,
+    Duration rollbackWindow,
+    Duration closeBound,
+    Duration patience,
+    Duration maxLag) {
 
+  private static final Duration LONGEST_WINDOW = Duration.ofDays(365);
   private static final MoveOptions DEFAULTS = builder().build();
 
   /**
@@ -20,18 +34,53 @@ public record MoveOptions(int rowsPerSecond, Duration rollbackWindow) {
    *
    * @param rowsPerSecond see {@link #rowsPerSecond()}
    * @param rollbackWindow see {@link #rollbackWindow()}
+   * @param closeBound see {@link #closeBound()}
+   * @param patience see {@link #patience()}
+   * @param maxLag see {@link #maxLag()}
    * @throws IllegalArgumentException if a number or a time is out of its bounds
    */
   public MoveOptions {
-    if (rowsPerSecond < 0) {
+    check(
+        rowsPerSecond >= 0 && rowsPerSecond <= ReshardingSettings.MOST_ROWS,
+        "rows-per-second",
+        rowsPerSecond,
+        "from 1 to " + ReshardingSettings.MOST_ROWS + ", or 0 for no limit");
+    checkTime("rollback-window", rollbackWindow, Duration.ZERO, LONGEST_WINDOW);
+    checkTime(
+        "close-bound",
+        closeBound,
+        ReshardingSettings.SHORTEST_CLOSE_BOUND,
+        ReshardingSettings.LONGEST_CLOSE_BOUND);
+    checkTime(
+        "patience",
+        patience,
+        ReshardingSettings.SHORTEST_PATIENCE,
+        ReshardingSettings.LONGEST_PATIENCE);
+    checkTime("max-lag", maxLag, ReshardingSettings.SHORTEST_LAG, ReshardingSettings.LONGEST_LAG);
+  }
+
+  private static void checkTime(String name, Duration time, Duration least, Duration most) {
+    check(
+        time.compareTo(least) >= 0 && time.compareTo(most) <= 0,
+        name,
+        time,
+        "from " + least + " to " + most);
+  }
+
+  private static void check(boolean good, String name, Object value, String expected) {
+    if (!good) {
       throw new IllegalArgumentException(
-          "resharding.rows-per-second: "
-              + rowsPerSecond
-              + " (expected: 1 or more, or 0 for no limit)");
+          "resharding." + name + ": " + value + " (expected: " + expected + ")");
     }
-    if (!rollbackWindow.isZero()) {
-      Bounds.checkTime("resharding.rollback-window", rollbackWindow);
-    }
+  }
+
+  static MoveOptions of(ReshardingSettings settings) {
+    return new Builder()
+        .rowsPerSecond(settings.rowsPerSecond())
+        .closeBound(settings.closeBound())
+        .patience(settings.patience())
+        .maxLag(settings.maxLag())
+        .build();
   }
 
   /** {@return the defaults stated above} */
@@ -46,14 +95,22 @@ public record MoveOptions(int rowsPerSecond, Duration rollbackWindow) {
 
   /** {@return a builder of these options} */
   public Builder toBuilder() {
-    return new Builder().rowsPerSecond(rowsPerSecond).rollbackWindow(rollbackWindow);
+    return new Builder()
+        .rowsPerSecond(rowsPerSecond)
+        .rollbackWindow(rollbackWindow)
+        .closeBound(closeBound)
+        .patience(patience)
+        .maxLag(maxLag);
   }
 
   /** Sets what differs from the defaults; {@link #build()} checks it. Not thread-safe. */
   public static final class Builder {
 
-    private int rowsPerSecond;
+    private int rowsPerSecond = ReshardingSettings.DEFAULTS.rowsPerSecond();
     private Duration rollbackWindow = Duration.ofMinutes(10);
+    private Duration closeBound = ReshardingSettings.DEFAULTS.closeBound();
+    private Duration patience = ReshardingSettings.DEFAULTS.patience();
+    private Duration maxLag = ReshardingSettings.DEFAULTS.maxLag();
 
     private Builder() {}
 
@@ -80,12 +137,45 @@ public record MoveOptions(int rowsPerSecond, Duration rollbackWindow) {
     }
 
     /**
+     * Sets {@link MoveOptions#closeBound()}.
+     *
+     * @param time as {@link MoveOptions#closeBound()} says
+     * @return this builder
+     */
+    public Builder closeBound(Duration time) {
+      closeBound = time;
+      return this;
+    }
+
+    /**
+     * Sets {@link MoveOptions#patience()}.
+     *
+     * @param time as {@link MoveOptions#patience()} says
+     * @return this builder
+     */
+    public Builder patience(Duration time) {
+      patience = time;
+      return this;
+    }
+
+    /**
+     * Sets {@link MoveOptions#maxLag()}.
+     *
+     * @param time as {@link MoveOptions#maxLag()} says
+     * @return this builder
+     */
+    public Builder maxLag(Duration time) {
+      maxLag = time;
+      return this;
+    }
+
+    /**
      * {@return the options}
      *
      * @throws IllegalArgumentException if a number or a time is out of its bounds
      */
     public MoveOptions build() {
-      return new MoveOptions(rowsPerSecond, rollbackWindow);
+      return new MoveOptions(rowsPerSecond, rollbackWindow, closeBound, patience, maxLag);
     }
   }
 }

@@ -27,7 +27,7 @@ final class OwnedMove {
   private final Owned owned;
   private final String strategy;
   private final ShardingStrategy next;
-  private final Pace pace;
+  private final MoveOptions options;
   private final Guards guards;
   private volatile JobState state;
 
@@ -37,7 +37,7 @@ final class OwnedMove {
       Owned owned,
       String strategy,
       ShardingStrategy next,
-      Pace pace,
+      MoveOptions options,
       JobState state,
       Guards guards) {
     this.cluster = cluster;
@@ -45,7 +45,7 @@ final class OwnedMove {
     this.owned = owned;
     this.strategy = strategy;
     this.next = next;
-    this.pace = pace;
+    this.options = options;
     this.state = state;
     this.guards = guards;
   }
@@ -70,8 +70,12 @@ final class OwnedMove {
     return next;
   }
 
+  MoveOptions options() {
+    return options;
+  }
+
   Pace pace() {
-    return pace;
+    return new Pace(options.rowsPerSecond());
   }
 
   Guards guards() {

@@ -11,8 +11,9 @@ import reactor.core.publisher.Mono;
  * shard that shall go, or from one kind of strategy to another.
  *
  * <p>A router that has called {@link #of} also does the moves that others started, or that died
- * under another one. One move runs at a time. Thread-safe and non-blocking. A cancel of a {@code
- * Mono} here does not stop a move; {@link #want} does.
+ * under another one, unless its document says {@code resharding.enabled: false}. One move runs at a
+ * time. Thread-safe and non-blocking. A cancel of a {@code Mono} here does not stop a move; {@link
+ * #want} does.
  */
 public interface ShardMoves {
 

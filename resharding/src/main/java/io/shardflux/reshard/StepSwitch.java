@@ -127,7 +127,7 @@ final class StepSwitch {
                 step.step(), TransitionStrategy.Phase.SWITCHING, "writes of moving keys wait"))
         .flatMap(move.cluster()::awaited)
         .then(move.guards().before("close"))
-        .then(move.guards().closesFence() ? fence(step).closed(step.source()) : Mono.just(1L))
+        .then(move.guards().closesFence() ? closed(step) : Mono.just(1L))
         .flatMap(rows -> definitionsHeld(step, () -> drained(step)).thenReturn(true))
         .switchIfEmpty(
             Mono.defer(
@@ -138,6 +138,10 @@ final class StepSwitch {
                             "open transactions hold the fence; it is tried again")
                         .thenReturn(false)))
         .onErrorResume(error -> given(step, error));
+  }
+
+  private Mono<Long> closed(OpenStep step) {
+    return fence(step).closed(step.source(), move.options().closeBound());
   }
 
   /** Behind the closed fence: applies the last changes, and publishes the new place. */

@@ -19,7 +19,13 @@ class JobPlanTests {
           "by user, é\n=",
           List.of(new Table("a,b\n=", 12), new Table("orders", 0)),
           List.of(pair("shard_0", "shard_1"), pair("shard_0", "a.b-c")),
-          MoveOptions.builder().rowsPerSecond(7).rollbackWindow(Duration.ofMillis(1)).build(),
+          MoveOptions.builder()
+              .rowsPerSecond(7)
+              .rollbackWindow(Duration.ofMillis(1))
+              .closeBound(Duration.ofMillis(20))
+              .patience(Duration.ofMinutes(3))
+              .maxLag(Duration.ofSeconds(7))
+              .build(),
           "{\"a\": \"b=c\"}");
 
   private static Pair pair(String from, String to) {

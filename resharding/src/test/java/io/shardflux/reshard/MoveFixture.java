@@ -90,6 +90,11 @@ final class MoveFixture implements AutoCloseable {
     return router(document);
   }
 
+  /** Opens one more router, whose document has one section more. */
+  ClusterRouter routerWith(String section) {
+    return router(document + section + "\n");
+  }
+
   /** Opens one more router, which uses an account without a password. */
   ClusterRouter routerOf(String account) {
     return router(document.replaceAll("://[^@]*@", "://" + account + "@"));

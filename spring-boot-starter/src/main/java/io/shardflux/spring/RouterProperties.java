@@ -45,11 +45,6 @@ final class RouterProperties {
    */
   private static final Set<String> OTHERS = Set.of("servers", "api");
 
-  /** Has settings of the starter's own, which no document has. */
-  private static final String RESHARDING = "resharding";
-
-  private static final String RESHARDING_ENABLED = "enabled";
-
   /** Keys without which there can be neither shards nor ids. */
   private static final Set<String> TELLING = Set.of("url", "shard");
 
@@ -120,7 +115,6 @@ final class RouterProperties {
     checked(
         () -> {
           checkNames();
-          checkResharding();
           return true;
         });
     while (true) {
@@ -156,32 +150,7 @@ final class RouterProperties {
   }
 
   Map<String, Object> document() {
-    Map<String, Object> document = map(root(), "");
-    PropertyNode own = root().get(RESHARDING);
-    if (own != null) {
-      document.remove(own.name());
-    }
-    return document;
-  }
-
-  /** A key that only the environment has is another program's. */
-  private void checkResharding() {
-    PropertyNode node = root().get(RESHARDING);
-    for (PropertyNode child : node == null ? List.<PropertyNode>of() : node.children()) {
-      String path = RESHARDING + "." + child.name();
-      if (!child.isLike(RESHARDING_ENABLED)) {
-        if (child.all().anyMatch(said -> !said.environment())) {
-          throw new IllegalArgumentException(
-              path + ": unknown (expected: one of " + RESHARDING_ENABLED + ")");
-        }
-        continue;
-      }
-      PropertyNode.Said said = child.value();
-      String value = said == null ? "a map" : String.valueOf(resolved(said.value(), path));
-      if (!value.equals("true") && !value.equals("false")) {
-        throw new IllegalArgumentException(path + ": " + value + " (expected: true or false)");
-      }
-    }
+    return map(root(), "");
   }
 
   private Map<String, Object> map(PropertyNode node, String path) {

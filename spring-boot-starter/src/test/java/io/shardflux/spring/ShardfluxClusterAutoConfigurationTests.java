@@ -130,7 +130,9 @@ class ShardfluxClusterAutoConfigurationTests {
         "control.tables=true        | control.tables: unknown (expected: one of url",
         "control=true               | control: a single value (expected: a map)",
         "resharding.enabled=maybe   | resharding.enabled: maybe (expected: true or false)",
-        "resharding.enbled=true     | resharding.enbled: unknown (expected: one of enabled)",
+        "resharding.enbled=true     | resharding.enbled: unknown (expected: one of enabled, max-",
+        "resharding.max-connections=3 | resharding.max-connections: 3 (expected: a whole number",
+        "resharding.close-bound=2s   | resharding.close-bound: 2s (expected: a time from 10ms to 1s)",
       })
   void refusesAWrongSetting(String setting, String message) {
     runner

@@ -1,5 +1,6 @@
 package io.shardflux.cluster;
 
+import io.shardflux.r2dbc.config.ReshardingSettings;
 import io.shardflux.r2dbc.config.RouterParts;
 import io.shardflux.r2dbc.config.TopologyDocument;
 import io.shardflux.router.Internal;
@@ -31,6 +32,9 @@ public interface ClusterAccess {
 
   /** What the router's own document says. */
   RouterParts own();
+
+  /** What the router's own document says of moves. */
+  ReshardingSettings resharding();
 
   /** The time for which a router may go on by an epoch that it has read. */
   Duration lease();

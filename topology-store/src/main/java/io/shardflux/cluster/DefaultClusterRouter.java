@@ -6,6 +6,7 @@ import io.shardflux.cluster.PublishedTopology.Origin;
 import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.ShardRouterBuilder;
 import io.shardflux.r2dbc.config.ControlSettings;
+import io.shardflux.r2dbc.config.ReshardingSettings;
 import io.shardflux.r2dbc.config.RouterDefinition;
 import io.shardflux.r2dbc.config.RouterParts;
 import io.shardflux.r2dbc.config.TopologyDocument;
@@ -39,6 +40,7 @@ final class DefaultClusterRouter implements ClusterRouter, ClusterAccess {
   private final Member member;
   private final TopologyWatch watch;
   private final ControlSettings control;
+  private final ReshardingSettings resharding;
   private final Jobs jobs;
 
   private DefaultClusterRouter(
@@ -46,8 +48,10 @@ final class DefaultClusterRouter implements ClusterRouter, ClusterAccess {
       RouterParts own,
       Member member,
       TopologyWatch watch,
-      ControlSettings control) {
+      ControlSettings control,
+      ReshardingSettings resharding) {
     this.control = control;
+    this.resharding = resharding;
     this.jobs = new Jobs(tables, member);
     this.tables = tables;
     this.own = own;
@@ -89,7 +93,8 @@ final class DefaultClusterRouter implements ClusterRouter, ClusterAccess {
                   .begin()
                   .thenReturn(
                       (ClusterRouter)
-                          new DefaultClusterRouter(tables, own, member, watch, control));
+                          new DefaultClusterRouter(
+                              tables, own, member, watch, control, definition.resharding()));
             })
         .onErrorResume(
             error ->
@@ -192,6 +197,11 @@ final class DefaultClusterRouter implements ClusterRouter, ClusterAccess {
   @Override
   public RouterParts own() {
     return own;
+  }
+
+  @Override
+  public ReshardingSettings resharding() {
+    return resharding;
   }
 
   @Override

@@ -29,16 +29,14 @@ final class ControlReader {
     Setting lease = control.get("lease");
     Duration leased =
         lease.present()
-            ? within(
-                lease,
+            ? lease.time(
                 ControlSettings.SHORTEST_LEASE,
                 ControlSettings.LONGEST_LEASE,
                 "a time from 1s to 1m")
             : null;
     Duration polled =
         poll.present()
-            ? within(
-                poll,
+            ? poll.time(
                 ControlSettings.SHORTEST_POLL,
                 ControlSettings.LONGEST_POLL,
                 "a time from 100ms to 20s")
@@ -55,15 +53,6 @@ final class ControlReader {
         control.get("publish").or(false, Setting::truth),
         control.get("create-tables").or(false, Setting::truth),
         accounts);
-  }
-
-  private static Duration within(
-      Setting setting, Duration shortest, Duration longest, String expected) {
-    Duration time = setting.time();
-    if (time.compareTo(shortest) < 0 || time.compareTo(longest) > 0) {
-      throw setting.refused(expected);
-    }
-    return time;
   }
 
   /** An unspecified time gives way to the lease. */

@@ -28,6 +28,7 @@ import org.jspecify.annotations.Nullable;
  * @param strategies the strategies by name
  * @param directories the directories that the strategies ask; they must be closed with the router
  * @param control the place of a topology that several routers share, or null
+ * @param resharding the settings for moves of rows
  */
 @Internal
 public record RouterDefinition(
@@ -40,7 +41,8 @@ public record RouterDefinition(
     List<TableRule> tables,
     Map<String, ShardingStrategy> strategies,
     List<TableDirectory> directories,
-    @Nullable ControlSettings control) {
+    @Nullable ControlSettings control,
+    ReshardingSettings resharding) {
 
   /** Copies the collections, keeping their order. */
   public RouterDefinition {

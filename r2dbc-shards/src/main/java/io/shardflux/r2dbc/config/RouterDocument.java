@@ -73,6 +73,7 @@ public final class RouterDocument {
         "coalescing",
         "ids",
         "control",
+        "resharding",
         "strategies",
         "tables");
     root.get("control").onlyAsServer(ControlReader.KEYS);
@@ -221,7 +222,8 @@ public final class RouterDocument {
         tables,
         strategies,
         directories,
-        control(root.get("control")));
+        control(root.get("control")),
+        ReshardingReader.read(root.get("resharding")));
   }
 
   private @Nullable ControlSettings control(Setting control) {

@@ -290,6 +290,15 @@ final class Setting {
     return time;
   }
 
+  /** A time within bounds, which the expectation names. */
+  Duration time(Duration shortest, Duration longest, String expected) {
+    Duration time = time();
+    if (time.compareTo(shortest) < 0 || time.compareTo(longest) > 0) {
+      throw refused(expected);
+    }
+    return time;
+  }
+
   private static @Nullable Duration time(String text) {
     Matcher simple = TIME.matcher(text.toLowerCase(Locale.ROOT));
     if (!simple.matches()) {

@@ -623,8 +623,8 @@ class RouterDocumentTests {
         arguments(
             "shard: {}",
             "shard: unknown (expected: one of shards, pool, timeouts, breaker, reads,"
-                + " slow-statement, hot-keys, row-counts, sql, coalescing, ids, control, strategies,"
-                + " tables)"),
+                + " slow-statement, hot-keys, row-counts, sql, coalescing, ids, control,"
+                + " resharding, strategies, tables)"),
         arguments(
             "shards: {s0: {}, s1: {}, s0: {}}",
             "document, line 1, column 26: a key that is there already (expected: each key once)"),

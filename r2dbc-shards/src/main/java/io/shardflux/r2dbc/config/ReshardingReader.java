@@ -1,0 +1,51 @@
+package io.shardflux.r2dbc.config;
+
+import java.time.Duration;
+
+/** Reads the section {@code resharding} of a document. */
+final class ReshardingReader {
+
+  private ReshardingReader() {}
+
+  static ReshardingSettings read(Setting resharding) {
+    resharding.only(
+        "enabled", "max-connections", "rows-per-second", "close-bound", "patience", "max-lag");
+    ReshardingSettings defaults = ReshardingSettings.DEFAULTS;
+    return new ReshardingSettings(
+        resharding.get("enabled").or(defaults.enabled(), Setting::truth),
+        resharding
+            .get("max-connections")
+            .or(
+                defaults.maxConnections(),
+                it ->
+                    it.integer(
+                        ReshardingSettings.FEWEST_CONNECTIONS,
+                        ReshardingSettings.MOST_CONNECTIONS)),
+        resharding
+            .get("rows-per-second")
+            .or(defaults.rowsPerSecond(), it -> it.integer(0, ReshardingSettings.MOST_ROWS)),
+        time(
+            resharding.get("close-bound"),
+            defaults.closeBound(),
+            ReshardingSettings.SHORTEST_CLOSE_BOUND,
+            ReshardingSettings.LONGEST_CLOSE_BOUND,
+            "a time from 10ms to 1s"),
+        time(
+            resharding.get("patience"),
+            defaults.patience(),
+            ReshardingSettings.SHORTEST_PATIENCE,
+            ReshardingSettings.LONGEST_PATIENCE,
+            "a time from 1s to 7d"),
+        time(
+            resharding.get("max-lag"),
+            defaults.maxLag(),
+            ReshardingSettings.SHORTEST_LAG,
+            ReshardingSettings.LONGEST_LAG,
+            "a time from 1s to 1h"));
+  }
+
+  private static Duration time(
+      Setting setting, Duration other, Duration shortest, Duration longest, String expected) {
+    return setting.or(other, it -> it.time(shortest, longest, expected));
+  }
+}

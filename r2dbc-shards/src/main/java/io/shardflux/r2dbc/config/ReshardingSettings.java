@@ -1,0 +1,47 @@
+package io.shardflux.r2dbc.config;
+
+import io.shardflux.router.Internal;
+import java.time.Duration;
+
+/**
+ * A document's section {@code resharding}: what this router does of moves, and how moves are done
+ * that are planned here. The bounds are those of the moves' own options, too.
+ *
+ * @param enabled whether this router does moves
+ * @param maxConnections connections to each server that moves may have, beside the router's own
+ * @param rowsPerSecond the most rows that a move copies, and later deletes, in a second; 0 for no
+ *     limit
+ * @param closeBound the time for which writers wait at most for open transactions at a switch
+ * @param patience the time after which a switch that waits for open transactions is stuck
+ * @param maxLag how far a replica may be behind before a move waits for it
+ */
+@Internal
+public record ReshardingSettings(
+    boolean enabled,
+    int maxConnections,
+    int rowsPerSecond,
+    Duration closeBound,
+    Duration patience,
+    Duration maxLag) {
+
+  /** A source needs one to read, one to hold definitions, one to end statements, one to look. */
+  public static final int FEWEST_CONNECTIONS = 4;
+
+  public static final int MOST_CONNECTIONS = 64;
+  public static final int MOST_ROWS = 1_000_000_000;
+  public static final Duration SHORTEST_CLOSE_BOUND = Duration.ofMillis(10);
+  public static final Duration LONGEST_CLOSE_BOUND = Duration.ofSeconds(1);
+  public static final Duration SHORTEST_PATIENCE = Duration.ofSeconds(1);
+  public static final Duration LONGEST_PATIENCE = Duration.ofDays(7);
+  public static final Duration SHORTEST_LAG = Duration.ofSeconds(1);
+  public static final Duration LONGEST_LAG = Duration.ofHours(1);
+
+  public static final ReshardingSettings DEFAULTS =
+      new ReshardingSettings(
+          true,
+          FEWEST_CONNECTIONS,
+          0,
+          Duration.ofMillis(100),
+          Duration.ofMinutes(10),
+          Duration.ofSeconds(5));
+}

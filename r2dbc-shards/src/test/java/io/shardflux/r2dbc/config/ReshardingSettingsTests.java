@@ -1,0 +1,79 @@
+package io.shardflux.r2dbc.config;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import java.time.Duration;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class ReshardingSettingsTests {
+
+  private static ReshardingSettings read(String keys) {
+    return RouterDocument.read(
+            "shards: {s0: {url: \"r2dbc:mysql://app@h/d\"}}\nresharding: {" + keys + "}")
+        .resharding();
+  }
+
+  @Test
+  void hasDefaults() {
+    assertThat(read("")).isEqualTo(ReshardingSettings.DEFAULTS);
+    assertThat(RouterDocument.read("shards: {s0: {url: \"r2dbc:mysql://app@h/d\"}}").resharding())
+        .isEqualTo(ReshardingSettings.DEFAULTS);
+  }
+
+  @Test
+  void readsEveryKey() {
+    assertThat(
+            read(
+                "enabled: false, max-connections: 5, rows-per-second: 70, close-bound: 80ms,"
+                    + " patience: 9m, max-lag: 11s"))
+        .isEqualTo(
+            new ReshardingSettings(
+                false,
+                5,
+                70,
+                Duration.ofMillis(80),
+                Duration.ofMinutes(9),
+                Duration.ofSeconds(11)));
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "max-connections: 4", "max-connections: 64",
+        "rows-per-second: 0", "rows-per-second: 1000000000",
+        "close-bound: 10ms", "close-bound: 1s",
+        "patience: 1s", "patience: 7d",
+        "max-lag: 1s", "max-lag: 1h"
+      })
+  void takesEachBound(String key) {
+    assertThat(read(key)).isNotNull();
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "enabled: 1                  | enabled: 1 (expected: true or false)",
+        "max-connections: 3          | max-connections: 3 (expected: a whole number from 4 to 64)",
+        "max-connections: 65         | max-connections: 65 (expected: a whole number from 4 to 64)",
+        "rows-per-second: -1         | rows-per-second: -1 (expected: a whole number from 0 to",
+        "rows-per-second: 1000000001 | rows-per-second: 1000000001 (expected: a whole number from",
+        "close-bound: 9ms            | close-bound: 9ms (expected: a time from 10ms to 1s)",
+        "close-bound: 1001ms         | close-bound: 1001ms (expected: a time from 10ms to 1s)",
+        "patience: 999ms             | patience: 999ms (expected: a time from 1s to 7d)",
+        "patience: 8d                | patience: 8d (expected: a time from 1s to 7d)",
+        "max-lag: 999ms              | max-lag: 999ms (expected: a time from 1s to 1h)",
+        "max-lag: 61m                | max-lag: 61m (expected: a time from 1s to 1h)",
+        "max-lag: 0                  | max-lag: 0 (expected: a time",
+        "lag: 1s                     | lag: unknown (expected: one of enabled, max-connections,",
+      })
+  void refusesWhatIsOutOfItsBounds(String key, String message) {
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> read(key))
+        .withMessageStartingWith("resharding." + message);
+  }
+}
