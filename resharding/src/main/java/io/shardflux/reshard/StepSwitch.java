@@ -11,6 +11,9 @@ import reactor.core.publisher.Mono;
 /** Gives the keys of a step to its target: publishes, fences, applies the last changes. */
 final class StepSwitch {
 
+  /** The time in which each router must know that writes wait. */
+  private static final Duration CONFIRMED = Duration.ofSeconds(1);
+
   private static final Duration FIRST_BACKOFF = Duration.ofSeconds(1);
   private static final Duration MOST_BACKOFF = Duration.ofSeconds(60);
 
@@ -55,6 +58,7 @@ final class StepSwitch {
         .reopened(step.source())
         .then(intactOrAnew(step))
         .then(step.each(Transfer::caughtUp))
+        .then(move.cluster().attentive())
         .then(Mono.defer(() -> turned(step)))
         .filter(done -> done)
         .repeatWhenEmpty(this::backingOff);
@@ -125,7 +129,7 @@ final class StepSwitch {
         .then(
             move.publish(
                 step.step(), TransitionStrategy.Phase.SWITCHING, "writes of moving keys wait"))
-        .flatMap(move.cluster()::awaited)
+        .flatMap(epoch -> move.cluster().awaited(epoch, CONFIRMED))
         .then(move.guards().before("close"))
         .then(move.guards().closesFence() ? closed(step) : Mono.just(1L))
         .flatMap(rows -> definitionsHeld(step, () -> drained(step)).thenReturn(true))

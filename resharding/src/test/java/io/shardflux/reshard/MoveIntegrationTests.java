@@ -126,6 +126,34 @@ class MoveIntegrationTests {
   }
 
   @Test
+  void noWriteWaitsForARouterThatStandsStill() {
+    try (MoveFixture fixture = new MoveFixture("{type: fixed, shard: shard_0}")) {
+      fixture.load(10);
+      fixture
+          .router(0)
+          .on(S0)
+          .sql(
+              "INSERT INTO shardflux_router VALUES (UUID(), 'still', '0', 999, UTC_TIMESTAMP(6)"
+                  + " - INTERVAL 4 SECOND, UTC_TIMESTAMP(6) + INTERVAL 4 SECOND, '{}')")
+          .rowsUpdated()
+          .block(BOUND);
+      fixture.run(fixture.hasty(0, MoveJob.Guards.ALL), ShardingStrategy.hash(List.of(S1)));
+      assertThat(
+              fixture
+                  .router(0)
+                  .on(S0)
+                  .sql(
+                      "SELECT COUNT(*) FROM shardflux_topology WHERE why LIKE 'writes%wait' AND"
+                          + " made_at > (SELECT lease_until FROM shardflux_router WHERE host ="
+                          + " 'still')")
+                  .map((row, metadata) -> Objects.requireNonNull(row.get(0, Long.class)))
+                  .one()
+                  .block(BOUND))
+          .isEqualTo(1);
+    }
+  }
+
+  @Test
   void aCancelTakesAllBack() {
     ShardingStrategy next = ShardingStrategy.hash(List.of(S0, S1, S2));
     try (MoveFixture fixture = new MoveFixture("{type: hash, shards: [shard_0, shard_1]}")) {
