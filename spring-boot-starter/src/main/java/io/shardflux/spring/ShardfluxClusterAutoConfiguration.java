@@ -4,7 +4,7 @@ import io.shardflux.cluster.ClusterRouter;
 import io.shardflux.r2dbc.ShardRouter;
 import java.time.Duration;
 import java.util.List;
-import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -44,22 +44,25 @@ public final class ShardfluxClusterAutoConfiguration {
     // They may need beans, which only this thread may make.
     List<ShardRouterCustomizer> all = customizers.orderedStream().toList();
     RouterProperties properties = new RouterProperties(environment);
-    return properties.read(document -> opened(properties, document, all));
+    return properties.read(
+        document -> {
+          Mono<ClusterRouter> opening =
+              ClusterRouter.open(
+                  document,
+                  builder -> {
+                    all.forEach(customizer -> customizer.customize(builder));
+                    return builder;
+                  });
+          return opened(opening, OPENING, properties);
+        });
   }
 
-  private static ClusterRouter opened(
-      RouterProperties properties,
-      Map<String, Object> document,
-      List<ShardRouterCustomizer> customizers) {
-    Mono<ClusterRouter> opening =
-        ClusterRouter.open(
-            document,
-            builder -> {
-              customizers.forEach(customizer -> customizer.customize(builder));
-              return builder;
-            });
+  /** Waits for an opening, which is given up after a while. */
+  static ClusterRouter opened(
+      Mono<ClusterRouter> opening, Duration bound, RouterProperties properties) {
+    CompletableFuture<ClusterRouter> opened = opening.toFuture();
     try {
-      return opening.toFuture().get(OPENING.toSeconds(), TimeUnit.SECONDS);
+      return opened.get(bound.toMillis(), TimeUnit.MILLISECONDS);
     } catch (ExecutionException e) {
       if (e.getCause() instanceof IllegalStateException refused) {
         throw properties.refused(String.valueOf(refused.getMessage()));
@@ -68,12 +71,16 @@ public final class ShardfluxClusterAutoConfiguration {
     } catch (TimeoutException e) {
       throw new IllegalStateException(
           "control: no answer within "
-              + OPENING.toSeconds()
+              + bound.toSeconds()
               + " s (expected: a control server or a shard that answers)",
           e);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new IllegalStateException("control: interrupted while the cluster was opened", e);
+    } finally {
+      if (!opened.isDone()) {
+        opened.cancel(true);
+      }
     }
   }
 

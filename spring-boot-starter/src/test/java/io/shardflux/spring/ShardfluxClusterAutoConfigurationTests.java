@@ -1,6 +1,7 @@
 package io.shardflux.spring;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import io.shardflux.cluster.ClusterRouter;
 import io.shardflux.r2dbc.ShardRouter;
@@ -18,6 +19,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -151,6 +153,20 @@ class ShardfluxClusterAutoConfigurationTests {
     runner
         .withPropertyValues("shardflux.control.lease=1s")
         .run(context -> assertThat(context).hasFailed());
+  }
+
+  @Test
+  void anOpeningThatTakesTooLongIsGivenUp() {
+    AtomicBoolean given = new AtomicBoolean();
+    Mono<ClusterRouter> opening = Mono.<ClusterRouter>never().doOnCancel(() -> given.set(true));
+    RouterProperties properties = new RouterProperties(new StandardEnvironment());
+    assertThatIllegalStateException()
+        .isThrownBy(
+            () ->
+                ShardfluxClusterAutoConfiguration.opened(
+                    opening, Duration.ofSeconds(1), properties))
+        .withMessageStartingWith("control: no answer within 1 s (expected: ");
+    assertThat(given).isTrue();
   }
 
   @ParameterizedTest

@@ -10,6 +10,7 @@ import io.shardflux.r2dbc.config.ReshardingSettings;
 import io.shardflux.r2dbc.config.RouterDefinition;
 import io.shardflux.r2dbc.config.RouterParts;
 import io.shardflux.r2dbc.config.TopologyDocument;
+import io.shardflux.r2dbc.directory.TableDirectory;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.Topology;
@@ -18,6 +19,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
@@ -82,27 +84,37 @@ final class DefaultClusterRouter implements ClusterRouter, ClusterAccess {
     RouterParts own = builder.parts();
     // A look must be over before the lease is, or it confirms nothing.
     ControlTables tables = new ControlTables(control.server(), control.lease().dividedBy(2));
-    return Mono.fromCallable(() -> new ClusterStart(control, tables, own, member))
-        .flatMap(ClusterStart::start)
-        // The router's own pools are set up there, too.
-        .publishOn(Schedulers.boundedElastic())
-        .flatMap(
-            start -> {
-              TopologyWatch watch = new TopologyWatch(control, tables, builder, member, start);
-              return watch
-                  .begin()
-                  .thenReturn(
-                      (ClusterRouter)
+    AtomicReference<@Nullable TopologyWatch> begun = new AtomicReference<>();
+    Mono<ClusterRouter> opening =
+        Mono.fromCallable(() -> new ClusterStart(control, tables, own, member))
+            .flatMap(ClusterStart::start)
+            // The router's own pools are set up there, too.
+            .publishOn(Schedulers.boundedElastic())
+            .flatMap(
+                start -> {
+                  TopologyWatch watch = new TopologyWatch(control, tables, builder, member, start);
+                  begun.set(watch);
+                  return watch
+                      .begin()
+                      .thenReturn(
                           new DefaultClusterRouter(
                               tables, own, member, watch, control, definition.resharding()));
-            })
-        .onErrorResume(
-            error ->
-                Flux.fromIterable(definition.directories())
-                    .flatMap(directory -> directory.close())
-                    .then(tables.close())
-                    .onErrorComplete()
-                    .then(Mono.error(error)));
+                });
+    Mono<Void> closed = Mono.defer(() -> closed(definition, tables, begun.get()));
+    return Mono.usingWhen(
+        Mono.just(tables), used -> opening, used -> Mono.empty(), (used, e) -> closed, u -> closed);
+  }
+
+  /** Closes all that an opening has made which failed, or was given up. */
+  private static Mono<Void> closed(
+      RouterDefinition definition, ControlTables tables, @Nullable TopologyWatch watch) {
+    Mono<Void> router = watch == null ? Mono.empty() : watch.close().then(watch.router().close());
+    return Flux.concatDelayError(
+            router,
+            Flux.fromIterable(definition.directories()).flatMap(TableDirectory::close),
+            tables.close())
+        .onErrorComplete()
+        .then();
   }
 
   private static String host() {

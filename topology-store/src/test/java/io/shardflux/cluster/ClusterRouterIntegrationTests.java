@@ -75,6 +75,36 @@ class ClusterRouterIntegrationTests {
   }
 
   @Test
+  void anOpeningThatIsGivenUpLeavesNoConnection() {
+    ClusterRouter first = open(document(2));
+    run("CREATE USER IF NOT EXISTS opener@'%'", first);
+    run("GRANT ALL ON *.* TO opener@'%'", first);
+    String document = document(databases.get(0)).replaceAll("://[^@]*@", "://opener@");
+    document = document + "  publish: true\n";
+    for (int i = 0; i < 10; i++) {
+      // Each at another point, the last ones behind the end.
+      ClusterRouter.open(document)
+          .timeout(Duration.ofMillis(5 + 30 * i), Mono.empty())
+          .blockOptional(BOUND)
+          .ifPresent(router -> router.close().block(BOUND));
+      await("connections", () -> connections(first, "opener"), count -> count == 0);
+    }
+    run("DROP USER opener@'%'", first);
+  }
+
+  private static long connections(ClusterRouter router, String account) {
+    return router
+        .router()
+        .on(S0)
+        .sql("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE USER = :account")
+        .bind("account", account)
+        .map((row, metadata) -> Objects.requireNonNull(row.get(0, Long.class)))
+        .one()
+        .blockOptional(BOUND)
+        .orElseThrow();
+  }
+
+  @Test
   void aDocumentThatWasNeverPublishedIsRefusedWithTheDifference() {
     ClusterRouter first = open(document(2));
     StepVerifier.create(ClusterRouter.open(document(3)))
