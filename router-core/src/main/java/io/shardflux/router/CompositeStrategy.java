@@ -1,9 +1,11 @@
 package io.shardflux.router;
 
 import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
@@ -28,6 +30,30 @@ final class CompositeStrategy extends ShardingStrategy {
     this.inside = sorted(inside);
   }
 
+  /** Tells whether another one picks the same group for each key; false if that is not known. */
+  boolean sameGroups(CompositeStrategy other) {
+    if (groups instanceof ListedStrategy listed) {
+      return other.groups instanceof ListedStrategy others && listed.same(others);
+    }
+    return groups == other.groups
+        || (groups.immediate()
+            && other.groups.immediate()
+            && !(other.groups instanceof ListedStrategy)
+            && StrategyTree.plain(groups).equals(StrategyTree.plain(other.groups)));
+  }
+
+  /** The strategies of the groups. */
+  Map<ShardId, ShardingStrategy> inside() {
+    return inside;
+  }
+
+  /** The same groups, each with another strategy inside. */
+  ShardingStrategy each(UnaryOperator<ShardingStrategy> change) {
+    Map<ShardId, ShardingStrategy> others = new LinkedHashMap<>();
+    inside.forEach((group, strategy) -> others.put(group, change.apply(strategy)));
+    return new CompositeStrategy(groups, others);
+  }
+
   @Override
   public boolean immediate() {
     return groups.immediate() && inside.values().stream().allMatch(ShardingStrategy::immediate);
@@ -47,7 +73,7 @@ final class CompositeStrategy extends ShardingStrategy {
         .flatMap(group -> inside(group).resolve(key, from + 1, to));
   }
 
-  private ShardingStrategy inside(ShardId group) {
+  ShardingStrategy inside(ShardId group) {
     ShardingStrategy strategy = inside.get(group);
     if (strategy == null) {
       throw new IllegalStateException(

@@ -62,6 +62,14 @@ final class ConsistentStrategy extends ShardingStrategy {
     return one.compareTo(other) <= 0 ? one : other;
   }
 
+  Map<ShardId, Integer> weights() {
+    return weights;
+  }
+
+  Segments ring() {
+    return ring;
+  }
+
   @Override
   ShardId locate(ShardKey key, int from, int to) {
     checkSome(key, from, to);

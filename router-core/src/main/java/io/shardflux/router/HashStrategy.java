@@ -52,6 +52,19 @@ final class HashStrategy extends ShardingStrategy {
     }
   }
 
+  List<ShardId> slots() {
+    return List.of(slots);
+  }
+
+  HashFunction function() {
+    return function;
+  }
+
+  /** The same hash with its slots laid out otherwise. */
+  ShardingStrategy with(List<ShardId> others) {
+    return of(function, others);
+  }
+
   @Override
   ShardId locate(ShardKey key, int from, int to) {
     checkSome(key, from, to);

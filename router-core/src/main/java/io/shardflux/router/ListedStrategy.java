@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Mono;
@@ -31,6 +32,11 @@ final class ListedStrategy extends ShardingStrategy {
       all.add(others);
     }
     return all;
+  }
+
+  /** Tells whether another one picks the same group for each text. */
+  boolean same(ListedStrategy other) {
+    return groups.equals(other.groups) && Objects.equals(others, other.others);
   }
 
   @Override

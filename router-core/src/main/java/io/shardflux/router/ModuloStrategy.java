@@ -15,6 +15,10 @@ final class ModuloStrategy extends ShardingStrategy {
     this.order = shards.toArray(ShardId[]::new);
   }
 
+  List<ShardId> order() {
+    return List.of(order);
+  }
+
   @Override
   ShardId locate(ShardKey key, int from, int to) {
     checkOne(key, from, to);

@@ -32,6 +32,15 @@ final class RangeStrategy extends ShardingStrategy {
     this.owners = sorted.stream().map(owners::get).toArray(ShardId[]::new);
   }
 
+  /** The ranges in their order, each with its shard. */
+  Map<KeyRange, ShardId> owners() {
+    Map<KeyRange, ShardId> all = new LinkedHashMap<>();
+    for (int i = 0; i < ranges.length; i++) {
+      all.put(ranges[i], owners[i]);
+    }
+    return all;
+  }
+
   private static @Nullable KeyType type(Set<KeyRange> ranges) {
     KeyType type = null;
     for (KeyRange range : ranges) {

@@ -1,6 +1,7 @@
 package io.shardflux.router;
 
 import java.util.Arrays;
+import java.util.function.BiConsumer;
 import java.util.stream.Collectors;
 import java.util.stream.LongStream;
 
@@ -25,6 +26,20 @@ final class Segments {
   ShardId at(long number) {
     int found = Arrays.binarySearch(ends, number);
     return owners[found >= 0 ? found : -found - 1];
+  }
+
+  /** Calls for each pair of an owner here and one there that have a number both, and different. */
+  void compare(Segments other, BiConsumer<ShardId, ShardId> pair) {
+    int own = 0;
+    int others = 0;
+    while (own < ends.length && others < other.ends.length) {
+      if (!owners[own].equals(other.owners[others])) {
+        pair.accept(owners[own], other.owners[others]);
+      }
+      long end = Math.min(ends[own], other.ends[others]);
+      own += ends[own] == end ? 1 : 0;
+      others += other.ends[others] == end ? 1 : 0;
+    }
   }
 
   /** A SQL condition that an owner has a number; the number is evaluated once. */

@@ -58,6 +58,15 @@ public final class StrategyTree {
     return tree;
   }
 
+  /** The tree of a strategy that has no directory in it. */
+  static Map<String, Object> plain(ShardingStrategy strategy) {
+    return new StrategyTree(
+            directory -> {
+              throw new IllegalArgumentException("directory (expected: none)");
+            })
+        .of(strategy);
+  }
+
   /** The trees of strategies, under the texts of what they are for. */
   <K> Map<String, Object> of(Map<K, ShardingStrategy> strategies) {
     Map<String, Object> trees = new LinkedHashMap<>();

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -52,6 +53,43 @@ final class TenantStrategy extends ShardingStrategy {
       }
     }
     return type;
+  }
+
+  @Nullable ShardingStrategy pool() {
+    return pool;
+  }
+
+  /** The strategies of the named tenants, by the tenant's part of a key. */
+  Map<Object, ShardingStrategy> named() {
+    return named;
+  }
+
+  KeyType type() {
+    return type;
+  }
+
+  ShardingStrategy withPool(ShardingStrategy other) {
+    return new TenantStrategy(keys(), other);
+  }
+
+  /** The same with one tenant more, or that tenant elsewhere. */
+  ShardingStrategy with(ShardKey tenant, ShardingStrategy strategy) {
+    Map<ShardKey, ShardingStrategy> others = keys();
+    others.put(tenant, strategy);
+    return new TenantStrategy(others, pool);
+  }
+
+  /** The same tenants, each and their pool with another strategy. */
+  ShardingStrategy each(UnaryOperator<ShardingStrategy> change) {
+    Map<ShardKey, ShardingStrategy> others = keys();
+    others.replaceAll((tenant, strategy) -> change.apply(strategy));
+    return new TenantStrategy(others, pool == null ? null : change.apply(pool));
+  }
+
+  private Map<ShardKey, ShardingStrategy> keys() {
+    Map<ShardKey, ShardingStrategy> keys = new LinkedHashMap<>();
+    named.forEach((tenant, strategy) -> keys.put(ShardKey.of(tenant), strategy));
+    return keys;
   }
 
   @Override

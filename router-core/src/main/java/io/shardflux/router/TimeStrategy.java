@@ -39,6 +39,23 @@ final class TimeStrategy extends ShardingStrategy {
     this.rotation = rotation.toArray(ShardId[]::new);
   }
 
+  ShardId[] rotation() {
+    return rotation.clone();
+  }
+
+  /** The first days of the listed periods, each with its shard. */
+  Map<LocalDate, ShardId> listed() {
+    Map<LocalDate, ShardId> listed = new LinkedHashMap<>();
+    for (int i = 0; i < numbers.length; i++) {
+      listed.put(period.start(numbers[i]), owners[i]);
+    }
+    return listed;
+  }
+
+  ShardingStrategy with(Map<LocalDate, ShardId> others, List<ShardId> turns) {
+    return new TimeStrategy(period, others, turns);
+  }
+
   private static Set<ShardId> all(Map<LocalDate, ShardId> listed, List<ShardId> rotation) {
     Set<ShardId> all = new LinkedHashSet<>(listed.values());
     all.addAll(rotation);

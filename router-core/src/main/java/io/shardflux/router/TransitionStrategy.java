@@ -103,6 +103,17 @@ public final class TransitionStrategy extends ShardingStrategy {
     return byPair;
   }
 
+  /**
+   * A step for each pair of shards that keys may go between, in a fixed order.
+   *
+   * @param onePart whether all keys have one part
+   */
+  public static List<Step> steps(ShardingStrategy old, ShardingStrategy next, boolean onePart) {
+    return Flows.between(old, next, onePart).stream()
+        .map(pair -> new Step(pair.get(0), pair.get(1), Phase.COPYING))
+        .toList();
+  }
+
   /** The strategy that keys come from. */
   public ShardingStrategy old() {
     return old;
