@@ -8,16 +8,10 @@ import io.shardflux.cluster.Jobs.Owned;
 import io.shardflux.r2dbc.config.RouterDocument;
 import io.shardflux.r2dbc.config.TopologyDocument;
 import io.shardflux.reshard.MovePlan.Code;
-import io.shardflux.reshard.MovePlan.Pair;
 import io.shardflux.reshard.MovePlan.Refusal;
-import io.shardflux.reshard.MovePlan.Table;
 import io.shardflux.reshard.MoveProgress.Wanted;
-import io.shardflux.router.ShardingStrategy;
-import io.shardflux.router.TableRule;
 import io.shardflux.router.Topology;
-import io.shardflux.router.TransitionStrategy;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
@@ -79,29 +73,8 @@ final class DefaultShardMoves implements ShardMoves {
   }
 
   @Override
-  public Mono<MovePlan> plan(String strategy, ShardingStrategy next) {
-    return cluster
-        .look()
-        .then(
-            Mono.defer(
-                () -> {
-                  Topology now = cluster.opened().topology();
-                  ShardingStrategy old = now.strategies().get(strategy);
-                  if (old == null || old instanceof TransitionStrategy) {
-                    throw new IllegalArgumentException(
-                        "strategy: "
-                            + strategy
-                            + " (expected: one of "
-                            + now.strategies().keySet()
-                            + " that is not on its way)");
-                  }
-                  // Refuses shards that are not there.
-                  var unused = now.withStrategy(strategy, next);
-                  return Mono.usingWhen(
-                      Mono.fromCallable(() -> servers()).subscribeOn(Schedulers.boundedElastic()),
-                      servers -> planned(servers, now, strategy, next),
-                      Servers::close);
-                }));
+  public Mono<MovePlan> plan(Intent intent) {
+    return new MovePlanner(cluster).plan(intent);
   }
 
   @Override
@@ -116,87 +89,37 @@ final class DefaultShardMoves implements ShardMoves {
     return new Servers(cluster.opened().shards(), cluster.resharding().maxConnections());
   }
 
-  private static List<TableRule.Sharded> rules(Topology topology, String strategy) {
-    return topology.tables().values().stream()
-        .filter(TableRule.Sharded.class::isInstance)
-        .map(TableRule.Sharded.class::cast)
-        .filter(rule -> rule.strategy().equals(strategy))
-        .toList();
-  }
-
-  private static List<String> references(Topology topology) {
-    return topology.tables().values().stream()
-        .filter(TableRule.Reference.class::isInstance)
-        .map(TableRule::table)
-        .toList();
-  }
-
-  private Mono<MovePlan> planned(
-      Servers servers, Topology now, String strategy, ShardingStrategy next) {
-    ShardingStrategy old = Objects.requireNonNull(now.strategies().get(strategy));
-    List<TableRule.Sharded> rules = rules(now, strategy);
-    List<Pair> pairs =
-        MoveJob.pairs(old, next).stream().map(step -> new Pair(step.from(), step.to())).toList();
-    return Mono.zip(
-            new MoveCheck(servers, rules, old, next).refusals(),
-            new GuaranteeCheck(servers, rules, references(now), old, next).refusals(),
-            Flux.fromIterable(rules).concatMap(rule -> about(servers, old, rule)).collectList())
-        .map(
-            found -> {
-              List<Refusal> refusals = new ArrayList<>(found.getT1());
-              refusals.addAll(found.getT2());
-              if (rules.isEmpty()) {
-                refusals.add(
-                    new Refusal(
-                        Code.NO_TABLE, strategy, "no table has it (expected: at least one)"));
-              }
-              return new MovePlan(
-                  strategy,
-                  next,
-                  found.getT3(),
-                  pairs,
-                  refusals,
-                  MoveOptions.of(cluster.resharding()));
-            });
-  }
-
-  private static Mono<Table> about(Servers servers, ShardingStrategy old, TableRule.Sharded rule) {
-    return Flux.fromIterable(old.shards())
-        .concatMap(
-            shard ->
-                servers.on(
-                    shard,
-                    session ->
-                        session
-                            .rows(
-                                "SELECT COALESCE(TABLE_ROWS, 0) FROM information_schema.TABLES"
-                                    + " WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = "
-                                    + MovedTable.text(rule.table()),
-                                row -> Objects.requireNonNull(row.get(0, Long.class)))
-                            .single(0L)))
-        .reduce(0L, Long::sum)
-        .map(rows -> new Table(rule.table(), rows));
-  }
-
   @Override
   public Mono<Long> start(MovePlan plan) {
-    return Mono.defer(
-        () -> {
-          if (!plan.refusals().isEmpty()) {
-            throw new MoveRefusedException(plan.refusals());
-          }
-          TopologyDocument.Opened now = cluster.opened();
-          TopologyDocument after =
-              now.document()
-                  .next(
-                      now.topology().withStrategy(plan.strategy(), plan.next()),
-                      now.shards(),
-                      cluster.own().accounts());
-          return cluster
-              .jobs()
-              .add(KIND, JobPlan.of(plan, after.json()).text(), JobState.FIRST.text())
-              .switchIfEmpty(Mono.error(() -> new MoveRefusedException(List.of(UNDER_WAY))));
-        });
+    return Mono.fromCallable(() -> jobPlan(plan))
+        // A topology may be long.
+        .subscribeOn(Schedulers.boundedElastic())
+        .flatMap(
+            first ->
+                cluster
+                    .jobs()
+                    .add(KIND, first.text(), JobState.FIRST.text())
+                    .switchIfEmpty(Mono.error(() -> new MoveRefusedException(List.of(UNDER_WAY)))));
+  }
+
+  private JobPlan jobPlan(MovePlan plan) {
+    if (!plan.refusals().isEmpty()) {
+      throw new MoveRefusedException(plan.refusals());
+    }
+    List<JobPlan> jobs =
+        plan.parts().stream().map(part -> JobPlan.of(part, plan.options(), json(part))).toList();
+    return jobs.get(0).with(0, jobs.stream().skip(1).map(JobPlan::text).toList());
+  }
+
+  /** The topology with a part's strategy and rules. */
+  private String json(MovePlan.Part part) {
+    TopologyDocument.Opened now = cluster.opened();
+    return now.document()
+        .next(
+            now.topology().with(part.strategy(), part.next(), part.rules()),
+            now.shards(),
+            cluster.own().accounts())
+        .json();
   }
 
   private static final Refusal UNDER_WAY =
@@ -207,20 +130,41 @@ final class DefaultShardMoves implements ShardMoves {
 
   @Override
   public Mono<Void> want(long job, Wanted wanted) {
-    return cluster.jobs().want(job, wanted.name().toLowerCase(Locale.ROOT));
+    return last(job)
+        .flatMap(last -> cluster.jobs().want(last.id(), wanted.name().toLowerCase(Locale.ROOT)));
   }
 
   @Override
   public Flux<MoveProgress> progress(long job) {
-    return cluster
-        .jobs()
-        .get(job)
+    return last(job)
         .map(DefaultShardMoves::shown)
         .switchIfEmpty(
             Mono.error(
                 () -> new IllegalArgumentException("job: " + job + " (expected: one of all())")))
         .repeatWhen(shown -> shown.concatMap(end -> Mono.delay(SHOW), 1))
         .takeUntil(MoveProgress::ended);
+  }
+
+  /** A job, or the one that does the rest of its plan by now; empty if there is none. */
+  private Mono<Job> last(long job) {
+    return cluster
+        .jobs()
+        .get(job)
+        .expand(
+            done ->
+                !done.ended() || JobPlan.parse(done.plan()).rest().isEmpty()
+                    ? Mono.empty()
+                    : following(done.id()))
+        .takeLast(1)
+        .next();
+  }
+
+  private Mono<Job> following(long job) {
+    return cluster
+        .jobs()
+        .all(KIND, SHOWN)
+        .filter(later -> JobPlan.parse(later.plan()).before() == job)
+        .next();
   }
 
   @Override
@@ -282,27 +226,33 @@ final class DefaultShardMoves implements ShardMoves {
 
   private Mono<Void> doing(Job job, Owned owned, Servers servers) {
     JobPlan plan = JobPlan.parse(job.plan());
-    String strategy = plan.strategy();
-    return Mono.fromCallable(() -> next(strategy, plan.topology()))
+    return Mono.fromCallable(() -> passage(plan))
         .subscribeOn(Schedulers.boundedElastic())
         .flatMap(
-            next -> {
+            passage -> {
               MoveJob work =
                   new MoveJob(
                       cluster,
                       servers,
                       owned,
-                      strategy,
-                      next,
+                      passage,
                       plan.options(),
                       JobState.parse(job.state()),
                       guards);
-              Mono<Boolean> all =
-                  job.wanted().equals("cancel") ? work.cancelled() : work.run().thenReturn(true);
+              boolean cancel = job.wanted().equals("cancel");
+              Mono<Boolean> all = cancel ? work.cancelled() : work.run().thenReturn(true);
               return Mono.firstWithSignal(
-                  all.flatMap(done -> done ? cluster.jobs().end(owned, null) : goesOn(owned)),
+                  all.flatMap(done -> done ? ended(owned, plan, cancel) : goesOn(owned)),
                   kept(job, owned, work));
             });
+  }
+
+  /** Ends a job; the rest of its plan begins, if it was not cancelled. */
+  private Mono<Void> ended(Owned owned, JobPlan plan, boolean cancelled) {
+    JobPlan following = plan.following(owned.job()).orElse(null);
+    return cancelled || following == null
+        ? cluster.jobs().end(owned, null)
+        : cluster.jobs().end(owned, KIND, following.text(), JobState.FIRST.text());
   }
 
   /** Refuses a cancel: the job goes on, and says why. */
@@ -320,13 +270,15 @@ final class DefaultShardMoves implements ShardMoves {
         .then(cluster.jobs().leave(owned));
   }
 
-  private ShardingStrategy next(String strategy, String json) {
-    return Objects.requireNonNull(
-        TopologyDocument.parse(json)
-            .open(1, cluster.own(), cluster.opened())
-            .topology()
-            .strategies()
-            .get(strategy));
+  private Passage passage(JobPlan plan) {
+    Topology topology =
+        TopologyDocument.parse(plan.topology()).open(1, cluster.own(), cluster.opened()).topology();
+    return new Passage(
+        plan.kind(),
+        plan.strategy(),
+        Objects.requireNonNull(topology.strategies().get(plan.strategy())),
+        plan.kind() == MovePlan.Kind.KEYS ? List.of() : Draft.rules(topology, plan.strategy()),
+        plan.into());
   }
 
   /**

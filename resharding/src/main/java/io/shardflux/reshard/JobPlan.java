@@ -2,7 +2,9 @@ package io.shardflux.reshard;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import io.shardflux.reshard.MovePlan.Kind;
 import io.shardflux.reshard.MovePlan.Pair;
+import io.shardflux.reshard.MovePlan.Part;
 import io.shardflux.reshard.MovePlan.Table;
 import io.shardflux.router.ShardId;
 import java.time.Duration;
@@ -11,38 +13,94 @@ import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * What a job must do, as a text of named lines that each router can read or refuses. A name that is
  * not known is one of a newer router's, and must not be passed over.
  *
+ * @param kind what becomes of the tables
  * @param strategy the name of the strategy whose keys move
+ * @param into the name of the strategy that tables have afterwards
  * @param tables the tables whose rows move, with about how many rows they have
  * @param pairs the shards between which rows may move, in the order of the steps
  * @param options how it is done
- * @param topology the topology afterwards, as JSON in one line
+ * @param topology the topology with the next strategy under its name, and with the rules by which
+ *     pinned tables move, as JSON in one line
+ * @param before the job before, of which this one is the rest; 0 for none
+ * @param rest what further jobs must do behind this one, as such texts
  */
 record JobPlan(
-    String strategy, List<Table> tables, List<Pair> pairs, MoveOptions options, String topology) {
+    Kind kind,
+    String strategy,
+    String into,
+    List<Table> tables,
+    List<Pair> pairs,
+    MoveOptions options,
+    String topology,
+    long before,
+    List<String> rest) {
 
   private static final String VERSION = "1";
   private static final HexFormat HEX = HexFormat.of();
 
-  static JobPlan of(MovePlan plan, String topology) {
-    return new JobPlan(plan.strategy(), plan.tables(), plan.pairs(), plan.options(), topology);
+  static JobPlan of(Part part, MoveOptions options, String topology) {
+    return new JobPlan(
+        part.kind(),
+        part.strategy(),
+        part.into(),
+        part.tables(),
+        part.pairs(),
+        options,
+        topology,
+        0,
+        List.of());
+  }
+
+  JobPlan with(long jobBefore, List<String> restAfter) {
+    return new JobPlan(
+        kind, strategy, into, tables, pairs, options, topology, jobBefore, restAfter);
+  }
+
+  /** The plan of the job that follows this one; empty if there is none. */
+  Optional<JobPlan> following(long job) {
+    return rest.isEmpty()
+        ? Optional.empty()
+        : Optional.of(parse(rest.get(0)).with(job, rest.subList(1, rest.size())));
   }
 
   String text() {
     List<String> lines = new ArrayList<>();
     lines.add("version=" + VERSION);
     lines.add("strategy=" + hex(strategy));
-    tables.forEach(table -> lines.add("table=" + hex(table.name()) + "," + table.rowsAbout()));
-    pairs.forEach(pair -> lines.add("pair=" + pair.from() + "," + pair.to()));
+    if (kind != Kind.KEYS) {
+      lines.add("kind=" + kind);
+      lines.add("into=" + hex(into));
+    }
+    tables.forEach(
+        table ->
+            lines.add(
+                "table=" + hex(table.name()) + "," + table.rowsAbout() + "," + table.bytesAbout()));
+    pairs.forEach(
+        pair ->
+            lines.add(
+                "pair="
+                    + pair.from()
+                    + ","
+                    + pair.to()
+                    + ","
+                    + pair.rowsAbout()
+                    + ","
+                    + pair.bytesAbout()));
     lines.add("rows-per-second=" + options.rowsPerSecond());
     lines.add("rollback-window=" + options.rollbackWindow());
     lines.add("close-bound=" + options.closeBound());
     lines.add("patience=" + options.patience());
     lines.add("max-lag=" + options.maxLag());
+    if (before != 0) {
+      lines.add("before=" + before);
+    }
+    rest.forEach(text -> lines.add("rest=" + hex(text)));
     lines.add("topology=" + topology);
     return String.join("\n", lines);
   }
@@ -56,6 +114,7 @@ record JobPlan(
     Map<String, String> values = new LinkedHashMap<>();
     List<Table> tables = new ArrayList<>();
     List<Pair> pairs = new ArrayList<>();
+    List<String> rest = new ArrayList<>();
     MoveOptions.Builder options = MoveOptions.builder();
     String[] lines = text.split("\n", -1);
     if (!lines[0].equals("version=" + VERSION)) {
@@ -66,9 +125,10 @@ record JobPlan(
       String name = equals < 0 ? line : line.substring(0, equals);
       String value = line.substring(equals + 1);
       switch (name) {
-        case "strategy", "topology" -> values.put(name, value);
-        case "table" -> tables.add(new Table(text16(first(value)), Long.parseLong(second(value))));
-        case "pair" -> pairs.add(new Pair(ShardId.of(first(value)), ShardId.of(second(value))));
+        case "strategy", "topology", "kind", "into", "before" -> values.put(name, value);
+        case "table" -> tables.add(table(value.split(",")));
+        case "pair" -> pairs.add(pair(value.split(",")));
+        case "rest" -> rest.add(text16(value));
         case "rows-per-second" -> options.rowsPerSecond(Integer.parseInt(value));
         case "rollback-window" -> options.rollbackWindow(Duration.parse(value));
         case "close-bound" -> options.closeBound(Duration.parse(value));
@@ -77,12 +137,29 @@ record JobPlan(
         default -> throw unknown(name, "a name that this router knows");
       }
     }
+    String strategy = values.getOrDefault("strategy", "");
     return new JobPlan(
-        text16(values.getOrDefault("strategy", "")),
+        Kind.valueOf(values.getOrDefault("kind", "KEYS")),
+        text16(strategy),
+        text16(values.getOrDefault("into", strategy)),
         List.copyOf(tables),
         List.copyOf(pairs),
         options.build(),
-        values.getOrDefault("topology", ""));
+        values.getOrDefault("topology", ""),
+        Long.parseLong(values.getOrDefault("before", "0")),
+        List.copyOf(rest));
+  }
+
+  private static Table table(String[] parts) {
+    return new Table(text16(parts[0]), Long.parseLong(parts[1]), number(parts, 2));
+  }
+
+  private static Pair pair(String[] parts) {
+    return new Pair(ShardId.of(parts[0]), ShardId.of(parts[1]), number(parts, 2), number(parts, 3));
+  }
+
+  private static long number(String[] parts, int index) {
+    return index < parts.length ? Long.parseLong(parts[index]) : 0;
   }
 
   private static IllegalArgumentException unknown(String found, String expected) {
@@ -92,14 +169,6 @@ record JobPlan(
             + " in its plan (expected: "
             + expected
             + "; a router of another version started the move, let one of that version do it)");
-  }
-
-  private static String first(String value) {
-    return value.substring(0, value.indexOf(','));
-  }
-
-  private static String second(String value) {
-    return value.substring(value.indexOf(',') + 1);
   }
 
   private static String hex(String text) {

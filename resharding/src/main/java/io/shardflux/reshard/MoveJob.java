@@ -2,14 +2,9 @@ package io.shardflux.reshard;
 
 import io.shardflux.cluster.ClusterAccess;
 import io.shardflux.cluster.Jobs.Owned;
-import io.shardflux.router.ShardId;
-import io.shardflux.router.ShardingStrategy;
-import io.shardflux.router.Topology;
 import io.shardflux.router.TransitionStrategy;
 import io.shardflux.router.TransitionStrategy.Step;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.Objects;
 import reactor.core.publisher.Mono;
 
 /** Moves the keys of one strategy to where another has them, a step after the other. */
@@ -45,12 +40,11 @@ final class MoveJob {
       ClusterAccess cluster,
       Servers servers,
       Owned owned,
-      String strategy,
-      ShardingStrategy next,
+      Passage passage,
       MoveOptions options,
       JobState state,
       Guards guards) {
-    this.move = new OwnedMove(cluster, servers, owned, strategy, next, options, state, guards);
+    this.move = new OwnedMove(cluster, servers, owned, passage, options, state, guards);
     this.copy = new StepCopy(move);
     this.clean = new StepClean(move);
     this.turn = new StepSwitch(move, clean);
@@ -80,31 +74,13 @@ final class MoveJob {
                     onItsWay()
                         ? Mono.just(move.now().epoch())
                         : move.publish(
-                            this::onTheWay, "keys of " + move.strategy() + " begin to move")))
+                            move.passage()::begun,
+                            "keys of " + move.strategy() + " begin to move")))
         .flatMap(move.cluster()::awaited);
   }
 
   private boolean onItsWay() {
-    return move.now().strategies().get(move.strategy()) instanceof TransitionStrategy;
-  }
-
-  private Topology onTheWay(Topology topology) {
-    ShardingStrategy old = Objects.requireNonNull(topology.strategies().get(move.strategy()));
-    return topology.withStrategy(
-        move.strategy(), TransitionStrategy.of(old, move.next(), pairs(old, move.next())));
-  }
-
-  /** A step for each shard that may lose keys and each that may get them. */
-  static List<Step> pairs(ShardingStrategy old, ShardingStrategy next) {
-    List<Step> steps = new ArrayList<>();
-    for (ShardId from : old.shards()) {
-      for (ShardId to : next.shards()) {
-        if (!from.equals(to)) {
-          steps.add(new Step(from, to, TransitionStrategy.Phase.COPYING));
-        }
-      }
-    }
-    return steps;
+    return move.passage().isUnderWay(move.now());
   }
 
   private Mono<Void> steps() {
@@ -137,10 +113,7 @@ final class MoveJob {
 
   private Mono<Void> finished() {
     return onItsWay()
-        ? move.publish(
-                topology -> topology.withStrategy(move.strategy(), move.next()),
-                "all keys of " + move.strategy() + " moved")
-            .then()
+        ? move.publish(move.passage()::finished, "all keys of " + move.strategy() + " moved").then()
         : Mono.empty();
   }
 
@@ -165,7 +138,7 @@ final class MoveJob {
     return OpenStep.on(move, way.steps().get(number), number, clean::undone)
         .then(
             move.publish(
-                topology -> topology.withStrategy(move.strategy(), way.old()),
+                topology -> move.passage().cancelled(topology, way.old()),
                 "the move of " + move.strategy() + " was cancelled"))
         .thenReturn(true);
   }

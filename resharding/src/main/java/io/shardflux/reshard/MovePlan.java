@@ -2,6 +2,7 @@ package io.shardflux.reshard;
 
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardingStrategy;
+import io.shardflux.router.TableRule;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.Stream;
@@ -9,35 +10,91 @@ import java.util.stream.Stream;
 /**
  * What a move would do, as far as it can be told before it starts.
  *
- * @param strategy the name of the strategy whose keys move
- * @param next the strategy that takes its place
- * @param tables the tables whose rows move, with about how many rows they have on all shards
- * @param pairs the shards between which rows may move, in the order of the steps
+ * @param parts its parts, at least one; each is a job, and begins when the one before is done
  * @param refusals the reasons why it can't start; empty if it can
  * @param options how it is done
  */
-public record MovePlan(
-    String strategy,
-    ShardingStrategy next,
-    List<Table> tables,
-    List<Pair> pairs,
-    List<Refusal> refusals,
-    MoveOptions options) {
+public record MovePlan(List<Part> parts, List<Refusal> refusals, MoveOptions options) {
 
   /**
    * Copies the lists.
    *
-   * @param strategy see {@link #strategy()}
-   * @param next see {@link #next()}
-   * @param tables see {@link #tables()}
-   * @param pairs see {@link #pairs()}
+   * @param parts see {@link #parts()}
    * @param refusals see {@link #refusals()}
    * @param options see {@link #options()}
    */
   public MovePlan {
-    tables = List.copyOf(tables);
-    pairs = List.copyOf(pairs);
+    parts = List.copyOf(parts);
     refusals = List.copyOf(refusals);
+  }
+
+  /** {@return the name of the first part's strategy} */
+  public String strategy() {
+    return parts.get(0).strategy();
+  }
+
+  /** {@return the strategy that takes the place of the first part's} */
+  public ShardingStrategy next() {
+    return parts.get(0).next();
+  }
+
+  /** {@return the tables of all parts} */
+  public List<Table> tables() {
+    return parts.stream().flatMap(part -> part.tables().stream()).toList();
+  }
+
+  /** {@return the pairs of all parts} */
+  public List<Pair> pairs() {
+    return parts.stream().flatMap(part -> part.pairs().stream()).toList();
+  }
+
+  /** What becomes of the tables of a part. */
+  public enum Kind {
+    /** They have the strategy before and afterwards. */
+    KEYS,
+    /** They are pinned before, and sharded afterwards. */
+    SHARD,
+    /** They are pinned before and afterwards. */
+    PINNED
+  }
+
+  /**
+   * The tables of one strategy, which move together.
+   *
+   * @param kind what becomes of them
+   * @param strategy the name of the strategy whose keys move; of pinned tables one that they have
+   *     while they move
+   * @param next the strategy that takes its place
+   * @param into the name of the strategy that tables have afterwards
+   * @param rules the rules by which pinned tables move; empty for others
+   * @param tables the tables whose rows move
+   * @param pairs the shards between which rows may move, in the order of the steps
+   */
+  public record Part(
+      Kind kind,
+      String strategy,
+      ShardingStrategy next,
+      String into,
+      List<TableRule.Sharded> rules,
+      List<Table> tables,
+      List<Pair> pairs) {
+
+    /**
+     * Copies the lists.
+     *
+     * @param kind see {@link #kind()}
+     * @param strategy see {@link #strategy()}
+     * @param next see {@link #next()}
+     * @param into see {@link #into()}
+     * @param rules see {@link #rules()}
+     * @param tables see {@link #tables()}
+     * @param pairs see {@link #pairs()}
+     */
+    public Part {
+      rules = List.copyOf(rules);
+      tables = List.copyOf(tables);
+      pairs = List.copyOf(pairs);
+    }
   }
 
   /**
@@ -45,16 +102,19 @@ public record MovePlan(
    *
    * @param name its name
    * @param rowsAbout about how many rows it has on all shards, as the servers estimate
+   * @param bytesAbout about how many bytes these have there, indexes included
    */
-  public record Table(String name, long rowsAbout) {}
+  public record Table(String name, long rowsAbout, long bytesAbout) {}
 
   /**
    * Two shards between which rows may move.
    *
    * @param from the shard that they leave
    * @param to the shard that they go to
+   * @param rowsAbout about how many rows move, as far as a sample of each table says
+   * @param bytesAbout about how many bytes these have, indexes included
    */
-  public record Pair(ShardId from, ShardId to) {}
+  public record Pair(ShardId from, ShardId to, long rowsAbout, long bytesAbout) {}
 
   /** The kinds of reason why a move can't start. */
   public enum Code {
@@ -126,7 +186,7 @@ public record MovePlan(
     Set<Code> accepted = Set.copyOf(List.of(codes));
     List<Refusal> left =
         refusals.stream().filter(refusal -> !accepted.contains(refusal.code())).toList();
-    return new MovePlan(strategy, next, tables, pairs, left, options);
+    return new MovePlan(parts, left, options);
   }
 
   /**
@@ -145,7 +205,7 @@ public record MovePlan(
    * @param others how it shall be done
    */
   public MovePlan with(MoveOptions others) {
-    return new MovePlan(strategy, next, tables, pairs, refusals, others);
+    return new MovePlan(parts, refusals, others);
   }
 
   /**

@@ -129,6 +129,10 @@ record MovedTable(String name, List<Column> columns, List<Column> primary, List<
   }
 
   String quoted() {
+    return quoted(name);
+  }
+
+  static String quoted(String name) {
     return "`" + name.replace("`", "``") + "`";
   }
 

@@ -5,7 +5,6 @@ import io.shardflux.cluster.Jobs.Owned;
 import io.shardflux.reshard.MoveJob.Guards;
 import io.shardflux.reshard.MovedTable.KeyRange;
 import io.shardflux.router.ShardId;
-import io.shardflux.router.ShardingStrategy;
 import io.shardflux.router.Topology;
 import io.shardflux.router.TransitionStrategy;
 import io.shardflux.router.TransitionStrategy.Phase;
@@ -25,8 +24,7 @@ final class OwnedMove {
   private final ClusterAccess cluster;
   private final Servers servers;
   private final Owned owned;
-  private final String strategy;
-  private final ShardingStrategy next;
+  private final Passage passage;
   private final MoveOptions options;
   private final Guards guards;
   private volatile JobState state;
@@ -35,16 +33,14 @@ final class OwnedMove {
       ClusterAccess cluster,
       Servers servers,
       Owned owned,
-      String strategy,
-      ShardingStrategy next,
+      Passage passage,
       MoveOptions options,
       JobState state,
       Guards guards) {
     this.cluster = cluster;
     this.servers = servers;
     this.owned = owned;
-    this.strategy = strategy;
-    this.next = next;
+    this.passage = passage;
     this.options = options;
     this.state = state;
     this.guards = guards;
@@ -62,12 +58,12 @@ final class OwnedMove {
     return owned;
   }
 
-  String strategy() {
-    return strategy;
+  Passage passage() {
+    return passage;
   }
 
-  ShardingStrategy next() {
-    return next;
+  String strategy() {
+    return passage.strategy();
   }
 
   MoveOptions options() {
@@ -105,11 +101,11 @@ final class OwnedMove {
 
   /** The strategy on its way, as it is published. */
   TransitionStrategy transition() {
-    if (now().strategies().get(strategy) instanceof TransitionStrategy way) {
+    if (now().strategies().get(strategy()) instanceof TransitionStrategy way) {
       return way;
     }
     throw new IllegalStateException(
-        "strategies." + strategy + ": not on its way (expected: as the job published it)");
+        "strategies." + strategy() + ": not on its way (expected: as the job published it)");
   }
 
   /** Where the keys of a step are, as it is published. */
@@ -136,7 +132,7 @@ final class OwnedMove {
           TransitionStrategy way = transition();
           List<Step> steps =
               way.steps().stream().map(each -> isPair(each, step) ? each.in(phase) : each).toList();
-          return topology.withStrategy(strategy, way.with(steps));
+          return topology.withStrategy(strategy(), way.with(steps));
         },
         why);
   }

@@ -28,14 +28,23 @@ public interface ShardMoves {
   }
 
   /**
-   * {@return what a move would do} Asks all shards about their tables and changes nothing. Errors
-   * with {@link IllegalArgumentException} if there is no strategy of that name, it is on its way
-   * already, or the next one names a shard that is not there.
+   * {@return what an intent would do} Asks all shards about their tables and changes nothing.
+   * Errors with {@link IllegalArgumentException} if it names a strategy, table or shard that is not
+   * there or is on its way already, or asks of a strategy what its kind can't do.
+   *
+   * @param intent what is wanted
+   */
+  Mono<MovePlan> plan(Intent intent);
+
+  /**
+   * {@return what a {@linkplain Intent.Change change} of a strategy would do}
    *
    * @param strategy the name of the strategy whose keys shall move
    * @param next the strategy that shall take its place
    */
-  Mono<MovePlan> plan(String strategy, ShardingStrategy next);
+  default Mono<MovePlan> plan(String strategy, ShardingStrategy next) {
+    return plan(new Intent.Change(strategy, next));
+  }
 
   /**
    * {@return what a move would do; see {@link #plan(String, ShardingStrategy)}} Errors with {@link
@@ -54,7 +63,8 @@ public interface ShardMoves {
    * move is under way.
    *
    * @param plan what {@link #plan} gave
-   * @return the number of the job, as soon as it is written down
+   * @return the number of the first part's job, as soon as it is written down; {@link #progress}
+   *     and {@link #want} take it for all parts
    */
   Mono<Long> start(MovePlan plan);
 

@@ -3,6 +3,7 @@ package io.shardflux.reshard;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.shardflux.reshard.MovePlan.Kind;
 import io.shardflux.reshard.MovePlan.Pair;
 import io.shardflux.reshard.MovePlan.Table;
 import io.shardflux.router.ShardId;
@@ -16,8 +17,10 @@ class JobPlanTests {
 
   private static final JobPlan PLAN =
       new JobPlan(
+          Kind.SHARD,
           "by user, é\n=",
-          List.of(new Table("a,b\n=", 12), new Table("orders", 0)),
+          "into",
+          List.of(new Table("a,b\n=", 12, 34), new Table("orders", 0, 0)),
           List.of(pair("shard_0", "shard_1"), pair("shard_0", "a.b-c")),
           MoveOptions.builder()
               .rowsPerSecond(7)
@@ -26,10 +29,12 @@ class JobPlanTests {
               .patience(Duration.ofMinutes(3))
               .maxLag(Duration.ofSeconds(7))
               .build(),
-          "{\"a\": \"b=c\"}");
+          "{\"a\": \"b=c\"}",
+          7,
+          List.of("version=1\ntopology={}"));
 
   private static Pair pair(String from, String to) {
-    return new Pair(ShardId.of(from), ShardId.of(to));
+    return new Pair(ShardId.of(from), ShardId.of(to), 56, 78);
   }
 
   @Test
@@ -39,9 +44,22 @@ class JobPlanTests {
 
   @Test
   void readsTheEmptiest() {
-    JobPlan plan = new JobPlan("s", List.of(), List.of(), MoveOptions.defaults(), "{}");
+    JobPlan plan =
+        new JobPlan(
+            Kind.KEYS, "s", "s", List.of(), List.of(), MoveOptions.defaults(), "{}", 0, List.of());
 
     assertThat(JobPlan.parse(plan.text())).isEqualTo(plan);
+  }
+
+  @Test
+  void theRestOfAPlanFollowsPartByPart() {
+    JobPlan last = PLAN.with(0, List.of());
+    JobPlan first = PLAN.with(0, List.of(last.text(), last.text()));
+
+    JobPlan second = first.following(8).orElseThrow();
+    assertThat(second).isEqualTo(last.with(8, List.of(last.text())));
+    assertThat(second.following(9)).contains(last.with(9, List.of()));
+    assertThat(last.following(10)).isEmpty();
   }
 
   @ParameterizedTest

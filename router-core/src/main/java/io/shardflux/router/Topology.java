@@ -1,12 +1,14 @@
 package io.shardflux.router;
 
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Mono;
 
 /**
@@ -150,6 +152,28 @@ public final class Topology {
           "strategy: " + name + " (expected: one of " + strategies.keySet() + ")");
     }
     return new Topology(epoch + 1, shards, others, tables);
+  }
+
+  /**
+   * {@return this topology with a strategy and other rules of tables} The epoch is the next.
+   *
+   * @param name the strategy's name, which may be a new one
+   * @param strategy takes the place of the one of that name; null if it goes
+   * @param rules take the place of those of their tables
+   * @throws IllegalArgumentException if a strategy or rule names what is not there
+   */
+  @Internal
+  public Topology with(
+      String name, @Nullable ShardingStrategy strategy, Collection<? extends TableRule> rules) {
+    Map<String, ShardingStrategy> others = new LinkedHashMap<>(strategies);
+    if (strategy == null) {
+      others.remove(name);
+    } else {
+      others.put(name, strategy);
+    }
+    Map<String, TableRule> ruled = new LinkedHashMap<>(tables);
+    rules.forEach(rule -> ruled.put(rule.table(), rule));
+    return new Topology(epoch + 1, shards, others, ruled);
   }
 
   private void check() {

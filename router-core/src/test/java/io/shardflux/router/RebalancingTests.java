@@ -90,7 +90,7 @@ class RebalancingTests {
     assertThat(owned.keySet()).containsExactlyInAnyOrderElementsOf(over);
     int low = count / over.size();
     assertThat(owned.values()).allMatch(n -> n == low || n == low + 1);
-    long moved = IntStream.range(0, count).filter(i -> slots.get(i) != others.get(i)).count();
+    long moved = IntStream.range(0, count).filter(i -> !slots.get(i).equals(others.get(i))).count();
     assertThat(moved).isEqualTo(fewest(counted(slots), over, count));
   }
 

@@ -217,6 +217,30 @@ public final class Jobs {
         error == null ? null : shortened(error));
   }
 
+  /**
+   * Ends a job that is done, and adds the one that follows it, both or neither. Errors with {@link
+   * JobLostException} if another one owns it or it has ended.
+   *
+   * @param kind of the one that follows
+   * @param plan what that one must do
+   */
+  public Mono<Void> end(Owned owned, String kind, String plan, String state) {
+    return tables
+        .inTransaction(
+            connection ->
+                ControlTables.updated(
+                        connection
+                            .createStatement(
+                                "UPDATE shardflux_job SET ended_at = UTC_TIMESTAMP(6), error = NULL"
+                                    + " WHERE job = ? AND token = ? AND ended_at IS NULL")
+                            .bind(0, owned.job())
+                            .bind(1, owned.token()))
+                    .filter(rows -> rows == 1)
+                    .switchIfEmpty(Mono.error(() -> new JobLostException(owned.job())))
+                    .flatMap(ended -> ControlTables.updated(insert(connection, kind, plan, state))))
+        .then();
+  }
+
   /** Lets another router take the job at once. */
   public Mono<Void> leave(Owned owned) {
     return update(owned, "owner_until = UTC_TIMESTAMP(6) + INTERVAL :value MICROSECOND", 0L)

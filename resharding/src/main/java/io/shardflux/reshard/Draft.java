@@ -1,0 +1,166 @@
+package io.shardflux.reshard;
+
+import io.shardflux.reshard.MovePlan.Kind;
+import io.shardflux.router.Rebalancing;
+import io.shardflux.router.ShardId;
+import io.shardflux.router.ShardingStrategy;
+import io.shardflux.router.TableRule;
+import io.shardflux.router.Topology;
+import io.shardflux.router.TransitionStrategy;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * One strategy's part of what an intent means in a topology; each part is a job.
+ *
+ * @param kind what becomes of tables
+ * @param strategy the name of the strategy whose keys move
+ * @param old where they are now
+ * @param next where they shall be
+ * @param tables the names of the tables that move
+ * @param rules the rules by which they move, where these are known without asking a server
+ * @param into the name of the strategy that tables have afterwards
+ */
+record Draft(
+    Kind kind,
+    String strategy,
+    ShardingStrategy old,
+    ShardingStrategy next,
+    List<String> tables,
+    List<TableRule.Sharded> rules,
+    String into) {
+
+  /**
+   * The parts of an intent, in the order in which they are done.
+   *
+   * @throws IllegalArgumentException if it means nothing in the topology
+   */
+  static List<Draft> of(Intent intent, Topology now) {
+    if (intent instanceof Intent.Change change) {
+      return List.of(keys(now, change.strategy(), change.next()));
+    }
+    if (intent instanceof Intent.Spread spread) {
+      return List.of(
+          keys(
+              now,
+              spread.strategy(),
+              Rebalancing.spread(resting(now, spread.strategy()), spread.shards())));
+    }
+    if (intent instanceof Intent.Reweight weigh) {
+      return List.of(
+          keys(
+              now,
+              weigh.strategy(),
+              Rebalancing.weighed(resting(now, weigh.strategy()), weigh.weights())));
+    }
+    if (intent instanceof Intent.MoveSlots slots) {
+      ShardingStrategy old = resting(now, slots.strategy());
+      return List.of(
+          keys(
+              now,
+              slots.strategy(),
+              Rebalancing.withSlots(old, slots.first(), slots.last(), slots.to())));
+    }
+    if (intent instanceof Intent.MoveRange range) {
+      ShardingStrategy old = resting(now, range.strategy());
+      return List.of(
+          keys(now, range.strategy(), Rebalancing.withRange(old, range.range(), range.to())));
+    }
+    if (intent instanceof Intent.Isolate isolate) {
+      return List.of(isolated(now, isolate));
+    }
+    if (intent instanceof Intent.RemoveShard removal) {
+      return removed(now, removal);
+    }
+    throw new IllegalArgumentException("intent: " + intent + " (expected: another one)");
+  }
+
+  private static Draft keys(Topology now, String strategy, ShardingStrategy next) {
+    ShardingStrategy old = resting(now, strategy);
+    // Refuses shards that are not there.
+    var unused = now.withStrategy(strategy, next);
+    List<TableRule.Sharded> rules = rules(now, strategy);
+    return new Draft(
+        Kind.KEYS,
+        strategy,
+        old,
+        next,
+        rules.stream().map(TableRule.Sharded::table).toList(),
+        rules,
+        strategy);
+  }
+
+  /** A strategy that is not on its way. */
+  private static ShardingStrategy resting(Topology now, String strategy) {
+    ShardingStrategy old = now.strategies().get(strategy);
+    if (old == null || old instanceof TransitionStrategy) {
+      throw new IllegalArgumentException(
+          "strategy: "
+              + strategy
+              + " (expected: one of "
+              + now.strategies().keySet()
+              + " that is not on its way)");
+    }
+    return old;
+  }
+
+  static List<TableRule.Sharded> rules(Topology topology, String strategy) {
+    return topology.tables().values().stream()
+        .filter(TableRule.Sharded.class::isInstance)
+        .map(TableRule.Sharded.class::cast)
+        .filter(rule -> rule.strategy().equals(strategy))
+        .toList();
+  }
+
+  private static Draft isolated(Topology now, Intent.Isolate isolate) {
+    ShardingStrategy old = resting(now, isolate.strategy());
+    int parts =
+        rules(now, isolate.strategy()).stream().mapToInt(rule -> rule.key().size()).max().orElse(1);
+    return keys(
+        now, isolate.strategy(), Rebalancing.isolating(old, isolate.tenant(), parts, isolate.to()));
+  }
+
+  private static List<Draft> removed(Topology now, Intent.RemoveShard removal) {
+    ShardId gone = removal.shard();
+    if (!now.shards().contains(gone)) {
+      throw new IllegalArgumentException(
+          "shard: " + gone + " (expected: one of " + now.shards() + ")");
+    }
+    List<Draft> parts = new ArrayList<>();
+    now.strategies()
+        .forEach(
+            (name, strategy) -> {
+              if (strategy.shards().contains(gone)) {
+                parts.add(
+                    keys(
+                        now,
+                        name,
+                        Rebalancing.without(
+                            resting(now, name), gone, heirs(now, removal, strategy.shards()))));
+              }
+            });
+    if (parts.isEmpty()) {
+      throw new IllegalArgumentException(
+          "shard: "
+              + gone
+              + ", which no strategy has (expected: one with keys; it can be removed)");
+    }
+    return parts;
+  }
+
+  private static List<ShardId> heirs(
+      Topology now, Intent.RemoveShard removal, Set<ShardId> shards) {
+    if (!removal.heirs().isEmpty()) {
+      return removal.heirs();
+    }
+    Set<ShardId> others = new LinkedHashSet<>(shards);
+    others.remove(removal.shard());
+    if (others.isEmpty()) {
+      others.addAll(now.shards());
+      others.remove(removal.shard());
+    }
+    return List.copyOf(others);
+  }
+}

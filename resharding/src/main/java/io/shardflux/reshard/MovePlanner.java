@@ -1,0 +1,108 @@
+package io.shardflux.reshard;
+
+import io.shardflux.cluster.ClusterAccess;
+import io.shardflux.reshard.MovePlan.Code;
+import io.shardflux.reshard.MovePlan.Part;
+import io.shardflux.reshard.MovePlan.Refusal;
+import io.shardflux.router.TableRule;
+import io.shardflux.router.Topology;
+import io.shardflux.router.TransitionStrategy;
+import java.util.ArrayList;
+import java.util.List;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+import reactor.core.scheduler.Schedulers;
+
+/** Says what an intent would do, and what is in its way. Changes nothing. */
+final class MovePlanner {
+
+  private final ClusterAccess cluster;
+
+  MovePlanner(ClusterAccess cluster) {
+    this.cluster = cluster;
+  }
+
+  Mono<MovePlan> plan(Intent intent) {
+    return cluster.look().then(Mono.defer(() -> plan(intent, cluster.opened().topology())));
+  }
+
+  private Mono<MovePlan> plan(Intent intent, Topology now) {
+    List<Draft> drafts = Draft.of(intent, now);
+    return Mono.usingWhen(
+        Mono.fromCallable(
+                () -> new Servers(cluster.opened().shards(), cluster.resharding().maxConnections()))
+            .subscribeOn(Schedulers.boundedElastic()),
+        servers ->
+            Flux.fromIterable(drafts)
+                .concatMap(draft -> planned(servers, now, draft))
+                .collectList()
+                .map(this::together),
+        Servers::close);
+  }
+
+  private record Planned(Part part, List<Refusal> refusals) {}
+
+  private MovePlan together(List<Planned> parts) {
+    return new MovePlan(
+        parts.stream().map(Planned::part).toList(),
+        parts.stream().flatMap(part -> part.refusals().stream()).distinct().toList(),
+        MoveOptions.of(cluster.resharding()));
+  }
+
+  private static Mono<Planned> planned(Servers servers, Topology now, Draft draft) {
+    List<TableRule.Sharded> rules = draft.rules();
+    TransitionStrategy way =
+        TransitionStrategy.of(
+            draft.old(), draft.next(), Passage.steps(draft.old(), draft.next(), rules));
+    SizeEstimate sizes = new SizeEstimate(servers, way, rules);
+    return new MoveCheck(servers, rules, draft.old(), draft.next())
+        .refusals()
+        .zipWith(
+            new GuaranteeCheck(servers, rules, references(now), draft.old(), draft.next())
+                .refusals(),
+            (found, more) -> {
+              List<Refusal> refusals = new ArrayList<>(found);
+              refusals.addAll(more);
+              if (rules.isEmpty()) {
+                refusals.add(
+                    new Refusal(
+                        Code.NO_TABLE,
+                        draft.strategy(),
+                        "no table has it (expected: at least one)"));
+              }
+              return refusals;
+            })
+        .flatMap(
+            refusals ->
+                Mono.zip(
+                    sizes.tables(),
+                    // A strategy that the server can't say has no condition to ask for.
+                    refusals.stream().anyMatch(each -> each.code() == Code.STRATEGY_SQL)
+                        ? Mono.just(unknown(way))
+                        : sizes.pairs(),
+                    (tables, pairs) ->
+                        new Planned(
+                            new Part(
+                                draft.kind(),
+                                draft.strategy(),
+                                draft.next(),
+                                draft.into(),
+                                draft.kind() == MovePlan.Kind.KEYS ? List.of() : rules,
+                                tables,
+                                pairs),
+                            refusals)));
+  }
+
+  private static List<MovePlan.Pair> unknown(TransitionStrategy way) {
+    return way.steps().stream()
+        .map(step -> new MovePlan.Pair(step.from(), step.to(), 0, 0))
+        .toList();
+  }
+
+  private static List<String> references(Topology topology) {
+    return topology.tables().values().stream()
+        .filter(TableRule.Reference.class::isInstance)
+        .map(TableRule::table)
+        .toList();
+  }
+}
