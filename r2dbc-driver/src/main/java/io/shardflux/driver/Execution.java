@@ -274,7 +274,8 @@ final class Execution {
       @Nullable VirtualTransaction within,
       Function<Throwable, Mono<Result>> again,
       Plan plan) {
-    MovingTables moving = new MovingTables(tables, prepared.route(binds, hints), plan);
+    MovingTables moving =
+        new MovingTables(tables, hints.shard() != null, prepared.route(binds, hints), plan);
     if (moving.named()) {
       return new Run(snapshot, OwnedRows.ALL, prepared, binds, hints, within, again).of(plan);
     }
@@ -373,7 +374,9 @@ final class Execution {
               if (tables.isEmpty()) {
                 return Mono.just(explained(plan, OwnedRows.ALL));
               }
-              MovingTables moving = new MovingTables(tables, prepared.route(binds, hints), plan);
+              MovingTables moving =
+                  new MovingTables(
+                      tables, hints.shard() != null, prepared.route(binds, hints), plan);
               if (!moving.named() && moving.asksOwners(prepared.kind())) {
                 return moving
                     .owned(snapshot)

@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.Collectors;
 
 /**
  * One strategy's part of what an intent means in a topology; each part is a job.
@@ -73,6 +74,12 @@ record Draft(
     }
     if (intent instanceof Intent.RemoveShard removal) {
       return removed(now, removal);
+    }
+    if (intent instanceof Intent.MoveTables tables) {
+      return List.of(pinned(now, tables.tables(), tables.to()));
+    }
+    if (intent instanceof Intent.ShardTables tables) {
+      return List.of(sharded(now, tables));
     }
     throw new IllegalArgumentException("intent: " + intent + " (expected: another one)");
   }
@@ -141,13 +148,94 @@ record Draft(
                             resting(now, name), gone, heirs(now, removal, strategy.shards()))));
               }
             });
+    List<String> pinned =
+        now.tables().values().stream()
+            .filter(rule -> rule instanceof TableRule.Pinned on && on.shard().equals(gone))
+            .map(TableRule::table)
+            .toList();
+    if (!pinned.isEmpty()) {
+      parts.add(pinned(now, pinned, heirs(now, removal, Set.of(gone)).get(0)));
+    }
     if (parts.isEmpty()) {
       throw new IllegalArgumentException(
           "shard: "
               + gone
-              + ", which no strategy has (expected: one with keys; it can be removed)");
+              + ", without a strategy or a pinned table (expected: one that may have rows; this one"
+              + " can be removed as it is)");
     }
     return parts;
+  }
+
+  /** Pinned tables that go to another shard, by a strategy that they have meanwhile. */
+  private static Draft pinned(Topology now, List<String> tables, ShardId to) {
+    ShardId from = placeOf(now, tables);
+    if (from.equals(to) || !now.shards().contains(to)) {
+      throw new IllegalArgumentException(
+          "shard: " + to + " (expected: one of " + now.shards() + ", and not " + from + ")");
+    }
+    String strategy = unused(now, "pinned_to_" + from);
+    return new Draft(
+        Kind.PINNED,
+        strategy,
+        ShardingStrategy.fixed(from),
+        ShardingStrategy.fixed(to),
+        tables,
+        List.of(),
+        strategy);
+  }
+
+  private static Draft sharded(Topology now, Intent.ShardTables wanted) {
+    List<String> tables = wanted.tables().stream().map(TableRule.Sharded::table).toList();
+    ShardId from = placeOf(now, tables);
+    Set<String> names =
+        wanted.tables().stream().map(TableRule.Sharded::strategy).collect(Collectors.toSet());
+    if (names.size() != 1) {
+      throw new IllegalArgumentException(
+          "strategies: " + names + " (expected: one, as tables that move together have)");
+    }
+    String into = names.iterator().next();
+    ShardingStrategy there = now.strategies().get(into);
+    if (there != null && !Rebalancing.same(there, wanted.next())) {
+      throw new IllegalArgumentException(
+          "strategy: " + into + ", " + there + " (expected: one that is not there, or this one)");
+    }
+    String strategy = there == null ? into : unused(now, into + "_from_" + from);
+    List<TableRule.Sharded> rules =
+        wanted.tables().stream()
+            .map(rule -> new TableRule.Sharded(rule.table(), rule.key(), strategy))
+            .toList();
+    // Refuses shards that are not there.
+    var unused = now.with(strategy, wanted.next(), rules);
+    return new Draft(
+        Kind.SHARD, strategy, ShardingStrategy.fixed(from), wanted.next(), tables, rules, into);
+  }
+
+  /** The one shard that tables are pinned to. */
+  private static ShardId placeOf(Topology now, List<String> tables) {
+    Set<ShardId> places = new LinkedHashSet<>();
+    for (String table : tables) {
+      if (!(now.table(table) instanceof TableRule.Pinned pinned)) {
+        throw new IllegalArgumentException("table: " + table + " (expected: one that is pinned)");
+      }
+      places.add(pinned.shard());
+    }
+    if (places.size() != 1) {
+      throw new IllegalArgumentException(
+          "tables: "
+              + tables
+              + ", pinned to "
+              + places
+              + " (expected: at least one table, and all pinned to one shard)");
+    }
+    return places.iterator().next();
+  }
+
+  private static String unused(Topology now, String name) {
+    String free = name;
+    while (now.strategies().containsKey(free)) {
+      free += "_";
+    }
+    return free;
   }
 
   private static List<ShardId> heirs(

@@ -4,6 +4,7 @@ import io.shardflux.cluster.ClusterAccess;
 import io.shardflux.reshard.MovePlan.Code;
 import io.shardflux.reshard.MovePlan.Part;
 import io.shardflux.reshard.MovePlan.Refusal;
+import io.shardflux.router.KeyColumn;
 import io.shardflux.router.TableRule;
 import io.shardflux.router.Topology;
 import io.shardflux.router.TransitionStrategy;
@@ -34,7 +35,7 @@ final class MovePlanner {
             .subscribeOn(Schedulers.boundedElastic()),
         servers ->
             Flux.fromIterable(drafts)
-                .concatMap(draft -> planned(servers, now, draft))
+                .concatMap(draft -> planned(servers, now, intent, draft))
                 .collectList()
                 .map(this::together),
         Servers::close);
@@ -49,11 +50,35 @@ final class MovePlanner {
         MoveOptions.of(cluster.resharding()));
   }
 
-  private static Mono<Planned> planned(Servers servers, Topology now, Draft draft) {
-    List<TableRule.Sharded> rules = draft.rules();
-    TransitionStrategy way =
-        TransitionStrategy.of(
-            draft.old(), draft.next(), Passage.steps(draft.old(), draft.next(), rules));
+  private static Mono<Planned> planned(Servers servers, Topology now, Intent intent, Draft draft) {
+    return draft.kind() == MovePlan.Kind.PINNED
+        ? wholeTables(servers, draft).flatMap(rules -> planned(servers, now, intent, draft, rules))
+        : planned(servers, now, intent, draft, draft.rules());
+  }
+
+  /** The rules of tables that move whole, by the first column of their primary key. */
+  private static Mono<List<TableRule.Sharded>> wholeTables(Servers servers, Draft draft) {
+    return Flux.fromIterable(draft.tables())
+        .concatMap(
+            table ->
+                servers
+                    .on(
+                        draft.old().shards().iterator().next(),
+                        session -> MovedTable.read(session, table, List.of()))
+                    .map(found -> found.primary().isEmpty() ? found.columns() : found.primary())
+                    .map(columns -> columns.get(0).name())
+                    // The checks say that a table is missing, or has no primary key.
+                    .single("id")
+                    .map(
+                        column ->
+                            new TableRule.Sharded(
+                                table, List.of(KeyColumn.text(column)), draft.strategy())))
+        .collectList();
+  }
+
+  private static Mono<Planned> planned(
+      Servers servers, Topology now, Intent intent, Draft draft, List<TableRule.Sharded> rules) {
+    TransitionStrategy way = Passage.way(draft.kind(), draft.old(), draft.next(), rules);
     SizeEstimate sizes = new SizeEstimate(servers, way, rules);
     return new MoveCheck(servers, rules, draft.old(), draft.next())
         .refusals()
@@ -63,7 +88,7 @@ final class MovePlanner {
             (found, more) -> {
               List<Refusal> refusals = new ArrayList<>(found);
               refusals.addAll(more);
-              if (rules.isEmpty()) {
+              if (rules.isEmpty() && !(intent instanceof Intent.RemoveShard)) {
                 refusals.add(
                     new Refusal(
                         Code.NO_TABLE,

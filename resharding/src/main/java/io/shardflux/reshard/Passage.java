@@ -30,7 +30,13 @@ record Passage(
   Topology begun(Topology now) {
     ShardingStrategy old = old(now);
     List<TableRule.Sharded> moving = kind == Kind.KEYS ? Draft.rules(now, strategy) : rules;
-    return now.with(strategy, TransitionStrategy.of(old, next, steps(old, next, moving)), rules);
+    return now.with(strategy, way(kind, old, next, moving), rules);
+  }
+
+  static TransitionStrategy way(
+      Kind kind, ShardingStrategy old, ShardingStrategy next, List<TableRule.Sharded> rules) {
+    TransitionStrategy way = TransitionStrategy.of(old, next, steps(old, next, rules));
+    return kind == Kind.PINNED ? way.ofWhole() : way;
   }
 
   private ShardingStrategy old(Topology now) {
@@ -45,7 +51,7 @@ record Passage(
   }
 
   /** A step for each pair of shards that keys of the tables may go between. */
-  static List<Step> steps(
+  private static List<Step> steps(
       ShardingStrategy old, ShardingStrategy next, List<TableRule.Sharded> rules) {
     return TransitionStrategy.steps(
         old, next, rules.stream().allMatch(rule -> rule.key().size() == 1));

@@ -39,7 +39,7 @@ final class StepCopy {
 
   private Mono<Void> prepared(OpenStep step, Transfer transfer, Map<String, String> marks) {
     Capture capture = transfer.capture();
-    return created(capture.table(), step.source(), step.target())
+    return created(step, capture.table())
         .then(move.guards().before("install"))
         .then(capture.install(step.source()))
         .then(capture.mark(step.source()))
@@ -48,17 +48,20 @@ final class StepCopy {
   }
 
   /** Makes a table that the target does not have yet. */
-  private static Mono<Void> created(MovedTable table, Session source, Session target) {
-    return source
+  private Mono<Void> created(OpenStep step, MovedTable table) {
+    return step.source()
         .rows(
             "SHOW CREATE TABLE " + table.quoted(),
             row -> Objects.requireNonNull(row.get(1, String.class)))
         .single()
-        .flatMap(
+        .map(sql -> sql.replaceFirst("^CREATE TABLE ", "CREATE TABLE IF NOT EXISTS "))
+        // A table that goes whole counts on where it was.
+        .map(
             sql ->
-                target.update(
-                    sql.replaceFirst("^CREATE TABLE ", "CREATE TABLE IF NOT EXISTS ")
-                        .replaceFirst(" AUTO_INCREMENT=\\d+", "")))
+                move.passage().kind() == MovePlan.Kind.PINNED
+                    ? sql
+                    : sql.replaceFirst(" AUTO_INCREMENT=\\d+", ""))
+        .flatMap(step.target()::update)
         .then();
   }
 

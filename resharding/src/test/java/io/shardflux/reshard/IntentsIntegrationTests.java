@@ -6,6 +6,7 @@ import static io.shardflux.reshard.MoveFixture.S1;
 import static io.shardflux.reshard.MoveFixture.S2;
 import static io.shardflux.reshard.MoveFixture.STRATEGY;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.groups.Tuple.tuple;
 
 import io.shardflux.reshard.MovePlan.Pair;
 import io.shardflux.router.KeyRange;
@@ -16,17 +17,22 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import org.assertj.core.data.Percentage;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import reactor.test.StepVerifier;
 
 /** What is wanted, one after the other on the same rows. */
+@Tag("same-on-any-server")
 class IntentsIntegrationTests {
 
   private static final int USERS = 600;
 
   @Test
   void aHashIsSpreadWeighedAndLosesAShard() {
-    try (MoveFixture fixture = new MoveFixture("{type: hash, shards: [shard_0, shard_1]}")) {
+    try (MoveFixture fixture =
+        new MoveFixture(
+            "{type: hash, shards: [shard_0, shard_1]}\n"
+                + "  of_no_table: {type: fixed, shard: shard_1}")) {
       fixture.load(USERS);
       fixture.addThird();
       Map<Long, List<String>> before = fixture.rows();
@@ -34,9 +40,7 @@ class IntentsIntegrationTests {
       MovePlan spread = done(moves, new Intent.Spread(STRATEGY, List.of(S0, S1, S2)));
       assertThat(spread.pairs())
           .extracting(Pair::from, Pair::to)
-          .containsExactly(
-              org.assertj.core.groups.Tuple.tuple(S0, S2),
-              org.assertj.core.groups.Tuple.tuple(S1, S2));
+          .containsExactly(tuple(S0, S2), tuple(S1, S2));
       long third = USERS / 3;
       assertThat(count(fixture, S2)).isCloseTo(third, Percentage.withPercentage(15));
       checkSizes(fixture, spread);
@@ -47,6 +51,9 @@ class IntentsIntegrationTests {
       fixture.check(before, now(fixture));
 
       MovePlan removal = done(moves, new Intent.RemoveShard(S1, List.of()));
+      assertThat(removal.parts())
+          .extracting(MovePlan.Part::strategy)
+          .containsExactlyInAnyOrder(STRATEGY, "of_no_table");
       assertThat(removal.pairs()).extracting(Pair::from).containsOnly(S1);
       fixture.check(before, now(fixture));
       assertThat(count(fixture, S1)).isZero();

@@ -9,9 +9,11 @@ import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.reshard.MovePlan.Code;
 import io.shardflux.reshard.MovePlan.Refusal;
+import io.shardflux.router.KeyColumn;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
 import io.shardflux.router.ShardingStrategy;
+import io.shardflux.router.TableRule;
 import io.shardflux.servers.Database;
 import io.shardflux.servers.TestServers;
 import java.time.Duration;
@@ -68,11 +70,9 @@ class OneDatabaseIntegrationTests {
         """
         shards:
           shard_0: {url: '%s'}
-        strategies:
-          by_user: {type: fixed, shard: shard_0}
         tables:
-          users: {key: {id: integer}, strategy: by_user}
-          orders: {key: {user_id: integer}, strategy: by_user}
+          users: {pinned: shard_0}
+          orders: {pinned: shard_0}
           countries: {reference: true}
           settings: {pinned: shard_0}
         control:
@@ -159,6 +159,75 @@ class OneDatabaseIntegrationTests {
   }
 
   @Test
+  void aCancelPinsTheTablesAgain() {
+    copyCountries();
+    MovePlan plan =
+        plan().accepting(Code.AUTO_INCREMENT, Code.UNIQUE_KEY, Code.VIEW_OR_ROUTINE, Code.TRIGGER);
+    long job = moves.start(plan).blockOptional(BOUND).orElseThrow();
+    moves
+        .progress(job)
+        .filter(at -> router.topology().table("users") instanceof TableRule.Sharded)
+        .blockFirst(BOUND);
+    moves.want(job, MoveProgress.Wanted.CANCEL).block(BOUND);
+    moves.progress(job).blockLast(BOUND);
+    assertThat(router.topology().table("users")).isEqualTo(new TableRule.Pinned("users", S0));
+    assertThat(router.topology().strategies()).isEmpty();
+    assertThat(number(S0, "SELECT COUNT(*) FROM users").block(BOUND)).isEqualTo(USERS);
+  }
+
+  /** All that a pinned table may be asked goes on being answered: no statement names a key. */
+  @Test
+  void pinnedTablesGoToAnotherShardWhileTheyAreWritten() {
+    run(S0, "DROP TRIGGER settings_noted");
+    copyCountries();
+    MovePlan plan =
+        moves
+            .plan(new Intent.MoveTables(List.of("settings"), S1))
+            .blockOptional(BOUND)
+            .orElseThrow();
+    assertThat(plan.refusals()).isEmpty();
+    AtomicInteger number = new AtomicInteger();
+    Queue<Throwable> failed = new ConcurrentLinkedQueue<>();
+    AtomicBoolean over = new AtomicBoolean();
+    Mono<Void> application =
+        Mono.defer(() -> setting(number.incrementAndGet()))
+            .repeat(() -> !over.get())
+            .then()
+            .doOnError(failed::add)
+            .cache();
+    application.onErrorComplete().subscribe();
+    long job = moves.start(plan).blockOptional(BOUND).orElseThrow();
+    assertThat(moves.progress(job).blockLast(BOUND)).extracting(MoveProgress::error).isNull();
+    over.set(true);
+    application.onErrorComplete().block(BOUND);
+    assertThat(failed).isEmpty();
+    assertThat(router.topology().table("settings")).isEqualTo(new TableRule.Pinned("settings", S1));
+    assertThat(router.topology().strategies()).isEmpty();
+    assertThat(number(S0, "SELECT COUNT(*) FROM settings").block(BOUND)).isZero();
+    assertThat(number(S1, "SELECT COUNT(*) FROM settings").block(BOUND))
+        .isEqualTo(number.get() + 1L);
+    assertThat(number(S1, "SELECT SUM(value) FROM settings").block(BOUND))
+        .isEqualTo(number.get() + 10L);
+  }
+
+  /** Stores one more setting, and counts all of them up by one that is read behind it. */
+  private Mono<Long> setting(int number) {
+    ShardKey text = ShardKey.of("any", number);
+    return router
+        .on("settings", text)
+        .sql("INSERT INTO settings VALUES (:name, 1)")
+        .bind("name", "name" + number)
+        .rowsUpdated()
+        .then(
+            router
+                .on("settings", text)
+                .sql("SELECT COUNT(*) FROM settings")
+                .map((row, metadata) -> Objects.requireNonNull(row.get(0, Long.class)))
+                .one())
+        .doOnNext(rows -> assertThat(rows).isEqualTo(number + 1L));
+  }
+
+  @Test
   void accountsOfOthersAreNamed() {
     run(S0, "CREATE USER IF NOT EXISTS cron@'%'");
     run(S0, "GRANT ALL ON *.* TO cron@'%'");
@@ -185,7 +254,13 @@ class OneDatabaseIntegrationTests {
 
   private MovePlan plan() {
     return moves
-        .plan("by_user", ShardingStrategy.hash(List.of(S0, S1, S2)))
+        .plan(
+            new Intent.ShardTables(
+                List.of(
+                    new TableRule.Sharded("users", List.of(KeyColumn.integer("id")), "by_user"),
+                    new TableRule.Sharded(
+                        "orders", List.of(KeyColumn.integer("user_id")), "by_user")),
+                ShardingStrategy.hash(List.of(S0, S1, S2))))
         .blockOptional(BOUND)
         .orElseThrow();
   }

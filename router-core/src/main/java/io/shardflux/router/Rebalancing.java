@@ -275,6 +275,14 @@ public final class Rebalancing {
     return ShardingStrategy.tenant(Map.of(key, ShardingStrategy.fixed(to)), strategy);
   }
 
+  /** Tells whether both give each key the same shard by the same rule, without a directory. */
+  public static boolean same(ShardingStrategy one, ShardingStrategy other) {
+    return one == other
+        || (one.immediate()
+            && other.immediate()
+            && StrategyTree.plain(one).equals(StrategyTree.plain(other)));
+  }
+
   private static IllegalArgumentException refused(ShardingStrategy strategy, String expected) {
     return new IllegalArgumentException(
         "strategy: " + kind(strategy) + " (expected: " + expected + ")");

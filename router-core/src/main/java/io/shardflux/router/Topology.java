@@ -99,8 +99,11 @@ public final class Topology {
             return Mono.just(pinned.shard());
           }
           TableRule.Sharded rule = sharded(table);
-          rule.check(key);
           ShardingStrategy strategy = strategyOf(rule);
+          if (strategy instanceof TransitionStrategy way && way.isWhole()) {
+            return Mono.just(way.placeOfAll().shard());
+          }
+          rule.check(key);
           return strategy.immediate() ? Mono.just(strategy.locate(key)) : strategy.resolve(key);
         });
   }

@@ -63,12 +63,15 @@ public final class TransitionStrategy extends ShardingStrategy {
   private final ShardingStrategy old;
   private final ShardingStrategy next;
   private final Map<ShardId, Map<ShardId, Step>> steps;
+  private final boolean whole;
 
-  private TransitionStrategy(ShardingStrategy old, ShardingStrategy next, List<Step> steps) {
+  private TransitionStrategy(
+      ShardingStrategy old, ShardingStrategy next, List<Step> steps, boolean whole) {
     super(shardsOf(List.of(old, next)));
     this.old = old;
     this.next = next;
     this.steps = byPair(steps);
+    this.whole = whole;
   }
 
   /**
@@ -87,7 +90,31 @@ public final class TransitionStrategy extends ShardingStrategy {
       old.checkOwn(step.from());
       next.checkOwn(step.to());
     }
-    return new TransitionStrategy(old, next, steps);
+    return new TransitionStrategy(old, next, steps, false);
+  }
+
+  /**
+   * The same for tables that are pinned before and afterwards: at any time all their rows are on
+   * one shard, and statements need no key.
+   *
+   * @throws IllegalArgumentException if there is not one shard before, one afterwards and one step
+   */
+  public TransitionStrategy ofWhole() {
+    if (old.shards().size() != 1 || next.shards().size() != 1 || steps().size() != 1) {
+      throw new IllegalArgumentException(
+          "whole: " + this + " (expected: one step, from one shard to one other)");
+    }
+    return new TransitionStrategy(old, next, steps(), true);
+  }
+
+  /** Tells whether all rows are on one shard at any time, whatever their keys. */
+  public boolean isWhole() {
+    return whole;
+  }
+
+  /** The one place of all rows of tables that move {@linkplain #ofWhole() whole}. */
+  public Place placeOfAll() {
+    return place(old.shards().iterator().next(), next.shards().iterator().next());
   }
 
   private static Map<ShardId, Map<ShardId, Step>> byPair(List<Step> steps) {
@@ -131,7 +158,8 @@ public final class TransitionStrategy extends ShardingStrategy {
 
   /** The same way with other steps, as {@link #of}. */
   public TransitionStrategy with(List<Step> others) {
-    return of(old, next, others);
+    TransitionStrategy way = of(old, next, others);
+    return whole ? way.ofWhole() : way;
   }
 
   /** The place of a key, looked up in a directory if there is one. Errors as {@link #resolve}. */
@@ -224,6 +252,9 @@ public final class TransitionStrategy extends ShardingStrategy {
     keys.put("old", nested.of(old));
     keys.put("next", nested.of(next));
     keys.put("steps", steps().stream().map(TransitionStrategy::keys).toList());
+    if (whole) {
+      keys.put("whole", true);
+    }
     return keys;
   }
 

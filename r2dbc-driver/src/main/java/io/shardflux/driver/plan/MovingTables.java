@@ -23,14 +23,13 @@ import reactor.core.publisher.Mono;
  * rows.
  *
  * @param tables those of its tables
+ * @param named whether the shard was named, whatever lies there
  */
 @Internal
-public record MovingTables(Set<String> tables, Routing routing, Plan plan) {
+public record MovingTables(Set<String> tables, boolean named, Routing routing, Plan plan) {
 
-  /** Tells whether the shard was named, whatever lies there. */
-  public boolean named() {
-    return routing instanceof Routing.On;
-  }
+  /** All keys of a table that moves whole have one place. */
+  private static final ShardKey ANY = ShardKey.of(0);
 
   /** Tells whether each shard must be asked for the rows that it owns alone. */
   public boolean asksOwners(StatementKind kind) {
@@ -71,6 +70,9 @@ public record MovingTables(Set<String> tables, Routing routing, Plan plan) {
     if (!keyed(routing, keys) || !apart()) {
       return Mono.error(refusal());
     }
+    snapshot
+        .wholeOf(tables)
+        .forEach(table -> keys.computeIfAbsent(table, any -> new ArrayList<>()).add(ANY));
     return snapshot
         .ready(keys, write && waits)
         .map(
@@ -88,7 +90,7 @@ public record MovingTables(Set<String> tables, Routing routing, Plan plan) {
    * @throws RefusedSqlException if it would be refused
    */
   public void check() {
-    if (!named() && (!keyed(routing, new LinkedHashMap<>()) || !apart())) {
+    if (!named && (!keyed(routing, new LinkedHashMap<>()) || !apart())) {
       throw refusal();
     }
   }
@@ -105,7 +107,9 @@ public record MovingTables(Set<String> tables, Routing routing, Plan plan) {
     if (routing instanceof Routing.Rows rows) {
       return keys.computeIfAbsent(rows.table(), table -> new ArrayList<>()).addAll(rows.keys());
     }
-    return routing instanceof Routing.Nowhere
+    // A table on one shard stays there, or moves whole.
+    return routing instanceof Routing.On
+        || routing instanceof Routing.Nowhere
         || routing instanceof Routing.Anywhere
         || (routing instanceof Routing.Together together
             && together.parts().stream().allMatch(part -> keyed(part, keys)));

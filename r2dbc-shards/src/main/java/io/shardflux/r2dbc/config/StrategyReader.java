@@ -292,7 +292,7 @@ final class StrategyReader {
   }
 
   private ShardingStrategy transition(Setting setting) {
-    setting.only("type", "old", "next", "steps");
+    setting.only("type", "old", "next", "steps", "whole");
     List<TransitionStrategy.Step> steps = new ArrayList<>();
     for (Setting step : setting.get("steps").items("a list of steps")) {
       step.only("from", "to", "phase");
@@ -303,7 +303,12 @@ final class StrategyReader {
     }
     ShardingStrategy old = nested(setting.get("old"));
     ShardingStrategy next = nested(setting.get("next"));
-    return setting.checked(() -> TransitionStrategy.of(old, next, steps));
+    boolean whole = setting.get("whole").or(false, Setting::truth);
+    return setting.checked(
+        () -> {
+          TransitionStrategy way = TransitionStrategy.of(old, next, steps);
+          return whole ? way.ofWhole() : way;
+        });
   }
 
   private static ShardingStrategy fixed(Setting setting) {

@@ -142,6 +142,9 @@ public record Epoch(
     if (way == null) {
       return topology.locate(table, key).map(shard -> new Place(shard, null));
     }
+    if (way.isWhole()) {
+      return Mono.just(way.placeOfAll());
+    }
     return Mono.defer(
         () -> {
           if (topology.table(table) instanceof TableRule.Sharded rule) {

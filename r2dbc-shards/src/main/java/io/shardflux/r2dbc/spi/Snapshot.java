@@ -19,6 +19,7 @@ import io.shardflux.router.Internal;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
 import io.shardflux.router.Topology;
+import io.shardflux.router.TransitionStrategy;
 import io.shardflux.router.TransitionStrategy.Phase;
 import io.shardflux.router.TransitionStrategy.Place;
 import io.shardflux.router.TransitionStrategy.Step;
@@ -82,6 +83,18 @@ public final class Snapshot {
   /** Those of some tables whose keys are on their way to other shards; none at rest. */
   public Set<String> movingOf(Set<String> tables) {
     return epoch.movingOf(tables);
+  }
+
+  /** Those of some tables that are on their way whole, so that their rows are on one shard. */
+  public Set<String> wholeOf(Set<String> tables) {
+    Set<String> whole = new HashSet<>();
+    for (String table : tables) {
+      TransitionStrategy way = epoch.moving(table);
+      if (way != null && way.isWhole()) {
+        whole.add(table);
+      }
+    }
+    return whole;
   }
 
   /** The waiting of a statement over all the times that it is planned. */

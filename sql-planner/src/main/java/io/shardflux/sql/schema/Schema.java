@@ -5,6 +5,7 @@ import io.shardflux.router.KeyColumn;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.TableRule;
 import io.shardflux.router.Topology;
+import io.shardflux.router.TransitionStrategy;
 import io.shardflux.sql.statement.RefusalCode;
 import io.shardflux.sql.statement.RefusedSqlException;
 import java.util.ArrayList;
@@ -30,12 +31,22 @@ public record Schema(Catalog catalog, Topology topology) {
           table + ": on no shard, though it has a rule",
           "create the table on its shards");
     }
-    return rule;
+    return atRest(rule);
+  }
+
+  /** A pinned table stays one while it moves to another shard: all its rows are on one. */
+  private TableRule atRest(TableRule rule) {
+    return rule instanceof TableRule.Sharded sharded
+            && topology.strategies().get(sharded.strategy()) instanceof TransitionStrategy way
+            && way.isWhole()
+        ? new TableRule.Pinned(rule.table(), way.placeOfAll().shard())
+        : rule;
   }
 
   /** The rule of a sharded table, null if it is none. */
   public TableRule.@Nullable Sharded sharded(String table) {
-    return topology.tables().get(table) instanceof TableRule.Sharded rule ? rule : null;
+    TableRule rule = topology.tables().get(table);
+    return rule != null && atRest(rule) instanceof TableRule.Sharded sharded ? sharded : null;
   }
 
   public List<Catalog.Column> columns(String table) {
@@ -66,6 +77,9 @@ public record Schema(Catalog catalog, Topology topology) {
 
   /** The faults of the parts of a sharded table's key. */
   List<String> keyFaults(TableRule.Sharded rule) {
+    if (!(atRest(rule) instanceof TableRule.Sharded)) {
+      return List.of();
+    }
     try {
       return keyParts(rule).stream()
           .filter(part -> !part.exact())

@@ -1,0 +1,134 @@
+package io.shardflux.reshard;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.groups.Tuple.tuple;
+
+import io.shardflux.reshard.MovePlan.Kind;
+import io.shardflux.router.KeyColumn;
+import io.shardflux.router.ShardId;
+import io.shardflux.router.ShardKey;
+import io.shardflux.router.ShardingStrategy;
+import io.shardflux.router.TableRule;
+import io.shardflux.router.Topology;
+import io.shardflux.router.TransitionStrategy;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** What intents mean in a topology, without a server. */
+class DraftTests {
+
+  private static final ShardId A = ShardId.of("a");
+  private static final ShardId B = ShardId.of("b");
+  private static final ShardId C = ShardId.of("c");
+  private static final List<KeyColumn> ID = List.of(KeyColumn.integer("id"));
+
+  private static final Topology TOPOLOGY =
+      Topology.builder()
+          .shard(A)
+          .shard(B)
+          .shard(C)
+          .strategy("by_id", ShardingStrategy.hash(List.of(A, B)))
+          .strategy("on_b", ShardingStrategy.fixed(B))
+          .strategy("by_two", ShardingStrategy.modulo(List.of(A, C)))
+          .table(new TableRule.Sharded("users", ID, "by_id"))
+          .table(
+              new TableRule.Sharded(
+                  "pairs", List.of(KeyColumn.integer("a"), KeyColumn.integer("b")), "by_two"))
+          .table(new TableRule.Pinned("settings", B))
+          .table(new TableRule.Pinned("jobs", B))
+          .table(new TableRule.Pinned("notes", C))
+          .build();
+
+  @Test
+  void aShardThatGoesLosesEachStrategyAndThenItsPinnedTables() {
+    List<Draft> parts = Draft.of(new Intent.RemoveShard(B, List.of()), TOPOLOGY);
+    assertThat(parts)
+        .extracting(Draft::kind, Draft::strategy, part -> part.next().shards().toString())
+        .containsExactly(
+            tuple(Kind.KEYS, "by_id", "[a]"),
+            tuple(Kind.KEYS, "on_b", "[a]"),
+            tuple(Kind.PINNED, "pinned_to_b", "[a]"));
+    assertThat(parts.get(2).tables()).containsExactly("settings", "jobs");
+    assertThat(Draft.of(new Intent.RemoveShard(B, List.of(C)), TOPOLOGY))
+        .allMatch(part -> part.next().shards().contains(C));
+  }
+
+  @Test
+  void tablesOfOnePlaceAreShardedTogetherAndIntoAStrategyThatIsThere() {
+    ShardingStrategy next = ShardingStrategy.hash(List.of(A, B));
+    Passage passage =
+        passage(
+            new Intent.ShardTables(
+                List.of(
+                    new TableRule.Sharded("settings", ID, "by_id"),
+                    new TableRule.Sharded("jobs", ID, "by_id")),
+                next));
+    Topology begun = passage.begun(TOPOLOGY);
+    assertThat(begun.strategy("settings")).isSameAs(begun.strategy("jobs"));
+    assertThat(begun.strategy("settings")).isInstanceOf(TransitionStrategy.class);
+    assertThat(begun.strategy("users")).isNotInstanceOf(TransitionStrategy.class);
+    Topology over = passage.finished(begun);
+    assertThat(over.strategies()).containsOnlyKeys("by_id", "on_b", "by_two");
+    assertThat(over.table("jobs")).isEqualTo(new TableRule.Sharded("jobs", ID, "by_id"));
+    assertUndone(passage, begun);
+  }
+
+  @Test
+  void tablesThatGoWholeArePinnedBeforeAndAfterwards() {
+    Passage passage = passage(new Intent.MoveTables(List.of("settings", "jobs"), C));
+    Topology begun = passage.begun(TOPOLOGY);
+    assertThat(begun.locate("jobs", ShardKey.of("any", "key")).block(MoveFixture.BOUND))
+        .isEqualTo(B);
+    Topology over = passage.finished(begun);
+    assertThat(over.strategies()).isEqualTo(TOPOLOGY.strategies());
+    assertThat(over.table("jobs")).isEqualTo(new TableRule.Pinned("jobs", C));
+    assertUndone(passage, begun);
+  }
+
+  private static void assertUndone(Passage passage, Topology begun) {
+    Topology undone = passage.cancelled(begun, ShardingStrategy.fixed(B));
+    assertThat(undone.tables()).isEqualTo(TOPOLOGY.tables());
+    assertThat(undone.strategies()).isEqualTo(TOPOLOGY.strategies());
+  }
+
+  private static Passage passage(Intent intent) {
+    Draft draft = Draft.of(intent, TOPOLOGY).get(0);
+    List<TableRule.Sharded> rules =
+        draft.tables().stream()
+            .map(table -> new TableRule.Sharded(table, ID, draft.strategy()))
+            .toList();
+    return new Passage(draft.kind(), draft.strategy(), draft.next(), rules, draft.into());
+  }
+
+  @Test
+  void whatMeansNothingIsRefused() {
+    refused(new Intent.MoveTables(List.of("users"), A), "table: users (expected: one that is pin");
+    refused(new Intent.MoveTables(List.of("jobs", "notes"), A), "tables: [jobs, notes], pinned to");
+    refused(new Intent.MoveTables(List.of("jobs"), B), "shard: b (expected: one of [a, b, c], an");
+    refused(new Intent.MoveTables(List.of("lost"), B), "table: lost (expected: one of [");
+    refused(
+        new Intent.ShardTables(
+            List.of(new TableRule.Sharded("jobs", ID, "by_id")),
+            ShardingStrategy.hash(List.of(B, A))),
+        "strategy: by_id, hash");
+    refused(new Intent.RemoveShard(ShardId.of("d"), List.of()), "shard: d (expected: one of [a, b");
+    refused(
+        new Intent.Isolate("by_two", ShardKey.of(1), A),
+        "strategy: a modulo (expected: tenants, where keys have 2 parts;");
+    refused(
+        new Intent.RemoveShard(A, List.of()),
+        Topology.builder().shard(A).shard(B).build(),
+        "shard: a, without a strategy or a pinned table");
+  }
+
+  private static void refused(Intent intent, String message) {
+    refused(intent, TOPOLOGY, message);
+  }
+
+  private static void refused(Intent intent, Topology topology, String message) {
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> Draft.of(intent, topology))
+        .withMessageStartingWith(message);
+  }
+}
