@@ -49,7 +49,8 @@ CREATE TABLE IF NOT EXISTS shardflux_job (
   owner_until DATETIME(6) NOT NULL,
   made_at DATETIME(6) NOT NULL,
   ended_at DATETIME(6) NULL,
-  error TEXT CHARACTER SET utf8mb4 NULL
+  error TEXT CHARACTER SET utf8mb4 NULL,
+  report TEXT CHARACTER SET ascii COLLATE ascii_bin NULL
 ) ENGINE = InnoDB;
 
 INSERT IGNORE INTO shardflux_control VALUES (1, 1, UUID(), 0, 0);

@@ -44,6 +44,7 @@ final class DefaultShardMoves implements ShardMoves {
   private final Duration owned;
 
   private final MoveJob.Guards guards;
+  private final Latencies latencies;
   private final Sinks.Empty<Void> ended = Sinks.empty();
   private final Disposable working;
   private volatile boolean closing;
@@ -54,6 +55,7 @@ final class DefaultShardMoves implements ShardMoves {
     Duration twice = cluster.lease().multipliedBy(2);
     this.owned = twice.compareTo(SHORTEST) > 0 ? twice : SHORTEST;
     this.guards = guards;
+    this.latencies = new Latencies(router.router());
     this.working =
         (cluster.resharding().enabled() ? working() : Flux.<Long>empty())
             .doFinally(end -> ended.tryEmitEmpty())
@@ -137,7 +139,7 @@ final class DefaultShardMoves implements ShardMoves {
   @Override
   public Flux<MoveProgress> progress(long job) {
     return last(job)
-        .map(DefaultShardMoves::shown)
+        .map(Shown::of)
         .switchIfEmpty(
             Mono.error(
                 () -> new IllegalArgumentException("job: " + job + " (expected: one of all())")))
@@ -169,21 +171,7 @@ final class DefaultShardMoves implements ShardMoves {
 
   @Override
   public Flux<MoveProgress> all() {
-    return cluster.jobs().all(KIND, SHOWN).map(DefaultShardMoves::shown);
-  }
-
-  private static MoveProgress shown(Job job) {
-    JobState state = JobState.parse(job.state());
-    return new MoveProgress(
-        job.id(),
-        Wanted.valueOf(job.wanted().toUpperCase(Locale.ROOT)),
-        job.owner(),
-        job.owned() && !job.ended(),
-        state.step(),
-        state.phase().name(),
-        state.rows(),
-        job.ended(),
-        job.error());
+    return cluster.jobs().all(KIND, SHOWN).map(Shown::of);
   }
 
   /** Does the moves that nobody does, one after the other. */
@@ -191,7 +179,9 @@ final class DefaultShardMoves implements ShardMoves {
     return cluster
         .jobs()
         .all(KIND, 1)
-        .filter(job -> !job.ended() && !job.owned() && !job.wanted().equals("pause"))
+        .filter(job -> !job.ended())
+        .filterWhen(job -> latencies.before(job.id()).thenReturn(true))
+        .filter(job -> !job.owned() && !job.wanted().equals("pause"))
         .filter(job -> !failure.keepsFrom(job))
         .concatMap(job -> cluster.jobs().take(job.id(), this.owned))
         .concatMap(owned -> cluster.jobs().get(owned.job()).flatMap(job -> taken(job, owned)))
@@ -236,7 +226,8 @@ final class DefaultShardMoves implements ShardMoves {
                       servers,
                       owned,
                       passage,
-                      plan.options(),
+                      plan,
+                      latencies,
                       JobState.parse(job.state()),
                       guards);
               boolean cancel = job.wanted().equals("cancel");
@@ -287,13 +278,17 @@ final class DefaultShardMoves implements ShardMoves {
    */
   private Mono<Void> kept(Job job, Owned owned, MoveJob work) {
     return Mono.delay(RENEWAL)
-        .then(Mono.defer(() -> cluster.jobs().renew(owned, this.owned)))
+        .then(Mono.defer(() -> cluster.jobs().renew(owned, this.owned, report(work))))
         .then(Mono.defer(() -> cluster.jobs().get(owned.job())))
         // While control does not answer the tokens keep owners apart.
         .onErrorResume(error -> !(error instanceof JobLostException), error -> Mono.empty())
         .repeat()
         .takeWhile(now -> (now.wanted().equals(job.wanted()) && !closing) || !work.stopped())
         .then(Mono.defer(() -> cluster.jobs().leave(owned)));
+  }
+
+  private static String report(MoveJob work) {
+    return ReportText.of(work.report());
   }
 
   @Override

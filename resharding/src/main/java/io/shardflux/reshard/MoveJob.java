@@ -29,6 +29,11 @@ final class MoveJob {
     default boolean settles() {
       return true;
     }
+
+    /** What may be so much on a source before the copying waits. */
+    default MoveWatch.Limits limits() {
+      return MoveWatch.Limits.DEFAULTS;
+    }
   }
 
   private final OwnedMove move;
@@ -41,10 +46,11 @@ final class MoveJob {
       Servers servers,
       Owned owned,
       Passage passage,
-      MoveOptions options,
+      JobPlan plan,
+      Latencies latencies,
       JobState state,
       Guards guards) {
-    this.move = new OwnedMove(cluster, servers, owned, passage, options, state, guards);
+    this.move = new OwnedMove(cluster, servers, owned, passage, plan, latencies, state, guards);
     this.copy = new StepCopy(move);
     this.clean = new StepClean(move);
     this.turn = new StepSwitch(move, clean);
@@ -57,6 +63,11 @@ final class MoveJob {
    */
   boolean stopped() {
     return turn.stopped();
+  }
+
+  /** What is seen of it at this moment. */
+  MoveProgress.Report report() {
+    return move.watch().report();
   }
 
   /** Does all that is left. */
@@ -98,17 +109,21 @@ final class MoveJob {
 
   /** Goes on with a step where it is. */
   private Mono<Void> phases(OpenStep step) {
-    return Mono.defer(
-            () ->
-                switch (move.state().phase()) {
-                  case PREPARE -> copy.prepared(step);
-                  case COPY -> copy.copied(step);
-                  case VERIFY -> copy.verified(step);
-                  case SWITCH -> turn.switched(step);
-                  case CLEAN -> clean.cleaned(step);
-                })
-        .repeat(() -> move.state().step() == step.number())
-        .then();
+    Mono<Void> all =
+        Mono.defer(() -> move.watch().told(step, move.state().phase(), phase(step)))
+            .repeat(() -> move.state().step() == step.number())
+            .then();
+    return move.watch().during(step, all);
+  }
+
+  private Mono<Void> phase(OpenStep step) {
+    return switch (move.state().phase()) {
+      case PREPARE -> copy.prepared(step);
+      case COPY -> copy.copied(step);
+      case VERIFY -> copy.verified(step);
+      case SWITCH -> turn.switched(step);
+      case CLEAN -> clean.cleaned(step);
+    };
   }
 
   private Mono<Void> finished() {

@@ -26,6 +26,7 @@ final class OwnedMove {
   private final Owned owned;
   private final Passage passage;
   private final MoveOptions options;
+  private final MoveWatch watch;
   private final Guards guards;
   private volatile JobState state;
 
@@ -34,16 +35,19 @@ final class OwnedMove {
       Servers servers,
       Owned owned,
       Passage passage,
-      MoveOptions options,
+      JobPlan plan,
+      Latencies latencies,
       JobState state,
       Guards guards) {
     this.cluster = cluster;
     this.servers = servers;
     this.owned = owned;
     this.passage = passage;
-    this.options = options;
+    this.options = plan.options();
     this.state = state;
     this.guards = guards;
+    Share share = new Share(plan.tables(), plan.pairs());
+    this.watch = new MoveWatch(this, latencies, new Gathered(share, System::nanoTime));
   }
 
   ClusterAccess cluster() {
@@ -70,6 +74,10 @@ final class OwnedMove {
     return options;
   }
 
+  MoveWatch watch() {
+    return watch;
+  }
+
   Pace pace() {
     return new Pace(options.rowsPerSecond());
   }
@@ -93,6 +101,7 @@ final class OwnedMove {
   /** Counts rows that were copied; they are noted with the next piece. */
   void copied(long rows) {
     state = state.copied(rows);
+    watch.rows(rows);
   }
 
   Topology now() {

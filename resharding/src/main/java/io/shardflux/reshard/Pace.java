@@ -10,7 +10,13 @@ import reactor.core.publisher.Mono;
  */
 record Pace(int rowsPerSecond) {
 
+  private static final int FEWEST = 10;
   private static final long SECOND = Duration.ofSeconds(1).toNanos();
+
+  /** So many rows of a piece as are changed in a second, and no more than that many. */
+  int rows(int most) {
+    return rowsPerSecond == 0 ? most : Math.max(FEWEST, Math.min(most, rowsPerSecond));
+  }
 
   /** Does a piece of work, and waits until so many rows may have been changed. */
   Mono<Long> kept(Mono<Long> piece) {

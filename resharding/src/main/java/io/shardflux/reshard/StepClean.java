@@ -21,7 +21,7 @@ final class StepClean {
   /** Deletes the rows that moved from the source, once no router reads them there any more. */
   Mono<Void> cleaned(OpenStep step) {
     return move.settled(step.source().shard())
-        .then(move.ranges(step.transfers(), CLEANED_ROWS, this::cleaned))
+        .then(move.ranges(step.transfers(), move.pace().rows(CLEANED_ROWS), this::cleaned))
         .then(step.each(transfer -> transfer.capture().remove(step.source())))
         .then(Mono.defer(() -> move.at(move.state().nextStep())))
         .doOnSuccess(
@@ -34,6 +34,7 @@ final class StepClean {
     return move.guards()
         .before("clean")
         .then(move.pace().kept(deleted(transfer.source(), table.delete(moved))))
+        .doOnNext(move.watch()::rows)
         .then();
   }
 

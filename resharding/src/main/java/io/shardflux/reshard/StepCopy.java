@@ -66,18 +66,22 @@ final class StepCopy {
   }
 
   Mono<Void> copied(OpenStep step) {
-    return move.ranges(step.transfers(), Transfer.ROWS, this::copied)
+    return move.ranges(
+            step.transfers(),
+            move.pace().rows(Transfer.ROWS),
+            (transfer, range) -> copied(step, transfer, range))
         .then(Mono.defer(() -> move.at(move.state().at(Phase.VERIFY))));
   }
 
-  private Mono<Void> copied(Transfer transfer, KeyRange range) {
-    return move.guards()
-        .before("copy")
+  /** Changes of all tables are applied behind each piece, and while the copying waits. */
+  private Mono<Void> copied(OpenStep step, Transfer transfer, KeyRange range) {
+    Mono<Void> applied = move.guards().before("apply").then(step.each(Transfer::keptUp));
+    return move.watch()
+        .clear(step, applied)
+        .then(move.guards().before("copy"))
         .then(move.pace().kept(transfer.copy(range)))
         .doOnNext(move::copied)
-        .then(move.guards().before("apply"))
-        .then(transfer.applied())
-        .then();
+        .then(applied);
   }
 
   Mono<Void> verified(OpenStep step) {
@@ -89,6 +93,7 @@ final class StepCopy {
     return move.guards()
         .before("verify")
         .then(transfer.different(range))
+        .doOnNext(keys -> move.watch().rows(COMPARED_ROWS))
         .flatMap(keys -> settled(transfer, keys, COMPARISONS));
   }
 

@@ -46,6 +46,7 @@ final class StepSwitch {
   /** Tries again and again, with growing pauses. */
   Mono<Void> switched(OpenStep step) {
     return (published(step) ? Mono.<Boolean>empty() : switching(step))
+        .doOnSuccess(done -> move.watch().passed())
         .then(Mono.defer(() -> move.at(move.state().at(Phase.CLEAN))));
   }
 
@@ -140,6 +141,7 @@ final class StepSwitch {
                             step.step(),
                             TransitionStrategy.Phase.COPYING,
                             "open transactions hold the fence; it is tried again")
+                        .then(move.watch().heldUp(step))
                         .thenReturn(false)))
         .onErrorResume(error -> given(step, error));
   }

@@ -27,6 +27,7 @@ record Transfer(Session source, Session target, Capture capture, Owned owned) {
 
   private static final int CHUNK = 2_000;
   private static final int CHANGES = 500;
+  private static final int MOST_PIECES = 20;
 
   private static final int DUPLICATE = 1062;
 
@@ -169,6 +170,11 @@ record Transfer(Session source, Session target, Capture capture, Owned owned) {
   /** Applies what waits, until there is little more than what writers add meanwhile. */
   Mono<Void> caughtUp() {
     return applied().repeat().takeUntil(count -> count < CHANGES).then();
+  }
+
+  /** Applies what waits, but not for long where writers are faster. */
+  Mono<Void> keptUp() {
+    return applied().repeat(MOST_PIECES).takeUntil(count -> count < CHANGES).then();
   }
 
   /** Applies all that waits; ends only where writers add no more. */

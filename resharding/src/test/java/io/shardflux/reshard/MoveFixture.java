@@ -10,6 +10,7 @@ import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
 import io.shardflux.router.ShardingStrategy;
 import io.shardflux.servers.Database;
+import io.shardflux.servers.DatabaseServer;
 import io.shardflux.servers.TestServers;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -47,11 +48,20 @@ final class MoveFixture implements AutoCloseable {
    * @param strategy the strategy of the document, in YAML
    */
   MoveFixture(String strategy) {
+    this(strategy, null);
+  }
+
+  /**
+   * The same, where a server follows that of the first shard.
+   *
+   * @param replica that server
+   */
+  MoveFixture(String strategy, @Nullable DatabaseServer replica) {
     databases = TestServers.shared().freshDatabases("moves");
     document =
         """
         shards:
-          shard_0: {url: '%s'}
+          shard_0: {url: '%s'%s}
           shard_1: {url: '%s'}
         strategies:
           by_user: %s
@@ -64,7 +74,15 @@ final class MoveFixture implements AutoCloseable {
           poll: 100ms
           lease: 1s
         """
-            .formatted(databases.get(0).r2dbcUrl(), databases.get(1).r2dbcUrl(), strategy);
+            .formatted(
+                databases.get(0).r2dbcUrl(),
+                replica == null
+                    ? ""
+                    : ", replicas: [{url: '"
+                        + new Database(replica, databases.get(0).name()).r2dbcUrl()
+                        + "'}]",
+                databases.get(1).r2dbcUrl(),
+                strategy);
     router();
     TABLES.forEach(
         sql ->
@@ -146,6 +164,11 @@ final class MoveFixture implements AutoCloseable {
           @Override
           public Mono<Void> before(String what) {
             return guards.before(what);
+          }
+
+          @Override
+          public MoveWatch.Limits limits() {
+            return guards.limits();
           }
 
           @Override

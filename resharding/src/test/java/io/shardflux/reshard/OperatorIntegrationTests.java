@@ -6,12 +6,27 @@ import static io.shardflux.reshard.MoveFixture.S1;
 import static io.shardflux.reshard.MoveFixture.S2;
 import static io.shardflux.reshard.MoveFixture.STRATEGY;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.r2dbc.spi.Connection;
+import io.shardflux.cluster.ClusterAccess;
+import io.shardflux.r2dbc.settings.Shard;
+import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardingStrategy;
+import io.shardflux.servers.DatabaseServer;
+import io.shardflux.servers.Replication;
+import io.shardflux.servers.TestServers;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.BooleanSupplier;
+import java.util.function.Predicate;
 import org.junit.jupiter.api.Test;
 import reactor.core.publisher.Mono;
+import reactor.core.publisher.Sinks;
+import reactor.core.scheduler.Schedulers;
 
 /** What an operator sets and sees of moves. */
 class OperatorIntegrationTests {
@@ -50,5 +65,186 @@ class OperatorIntegrationTests {
       assertThat(end.error()).isNull();
       fixture.checkClean();
     }
+  }
+
+  /** A move that ends where it is let to, and what was told of it. */
+  private static long started(ShardMoves moves, MoveOptions options) {
+    return moves
+        .plan(STRATEGY, ShardingStrategy.fixed(S1))
+        .flatMap(plan -> moves.start(plan.with(options)))
+        .blockOptional(BOUND)
+        .orElseThrow();
+  }
+
+  private static MoveProgress awaited(ShardMoves moves, long job, Predicate<MoveProgress> wanted) {
+    return moves
+        .progress(job)
+        .filter(wanted)
+        .next()
+        .switchIfEmpty(Mono.error(() -> new AssertionError("the move ended before")))
+        .blockOptional(BOUND)
+        .orElseThrow();
+  }
+
+  private static MoveProgress ended(ShardMoves moves, long job) {
+    MoveProgress end = moves.progress(job).last().blockOptional(BOUND).orElseThrow();
+    assertThat(end.error()).isNull();
+    assertThat(end.stuck()).isFalse();
+    assertThat(end.report().done()).isEqualTo(1);
+    return end;
+  }
+
+  @Test
+  void theCopyingWaitsForAReplicaThatIsBehind() {
+    TestServers servers = TestServers.shared();
+    assumeTrue(servers.replicable(), "these servers can't follow one another");
+    List<DatabaseServer> all = servers.servers();
+    try (Replication replication = servers.replicate(all.get(0), all.get(2));
+        MoveFixture fixture = new MoveFixture("{type: fixed, shard: shard_0}", all.get(2))) {
+      String address = all.get(2).host() + ":" + all.get(2).port();
+      replication.delay(Duration.ofMinutes(10));
+      fixture.load(20);
+      ReplicaLags lags = lagsOf(fixture);
+      await(lags, lag -> lag.behind() != null && lag.behind().toSeconds() > 1);
+      ShardMoves moves = fixture.hasty(0, MoveJob.Guards.ALL);
+      long job = started(moves, MoveOptions.builder().maxLag(Duration.ofSeconds(1)).build());
+      MoveProgress held = awaited(moves, job, move -> move.report().throttledBy() != null);
+      assertThat(held.report().throttledBy()).matches("lag: " + address + " is [0-9]+ s behind");
+      assertThat(held.rowsCopied()).isZero();
+      assertThat(held.phase()).isEqualTo("COPY");
+
+      // Changes are applied all the same.
+      fixture.update(7).block(BOUND);
+      awaitTrue(() -> versionOn(fixture, 1, 7) == 1);
+      assertThat(awaited(moves, job, move -> true).rowsCopied()).isZero();
+
+      // It is not known how far a replica is behind that applies nothing.
+      replication.delay(Duration.ZERO);
+      replication.catchUp();
+      replication.stopApplying();
+      await(lags, lag -> lag.behind() == null);
+      ended(moves, job);
+      replication.resumeApplying();
+      lags.close().block(BOUND);
+    }
+  }
+
+  private static ReplicaLags lagsOf(MoveFixture fixture) {
+    List<Shard> shards = ClusterAccess.of(fixture.routers.get(0)).opened().shards();
+    return ReplicaLags.of(shards).blockOptional(BOUND).orElseThrow();
+  }
+
+  private static void await(ReplicaLags lags, Predicate<ReplicaLags.Lag> wanted) {
+    awaitTrue(() -> wanted.test(lags.now().blockOptional(BOUND).orElseThrow().get(0)));
+  }
+
+  private static void awaitTrue(BooleanSupplier wanted) {
+    Mono.fromSupplier(wanted::getAsBoolean)
+        .subscribeOn(Schedulers.boundedElastic())
+        .filter(met -> met)
+        .repeatWhenEmpty(tries -> tries.delayElements(Duration.ofMillis(50)))
+        .block(BOUND);
+  }
+
+  /** The version of a user on a server, or -1 if it is not there. */
+  private static long versionOn(MoveFixture fixture, int shard, long user) {
+    return fixture
+        .router(0)
+        .on(ShardId.of("shard_" + shard))
+        .sql("SELECT version FROM users WHERE id = :id")
+        .bind("id", user)
+        .map((row, metadata) -> Objects.requireNonNull(row.get(0, Long.class)))
+        .one()
+        .defaultIfEmpty(-1L)
+        .blockOptional(BOUND)
+        .orElseThrow();
+  }
+
+  @Test
+  void theCopyingWaitsUntilOldVersionsArePurged() {
+    try (MoveFixture fixture = new MoveFixture("{type: fixed, shard: shard_0}")) {
+      fixture.load(20);
+      AtomicLong limit = new AtomicLong(-2);
+      ShardMoves moves =
+          fixture.hasty(
+              0,
+              new MoveJob.Guards() {
+                @Override
+                public MoveWatch.Limits limits() {
+                  return new MoveWatch.Limits(limit.get(), Long.MAX_VALUE);
+                }
+              });
+      long job = started(moves, MoveOptions.defaults());
+      MoveProgress held = awaited(moves, job, move -> move.report().throttledBy() != null);
+      assertThat(held.report().throttledBy())
+          .matches("history: [0-9]+ old versions on shard_0 are not purged");
+      assertThat(held.report().notKnown()).allMatch(what -> what.startsWith("latency of shard_0"));
+      assertThat(held.rowsCopied()).isZero();
+      limit.set(Long.MAX_VALUE);
+      ended(moves, job);
+    }
+  }
+
+  @Test
+  void itIsToldWhoHoldsUpASwitch() {
+    try (MoveFixture fixture = new MoveFixture("{type: fixed, shard: shard_0}")) {
+      fixture.load(50);
+      Sinks.Empty<Void> end = Sinks.empty();
+      Sinks.One<Long> holding = Sinks.one();
+      Mono<Void> held =
+          fixture
+              .router(0)
+              .on(S0)
+              .inTransaction(
+                  connection ->
+                      updated(connection, "UPDATE users SET version = 9 WHERE id = 1")
+                          .then(connectionId(connection))
+                          .doOnNext(holding::tryEmitValue)
+                          .then(end.asMono()))
+              .then()
+              .cache();
+      ShardMoves moves =
+          fixture.hasty(
+              0,
+              new MoveJob.Guards() {
+                @Override
+                public Mono<Void> before(String what) {
+                  if (!what.equals("switching")) {
+                    return Mono.empty();
+                  }
+                  held.subscribe();
+                  return holding.asMono().then();
+                }
+              });
+      long job = started(moves, MoveOptions.builder().patience(Duration.ofSeconds(1)).build());
+      MoveProgress stuck = awaited(moves, job, MoveProgress::stuck);
+      MoveProgress.Wait waiting = Objects.requireNonNull(stuck.report().waiting());
+      assertThat(stuck.error()).isNull();
+      assertThat(stuck.phase()).isEqualTo("SWITCH");
+      assertThat(stuck.from() + " " + stuck.to()).isEqualTo("shard_0 shard_1");
+      assertThat(waiting.on()).isEqualTo("open transactions on shard_0");
+      assertThat(waiting.since()).isBefore(Instant.now());
+      assertThat(waiting.holders())
+          .anySatisfy(
+              holder -> {
+                assertThat(holder.connection()).isEqualTo(holding.asMono().block(BOUND));
+                assertThat(holder.user()).isNotEmpty();
+                assertThat(holder.host()).isNotEmpty();
+                assertThat(holder.age()).isBetween(Duration.ofMillis(1), BOUND);
+              });
+      end.tryEmitEmpty();
+      ended(moves, job);
+      held.block(BOUND);
+    }
+  }
+
+  private static Mono<Long> updated(Connection connection, String sql) {
+    return Mono.from(connection.createStatement(sql).execute())
+        .flatMap(result -> Mono.from(result.getRowsUpdated()));
+  }
+
+  private static Mono<Long> connectionId(Connection connection) {
+    return Mono.from(connection.createStatement("SELECT CONNECTION_ID()").execute())
+        .flatMap(result -> Mono.from(result.map(row -> row.get(0, Long.class))));
   }
 }

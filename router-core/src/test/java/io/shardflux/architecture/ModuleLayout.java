@@ -93,6 +93,8 @@ public enum ModuleLayout {
           "io.shardflux.router",
           "io.shardflux.r2dbc.config..",
           "io.shardflux.r2dbc.settings..",
+          // How far a replica is behind.
+          "io.shardflux.r2dbc.shard",
           "io.shardflux.cluster")),
 
   R2DBC_DRIVER(

@@ -34,7 +34,7 @@ final class StuckMove {
   static StuckMove of(ShardMoves moves) {
     return new StuckMove(
         Flux.defer(moves::all)
-            .filter(move -> move.error() != null && !move.ended())
+            .filter(MoveProgress::stuck)
             .next()
             .map(move -> Optional.<Object>of(Shown.of(move)))
             .defaultIfEmpty(Optional.empty()));

@@ -36,7 +36,8 @@ public final class Jobs {
             owner_until DATETIME(6) NOT NULL,
             made_at DATETIME(6) NOT NULL,
             ended_at DATETIME(6) NULL,
-            error TEXT CHARACTER SET utf8mb4 NULL
+            error TEXT CHARACTER SET utf8mb4 NULL,
+            report TEXT CHARACTER SET ascii COLLATE ascii_bin NULL
           ) ENGINE = InnoDB""");
 
   private static final int LONGEST_ERROR = 16_000;
@@ -51,6 +52,7 @@ public final class Jobs {
    * @param owned whether that one's time is not over
    * @param ended whether it is done or given up
    * @param error why it was given up, or what it met last
+   * @param report what its owner told last, in the words of its kind; empty at first
    */
   public record Job(
       long id,
@@ -61,7 +63,8 @@ public final class Jobs {
       String owner,
       boolean owned,
       boolean ended,
-      @Nullable String error) {}
+      @Nullable String error,
+      String report) {}
 
   /** The right to do a job. */
   public record Owned(long job, long token) {}
@@ -142,7 +145,7 @@ public final class Jobs {
 
   private static final String JOB =
       "SELECT job, kind, wanted, plan, state, owner, owner_until > UTC_TIMESTAMP(6),"
-          + " ended_at IS NOT NULL, error FROM shardflux_job";
+          + " ended_at IS NOT NULL, error, report FROM shardflux_job";
 
   private static Job job(Row row) {
     return new Job(
@@ -154,7 +157,8 @@ public final class Jobs {
         text(row, 5),
         Objects.requireNonNull(row.get(6, Long.class)) == 1,
         Objects.requireNonNull(row.get(7, Long.class)) == 1,
-        row.get(8, String.class));
+        row.get(8, String.class),
+        Objects.requireNonNullElse(row.get(9, String.class), ""));
   }
 
   private static String text(Row row, int column) {
@@ -190,10 +194,18 @@ public final class Jobs {
         .map(token -> new Owned(job, token));
   }
 
-  /** Owns a job for longer. Errors with {@link JobLostException} if another one owns it. */
-  public Mono<Void> renew(Owned owned, Duration until) {
+  /**
+   * Owns a job for longer. Errors with {@link JobLostException} if another one owns it.
+   *
+   * @param report what other routers show of it, in ASCII, at most 64 kB
+   */
+  public Mono<Void> renew(Owned owned, Duration until, String report) {
     return update(
-        owned, "owner_until = UTC_TIMESTAMP(6) + INTERVAL :value MICROSECOND", micros(until));
+        owned,
+        "report = :value, owner_until = UTC_TIMESTAMP(6) + INTERVAL "
+            + micros(until)
+            + " MICROSECOND",
+        report);
   }
 
   /**

@@ -1,0 +1,263 @@
+package io.shardflux.reshard;
+
+import io.r2dbc.spi.R2dbcBadGrammarException;
+import io.shardflux.reshard.JobState.Phase;
+import io.shardflux.reshard.MoveProgress.Holder;
+import io.shardflux.reshard.MoveProgress.Report;
+import io.shardflux.reshard.MoveProgress.Wait;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+
+/**
+ * Looks at a step's servers about each second while it runs: what makes the copying wait, how many
+ * changes wait, and who holds a switch up. A look that fails is told, and stops nothing.
+ * Thread-safe.
+ */
+final class MoveWatch {
+
+  private static final Logger log = LoggerFactory.getLogger(MoveWatch.class);
+
+  private static final Duration LOOK = Duration.ofSeconds(1);
+  private static final Duration BOUND = Duration.ofSeconds(5);
+  private static final Duration PAUSE = Duration.ofMillis(500);
+
+  /** A latency may have other causes than the move, which goes on slowly then. */
+  private static final Duration LONGEST_PAUSE = Duration.ofSeconds(10);
+
+  private final OwnedMove move;
+  private final Latencies latencies;
+  private final Gathered gathered;
+  private volatile Throttle throttle = Throttle.NONE;
+  private volatile @Nullable Wait waiting;
+  private volatile boolean stuck;
+
+  MoveWatch(OwnedMove move, Latencies latencies, Gathered gathered) {
+    this.move = move;
+    this.latencies = latencies;
+    this.gathered = gathered;
+  }
+
+  /** Does the work of a step, and looks meanwhile. */
+  Mono<Void> during(OpenStep step, Mono<Void> work) {
+    return Mono.usingWhen(
+        ReplicaLags.of(
+            move.cluster().opened().shards().stream()
+                .filter(
+                    shard ->
+                        shard.id().equals(step.step().from())
+                            || shard.id().equals(step.step().to()))
+                .toList()),
+        lags ->
+            Mono.firstWithSignal(
+                look(step, lags).then(work),
+                Mono.delay(LOOK).then(look(step, lags)).repeat().then(Mono.never())),
+        ReplicaLags::close);
+  }
+
+  private Mono<Void> look(OpenStep step, ReplicaLags lags) {
+    return Mono.defer(
+        () ->
+            Mono.zip(
+                    onSource(step).onErrorReturn(OfSource.UNKNOWN),
+                    lags.now(),
+                    latencies.of(step.step().from()))
+                .timeout(BOUND)
+                .doOnNext(
+                    all ->
+                        throttle =
+                            Throttle.of(
+                                step.step().from(),
+                                all.getT1(),
+                                all.getT2(),
+                                all.getT3(),
+                                move.options().maxLag(),
+                                move.guards().limits()))
+                .onErrorComplete()
+                .then());
+  }
+
+  /** A connection of its own, as the step's are at work. */
+  private Mono<OfSource> onSource(OpenStep step) {
+    return move.servers()
+        .on(
+            step.step().from(),
+            session ->
+                Mono.zip(changes(step, session), history(session), OfSource::new)
+                    .flatMap(seen -> refreshed(session).thenReturn(seen)))
+        .next();
+  }
+
+  /** About, as numbers of transactions that were rolled back are missing. */
+  private static Mono<Long> changes(OpenStep step, Session session) {
+    return Flux.fromIterable(step.transfers())
+        .concatMap(
+            transfer ->
+                session
+                    .number(
+                        "SELECT COALESCE(MAX(shardflux_seq) - MIN(shardflux_seq) + 1, 0) FROM "
+                            + transfer.capture().changes())
+                    // It is not there yet, or no longer.
+                    .onErrorReturn(R2dbcBadGrammarException.class, 0L))
+        .reduce(0L, Long::sum);
+  }
+
+  private static Mono<Long> history(Session session) {
+    return session
+        .number(
+            session.place().mariaDb()
+                ? "SELECT CAST(VARIABLE_VALUE AS SIGNED) FROM information_schema.GLOBAL_STATUS"
+                    + " WHERE VARIABLE_NAME = 'INNODB_HISTORY_LIST_LENGTH'"
+                : "SELECT COUNT FROM information_schema.INNODB_METRICS"
+                    + " WHERE NAME = 'trx_rseg_history_len' AND STATUS = 'enabled'")
+        .onErrorReturn(OfSource.NOT_KNOWN);
+  }
+
+  /** Waits until nothing speaks against copying more; does something else meanwhile. */
+  Mono<Void> clear(OpenStep step, Mono<Void> meanwhile) {
+    return Mono.defer(
+        () -> {
+          long until = System.nanoTime() + LONGEST_PAUSE.toNanos();
+          if (!throttle.waits(true)) {
+            return Mono.empty();
+          }
+          log.info("{}: the copying waits, {}", named(step), throttle.reason());
+          return meanwhile
+              .then(Mono.delay(PAUSE))
+              .repeat(() -> throttle.waits(System.nanoTime() - until < 0))
+              .then();
+        });
+  }
+
+  /** Counts rows that were gone through. */
+  void rows(long rows) {
+    gathered.rows(move.state(), rows);
+  }
+
+  /** Notes that open transactions hold up the switch of a step. */
+  Mono<Void> heldUp(OpenStep step) {
+    return Holders.of(step.source())
+        .timeout(BOUND, Mono.just(List.of()))
+        .doOnNext(holders -> heldUp(step, holders))
+        .then();
+  }
+
+  private void heldUp(OpenStep step, List<Holder> holders) {
+    Wait before = waiting;
+    Wait wait =
+        new Wait(
+            before == null ? Instant.now() : before.since(),
+            "open transactions on " + step.step().from(),
+            holders);
+    waiting = wait;
+    boolean patient =
+        Duration.between(wait.since(), Instant.now()).compareTo(move.options().patience()) < 0;
+    if (before == null) {
+      log.info("{}: the switch waits for {}", named(step), shown(wait));
+    } else if (!patient && !stuck) {
+      stuck = true;
+      log.warn("{}: the switch is stuck since {}, on {}", named(step), wait.since(), shown(wait));
+    }
+  }
+
+  private Mono<Void> refreshed(Session session) {
+    Wait wait = waiting;
+    return wait == null
+        ? Mono.empty()
+        : Holders.of(session)
+            .doOnNext(
+                holders -> {
+                  if (wait.equals(waiting)) {
+                    waiting = new Wait(wait.since(), wait.on(), holders);
+                  }
+                })
+            .then();
+  }
+
+  private static String shown(Wait wait) {
+    return wait.on()
+        + wait.holders().stream()
+            .map(Holder::toString)
+            .collect(Collectors.joining("; ", wait.holders().isEmpty() ? "" : ": ", ""));
+  }
+
+  /** Notes that the switch is held up no longer. */
+  void passed() {
+    waiting = null;
+    stuck = false;
+  }
+
+  /** Does a phase of a step, and tells of its beginning and end in the log. */
+  Mono<Void> told(OpenStep step, Phase phase, Mono<Void> work) {
+    return Mono.defer(
+        () -> {
+          long begun = System.nanoTime();
+          long rows = move.state().rows();
+          log.info("{}: {} begins", named(step), phase);
+          return work.doOnSuccess(
+              end ->
+                  log.info(
+                      "{}: {} ended after {} ms{}",
+                      named(step),
+                      phase,
+                      Duration.ofNanos(System.nanoTime() - begun).toMillis(),
+                      phase == Phase.COPY ? ", " + (move.state().rows() - rows) + " rows" : ""));
+        });
+  }
+
+  private String named(OpenStep step) {
+    return "job "
+        + move.owned().job()
+        + ", step "
+        + (step.number() + 1)
+        + " of "
+        + move.transition().steps().size()
+        + ", "
+        + step.step().from()
+        + " to "
+        + step.step().to();
+  }
+
+  /** The report of this moment. */
+  Report report() {
+    JobState state = move.state();
+    int limit = move.options().rowsPerSecond();
+    boolean limited = limit > 0 && (state.phase() == Phase.COPY || state.phase() == Phase.CLEAN);
+    String reason = state.phase() == Phase.COPY ? throttle.reason() : null;
+    return gathered.report(
+        state,
+        throttle.changes(),
+        reason == null && limited ? "rows-per-second: " + limit : reason,
+        throttle.notKnown(),
+        waiting);
+  }
+
+  /**
+   * What may be so much on a source before the copying waits.
+   *
+   * @param history the length of InnoDB's history list
+   * @param changes changes that wait to be applied
+   */
+  record Limits(long history, long changes) {
+
+    static final Limits DEFAULTS = new Limits(1_000_000, 50_000);
+  }
+
+  /**
+   * What was seen on a source.
+   *
+   * @param changes about how many changes wait; {@link #NOT_KNOWN} as the other one
+   * @param history the length of InnoDB's history list
+   */
+  record OfSource(long changes, long history) {
+
+    static final long NOT_KNOWN = -1;
+    static final OfSource UNKNOWN = new OfSource(NOT_KNOWN, NOT_KNOWN);
+  }
+}

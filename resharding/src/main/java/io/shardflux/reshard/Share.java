@@ -1,0 +1,52 @@
+package io.shardflux.reshard;
+
+import io.shardflux.reshard.MovePlan.Pair;
+import io.shardflux.reshard.MovePlan.Table;
+import java.util.List;
+
+/**
+ * The share of a move that is done: each step's rows are copied, compared, and deleted at the old
+ * place, and each of these takes about as long.
+ */
+final class Share {
+
+  /** What a step costs without any row. */
+  private static final double STEP = 1_000;
+
+  private final double[] before;
+  private final double rowsGoneThrough;
+
+  Share(List<Table> tables, List<Pair> pairs) {
+    double rows = tables.stream().mapToLong(Table::rowsAbout).sum();
+    long sources = Math.max(1, pairs.stream().map(Pair::from).distinct().count());
+    this.rowsGoneThrough = Math.max(1, rows / sources);
+    this.before = new double[pairs.size() + 1];
+    for (int i = 0; i < pairs.size(); i++) {
+      before[i + 1] = before[i] + rowsGoneThrough + STEP;
+    }
+  }
+
+  /**
+   * The share that is done, from 0 to 1.
+   *
+   * @param rows the rows that were gone through in the phase
+   */
+  double done(JobState at, long rows) {
+    int last = before.length - 1;
+    if (last == 0 || at.step() >= last) {
+      return at.step() >= last && last > 0 ? 1 : 0;
+    }
+    double part = (before[at.step() + 1] - before[at.step()]) * Math.min(1, rows / rowsGoneThrough);
+    double copiedBefore = 3 * before[at.step()];
+    double ofStep = before[at.step() + 1] - before[at.step()];
+    double done =
+        switch (at.phase()) {
+          case PREPARE -> copiedBefore;
+          case COPY -> copiedBefore + part;
+          case VERIFY -> copiedBefore + ofStep + part;
+          case SWITCH -> copiedBefore + 2 * ofStep;
+          case CLEAN -> copiedBefore + 2 * ofStep + part;
+        };
+    return done / (3 * before[last]);
+  }
+}

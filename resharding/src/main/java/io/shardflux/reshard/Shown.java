@@ -1,0 +1,67 @@
+package io.shardflux.reshard;
+
+import io.shardflux.cluster.Jobs.Job;
+import io.shardflux.reshard.MovePlan.Pair;
+import io.shardflux.reshard.MoveProgress.Report;
+import io.shardflux.reshard.MoveProgress.Wait;
+import io.shardflux.reshard.MoveProgress.Wanted;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Locale;
+import org.jspecify.annotations.Nullable;
+
+/** Shows a job as it stands in the control tables. */
+final class Shown {
+
+  private Shown() {}
+
+  static MoveProgress of(Job job) {
+    return of(job, Instant.now());
+  }
+
+  static MoveProgress of(Job job, Instant now) {
+    JobState state = JobState.parse(job.state());
+    JobPlan plan = plan(job);
+    List<Pair> pairs = plan == null ? List.of() : plan.pairs();
+    Pair pair = state.step() < pairs.size() ? pairs.get(state.step()) : null;
+    boolean running = job.owned() && !job.ended();
+    Report told = ReportText.parse(job.report());
+    return new MoveProgress(
+        job.id(),
+        plan == null ? "" : plan.strategy(),
+        Wanted.valueOf(job.wanted().toUpperCase(Locale.ROOT)),
+        job.owner(),
+        running,
+        state.step(),
+        pairs.size(),
+        pair == null ? "" : pair.from().value(),
+        pair == null ? "" : pair.to().value(),
+        state.phase().name(),
+        state.rows(),
+        pairs.stream().mapToLong(Pair::rowsAbout).sum(),
+        !job.ended() && (job.error() != null || overdue(told.waiting(), plan, now)),
+        running ? told : Report.of(finished(job) ? 1 : told.done()),
+        job.ended(),
+        job.error());
+  }
+
+  private static boolean finished(Job job) {
+    return job.ended() && job.error() == null && !job.wanted().equals("cancel");
+  }
+
+  /** A plan of another version is told by whoever would do it. */
+  private static @Nullable JobPlan plan(Job job) {
+    try {
+      return JobPlan.parse(job.plan());
+    } catch (IllegalArgumentException e) {
+      return null;
+    }
+  }
+
+  private static boolean overdue(@Nullable Wait waiting, @Nullable JobPlan plan, Instant now) {
+    return waiting != null
+        && plan != null
+        && Duration.between(waiting.since(), now).compareTo(plan.options().patience()) > 0;
+  }
+}
