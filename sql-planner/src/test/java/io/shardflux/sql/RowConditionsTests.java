@@ -67,6 +67,8 @@ class RowConditionsTests {
             + " SELECT id, (SELECT COUNT(*) FROM orders WHERE (user_id = u.id) AND (`orders`.O))"
             + " FROM users u WHERE (`u`.U) ORDER BY (SELECT COUNT(*) FROM orders WHERE (user_id ="
             + " u.id) AND (`orders`.O))",
+        "SELECT DISTINCT id, (SELECT COUNT(*) FROM orders WHERE user_id = u.id) FROM users u | SELECT id, (SELECT COUNT(*) FROM orders WHERE (user_id = u.id) AND (`orders`.O)) AS `(SELECT COUNT(*) FROM orders WHERE user_id = u.id)`, MIN((SELECT COUNT(*) FROM orders WHERE (user_id = u.id) AND (`orders`.O))) FROM users u WHERE (`u`.U) GROUP BY id, (SELECT COUNT(*) FROM orders WHERE (user_id = u.id) AND (`orders`.O)) ORDER BY id, (SELECT COUNT(*) FROM orders WHERE (user_id = u.id) AND (`orders`.O))",
+        "SELECT (SELECT COUNT(*) FROM orders WHERE user_id = u.id) + ?, id FROM users u ORDER BY (SELECT COUNT(*) FROM orders WHERE user_id = u.id) + 1, 2 | SELECT (SELECT COUNT(*) FROM orders WHERE (user_id = u.id) AND (`orders`.O)) + ? AS `(SELECT COUNT(*) FROM orders WHERE user_id = u.id) + ?`, id, (SELECT COUNT(*) FROM orders WHERE (user_id = u.id) AND (`orders`.O)) + 1 FROM users u WHERE (`u`.U) ORDER BY (SELECT COUNT(*) FROM orders WHERE (user_id = u.id) AND (`orders`.O)) + 1, 2",
       })
   void takeTheirOwnRowsAlone(String sql, String expected) {
     Object[] values = sql.contains("?") ? new Object[] {1} : new Object[0];

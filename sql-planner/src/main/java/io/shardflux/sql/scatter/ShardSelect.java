@@ -33,7 +33,7 @@ record ShardSelect(
     if (query.with() != null) {
       sql.add(query.with()).add(" ");
     }
-    sql.add("SELECT ").add(select.itemsSpan());
+    sql.add("SELECT ").addItems(select.itemsSpan());
     hidden.forEach(column -> sql.add(", ").add(column));
     if (select.sources() != null) {
       sql.add(" ").add(select.sources());

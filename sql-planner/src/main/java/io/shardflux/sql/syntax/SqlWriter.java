@@ -34,9 +34,12 @@ public final class SqlWriter {
     for (RowPlace place : places) {
       CopiedPlace copied = new CopiedPlace(place);
       this.places.add(copied);
-      marks.add(new Mark(place.table().span().start(), copied.tables));
-      marks.add(new Mark(place.span().start(), copied.starts));
-      marks.add(new Mark(place.span().end(), copied.ends));
+      int start = place.span().start();
+      // An item of a select list that is copied alone is an expression of another clause.
+      int before = place.way() == Way.COLUMN ? start : Integer.MAX_VALUE;
+      marks.add(new Mark(place.table().span().start(), before, copied.tables));
+      marks.add(new Mark(start, before, copied.starts));
+      marks.add(new Mark(place.span().end(), before, copied.ends));
     }
     marks.sort(Comparator.comparingInt(Mark::at));
   }
@@ -44,9 +47,10 @@ public final class SqlWriter {
   /**
    * A position in the statement's text.
    *
+   * @param before a copy counts if it begins before this
    * @param copies its positions in what was written
    */
-  private record Mark(int at, List<Integer> copies) {}
+  private record Mark(int at, int before, List<Integer> copies) {}
 
   /**
    * The whole text without its hint.
@@ -63,10 +67,19 @@ public final class SqlWriter {
   }
 
   public SqlWriter add(Span span) {
+    return add(span, span.start());
+  }
+
+  /** Adds the items of a select list. */
+  public SqlWriter addItems(Span span) {
+    return add(span, -1);
+  }
+
+  private SqlWriter add(Span span, int begin) {
     int at = span.start();
     int place = text.placeFrom(at);
     for (; place < text.places() && text.end(place) <= span.end(); place++) {
-      copy(at, text.start(place));
+      copy(at, text.start(place), begin);
       sql.append('?');
       indexes.add(text.marker(place));
       at = text.end(place);
@@ -74,15 +87,18 @@ public final class SqlWriter {
         sql.append(' ');
       }
     }
-    copy(at, span.end());
+    copy(at, span.end(), begin);
     return this;
   }
 
-  private void copy(int start, int end) {
+  private void copy(int start, int end, int begin) {
     int moved = sql.length() - start;
     sql.append(text.text(), start, end);
     for (int i = firstFrom(start); i < marks.size() && marks.get(i).at() <= end; i++) {
-      marks.get(i).copies().add(marks.get(i).at() + moved);
+      Mark mark = marks.get(i);
+      if (begin < mark.before()) {
+        mark.copies().add(mark.at() + moved);
+      }
     }
   }
 
