@@ -254,58 +254,37 @@ final class Execution {
         transaction != null && bound == null && bindsNothing(prepared, binds, hints)
             ? null
             : transaction;
+    Throwable old =
+        transaction == null || hints.shard() != null
+            ? null
+            : transaction.overtaken(snapshot, prepared.tables());
+    if (old != null) {
+      return Mono.error(old);
+    }
     return engine
         .plan(snapshot, prepared, binds, hints, bound)
         .flatMap(
             plan -> {
-              Set<String> moving = snapshot.movingOf(prepared.tables());
-              return moving.isEmpty()
-                  ? new Run(snapshot, OwnedRows.ALL, prepared, binds, hints, within, again).of(plan)
-                  : moving(moving, snapshot, prepared, binds, hints, within, again, plan);
+              Set<String> tables = snapshot.movingOf(prepared.tables());
+              if (tables.isEmpty()) {
+                MovingTables.Ready rest =
+                    new MovingTables.Ready(snapshot, OwnedRows.ALL, plan, false);
+                return new Run(rest, prepared, binds, hints, within, again).run();
+              }
+              return moving(tables, prepared, binds, hints, plan)
+                  .ready(snapshot, waits(within), prepared.tables())
+                  .flatMap(ready -> new Run(ready, prepared, binds, hints, within, again).run());
             });
   }
 
-  private Mono<Result> moving(
-      Set<String> tables,
-      Snapshot snapshot,
-      Prepared prepared,
-      Binds binds,
-      Hints hints,
-      @Nullable VirtualTransaction within,
-      Function<Throwable, Mono<Result>> again,
-      Plan plan) {
-    MovingTables moving =
-        new MovingTables(tables, hints.shard() != null, prepared.route(binds, hints), plan);
-    if (moving.named()) {
-      return new Run(snapshot, OwnedRows.ALL, prepared, binds, hints, within, again).of(plan);
-    }
-    if (moving.asksOwners(prepared.kind())) {
-      Snapshot used = watching(snapshot, snapshot.watching(tables), within);
-      return moving
-          .owned(snapshot)
-          .flatMap(
-              owned ->
-                  new Run(used, owned, prepared, binds, hints, within, again)
-                      .of(moving.owned(owned, prepared.tables(), snapshot.topology())));
-    }
-    boolean begun = within != null && within.shard() != null;
-    return moving
-        .ready(snapshot, prepared.kind() != StatementKind.READ, !begun)
-        .map(ready -> watching(snapshot, ready, within))
-        .flatMap(
-            used -> new Run(used, OwnedRows.ALL, prepared, binds, hints, within, again).of(plan));
+  private static MovingTables moving(
+      Set<String> tables, Prepared prepared, Binds binds, Hints hints, Plan plan) {
+    return new MovingTables(
+        tables, prepared.kind(), hints.shard() != null, prepared.route(binds, hints), plan);
   }
 
-  /** The snapshot to run by; a transaction looks at the keys at its end. */
-  private static Snapshot watching(
-      Snapshot snapshot, Snapshot ready, @Nullable VirtualTransaction within) {
-    if (within == null) {
-      return ready;
-    }
-    if (ready.watches()) {
-      within.moving(ready);
-    }
-    return snapshot;
+  private static boolean waits(@Nullable VirtualTransaction within) {
+    return within == null || within.shard() == null;
   }
 
   /**
@@ -371,23 +350,11 @@ final class Execution {
         .flatMap(
             plan -> {
               Set<String> tables = snapshot.movingOf(prepared.tables());
-              if (tables.isEmpty()) {
-                return Mono.just(explained(plan, OwnedRows.ALL));
-              }
-              MovingTables moving =
-                  new MovingTables(
-                      tables, hints.shard() != null, prepared.route(binds, hints), plan);
-              if (!moving.named() && moving.asksOwners(prepared.kind())) {
-                return moving
-                    .owned(snapshot)
-                    .map(
-                        owned ->
-                            explained(
-                                moving.owned(owned, prepared.tables(), snapshot.topology()),
-                                owned));
-              }
-              moving.check();
-              return Mono.just(explained(plan, OwnedRows.ALL));
+              return tables.isEmpty()
+                  ? Mono.just(explained(plan, OwnedRows.ALL))
+                  : moving(tables, prepared, binds, hints, plan)
+                      .ready(snapshot, false, prepared.tables())
+                      .map(ready -> explained(ready.plan(), ready.owned()));
             });
   }
 
@@ -436,6 +403,7 @@ final class Execution {
   /** One run of the statement, with its values. */
   private final class Run {
 
+    private final MovingTables.Ready how;
     private final Snapshot snapshot;
     private final OwnedRows owned;
     private final Prepared prepared;
@@ -447,20 +415,19 @@ final class Execution {
     /**
      * A run.
      *
-     * @param owned the rows that count on each shard
      * @param transaction the transaction that the run must be in, or null
      * @param again plans and runs the statement anew after an error, or gives that error
      */
     Run(
-        Snapshot snapshot,
-        OwnedRows owned,
+        MovingTables.Ready how,
         Prepared prepared,
         Binds binds,
         Hints hints,
         @Nullable VirtualTransaction transaction,
         Function<Throwable, Mono<Result>> again) {
-      this.snapshot = snapshot;
-      this.owned = owned;
+      this.how = how;
+      this.snapshot = how.snapshot();
+      this.owned = how.owned();
       this.prepared = prepared;
       this.binds = binds;
       this.hints = hints;
@@ -468,10 +435,11 @@ final class Execution {
       this.again = again;
     }
 
-    Mono<Result> of(Plan plan) {
+    Mono<Result> run() {
+      Plan plan = how.plan();
       Guard guard = guard(plan);
       if (plan instanceof Plan.Direct direct) {
-        return direct(direct.part(), guard);
+        return isUndoable() ? writes(direct, guard) : direct(direct.part(), guard);
       }
       if (transaction != null) {
         return Mono.error(several(plan, transaction));
@@ -480,12 +448,20 @@ final class Execution {
         return Mono.error(
             Refusals.refused(RefusalCode.STREAM_VALUE, "a stream for several shards", sql));
       }
-      if (plan instanceof Plan.Writes writes) {
-        return writes(writes, guard);
+      if (plan instanceof Plan.Writes) {
+        return writes(plan, guard);
       }
       Plan.Scatter scatter = (Plan.Scatter) plan;
       engine.noteScatter(sql, scatter);
       return Mono.just(read(scatter(scatter, guard)));
+    }
+
+    /** Tells whether it is a write of one shard that must be undone where rows have left. */
+    private boolean isUndoable() {
+      return how.several()
+          && transaction == null
+          && prepared.kind() != StatementKind.READ
+          && prepared.kind() != StatementKind.LOCKING_READ;
     }
 
     private @Nullable Guard guard(Plan plan) {
@@ -495,7 +471,8 @@ final class Execution {
     }
 
     private Result read(Source source) {
-      return new RowsResult(new FreshSource(source, again, sql));
+      return new RowsResult(
+          new FreshSource(source, again, () -> snapshot.overtaken(prepared.tables()), sql));
     }
 
     /** Tells whether a value that can be sent only once is for more than one shard. */
@@ -527,6 +504,9 @@ final class Execution {
             sized(statement),
             () -> guard == null ? null : guard.before(part.shard(), there));
       }
+      if (snapshot.watches()) {
+        transaction.moving(snapshot);
+      }
       return transaction
           .on(snapshot, part.shard(), sql)
           .flatMap(
@@ -550,7 +530,9 @@ final class Execution {
     }
 
     private Source looked(ShardId shard, Source source) {
-      return snapshot.watches() ? new LookedSource(source, snapshot, shard) : source;
+      return snapshot.watches()
+          ? new LookedSource(source, snapshot, shard, transaction != null)
+          : source;
     }
 
     /** A read of named keys takes no stream's place. */
@@ -630,16 +612,18 @@ final class Execution {
                             result.filter(segment -> counted(segment, count)).map(holder::hold))
                     .take(engine.maxHeldRows() + 1L)
                     .collectList();
-            return (snapshot.watches()
-                    ? held.delayUntil(
-                        rows ->
-                            rows.isEmpty() && count.get() == 0
-                                ? snapshot.looked(shard, false)
-                                : Mono.empty())
-                    : held)
+            return held.delayUntil(rows -> looked(shard, rows.isEmpty() && count.get() == 0))
                 .map(rows -> ChangesResult.of(count.get(), bounded(rows)))
                 .doOnSuccess(this::mayHaveChangedTables);
           });
+    }
+
+    /** Completes if what was changed counts. */
+    private Mono<Void> looked(ShardId shard, boolean nothing) {
+      if (!snapshot.watches() || !(nothing || how.several())) {
+        return Mono.empty();
+      }
+      return transaction == null ? snapshot.looked(shard, false) : snapshot.unmoved(shard);
     }
 
     private void mayHaveChangedTables(Object done) {
@@ -659,7 +643,8 @@ final class Execution {
       return true;
     }
 
-    private Mono<Result> writes(Plan.Writes plan, @Nullable Guard guard) {
+    private Mono<Result> writes(Plan plan, @Nullable Guard guard) {
+      boolean copies = plan instanceof Plan.Writes writes && writes.copies();
       if (generated != null) {
         return Mono.error(
             Refusals.refused(
@@ -670,30 +655,34 @@ final class Execution {
               .map(
                   part ->
                       new JointWrite.Share(
-                          part.shard(), statement(part), before(plan, guard), behind(plan, guard)))
+                          part.shard(),
+                          statement(part),
+                          before(copies, guard),
+                          behind(copies, guard)))
               .toList();
-      return new JointWrite(snapshot, connection.definition(), times(), shares, plan.keyed(), sql)
+      return new JointWrite(
+              snapshot, prepared.tables(), connection.definition(), times(), shares, sql)
           .run()
-          .map(rows -> ChangesResult.of(changed(plan, rows), List.of()));
+          .map(rows -> ChangesResult.of(changed(copies, rows), List.of()));
     }
 
     private BiFunction<ShardTransaction, Timeouts, Mono<Void>> before(
-        Plan.Writes plan, @Nullable Guard guard) {
+        boolean copies, @Nullable Guard guard) {
       return guard == null || !guard.first()
           ? (there, left) -> Mono.empty()
-          : (there, left) -> guard.inside(there, plan.copies(), left);
+          : (there, left) -> guard.inside(there, copies, left);
     }
 
     private BiFunction<ShardTransaction, Timeouts, Mono<Void>> behind(
-        Plan.Writes plan, @Nullable Guard guard) {
+        boolean copies, @Nullable Guard guard) {
       return guard == null || guard.first()
           ? (there, left) -> there.sql("DO 0").timeouts(left).rowsUpdated().then()
-          : (there, left) -> guard.inside(there, plan.copies(), left);
+          : (there, left) -> guard.inside(there, copies, left);
     }
 
-    private static long changed(Plan.Writes plan, List<Long> rows) {
+    private static long changed(boolean copies, List<Long> rows) {
       LongStream all = rows.stream().mapToLong(Long::longValue);
-      return plan.copies() ? all.max().orElse(0) : all.sum();
+      return copies ? all.max().orElse(0) : all.sum();
     }
   }
 

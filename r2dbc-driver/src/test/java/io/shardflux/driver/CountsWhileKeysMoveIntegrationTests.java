@@ -10,6 +10,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
@@ -20,6 +21,16 @@ class CountsWhileKeysMoveIntegrationTests extends MovingUsers {
   private static final int COUNTS = Integer.getInteger("moving.counts", 200);
   private static final int AT_ONCE = 4;
   private static final int PARTS = 6;
+
+  /** Updates of one row, of some and of all. */
+  private static final List<String> UPDATES =
+      Stream.concat(
+              all().stream().map(MovingUsers::add),
+              Stream.of(
+                  "/* shardflux: scatter-writes=true */ UPDATE users SET n = n + 1",
+                  "UPDATE users SET n = n + 1 WHERE id IN (" + listed(all()) + ")",
+                  "UPDATE users SET n = n + 1 WHERE id IN (" + listed(MOVING) + ")"))
+          .toList();
 
   private final AtomicInteger counted = new AtomicInteger();
   private final AtomicBoolean over = new AtomicBoolean();
@@ -37,18 +48,18 @@ class CountsWhileKeysMoveIntegrationTests extends MovingUsers {
             .toFuture();
     CompletableFuture<Long> updates =
         Flux.range(0, Integer.MAX_VALUE)
-            .concatMap(i -> changed(add(all().get(i % all().size()))))
+            .concatMap(i -> changed(UPDATES.get(i % UPDATES.size())))
             .takeUntil(rows -> over.get())
             .reduce(0L, Long::sum)
             .toFuture();
-    moved();
+    movedSlowly();
     assertThat(counts.get(BOUND.toSeconds(), TimeUnit.SECONDS)).hasSize(COUNTS).containsOnly(7L);
     long added = updates.get(BOUND.toSeconds(), TimeUnit.SECONDS);
     assertThat(added).isPositive();
     assertThat(summed("SELECT SUM(n) FROM users")).isEqualTo(List.of(1L, 7 + added));
   }
 
-  private void moved() {
+  private void movedSlowly() {
     counted(1);
     published(Phase.COPYING);
     known();

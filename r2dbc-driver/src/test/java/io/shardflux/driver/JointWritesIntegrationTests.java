@@ -20,6 +20,8 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import reactor.core.Disposable;
 import reactor.core.publisher.Flux;
 import reactor.test.StepVerifier;
@@ -213,6 +215,32 @@ class JointWritesIntegrationTests {
         .expectComplete()
         .verify(BOUND);
     assertThat(count("SELECT COUNT(*) FROM users WHERE age = 90 + id")).isEqualTo(3);
+  }
+
+  /** No server sees that each of two writes waits for the other on another server. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "/* shardflux: scatter-writes=true */ UPDATE users SET age = age + 1",
+        "UPDATE users SET age = age + 1 WHERE id IN (3, 1, 2)",
+        "/* shardflux: scatter-writes=true */ DELETE FROM users WHERE age > 900"
+      })
+  void aWriteOfAllShardsAndOneOfSomeDoNotWaitForEachOther(String all) {
+    Session second = new Session(shards.databases.get(1));
+    try {
+      second.run("BEGIN");
+      second.run("UPDATE users SET age = 1 WHERE id = 1");
+      CompletableFuture<Long> some =
+          shards.updated("UPDATE users SET age = age + 1 WHERE id IN (1, 2)").toFuture();
+      second.awaitStatements("%UPDATE users%", count -> count == 1);
+      CompletableFuture<Long> every = shards.updated(all).toFuture();
+      second.awaitStatements("% users%", count -> count == 2);
+      second.run("ROLLBACK");
+      assertThat(some.orTimeout(BOUND.toSeconds(), TimeUnit.SECONDS).join()).isEqualTo(2);
+      assertThat(every.orTimeout(BOUND.toSeconds(), TimeUnit.SECONDS).join()).isNotNegative();
+    } finally {
+      second.close();
+    }
   }
 
   @Test

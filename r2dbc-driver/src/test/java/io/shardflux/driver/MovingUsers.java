@@ -35,6 +35,7 @@ import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterEach;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
+import reactor.core.scheduler.Schedulers;
 
 /** Users whose keys go from the first shard to the third, by the hands of the test. */
 abstract class MovingUsers {
@@ -194,20 +195,68 @@ abstract class MovingUsers {
     }
   }
 
+  /** All rows are where they began, at rest. */
+  void begunAnew() {
+    newest = topology(newest.epoch() + 1, OLD);
+    known();
+    at(0, "DROP TRIGGER fence_INSERT");
+    at(0, "DROP TRIGGER fence_UPDATE");
+    at(0, "UPDATE fence SET closed = 0");
+    for (int shard = 0; shard < IDS.size(); shard++) {
+      at(shard, "DELETE FROM users");
+    }
+    started();
+  }
+
   /** What moves is at both places, and the source takes no more of it. */
   void switched() {
     at(0, "UPDATE fence SET closed = 1");
     for (long id : MOVING) {
-      Long n =
-          router
-              .on(IDS.get(0))
-              .sql("SELECT n FROM users WHERE id = " + id)
-              .map((row, metadata) -> row.get(0, Long.class))
-              .one()
-              .block(BOUND);
-      at(2, "REPLACE INTO users VALUES (" + id + ", " + n + ")");
+      at(2, "REPLACE INTO users VALUES (" + id + ", " + of(0, id) + ")");
     }
     published(Phase.SWITCHED);
+  }
+
+  /** The whole move, which the router hears of phase by phase. */
+  void moved() {
+    published(Phase.COPYING);
+    known();
+    switched();
+    known();
+    cleaned();
+    newest = topology(newest.epoch() + 1, NEXT);
+    known();
+    at(0, "UPDATE fence SET closed = 0");
+  }
+
+  /** The same back again. */
+  void movedBack() {
+    for (Phase phase : List.of(Phase.COPYING, Phase.SWITCHED)) {
+      newest =
+          topology(
+              newest.epoch() + 1,
+              TransitionStrategy.of(
+                  /* old= */ NEXT,
+                  /* next= */ OLD,
+                  List.of(new Step(IDS.get(2), IDS.get(0), phase))));
+      if (phase == Phase.SWITCHED) {
+        MOVING.forEach(id -> at(0, "REPLACE INTO users VALUES (" + id + ", " + of(2, id) + ")"));
+      }
+      known();
+    }
+    at(2, "DELETE FROM users WHERE id IN (" + listed(MOVING) + ")");
+    newest = topology(newest.epoch() + 1, OLD);
+    known();
+  }
+
+  private long of(int shard, long id) {
+    return router
+        .on(IDS.get(shard))
+        .sql(of(id))
+        .map((row, metadata) -> Objects.requireNonNull(row.get(0, Long.class)))
+        .one()
+        .blockOptional(BOUND)
+        .orElseThrow();
   }
 
   void cleaned() {
@@ -230,16 +279,21 @@ abstract class MovingUsers {
   }
 
   Flux<Long> read(String sql) {
-    return Flux.usingWhen(
-        factory.create(),
-        connection ->
-            Flux.from(connection.createStatement(sql).execute())
-                .concatMap(
-                    result ->
-                        result.map(
-                            (row, metadata) ->
-                                Objects.requireNonNull((Number) row.get(0)).longValue())),
-        Connection::close);
+    return Flux.usingWhen(factory.create(), connection -> read(connection, sql), Connection::close);
+  }
+
+  static Flux<Long> read(Connection connection, String sql) {
+    return Flux.from(connection.createStatement(sql).execute()).concatMap(MovingUsers::numbers);
+  }
+
+  /** The test's own hands, on a thread that may wait. */
+  static Mono<Long> done(Runnable work) {
+    return Mono.<Long>fromRunnable(work).subscribeOn(Schedulers.boundedElastic());
+  }
+
+  static Flux<Long> numbers(Result result) {
+    return Flux.from(
+        result.map((row, metadata) -> Objects.requireNonNull((Number) row.get(0)).longValue()));
   }
 
   static String add(long id) {

@@ -151,6 +151,17 @@ public final class TransitionStrategy extends ShardingStrategy {
     return next;
   }
 
+  /** The shards that keys may lie on now: not those that will get their first ones. */
+  public Set<ShardId> owners() {
+    Set<ShardId> owners = new LinkedHashSet<>(old.shards());
+    for (Step step : steps()) {
+      if (step.phase() == Phase.SWITCHED) {
+        owners.add(step.to());
+      }
+    }
+    return owners;
+  }
+
   /** The steps, in their order. */
   public List<Step> steps() {
     return steps.values().stream().flatMap(each -> each.values().stream()).toList();

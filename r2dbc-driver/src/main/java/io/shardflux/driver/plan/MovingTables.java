@@ -2,12 +2,11 @@ package io.shardflux.driver.plan;
 
 import io.shardflux.r2dbc.spi.Snapshot;
 import io.shardflux.router.Internal;
+import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
 import io.shardflux.router.TableRule;
 import io.shardflux.router.Topology;
 import io.shardflux.sql.merge.Plan;
-import io.shardflux.sql.statement.RefusalCode;
-import io.shardflux.sql.statement.RefusedSqlException;
 import io.shardflux.sql.statement.Routing;
 import io.shardflux.sql.statement.StatementKind;
 import java.util.ArrayList;
@@ -26,78 +25,83 @@ import reactor.core.publisher.Mono;
  * @param named whether the shard was named, whatever lies there
  */
 @Internal
-public record MovingTables(Set<String> tables, boolean named, Routing routing, Plan plan) {
+public record MovingTables(
+    Set<String> tables, StatementKind kind, boolean named, Routing routing, Plan plan) {
 
   /** All keys of a table that moves whole have one place. */
   private static final ShardKey ANY = ShardKey.of(0);
 
-  /** Tells whether each shard must be asked for the rows that it owns alone. */
-  public boolean asksOwners(StatementKind kind) {
-    return kind == StatementKind.READ && !(keyed(routing, new LinkedHashMap<>()) && apart());
-  }
-
-  /** The rows that count on each shard. Errors where the statement must not be sent yet. */
-  public Mono<OwnedRows> owned(Snapshot snapshot) {
-    return snapshot
-        .owned(tables, plan.parts().stream().map(Plan.Part::shard).toList())
-        .map(OwnedRows::new);
-  }
+  /**
+   * What a statement is run by.
+   *
+   * @param snapshot looks at the keys, if any of them may leave its shard
+   * @param owned the rows that count on each shard
+   * @param several whether its rows may leave their shard one without the other, so that a write
+   *     must be undone where some have
+   */
+  public record Ready(Snapshot snapshot, OwnedRows owned, Plan plan, boolean several) {}
 
   /**
-   * The plan to run by.
+   * Completes with what to run by. Errors where the statement must not be sent yet.
    *
-   * @param named all tables that the statement names
+   * @param waits whether a write waits while keys are switched; a transaction that has begun must
+   *     not, because the switch waits for it
+   * @param all all tables that the statement names
    */
-  public Plan owned(OwnedRows owned, Set<String> named, Topology topology) {
-    boolean alone =
-        named.stream()
-            .allMatch(
-                table ->
-                    tables.contains(table)
-                        || topology.tables().get(table) instanceof TableRule.Reference);
-    return alone ? owned.of(plan) : plan;
-  }
-
-  /**
-   * Completes with the snapshot to run by.
-   *
-   * @param write whether it may write
-   * @param waits whether it waits while keys are switched; a transaction that has begun must not,
-   *     because the switch waits for it
-   */
-  public Mono<Snapshot> ready(Snapshot snapshot, boolean write, boolean waits) {
+  public Mono<Ready> ready(Snapshot snapshot, boolean waits, Set<String> all) {
+    if (named) {
+      return Mono.just(new Ready(snapshot, OwnedRows.ALL, plan, false));
+    }
+    boolean write = kind != StatementKind.READ;
     Map<String, List<ShardKey>> keys = new LinkedHashMap<>();
-    if (!keyed(routing, keys) || !apart()) {
-      return Mono.error(refusal());
+    boolean keyed = keyed(routing, keys);
+    if (!keyed) {
+      Mono<Void> unparked = write && waits ? snapshot.unparked(tables) : Mono.empty();
+      return unparked.then(Mono.defer(() -> owned(snapshot, all)));
     }
     snapshot
         .wholeOf(tables)
         .forEach(table -> keys.computeIfAbsent(table, any -> new ArrayList<>()).add(ANY));
     return snapshot
         .ready(keys, write && waits)
-        .map(
+        .flatMap(
             places -> {
-              if (write && !places.alike() && !(routing instanceof Routing.Rows)) {
-                throw refusal();
-              }
-              return places.moving() ? snapshot.watching(tables) : snapshot;
+              boolean rows = routing instanceof Routing.Rows;
+              return rows || (plan instanceof Plan.Direct && (!write || places.alike()))
+                  ? Mono.just(
+                      new Ready(
+                          places.moving() ? snapshot.watching(tables) : snapshot,
+                          OwnedRows.ALL,
+                          plan,
+                          false))
+                  : owned(snapshot, all);
             });
   }
 
-  /**
-   * Refuses a statement that is only explained.
-   *
-   * @throws RefusedSqlException if it would be refused
-   */
-  public void check() {
-    if (!named && (!keyed(routing, new LinkedHashMap<>()) || !apart())) {
-      throw refusal();
+  private Mono<Ready> owned(Snapshot snapshot, Set<String> all) {
+    List<ShardId> shards = plan.parts().stream().map(Plan.Part::shard).toList();
+    if (plan instanceof Plan.Direct && !snapshot.holdsOthers(tables, shards.get(0))) {
+      return Mono.just(new Ready(snapshot.watching(tables), OwnedRows.ALL, plan, true));
     }
+    return snapshot
+        .owned(tables, shards)
+        .map(OwnedRows::new)
+        .map(
+            owned ->
+                new Ready(
+                    snapshot.watching(tables),
+                    owned,
+                    alone(all, snapshot.topology()) ? owned.of(plan) : plan,
+                    true));
   }
 
-  /** Tells whether no shard's part can meet rows of another's. */
-  private boolean apart() {
-    return plan instanceof Plan.Direct || routing instanceof Routing.Rows;
+  /** Tells whether all rows of the statement are of tables that move, or the same everywhere. */
+  private boolean alone(Set<String> all, Topology topology) {
+    return all.stream()
+        .allMatch(
+            table ->
+                tables.contains(table)
+                    || topology.tables().get(table) instanceof TableRule.Reference);
   }
 
   private static boolean keyed(Routing routing, Map<String, List<ShardKey>> keys) {
@@ -113,10 +117,5 @@ public record MovingTables(Set<String> tables, boolean named, Routing routing, P
         || routing instanceof Routing.Anywhere
         || (routing instanceof Routing.Together together
             && together.parts().stream().allMatch(part -> keyed(part, keys)));
-  }
-
-  private RefusedSqlException refusal() {
-    return new RefusedSqlException(
-        RefusalCode.TABLE_MOVING, tables + ": rows stand on two shards while their keys move");
   }
 }

@@ -22,7 +22,7 @@ public record OwnedRows(Map<ShardId, Map<String, UnaryOperator<String>>> conditi
   /** All rows count. */
   public static final OwnedRows ALL = new OwnedRows(Map.of());
 
-  /** Tells whether there are rows that do not count. */
+  /** Tells whether a shard is asked for what it owns. */
   public boolean some() {
     return !conditions.isEmpty();
   }
@@ -32,13 +32,16 @@ public record OwnedRows(Map<ShardId, Map<String, UnaryOperator<String>>> conditi
    * the tables.
    */
   Plan of(Plan plan) {
-    if (!(plan instanceof Plan.Scatter scatter)) {
+    List<Plan.Part> parts = plan.parts().stream().filter(this::ownsSome).toList();
+    if (parts.isEmpty() || parts.size() == plan.parts().size()) {
       return plan;
     }
-    List<Plan.Part> parts = scatter.parts().stream().filter(this::ownsSome).toList();
-    return parts.isEmpty() || parts.size() == scatter.parts().size()
-        ? plan
-        : new Plan.Scatter(parts, scatter.merge(), scatter.columns());
+    if (plan instanceof Plan.Scatter scatter) {
+      return new Plan.Scatter(parts, scatter.merge(), scatter.columns());
+    }
+    return plan instanceof Plan.Writes writes
+        ? new Plan.Writes(parts, writes.copies(), writes.keyed())
+        : plan;
   }
 
   private boolean ownsSome(Plan.Part part) {

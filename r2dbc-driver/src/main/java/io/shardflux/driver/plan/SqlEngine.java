@@ -8,7 +8,6 @@ import io.shardflux.r2dbc.settings.ScatterReads;
 import io.shardflux.r2dbc.spi.ShardAccess;
 import io.shardflux.r2dbc.spi.Snapshot;
 import io.shardflux.router.Internal;
-import io.shardflux.router.KeyRange;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
 import io.shardflux.router.ShardingStrategy;
@@ -158,7 +157,13 @@ public class SqlEngine {
   public Mono<Plan> plan(
       Snapshot snapshot, Prepared prepared, Binds binds, Hints hints, @Nullable ShardId bound) {
     Routing routing = prepared.route(binds, hints);
-    return shards(snapshot, routing, bound).map(shards -> prepared.plan(binds, hints, shards));
+    return shards(snapshot, routing, bound)
+        .map(
+            shards ->
+                routing instanceof Routing.Rows || routing instanceof Routing.On
+                    ? shards
+                    : snapshot.owning(prepared.tables(), shards))
+        .map(shards -> prepared.plan(binds, hints, shards));
   }
 
   /** Tells whether a statement touches only rows of keys that it names, or none. */
@@ -208,9 +213,8 @@ public class SqlEngine {
     }
     if (routing instanceof Routing.Ranges ranges) {
       Set<ShardId> touched = new LinkedHashSet<>();
-      for (KeyRange range : ranges.ranges()) {
-        touched.addAll(topology.strategy(ranges.table()).touching(range));
-      }
+      ShardingStrategy strategy = topology.strategy(ranges.table());
+      ranges.ranges().forEach(range -> touched.addAll(strategy.touching(range)));
       return touched.isEmpty() ? List.of(any(snapshot)) : List.copyOf(touched);
     }
     return List.of(bound == null ? any(snapshot) : bound);

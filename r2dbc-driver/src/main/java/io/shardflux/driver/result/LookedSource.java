@@ -8,27 +8,44 @@ import io.shardflux.router.ShardId;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.BiFunction;
 import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
 
-/** Rows of a shard that end only if their keys are still there, or were when rows were given. */
+/**
+ * Rows of a shard that end only if their keys are still there, or were when the first one came:
+ * later ones are of the view that it is of.
+ *
+ * @param transaction whether they are read in a transaction, which must be run again otherwise
+ */
 @Internal
-public record LookedSource(Source rows, Snapshot snapshot, ShardId shard) implements Source {
+public record LookedSource(Source rows, Snapshot snapshot, ShardId shard, boolean transaction)
+    implements Source {
 
   @Override
   public <T> Flux<T> rows(BiFunction<Row, RowMetadata, ? extends T> mapping) {
     return Flux.defer(
         () -> {
           AtomicBoolean given = new AtomicBoolean();
+          AtomicBoolean sure = new AtomicBoolean();
           return rows.<T>rows(
                   (row, metadata) -> {
-                    given.setPlain(true);
+                    if (!given.getPlain()) {
+                      given.setPlain(true);
+                      sure.setPlain(snapshot.holds());
+                    }
                     return mapping.apply(row, metadata);
                   })
-              .concatWith(Flux.defer(() -> snapshot.looked(shard, given.getPlain())));
+              .concatWith(
+                  Mono.defer(
+                      () -> sure.getPlain() ? Mono.<T>empty() : this.<T>looked(given.getPlain())));
         });
   }
 
   @Override
   public Flux<Long> updates() {
-    return rows.updates().concatWith(snapshot.looked(shard, false));
+    return rows.updates().concatWith(Mono.defer(() -> looked(false)));
+  }
+
+  private <T> Mono<T> looked(boolean given) {
+    return transaction ? snapshot.unmoved(shard) : snapshot.looked(shard, given);
   }
 }

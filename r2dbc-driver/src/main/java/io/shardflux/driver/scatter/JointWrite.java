@@ -5,6 +5,7 @@ import io.r2dbc.spi.R2dbcNonTransientResourceException;
 import io.r2dbc.spi.TransactionDefinition;
 import io.shardflux.driver.failure.FailedShards;
 import io.shardflux.driver.failure.OutdatedColumnsException;
+import io.shardflux.r2dbc.observe.ShardStatistics.Status;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.r2dbc.spi.ShardScatter;
 import io.shardflux.r2dbc.spi.Snapshot;
@@ -19,9 +20,11 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.BiFunction;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
@@ -52,32 +55,32 @@ public final class JointWrite {
       BiFunction<ShardTransaction, Timeouts, Mono<Void>> behind) {}
 
   private final Snapshot snapshot;
+  private final Set<String> tables;
   private final TransactionDefinition definition;
   private final Timeouts timeouts;
   private final List<Share> shares;
-  private final boolean inTurn;
   private final String sql;
 
   /**
    * A write, which must be run only once.
    *
+   * @param tables the tables that it names
    * @param definition the definition of its transactions
    * @param timeouts the times for everything before the commits together
-   * @param inTurn whether one shard is written after the other
    * @param sql the write's text, for errors
    */
   public JointWrite(
       Snapshot snapshot,
+      Set<String> tables,
       TransactionDefinition definition,
       Timeouts timeouts,
       Collection<Share> shares,
-      boolean inTurn,
       String sql) {
     this.snapshot = snapshot;
+    this.tables = Set.copyOf(tables);
     this.definition = definition;
     this.timeouts = timeouts;
     this.shares = shares.stream().sorted(Comparator.comparing(Share::shard)).toList();
-    this.inTurn = inTurn;
     this.sql = sql;
   }
 
@@ -96,32 +99,38 @@ public final class JointWrite {
         Transactions::rollBack);
   }
 
+  /**
+   * Writes one shard after the other. Two writes may meet on several shards, and no server sees
+   * that each has a row that the other waits for. So all writes take the shards in one order.
+   */
   private Mono<List<Long>> run(Transactions transactions, long start) {
-    return Flux.fromIterable(groups())
-        .concatMap(group -> atOnce(group, share -> rows(share, transactions, start)))
+    List<Share> down =
+        shares.stream().filter(each -> snapshot.status(each.shard()) == Status.DOWN).toList();
+    return atOnce(down, share -> transactions.begun(share.shard(), left(start)))
+        .thenMany(Flux.fromIterable(shares))
+        .concatMap(share -> atOnce(List.of(share), each -> rows(each, transactions, start)), 1)
         .collectList()
         .delayUntil(rows -> answering(transactions, start))
-        .delayUntil(
-            rows ->
-                snapshot.watches() ? snapshot.looked(shares.get(0).shard(), false) : Mono.empty())
+        .delayUntil(rows -> unmoved())
         .delayUntil(rows -> transactions.commit());
   }
 
-  /**
-   * The groups of shards that are written at once. Two writes may meet on several shards, and no
-   * server sees that each has a row that the other waits for. So all writes take the shards in one
-   * order. Where two writes meet on all shards, the write that was first on the first shard meets
-   * no other on the others.
-   */
-  private List<List<Share>> groups() {
-    return inTurn
-        ? shares.stream().map(List::of).toList()
-        : List.of(shares.subList(0, 1), shares.subList(1, shares.size()));
+  /** Completes if the rows lie as the write has it, so that each shard wrote those that it had. */
+  private Mono<Void> unmoved() {
+    return snapshot.watches()
+        ? snapshot.looked(shares.stream().map(Share::shard).toList())
+        : Mono.defer(this::inTime);
+  }
+
+  private Mono<Void> inTime() {
+    Throwable late = snapshot.overtaken(tables);
+    return late == null ? Mono.empty() : Mono.error(late);
   }
 
   private Mono<Long> rows(Share share, Transactions transactions, long start) {
     return transactions
         .begun(share.shard(), left(start))
+        .delayUntil(there -> inTime())
         .delayUntil(there -> share.before().apply(there, left(start)))
         .flatMap(there -> there.sql(share.statement()).timeouts(left(start)).rowsUpdated());
   }
@@ -144,7 +153,8 @@ public final class JointWrite {
         .rows(
             ShardScatter.of(steps)
                 .onFailure(ShardScatter.together((errors, asked) -> nothingWritten(errors)))
-                .endedBy(OutdatedColumnsException.class::isInstance)
+                .endedBy(
+                    error -> error instanceof OutdatedColumnsException || Snapshot.isMoved(error))
                 .signals());
   }
 
@@ -182,7 +192,17 @@ public final class JointWrite {
     }
 
     Mono<ShardTransaction> begun(ShardId shard, Timeouts times) {
-      return entered.begin(shard, definition, times).doOnNext(this::add);
+      return Mono.defer(
+          () -> {
+            ShardTransaction known = known(shard);
+            return known == null
+                ? entered.begin(shard, definition, times).doOnNext(this::add)
+                : Mono.just(known);
+          });
+    }
+
+    private synchronized @Nullable ShardTransaction known(ShardId shard) {
+      return begun.get(shard);
     }
 
     /** Adds a transaction, which may have begun while the write was given up. */
@@ -198,7 +218,7 @@ public final class JointWrite {
     }
 
     synchronized ShardTransaction on(ShardId shard) {
-      ShardTransaction transaction = begun.get(shard);
+      ShardTransaction transaction = known(shard);
       if (transaction == null) {
         throw new IllegalStateException(shard + ": no transaction");
       }

@@ -32,6 +32,7 @@ public final class VirtualTransaction {
   private @Nullable ShardId shard;
   private @Nullable Mono<ShardTransaction> begun;
   private @Nullable Snapshot watching;
+  private @Nullable Snapshot first;
 
   public VirtualTransaction(TransactionDefinition definition) {
     this.definition = definition;
@@ -72,6 +73,7 @@ public final class VirtualTransaction {
   public synchronized Mono<ShardTransaction> on(Snapshot snapshot, ShardId wanted, String sql) {
     if (begun == null) {
       shard = wanted;
+      first = snapshot;
       begun =
           snapshot
               .begin(wanted, definition)
@@ -84,10 +86,19 @@ public final class VirtualTransaction {
         : Mono.error(Refusals.elsewhere(wanted, shard == null ? wanted : shard, sql));
   }
 
+  /**
+   * The error of a statement of some tables where keys of them have come to the shard, or left it,
+   * since the transaction began: it may not see the rows of the former, because its view is older.
+   * Null otherwise.
+   */
+  public synchronized @Nullable Throwable overtaken(Snapshot now, Set<String> tables) {
+    return first == null || shard == null ? null : now.movedSince(first, tables, shard);
+  }
+
   /** Notes a snapshot by which it uses keys that are on their way; the first one's places count. */
   public synchronized void moving(Snapshot snapshot) {
-    Snapshot first = watching;
-    watching = first == null ? snapshot : first.watchingToo(snapshot);
+    Snapshot known = watching;
+    watching = known == null ? snapshot : known.watchingToo(snapshot);
   }
 
   /** The tables of these that were not looked at in the transaction. */
@@ -121,6 +132,7 @@ public final class VirtualTransaction {
     begun = null;
     shard = null;
     watching = null;
+    first = null;
   }
 
   public Mono<Void> createSavepoint(String name) {
@@ -150,11 +162,11 @@ public final class VirtualTransaction {
 
   /** Commits, unless keys that it used have left the shard. */
   private Mono<Void> commit(ShardTransaction transaction) {
-    Snapshot first = watching();
-    return first == null
+    Snapshot watched = watching();
+    return watched == null
         ? transaction.commit()
-        : first
-            .unmoved(transaction.shard())
+        : watched
+            .<Void>unmoved(transaction.shard())
             // The keys that have left are told; a connection that can't roll back is closed.
             .onErrorResume(gone -> transaction.rollback().onErrorComplete().then(Mono.error(gone)))
             .then(Mono.defer(transaction::commit));

@@ -79,6 +79,19 @@ final class Differential {
     return report;
   }
 
+  /** Asks so many writes, one after the other. */
+  Report writes(long seed, int statements, int mostFailures) {
+    shards.reset();
+    Report report = new Report(seed, shards.bugs());
+    WriteGenerator writes = new WriteGenerator(new Random(seed), shards.tables());
+    int left = wanted(report, statements, mostFailures);
+    while (left > 0) {
+      write(writes, report.asked(), Math.min(WRITES, left), report);
+      left = wanted(report, statements, mostFailures);
+    }
+    return report;
+  }
+
   private static int wanted(Report report, int statements, int mostFailures) {
     return report.failures().size() < mostFailures ? statements - report.asked() : 0;
   }

@@ -121,8 +121,8 @@ final class DifferentialShards implements AutoCloseable {
   /** The difference between a table's rows on the shards and in the one database, or null. */
   @Nullable String difference(Table table) {
     List<List<@Nullable Object>> shards =
-        Flux.fromIterable(each)
-            .flatMapSequential(pool -> rows(pool, table.checksum()).single())
+        Flux.range(0, each.size())
+            .flatMapSequential(i -> rows(each.get(i), table.checksum() + owned(table, i)).single())
             .collectList()
             .blockOptional(BOUND)
             .orElseThrow();
@@ -136,6 +136,18 @@ final class DifferentialShards implements AutoCloseable {
       }
     }
     return null;
+  }
+
+  /** The condition of the rows that count on a shard. */
+  private String owned(Table table, int number) {
+    ShardId shard = DifferentialTables.SHARDS.get(number);
+    if (!(table.rule() instanceof TableRule.Sharded rule)
+        || !(strategies.get(rule.strategy()) instanceof TransitionStrategy way)) {
+      return "";
+    }
+    return way.shards().contains(shard)
+        ? " WHERE " + way.owns(shard, rule.key()).blockOptional(BOUND).orElseThrow()
+        : " WHERE FALSE";
   }
 
   private static ToLongFunction<List<@Nullable Object>> sums(int column) {

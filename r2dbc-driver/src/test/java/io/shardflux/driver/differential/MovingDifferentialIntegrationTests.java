@@ -14,8 +14,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
- * While keys move, and rows stand on two shards, the driver answers reads as one database that has
- * each row once. By hand with {@code -Dmoving.statements} and {@code -Dmoving.seed}.
+ * While keys move, and rows stand on two shards, the driver answers and changes as one database
+ * that has each row once. By hand with {@code -Dmoving.statements} and {@code -Dmoving.seed}.
  */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class MovingDifferentialIntegrationTests {
@@ -46,6 +46,25 @@ class MovingDifferentialIntegrationTests {
     assertThat(ofAll.failures()).isNotEmpty();
   }
 
+  /** Writes change the rows that count, each once, and no others. */
+  @ParameterizedTest
+  @EnumSource(names = {"COPYING", "SWITCHED"})
+  void changesAsOneDatabase(Phase phase) {
+    shards.moving(phase);
+    Report report =
+        new Differential(shards, ShardfluxConnectionFactory.of(shards.router()))
+            .writes(seed, statements, MOST_FAILURES);
+    System.out.println(phase + " " + report);
+    report.failures().forEach(System.out::println);
+    assertThat(report.failures()).isEmpty();
+    Report ofAll =
+        new Differential(
+                shards,
+                MutatedFactory.of(shards.router(), MovingDifferentialIntegrationTests::ofAll))
+            .writes(seed, statements, 1);
+    assertThat(ofAll.failures()).isNotEmpty();
+  }
+
   private Report report(ShardfluxConnectionFactory factory, int mostFailures) {
     return new Differential(shards, factory).reads(seed, statements, mostFailures);
   }
@@ -55,7 +74,9 @@ class MovingDifferentialIntegrationTests {
     if (plan instanceof Plan.Scatter scatter) {
       return new Plan.Scatter(parts, scatter.merge(), scatter.columns());
     }
-    return plan instanceof Plan.Direct ? new Plan.Direct(parts.get(0)) : plan;
+    return plan instanceof Plan.Writes writes
+        ? new Plan.Writes(parts, writes.copies(), writes.keyed())
+        : new Plan.Direct(parts.get(0));
   }
 
   private static Plan.Part ofAll(Plan.Part part) {

@@ -2,6 +2,7 @@ package io.shardflux.r2dbc.coalesce;
 
 import io.r2dbc.spi.Row;
 import io.r2dbc.spi.RowMetadata;
+import io.shardflux.r2dbc.live.Epoch;
 import io.shardflux.r2dbc.live.LiveShards;
 import io.shardflux.r2dbc.scatter.Reach;
 import io.shardflux.r2dbc.scatter.ShardSignal;
@@ -202,10 +203,12 @@ final class DefaultKeyedReads<T> implements KeyedReads<T> {
                       .bounded(dialect, batch.timeouts())
                       .rows(connection, (row, metadata) -> found(batch, row, metadata)));
       Flux<ReadBatch.Found<T>> found = servers.batch(work, batch.size());
-      return live.epoch().moving(statement.table()) == null
+      Epoch sent = live.epoch();
+      return sent.moving(statement.table()) == null
           ? found
           : found.concatWith(
-              Flux.defer(() -> new KeysThatLeft<>(live, statement.table(), id(), batch).found()));
+              Flux.defer(
+                  () -> new KeysThatLeft<>(live, sent, statement.table(), id(), batch).found()));
     }
   }
 

@@ -21,12 +21,19 @@ import reactor.core.publisher.Flux;
 final class KeysThatLeft<T> {
 
   private final LiveShards live;
+  private final Epoch sent;
   private final String table;
   private final ShardId shard;
   private final ReadBatch<T> batch;
 
-  KeysThatLeft(LiveShards live, String table, ShardId shard, ReadBatch<T> batch) {
+  /**
+   * A look at keys that were asked for.
+   *
+   * @param sent the topology by which they were
+   */
+  KeysThatLeft(LiveShards live, Epoch sent, String table, ShardId shard, ReadBatch<T> batch) {
     this.live = live;
+    this.sent = sent;
     this.table = table;
     this.shard = shard;
     this.batch = batch;
@@ -34,14 +41,14 @@ final class KeysThatLeft<T> {
 
   /** One for each read that must be put again, or that is not known to be right. */
   Flux<ReadBatch.Found<T>> found() {
+    // Before the look at the epoch: what is confirmed later may be a later one.
+    boolean sure = live.confirmed();
     Epoch asked = live.epoch();
     return asked
         .places(table, batch.keys())
         .flatMapMany(
             places ->
-                live.confirmed() || places.stream().allMatch(this::stays)
-                    ? left(asked)
-                    : confirmed(asked));
+                sure || places.stream().allMatch(this::stays) ? left(asked) : confirmed(asked));
   }
 
   private boolean stays(Place place) {
@@ -63,7 +70,9 @@ final class KeysThatLeft<T> {
   private Flux<ReadBatch.Found<T>> left(Epoch epoch) {
     return each(
         epoch,
-        place -> !place.shard().equals(shard),
+        place ->
+            !place.shard().equals(shard)
+                || (place.step() != null && epoch.movedSince(sent, List.of(table), shard)),
         place -> new LocateAnew(LocateAnew.After.NOTHING));
   }
 

@@ -13,12 +13,10 @@ import io.shardflux.router.Topology;
 import io.shardflux.router.TransitionStrategy;
 import io.shardflux.router.TransitionStrategy.Phase;
 import io.shardflux.router.TransitionStrategy.Place;
-import io.shardflux.router.TransitionStrategy.Step;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -37,10 +35,14 @@ import reactor.core.publisher.Mono;
  *
  * @param moving the strategies of the tables whose keys are on their way to other shards; none at
  *     rest
+ * @param history when keys came to shards or left them, as far as this router has seen it
  */
 @Internal
 public record Epoch(
-    Topology topology, Map<ShardId, ShardServers> servers, Map<String, TransitionStrategy> moving) {
+    Topology topology,
+    Map<ShardId, ShardServers> servers,
+    Map<String, TransitionStrategy> moving,
+    KeyHistory history) {
 
   private static final int LOOKUPS_AT_ONCE = 64;
 
@@ -53,8 +55,14 @@ public record Epoch(
     moving = Map.copyOf(moving);
   }
 
-  public Epoch(Topology topology, Map<ShardId, ShardServers> servers) {
-    this(topology, servers, movingIn(topology));
+  /** The first topology. */
+  Epoch(Topology topology, Map<ShardId, ShardServers> servers) {
+    this(topology, servers, movingIn(topology), KeyHistory.NONE);
+  }
+
+  /** The topology that comes into force behind this one. */
+  Epoch then(Topology next, Map<ShardId, ShardServers> servers) {
+    return new Epoch(next, servers, movingIn(next), history.then(topology, next));
   }
 
   private static Map<String, TransitionStrategy> movingIn(Topology topology) {
@@ -83,21 +91,48 @@ public record Epoch(
     return moving.keySet().stream().filter(some::contains).collect(Collectors.toSet());
   }
 
-  /** Tells whether keys of some tables have another shard than they had before. */
-  public boolean movedSince(Epoch before, Collection<String> tables) {
-    return tables.stream().anyMatch(table -> !before.unswitched(table).equals(unswitched(table)));
+  /** Tells whether it is the same topology. */
+  public boolean isSame(Epoch other) {
+    return topology.epoch() == other.topology.epoch();
   }
 
-  /** The steps whose keys have not gone to their new shard. */
-  private Set<List<ShardId>> unswitched(String table) {
-    Set<List<ShardId>> pairs = new HashSet<>();
+  /** Tells whether keys of some tables have changed their shard since, and maybe changed back. */
+  public boolean movedSince(Epoch before, Collection<String> tables) {
+    return !isSame(before)
+        && tables.stream().anyMatch(table -> history.movedSince(before.topology.epoch(), table));
+  }
+
+  /** Tells whether keys of some tables have come to a shard or left it since. */
+  public boolean movedSince(Epoch before, Collection<String> tables, ShardId shard) {
+    return !isSame(before)
+        && tables.stream()
+            .anyMatch(table -> history.movedSince(before.topology.epoch(), table, shard));
+  }
+
+  /** Tells whether a shard may own rows of some tables. */
+  public boolean ownsSome(Collection<String> tables, ShardId shard) {
+    return tables.stream()
+        .anyMatch(
+            table -> {
+              TransitionStrategy way = moving(table);
+              TableRule rule = topology.tables().get(table);
+              return way != null
+                  ? way.owners().contains(shard)
+                  : rule instanceof TableRule.Sharded
+                      ? topology.strategy(table).shards().contains(shard)
+                      : rule instanceof TableRule.Pinned pinned && pinned.shard().equals(shard);
+            });
+  }
+
+  /** Tells whether a shard may have rows of a table that count elsewhere. */
+  public boolean holdsOthers(String table, ShardId shard) {
     TransitionStrategy way = moving(table);
-    for (Step step : way == null ? List.<Step>of() : way.steps()) {
-      if (step.phase() != Phase.SWITCHED) {
-        pairs.add(List.of(step.from(), step.to()));
-      }
-    }
-    return pairs;
+    return way != null
+        && (!way.shards().contains(shard)
+            || way.steps().stream()
+                .anyMatch(
+                    step ->
+                        shard.equals(step.phase() == Phase.SWITCHED ? step.from() : step.to())));
   }
 
   /**

@@ -3,8 +3,11 @@ package io.shardflux.r2dbc.live;
 import io.shardflux.r2dbc.failure.PoolClosingException;
 import io.shardflux.r2dbc.failure.TopologyChangedException;
 import io.shardflux.r2dbc.shard.ShardServers;
+import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
+import io.shardflux.router.TransitionStrategy.Place;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import org.reactivestreams.Publisher;
 import reactor.core.CoreSubscriber;
 import reactor.core.publisher.Flux;
@@ -49,10 +52,16 @@ final class KeyedFlux<T> extends Flux<T> {
                 shard ->
                     Flux.using(
                         () -> live.enter(shard),
-                        servers -> work.on(servers, List.of(key), null),
+                        servers -> work.on(servers, List.of(key), look(epoch, shard)),
                         ShardServers::leave))
             .onErrorResume(this::again)
         : new MovingKeys<>(live, table, List.of(key), work).rows();
+  }
+
+  private @Nullable Look look(Epoch epoch, ShardId shard) {
+    return work.lasts()
+        ? new Look(live, epoch, table, List.of(key), new Place(shard, null), null)
+        : null;
   }
 
   /** A pool may begin to close under it, and a fence refuse what was located before a step. */

@@ -35,11 +35,17 @@ public interface KeyedWork<T> {
     return false;
   }
 
+  /** Whether it may ask so long after its key was located that the key may have left by then. */
+  default boolean lasts() {
+    return false;
+  }
+
   /**
    * Does it.
    *
    * @param keys the keys that it is done for
-   * @param look is asked before it is sent and at its end; null where the keys stay
+   * @param look is asked before it is sent and at its end; null where the keys stay, unless it
+   *     {@linkplain #lasts lasts}
    */
   Flux<T> on(ShardServers servers, List<ShardKey> keys, @Nullable Look look);
 
@@ -101,6 +107,11 @@ public interface KeyedWork<T> {
     @Override
     public boolean repeats(boolean given) {
       return false;
+    }
+
+    @Override
+    public boolean lasts() {
+      return true;
     }
 
     @Override

@@ -1,5 +1,7 @@
 package io.shardflux.r2dbc.live;
 
+import io.shardflux.r2dbc.failure.LocateAnew;
+import io.shardflux.r2dbc.failure.TopologyChangedException;
 import io.shardflux.r2dbc.scatter.FailurePolicy;
 import io.shardflux.r2dbc.scatter.Reach;
 import io.shardflux.r2dbc.scatter.Scatter;
@@ -9,15 +11,18 @@ import io.shardflux.r2dbc.statement.BoundStatement;
 import io.shardflux.r2dbc.statement.SqlTemplate;
 import io.shardflux.r2dbc.statement.Work;
 import io.shardflux.router.ShardId;
+import io.shardflux.router.TransitionStrategy.Place;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
-import reactor.core.publisher.Mono;
+import reactor.core.scheduler.Schedulers;
 
 /** A statement on its shards, by the topology in force when it is subscribed to. */
 final class LiveScatter<T> {
@@ -44,34 +49,44 @@ final class LiveScatter<T> {
           Epoch start = live.epoch();
           if (statement.reach() instanceof Reach.Keys keys) {
             keys.keys().forEach(key -> live.note(keys.table(), key));
-            if (start.moving(keys.table()) != null) {
-              return new MovingScatter<>(live, statement, keys, order != null)
-                  .rows(start)
-                  .flatMapMany(this::merged);
-            }
           }
-          return start.moving().isEmpty() || statement.reach() instanceof Reach.Keys
-              ? resting(start)
-              : moving(start);
+          return signals(start, new Patience(live, "rows", statement.terms().timeouts().acquire()));
         });
   }
 
-  private Flux<ShardSignal<T>> moving(Epoch start) {
+  private Flux<ShardSignal<T>> signals(Epoch start, Patience patience) {
+    if (statement.reach() instanceof Reach.Keys keys) {
+      return start.moving(keys.table()) == null
+          ? resting(start, patience)
+          : new MovingScatter<>(live, statement, keys, order != null)
+              .rows(start)
+              .flatMapMany(this::merged);
+    }
+    return start.moving().isEmpty() ? resting(start, patience) : moving(start, patience);
+  }
+
+  private Flux<ShardSignal<T>> moving(Epoch start, Patience patience) {
     OwnedScatter owned = new OwnedScatter(live, statement);
     Set<String> tables = owned.tables(start);
     return tables.isEmpty()
-        ? resting(start)
+        ? resting(start, patience)
         : owned
             .ready(start, tables)
             .flatMapMany(
                 epoch ->
                     owned
                         .statements(epoch)
-                        .flatMapMany(plan -> entered(epoch, plan, owned, tables)));
+                        .flatMapMany(
+                            plan ->
+                                looked(
+                                    new ScatterLook<>(live, epoch, statement, owned.tables(epoch)),
+                                    patience,
+                                    look -> entered(epoch, plan, look))));
   }
 
   private Flux<ShardSignal<T>> entered(
-      Epoch epoch, Map<ShardId, SqlTemplate> plan, OwnedScatter owned, Set<String> tables) {
+      Epoch epoch, Map<ShardId, SqlTemplate> plan, ScatterLook<T> look) {
+    ScatterStatement<T> looking = look.looking();
     return Flux.using(
         () -> epoch.enterAll(plan.keySet()),
         entered -> {
@@ -79,40 +94,84 @@ final class LiveScatter<T> {
           boolean streams = false;
           for (Map.Entry<ShardId, SqlTemplate> each : plan.entrySet()) {
             ShardId shard = each.getKey();
-            Work<T> work = statement.with(each.getValue());
+            Work<T> work = looking.with(each.getValue());
             streams |= work.stream();
-            rows.put(
-                shard,
-                entered
-                    .on(shard)
-                    .rows(work)
-                    .concatWith(Mono.defer(() -> owned.looked(shard, epoch, tables))));
+            rows.put(shard, look.looked(shard, entered.on(shard).rows(work)));
           }
           return merged(new Rows<>(rows, streams, 1));
         },
         Epoch.Entered::leave);
   }
 
-  private Flux<ShardSignal<T>> resting(Epoch start) {
+  /** Begins anew where rows no longer lie as they did, unless something was given or done. */
+  private Flux<ShardSignal<T>> looked(
+      ScatterLook<T> look,
+      Patience patience,
+      Function<ScatterLook<T>, Flux<ShardSignal<T>>> asked) {
+    return Flux.defer(
+        () -> {
+          AtomicBoolean given = new AtomicBoolean();
+          return asked
+              .apply(look)
+              .doOnNext(
+                  signal -> {
+                    if (signal instanceof ShardSignal.Row) {
+                      given.setPlain(true);
+                    }
+                  })
+              .onErrorResume(
+                  LocateAnew.class,
+                  anew ->
+                      given.getPlain() || (statement.writes() && look.sent())
+                          ? Flux.error(changed(look))
+                          : again(patience));
+        });
+  }
+
+  private Flux<ShardSignal<T>> again(Patience patience) {
+    return patience
+        .next(new Place(live.topology().shards().iterator().next(), null))
+        .publishOn(Schedulers.parallel())
+        .thenMany(Flux.defer(() -> signals(live.epoch(), patience)));
+  }
+
+  private TopologyChangedException changed(ScatterLook<T> look) {
+    return TopologyChangedException.of(
+        live.topology().shards().iterator().next(),
+        look.named()
+            + ": keys moved to another shard (expected: the same shard) while all shards were asked, "
+            + (statement.writes()
+                ? "and some shards may have done it"
+                : "and rows may be missing; ask again"));
+  }
+
+  private Flux<ShardSignal<T>> resting(Epoch start, Patience patience) {
     return statement
         .reach()
         .plan(start.topology(), statement.sql(), statement.binds())
         .doOnNext(plan -> plan.forEach((shard, all) -> refuseUnordered(shard, all.size())))
         .flatMapMany(
             plan ->
-                Flux.using(
-                    () -> start.enterAll(plan.keySet()),
-                    entered -> merged(rows(entered, plan)),
-                    Epoch.Entered::leave));
+                looked(
+                    new ScatterLook<>(live, start, statement, Set.of()),
+                    patience,
+                    look ->
+                        Flux.using(
+                            () -> start.enterAll(plan.keySet()),
+                            entered -> merged(rows(entered, plan, look)),
+                            Epoch.Entered::leave)));
   }
 
-  private Rows<T> rows(Epoch.Entered entered, Map<ShardId, List<BoundStatement>> plan) {
+  private Rows<T> rows(
+      Epoch.Entered entered, Map<ShardId, List<BoundStatement>> plan, ScatterLook<T> look) {
+    ScatterStatement<T> looking = look.looking();
     Map<ShardId, Flux<T>> rows = new LinkedHashMap<>();
     boolean streams = false;
     for (Epoch.Entry entry : entered.entries()) {
-      Work<T> work = statement.work(plan.getOrDefault(entry.servers().id(), List.of()));
+      ShardId shard = entry.servers().id();
+      Work<T> work = looking.work(plan.getOrDefault(shard, List.of()));
       streams |= work.stream();
-      rows.put(entry.servers().id(), entry.rows(work));
+      rows.put(shard, look.looked(shard, entry.rows(work)));
     }
     return new Rows<>(rows, streams, 1);
   }
@@ -133,7 +192,10 @@ final class LiveScatter<T> {
     rows.byShard()
         .keySet()
         .forEach(shard -> sources.add(new Scatter.Source<>(shard, asked.get(sources.size()))));
-    return new Scatter<T>(sources, Scatter.Terms.of(policy, order)).signals();
+    return new Scatter<T>(
+            sources,
+            new Scatter.Terms<>(policy, order, Scatter.PREFETCH, LocateAnew.class::isInstance))
+        .signals();
   }
 
   /** Refuses an order over several statements of one shard, because there is none. */

@@ -345,7 +345,7 @@ public final class LiveShards {
 
   // Called under the lock.
   private void swap(Topology topology, Map<ShardId, ShardServers> servers) {
-    now = new Epoch(topology, servers);
+    now = now.then(topology, servers);
     parking.moved(topology.epoch());
     watchers.forEach(watcher -> watcher.accept(servers.values()));
     // There may be no listener, and a slow one loses old topologies in its own buffer.

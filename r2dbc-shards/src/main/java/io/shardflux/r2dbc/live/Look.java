@@ -80,8 +80,21 @@ public final class Look {
     return Flux.defer(
         () -> {
           AtomicBoolean given = new AtomicBoolean();
-          return rows.doOnNext(row -> given.setPlain(true))
-              .concatWith(Mono.defer(() -> looked(time, had -> gone(work, had), given.getPlain())));
+          AtomicBoolean sure = new AtomicBoolean();
+          return rows.doOnNext(
+                  row -> {
+                    if (!given.getPlain()) {
+                      given.setPlain(true);
+                      // Later rows are of the view that the first one is of.
+                      sure.setPlain(holds());
+                    }
+                  })
+              .concatWith(
+                  Mono.defer(
+                      () ->
+                          sure.getPlain()
+                              ? Mono.<T>empty()
+                              : looked(time, had -> gone(work, had), given.getPlain())));
         });
   }
 
@@ -105,16 +118,27 @@ public final class Look {
 
   /** Completes if the key is still there, so that a transaction may commit. */
   public <T> Mono<T> end(Duration time) {
-    return place.step() == null
-        ? Mono.empty()
-        : Mono.defer(
-            () ->
-                holds()
-                    ? Mono.empty()
-                    : settled(time)
-                        .then(
-                            elsewhere(
-                                () -> changed("while they were used; run the transaction again"))));
+    return Mono.defer(
+        () ->
+            place.step() == null
+                ? live.epoch().isSame(epoch) ? Mono.<T>empty() : this.<T>begunAtRest(time)
+                : holds() ? Mono.<T>empty() : this.<T>settledThere(time));
+  }
+
+  /** A key that did not move may do so by now. */
+  private <T> Mono<T> begunAtRest(Duration time) {
+    Epoch now = live.epoch();
+    return now.places(table, keys)
+        .flatMap(
+            places ->
+                places.stream().allMatch(each -> each.step() == null && stays(now, each))
+                    ? Mono.<T>empty()
+                    : this.<T>settledThere(time));
+  }
+
+  private <T> Mono<T> settledThere(Duration time) {
+    return settled(time)
+        .then(elsewhere(() -> changed("while they were used; run the transaction again")));
   }
 
   /** Tells whether a statement that has its connection may be sent. */
@@ -134,7 +158,8 @@ public final class Look {
   }
 
   private boolean holds() {
-    return live.topology().epoch() == epoch.topology().epoch() && live.confirmed();
+    // In this order: what is confirmed later may be a later epoch.
+    return live.confirmed() && live.epoch().isSame(epoch);
   }
 
   /**
@@ -144,10 +169,7 @@ public final class Look {
    */
   private <T> Mono<T> looked(
       Duration time, Function<Boolean, RuntimeException> gone, boolean given) {
-    if (holds() || (given && live.confirmed())) {
-      return Mono.empty();
-    }
-    return settled(time).then(elsewhere(() -> gone.apply(given)));
+    return holds() ? Mono.empty() : settled(time).then(elsewhere(() -> gone.apply(given)));
   }
 
   private Mono<Void> settled(Duration time) {
@@ -157,12 +179,23 @@ public final class Look {
   }
 
   private <T> Mono<T> elsewhere(Supplier<RuntimeException> error) {
-    return Mono.defer(() -> live.epoch().places(table, keys))
-        .flatMap(
-            now ->
-                now.stream().allMatch(each -> each.shard().equals(place.shard()))
-                    ? Mono.empty()
-                    : Mono.error(error.get()));
+    return Mono.defer(
+        () -> {
+          Epoch now = live.epoch();
+          return now.places(table, keys)
+              .flatMap(
+                  places ->
+                      places.stream().allMatch(each -> stays(now, each))
+                          ? Mono.empty()
+                          : Mono.error(error.get()));
+        });
+  }
+
+  /** Tells whether a key is where it was, and was nowhere else meanwhile. */
+  private boolean stays(Epoch now, Place found) {
+    boolean still = place.step() == null && found.step() == null && now.moving(table) != null;
+    return found.shard().equals(place.shard())
+        && (still || !now.movedSince(epoch, List.of(table), place.shard()));
   }
 
   private TopologyChangedException changed(String when) {

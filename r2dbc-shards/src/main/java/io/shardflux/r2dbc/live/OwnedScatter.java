@@ -1,7 +1,6 @@
 package io.shardflux.r2dbc.live;
 
 import io.shardflux.r2dbc.failure.ShardTimeoutException;
-import io.shardflux.r2dbc.failure.TopologyChangedException;
 import io.shardflux.r2dbc.statement.Owned;
 import io.shardflux.r2dbc.statement.SqlTemplate;
 import io.shardflux.router.ShardId;
@@ -131,28 +130,5 @@ final class OwnedScatter {
       }
     }
     return Mono.just("(TRUE)");
-  }
-
-  /** Completes if what a shard gave counts, because rows lie as the statement has it. */
-  <T> Mono<T> looked(ShardId shard, Epoch epoch, Set<String> tables) {
-    return live.confirmed()
-        ? Mono.empty()
-        : live.confirm(acquire)
-            .onErrorMap(
-                error ->
-                    Patience.unconfirmed(
-                        String.join(", ", tables), new Place(shard, null), acquire, error))
-            .then(Mono.defer(() -> unchanged(shard, epoch, tables)));
-  }
-
-  private <T> Mono<T> unchanged(ShardId shard, Epoch epoch, Set<String> tables) {
-    return live.epoch().movedSince(epoch, tables)
-        ? Mono.error(
-            TopologyChangedException.of(
-                shard,
-                String.join(", ", tables)
-                    + ": keys moved to another shard (expected: the same shard) while all shards"
-                    + " were asked, and rows may be missing; ask again"))
-        : Mono.empty();
   }
 }

@@ -118,6 +118,22 @@ public final class Snapshot {
         .reduce(KeyPlaces.NONE, KeyPlaces::and);
   }
 
+  /**
+   * Completes where a write for any rows of some tables may be sent. Otherwise it errors with what
+   * {@link Crossing} is for.
+   */
+  public Mono<Void> unparked(Set<String> tables) {
+    return Mono.fromRunnable(
+        () -> {
+          for (String table : tables) {
+            TransitionStrategy way = epoch.moving(table);
+            for (Step step : way == null ? List.<Step>of() : way.steps()) {
+              ready(table, List.of(new Place(step.from(), step)), true);
+            }
+          }
+        });
+  }
+
   private KeyPlaces ready(String table, List<Place> places, boolean writes) {
     for (Place place : places) {
       Step step = place.step();
@@ -178,6 +194,23 @@ public final class Snapshot {
                         epoch)));
   }
 
+  /**
+   * Those of some shards that may own rows of some tables, while keys of these are on their way:
+   * not those that will get their first ones. All of them if none does.
+   */
+  public List<ShardId> owning(Set<String> tables, List<ShardId> ids) {
+    if (movingOf(tables).isEmpty()) {
+      return ids;
+    }
+    List<ShardId> owning = ids.stream().filter(shard -> epoch.ownsSome(tables, shard)).toList();
+    return owning.isEmpty() ? ids : owning;
+  }
+
+  /** Tells whether a shard may have rows of some tables that count elsewhere. */
+  public boolean holdsOthers(Set<String> tables, ShardId shard) {
+    return tables.stream().anyMatch(table -> epoch.holdsOthers(table, shard));
+  }
+
   private Mono<Map<String, UnaryOperator<String>>> owned(Set<String> tables, ShardId shard) {
     return Flux.fromIterable(tables)
         .concatMap(table -> epoch.owned(table, shard).map(condition -> Map.entry(table, condition)))
@@ -202,31 +235,59 @@ public final class Snapshot {
   }
 
   /**
-   * Completes if a shard's answer counts. Otherwise it errors with what {@link Crossing} is for, or
-   * where rows were given with {@link TopologyChangedException}.
+   * Completes if a shard's answer counts that came just now. Otherwise it errors with what {@link
+   * Crossing} is for, or where rows were given with {@link TopologyChangedException}.
    */
   public <T> Mono<T> looked(ShardId shard, boolean given) {
-    return Mono.defer(
+    return looked(
+        List.of(shard),
         () ->
-            holds() || (given && shards.confirmed())
-                ? Mono.empty()
-                : settled(
-                    shard,
-                    () ->
-                        given
-                            ? changed(shard, "while they were read, and rows may be missing")
-                            : anew(shard)));
+            given ? changed(shard, "while they were read, and rows may be missing") : anew(shard));
   }
 
-  /** Completes if the keys still lie as the snapshot says, where a transaction is to end. */
-  public Mono<Void> unmoved(ShardId shard) {
-    return Mono.defer(
-        () ->
-            holds()
-                ? Mono.empty()
-                : settled(
-                    shard,
-                    () -> changed(shard, "while they were used; run the transaction again")));
+  /** The same for what was written on several shards and can be undone. */
+  public Mono<Void> looked(List<ShardId> ids) {
+    return looked(ids, () -> anew(ids.get(0)));
+  }
+
+  /** Completes if the keys still lie as the snapshot says, in a transaction or at its end. */
+  public <T> Mono<T> unmoved(ShardId shard) {
+    return looked(
+        List.of(shard), () -> changed(shard, "while they were used; run the transaction again"));
+  }
+
+  private <T> Mono<T> looked(List<ShardId> ids, Supplier<RuntimeException> gone) {
+    return Mono.defer(() -> holds() ? Mono.empty() : settled(ids, gone));
+  }
+
+  /**
+   * The error of a transaction that began by another snapshot, where keys of tables came to its
+   * shard or left it since: its view of the shard may be an old one. Null where none did.
+   */
+  public @Nullable Throwable movedSince(Snapshot begun, Set<String> tables, ShardId shard) {
+    return epoch.movedSince(begun.epoch, tables, shard)
+        ? changed(
+            shard,
+            String.join(", ", tables),
+            "while the transaction was under way; run the transaction again")
+        : null;
+  }
+
+  /**
+   * The error, which {@link Crossing} is for, of a statement that was planned by this snapshot and
+   * that another topology overtook before it was sent; null where its tables' keys lie as they did.
+   */
+  public @Nullable Throwable overtaken(Set<String> tables) {
+    Epoch now = shards.epoch();
+    return !now.isSame(epoch)
+            && (now.movedSince(epoch, tables)
+                || !now.movingOf(tables).equals(epoch.movingOf(tables)))
+        ? new PlanAnew(
+            LocateAnew.After.NOTHING,
+            String.join(", ", tables),
+            new Place(epoch.topology().shards().iterator().next(), null),
+            epoch)
+        : null;
   }
 
   /**
@@ -250,19 +311,22 @@ public final class Snapshot {
    * there for a lease and longer, so that what was sent before is right.
    */
   private boolean lies(Set<String> tables) {
+    boolean rest = epoch.movingOf(tables).isEmpty();
+    // Before the look at the epoch: what is confirmed later may be a later one.
+    boolean sure = rest || shards.confirmed();
     Epoch now = shards.epoch();
-    boolean same = now.topology().epoch() == epoch.topology().epoch();
-    if (movingOf(tables).isEmpty()) {
-      return same || now.movingOf(tables).isEmpty();
-    }
-    return shards.confirmed() && (same || !now.movedSince(epoch, tables));
+    return sure
+        && (now.isSame(epoch)
+            || (!now.movedSince(epoch, tables) && (!rest || now.movingOf(tables).isEmpty())));
   }
 
-  private boolean holds() {
-    return shards.topology().epoch() == epoch.topology().epoch() && shards.confirmed();
+  /** Tells whether the snapshot is known to be of the newest topology. */
+  public boolean holds() {
+    // In this order: what is confirmed later may be a later epoch.
+    return shards.confirmed() && shards.epoch().isSame(epoch);
   }
 
-  private <T> Mono<T> settled(ShardId shard, Supplier<RuntimeException> gone) {
+  private <T> Mono<T> settled(List<ShardId> ids, Supplier<RuntimeException> gone) {
     Duration time = shards.timeouts().acquire();
     Mono<Void> settled =
         shards.confirmed()
@@ -270,11 +334,16 @@ public final class Snapshot {
             : shards
                 .confirm(time)
                 .onErrorMap(
-                    error -> Patience.unconfirmed(named(), new Place(shard, null), time, error));
+                    error ->
+                        Patience.unconfirmed(named(), new Place(ids.get(0), null), time, error));
     return settled.then(
         Mono.defer(
-            () ->
-                shards.epoch().movedSince(epoch, watched) ? Mono.error(gone.get()) : Mono.empty()));
+            () -> {
+              Epoch now = shards.epoch();
+              return ids.stream().anyMatch(shard -> now.movedSince(epoch, watched, shard))
+                  ? Mono.error(gone.get())
+                  : Mono.empty();
+            }));
   }
 
   private RuntimeException changed(ShardId shard, String when) {

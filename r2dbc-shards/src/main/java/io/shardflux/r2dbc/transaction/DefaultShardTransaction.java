@@ -165,7 +165,8 @@ final class DefaultShardTransaction implements ShardTransaction, Work.Target {
     return Flux.defer(
         () -> {
           enter(null);
-          return attempt(work.alone());
+          Flux<T> rows = attempt(work.alone());
+          return look == null ? rows : rows.concatWith(look.end(timeouts.acquire()));
         });
   }
 

@@ -59,7 +59,10 @@ final class BlockAnalysis {
 
   /** Analyses the tables and conditions of an {@code UPDATE} or {@code DELETE}. */
   Block changed(Statement.Changed changed, List<Expr> others) {
-    analysis.places(RowPlace.of(changed.tables(), changed.condition(), changed.end()));
+    analysis.places(
+        RowPlace.of(changed.tables(), changed.condition(), changed.end()).stream()
+            .map(RowPlace::ofChanged)
+            .toList());
     boolean fromSharded = from(changed.tables());
     where(changed.where());
     others.forEach(expr -> exprs.visit(expr, null));

@@ -82,7 +82,7 @@ public enum RefusalCode {
   /** A change or a lock in a transaction that only reads. */
   READ_ONLY_TRANSACTION("use a transaction that may write"),
   /** Rows that may stand on two shards, of a table whose keys are being moved. */
-  TABLE_MOVING("name one key, insert rows, or ask again once the move is over"),
+  TABLE_MOVING("name one key, join by ON and not by USING, or ask again once the move is over"),
   /** Generated values of rows on several shards. */
   GENERATED_VALUES("send a statement for each row"),
   /** A bound stream for several shards; a stream can be read only once. */

@@ -33,6 +33,11 @@ public record RowPlace(Query.Table table, Way way, Span span) {
     return places;
   }
 
+  /** The same in a statement that changes rows, where a derived table is none to change. */
+  public RowPlace ofChanged() {
+    return way == Way.DERIVED ? new RowPlace(table, Way.NONE, span) : this;
+  }
+
   private record Condition(Way way, Span span) {}
 
   /** Adds those of a source; a table without a condition around it becomes a derived one. */
