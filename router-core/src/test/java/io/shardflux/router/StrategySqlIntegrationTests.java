@@ -17,10 +17,12 @@ import java.time.Instant;
 import java.time.LocalDate;
 import java.time.LocalDateTime;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Random;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.UUID;
@@ -42,7 +44,11 @@ import reactor.core.publisher.Mono;
  */
 class StrategySqlIntegrationTests {
 
-  private static final int ROWS = 20_000;
+  private static final int ROWS = Integer.getInteger("strategies.rows", 20_000);
+
+  /** The pairs of strategies whose moving rows are compared; all where there are more rows. */
+  private static final int PAIRS = ROWS > 20_000 ? Integer.MAX_VALUE : 8;
+
   private static final int BATCH = 250;
 
   /** A session in which careless SQL means something else. */
@@ -88,6 +94,56 @@ class StrategySqlIntegrationTests {
             entry ->
                 DynamicTest.dynamicTest(
                     entry.getKey(), () -> check(entry.getKey(), entry.getValue())));
+  }
+
+  /** What a move copies and deletes is what routers then look for elsewhere. */
+  @TestFactory
+  Stream<DynamicTest> sqlSelectsWhatMoves() {
+    Map<String, List<ShardingStrategy>> ofColumns = new LinkedHashMap<>();
+    cases().entrySet().stream()
+        .filter(entry -> !(entry.getValue() instanceof TransitionStrategy))
+        .forEach(
+            entry ->
+                ofColumns
+                    .computeIfAbsent(
+                        entry.getKey().substring(0, entry.getKey().indexOf(':')),
+                        columns -> new ArrayList<>())
+                    .add(entry.getValue()));
+    List<DynamicTest> tests = new ArrayList<>();
+    ofColumns.forEach(
+        (columns, strategies) -> {
+          for (int i = 0; i < strategies.size(); i++) {
+            ShardingStrategy old = strategies.get(i);
+            ShardingStrategy next = strategies.get((i + 1) % strategies.size());
+            tests.add(
+                DynamicTest.dynamicTest(
+                    columns + ": " + (i + 1), () -> checkMoving(columns.split(","), old, next)));
+          }
+        });
+    Collections.shuffle(tests, new Random(20_240_229));
+    return tests.stream().limit(PAIRS);
+  }
+
+  private static void checkMoving(String[] columns, ShardingStrategy old, ShardingStrategy next) {
+    Map<List<ShardId>, Set<Integer>> expected = new LinkedHashMap<>();
+    for (int row = 0; row < table.size(); row++) {
+      ShardKey key = table.key(row, columns);
+      ShardId from = resolve(old, key);
+      ShardId to = from == null ? null : resolve(next, key);
+      if (to != null && !to.equals(from)) {
+        expected.computeIfAbsent(List.of(from, to), any -> new TreeSet<>()).add(row);
+      }
+    }
+    List<TransitionStrategy.Step> steps = TransitionStrategy.steps(old, next, columns.length == 1);
+    TransitionStrategy way = TransitionStrategy.of(old, next, steps);
+    for (TransitionStrategy.Step step : steps) {
+      String moving = Objects.requireNonNull(way.moving(step, table.columns(columns)).block(BOUND));
+      Set<Integer> rows = expected.remove(List.of(step.from(), step.to()));
+      assertThat(selected(usual, moving).block(BOUND))
+          .as("%s", step)
+          .isEqualTo(rows == null ? Set.of() : rows);
+    }
+    assertThat(expected.keySet()).as("pairs without a step").isEmpty();
   }
 
   @TestFactory
