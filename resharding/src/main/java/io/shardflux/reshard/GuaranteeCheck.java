@@ -58,6 +58,12 @@ final class GuaranteeCheck {
         .concatMap(shard -> servers.on(shard, session -> others(session).thenReturn(true)))
         .thenMany(Flux.fromIterable(all()))
         .concatMap(shard -> servers.on(shard, session -> triggers(session).thenReturn(true)))
+        .thenMany(server(first))
+        .concatMap(
+            expected ->
+                Flux.fromIterable(next)
+                    .filter(shard -> !old.contains(shard))
+                    .concatMap(shard -> differs(first, expected, shard)))
         .thenMany(Flux.fromIterable(references))
         .concatMap(table -> copies(first, table))
         .then(Mono.fromSupplier(() -> List.copyOf(refusals)));
@@ -205,6 +211,45 @@ final class GuaranteeCheck {
                                         ? " fires for each row that is copied there or deleted"
                                         : " is not made on the targets")
                                     + " (expected: none; drop it for the time, or accept this)")))
+        .then();
+  }
+
+  /** What statements mean by the server and the database, whatever their tables. */
+  private Mono<List<String>> server(ShardId shard) {
+    return servers
+        .on(
+            shard,
+            session ->
+                session
+                    .rows(
+                        "SELECT CONCAT_WS('\n', CONCAT('sql_mode ', @@GLOBAL.sql_mode),"
+                            + " CONCAT('lower_case_table_names ', @@lower_case_table_names),"
+                            + " CONCAT('character set ', DEFAULT_CHARACTER_SET_NAME, ', collation"
+                            + " ', DEFAULT_COLLATION_NAME)) FROM information_schema.SCHEMATA WHERE"
+                            + " SCHEMA_NAME = DATABASE()",
+                        row -> List.of(name(row).split("\n")))
+                    .single())
+        .single();
+  }
+
+  private Mono<Void> differs(ShardId first, List<String> expected, ShardId shard) {
+    return server(shard)
+        .doOnNext(
+            found -> {
+              for (int i = 0; i < expected.size(); i++) {
+                if (!found.get(i).equals(expected.get(i))) {
+                  refuse(
+                      Code.SERVER_DIFFERS,
+                      shard.value(),
+                      found.get(i)
+                          + " (expected: "
+                          + expected.get(i)
+                          + ", as on "
+                          + first
+                          + "; otherwise statements may mean something else there)");
+                }
+              }
+            })
         .then();
   }
 

@@ -134,6 +134,8 @@ public record MovePlan(List<Part> parts, List<Refusal> refusals, MoveOptions opt
     KEY_TYPE,
     /** The server does not know a function by which the strategy says in SQL what it owns. */
     STRATEGY_SQL,
+    /** A router has not said that it reached a new shard with its own account. */
+    ROUTER_UNREACHED,
     /** The server's binary log has statements, which triggers make unsafe. */
     STATEMENT_BINLOG,
     /** The account may not make triggers. */
@@ -152,6 +154,8 @@ public record MovePlan(List<Part> parts, List<Refusal> refusals, MoveOptions opt
     JSON_COLUMN(true),
     /** An account that is no router's is connected to a source. May be accepted. */
     OTHER_CLIENT(true),
+    /** A new shard's server or database has another mode or character set. May be accepted. */
+    SERVER_DIFFERS(true),
     /** Another move is under way. */
     UNDER_WAY;
 

@@ -5,17 +5,25 @@ import io.shardflux.reshard.MovePlan.Code;
 import io.shardflux.reshard.MovePlan.Part;
 import io.shardflux.reshard.MovePlan.Refusal;
 import io.shardflux.router.KeyColumn;
+import io.shardflux.router.ShardId;
 import io.shardflux.router.TableRule;
 import io.shardflux.router.Topology;
 import io.shardflux.router.TransitionStrategy;
+import java.time.Duration;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Set;
+import java.util.stream.Stream;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.core.scheduler.Schedulers;
 
 /** Says what an intent would do, and what is in its way. Changes nothing. */
 final class MovePlanner {
+
+  /** The time beyond a lease within which routers say what they reached. */
+  private static final Duration REACHED = Duration.ofSeconds(2);
 
   private final ClusterAccess cluster;
 
@@ -37,16 +45,38 @@ final class MovePlanner {
             Flux.fromIterable(drafts)
                 .concatMap(draft -> planned(servers, now, intent, draft))
                 .collectList()
-                .map(this::together),
+                .zipWith(unreached(drafts), this::together),
         Servers::close);
   }
 
   private record Planned(Part part, List<Refusal> refusals) {}
 
-  private MovePlan together(List<Planned> parts) {
+  /** The routers that could not go on where rows shall be. */
+  private Mono<List<Refusal>> unreached(List<Draft> drafts) {
+    Set<ShardId> shards = new LinkedHashSet<>();
+    drafts.forEach(draft -> shards.addAll(draft.next().shards()));
+    return cluster
+        .unreached(shards, cluster.lease().plus(REACHED))
+        .map(
+            routers ->
+                routers.stream()
+                    .map(
+                        router ->
+                            new Refusal(
+                                Code.ROUTER_UNREACHED,
+                                "routers",
+                                router
+                                    + " (expected: each router of the cluster; look at its log,"
+                                    + " its control.credentials and its way to the server)"))
+                    .toList());
+  }
+
+  private MovePlan together(List<Planned> parts, List<Refusal> unreached) {
     return new MovePlan(
         parts.stream().map(Planned::part).toList(),
-        parts.stream().flatMap(part -> part.refusals().stream()).distinct().toList(),
+        Stream.concat(parts.stream().flatMap(part -> part.refusals().stream()), unreached.stream())
+            .distinct()
+            .toList(),
         MoveOptions.of(cluster.resharding()));
   }
 

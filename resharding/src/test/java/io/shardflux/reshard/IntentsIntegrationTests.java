@@ -108,6 +108,26 @@ class IntentsIntegrationTests {
     }
   }
 
+  @Test
+  void aShardThatIsAnotherOrThatARouterCanNotReachIsNamed() {
+    try (MoveFixture fixture = new MoveFixture("{type: hash, shards: [shard_0, shard_1]}")) {
+      fixture.onServers("CREATE USER IF NOT EXISTS limited@'%'");
+      fixture.onServers("GRANT ALL ON *.* TO limited@'%'");
+      fixture.routerOf("limited");
+      fixture.onServer(2, "DROP USER limited@'%'");
+      fixture.onServer(2, "ALTER DATABASE CHARACTER SET latin1 COLLATE latin1_swedish_ci");
+      fixture.addThird();
+      ShardMoves moves = fixture.moves(0, MoveJob.Guards.ALL);
+      Intent spread = new Intent.Spread(STRATEGY, List.of(S0, S1, S2));
+      assertThat(moves.plan(spread).blockOptional(BOUND).orElseThrow().refusals())
+          .extracting(MovePlan.Refusal::code, MovePlan.Refusal::where)
+          .contains(
+              tuple(MovePlan.Code.SERVER_DIFFERS, "shard_2"),
+              tuple(MovePlan.Code.ROUTER_UNREACHED, "routers"));
+      fixture.onServers("DROP USER IF EXISTS limited@'%'");
+    }
+  }
+
   private static void refused(ShardMoves moves, Intent intent, String message) {
     StepVerifier.create(moves.plan(intent))
         .expectErrorSatisfies(

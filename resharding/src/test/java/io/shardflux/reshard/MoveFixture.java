@@ -96,11 +96,16 @@ final class MoveFixture implements AutoCloseable {
 
   /** Runs a statement on each server. */
   void onServers(String sql) {
-    for (Database database : databases) {
-      ShardRouter plain = ShardRouter.builder().shard(Shard.of("one", database.r2dbcUrl())).build();
-      plain.on(ShardId.of("one")).sql(sql).rowsUpdated().block(BOUND);
-      plain.close().block(BOUND);
+    for (int i = 0; i < databases.size(); i++) {
+      onServer(i, sql);
     }
+  }
+
+  void onServer(int number, String sql) {
+    ShardRouter plain =
+        ShardRouter.builder().shard(Shard.of("one", databases.get(number).r2dbcUrl())).build();
+    plain.on(ShardId.of("one")).sql(sql).rowsUpdated().block(BOUND);
+    plain.close().block(BOUND);
   }
 
   /** Opens one more router. */

@@ -7,6 +7,8 @@ import io.shardflux.router.Internal;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.Topology;
 import java.time.Duration;
+import java.util.List;
+import java.util.Set;
 import java.util.function.UnaryOperator;
 import reactor.core.publisher.Mono;
 
@@ -66,6 +68,15 @@ public interface ClusterAccess {
    * which wait for all of them do not wait for one that stands still. Errors after a time.
    */
   Mono<Void> attentive();
+
+  /**
+   * The routers whose lease is not over and that have not said that they route by the topology in
+   * force and reached these shards, as texts for a person. None as soon as all have said so;
+   * otherwise it waits for them.
+   *
+   * @param bound the time for which it waits
+   */
+  Mono<List<String>> unreached(Set<ShardId> shards, Duration bound);
 
   /**
    * Completes when every router routes by that epoch or a later one, or has not been heard of for

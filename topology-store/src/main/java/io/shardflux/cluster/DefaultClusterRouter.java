@@ -18,6 +18,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Supplier;
@@ -32,6 +33,7 @@ import reactor.core.scheduler.Schedulers;
 final class DefaultClusterRouter implements ClusterRouter, ClusterAccess {
 
   private static final Duration CONFIRM_GAP = Duration.ofMillis(20);
+  private static final Duration REACH_GAP = Duration.ofMillis(100);
   private static final int CONFIRM_LEASES = 5;
 
   private static final int EVENTS_HELD = 256;
@@ -273,6 +275,32 @@ final class DefaultClusterRouter implements ClusterRouter, ClusterAccess {
         .repeatWhenEmpty(tries -> tries.delayElements(CONFIRM_GAP))
         .timeout(patience(), Mono.error(() -> silent(heard)))
         .then();
+  }
+
+  @Override
+  public Mono<List<String>> unreached(Set<ShardId> shards, Duration bound) {
+    return Mono.defer(
+        () -> {
+          long end = System.nanoTime() + bound.toNanos();
+          return unreached(shards)
+              .filter(some -> some.isEmpty() || System.nanoTime() - end >= 0)
+              .repeatWhenEmpty(tries -> tries.delayElements(REACH_GAP));
+        });
+  }
+
+  private Mono<List<String>> unreached(Set<ShardId> shards) {
+    return tables
+        .routers()
+        .filter(RouterState::live)
+        .concatMapIterable(
+            router ->
+                router.epoch() < epoch()
+                    ? List.of(router.host() + " routes by epoch " + router.epoch())
+                    : shards.stream()
+                        .filter(shard -> !StatisticsText.reached(router.statistics(), shard))
+                        .map(shard -> router.host() + " has not reached " + shard)
+                        .toList())
+        .collectList();
   }
 
   private static IllegalStateException silent(Duration heard) {

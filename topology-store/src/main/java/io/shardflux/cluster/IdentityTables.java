@@ -198,14 +198,19 @@ final class IdentityTables {
         .rowsUpdated();
   }
 
-  /** The same by a router's own pools; a shard that fails is left to another router. */
-  static Mono<Void> note(ShardRouter router, UUID cluster, long epoch, String document) {
+  /**
+   * The same by a router's own pools; a shard that fails is left to another router.
+   *
+   * @return the shards that answered
+   */
+  static Flux<ShardId> note(ShardRouter router, UUID cluster, long epoch, String document) {
     return Flux.fromIterable(router.topology().shards())
         .flatMap(
             shard ->
-                note(router, shard, cluster, epoch, document).onErrorResume(error -> Mono.empty()),
-            AT_ONCE)
-        .then();
+                note(router, shard, cluster, epoch, document)
+                    .thenReturn(shard)
+                    .onErrorResume(error -> Mono.empty()),
+            AT_ONCE);
   }
 
   /** The same for one shard. */

@@ -11,11 +11,14 @@ import io.shardflux.r2dbc.directory.TableDirectory;
 import io.shardflux.r2dbc.settings.SharedTopology;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.r2dbc.spi.TopologyAccess;
+import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardingStrategy;
 import io.shardflux.router.TransitionStrategy;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -70,6 +73,10 @@ final class TopologyWatch implements SharedTopology {
   // Used by one look at a time.
   private volatile long registeredAt = System.nanoTime() - RENEWAL_NANOS;
   private volatile long registeredEpoch;
+
+  /** The shards that have answered a statement of this router. */
+  private final Set<ShardId> reached = ConcurrentHashMap.newKeySet();
+
   private volatile long refusedEpoch;
   private volatile long behindEpoch = -1;
 
@@ -272,7 +279,15 @@ final class TopologyWatch implements SharedTopology {
     before.directories().stream()
         .filter(directory -> !next.directories().contains(directory))
         .forEach(directory -> directory.close().subscribe());
-    IdentityTables.note(router, cluster, epoch, document).subscribe();
+    reached.retainAll(next.topology().shards());
+    IdentityTables.note(router, cluster, epoch, document).subscribe(this::reached);
+  }
+
+  /** Has the next look tell the others of a shard that was not reached before. */
+  private void reached(ShardId shard) {
+    if (reached.add(shard)) {
+      registeredEpoch = -1;
+    }
   }
 
   private void refused(long epoch, IllegalArgumentException error) {
@@ -304,7 +319,10 @@ final class TopologyWatch implements SharedTopology {
     return router
         .operations()
         .statistics()
-        .flatMap(all -> tables.register(member, epoch, registered(), StatisticsText.of(all)))
+        .flatMap(
+            all ->
+                tables.register(
+                    member, epoch, registered(), StatisticsText.of(all, Set.copyOf(reached))))
         .doOnSuccess(
             done -> {
               registeredAt = now;
