@@ -75,6 +75,14 @@ final class IdentityTables {
         IdentityTables::close);
   }
 
+  /** The shards that answer, whatever they say. */
+  Mono<List<ShardId>> reached() {
+    return Flux.fromIterable(ids)
+        .flatMap(
+            shard -> of(shard).then(Mono.just(shard)).onErrorResume(error -> Mono.empty()), AT_ONCE)
+        .collectList();
+  }
+
   /**
    * The newest topology that a shard has; shards that don't answer or have none are left out.
    * Errors if one that answers is another shard's, or of another cluster than the others.

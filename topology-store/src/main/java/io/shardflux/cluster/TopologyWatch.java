@@ -8,6 +8,7 @@ import io.shardflux.r2dbc.config.ControlSettings;
 import io.shardflux.r2dbc.config.RouterParts;
 import io.shardflux.r2dbc.config.TopologyDocument;
 import io.shardflux.r2dbc.directory.TableDirectory;
+import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.r2dbc.settings.SharedTopology;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.r2dbc.spi.TopologyAccess;
@@ -16,9 +17,11 @@ import io.shardflux.router.ShardingStrategy;
 import io.shardflux.router.TransitionStrategy;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -76,6 +79,8 @@ final class TopologyWatch implements SharedTopology {
 
   /** The shards that have answered a statement of this router. */
   private final Set<ShardId> reached = ConcurrentHashMap.newKeySet();
+
+  private final AtomicBoolean reaching = new AtomicBoolean();
 
   private volatile long refusedEpoch;
   private volatile long behindEpoch = -1;
@@ -283,6 +288,18 @@ final class TopologyWatch implements SharedTopology {
     IdentityTables.note(router, cluster, epoch, document).subscribe(this::reached);
   }
 
+  /** Asks the shards that have not answered yet, on connections that nobody else uses. */
+  private void reachOthers() {
+    List<Shard> others =
+        opened.shards().stream().filter(shard -> !reached.contains(shard.id())).toList();
+    if (!others.isEmpty() && reaching.compareAndSet(false, true)) {
+      IdentityTables.on(others, control.lease(), IdentityTables::reached)
+          .doFinally(end -> reaching.set(false))
+          .onErrorComplete()
+          .subscribe(all -> all.forEach(this::reached));
+    }
+  }
+
   /** Has the next look tell the others of a shard that was not reached before. */
   private void reached(ShardId shard) {
     if (reached.add(shard)) {
@@ -316,6 +333,7 @@ final class TopologyWatch implements SharedTopology {
     if (now - registeredAt < RENEWAL_NANOS && epoch == registeredEpoch) {
       return Mono.empty();
     }
+    reachOthers();
     return router
         .operations()
         .statistics()

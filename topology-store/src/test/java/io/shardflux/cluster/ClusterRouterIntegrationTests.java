@@ -15,6 +15,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Supplier;
 import java.util.stream.IntStream;
@@ -59,6 +60,16 @@ class ClusterRouterIntegrationTests {
     assertThat(state.id()).isEqualTo(state(second).id());
     second.close().block(BOUND);
     assertThat(state(first).routers()).hasSize(1);
+  }
+
+  @Test
+  void eachRouterSaysWhichShardsItReached() {
+    ClusterRouter first = open(document(2));
+    open(document(2));
+    assertThat(ClusterAccess.of(first).unreached(Set.of(S0, S1), BOUND).block(BOUND)).isEmpty();
+    assertThat(ClusterAccess.of(first).unreached(Set.of(S0, S2), Duration.ZERO).block(BOUND))
+        .hasSize(2)
+        .allMatch(router -> router.endsWith(" has not reached shard_2"));
   }
 
   @Test
