@@ -74,6 +74,21 @@ class KeptResultsIntegrationTests extends MovingUsers {
         .verify(BOUND);
   }
 
+  /** The keys come back to where they began, as when a move is reversed. */
+  @ParameterizedTest
+  @ValueSource(ints = {0, 1, 2, 3})
+  void areOfTheNewestPhaseWhereKeysCameBack(int which) {
+    started();
+    published(Phase.COPYING);
+    known();
+    switched();
+    known();
+    StepVerifier.create(kept(text(READS[which]), this::reversed))
+        .expectNext(expected(READS[which]))
+        .expectComplete()
+        .verify(BOUND);
+  }
+
   @ParameterizedTest
   @ValueSource(ints = {0, 1})
   void sayInATransactionThatKeysMoved(int which) {

@@ -143,6 +143,33 @@ class MovingTransactionsIntegrationTests extends MovingUsers {
         .verify(BOUND);
   }
 
+  /** A view of the source from when the keys were elsewhere may be older than what came back. */
+  @Test
+  void doesNotTakeForNewWhatCameBack() {
+    started();
+    published(Phase.COPYING);
+    known();
+    switched();
+    known();
+    at(2, add(KEY_1));
+    StepVerifier.create(
+            transaction(
+                IsolationLevel.REPEATABLE_READ,
+                connection ->
+                    read(connection, of(mate()))
+                        .thenMany(
+                            done(
+                                () -> {
+                                  at(0, "UPDATE fence SET closed = 0");
+                                  at(0, add(KEY_1));
+                                  reversed();
+                                }))
+                        .thenMany(Flux.defer(() -> read(connection, of(KEY_1))))))
+        .expectError(TopologyChangedException.class)
+        .verify(BOUND);
+    StepVerifier.create(read(of(KEY_1))).expectNext(2L).expectComplete().verify(BOUND);
+  }
+
   private static long mate() {
     return STAYING.stream()
         .filter(id -> OLD.locate(ShardKey.of(id)).equals(IDS.get(0)))

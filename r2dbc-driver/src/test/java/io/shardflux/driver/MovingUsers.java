@@ -249,6 +249,14 @@ abstract class MovingUsers {
     known();
   }
 
+  /** What was switched comes back, and the target keeps nothing of it. */
+  void reversed() {
+    at(2, "DELETE FROM users WHERE id IN (" + listed(MOVING) + ")");
+    at(0, "UPDATE fence SET closed = 0");
+    published(Phase.COPYING);
+    known();
+  }
+
   private long of(int shard, long id) {
     return router
         .on(IDS.get(shard))

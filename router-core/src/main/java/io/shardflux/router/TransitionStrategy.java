@@ -26,7 +26,17 @@ public final class TransitionStrategy extends ShardingStrategy {
     /** They lie on the source; writes for them wait for the switch. */
     SWITCHING,
     /** They lie on the target; the source may still have their rows. */
-    SWITCHED
+    SWITCHED;
+
+    /** Whether the keys lie on the target. */
+    public boolean there() {
+      return this == SWITCHED;
+    }
+
+    /** Whether writes for the keys wait. */
+    public boolean waits() {
+      return this == SWITCHING;
+    }
   }
 
   /**
@@ -155,7 +165,7 @@ public final class TransitionStrategy extends ShardingStrategy {
   public Set<ShardId> owners() {
     Set<ShardId> owners = new LinkedHashSet<>(old.shards());
     for (Step step : steps()) {
-      if (step.phase() == Phase.SWITCHED) {
+      if (step.phase().there()) {
         owners.add(step.to());
       }
     }
@@ -184,7 +194,7 @@ public final class TransitionStrategy extends ShardingStrategy {
 
   private Place place(ShardId before, ShardId after) {
     Step step = step(before, after);
-    boolean there = step != null && step.phase() == Phase.SWITCHED;
+    boolean there = step != null && step.phase().there();
     return new Place(there ? after : before, step);
   }
 
@@ -236,7 +246,7 @@ public final class TransitionStrategy extends ShardingStrategy {
       parts.add(stayed(shard, columns));
     }
     for (Step step : steps()) {
-      if (step.phase() == Phase.SWITCHED && step.to().equals(shard)) {
+      if (step.phase().there() && step.to().equals(shard)) {
         parts.add(moving(step, columns));
       }
     }
@@ -248,7 +258,7 @@ public final class TransitionStrategy extends ShardingStrategy {
   /** The rows of the old strategy's shard that did not go elsewhere. */
   private Mono<String> stayed(ShardId shard, List<KeyColumn> columns) {
     return Flux.fromIterable(steps.getOrDefault(shard, Map.of()).values())
-        .filter(step -> step.phase() == Phase.SWITCHED)
+        .filter(step -> step.phase().there())
         .concatMap(step -> next.owns(step.to(), columns))
         .collectList()
         .zipWith(

@@ -10,7 +10,6 @@ import io.shardflux.r2dbc.statement.Dialect;
 import io.shardflux.r2dbc.statement.Work;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
-import io.shardflux.router.TransitionStrategy.Phase;
 import io.shardflux.router.TransitionStrategy.Place;
 import io.shardflux.router.TransitionStrategy.Step;
 import java.time.Duration;
@@ -124,7 +123,7 @@ final class DefaultRowInserts<T> implements RowInserts<T> {
 
   private static boolean takes(Place place, boolean sure) {
     Step step = place.step();
-    return step == null || (sure && step.phase() != Phase.SWITCHING);
+    return step == null || (sure && !step.phase().waits());
   }
 
   /**

@@ -11,7 +11,6 @@ import io.shardflux.router.ShardKey;
 import io.shardflux.router.TableRule;
 import io.shardflux.router.Topology;
 import io.shardflux.router.TransitionStrategy;
-import io.shardflux.router.TransitionStrategy.Phase;
 import io.shardflux.router.TransitionStrategy.Place;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -130,9 +129,7 @@ public record Epoch(
     return way != null
         && (!way.shards().contains(shard)
             || way.steps().stream()
-                .anyMatch(
-                    step ->
-                        shard.equals(step.phase() == Phase.SWITCHED ? step.from() : step.to())));
+                .anyMatch(step -> shard.equals(step.phase().there() ? step.from() : step.to())));
   }
 
   /**

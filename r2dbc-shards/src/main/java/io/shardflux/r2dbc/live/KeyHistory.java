@@ -123,7 +123,7 @@ record KeyHistory(Map<String, Map<ShardId, Long>> moved) {
   private static Set<List<ShardId>> switched(List<Step> steps) {
     Set<List<ShardId>> pairs = new HashSet<>();
     for (Step step : steps) {
-      if (step.phase() == Phase.SWITCHED) {
+      if (step.phase().there()) {
         pairs.add(List.of(step.from(), step.to()));
       }
     }

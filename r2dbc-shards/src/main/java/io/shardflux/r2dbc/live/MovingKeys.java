@@ -6,7 +6,6 @@ import io.shardflux.r2dbc.failure.TopologyChangedException;
 import io.shardflux.r2dbc.shard.ShardServers;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
-import io.shardflux.router.TransitionStrategy.Phase;
 import io.shardflux.router.TransitionStrategy.Place;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -120,7 +119,7 @@ final class MovingKeys<T> {
       if (!live.confirmed()) {
         return Flux.error(new LocateAnew(LocateAnew.After.CONFIRMATION));
       }
-      if (work.writes() && found.step().phase() == Phase.SWITCHING) {
+      if (work.writes() && found.step().phase().waits()) {
         return Flux.error(new LocateAnew(LocateAnew.After.SWITCH));
       }
     }

@@ -5,7 +5,6 @@ import io.shardflux.r2dbc.statement.Owned;
 import io.shardflux.r2dbc.statement.SqlTemplate;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.TransitionStrategy;
-import io.shardflux.router.TransitionStrategy.Phase;
 import io.shardflux.router.TransitionStrategy.Place;
 import io.shardflux.router.TransitionStrategy.Step;
 import java.time.Duration;
@@ -72,7 +71,7 @@ final class OwnedScatter {
         if (!live.confirmed()) {
           return patience(table).confirmed(place).then(again());
         }
-        if (writes && step.phase() == Phase.SWITCHING) {
+        if (writes && step.phase().waits()) {
           return patience(table)
               .parked(
                   epoch,

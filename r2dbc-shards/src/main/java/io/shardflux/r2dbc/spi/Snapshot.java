@@ -20,7 +20,6 @@ import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
 import io.shardflux.router.Topology;
 import io.shardflux.router.TransitionStrategy;
-import io.shardflux.router.TransitionStrategy.Phase;
 import io.shardflux.router.TransitionStrategy.Place;
 import io.shardflux.router.TransitionStrategy.Step;
 import java.time.Duration;
@@ -140,7 +139,7 @@ public final class Snapshot {
       if (step != null && !shards.confirmed()) {
         throw new PlanAnew(LocateAnew.After.CONFIRMATION, table, place, epoch);
       }
-      if (step != null && writes && step.phase() == Phase.SWITCHING) {
+      if (step != null && writes && step.phase().waits()) {
         throw new PlanAnew(LocateAnew.After.SWITCH, table, place, epoch);
       }
     }
