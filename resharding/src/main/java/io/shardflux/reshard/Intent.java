@@ -17,6 +17,18 @@ import java.util.Map;
 public sealed interface Intent {
 
   /**
+   * {@return the intent of a text, a map in YAML or JSON} Its first key says what is wanted, such
+   * as {@code {spread: by_user, shards: [shard_0, shard_1]}}. A strategy in it is written as in a
+   * router's document; a directory is refused.
+   *
+   * @param text the map
+   * @throws IllegalArgumentException if it is malformed
+   */
+  static Intent parse(String text) {
+    return IntentText.read(text);
+  }
+
+  /**
    * A strategy's keys lie where another strategy has them.
    *
    * @param strategy its name

@@ -22,6 +22,7 @@ import io.shardflux.router.TableRule;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -110,6 +111,27 @@ public final class RouterDocument {
     Setting root = Setting.root(Map.of("strategies", Collections.singletonMap(name, parse(yaml))));
     StrategyReader reader = new StrategyReader(root.get("strategies"), RouterDocument::noDirectory);
     return Objects.requireNonNull(reader.strategies().get(name));
+  }
+
+  /** The same of what {@link #map} gave for it. */
+  public static ShardingStrategy strategy(String name, Map<String, ?> tree) {
+    Setting root = Setting.root(Map.of("strategies", Map.of(name, tree)));
+    StrategyReader reader = new StrategyReader(root.get("strategies"), RouterDocument::noDirectory);
+    return Objects.requireNonNull(reader.strategies().get(name));
+  }
+
+  /**
+   * A YAML text as nested maps and lists, in which each scalar is a text.
+   *
+   * @throws IllegalArgumentException if it is malformed, or no map
+   */
+  public static Map<String, Object> map(String yaml) {
+    if (!(parse(yaml) instanceof Map<?, ?> parsed)) {
+      throw new IllegalArgumentException("text: no map (expected: a map in YAML or JSON)");
+    }
+    Map<String, Object> map = new LinkedHashMap<>();
+    parsed.forEach((name, value) -> map.put(String.valueOf(name), value == null ? "" : value));
+    return map;
   }
 
   private static ShardDirectory noDirectory(Setting strategy, @Nullable String name) {
