@@ -13,10 +13,11 @@ import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
 /**
- * What stands in the source's database while a step runs. Triggers note the key of each moving row
- * that changes, in the writer's own transaction, and take a shared lock on the step's row of the
- * fence. While the fence is closed they refuse the write. A step's triggers name one row of the
- * fence only, so that writers never wait for each other.
+ * What stands in the databases of both sides while a step runs. Triggers note the key of each
+ * moving row that changes, in the writer's own transaction, and take a shared lock on the step's
+ * row of the fence. While the fence is closed they refuse the write. A step's triggers name one row
+ * of the fence only, so that writers never wait for each other. They do not see what the mover
+ * writes.
  *
  * @param job the job's number
  * @param step the step's position in the plan, from 0
@@ -75,7 +76,7 @@ record Capture(long job, int step, MovedTable table, int number, String moving) 
   static Mono<Void> check(Session session, Owned owned) {
     return session
         .rows(
-            "SELECT token FROM shardflux_owner WHERE job = " + owned.job() + " FOR UPDATE",
+            "SELECT token FROM shardflux_owner WHERE job = " + owned.job() + " LOCK IN SHARE MODE",
             row -> Objects.requireNonNull(row.get(0, Long.class)))
         .single(0L)
         .flatMap(
@@ -83,13 +84,6 @@ record Capture(long job, int step, MovedTable table, int number, String moving) 
                 token == owned.token()
                     ? Mono.empty()
                     : Mono.error(new JobLostException(owned.job())));
-  }
-
-  /** Makes the fence's row, which is open. */
-  static Mono<Void> fence(Session source, long job, int step) {
-    return source
-        .update("INSERT IGNORE INTO shardflux_fence VALUES (" + job + ", " + step + ", 0)")
-        .then();
   }
 
   String changes() {
@@ -202,6 +196,16 @@ record Capture(long job, int step, MovedTable table, int number, String moving) 
             .map(column -> row + "." + column.quoted())
             .collect(Collectors.joining(", "))
         + "); ";
+  }
+
+  /** Tells whether a side has the table. */
+  Mono<Boolean> there(Session session) {
+    return session
+        .number(
+            "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()"
+                + " AND TABLE_NAME = "
+                + MovedTable.text(table.name()))
+        .map(count -> count > 0);
   }
 
   /** Tells whether all triggers are there: a table that was dropped or made anew has none. */
@@ -317,7 +321,7 @@ record Capture(long job, int step, MovedTable table, int number, String moving) 
             + ")");
   }
 
-  /** Takes away all that stands on the source, in an order that leaves no trigger without it. */
+  /** Takes away all that stands on a side, in an order that leaves no trigger without it. */
   Mono<Void> remove(Session source) {
     return Flux.just("insert", "delete", "update")
         .concatMap(event -> patiently(source, "DROP TRIGGER IF EXISTS " + trigger(event)))

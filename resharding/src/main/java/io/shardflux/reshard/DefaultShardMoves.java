@@ -230,34 +230,49 @@ final class DefaultShardMoves implements ShardMoves {
                       latencies,
                       JobState.parse(job.state()),
                       guards);
-              boolean cancel = job.wanted().equals("cancel");
-              Mono<Boolean> all = cancel ? work.cancelled() : work.run().thenReturn(true);
               return Mono.firstWithSignal(
-                  all.flatMap(done -> done ? ended(owned, plan, cancel) : goesOn(owned)),
+                  all(job, work)
+                      .map(why -> goesOn(owned, why))
+                      .defaultIfEmpty(Mono.defer(() -> ended(owned, plan, goesBack(job))))
+                      .flatMap(end -> end),
                   kept(job, owned, work));
             });
   }
 
-  /** Ends a job; the rest of its plan begins, if it was not cancelled. */
-  private Mono<Void> ended(Owned owned, JobPlan plan, boolean cancelled) {
+  /** Ends a job; the rest of its plan begins, if it was not taken back. */
+  private Mono<Void> ended(Owned owned, JobPlan plan, boolean back) {
     JobPlan following = plan.following(owned.job()).orElse(null);
-    return cancelled || following == null
+    return back || following == null
         ? cluster.jobs().end(owned, null)
         : cluster.jobs().end(owned, KIND, following.text(), JobState.FIRST.text());
   }
 
-  /** Refuses a cancel: the job goes on, and says why. */
-  private Mono<Void> goesOn(Owned owned) {
+  /** Does what is wanted; gives why it can't be done. */
+  private static Mono<String> all(Job job, MoveJob work) {
+    Wanted wanted = wanted(job);
+    return goesBack(job)
+        ? work.undone(wanted != Wanted.CANCEL)
+        : work.run(wanted == Wanted.COMPLETE).then(Mono.empty());
+  }
+
+  /** Once a job goes back it goes all the way. */
+  private static boolean goesBack(Job job) {
+    Wanted wanted = wanted(job);
+    return wanted == Wanted.REVERSE
+        || wanted == Wanted.CANCEL
+        || JobState.parse(job.state()).phase().compareTo(JobState.Phase.REVERSE) >= 0;
+  }
+
+  private static Wanted wanted(Job job) {
+    return Wanted.valueOf(job.wanted().toUpperCase(Locale.ROOT));
+  }
+
+  /** Refuses a cancel or reverse: the job goes on, and says why. */
+  private Mono<Void> goesOn(Owned owned, String why) {
     return cluster
         .jobs()
         .want(owned.job(), "run")
-        .then(
-            cluster
-                .jobs()
-                .met(
-                    owned,
-                    "cancel: keys have moved (expected: none; let the move go on, and move them"
-                        + " back by another one)"))
+        .then(cluster.jobs().met(owned, why))
         .then(cluster.jobs().leave(owned));
   }
 

@@ -6,28 +6,75 @@ import java.util.Objects;
 import reactor.core.publisher.Mono;
 
 /**
- * The fence of a step. Each change of it is one transaction with the look at who owns the job.
+ * The fence of a step: a row on each of its two shards, of which never more than one is open once
+ * the first was closed. Both together say which side has the keys, whatever was published of it:
+ * the target, if its row was opened and the source's is closed. Each change of it is one
+ * transaction with the look at who owns the job.
  *
  * @param step the step's position in the plan, from 0
  */
 record Fence(Owned owned, int step) {
 
-  /** Closes the fence once all writers under way have ended; empty if that takes too long. */
+  private static final int OPEN = 0;
+
+  /** As the target's is before it has the keys, and the source's while the target has them. */
+  private static final int CLOSED = 1;
+
+  /** As the target's is when the keys leave it again. */
+  private static final int LEFT = 2;
+
+  /** Makes both rows, if they are not there; only the source's is open. */
+  Mono<Void> made(Session source, Session target) {
+    return made(source, OPEN).then(made(target, CLOSED));
+  }
+
+  private Mono<Void> made(Session session, int closed) {
+    return session
+        .update(
+            "INSERT IGNORE INTO shardflux_fence VALUES ("
+                + owned.job()
+                + ", "
+                + step
+                + ", "
+                + closed
+                + ")")
+        .then();
+  }
+
+  /** Tells whether the target has the keys. */
+  Mono<Boolean> crossed(Session source, Session target) {
+    return Mono.zip(
+        state(source, OPEN),
+        state(target, CLOSED),
+        (here, there) -> here != OPEN && there != CLOSED);
+  }
+
+  private Mono<Integer> state(Session session, int missing) {
+    return session
+        .rows(
+            "SELECT closed FROM shardflux_fence" + row(),
+            row -> Objects.requireNonNull(row.get(0, Integer.class)))
+        .single(missing);
+  }
+
+  /** Closes the source's once all writers under way have ended; empty if that takes too long. */
   Mono<Long> closed(Session source, Duration bound) {
-    return changed(source, source.bounded(sql(1), bound));
+    return changed(source, source.bounded(sql(CLOSED), bound));
+  }
+
+  /** The same on the target, which the keys leave again. */
+  Mono<Long> left(Session target, Duration bound) {
+    return changed(target, target.bounded(sql(LEFT), bound));
   }
 
   /**
-   * Opens the fence if it is closed, whatever it takes: writers that meet it closed are refused. An
+   * Opens a side's if it is closed, whatever it takes: writers that meet it closed are refused. An
    * open one is not touched: a change would wait for open transactions, and all writers behind it.
    */
-  Mono<Void> reopened(Session source) {
-    return source
-        .rows(
-            "SELECT closed FROM shardflux_fence" + row(),
-            row -> Objects.requireNonNull(row.get(0, Long.class)))
-        .filter(closed -> closed != 0)
-        .concatMap(closed -> changed(source, source.update(sql(0))))
+  Mono<Void> opened(Session session) {
+    return state(session, OPEN)
+        .filter(state -> state != OPEN)
+        .flatMap(state -> changed(session, session.update(sql(OPEN))))
         .then();
   }
 
@@ -39,15 +86,15 @@ record Fence(Owned owned, int step) {
     return " WHERE job = " + owned.job() + " AND step = " + step;
   }
 
-  private Mono<Long> changed(Session source, Mono<Long> change) {
-    return source
+  private Mono<Long> changed(Session session, Mono<Long> change) {
+    return session
         .update("START TRANSACTION")
-        .then(Capture.check(source, owned))
+        .then(Capture.check(session, owned))
         .then(change)
-        .flatMap(rows -> source.update("COMMIT").thenReturn(rows))
-        .switchIfEmpty(source.update("ROLLBACK").then(Mono.empty()))
+        .flatMap(rows -> session.update("COMMIT").thenReturn(rows))
+        .switchIfEmpty(session.update("ROLLBACK").then(Mono.empty()))
         // The first error is told; a session that is lost rolls back by itself.
         .onErrorResume(
-            error -> source.update("ROLLBACK").onErrorComplete().then(Mono.error(error)));
+            error -> session.update("ROLLBACK").onErrorComplete().then(Mono.error(error)));
   }
 }

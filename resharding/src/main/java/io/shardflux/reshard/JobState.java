@@ -14,45 +14,76 @@ import java.util.stream.Collectors;
  *
  * @param step the position of the step that is under way
  * @param phase what is done in it
- * @param table the position of the table that is copied or compared
+ * @param table the position of the table that is copied, compared or cleaned
  * @param key the last key of it that is done, as literals; empty at its beginning
  * @param rows the rows that were copied until now
- * @param marks a mark of each table, by which one that was emptied or made anew is told apart
+ * @param marks a mark of each table on each shard, by which one that was emptied or made anew is
+ *     told apart
+ * @param begun the position of the last step that has begun
+ * @param until the end of the time in which the move may be reversed, in milliseconds of the epoch;
+ *     0 before its beginning
  */
 record JobState(
-    int step, Phase phase, int table, List<String> key, long rows, Map<String, String> marks) {
+    int step,
+    Phase phase,
+    int table,
+    List<String> key,
+    long rows,
+    Map<String, String> marks,
+    int begun,
+    long until) {
 
-  /** What is done in a step, in this order. */
+  /** What is done: the first four in each step, and the others then, for all steps. */
   enum Phase {
     PREPARE,
     COPY,
     VERIFY,
     SWITCH,
-    CLEAN
+    /** All keys have moved, and the move may be reversed. */
+    HOLD,
+    CLEAN,
+    /** The keys go back, the last step's first. */
+    REVERSE,
+    /** All keys are back, or none has moved; what was copied is taken away. */
+    UNDO,
+    /** All is as it was. */
+    REVERSED
   }
 
   private static final HexFormat HEX = HexFormat.of();
 
-  static final JobState FIRST = new JobState(0, Phase.PREPARE, 0, List.of(), 0, Map.of());
+  static final JobState FIRST = new JobState(0, Phase.PREPARE, 0, List.of(), 0, Map.of(), 0, 0);
 
   JobState at(Phase next) {
-    return new JobState(step, next, 0, List.of(), rows, marks);
+    return at(step, next);
+  }
+
+  JobState at(int nextStep, Phase next) {
+    return new JobState(nextStep, next, 0, List.of(), rows, marks, begun, until);
   }
 
   JobState at(int nextTable, List<String> nextKey) {
-    return new JobState(step, phase, nextTable, nextKey, rows, marks);
+    return new JobState(step, phase, nextTable, nextKey, rows, marks, begun, until);
   }
 
   JobState copied(long more) {
-    return new JobState(step, phase, table, key, rows + more, marks);
+    return new JobState(step, phase, table, key, rows + more, marks, begun, until);
   }
 
   JobState marked(Map<String, String> others) {
-    return new JobState(step, phase, table, key, rows, others);
+    Map<String, String> all = new LinkedHashMap<>(marks);
+    all.putAll(others);
+    return new JobState(step, phase, table, key, rows, all, begun, until);
   }
 
+  /** The next step begins. */
   JobState nextStep() {
-    return new JobState(step + 1, Phase.PREPARE, 0, List.of(), rows, Map.of());
+    return new JobState(step + 1, Phase.PREPARE, 0, List.of(), rows, marks, step + 1, until);
+  }
+
+  /** All keys have moved. */
+  JobState held(long untilMillis) {
+    return new JobState(step, Phase.HOLD, 0, List.of(), rows, marks, begun, untilMillis);
   }
 
   String text() {
@@ -62,6 +93,8 @@ record JobState(
     lines.add("table=" + table);
     lines.add("key=" + key.stream().map(JobState::hex).collect(Collectors.joining(",")));
     lines.add("rows=" + rows);
+    lines.add("begun=" + begun);
+    lines.add("until=" + until);
     marks.forEach((name, mark) -> lines.add("mark." + hex(name) + "=" + mark));
     return String.join("\n", lines);
   }
@@ -86,7 +119,9 @@ record JobState(
         Integer.parseInt(values.getOrDefault("table", "0")),
         key.isEmpty() ? List.of() : List.of(key.split(",")).stream().map(JobState::text16).toList(),
         Long.parseLong(values.getOrDefault("rows", "0")),
-        marks);
+        marks,
+        Integer.parseInt(values.getOrDefault("begun", "0")),
+        Long.parseLong(values.getOrDefault("until", "0")));
   }
 
   private static String hex(String text) {

@@ -2,13 +2,19 @@ package io.shardflux.reshard;
 
 import io.shardflux.cluster.ClusterAccess;
 import io.shardflux.cluster.Jobs.Owned;
-import io.shardflux.router.TransitionStrategy;
+import io.shardflux.reshard.JobState.Phase;
 import io.shardflux.router.TransitionStrategy.Step;
-import java.util.List;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import reactor.core.publisher.Mono;
 
 /** Moves the keys of one strategy to where another has them, a step after the other. */
 final class MoveJob {
+
+  private static final Logger log = LoggerFactory.getLogger(MoveJob.class);
 
   /** What a test takes out or waits at, to see what then becomes of rows. */
   interface Guards {
@@ -40,6 +46,7 @@ final class MoveJob {
   private final StepCopy copy;
   private final StepSwitch turn;
   private final StepClean clean;
+  private final MoveUndo undo;
 
   MoveJob(
       ClusterAccess cluster,
@@ -54,6 +61,7 @@ final class MoveJob {
     this.copy = new StepCopy(move);
     this.clean = new StepClean(move);
     this.turn = new StepSwitch(move, clean);
+    this.undo = new MoveUndo(move, turn, clean);
   }
 
   /**
@@ -70,50 +78,83 @@ final class MoveJob {
     return move.watch().report();
   }
 
-  /** Does all that is left. */
-  Mono<Void> run() {
-    return begun().then(Mono.defer(this::steps)).then(Mono.defer(this::finished));
-  }
-
-  /** Publishes that the strategy is on its way, unless that was done before. */
-  private Mono<Void> begun() {
+  /**
+   * Does all that is left.
+   *
+   * @param complete whether the old place is not kept any longer
+   */
+  Mono<Void> run(boolean complete) {
     return move.cluster()
         .look()
         .then(
             Mono.defer(
                 () ->
-                    onItsWay()
-                        ? Mono.just(move.now().epoch())
-                        : move.publish(
-                            move.passage()::begun,
-                            "keys of " + move.strategy() + " begin to move")))
+                    move.isAt(Phase.CLEAN) && !move.onItsWay()
+                        // It was published at the end, and not noted.
+                        ? Mono.empty()
+                        : begun().then(moved(complete)).then(cleaned()).then(finished())));
+  }
+
+  /** Publishes that the strategy is on its way, unless that was done before. */
+  private Mono<Void> begun() {
+    return Mono.defer(
+            () ->
+                move.onItsWay()
+                    ? Mono.just(move.now().epoch())
+                    : move.publish(
+                        move.passage()::begun, "keys of " + move.strategy() + " begin to move"))
         .flatMap(move.cluster()::awaited);
   }
 
-  private boolean onItsWay() {
-    return move.passage().isUnderWay(move.now());
+  /** Moves all keys, and keeps the old place for a while. */
+  private Mono<Void> moved(boolean complete) {
+    return Mono.defer(
+        () -> {
+          if (!move.isBefore(Phase.CLEAN)) {
+            return Mono.empty();
+          }
+          AtomicBoolean over = new AtomicBoolean();
+          return Mono.when(
+              steps().then(held(complete)).doFinally(end -> over.set(true)),
+              new ReverseFlow(move).until(over::get));
+        });
   }
 
   private Mono<Void> steps() {
     return Mono.defer(
             () -> {
-              List<Step> steps = move.transition().steps();
-              int number = move.state().step();
-              return number < steps.size()
-                  ? OpenStep.on(move, steps.get(number), number, this::phases)
-                  : Mono.empty();
+              if (!move.isBefore(Phase.HOLD)) {
+                return Mono.<Void>empty();
+              }
+              return move.state().step() < move.transition().steps().size()
+                  ? OpenStep.on(move, move.state().step(), this::phases)
+                  // No key lies elsewhere by the next strategy.
+                  : move.at(move.state().held(0));
             })
-        .repeat(() -> move.state().step() < move.transition().steps().size())
+        .repeat(() -> move.isBefore(Phase.HOLD))
         .then();
   }
 
   /** Goes on with a step where it is. */
   private Mono<Void> phases(OpenStep step) {
     Mono<Void> all =
-        Mono.defer(() -> move.watch().told(step, move.state().phase(), phase(step)))
-            .repeat(() -> move.state().step() == step.number())
+        forgotten(step)
+            .thenMany(
+                Mono.defer(() -> move.watch().told(step, move.state().phase(), phase(step)))
+                    .repeat(
+                        () -> move.state().step() == step.number() && move.isBefore(Phase.HOLD)))
             .then();
     return move.watch().during(step, all);
+  }
+
+  /** The control server may have forgotten that the keys have moved. */
+  private Mono<Void> forgotten(OpenStep step) {
+    return step.crossed()
+        .flatMap(
+            crossed ->
+                crossed && move.isBefore(Phase.SWITCH)
+                    ? move.at(move.state().at(Phase.SWITCH))
+                    : Mono.<Void>empty());
   }
 
   private Mono<Void> phase(OpenStep step) {
@@ -121,44 +162,59 @@ final class MoveJob {
       case PREPARE -> copy.prepared(step);
       case COPY -> copy.copied(step);
       case VERIFY -> copy.verified(step);
-      case SWITCH -> turn.switched(step);
-      case CLEAN -> clean.cleaned(step);
+      default -> turn.switched(step).then(Mono.defer(this::switched));
     };
   }
 
+  private Mono<Void> switched() {
+    if (move.state().step() + 1 < move.transition().steps().size()) {
+      return move.at(move.state().nextStep());
+    }
+    long until = System.currentTimeMillis() + move.options().rollbackWindow().toMillis();
+    return move.at(move.state().held(until));
+  }
+
+  private Mono<Void> held(boolean complete) {
+    return Mono.defer(
+        () -> {
+          long left = complete ? 0 : move.state().until() - System.currentTimeMillis();
+          if (left > 0) {
+            log.info(
+                "job {}: all keys have moved; it can be reversed until {}",
+                move.owned().job(),
+                Instant.ofEpochMilli(move.state().until()));
+          }
+          return Mono.delay(Duration.ofMillis(Math.max(left, 0))).then();
+        });
+  }
+
+  /** Deletes the rows at the old places. */
+  private Mono<Void> cleaned() {
+    return Mono.defer(
+            () -> move.isAt(Phase.CLEAN) ? Mono.empty() : move.at(move.state().at(0, Phase.CLEAN)))
+        .then(Mono.defer(() -> move.settled(Step::from)))
+        .then(
+            Mono.defer(() -> OpenStep.each(move, move.transition().steps().size(), this::cleaned)));
+  }
+
+  private Mono<Void> cleaned(OpenStep step) {
+    return move.watch().during(step, move.watch().told(step, Phase.CLEAN, clean.cleaned(step)));
+  }
+
   private Mono<Void> finished() {
-    return onItsWay()
-        ? move.publish(move.passage()::finished, "all keys of " + move.strategy() + " moved").then()
-        : Mono.empty();
+    return Mono.defer(
+        () ->
+            move.publish(move.passage()::finished, "all keys of " + move.strategy() + " moved")
+                .then());
   }
 
   /**
-   * Undoes all: takes the triggers and what was copied away, and publishes the old strategy.
+   * Takes all back, from wherever it is.
    *
-   * @return false if keys have moved, and then nothing is undone
+   * @param moved whether keys may have moved
+   * @return why nothing is taken back; empty if all is
    */
-  Mono<Boolean> cancelled() {
-    return move.cluster().look().then(Mono.defer(this::cancelledNow));
-  }
-
-  private Mono<Boolean> cancelledNow() {
-    if (!onItsWay()) {
-      return Mono.just(true);
-    }
-    TransitionStrategy way = move.transition();
-    if (keysMoved(way)) {
-      return Mono.just(false);
-    }
-    int number = move.state().step();
-    return OpenStep.on(move, way.steps().get(number), number, clean::undone)
-        .then(
-            move.publish(
-                topology -> move.passage().cancelled(topology, way.old()),
-                "the move of " + move.strategy() + " was cancelled"))
-        .thenReturn(true);
-  }
-
-  static boolean keysMoved(TransitionStrategy way) {
-    return way.steps().stream().anyMatch(step -> step.phase() == TransitionStrategy.Phase.SWITCHED);
+  Mono<String> undone(boolean moved) {
+    return undo.undone(moved);
   }
 }

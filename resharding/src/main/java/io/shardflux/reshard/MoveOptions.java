@@ -26,7 +26,6 @@ public record MoveOptions(
     Duration patience,
     Duration maxLag) {
 
-  private static final Duration LONGEST_WINDOW = Duration.ofDays(365);
   private static final MoveOptions DEFAULTS = builder().build();
 
   /**
@@ -45,7 +44,7 @@ public record MoveOptions(
         "rows-per-second",
         rowsPerSecond,
         "from 1 to " + ReshardingSettings.MOST_ROWS + ", or 0 for no limit");
-    checkTime("rollback-window", rollbackWindow, Duration.ZERO, LONGEST_WINDOW);
+    checkTime("rollback-window", rollbackWindow, Duration.ZERO, ReshardingSettings.LONGEST_WINDOW);
     checkTime(
         "close-bound",
         closeBound,
@@ -77,6 +76,7 @@ public record MoveOptions(
   static MoveOptions of(ReshardingSettings settings) {
     return new Builder()
         .rowsPerSecond(settings.rowsPerSecond())
+        .rollbackWindow(settings.rollbackWindow())
         .closeBound(settings.closeBound())
         .patience(settings.patience())
         .maxLag(settings.maxLag())
@@ -107,7 +107,7 @@ public record MoveOptions(
   public static final class Builder {
 
     private int rowsPerSecond = ReshardingSettings.DEFAULTS.rowsPerSecond();
-    private Duration rollbackWindow = Duration.ofMinutes(10);
+    private Duration rollbackWindow = ReshardingSettings.DEFAULTS.rollbackWindow();
     private Duration closeBound = ReshardingSettings.DEFAULTS.closeBound();
     private Duration patience = ReshardingSettings.DEFAULTS.patience();
     private Duration maxLag = ReshardingSettings.DEFAULTS.maxLag();

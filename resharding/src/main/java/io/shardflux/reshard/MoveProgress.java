@@ -25,7 +25,9 @@ import org.jspecify.annotations.Nullable;
  *     switch for longer than {@link MoveOptions#patience()}
  * @param report what its owner told of it last, each second; with nothing in it but {@link
  *     Report#done()} while nobody does it
- * @param ended whether it is done, or was cancelled or given up
+ * @param reversibleUntil when the old place begins to be deleted, while the move holds; otherwise
+ *     null
+ * @param ended whether it is done, or was cancelled, reversed or given up
  * @param error what it met last, or null
  */
 public record MoveProgress(
@@ -43,6 +45,7 @@ public record MoveProgress(
     long rowsAbout,
     boolean stuck,
     Report report,
+    @Nullable Instant reversibleUntil,
     boolean ended,
     @Nullable String error) {
 
@@ -142,6 +145,10 @@ public record MoveProgress(
     /** It stops at the next safe place, until it shall go on. Changes are noted meanwhile. */
     PAUSE,
     /** It is undone, as long as no key has moved. */
-    CANCEL
+    CANCEL,
+    /** It is undone, and keys that have moved go back, until the old place is cleaned. */
+    REVERSE,
+    /** It goes on, and keeps the old place no longer than it takes. */
+    COMPLETE
   }
 }

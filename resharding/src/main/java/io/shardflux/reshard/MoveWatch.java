@@ -140,20 +140,20 @@ final class MoveWatch {
     gathered.rows(move.state(), rows);
   }
 
-  /** Notes that open transactions hold up the switch of a step. */
-  Mono<Void> heldUp(OpenStep step) {
-    return Holders.of(step.source())
+  /** Notes that open transactions on a side hold up the switch of a step. */
+  Mono<Void> heldUp(OpenStep step, Session side) {
+    return Holders.of(side)
         .timeout(BOUND, Mono.just(List.of()))
-        .doOnNext(holders -> heldUp(step, holders))
+        .doOnNext(holders -> heldUp(step, side, holders))
         .then();
   }
 
-  private void heldUp(OpenStep step, List<Holder> holders) {
+  private void heldUp(OpenStep step, Session side, List<Holder> holders) {
     Wait before = waiting;
     Wait wait =
         new Wait(
             before == null ? Instant.now() : before.since(),
-            "open transactions on " + step.step().from(),
+            "open transactions on " + side.shard(),
             holders);
     waiting = wait;
     boolean patient =

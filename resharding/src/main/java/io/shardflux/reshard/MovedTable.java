@@ -205,14 +205,14 @@ record MovedTable(String name, List<Column> columns, List<Column> primary, List<
     return "DELETE FROM " + quoted() + " WHERE " + condition;
   }
 
-  /** The literals of the row that stands that many rows behind a key, or no row at the end. */
-  String bound(KeyRange after, int rows) {
+  /** The literals of the key of the last of so many rows, or no row if there are fewer. */
+  String bound(String condition, int rows) {
     return "SELECT "
         + primaryLiterals()
         + " FROM "
         + quoted()
         + " WHERE "
-        + after.condition(this)
+        + condition
         + " ORDER BY "
         + primaryList()
         + " LIMIT 1 OFFSET "

@@ -17,29 +17,52 @@ import reactor.core.publisher.Mono;
  * @param number the step's position in the plan, from 0
  * @param transfers its tables, which move together
  */
-record OpenStep(Step step, int number, List<Transfer> transfers, Session source, Session target) {
+record OpenStep(
+    OwnedMove move,
+    Step step,
+    int number,
+    List<Transfer> transfers,
+    Session source,
+    Session target) {
 
-  /** Does the work with the step; the connections are closed then. */
-  static Mono<Void> on(OwnedMove move, Step step, int number, Function<OpenStep, Mono<Void>> work) {
+  /** Does the work with a step; the connections are closed then. */
+  static Mono<Void> on(OwnedMove move, int number, Function<OpenStep, Mono<Void>> work) {
+    Step step = move.transition().steps().get(number);
+    return move.servers()
+        .on(
+            step.from(),
+            step.to(),
+            (source, target) -> of(move, number, source, target).flatMap(work).thenReturn(true))
+        .then();
+  }
+
+  /** Does the work with each of the first steps, from where the job is. */
+  static Mono<Void> each(OwnedMove move, int steps, Function<OpenStep, Mono<Void>> work) {
+    return Mono.defer(
+            () ->
+                move.state().step() >= steps
+                    ? Mono.<Void>empty()
+                    : on(move, move.state().step(), work)
+                        .then(
+                            Mono.defer(
+                                () ->
+                                    move.at(
+                                        move.state()
+                                            .at(move.state().step() + 1, move.state().phase())))))
+        .repeat(() -> move.state().step() < steps)
+        .then();
+  }
+
+  /** A step by connections that are there. */
+  static Mono<OpenStep> of(OwnedMove move, int number, Session source, Session target) {
+    Step step = move.transition().steps().get(number);
     return tables(move)
         .collectList()
         .flatMap(
             rules ->
                 moving(move, step, rules)
-                    .flatMap(
-                        moving ->
-                            move.servers()
-                                .on(
-                                    step.from(),
-                                    step.to(),
-                                    (source, target) ->
-                                        transfers(move, number, rules, moving, source, target)
-                                            .map(
-                                                all ->
-                                                    new OpenStep(step, number, all, source, target))
-                                            .flatMap(work)
-                                            .thenReturn(true))
-                                .then()));
+                    .flatMap(moving -> transfers(move, number, rules, moving, source, target)))
+        .map(all -> new OpenStep(move, step, number, all, source, target));
   }
 
   /** The tables of the strategy. */
@@ -69,9 +92,8 @@ record OpenStep(Step step, int number, List<Transfer> transfers, Session source,
       Map<String, String> moving,
       Session source,
       Session target) {
-    return Capture.prepare(source, move.owned())
-        .then(Capture.prepare(target, move.owned()))
-        .then(source.update("SET @shardflux_mover = 1"))
+    return taken(move, source)
+        .then(taken(move, target))
         .thenMany(Flux.fromIterable(rules))
         .concatMap(rule -> table(source, rule.table(), rule.key()))
         .index(
@@ -89,6 +111,11 @@ record OpenStep(Step step, int number, List<Transfer> transfers, Session source,
         .collectList();
   }
 
+  /** What the mover writes is not noted, and no fence refuses it. */
+  private static Mono<Long> taken(OwnedMove move, Session session) {
+    return Capture.prepare(session, move.owned()).then(session.update("SET @shardflux_mover = 1"));
+  }
+
   private static Mono<MovedTable> table(Session source, String name, List<KeyColumn> key) {
     return MovedTable.read(source, name, key)
         .switchIfEmpty(
@@ -101,5 +128,47 @@ record OpenStep(Step step, int number, List<Transfer> transfers, Session source,
   /** Does the work for each table, one after the other. */
   Mono<Void> each(Function<Transfer, Mono<Void>> work) {
     return Flux.fromIterable(transfers).concatMap(work).then();
+  }
+
+  /** The transfers of what changes on the target, to the source. */
+  List<Transfer> back() {
+    return transfers.stream().map(Transfer::back).toList();
+  }
+
+  Fence fence() {
+    return new Fence(move.owned(), number);
+  }
+
+  /** Tells whether the target has the keys, whatever was published of it. */
+  Mono<Boolean> crossed() {
+    return fence().crossed(source, target);
+  }
+
+  /** Stops where a table lost its triggers or was made anew, as its changes were not noted then. */
+  Mono<Void> intact() {
+    return each(
+        transfer -> intact(transfer.capture(), source).then(intact(transfer.capture(), target)));
+  }
+
+  private Mono<Void> intact(Capture capture, Session session) {
+    String name = mark(capture, session);
+    return Mono.zip(capture.complete(session), capture.mark(session))
+        .filter(both -> !both.getT1() || !both.getT2().equals(move.state().marks().get(name)))
+        .flatMap(
+            both ->
+                Mono.error(
+                    new IllegalStateException(
+                        "table: "
+                            + capture.table().name()
+                            + ", emptied, made anew or without its triggers on "
+                            + session.shard()
+                            + " (expected: as when the copy began; cancel the job"
+                            + " and start it again; once keys have moved the step"
+                            + " begins anew by itself)")));
+  }
+
+  /** The name of a table's mark. */
+  String mark(Capture capture, Session session) {
+    return number + " " + session.shard() + " " + capture.table().name();
   }
 }

@@ -12,7 +12,9 @@ import io.shardflux.router.TransitionStrategy.Step;
 import java.time.Duration;
 import java.util.List;
 import java.util.function.BiFunction;
+import java.util.function.Function;
 import java.util.function.UnaryOperator;
+import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
 /**
@@ -104,8 +106,20 @@ final class OwnedMove {
     watch.rows(rows);
   }
 
+  boolean isAt(JobState.Phase phase) {
+    return state.phase() == phase;
+  }
+
+  boolean isBefore(JobState.Phase phase) {
+    return state.phase().compareTo(phase) < 0;
+  }
+
   Topology now() {
     return cluster.opened().topology();
+  }
+
+  boolean onItsWay() {
+    return passage.isUnderWay(now());
   }
 
   /** The strategy on its way, as it is published. */
@@ -124,6 +138,11 @@ final class OwnedMove {
         .findFirst()
         .orElseThrow()
         .phase();
+  }
+
+  /** Whether the keys of any step have moved. */
+  boolean keysMoved() {
+    return transition().steps().stream().anyMatch(step -> step.phase().there());
   }
 
   private static boolean isPair(Step one, Step other) {
@@ -146,9 +165,15 @@ final class OwnedMove {
         why);
   }
 
-  /** Does the work for each range of each table's keys, from where the job is. */
+  /**
+   * Does the work for each range of each table's keys, from where the job is.
+   *
+   * @param bound the end of the range behind a key; empty at the end of all
+   */
   Mono<Void> ranges(
-      List<Transfer> transfers, int rows, BiFunction<Transfer, KeyRange, Mono<Void>> work) {
+      List<Transfer> transfers,
+      BiFunction<Transfer, List<String>, Mono<List<String>>> bound,
+      BiFunction<Transfer, KeyRange, Mono<Void>> work) {
     return Mono.defer(
             () -> {
               if (state.table() >= transfers.size()) {
@@ -156,8 +181,8 @@ final class OwnedMove {
               }
               Transfer transfer = transfers.get(state.table());
               List<String> after = state.key();
-              return transfer
-                  .bound(after, rows)
+              return bound
+                  .apply(transfer, after)
                   .defaultIfEmpty(List.of())
                   .flatMap(
                       upTo ->
@@ -174,15 +199,18 @@ final class OwnedMove {
 
   /**
    * Completes when no statement is under way that was located by an earlier topology, also by a
-   * router that alone has lost the control server: that one follows the source's database. No
-   * trigger sees a statement that finds no row.
+   * router that alone has lost the control server: that one follows the databases of the shards
+   * that the keys left. No trigger sees a statement that finds no row.
+   *
+   * @param left the side of each step that the keys left
    */
-  Mono<Void> settled(ShardId source) {
+  Mono<Void> settled(Function<Step, ShardId> left) {
     Duration lease = cluster.lease();
     Duration followed = lease.plus(lease.dividedBy(4));
     return cluster
         .awaited(now().epoch())
-        .then(cluster.noted(source))
+        .thenMany(Flux.fromStream(() -> transition().steps().stream().map(left).distinct()))
+        .concatMap(cluster::noted)
         .then(
             guards.settles()
                 ? Mono.delay(followed.plus(cluster.own().options().timeouts().acquire()))

@@ -10,7 +10,9 @@ import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.router.ShardId;
 import java.time.Duration;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.function.BiFunction;
 import java.util.function.Function;
@@ -25,6 +27,9 @@ final class Servers {
 
   /** Bytes of a chunk's text. */
   private static final int LONGEST_TEXT = 64 << 20;
+
+  /** The time to a connection; a server that is gone must not hold up the others for long. */
+  private static final Duration ACQUIRE = Duration.ofSeconds(10);
 
   private static final String[] SESSION = {
     "time_zone='+00:00'",
@@ -43,7 +48,7 @@ final class Servers {
     var builder =
         ShardRouter.builder()
             .pool(PoolOptions.builder().maxSize(connections).build())
-            .timeouts(Timeouts.of(Duration.ofMinutes(10)));
+            .timeouts(Timeouts.of(Duration.ofMinutes(10)).withAcquire(ACQUIRE));
     shards.forEach(shard -> builder.shard(prepared(shard)));
     this.router = builder.build();
   }
@@ -71,6 +76,25 @@ final class Servers {
                         to ->
                             Mono.zip(session(source, from), session(target, to))
                                 .flatMap(both -> work.apply(both.getT1(), both.getT2()))));
+  }
+
+  /** Does the work with a connection to each of some shards. */
+  <T> Flux<T> onEach(List<ShardId> shards, Function<Map<ShardId, Session>, Mono<T>> work) {
+    return onEach(shards, new LinkedHashMap<>(), work);
+  }
+
+  private <T> Flux<T> onEach(
+      List<ShardId> left,
+      Map<ShardId, Session> sessions,
+      Function<Map<ShardId, Session>, Mono<T>> work) {
+    return left.isEmpty()
+        ? Flux.from(work.apply(sessions))
+        : on(
+            left.get(0),
+            session -> {
+              sessions.put(session.shard(), session);
+              return onEach(left.subList(1, left.size()), sessions, work).single();
+            });
   }
 
   /** The driver's connection: the texts are long, and no other statement follows on it. */

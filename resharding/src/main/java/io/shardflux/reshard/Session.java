@@ -3,6 +3,7 @@ package io.shardflux.reshard;
 import io.r2dbc.spi.Connection;
 import io.r2dbc.spi.R2dbcException;
 import io.r2dbc.spi.R2dbcTimeoutException;
+import io.r2dbc.spi.R2dbcTransientResourceException;
 import io.r2dbc.spi.Readable;
 import io.r2dbc.spi.Result;
 import io.shardflux.r2dbc.ShardRouter;
@@ -30,9 +31,13 @@ final class Session {
    */
   record Place(ShardId shard, long id, String database, boolean mariaDb) {}
 
+  /** The time for a statement for which writers wait; then the server counts as gone. */
+  private static final Duration HURRY = Duration.ofSeconds(5);
+
   private final ShardRouter servers;
   private final Connection connection;
   private final Place place;
+  private volatile boolean hurried;
 
   Session(ShardRouter servers, Connection connection, Place place) {
     this.servers = servers;
@@ -48,16 +53,35 @@ final class Session {
     return place.shard();
   }
 
+  /** Bounds each statement from now on, or does no longer. A late one costs the connection. */
+  void hurry(boolean hurry) {
+    hurried = hurry;
+  }
+
   /** The number of rows that a statement changes. */
   Mono<Long> update(String sql) {
-    return Flux.from(connection.createStatement(sql).execute())
-        .concatMap(Result::getRowsUpdated)
-        .reduce(0L, Long::sum);
+    return sent(sql, result -> Flux.from(result.getRowsUpdated())).reduce(0L, Long::sum);
   }
 
   <T> Flux<T> rows(String sql, Function<Readable, T> mapping) {
-    return Flux.from(connection.createStatement(sql).execute())
-        .concatMap(result -> result.map(mapping));
+    return sent(sql, result -> Flux.from(result.map(mapping)));
+  }
+
+  /** A server that vanished from the network would hold writers up until TCP gives it up. */
+  private <T> Flux<T> sent(String sql, Function<Result, Flux<T>> read) {
+    return Flux.defer(
+        () -> {
+          Flux<T> all = Flux.from(connection.createStatement(sql).execute()).concatMap(read);
+          return hurried ? all.timeout(HURRY, Flux.error(this::late)) : all;
+        });
+  }
+
+  private R2dbcTransientResourceException late() {
+    return new R2dbcTransientResourceException(
+        place.shard()
+            + ": no answer for "
+            + HURRY.toSeconds()
+            + " s while writes wait (expected: one; the switch is taken back, or ended later)");
   }
 
   /** The one number of a query. */

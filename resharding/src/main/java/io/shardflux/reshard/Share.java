@@ -5,8 +5,8 @@ import io.shardflux.reshard.MovePlan.Table;
 import java.util.List;
 
 /**
- * The share of a move that is done: each step's rows are copied, compared, and deleted at the old
- * place, and each of these takes about as long.
+ * The share of a move that is done: each step's rows are copied and compared, and later deleted at
+ * the old place, and each of these takes about as long.
  */
 final class Share {
 
@@ -33,19 +33,25 @@ final class Share {
    */
   double done(JobState at, long rows) {
     int last = before.length - 1;
-    if (last == 0 || at.step() >= last) {
-      return at.step() >= last && last > 0 ? 1 : 0;
+    if (last == 0) {
+      return 0;
     }
-    double part = (before[at.step() + 1] - before[at.step()]) * Math.min(1, rows / rowsGoneThrough);
-    double copiedBefore = 3 * before[at.step()];
-    double ofStep = before[at.step() + 1] - before[at.step()];
+    int step = Math.min(at.step(), last);
+    double ofStep = before[Math.min(step + 1, last)] - before[step];
+    double part = ofStep * Math.min(1, rows / rowsGoneThrough);
+    double copiedBefore = 2 * before[step];
     double done =
         switch (at.phase()) {
           case PREPARE -> copiedBefore;
           case COPY -> copiedBefore + part;
           case VERIFY -> copiedBefore + ofStep + part;
           case SWITCH -> copiedBefore + 2 * ofStep;
-          case CLEAN -> copiedBefore + 2 * ofStep + part;
+          case HOLD -> 2 * before[last];
+          case CLEAN -> 2 * before[last] + before[step] + part;
+          // All is work on the way back.
+          case REVERSE -> 0;
+          case UNDO -> 3 * (before[step] + part);
+          case REVERSED -> 3 * before[last];
         };
     return done / (3 * before[last]);
   }

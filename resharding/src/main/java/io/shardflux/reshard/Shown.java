@@ -41,13 +41,18 @@ final class Shown {
         state.rows(),
         pairs.stream().mapToLong(Pair::rowsAbout).sum(),
         !job.ended() && (job.error() != null || overdue(told.waiting(), plan, now)),
-        running ? told : Report.of(finished(job) ? 1 : told.done()),
+        running ? told : Report.of(finished(job, state) ? 1 : told.done()),
+        until(state),
         job.ended(),
         job.error());
   }
 
-  private static boolean finished(Job job) {
-    return job.ended() && job.error() == null && !job.wanted().equals("cancel");
+  private static boolean finished(Job job, JobState state) {
+    return job.ended() && job.error() == null && state.phase() == JobState.Phase.CLEAN;
+  }
+
+  private static @Nullable Instant until(JobState state) {
+    return state.phase() == JobState.Phase.HOLD ? Instant.ofEpochMilli(state.until()) : null;
   }
 
   /** A plan of another version is told by whoever would do it. */

@@ -1,15 +1,14 @@
 package io.shardflux.reshard;
 
 import io.shardflux.reshard.MovedTable.KeyRange;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
+import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
 /** Takes away what a step leaves: the rows that moved, or those that were copied in vain. */
 final class StepClean {
 
-  private static final Logger log = LoggerFactory.getLogger(StepClean.class);
   private static final int CLEANED_ROWS = 1_000;
 
   private final OwnedMove move;
@@ -20,15 +19,27 @@ final class StepClean {
 
   /** Deletes the rows that moved from the source, once no router reads them there any more. */
   Mono<Void> cleaned(OpenStep step) {
-    return move.settled(step.source().shard())
-        .then(move.ranges(step.transfers(), move.pace().rows(CLEANED_ROWS), this::cleaned))
-        .then(step.each(transfer -> transfer.capture().remove(step.source())))
-        .then(Mono.defer(() -> move.at(move.state().nextStep())))
-        .doOnSuccess(
-            done -> log.info("job {}: step {} is done", move.owned().job(), move.state().step()));
+    return emptied(step.transfers()).then(step.each(transfer -> removed(step, transfer.capture())));
   }
 
-  private Mono<Void> cleaned(Transfer transfer, KeyRange range) {
+  /** Deletes the moving rows from the target, once no router reads them there any more. */
+  Mono<Void> takenBack(OpenStep step) {
+    return Flux.fromIterable(step.back())
+        // A step that has hardly begun may not have made it.
+        .filterWhen(transfer -> transfer.capture().there(transfer.source()))
+        .collectList()
+        .flatMap(this::emptied)
+        .then(step.each(transfer -> removed(step, transfer.capture())));
+  }
+
+  private Mono<Void> emptied(List<Transfer> transfers) {
+    return move.ranges(
+        transfers,
+        (transfer, after) -> transfer.boundOfMoving(after, move.pace().rows(CLEANED_ROWS)),
+        this::emptied);
+  }
+
+  private Mono<Void> emptied(Transfer transfer, KeyRange range) {
     MovedTable table = transfer.capture().table();
     String moved = range.condition(table) + " AND " + transfer.capture().moving();
     return move.guards()
@@ -48,17 +59,19 @@ final class StepClean {
         .then(Mono.fromSupplier(rows::get));
   }
 
-  /** Takes the triggers away, and what was copied. */
-  Mono<Void> undone(OpenStep step) {
-    return new Fence(move.owned(), step.number())
-        .reopened(step.source())
-        .then(step.each(transfer -> undone(step, transfer)));
+  private static Mono<Void> removed(OpenStep step, Capture capture) {
+    return capture.remove(step.source()).then(capture.remove(step.target()));
   }
 
-  private Mono<Void> undone(OpenStep step, Transfer transfer) {
-    Capture capture = transfer.capture();
-    return capture
-        .remove(step.source())
+  /** Takes the triggers away, and what was copied, so that the step can begin anew. */
+  Mono<Void> undone(OpenStep step) {
+    return step.fence()
+        .opened(step.source())
+        .then(step.each(transfer -> undone(step, transfer.capture())));
+  }
+
+  private Mono<Void> undone(OpenStep step, Capture capture) {
+    return removed(step, capture)
         .then(deleted(step.target(), capture.table().delete(capture.moving())))
         .then();
   }

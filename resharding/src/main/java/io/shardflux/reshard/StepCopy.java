@@ -2,6 +2,7 @@ package io.shardflux.reshard;
 
 import io.shardflux.reshard.JobState.Phase;
 import io.shardflux.reshard.MovedTable.KeyRange;
+import io.shardflux.router.TransitionStrategy.Step;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -24,26 +25,30 @@ final class StepCopy {
     this.move = move;
   }
 
-  /** Makes the tables on the target, and has changes noted on the source from now on. */
+  /** Makes the tables on the target, and has changes noted on both sides from now on. */
   Mono<Void> prepared(OpenStep step) {
     Map<String, String> marks = new LinkedHashMap<>();
-    return Capture.fence(step.source(), move.owned().job(), step.number())
-        .then(step.each(transfer -> prepared(step, transfer, marks)))
+    return step.fence()
+        .made(step.source(), step.target())
+        .then(step.each(transfer -> prepared(step, transfer.capture(), marks)))
         // A statement that was planned while no key moved must not find a row twice.
-        .then(
-            Mono.defer(
-                () ->
-                    step.number() == 0 ? move.settled(step.source().shard()) : Mono.<Void>empty()))
+        .then(Mono.defer(() -> step.number() == 0 ? move.settled(Step::from) : Mono.<Void>empty()))
         .then(Mono.defer(() -> move.at(move.state().marked(marks).at(Phase.COPY))));
   }
 
-  private Mono<Void> prepared(OpenStep step, Transfer transfer, Map<String, String> marks) {
-    Capture capture = transfer.capture();
+  private Mono<Void> prepared(OpenStep step, Capture capture, Map<String, String> marks) {
     return created(step, capture.table())
-        .then(move.guards().before("install"))
-        .then(capture.install(step.source()))
-        .then(capture.mark(step.source()))
-        .doOnNext(mark -> marks.put(capture.table().name(), mark))
+        .then(installed(step, capture, step.source(), marks))
+        .then(installed(step, capture, step.target(), marks));
+  }
+
+  private Mono<Void> installed(
+      OpenStep step, Capture capture, Session session, Map<String, String> marks) {
+    return move.guards()
+        .before("install")
+        .then(capture.install(session))
+        .then(capture.mark(session))
+        .doOnNext(mark -> marks.put(step.mark(capture, session), mark))
         .then();
   }
 
@@ -68,7 +73,7 @@ final class StepCopy {
   Mono<Void> copied(OpenStep step) {
     return move.ranges(
             step.transfers(),
-            move.pace().rows(Transfer.ROWS),
+            (transfer, after) -> transfer.bound(after, move.pace().rows(Transfer.ROWS)),
             (transfer, range) -> copied(step, transfer, range))
         .then(Mono.defer(() -> move.at(move.state().at(Phase.VERIFY))));
   }
@@ -85,7 +90,10 @@ final class StepCopy {
   }
 
   Mono<Void> verified(OpenStep step) {
-    return move.ranges(step.transfers(), COMPARED_ROWS, this::verified)
+    return move.ranges(
+            step.transfers(),
+            (transfer, after) -> transfer.bound(after, COMPARED_ROWS),
+            this::verified)
         .then(Mono.defer(() -> move.at(move.state().at(Phase.SWITCH))));
   }
 

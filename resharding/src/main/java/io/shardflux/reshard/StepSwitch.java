@@ -1,14 +1,19 @@
 package io.shardflux.reshard;
 
-import io.shardflux.reshard.JobState.Phase;
-import io.shardflux.router.TransitionStrategy;
+import io.shardflux.router.TransitionStrategy.Phase;
 import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
-/** Gives the keys of a step to its target: publishes, fences, applies the last changes. */
+/**
+ * Gives the keys of a step to its other side: publishes, fences, applies the last changes, opens
+ * the other side's fence, and publishes again. From that opening on an owner only goes on.
+ */
 final class StepSwitch {
 
   /** The time in which each router must know that writes wait. */
@@ -29,6 +34,60 @@ final class StepSwitch {
     STOPPED
   }
 
+  /** The direction of a switch. */
+  private enum Way {
+    FORTH("", Phase.COPYING, Phase.SWITCHING, Phase.SWITCHED),
+    BACK("return ", Phase.SWITCHED, Phase.RETURNING, Phase.COPYING);
+
+    /** What the names of its pieces of work begin with. */
+    private final String name;
+
+    private final Phase before;
+    private final Phase meanwhile;
+    private final Phase after;
+
+    Way(String name, Phase before, Phase meanwhile, Phase after) {
+      this.name = name;
+      this.before = before;
+      this.meanwhile = meanwhile;
+      this.after = after;
+    }
+  }
+
+  /** A step on its way in a direction. */
+  private record Turn(OpenStep step, Way way) {
+
+    Session from() {
+      return way == Way.FORTH ? step.source() : step.target();
+    }
+
+    Session to() {
+      return way == Way.FORTH ? step.target() : step.source();
+    }
+
+    Mono<Void> each(Function<Transfer, Mono<Void>> work) {
+      List<Transfer> all = way == Way.FORTH ? step.transfers() : step.back();
+      return Flux.fromIterable(all).concatMap(work).then();
+    }
+
+    /** Closed once all writers under way have ended; empty if that takes too long. */
+    Mono<Long> closed(Duration bound) {
+      return way == Way.FORTH
+          ? step.fence().closed(from(), bound)
+          : step.fence().left(from(), bound);
+    }
+
+    void hurry(boolean hurry) {
+      step.source().hurry(hurry);
+      step.target().hurry(hurry);
+    }
+
+    /** Whether the keys are on the other side, whatever was published of it. */
+    Mono<Boolean> arrived() {
+      return step.crossed().map(crossed -> crossed == (way == Way.FORTH));
+    }
+  }
+
   StepSwitch(OwnedMove move, StepClean clean) {
     this.move = move;
     this.clean = clean;
@@ -43,30 +102,69 @@ final class StepSwitch {
     return stage.compareAndSet(Stage.FREE, Stage.STOPPED) || stage.get() == Stage.STOPPED;
   }
 
-  /** Tries again and again, with growing pauses. */
+  /** Gives the keys to the target; tries again and again, with growing pauses. */
   Mono<Void> switched(OpenStep step) {
-    return (published(step) ? Mono.<Boolean>empty() : switching(step))
+    return done(new Turn(step, Way.FORTH));
+  }
+
+  /** Gives the keys back to the source, unless they are there. */
+  Mono<Void> returned(OpenStep step) {
+    return done(new Turn(step, Way.BACK));
+  }
+
+  private Mono<Void> done(Turn turn) {
+    return arrived(turn)
+        .flatMap(arrived -> arrived ? ended(turn) : turning(turn))
         .doOnSuccess(done -> move.watch().passed())
-        .then(Mono.defer(() -> move.at(move.state().at(Phase.CLEAN))));
+        .then();
   }
 
-  private boolean published(OpenStep step) {
-    return move.phaseOf(step.step()) == TransitionStrategy.Phase.SWITCHED;
+  private Mono<Boolean> arrived(Turn turn) {
+    return turn.way() == Way.FORTH && phase(turn) == Phase.SWITCHED
+        ? Mono.just(true)
+        : turn.arrived();
   }
 
-  private Mono<Boolean> switching(OpenStep step) {
-    return fence(step)
-        .reopened(step.source())
-        .then(intactOrAnew(step))
-        .then(step.each(Transfer::caughtUp))
-        .then(move.cluster().attentive())
-        .then(Mono.defer(() -> turned(step)))
+  private Phase phase(Turn turn) {
+    return move.phaseOf(turn.step().step());
+  }
+
+  private Mono<Long> publish(Turn turn, Phase phase, String why) {
+    return move.publish(turn.step().step(), phase, why);
+  }
+
+  /** Publishes where the keys are, if that was not done. */
+  private Mono<Boolean> ended(Turn turn) {
+    return (phase(turn) == turn.way().after
+            ? Mono.<Void>empty()
+            : publish(turn, turn.way().after, moved(turn)).flatMap(move.cluster()::awaited))
+        // The source's is closed, too, where the keys were about to leave it.
+        .then(Mono.defer(() -> turn.step().fence().opened(turn.to())))
+        .thenReturn(true);
+  }
+
+  private static String moved(Turn turn) {
+    return "keys moved from " + turn.from().shard() + " to " + turn.to().shard();
+  }
+
+  private Mono<Boolean> turning(Turn turn) {
+    return takenBack(turn, "a switch was not ended")
+        .then(intact(turn))
+        .then(turn.each(Transfer::caughtUp))
+        .then(Mono.defer(move.cluster()::attentive))
+        .then(Mono.defer(() -> turned(turn)))
         .filter(done -> done)
         .repeatWhenEmpty(this::backingOff);
   }
 
-  private Fence fence(OpenStep step) {
-    return new Fence(move.owned(), step.number());
+  /** Lets writers go on where they were; published first, as a place that was not seen is met. */
+  private Mono<Void> takenBack(Turn turn, String why) {
+    return Mono.defer(
+            () ->
+                phase(turn) == turn.way().before
+                    ? Mono.empty()
+                    : publish(turn, turn.way().before, why))
+        .then(Mono.defer(() -> turn.step().fence().opened(turn.from())));
   }
 
   private Flux<Long> backingOff(Flux<Long> tries) {
@@ -80,121 +178,112 @@ final class StepSwitch {
   /**
    * Has the step begin anew where a table is not intact and the job can't be cancelled any more.
    */
-  private Mono<Void> intactOrAnew(OpenStep step) {
-    return intact(step)
+  private Mono<Void> intact(Turn turn) {
+    return turn.step()
+        .intact()
         .onErrorResume(
             IllegalStateException.class,
             error ->
-                (MoveJob.keysMoved(move.transition()) ? anew(step) : Mono.<Void>empty())
+                (turn.way() == Way.FORTH && move.keysMoved()
+                        ? anew(turn.step())
+                        : Mono.<Void>empty())
                     .then(Mono.error(error)));
   }
 
   private Mono<Void> anew(OpenStep step) {
-    return clean.undone(step).then(Mono.defer(() -> move.at(move.state().at(Phase.PREPARE))));
+    return clean
+        .undone(step)
+        .then(Mono.defer(() -> move.at(move.state().at(JobState.Phase.PREPARE))));
   }
 
-  /** Stops where a table lost its triggers or was made anew, as its changes were not noted then. */
-  private Mono<Void> intact(OpenStep step) {
-    return step.each(transfer -> intact(transfer.capture(), step.source()));
-  }
-
-  private Mono<Void> intact(Capture capture, Session source) {
-    String name = capture.table().name();
-    return Mono.zip(capture.complete(source), capture.mark(source))
-        .filter(both -> !both.getT1() || !both.getT2().equals(move.state().marks().get(name)))
-        .flatMap(
-            both ->
-                Mono.error(
-                    new IllegalStateException(
-                        "table: "
-                            + name
-                            + ", emptied, made anew or without its triggers on "
-                            + source.shard()
-                            + " (expected: as when the copy began; cancel the job"
-                            + " and start it again; once keys have moved the step"
-                            + " begins anew by itself)")));
-  }
-
-  private Mono<Boolean> turned(OpenStep step) {
+  private Mono<Boolean> turned(Turn turn) {
     return Mono.defer(
         () ->
             stage.compareAndSet(Stage.FREE, Stage.TURNING)
-                ? turnedNow(step).doFinally(end -> stage.compareAndSet(Stage.TURNING, Stage.FREE))
-                // It is about to be cancelled.
+                ? turnedNow(turn).doFinally(end -> stage.compareAndSet(Stage.TURNING, Stage.FREE))
+                // It is about to be stopped.
                 : Mono.never());
   }
 
-  private Mono<Boolean> turnedNow(OpenStep step) {
-    return move.guards()
-        .before("switching")
-        .then(
-            move.publish(
-                step.step(), TransitionStrategy.Phase.SWITCHING, "writes of moving keys wait"))
+  private Mono<Boolean> turnedNow(Turn turn) {
+    AtomicBoolean opening = new AtomicBoolean();
+    return before(turn, "switching")
+        .then(Mono.defer(() -> publish(turn, turn.way().meanwhile, "writes of moving keys wait")))
         .flatMap(epoch -> move.cluster().awaited(epoch, CONFIRMED))
-        .then(move.guards().before("close"))
-        .then(move.guards().closesFence() ? closed(step) : Mono.just(1L))
-        .flatMap(rows -> definitionsHeld(step, () -> drained(step)).thenReturn(true))
+        .then(before(turn, "close"))
+        .doOnSuccess(waiting -> turn.hurry(true))
+        .then(Mono.defer(() -> closed(turn)))
+        .flatMap(rows -> definitionsHeld(turn, () -> drained(turn, opening)).thenReturn(true))
         .switchIfEmpty(
             Mono.defer(
                 () ->
-                    move.publish(
-                            step.step(),
-                            TransitionStrategy.Phase.COPYING,
+                    publish(
+                            turn,
+                            turn.way().before,
                             "open transactions hold the fence; it is tried again")
-                        .then(move.watch().heldUp(step))
+                        .then(move.watch().heldUp(turn.step(), turn.from()))
                         .thenReturn(false)))
-        .onErrorResume(error -> given(step, error));
+        .onErrorResume(error -> given(turn, opening.get(), error))
+        .doFinally(end -> turn.hurry(false));
   }
 
-  private Mono<Long> closed(OpenStep step) {
-    return fence(step).closed(step.source(), move.options().closeBound());
+  private Mono<Long> closed(Turn turn) {
+    return move.guards().closesFence() ? turn.closed(move.options().closeBound()) : Mono.just(1L);
+  }
+
+  private Mono<Void> before(Turn turn, String what) {
+    return Mono.defer(() -> move.guards().before(turn.way().name + what));
   }
 
   /** Behind the closed fence: applies the last changes, and publishes the new place. */
-  private Mono<Void> drained(OpenStep step) {
-    return move.guards()
-        .before("drain")
-        .then(intact(step))
-        .then(step.each(Transfer::drained))
-        .then(
-            move.publish(
-                step.step(),
-                TransitionStrategy.Phase.SWITCHED,
-                "keys moved from " + step.step().from() + " to " + step.step().to()))
+  private Mono<Void> drained(Turn turn, AtomicBoolean opening) {
+    return before(turn, "drain")
+        .then(turn.step().intact())
+        .then(turn.each(Transfer::drained))
+        .then(before(turn, "open"))
+        .doOnSuccess(drained -> opening.set(true))
+        .then(Mono.defer(() -> turn.step().fence().opened(turn.to())))
+        .then(Mono.defer(() -> publish(turn, turn.way().after, moved(turn))))
         .flatMap(move.cluster()::awaited);
   }
 
-  /** Does the work while nobody can empty or alter the source's tables, which no fence refuses. */
-  private Mono<Void> definitionsHeld(OpenStep step, Supplier<Mono<Void>> work) {
+  /** Does the work while nobody can empty or alter the tables that the keys leave. */
+  private Mono<Void> definitionsHeld(Turn turn, Supplier<Mono<Void>> work) {
     return move.servers()
         .on(
-            step.source().shard(),
-            holder ->
-                holder
-                    .inTransaction(
-                        step.each(transfer -> holder.used(transfer.capture().table()))
-                            .then(Mono.defer(work)))
-                    .thenReturn(true))
+            turn.from().shard(),
+            holder -> {
+              holder.hurry(true);
+              return holder
+                  .inTransaction(
+                      turn.each(transfer -> holder.used(transfer.capture().table()))
+                          .then(Mono.defer(work)))
+                  .thenReturn(true);
+            })
         .then();
   }
 
   /**
-   * Takes a failed switch back, unless it was published after all. While that is not known the
-   * fence stays as it is.
+   * Takes a failed switch back, unless the keys have arrived or it was published after all. While
+   * that is not known all stays as it is.
+   *
+   * @param opening whether the other side's fence may have been opened
    */
-  private Mono<Boolean> given(OpenStep step, Throwable error) {
+  private Mono<Boolean> given(Turn turn, boolean opening, Throwable error) {
     return move.cluster()
         .look()
         .then(
             Mono.defer(
                 () ->
-                    published(step)
+                    phase(turn) == turn.way().after
                         ? Mono.just(true)
-                        // Published first: a place that was published unseen is met here.
-                        : move.publish(
-                                step.step(), TransitionStrategy.Phase.COPYING, "the switch failed")
-                            .then(fence(step).reopened(step.source()))
-                            .then(Mono.<Boolean>error(error))))
+                        // The other side may be the one that is gone.
+                        : opening ? turn.arrived() : Mono.just(false)))
+        .flatMap(
+            arrived ->
+                arrived
+                    ? ended(turn)
+                    : takenBack(turn, "the switch failed").then(Mono.<Boolean>error(error)))
         .onErrorMap(other -> other == error ? error : withSuppressed(error, other));
   }
 

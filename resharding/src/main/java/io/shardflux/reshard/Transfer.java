@@ -35,13 +35,27 @@ record Transfer(Session source, Session target, Capture capture, Owned owned) {
     return capture.table();
   }
 
+  /** The same the other way, by what is noted on the target. */
+  Transfer back() {
+    return new Transfer(/* source= */ target, /* target= */ source, capture, owned);
+  }
+
   /** The key at which a range of so many rows ends; empty if the rest has fewer. */
   Mono<List<String>> bound(List<String> after, int rows) {
     return bound(new KeyRange(after, List.of()), rows);
   }
 
+  /** The key of the last of so many moving rows; empty if there are fewer. */
+  Mono<List<String>> boundOfMoving(List<String> after, int rows) {
+    String condition =
+        new KeyRange(after, List.of()).condition(table()) + " AND " + capture.moving();
+    return source.rows(table().bound(condition, rows), row -> table().key(row, 0)).singleOrEmpty();
+  }
+
   private Mono<List<String>> bound(KeyRange range, int rows) {
-    return source.rows(table().bound(range, rows), row -> table().key(row, 0)).singleOrEmpty();
+    return source
+        .rows(table().bound(range.condition(table()), rows), row -> table().key(row, 0))
+        .singleOrEmpty();
   }
 
   /** Copies the moving rows of a range of keys; gives how many there were. */

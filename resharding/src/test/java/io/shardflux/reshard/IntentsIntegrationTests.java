@@ -142,7 +142,7 @@ class IntentsIntegrationTests {
   static MovePlan done(ShardMoves moves, Intent intent) {
     MovePlan plan = moves.plan(intent).blockOptional(BOUND).orElseThrow();
     assertThat(plan.refusals()).isEmpty();
-    long job = moves.start(plan).blockOptional(BOUND).orElseThrow();
+    long job = moves.start(MoveFixture.brief(plan)).blockOptional(BOUND).orElseThrow();
     MoveProgress end = moves.progress(job).blockLast(BOUND);
     assertThat(Objects.requireNonNull(end).error()).isNull();
     return plan;

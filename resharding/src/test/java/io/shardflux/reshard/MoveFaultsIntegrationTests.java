@@ -93,7 +93,7 @@ class MoveFaultsIntegrationTests {
     ShardMoves moves = new DefaultShardMoves(cluster, failing);
     try {
       MovePlan plan = moves.plan("by_user", NEXT).blockOptional(BOUND).orElseThrow();
-      long job = moves.start(plan).blockOptional(BOUND).orElseThrow();
+      long job = moves.start(MoveFixture.brief(plan)).blockOptional(BOUND).orElseThrow();
       MoveProgress end =
           moves
               .progress(job)

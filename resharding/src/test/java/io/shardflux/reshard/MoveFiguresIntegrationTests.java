@@ -51,7 +51,7 @@ class MoveFiguresIntegrationTests {
       ShardMoves moves = fixture.moves(0, MoveJob.Guards.ALL);
       MovePlan plan =
           moves.plan("by_user", ShardingStrategy.fixed(S1)).blockOptional(BOUND).orElseThrow();
-      long job = moves.start(plan).blockOptional(BOUND).orElseThrow();
+      long job = moves.start(MoveFixture.brief(plan)).blockOptional(BOUND).orElseThrow();
       Map<String, Long> phases = new LinkedHashMap<>();
       long[] most = {rest};
       moves
@@ -192,7 +192,7 @@ class MoveFiguresIntegrationTests {
       ShardMoves moves = fixture.moves(0, MoveJob.Guards.ALL);
       MovePlan plan =
           moves.plan("by_user", ShardingStrategy.fixed(S1)).blockOptional(BOUND).orElseThrow();
-      long job = moves.start(plan).blockOptional(BOUND).orElseThrow();
+      long job = moves.start(MoveFixture.brief(plan)).blockOptional(BOUND).orElseThrow();
       Map<String, Long> phases = new LinkedHashMap<>();
       moves
           .progress(job)

@@ -194,6 +194,12 @@ final class MoveFixture implements AutoCloseable {
     routers.get(0).addShard(Shard.of("shard_2", databases.get(2).r2dbcUrl()), "room").block(BOUND);
   }
 
+  /** Adds it with tables, so that all shards can be asked from now on. */
+  void addThirdWithTables() {
+    addThird();
+    TABLES.forEach(sql -> router(0).on(S2).sql(sql).rowsUpdated().block(BOUND));
+  }
+
   /** Users 1 to that number, each with as many orders as its id modulo 3. */
   void load(int users) {
     Flux.range(1, users)
@@ -234,10 +240,25 @@ final class MoveFixture implements AutoCloseable {
         .rowsUpdated();
   }
 
+  /** The plan without a time in which it may be reversed. */
+  static MovePlan brief(MovePlan plan) {
+    return plan.with(plan.options().toBuilder().rollbackWindow(Duration.ZERO).build());
+  }
+
+  /** Starts a move that may be reversed for long. */
+  long started(ShardMoves moves, ShardingStrategy next) {
+    return moves
+        .plan(STRATEGY, next)
+        .map(plan -> plan.accepting(MovePlan.Code.UNIQUE_KEY))
+        .flatMap(moves::start)
+        .blockOptional(BOUND)
+        .orElseThrow();
+  }
+
   long run(ShardMoves moves, ShardingStrategy next) {
     MovePlan plan = moves.plan(STRATEGY, next).blockOptional(BOUND).orElseThrow();
     assertThat(plan.refusals()).isEmpty();
-    long job = moves.start(plan.atMost(100_000)).blockOptional(BOUND).orElseThrow();
+    long job = moves.start(brief(plan).atMost(100_000)).blockOptional(BOUND).orElseThrow();
     MoveProgress end = moves.progress(job).blockLast(BOUND);
     assertThat(Objects.requireNonNull(end).error()).isNull();
     return job;

@@ -30,6 +30,7 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import reactor.core.Disposable;
+import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.core.scheduler.Schedulers;
 import reactor.test.StepVerifier;
@@ -96,7 +97,7 @@ class MoveIntegrationTests {
       fixture.load(USERS);
       fixture.addThird();
       Map<Long, List<String>> before = fixture.rows();
-      Failing failing = new Failing(5);
+      Failing failing = new Failing(7);
       fixture.run(fixture.hasty(0, failing), next);
       assertThat(failing.failed).isPositive();
       fixture.check(before, next);
@@ -162,7 +163,12 @@ class MoveIntegrationTests {
       Map<Long, List<String>> before = fixture.rows();
       ShardMoves moves = fixture.hasty(0, new Stopping());
       long job =
-          moves.plan("by_user", next).flatMap(moves::start).blockOptional(BOUND).orElseThrow();
+          moves
+              .plan("by_user", next)
+              .map(MoveFixture::brief)
+              .flatMap(moves::start)
+              .blockOptional(BOUND)
+              .orElseThrow();
       moves.progress(job).filter(at -> at.phase().equals("VERIFY")).blockFirst(BOUND);
       moves.want(job, MoveProgress.Wanted.CANCEL).block(BOUND);
       assertThat(moves.progress(job).blockLast(BOUND)).extracting(MoveProgress::error).isNull();
@@ -185,19 +191,36 @@ class MoveIntegrationTests {
     try (MoveFixture fixture = new MoveFixture("{type: fixed, shard: shard_0}")) {
       fixture.load(20);
       ShardingStrategy next = ShardingStrategy.fixed(S1);
-      Mono<Long> spoilt =
-          fixture.router(0).on(S1).sql("UPDATE users SET name = 'x' WHERE id = 7").rowsUpdated();
+      Mono<Void> spoilt =
+          fixture
+              .router(0)
+              .on(S1)
+              .inConnection(
+                  connection ->
+                      // The fence refuses it to all but the mover.
+                      Flux.just(
+                              "SET @shardflux_mover = 1",
+                              "UPDATE users SET name = 'x' WHERE id = 7",
+                              "SET @shardflux_mover = NULL")
+                          .concatMap(sql -> connection.createStatement(sql).execute())
+                          .concatMap(result -> result.getRowsUpdated()))
+              .then();
       ShardMoves moves =
           fixture.hasty(
               0,
               new MoveJob.Guards() {
                 @Override
                 public Mono<Void> before(String what) {
-                  return what.equals("verify") ? spoilt.then() : Mono.empty();
+                  return what.equals("verify") ? spoilt : Mono.empty();
                 }
               });
       long job =
-          moves.plan("by_user", next).flatMap(moves::start).blockOptional(BOUND).orElseThrow();
+          moves
+              .plan("by_user", next)
+              .map(MoveFixture::brief)
+              .flatMap(moves::start)
+              .blockOptional(BOUND)
+              .orElseThrow();
       assertThat(moves.progress(job).filter(at -> at.error() != null).blockFirst(BOUND))
           .extracting(MoveProgress::phase, MoveProgress::error)
           .containsExactly(
@@ -293,7 +316,12 @@ class MoveIntegrationTests {
                 }
               });
       long job =
-          moves.plan("by_user", next).flatMap(moves::start).blockOptional(BOUND).orElseThrow();
+          moves
+              .plan("by_user", next)
+              .map(MoveFixture::brief)
+              .flatMap(moves::start)
+              .blockOptional(BOUND)
+              .orElseThrow();
       await(draining);
       if (close) {
         moves.close().block(BOUND);
@@ -307,7 +335,7 @@ class MoveIntegrationTests {
     }
   }
 
-  private static void await(CountDownLatch latch) {
+  static void await(CountDownLatch latch) {
     try {
       assertThat(latch.await(BOUND.toSeconds(), TimeUnit.SECONDS)).isTrue();
     } catch (InterruptedException e) {
@@ -333,7 +361,12 @@ class MoveIntegrationTests {
                 }
               });
       long job =
-          moves.plan("by_user", next).flatMap(moves::start).blockOptional(BOUND).orElseThrow();
+          moves
+              .plan("by_user", next)
+              .map(MoveFixture::brief)
+              .flatMap(moves::start)
+              .blockOptional(BOUND)
+              .orElseThrow();
       moves.progress(job).filter(at -> at.phase().equals("CLEAN")).blockFirst(BOUND);
       cancelled.set(true);
       moves.want(job, MoveProgress.Wanted.CANCEL).block(BOUND);

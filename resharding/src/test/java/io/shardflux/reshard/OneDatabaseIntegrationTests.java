@@ -132,7 +132,7 @@ class OneDatabaseIntegrationTests {
     AtomicBoolean over = new AtomicBoolean();
     Mono<Void> application = application(updates, inserts, over).doOnError(failed::add).cache();
     application.onErrorComplete().subscribe();
-    long job = moves.start(accepted).blockOptional(BOUND).orElseThrow();
+    long job = moves.start(MoveFixture.brief(accepted)).blockOptional(BOUND).orElseThrow();
     assertThat(moves.progress(job).blockLast(BOUND)).extracting(MoveProgress::error).isNull();
     over.set(true);
     application.onErrorComplete().block(BOUND);
@@ -163,7 +163,7 @@ class OneDatabaseIntegrationTests {
     copyCountries();
     MovePlan plan =
         plan().accepting(Code.AUTO_INCREMENT, Code.UNIQUE_KEY, Code.VIEW_OR_ROUTINE, Code.TRIGGER);
-    long job = moves.start(plan).blockOptional(BOUND).orElseThrow();
+    long job = moves.start(MoveFixture.brief(plan)).blockOptional(BOUND).orElseThrow();
     moves
         .progress(job)
         .filter(at -> router.topology().table("users") instanceof TableRule.Sharded)
@@ -196,7 +196,7 @@ class OneDatabaseIntegrationTests {
             .doOnError(failed::add)
             .cache();
     application.onErrorComplete().subscribe();
-    long job = moves.start(plan).blockOptional(BOUND).orElseThrow();
+    long job = moves.start(MoveFixture.brief(plan)).blockOptional(BOUND).orElseThrow();
     assertThat(moves.progress(job).blockLast(BOUND)).extracting(MoveProgress::error).isNull();
     over.set(true);
     application.onErrorComplete().block(BOUND);

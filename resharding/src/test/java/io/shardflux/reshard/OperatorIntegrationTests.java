@@ -53,7 +53,10 @@ class OperatorIntegrationTests {
       assertThat(plan.options().rowsPerSecond()).isEqualTo(70);
       assertThat(plan.options().closeBound()).isEqualTo(Duration.ofMillis(80));
       long job =
-          passive.start(plan.with(MoveOptions.defaults())).blockOptional(BOUND).orElseThrow();
+          passive
+              .start(MoveFixture.brief(plan.with(MoveOptions.defaults())))
+              .blockOptional(BOUND)
+              .orElseThrow();
       // Longer than a router takes to see a job.
       assertThat(passive.progress(job).take(4).collectList().block(BOUND))
           .hasSize(4)
@@ -71,7 +74,7 @@ class OperatorIntegrationTests {
   private static long started(ShardMoves moves, MoveOptions options) {
     return moves
         .plan(STRATEGY, ShardingStrategy.fixed(S1))
-        .flatMap(plan -> moves.start(plan.with(options)))
+        .flatMap(plan -> moves.start(MoveFixture.brief(plan.with(options))))
         .blockOptional(BOUND)
         .orElseThrow();
   }

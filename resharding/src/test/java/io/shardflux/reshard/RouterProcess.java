@@ -54,7 +54,7 @@ final class RouterProcess {
     for (String order = orders.readLine(); order != null; order = orders.readLine()) {
       ShardingStrategy next = ProcessesFixture.STRATEGIES.get(Integer.parseInt(order));
       MovePlan plan = moves.plan("by_user", next).blockOptional(BOUND).orElseThrow();
-      say("job " + moves.start(plan).blockOptional(BOUND).orElseThrow());
+      say("job " + moves.start(MoveFixture.brief(plan)).blockOptional(BOUND).orElseThrow());
     }
   }
 

@@ -26,16 +26,18 @@ public final class TransitionStrategy extends ShardingStrategy {
     /** They lie on the source; writes for them wait for the switch. */
     SWITCHING,
     /** They lie on the target; the source may still have their rows. */
-    SWITCHED;
+    SWITCHED,
+    /** They lie on the target; writes for them wait for the switch back. */
+    RETURNING;
 
     /** Whether the keys lie on the target. */
     public boolean there() {
-      return this == SWITCHED;
+      return this == SWITCHED || this == RETURNING;
     }
 
     /** Whether writes for the keys wait. */
     public boolean waits() {
-      return this == SWITCHING;
+      return this == SWITCHING || this == RETURNING;
     }
   }
 

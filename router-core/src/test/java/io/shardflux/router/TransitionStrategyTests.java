@@ -84,7 +84,7 @@ class TransitionStrategyTests {
       assertThat(way.steps()).noneMatch(s -> s.from().equals(before) && s.to().equals(after));
     } else {
       assertThat(List.of(step.from(), step.to())).containsExactly(before, after);
-      assertThat(place.shard()).isEqualTo(step.phase() == Phase.SWITCHED ? after : before);
+      assertThat(place.shard()).isEqualTo(step.phase().there() ? after : before);
     }
     assertThat(way.locate(key)).isEqualTo(place.shard());
     assertThat(way.resolve(key).block(BOUND)).isEqualTo(place.shard());

@@ -158,6 +158,7 @@ class MovesIntegrationTests {
                     "shardflux.control.create-tables=true",
                     "shardflux.control.poll=100ms",
                     "shardflux.control.lease=1s",
+                    "shardflux.resharding.rollback-window=0s",
                     "shardflux.timeouts.acquire=2s",
                     "shardflux.strategies.by_id.type=fixed",
                     "shardflux.strategies.by_id.shard=shard_0",

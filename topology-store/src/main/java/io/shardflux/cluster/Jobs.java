@@ -216,9 +216,12 @@ public final class Jobs {
     return update(owned, "state = :value, error = NULL", state);
   }
 
-  /** Notes what was met, without an end. Errors with {@link JobLostException} as the others. */
-  public Mono<Void> met(Owned owned, String error) {
-    return update(owned, "error = :value", shortened(error));
+  /**
+   * Notes what was met, or that it is over, without an end. Errors with {@link JobLostException} as
+   * the others.
+   */
+  public Mono<Void> met(Owned owned, @Nullable String error) {
+    return update(owned, "error = :value", error == null ? null : shortened(error));
   }
 
   /** Ends a job. Errors with {@link JobLostException} if another one owns it. */

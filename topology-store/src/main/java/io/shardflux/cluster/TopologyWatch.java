@@ -150,9 +150,7 @@ final class TopologyWatch implements SharedTopology {
     Duration pause = control.poll();
     for (ShardingStrategy strategy : router.topology().strategies().values()) {
       if (strategy instanceof TransitionStrategy way) {
-        boolean switching =
-            way.steps().stream()
-                .anyMatch(step -> step.phase() == TransitionStrategy.Phase.SWITCHING);
+        boolean switching = way.steps().stream().anyMatch(step -> step.phase().waits());
         Duration most = switching ? SWITCHING_POLL : MOVING_POLL;
         pause = pause.compareTo(most) < 0 ? pause : most;
       }

@@ -30,6 +30,7 @@ class MovesIntegrationTests {
     "shardflux.control.create-tables=true",
     "shardflux.control.poll=100ms",
     "shardflux.control.lease=1s",
+    "shardflux.resharding.rollback-window=0s",
     "shardflux.timeouts.acquire=1s"
   };
 

@@ -9,7 +9,13 @@ final class ReshardingReader {
 
   static ReshardingSettings read(Setting resharding) {
     resharding.only(
-        "enabled", "max-connections", "rows-per-second", "close-bound", "patience", "max-lag");
+        "enabled",
+        "max-connections",
+        "rows-per-second",
+        "rollback-window",
+        "close-bound",
+        "patience",
+        "max-lag");
     ReshardingSettings defaults = ReshardingSettings.DEFAULTS;
     return new ReshardingSettings(
         resharding.get("enabled").or(defaults.enabled(), Setting::truth),
@@ -24,6 +30,12 @@ final class ReshardingReader {
         resharding
             .get("rows-per-second")
             .or(defaults.rowsPerSecond(), it -> it.integer(0, ReshardingSettings.MOST_ROWS)),
+        time(
+            resharding.get("rollback-window"),
+            defaults.rollbackWindow(),
+            Duration.ZERO,
+            ReshardingSettings.LONGEST_WINDOW,
+            "a time from 0s to 365d"),
         time(
             resharding.get("close-bound"),
             defaults.closeBound(),

@@ -11,6 +11,7 @@ import java.time.Duration;
  * @param maxConnections connections to each server that moves may have, beside the router's own
  * @param rowsPerSecond the most rows that a move copies, and later deletes, in a second; 0 for no
  *     limit
+ * @param rollbackWindow the time for which the old place is kept after keys have moved; 0 for none
  * @param closeBound the time for which writers wait at most for open transactions at a switch
  * @param patience the time after which a switch that waits for open transactions is stuck
  * @param maxLag how far a replica may be behind before a move waits for it
@@ -20,6 +21,7 @@ public record ReshardingSettings(
     boolean enabled,
     int maxConnections,
     int rowsPerSecond,
+    Duration rollbackWindow,
     Duration closeBound,
     Duration patience,
     Duration maxLag) {
@@ -29,6 +31,7 @@ public record ReshardingSettings(
 
   public static final int MOST_CONNECTIONS = 64;
   public static final int MOST_ROWS = 1_000_000_000;
+  public static final Duration LONGEST_WINDOW = Duration.ofDays(365);
   public static final Duration SHORTEST_CLOSE_BOUND = Duration.ofMillis(10);
   public static final Duration LONGEST_CLOSE_BOUND = Duration.ofSeconds(1);
   public static final Duration SHORTEST_PATIENCE = Duration.ofSeconds(1);
@@ -41,6 +44,7 @@ public record ReshardingSettings(
           true,
           FEWEST_CONNECTIONS,
           0,
+          Duration.ofMinutes(10),
           Duration.ofMillis(100),
           Duration.ofMinutes(10),
           Duration.ofSeconds(5));

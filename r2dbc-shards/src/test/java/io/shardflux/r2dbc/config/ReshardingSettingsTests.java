@@ -28,13 +28,14 @@ class ReshardingSettingsTests {
   void readsEveryKey() {
     assertThat(
             read(
-                "enabled: false, max-connections: 5, rows-per-second: 70, close-bound: 80ms,"
-                    + " patience: 9m, max-lag: 11s"))
+                "enabled: false, max-connections: 5, rows-per-second: 70, rollback-window: 7m,"
+                    + " close-bound: 80ms, patience: 9m, max-lag: 11s"))
         .isEqualTo(
             new ReshardingSettings(
                 false,
                 5,
                 70,
+                Duration.ofMinutes(7),
                 Duration.ofMillis(80),
                 Duration.ofMinutes(9),
                 Duration.ofSeconds(11)));
@@ -45,6 +46,7 @@ class ReshardingSettingsTests {
       strings = {
         "max-connections: 4", "max-connections: 64",
         "rows-per-second: 0", "rows-per-second: 1000000000",
+        "rollback-window: 0s", "rollback-window: 365d",
         "close-bound: 10ms", "close-bound: 1s",
         "patience: 1s", "patience: 7d",
         "max-lag: 1s", "max-lag: 1h"
@@ -62,6 +64,7 @@ class ReshardingSettingsTests {
         "max-connections: 65         | max-connections: 65 (expected: a whole number from 4 to 64)",
         "rows-per-second: -1         | rows-per-second: -1 (expected: a whole number from 0 to",
         "rows-per-second: 1000000001 | rows-per-second: 1000000001 (expected: a whole number from",
+        "rollback-window: 366d       | rollback-window: 366d (expected: a time from 0s to 365d)",
         "close-bound: 9ms            | close-bound: 9ms (expected: a time from 10ms to 1s)",
         "close-bound: 1001ms         | close-bound: 1001ms (expected: a time from 10ms to 1s)",
         "patience: 999ms             | patience: 999ms (expected: a time from 1s to 7d)",

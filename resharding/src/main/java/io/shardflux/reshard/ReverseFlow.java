@@ -1,0 +1,123 @@
+package io.shardflux.reshard;
+
+import io.shardflux.cluster.JobLostException;
+import io.shardflux.router.ShardId;
+import io.shardflux.router.TransitionStrategy.Step;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.function.BooleanSupplier;
+import java.util.stream.IntStream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+
+/**
+ * Applies what changes at the new place of keys to their old place, beside all else that the job
+ * does. So the old place stays whole, and its rows keep no unique value that others have by now.
+ * Nothing else applies changes of a step in that direction meanwhile.
+ */
+final class ReverseFlow {
+
+  private static final Logger log = LoggerFactory.getLogger(ReverseFlow.class);
+
+  /** The pause where nothing changed. */
+  private static final Duration REST = Duration.ofMillis(100);
+
+  /** The pause where it failed, as where a server is down. */
+  private static final Duration AGAIN = Duration.ofSeconds(1);
+
+  private final OwnedMove move;
+  private boolean failed;
+
+  ReverseFlow(OwnedMove move) {
+    this.move = move;
+  }
+
+  /** Goes on until it is over; ends between two pieces of work. A failure ends nothing. */
+  Mono<Void> until(BooleanSupplier over) {
+    return Mono.defer(() -> switched().isEmpty() ? Mono.delay(REST).then() : connected(over))
+        .onErrorResume(
+            error -> !(error instanceof JobLostException),
+            error -> told(error).then(Mono.delay(AGAIN)).then())
+        .repeat(() -> !over.getAsBoolean())
+        .then();
+  }
+
+  /** The positions of the steps whose keys have moved. */
+  private List<Integer> switched() {
+    List<Step> steps = move.transition().steps();
+    return IntStream.range(0, steps.size())
+        .filter(number -> steps.get(number).phase().there())
+        .boxed()
+        .toList();
+  }
+
+  private Mono<Void> connected(BooleanSupplier over) {
+    Set<ShardId> shards = new LinkedHashSet<>();
+    move.transition()
+        .steps()
+        .forEach(
+            step -> {
+              shards.add(step.from());
+              shards.add(step.to());
+            });
+    return move.servers().onEach(List.copyOf(shards), sessions -> rounds(sessions, over)).then();
+  }
+
+  private Mono<Boolean> rounds(Map<ShardId, Session> sessions, BooleanSupplier over) {
+    Map<Integer, List<Transfer>> known = new LinkedHashMap<>();
+    return Mono.defer(() -> move.guards().before("flow"))
+        .then(Mono.defer(() -> round(sessions, known)))
+        .flatMap(applied -> untold().thenReturn(applied))
+        .flatMap(applied -> applied == 0 ? Mono.delay(REST) : Mono.just(applied))
+        .repeat(() -> !over.getAsBoolean())
+        .then(Mono.just(true));
+  }
+
+  private Mono<Long> round(Map<ShardId, Session> sessions, Map<Integer, List<Transfer>> known) {
+    return Flux.fromIterable(switched())
+        .concatMap(number -> transfers(number, sessions, known))
+        .concatMap(Transfer::applied)
+        .reduce(0L, Long::sum);
+  }
+
+  private Flux<Transfer> transfers(
+      int number, Map<ShardId, Session> sessions, Map<Integer, List<Transfer>> known) {
+    List<Transfer> ready = known.get(number);
+    if (ready != null) {
+      return Flux.fromIterable(ready);
+    }
+    Step step = move.transition().steps().get(number);
+    return OpenStep.of(
+            move,
+            number,
+            Objects.requireNonNull(sessions.get(step.from())),
+            Objects.requireNonNull(sessions.get(step.to())))
+        .map(OpenStep::back)
+        .doOnNext(all -> known.put(number, all))
+        .flatMapIterable(all -> all);
+  }
+
+  private Mono<Void> told(Throwable error) {
+    String what = "the old place falls behind: " + error.getMessage();
+    if (!failed) {
+      log.warn("job {}: {}", move.owned().job(), what);
+    }
+    failed = true;
+    return move.cluster().jobs().met(move.owned(), what).onErrorComplete();
+  }
+
+  private Mono<Void> untold() {
+    if (!failed) {
+      return Mono.empty();
+    }
+    failed = false;
+    return move.cluster().jobs().met(move.owned(), null).onErrorComplete();
+  }
+}
