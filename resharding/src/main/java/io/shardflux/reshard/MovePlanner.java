@@ -22,7 +22,7 @@ import reactor.core.scheduler.Schedulers;
 /** Says what an intent would do, and what is in its way. Changes nothing. */
 final class MovePlanner {
 
-  /** The time beyond a lease within which routers say what they reached. */
+  /** The time beyond two leases within which routers say what they reached, or are gone. */
   private static final Duration REACHED = Duration.ofSeconds(2);
 
   private final ClusterAccess cluster;
@@ -56,7 +56,7 @@ final class MovePlanner {
     Set<ShardId> shards = new LinkedHashSet<>();
     drafts.forEach(draft -> shards.addAll(draft.next().shards()));
     return cluster
-        .unreached(shards, cluster.lease().plus(REACHED))
+        .unreached(shards, cluster.lease().multipliedBy(2).plus(REACHED))
         .map(
             routers ->
                 routers.stream()
