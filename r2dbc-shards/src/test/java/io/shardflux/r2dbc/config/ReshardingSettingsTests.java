@@ -64,7 +64,7 @@ class ReshardingSettingsTests {
         "max-connections: 65         | max-connections: 65 (expected: a whole number from 4 to 64)",
         "rows-per-second: -1         | rows-per-second: -1 (expected: a whole number from 0 to",
         "rows-per-second: 1000000001 | rows-per-second: 1000000001 (expected: a whole number from",
-        "rollback-window: 366d       | rollback-window: 366d (expected: a time from 0s to 365d)",
+        "rollback-window: 366d       | rollback-window: 366d (expected: a time with its unit, from",
         "close-bound: 9ms            | close-bound: 9ms (expected: a time from 10ms to 1s)",
         "close-bound: 1001ms         | close-bound: 1001ms (expected: a time from 10ms to 1s)",
         "patience: 999ms             | patience: 999ms (expected: a time from 1s to 7d)",
