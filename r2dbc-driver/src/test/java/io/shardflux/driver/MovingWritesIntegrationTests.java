@@ -123,6 +123,29 @@ class MovingWritesIntegrationTests extends MovingUsers {
         .isEqualTo(sql.contains("DELETE") ? 5 : sql.contains(":here") ? 9 : 14);
   }
 
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "UPDATE users SET n = n + 1",
+        "UPDATE users SET n = n + 1 WHERE id IN (:all)",
+      })
+  void waitForTheSwitchBack(String sql) {
+    started();
+    published(Phase.COPYING);
+    known();
+    switched();
+    published(Phase.RETURNING);
+    known();
+    StepVerifier.create(changed(MANY + text(sql)))
+        .expectSubscription()
+        .expectNoEvent(Duration.ofMillis(50))
+        .then(this::reversed)
+        .expectNext(7L)
+        .expectComplete()
+        .verify(BOUND);
+    assertThat(summed("SELECT n FROM users").get(1)).isEqualTo(14);
+  }
+
   /** The shard's fence refuses them, or they find that rows have left: nothing of them is done. */
   @ParameterizedTest
   @CsvSource(
