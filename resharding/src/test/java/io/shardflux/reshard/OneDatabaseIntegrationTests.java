@@ -41,6 +41,7 @@ class OneDatabaseIntegrationTests {
   private static final ShardId S1 = ShardId.of("shard_1");
   private static final ShardId S2 = ShardId.of("shard_2");
   private static final int USERS = 500;
+  private static final ShardKey ANY = ShardKey.of("any");
 
   /** What an application that never heard of shards has. */
   private static final List<String> OLD =
@@ -156,6 +157,29 @@ class OneDatabaseIntegrationTests {
                 .one()
                 .block(BOUND))
         .isEqualTo("10");
+  }
+
+  @Test
+  void aPinnedTableGoesBackToWhereItWas() {
+    run(S0, "DROP TRIGGER settings_noted");
+    copyCountries();
+    MovePlan plan =
+        moves
+            .plan(new Intent.MoveTables(List.of("settings"), S1))
+            .blockOptional(BOUND)
+            .orElseThrow();
+    long job = moves.start(plan).blockOptional(BOUND).orElseThrow();
+    moves
+        .progress(job)
+        .concatMap(at -> router.locate("settings", ANY))
+        .filter(S1::equals)
+        .blockFirst(BOUND);
+    setting(1).block(BOUND);
+    moves.want(job, MoveProgress.Wanted.REVERSE).block(BOUND);
+    moves.progress(job).blockLast(BOUND);
+    assertThat(router.topology().table("settings")).isEqualTo(new TableRule.Pinned("settings", S0));
+    assertThat(number(S0, "SELECT COUNT(*) FROM settings").block(BOUND)).isEqualTo(2);
+    assertThat(number(S1, "SELECT COUNT(*) FROM settings").block(BOUND)).isZero();
   }
 
   @Test
