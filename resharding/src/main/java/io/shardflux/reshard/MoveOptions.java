@@ -1,6 +1,7 @@
 package io.shardflux.reshard;
 
 import io.shardflux.r2dbc.config.ReshardingSettings;
+import io.shardflux.r2dbc.config.RouterDocument;
 import java.time.Duration;
 
 /**
@@ -74,13 +75,28 @@ public record MoveOptions(
   }
 
   static MoveOptions of(ReshardingSettings settings) {
-    return new Builder()
-        .rowsPerSecond(settings.rowsPerSecond())
-        .rollbackWindow(settings.rollbackWindow())
-        .closeBound(settings.closeBound())
-        .patience(settings.patience())
-        .maxLag(settings.maxLag())
-        .build();
+    return builder().with(settings).build();
+  }
+
+  /**
+   * {@return these options, but for those that a text has}
+   *
+   * @param text YAML or JSON with the keys of the section {@code resharding} that are a move's,
+   *     such as {@code {rows-per-second: 5000}}; not longer than a document
+   * @throws IllegalArgumentException if it is malformed or out of bounds, with the path of the
+   *     mistake below {@code options}
+   */
+  public MoveOptions with(String text) {
+    ReshardingSettings own =
+        new ReshardingSettings(
+            true,
+            ReshardingSettings.FEWEST_CONNECTIONS,
+            rowsPerSecond,
+            rollbackWindow,
+            closeBound,
+            patience,
+            maxLag);
+    return toBuilder().with(RouterDocument.move(text, own)).build();
   }
 
   /** {@return the defaults stated above} */
@@ -113,6 +129,14 @@ public record MoveOptions(
     private Duration maxLag = ReshardingSettings.DEFAULTS.maxLag();
 
     private Builder() {}
+
+    private Builder with(ReshardingSettings settings) {
+      return rowsPerSecond(settings.rowsPerSecond())
+          .rollbackWindow(settings.rollbackWindow())
+          .closeBound(settings.closeBound())
+          .patience(settings.patience())
+          .maxLag(settings.maxLag());
+    }
 
     /**
      * Sets {@link MoveOptions#rowsPerSecond()}.

@@ -161,6 +161,22 @@ public record MovePlan(List<Part> parts, List<Refusal> refusals, MoveOptions opt
 
     private final boolean acceptable;
 
+    /**
+     * {@return the kind of a name}
+     *
+     * @param name its name in capitals
+     * @throws IllegalArgumentException if there is none of that name
+     */
+    public static Code of(String name) {
+      return Stream.of(values())
+          .filter(code -> code.name().equals(name))
+          .findAny()
+          .orElseThrow(
+              () ->
+                  new IllegalArgumentException(
+                      "code: " + name + " (expected: one of " + List.of(values()) + ")"));
+    }
+
     Code() {
       this(false);
     }

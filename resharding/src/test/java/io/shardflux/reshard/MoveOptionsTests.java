@@ -8,6 +8,8 @@ import java.time.Duration;
 import java.util.Map;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class MoveOptionsTests {
 
@@ -25,6 +27,31 @@ class MoveOptionsTests {
             3, Duration.ZERO, Duration.ofMillis(30), Duration.ofHours(1), Duration.ofMinutes(2));
 
     assertThat(options.toBuilder().build()).isEqualTo(options);
+  }
+
+  @Test
+  void takesOthersFromAText() {
+    MoveOptions options = MoveOptions.builder().rollbackWindow(Duration.ZERO).build();
+
+    assertThat(options.with("{\"rows-per-second\": 5000, \"max-lag\": \"9s\"}"))
+        .isEqualTo(options.toBuilder().rowsPerSecond(5_000).maxLag(Duration.ofSeconds(9)).build());
+    assertThat(options.with("{}")).isEqualTo(options);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "{max-lag: 1ms}    | options.max-lag: 1ms (expected: a time from 1s to 1h)",
+        "{enabled: false}  | options.enabled: unknown (expected: one of rows-per-second,",
+        "{rows: 5}         | options.rows: unknown (expected: one of rows-per-second,",
+        "fast              | options: a single value (expected: a map)",
+        "{                 | document, line",
+      })
+  void refusesATextThatIsMalformed(String text, String message) {
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> MoveOptions.defaults().with(text))
+        .withMessageStartingWith(message);
   }
 
   @Test

@@ -1,10 +1,13 @@
 package io.shardflux.spring;
 
+import io.shardflux.reshard.MoveOptions;
 import io.shardflux.reshard.MovePlan;
+import io.shardflux.reshard.MovePlan.Code;
 import io.shardflux.reshard.MoveProgress;
 import io.shardflux.reshard.MoveRefusedException;
 import io.shardflux.reshard.ShardMoves;
 import java.util.List;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.springframework.boot.actuate.endpoint.InvalidEndpointRequestException;
 import org.springframework.boot.actuate.endpoint.annotation.Endpoint;
@@ -12,10 +15,9 @@ import org.springframework.boot.actuate.endpoint.annotation.ReadOperation;
 import org.springframework.boot.actuate.endpoint.annotation.Selector;
 import org.springframework.boot.actuate.endpoint.annotation.WriteOperation;
 import reactor.core.publisher.Mono;
+import reactor.core.scheduler.Schedulers;
 
-/**
- * The endpoint {@code /actuator/moves}: plans, starts, pauses and cancels moves, and shows them.
- */
+/** The endpoint {@code /actuator/moves}: plans, starts and steers moves, and shows them. */
 @Endpoint(id = "moves")
 final class MovesEndpoint {
 
@@ -31,24 +33,38 @@ final class MovesEndpoint {
   /** How far a move is. */
   record Move(
       long job,
+      String strategy,
       MoveProgress.Wanted wanted,
       String owner,
       boolean running,
       int step,
+      int steps,
+      String from,
+      String to,
       String phase,
       long rows,
+      long rowsAbout,
+      boolean stuck,
+      MoveProgress.Report report,
       boolean ended,
       @Nullable String error) {
 
     static Move of(MoveProgress progress) {
       return new Move(
           progress.job(),
+          progress.strategy(),
           progress.wanted(),
           progress.owner(),
           progress.running(),
           progress.step(),
+          progress.steps(),
+          progress.from(),
+          progress.to(),
           progress.phase(),
           progress.rowsCopied(),
+          progress.rowsAbout(),
+          progress.stuck(),
+          progress.report(),
           progress.ended(),
           progress.error());
     }
@@ -60,6 +76,7 @@ final class MovesEndpoint {
       String strategy,
       List<MovePlan.Table> tables,
       List<Pair> pairs,
+      MoveOptions options,
       List<MovePlan.Refusal> refusals) {
 
     static Planned of(@Nullable Long job, MovePlan plan, List<MovePlan.Refusal> refusals) {
@@ -68,14 +85,15 @@ final class MovesEndpoint {
           plan.strategy(),
           plan.tables(),
           plan.pairs().stream()
-              .map(pair -> new Pair(pair.from().value(), pair.to().value()))
+              .map(pair -> new Pair(pair.from().value(), pair.to().value(), pair.rowsAbout()))
               .toList(),
+          plan.options(),
           refusals);
     }
   }
 
   /** Two shards between which rows may move. */
-  record Pair(String from, String to) {}
+  record Pair(String from, String to, long rowsAbout) {}
 
   @ReadOperation
   Mono<Moves> moves() {
@@ -92,18 +110,35 @@ final class MovesEndpoint {
    * Plans a move, and starts it if there are no refusals.
    *
    * @param next the strategy that shall take the place of that one, as the router's document has it
+   * @param accept the codes of refusals that are accepted, with commas between them
+   * @param options other options than those of the router's document, in a text as there
    * @param planOnly whether it is not started
    */
   @WriteOperation
-  Mono<Planned> start(String strategy, String next, @Nullable Boolean planOnly) {
+  Mono<Planned> start(
+      String strategy,
+      String next,
+      @Nullable String accept,
+      @Nullable String options,
+      @Nullable Boolean planOnly) {
     return moves
         .plan(strategy, next)
+        .map(plan -> plan.accepting(codes(accept)))
+        // A text may be as long as a document.
+        .publishOn(Schedulers.boundedElastic())
+        .map(plan -> options == null ? plan : plan.with(plan.options().with(options)))
         .flatMap(
             plan ->
                 Boolean.TRUE.equals(planOnly) || !plan.refusals().isEmpty()
                     ? Mono.just(Planned.of(null, plan, plan.refusals()))
                     : started(plan))
         .onErrorMap(IllegalArgumentException.class, MovesEndpoint::invalid);
+  }
+
+  private static Code[] codes(@Nullable String accept) {
+    return accept == null || accept.isBlank()
+        ? new Code[0]
+        : Stream.of(accept.split(",", -1)).map(String::trim).map(Code::of).toArray(Code[]::new);
   }
 
   private Mono<Planned> started(MovePlan plan) {

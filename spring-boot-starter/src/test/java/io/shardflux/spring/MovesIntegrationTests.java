@@ -10,6 +10,7 @@ import io.shardflux.servers.Database;
 import io.shardflux.servers.TestServers;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -58,6 +59,25 @@ class MovesIntegrationTests {
       assertThat(planned.get("refusals")).isEmpty();
       assertThat(get(application, "/actuator/moves").get("moves")).isEmpty();
 
+      JsonNode slow =
+          json(
+              post(
+                      application,
+                      "",
+                      Map.of(
+                          "strategy",
+                          "by_id",
+                          "next",
+                          NEXT,
+                          "options",
+                          "{rows-per-second: 50}",
+                          "accept",
+                          "AUTO_INCREMENT, UNIQUE_KEY",
+                          "planOnly",
+                          true))
+                  .expectStatus()
+                  .isOk());
+      assertThat(slow.get("options").get("rowsPerSecond").asInt()).isEqualTo(50);
       JsonNode started = start(application, NEXT, false);
       long job = started.get("job").asLong();
       assertThat(started.get("pairs")).isEqualTo(planned.get("pairs"));
@@ -69,6 +89,8 @@ class MovesIntegrationTests {
       assertThat(ended.get("error").isNull()).isTrue();
       assertThat(ended.get("owner").asString()).isNotEmpty();
       assertThat(ended.get("rows").asLong()).isPositive();
+      assertThat(ended.get("report").get("done").asDouble()).isEqualTo(1);
+      assertThat(ended.get("stuck").asBoolean()).isFalse();
       assertThat(get(application, "/actuator/moves").get("moves")).containsExactly(ended);
       assertThat(rows(application.router())).containsExactly(0L, (long) USERS);
 
@@ -93,6 +115,17 @@ class MovesIntegrationTests {
     }
     for (Map<String, String> body :
         List.of(Map.of("strategy", "by_id"), Map.of("strategy", "by_it", "next", NEXT))) {
+      post(application, "", body).expectStatus().isBadRequest();
+    }
+    for (Map<String, String> wrong :
+        List.of(
+            Map.of("accept", "NO_PRIMARY_KEY"),
+            Map.of("accept", "AUTO_INCREMENT,ALL"),
+            Map.of("options", "{max-lag: 1ms}"),
+            Map.of("options", "{"))) {
+      Map<String, String> body = new HashMap<>(wrong);
+      body.put("strategy", "by_id");
+      body.put("next", NEXT);
       post(application, "", body).expectStatus().isBadRequest();
     }
     post(application, "/7", Map.of("want", "pause")).expectStatus().isBadRequest();

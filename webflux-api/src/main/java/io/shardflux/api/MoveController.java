@@ -10,6 +10,8 @@ import io.shardflux.reshard.MovePlan;
 import io.shardflux.reshard.MoveProgress;
 import io.shardflux.reshard.MoveRefusedException;
 import io.shardflux.reshard.ShardMoves;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
@@ -23,6 +25,7 @@ import org.springframework.web.bind.annotation.RestController;
 import org.springframework.web.server.ServerWebExchange;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
+import reactor.core.scheduler.Schedulers;
 import tools.jackson.databind.PropertyNamingStrategies;
 import tools.jackson.databind.annotation.JsonNaming;
 
@@ -42,26 +45,73 @@ final class MoveController {
   @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
   record MoveView(
       long job,
+      String strategy,
       String want,
       String owner,
       boolean running,
       int step,
+      int steps,
+      String from,
+      String to,
       String phase,
       long rows,
+      long rowsAbout,
+      double done,
+      long rowsPerSecond,
+      long changesWaiting,
+      @Nullable Long leftSeconds,
+      @Nullable String throttledBy,
+      List<String> notKnown,
+      @Nullable WaitView waiting,
+      boolean stuck,
       boolean ended,
       @Nullable String error) {
 
     static MoveView of(MoveProgress move) {
+      MoveProgress.Report report = move.report();
+      Duration left = report.left();
       return new MoveView(
           move.job(),
+          move.strategy(),
           move.wanted().name().toLowerCase(Locale.ROOT),
           move.owner(),
           move.running(),
           move.step(),
+          move.steps(),
+          move.from(),
+          move.to(),
           move.phase(),
           move.rowsCopied(),
+          move.rowsAbout(),
+          report.done(),
+          report.rowsPerSecond(),
+          report.changesWaiting(),
+          left == null ? null : left.toSeconds(),
+          report.throttledBy(),
+          report.notKnown(),
+          report.waiting() == null ? null : WaitView.of(report.waiting()),
+          move.stuck(),
           move.ended(),
           move.error());
+    }
+  }
+
+  /** What a switch waits for. */
+  record WaitView(Instant since, String on, List<HolderView> holders) {
+
+    static WaitView of(MoveProgress.Wait wait) {
+      return new WaitView(
+          wait.since(), wait.on(), wait.holders().stream().map(HolderView::of).toList());
+    }
+  }
+
+  /** Who has a transaction open. */
+  @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+  record HolderView(long connection, String user, String host, long ageSeconds) {
+
+    static HolderView of(MoveProgress.Holder holder) {
+      return new HolderView(
+          holder.connection(), holder.user(), holder.host(), holder.age().toSeconds());
     }
   }
 
@@ -82,7 +132,7 @@ final class MoveController {
               .map(table -> new TableView(table.name(), table.rowsAbout()))
               .toList(),
           plan.pairs().stream()
-              .map(pair -> new PairView(pair.from().value(), pair.to().value()))
+              .map(pair -> new PairView(pair.from().value(), pair.to().value(), pair.rowsAbout()))
               .toList(),
           plan.refusals());
     }
@@ -93,7 +143,8 @@ final class MoveController {
   record TableView(String name, long rowsAbout) {}
 
   /** Two shards between which rows move. */
-  record PairView(String from, String to) {}
+  @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+  record PairView(String from, String to, long rowsAbout) {}
 
   @GetMapping(
       path = "/moves",
@@ -118,6 +169,9 @@ final class MoveController {
         .flatMap(
             request ->
                 all.plan(request.strategy(), request.next())
+                    // A text may be long.
+                    .publishOn(Schedulers.boundedElastic())
+                    .map(request::applied)
                     .flatMap(
                         plan ->
                             request.planOnly()

@@ -58,7 +58,10 @@ class MovesIntegrationTests {
               .subscribe(nothing -> {}, error -> read.set(Integer.MIN_VALUE));
       String planned = post(client, "/moves", QUARTER, 200);
       assertThat(planned).contains("\"job\":1,").contains("\"refusals\":[]");
-      assertThat(last(client, "/moves/1")).contains("\"ended\":true,\"error\":null");
+      assertThat(last(client, "/moves/1"))
+          .contains("\"ended\":true,\"error\":null")
+          .contains("\"done\":1.0,")
+          .contains("\"stuck\":false");
       writing.dispose();
       assertThat(read.get()).isPositive();
       assertThat(whole(client, read)).contains("\"asked\":4");
@@ -135,6 +138,25 @@ class MovesIntegrationTests {
         .contains("NO_PRIMARY_KEY");
     assertThat(post(operator, "/moves", next + "}", 409))
         .contains("\"code\":\"refused\"")
+        .contains("NO_PRIMARY_KEY");
+    String more = next + ",\"plan_only\":true,";
+    assertThat(post(operator, "/moves", more + "\"accept\":[\"NO_PRIMARY_KEY\"]}", 400))
+        .contains("code: NO_PRIMARY_KEY (expected: one of [AUTO_INCREMENT,");
+    assertThat(post(operator, "/moves", more + "\"accept\":[\"ALL\"]}", 400))
+        .contains("code: ALL (expected: one of [NO_TABLE,");
+    assertThat(post(operator, "/moves", more + "\"accept\":\"UNIQUE_KEY\"}", 400))
+        .contains("accept: a string (expected: a list of codes");
+    assertThat(post(operator, "/moves", more + "\"options\":{\"max-lag\":\"1ms\"}}", 400))
+        .contains("options.max-lag: 1ms (expected: a time from 1s to 1h)");
+    assertThat(post(operator, "/moves", more + "\"options\":5}", 400))
+        .contains("options: a number (expected: an object");
+    assertThat(
+            post(
+                operator,
+                "/moves",
+                more + "\"accept\":[\"UNIQUE_KEY\"],\"options\":{\"rows-per-second\":50}}",
+                200))
+        .contains("\"job\":null")
         .contains("NO_PRIMARY_KEY");
     assertThat(get(operator, "/moves", 200)).isEmpty();
   }

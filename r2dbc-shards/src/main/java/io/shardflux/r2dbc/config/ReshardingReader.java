@@ -16,7 +16,16 @@ final class ReshardingReader {
         "close-bound",
         "patience",
         "max-lag");
-    ReshardingSettings defaults = ReshardingSettings.DEFAULTS;
+    return read(resharding, ReshardingSettings.DEFAULTS);
+  }
+
+  /** The settings of one move, where the others are those that it has by default. */
+  static ReshardingSettings ofMove(Setting options, ReshardingSettings defaults) {
+    options.only("rows-per-second", "rollback-window", "close-bound", "patience", "max-lag");
+    return read(options, defaults);
+  }
+
+  private static ReshardingSettings read(Setting resharding, ReshardingSettings defaults) {
     return new ReshardingSettings(
         resharding.get("enabled").or(defaults.enabled(), Setting::truth),
         resharding

@@ -134,6 +134,18 @@ public final class RouterDocument {
     return map;
   }
 
+  /**
+   * The settings that a YAML text has for one move, with the keys of the section {@code resharding}
+   * that are a move's.
+   *
+   * @param others the settings that it does not have
+   * @throws IllegalArgumentException if it is malformed, with a path below {@code options}
+   */
+  public static ReshardingSettings move(String yaml, ReshardingSettings others) {
+    Setting root = Setting.root(Collections.singletonMap("options", parse(yaml)));
+    return ReshardingReader.ofMove(root.get("options"), others);
+  }
+
   private static ShardDirectory noDirectory(Setting strategy, @Nullable String name) {
     throw strategy
         .get("type")
