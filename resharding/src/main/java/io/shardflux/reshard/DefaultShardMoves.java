@@ -15,6 +15,8 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import reactor.core.Disposable;
@@ -48,6 +50,7 @@ final class DefaultShardMoves implements ShardMoves {
   private final Sinks.Empty<Void> ended = Sinks.empty();
   private final Disposable working;
   private volatile boolean closing;
+  private volatile @Nullable MoveProgress newest;
   private volatile Failure failure = Failure.NONE;
 
   DefaultShardMoves(ClusterRouter router, MoveJob.Guards guards) {
@@ -170,8 +173,17 @@ final class DefaultShardMoves implements ShardMoves {
   }
 
   @Override
+  public Optional<MoveProgress> newest() {
+    return Optional.ofNullable(newest);
+  }
+
+  @Override
   public Flux<MoveProgress> all() {
     return cluster.jobs().all(KIND, SHOWN).map(Shown::of);
+  }
+
+  private void seen(Job job) {
+    newest = Shown.of(job);
   }
 
   /** Does the moves that nobody does, one after the other. */
@@ -179,6 +191,7 @@ final class DefaultShardMoves implements ShardMoves {
     return cluster
         .jobs()
         .all(KIND, 1)
+        .doOnNext(this::seen)
         .filter(job -> !job.ended())
         .filterWhen(job -> latencies.before(job.id()).thenReturn(true))
         .filter(job -> !job.owned() && !job.wanted().equals("pause"))
@@ -294,7 +307,7 @@ final class DefaultShardMoves implements ShardMoves {
   private Mono<Void> kept(Job job, Owned owned, MoveJob work) {
     return Mono.delay(RENEWAL)
         .then(Mono.defer(() -> cluster.jobs().renew(owned, this.owned, report(work))))
-        .then(Mono.defer(() -> cluster.jobs().get(owned.job())))
+        .then(Mono.defer(() -> cluster.jobs().get(owned.job()).doOnNext(this::seen)))
         // While control does not answer the tokens keep owners apart.
         .onErrorResume(error -> !(error instanceof JobLostException), error -> Mono.empty())
         .repeat()

@@ -2,6 +2,7 @@ package io.shardflux.reshard;
 
 import io.shardflux.cluster.ClusterRouter;
 import io.shardflux.router.ShardingStrategy;
+import java.util.Optional;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
@@ -85,6 +86,12 @@ public interface ShardMoves {
    * @param job its number
    */
   Flux<MoveProgress> progress(long job);
+
+  /**
+   * {@return how far the newest move was when this router saw it last, about a second ago} Empty if
+   * there is none, or this router does no moves. Asks no server.
+   */
+  Optional<MoveProgress> newest();
 
   /** {@return how far the last 20 moves are or were, the newest first} */
   Flux<MoveProgress> all();

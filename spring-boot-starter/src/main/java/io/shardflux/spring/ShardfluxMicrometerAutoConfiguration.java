@@ -4,17 +4,21 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.observation.ObservationRegistry;
 import io.shardflux.r2dbc.ShardMeters;
 import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.reshard.ShardMoves;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnSingleCandidate;
 import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Configuration;
 import org.springframework.core.Ordered;
 import org.springframework.core.annotation.Order;
 
 /**
  * Gives Micrometer what a {@link ShardRouter} has: observations of its statements where there is an
- * {@link ObservationRegistry}, and {@link ShardMeters} where there is a {@link MeterRegistry}.
+ * {@link ObservationRegistry}, and {@link ShardMeters} where there is a {@link MeterRegistry}. The
+ * newest of {@link ShardMoves} has meters too.
  */
 @AutoConfiguration(
     after = ShardfluxAutoConfiguration.class,
@@ -39,5 +43,18 @@ public final class ShardfluxMicrometerAutoConfiguration {
   @ConditionalOnSingleCandidate(ShardRouter.class)
   ShardMeters shardMeters(ShardRouter router) {
     return new ShardMeters(router);
+  }
+
+  @Configuration(proxyBeanMethods = false)
+  @ConditionalOnClass(ShardMoves.class)
+  static final class OfMoves {
+
+    @Bean
+    @ConditionalOnMissingBean
+    @ConditionalOnBean(MeterRegistry.class)
+    @ConditionalOnSingleCandidate(ShardMoves.class)
+    MoveMeters moveMeters(ShardMoves moves) {
+      return new MoveMeters(moves);
+    }
   }
 }

@@ -94,6 +94,12 @@ class MovesIntegrationTests {
       assertThat(get(application, "/actuator/moves").get("moves")).containsExactly(ended);
       assertThat(rows(application.router())).containsExactly(0L, (long) USERS);
 
+      Awaitility.await()
+          .atMost(WebApplication.BOUND)
+          .until(() -> meter(application, "shardflux.move.done") == 1);
+      assertThat(meter(application, "shardflux.move.rows")).isEqualTo(ended.get("rows").asDouble());
+      assertThat(meter(application, "shardflux.move.stuck")).isZero();
+
       JsonNode cluster = get(application, "/actuator/cluster");
       assertThat(cluster.get("epoch").asLong()).isGreaterThan(1);
       assertThat(cluster.get("inForce")).isEqualTo(cluster.get("epoch"));
@@ -102,6 +108,11 @@ class MovesIntegrationTests {
       assertThat(cluster.get("routers").get(0).get("host").asString()).contains("process ");
       assertThat(cluster.get("orders")).isEmpty();
     }
+  }
+
+  private static double meter(WebApplication application, String name) {
+    JsonNode meter = get(application, "/actuator/metrics/" + name);
+    return meter.get("measurements").get(0).get("value").asDouble();
   }
 
   private static void refuses(WebApplication application) {
@@ -197,7 +208,7 @@ class MovesIntegrationTests {
                     "shardflux.strategies.by_id.shard=shard_0",
                     "shardflux.tables.users.strategy=by_id",
                     "shardflux.tables.users.key.id=integer",
-                    "management.endpoints.web.exposure.include=health,moves,cluster",
+                    "management.endpoints.web.exposure.include=health,moves,cluster,metrics",
                     "management.endpoint.health.show-details=always"),
                 Stream.of(more))
             .flatMap(each -> each)
