@@ -95,21 +95,39 @@ record Capture(long job, int step, MovedTable table, int number, String moving) 
   }
 
   /** Makes the table of changes and the triggers, as soon as no open transaction is in the way. */
-  Mono<Void> install(Session source) {
-    return source
-        .update(changeTable())
+  Mono<Void> install(Session source, Owned owned) {
+    return leftOver(source)
+        .concatMap(name -> patiently(source, owned, "DROP TRIGGER IF EXISTS `" + name + "`"))
+        .then(source.update(changeTable()))
         .thenMany(Flux.fromIterable(triggers()))
-        .concatMap(trigger -> patiently(source, trigger))
+        .concatMap(trigger -> patiently(source, owned, trigger))
         .then();
   }
 
-  /** Runs it as soon as no open transaction is in its way, without holding others up for long. */
-  private static Mono<Long> patiently(Session source, String change) {
+  /** The triggers of other jobs, which an owner made that stood still while its job ended. */
+  private Flux<String> leftOver(Session source) {
+    return source.rows(
+        "SELECT TRIGGER_NAME FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = DATABASE()"
+            + " AND EVENT_OBJECT_TABLE = "
+            + MovedTable.text(table.name())
+            + " AND TRIGGER_NAME REGEXP '^shardflux_[0-9]+_' AND TRIGGER_NAME NOT LIKE"
+            + " 'shardflux\\_"
+            + job
+            + "\\_%'",
+        row -> Objects.requireNonNull(row.get(0, String.class)));
+  }
+
+  /**
+   * Runs it as soon as no open transaction is in its way, without holding others up for long. A
+   * former owner is refused right before, as no transaction can hold it off here.
+   */
+  private static Mono<Long> patiently(Session source, Owned owned, String change) {
     AtomicInteger tries = new AtomicInteger();
     return Mono.defer(
             () -> {
               int doublings = Math.min(tries.getAndIncrement() / TRIES_A_BOUND, DOUBLINGS);
-              return source.bounded(change, LOCK_BOUND.multipliedBy(1L << doublings));
+              return check(source, owned)
+                  .then(source.bounded(change, LOCK_BOUND.multipliedBy(1L << doublings)));
             })
         .repeatWhenEmpty(again -> again.delayElements(PATIENCE));
   }
@@ -322,9 +340,9 @@ record Capture(long job, int step, MovedTable table, int number, String moving) 
   }
 
   /** Takes away all that stands on a side, in an order that leaves no trigger without it. */
-  Mono<Void> remove(Session source) {
+  Mono<Void> remove(Session source, Owned owned) {
     return Flux.just("insert", "delete", "update")
-        .concatMap(event -> patiently(source, "DROP TRIGGER IF EXISTS " + trigger(event)))
+        .concatMap(event -> patiently(source, owned, "DROP TRIGGER IF EXISTS " + trigger(event)))
         .then(source.update("DROP TABLE IF EXISTS " + changes()))
         .then();
   }

@@ -59,8 +59,10 @@ final class StepClean {
         .then(Mono.fromSupplier(rows::get));
   }
 
-  private static Mono<Void> removed(OpenStep step, Capture capture) {
-    return capture.remove(step.source()).then(capture.remove(step.target()));
+  private Mono<Void> removed(OpenStep step, Capture capture) {
+    return capture
+        .remove(step.source(), move.owned())
+        .then(capture.remove(step.target(), move.owned()));
   }
 
   /** Takes the triggers away, and what was copied, so that the step can begin anew. */

@@ -46,7 +46,7 @@ final class StepCopy {
       OpenStep step, Capture capture, Session session, Map<String, String> marks) {
     return move.guards()
         .before("install")
-        .then(capture.install(session))
+        .then(capture.install(session, move.owned()))
         .then(capture.mark(session))
         .doOnNext(mark -> marks.put(step.mark(capture, session), mark))
         .then();

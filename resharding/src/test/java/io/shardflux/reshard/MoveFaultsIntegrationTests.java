@@ -13,10 +13,13 @@ import io.shardflux.servers.DatabaseServer;
 import io.shardflux.servers.TestServers;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -114,6 +117,54 @@ class MoveFaultsIntegrationTests {
       assertThat(told.unknown.keySet()).allMatch(id -> OLD.locate(ShardKey.of(id)).equals(S0));
     }
     cluster.close().block(BOUND);
+  }
+
+  /**
+   * The switch is taken back, so that writes go on at the source long before the target is back.
+   */
+  @Test
+  @EnabledIfSystemProperty(named = "moves.all", matches = "true")
+  void aTargetThatIsGoneInASwitchHoldsUpNoWriterForLong() {
+    assumeTrue(servers.controllable());
+    List<Database> databases = servers.freshDatabases("faults");
+    ClusterRouter cluster =
+        ClusterRouter.open(document(databases)).blockOptional(BOUND).orElseThrow();
+    Told.create(cluster.router());
+    Told.load(cluster.router(), OLD);
+    CountDownLatch gone = new CountDownLatch(1);
+    DatabaseServer target = databases.get(Server.TARGET.number).server();
+    ShardMoves moves =
+        new DefaultShardMoves(
+            cluster,
+            new MoveJob.Guards() {
+              @Override
+              public Mono<Void> before(String what) {
+                return what.equals("drain") && gone.getCount() > 0
+                    ? Mono.<Void>fromRunnable(() -> servers.pause(target))
+                        .subscribeOn(Schedulers.boundedElastic())
+                        .doOnSuccess(paused -> gone.countDown())
+                    : Mono.empty();
+              }
+            });
+    try {
+      MovePlan plan = moves.plan("by_user", NEXT).blockOptional(BOUND).orElseThrow();
+      long job = moves.start(MoveFixture.brief(plan)).blockOptional(BOUND).orElseThrow();
+      MoveIntegrationTests.await(gone);
+      long moving = OLD.locate(ShardKey.of(2)).equals(S0) ? 2 : 1;
+      assertThat(
+              MoveFixture.update(cluster.router(), moving)
+                  .retryWhen(Retry.fixedDelay(60, Duration.ofMillis(200)))
+                  // The target is gone until this has come.
+                  .block(Duration.ofSeconds(30)))
+          .isOne();
+      servers.restore();
+      assertThat(moves.progress(job).blockLast(BOUND)).extracting(MoveProgress::error).isNull();
+      assertThat(MoveFixture.update(cluster.router(), moving).block(BOUND)).isOne();
+    } finally {
+      servers.restore();
+      moves.close().block(BOUND);
+      cluster.close().block(BOUND);
+    }
   }
 
   private static String document(List<Database> databases) {

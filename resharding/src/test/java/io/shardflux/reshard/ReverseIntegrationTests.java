@@ -15,7 +15,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
-import org.junit.jupiter.api.RepeatedTest;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -47,12 +47,13 @@ class ReverseIntegrationTests {
     assertThat(run.refused).as("of %s", run.acknowledged).hasSizeLessThan(1 + WRITES / 50);
   }
 
-  @RepeatedTest(1)
+  @Test
   void alsoWhereTheMoverFails() {
     assertThat(reversed(new MoveRacesIntegrationTests.Dying(0.05)).wrong(BEFORE)).isEmpty();
   }
 
   /** The control: without what is noted at the new place the same check must see lost writes. */
+  @Tag("same-on-any-server")
   @Test
   void withoutTheFlowBackWritesAreLost() {
     try (MoveFixture fixture = new MoveFixture(OLD)) {
@@ -76,6 +77,7 @@ class ReverseIntegrationTests {
   }
 
   /** The control: so it must where the new place takes writes while the keys leave it. */
+  @Tag("same-on-any-server")
   @Test
   void withTheFenceOpenWritesAreLost() {
     try (MoveFixture fixture = new MoveFixture(OLD)) {
@@ -138,7 +140,7 @@ class ReverseIntegrationTests {
 
   /** The first of two steps has switched, and the second is at that piece of work. */
   @ParameterizedTest
-  @ValueSource(strings = {"install", "copy", "drain"})
+  @ValueSource(strings = {"copy", "drain"})
   void goesBackWhileALaterStepIsUnderWay(String piece) {
     try (MoveFixture fixture = new MoveFixture(OLD)) {
       fixture.load(60);
@@ -189,6 +191,13 @@ class ReverseIntegrationTests {
   void theWindowIsEndedEarly() {
     try (MoveFixture fixture = new MoveFixture(OLD)) {
       fixture.load(30);
+      // An owner that stood still may have made one after its job had ended.
+      fixture
+          .router(0)
+          .onAll()
+          .sql("CREATE TRIGGER shardflux_0_0_0_insert AFTER INSERT ON users FOR EACH ROW BEGIN END")
+          .rowsUpdated()
+          .blockLast(BOUND);
       Map<Long, List<String>> before = fixture.rows();
       ShardMoves moves = fixture.hasty(0, MoveJob.Guards.ALL);
       ShardingStrategy next = ShardingStrategy.hash(List.of(S0, S1));
