@@ -11,10 +11,10 @@ import io.shardflux.reshard.MovePlan.Code;
 import io.shardflux.reshard.MovePlan.Refusal;
 import io.shardflux.reshard.MoveProgress.Wanted;
 import io.shardflux.router.Topology;
+import io.shardflux.router.TransitionStrategy;
 import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
-import java.util.Objects;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -96,9 +96,11 @@ final class DefaultShardMoves implements ShardMoves {
 
   @Override
   public Mono<Long> start(MovePlan plan) {
-    return Mono.fromCallable(() -> jobPlan(plan))
+    return cluster
+        .look()
         // A topology may be long.
-        .subscribeOn(Schedulers.boundedElastic())
+        .publishOn(Schedulers.boundedElastic())
+        .then(Mono.fromCallable(() -> jobPlan(plan)))
         .flatMap(
             first ->
                 cluster
@@ -111,17 +113,32 @@ final class DefaultShardMoves implements ShardMoves {
     if (!plan.refusals().isEmpty()) {
       throw new MoveRefusedException(plan.refusals());
     }
+    List<Refusal> outdated =
+        plan.parts().stream().flatMap(part -> outdated(part).stream()).toList();
+    if (!outdated.isEmpty()) {
+      throw new MoveRefusedException(outdated);
+    }
     List<JobPlan> jobs =
         plan.parts().stream().map(part -> JobPlan.of(part, plan.options(), json(part))).toList();
     return jobs.get(0).with(0, jobs.stream().skip(1).map(JobPlan::text).toList());
   }
 
-  /** The topology with a part's strategy and rules. */
+  private Optional<Refusal> outdated(MovePlan.Part part) {
+    return Passage.of(part)
+        .unlike(cluster.opened().topology())
+        .map(other -> new Refusal(Code.OUTDATED, part.strategy(), other + "; plan it anew"));
+  }
+
+  /** The topology with a part's strategies and rules. */
   private String json(MovePlan.Part part) {
     TopologyDocument.Opened now = cluster.opened();
     return now.document()
         .next(
-            now.topology().with(part.strategy(), part.next(), part.rules()),
+            now.topology()
+                .with(
+                    part.strategy(),
+                    TransitionStrategy.of(part.old(), part.next(), List.of()),
+                    part.rules()),
             now.shards(),
             cluster.own().accounts())
         .json();
@@ -136,7 +153,17 @@ final class DefaultShardMoves implements ShardMoves {
   @Override
   public Mono<Void> want(long job, Wanted wanted) {
     return last(job)
-        .flatMap(last -> cluster.jobs().want(last.id(), wanted.name().toLowerCase(Locale.ROOT)));
+        .flatMap(
+            last ->
+                last.ended()
+                    ? Mono.empty()
+                    : cluster
+                        .jobs()
+                        .want(last.id(), wanted.name().toLowerCase(Locale.ROOT))
+                        .then(cluster.jobs().get(last.id()))
+                        // It may have ended just before, and the rest of its plan begun.
+                        .filter(now -> now.ended() && !rest(now).isEmpty())
+                        .flatMap(now -> want(job, wanted)));
   }
 
   @Override
@@ -155,21 +182,24 @@ final class DefaultShardMoves implements ShardMoves {
     return cluster
         .jobs()
         .get(job)
-        .expand(
-            done ->
-                !done.ended() || JobPlan.parse(done.plan()).rest().isEmpty()
-                    ? Mono.empty()
-                    : following(done.id()))
+        .expand(done -> !done.ended() || rest(done).isEmpty() ? Mono.empty() : following(done.id()))
         .takeLast(1)
         .next();
   }
 
   private Mono<Job> following(long job) {
-    return cluster
-        .jobs()
-        .all(KIND, SHOWN)
-        .filter(later -> JobPlan.parse(later.plan()).before() == job)
-        .next();
+    return cluster.jobs().all(KIND, SHOWN).filter(later -> beforeOf(later) == job).next();
+  }
+
+  /** What must be done behind a job; nothing is known of a plan of another version. */
+  private static List<String> rest(Job job) {
+    JobPlan plan = Shown.plan(job);
+    return plan == null ? List.of() : plan.rest();
+  }
+
+  private static long beforeOf(Job job) {
+    JobPlan plan = Shown.plan(job);
+    return plan == null ? 0 : plan.before();
   }
 
   @Override
@@ -245,19 +275,19 @@ final class DefaultShardMoves implements ShardMoves {
                       guards);
               return Mono.firstWithSignal(
                   all(job, work)
-                      .map(why -> goesOn(owned, why))
-                      .defaultIfEmpty(Mono.defer(() -> ended(owned, plan, goesBack(job))))
+                      .map(why -> goesOn(job, owned, plan, why))
+                      .defaultIfEmpty(Mono.defer(() -> ended(job, owned, plan)))
                       .flatMap(end -> end),
                   kept(job, owned, work));
             });
   }
 
   /** Ends a job; the rest of its plan begins, if it was not taken back. */
-  private Mono<Void> ended(Owned owned, JobPlan plan, boolean back) {
+  private Mono<Void> ended(Job job, Owned owned, JobPlan plan) {
     JobPlan following = plan.following(owned.job()).orElse(null);
-    return back || following == null
+    return goesBack(job) || following == null
         ? cluster.jobs().end(owned, null)
-        : cluster.jobs().end(owned, KIND, following.text(), JobState.FIRST.text());
+        : cluster.jobs().end(owned, job.wanted(), following.text(), JobState.FIRST.text());
   }
 
   /** Does what is wanted; gives why it can't be done. */
@@ -280,22 +310,26 @@ final class DefaultShardMoves implements ShardMoves {
     return Wanted.valueOf(job.wanted().toUpperCase(Locale.ROOT));
   }
 
-  /** Refuses a cancel or reverse: the job goes on, and says why. */
-  private Mono<Void> goesOn(Owned owned, String why) {
-    return cluster
-        .jobs()
-        .want(owned.job(), "run")
-        .then(cluster.jobs().met(owned, why))
-        .then(cluster.jobs().leave(owned));
+  /** Refuses a cancel or reverse: the job goes on, alone, and says why. */
+  private Mono<Void> goesOn(Job job, Owned owned, JobPlan plan, String why) {
+    log.warn("job {}: {}", owned.job(), why);
+    String alone = plan.with(plan.before(), List.of()).text();
+    return cluster.jobs().refuse(owned, job.wanted(), alone, why).then(cluster.jobs().leave(owned));
   }
 
   private Passage passage(JobPlan plan) {
     Topology topology =
         TopologyDocument.parse(plan.topology()).open(1, cluster.own(), cluster.opened()).topology();
+    if (!(topology.strategies().get(plan.strategy()) instanceof TransitionStrategy way)) {
+      throw new IllegalStateException(
+          "job: strategy " + plan.strategy() + " in its plan (expected: one on its way)");
+    }
     return new Passage(
         plan.kind(),
         plan.strategy(),
-        Objects.requireNonNull(topology.strategies().get(plan.strategy())),
+        plan.tables().stream().map(MovePlan.Table::name).toList(),
+        way.old(),
+        way.next(),
         plan.kind() == MovePlan.Kind.KEYS ? List.of() : Draft.rules(topology, plan.strategy()),
         plan.into());
   }

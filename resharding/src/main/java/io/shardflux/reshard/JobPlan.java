@@ -25,8 +25,8 @@ import java.util.Optional;
  * @param tables the tables whose rows move, with about how many rows they have
  * @param pairs the shards between which rows may move, in the order of the steps
  * @param options how it is done
- * @param topology the topology with the next strategy under its name, and with the rules by which
- *     pinned tables move, as JSON in one line
+ * @param topology the topology with the strategy on its way, still without a step, and with the
+ *     rules by which pinned tables move, as JSON in one line
  * @param before the job before, of which this one is the rest; 0 for none
  * @param rest what further jobs must do behind this one, as such texts
  */
@@ -41,7 +41,7 @@ record JobPlan(
     long before,
     List<String> rest) {
 
-  private static final String VERSION = "1";
+  private static final String VERSION = "2";
   private static final HexFormat HEX = HexFormat.of();
 
   static JobPlan of(Part part, MoveOptions options, String topology) {

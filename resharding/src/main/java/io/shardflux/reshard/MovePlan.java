@@ -64,6 +64,7 @@ public record MovePlan(List<Part> parts, List<Refusal> refusals, MoveOptions opt
    * @param kind what becomes of them
    * @param strategy the name of the strategy whose keys move; of pinned tables one that they have
    *     while they move
+   * @param old where the keys are now; of pinned tables their shard
    * @param next the strategy that takes its place
    * @param into the name of the strategy that tables have afterwards
    * @param rules the rules by which pinned tables move; empty for others
@@ -73,6 +74,7 @@ public record MovePlan(List<Part> parts, List<Refusal> refusals, MoveOptions opt
   public record Part(
       Kind kind,
       String strategy,
+      ShardingStrategy old,
       ShardingStrategy next,
       String into,
       List<TableRule.Sharded> rules,
@@ -84,6 +86,7 @@ public record MovePlan(List<Part> parts, List<Refusal> refusals, MoveOptions opt
      *
      * @param kind see {@link #kind()}
      * @param strategy see {@link #strategy()}
+     * @param old see {@link #old()}
      * @param next see {@link #next()}
      * @param into see {@link #into()}
      * @param rules see {@link #rules()}
@@ -156,6 +159,8 @@ public record MovePlan(List<Part> parts, List<Refusal> refusals, MoveOptions opt
     OTHER_CLIENT(true),
     /** A new shard's server or database has another mode or character set. May be accepted. */
     SERVER_DIFFERS(true),
+    /** The topology is another one than the plan was made for. */
+    OUTDATED,
     /** Another move is under way. */
     UNDER_WAY;
 

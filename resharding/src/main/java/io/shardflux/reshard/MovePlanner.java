@@ -140,6 +140,7 @@ final class MovePlanner {
                             new Part(
                                 draft.kind(),
                                 draft.strategy(),
+                                draft.old(),
                                 draft.next(),
                                 draft.into(),
                                 draft.kind() == MovePlan.Kind.KEYS ? List.of() : rules,

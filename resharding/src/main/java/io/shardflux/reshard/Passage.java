@@ -1,6 +1,7 @@
 package io.shardflux.reshard;
 
 import io.shardflux.reshard.MovePlan.Kind;
+import io.shardflux.router.Rebalancing;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardingStrategy;
 import io.shardflux.router.TableRule;
@@ -8,27 +9,100 @@ import io.shardflux.router.Topology;
 import io.shardflux.router.TransitionStrategy;
 import io.shardflux.router.TransitionStrategy.Step;
 import java.util.List;
-import java.util.Objects;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
 
 /**
  * What the topology is before, during and after a job. Each change is published as one.
  *
  * @param strategy the name of the strategy whose keys move
+ * @param tables the tables whose rows move
+ * @param old where the keys were when it was planned
  * @param next the strategy that takes its place
  * @param rules the rules by which tables move that were pinned before
  * @param into the name of the strategy that these have afterwards
  */
 record Passage(
-    Kind kind, String strategy, ShardingStrategy next, List<TableRule.Sharded> rules, String into) {
+    Kind kind,
+    String strategy,
+    List<String> tables,
+    ShardingStrategy old,
+    ShardingStrategy next,
+    List<TableRule.Sharded> rules,
+    String into) {
+
+  static Passage of(MovePlan.Part part) {
+    return new Passage(
+        part.kind(),
+        part.strategy(),
+        part.tables().stream().map(MovePlan.Table::name).toList(),
+        part.old(),
+        part.next(),
+        part.rules(),
+        part.into());
+  }
+
+  /** What is in a topology in place of what it was planned for; empty if nothing is. */
+  Optional<String> unlike(Topology now) {
+    return kind == Kind.KEYS ? otherKeys(now) : otherTables(now).or(() -> otherStrategies(now));
+  }
+
+  private Optional<String> otherKeys(Topology now) {
+    ShardingStrategy at = now.strategies().get(strategy);
+    if (at == null || !alike(at, old)) {
+      return Optional.of("strategies." + strategy + ": " + at + " (expected: " + old + ")");
+    }
+    Set<String> there =
+        Draft.rules(now, strategy).stream().map(TableRule::table).collect(Collectors.toSet());
+    return there.equals(Set.copyOf(tables))
+        ? Optional.empty()
+        : Optional.of("tables of " + strategy + ": " + there + " (expected: " + tables + ")");
+  }
+
+  /** Of directories it is only known that they are some. */
+  private static boolean alike(ShardingStrategy one, ShardingStrategy other) {
+    return (one.immediate() || other.immediate())
+        ? Rebalancing.same(one, other)
+        : one.getClass() == other.getClass();
+  }
+
+  private Optional<String> otherTables(Topology now) {
+    ShardId shard = old.shards().iterator().next();
+    return rules.stream()
+        .map(rule -> new TableRule.Pinned(rule.table(), shard))
+        .filter(rule -> !rule.equals(now.table(rule.table())))
+        .map(rule -> "tables: " + now.table(rule.table()) + " (expected: " + rule + ")")
+        .findFirst();
+  }
+
+  private Optional<String> otherStrategies(Topology now) {
+    if (now.strategies().containsKey(strategy)) {
+      return Optional.of("strategies." + strategy + ": there (expected: none of that name)");
+    }
+    ShardingStrategy there = now.strategies().get(into);
+    return into.equals(strategy) || (there != null && alike(there, next))
+        ? Optional.empty()
+        : Optional.of("strategies." + into + ": " + there + " (expected: " + next + ")");
+  }
 
   /** Tells whether it has begun, and is not over. */
   boolean isUnderWay(Topology now) {
     return now.strategies().get(strategy) instanceof TransitionStrategy;
   }
 
-  /** The topology in which the keys are on their way. */
+  /**
+   * The topology in which the keys are on their way.
+   *
+   * @throws IllegalStateException if it was planned for another topology
+   */
   Topology begun(Topology now) {
-    ShardingStrategy old = old(now);
+    unlike(now)
+        .ifPresent(
+            other -> {
+              throw new IllegalStateException(
+                  other + "; as the move was planned; cancel it, and plan it anew");
+            });
     List<TableRule.Sharded> moving = kind == Kind.KEYS ? Draft.rules(now, strategy) : rules;
     return now.with(strategy, way(kind, old, next, moving), rules);
   }
@@ -37,17 +111,6 @@ record Passage(
       Kind kind, ShardingStrategy old, ShardingStrategy next, List<TableRule.Sharded> rules) {
     TransitionStrategy way = TransitionStrategy.of(old, next, steps(old, next, rules));
     return kind == Kind.PINNED ? way.ofWhole() : way;
-  }
-
-  private ShardingStrategy old(Topology now) {
-    if (kind == Kind.KEYS) {
-      return Objects.requireNonNull(now.strategies().get(strategy));
-    }
-    if (now.table(rules.get(0).table()) instanceof TableRule.Pinned pinned) {
-      return ShardingStrategy.fixed(pinned.shard());
-    }
-    throw new IllegalStateException(
-        "table: " + rules.get(0).table() + ", not pinned any more (expected: pinned)");
   }
 
   /** A step for each pair of shards that keys of the tables may go between. */

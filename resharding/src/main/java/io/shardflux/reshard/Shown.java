@@ -56,7 +56,7 @@ final class Shown {
   }
 
   /** A plan of another version is told by whoever would do it. */
-  private static @Nullable JobPlan plan(Job job) {
+  static @Nullable JobPlan plan(Job job) {
     try {
       return JobPlan.parse(job.plan());
     } catch (IllegalArgumentException e) {

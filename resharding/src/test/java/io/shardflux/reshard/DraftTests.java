@@ -2,6 +2,7 @@ package io.shardflux.reshard;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.groups.Tuple.tuple;
 
 import io.shardflux.reshard.MovePlan.Kind;
@@ -86,6 +87,40 @@ class DraftTests {
     assertUndone(passage, begun);
   }
 
+  /** What was planned before another move ended must not put anything back. */
+  @Test
+  void whatWasPlannedForAnotherTopologyDoesNotBegin() {
+    ShardingStrategy next = ShardingStrategy.hash(List.of(A, B));
+    Passage tables = passage(new Intent.MoveTables(List.of("settings", "jobs"), C));
+    outdated(
+        tables,
+        TOPOLOGY.with("by_id", TOPOLOGY.strategy("users"), List.of(pinned("jobs"))),
+        "tables: Pinned[table=jobs, shard=c] (expected: ");
+    outdated(tables, tables.begun(TOPOLOGY), "tables: Sharded[table=");
+    Passage keys = passage(new Intent.Change("by_id", next));
+    outdated(
+        keys,
+        TOPOLOGY.withStrategy("by_id", ShardingStrategy.hash(List.of(A, C))),
+        "strategies.by_id: ");
+    Passage sharded =
+        passage(
+            new Intent.ShardTables(List.of(new TableRule.Sharded("settings", ID, "by_new")), next));
+    outdated(
+        sharded,
+        TOPOLOGY.with("by_new", next, List.of(new TableRule.Sharded("jobs", ID, "by_new"))),
+        "strategies.by_new: there");
+  }
+
+  private static TableRule pinned(String table) {
+    return new TableRule.Pinned(table, C);
+  }
+
+  private static void outdated(Passage passage, Topology now, String message) {
+    assertThatThrownBy(() -> passage.begun(now))
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessageStartingWith(message);
+  }
+
   private static void assertUndone(Passage passage, Topology begun) {
     Topology undone = passage.cancelled(begun, ShardingStrategy.fixed(B));
     assertThat(undone.tables()).isEqualTo(TOPOLOGY.tables());
@@ -98,7 +133,14 @@ class DraftTests {
         draft.tables().stream()
             .map(table -> new TableRule.Sharded(table, ID, draft.strategy()))
             .toList();
-    return new Passage(draft.kind(), draft.strategy(), draft.next(), rules, draft.into());
+    return new Passage(
+        draft.kind(),
+        draft.strategy(),
+        draft.tables(),
+        draft.old(),
+        draft.next(),
+        rules,
+        draft.into());
   }
 
   @Test

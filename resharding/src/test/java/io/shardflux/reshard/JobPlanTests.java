@@ -31,7 +31,7 @@ class JobPlanTests {
               .build(),
           "{\"a\": \"b=c\"}",
           7,
-          List.of("version=1\ntopology={}"));
+          List.of("version=2\ntopology={}"));
 
   private static Pair pair(String from, String to) {
     return new Pair(ShardId.of(from), ShardId.of(to), 56, 78);
@@ -63,7 +63,7 @@ class JobPlanTests {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"version=2\nstrategy=00", "by_user\n0\n{}", "", "version=1\nfaster=yes"})
+  @ValueSource(strings = {"version=3\nstrategy=00", "by_user\n0\n{}", "", "version=2\nfaster=yes"})
   void refusesWhatAnotherVersionWrote(String text) {
     assertThatThrownBy(() -> JobPlan.parse(text))
         .isInstanceOf(IllegalArgumentException.class)

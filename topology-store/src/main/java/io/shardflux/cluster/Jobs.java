@@ -233,13 +233,14 @@ public final class Jobs {
   }
 
   /**
-   * Ends a job that is done, and adds the one that follows it, both or neither. Errors with {@link
-   * JobLostException} if another one owns it or it has ended.
+   * Ends a job that is done, and adds the one that follows it, of its kind, both or neither. Errors
+   * with {@link JobLostException} if another one owns it, it has ended, or something else is wanted
+   * of it by now.
    *
-   * @param kind of the one that follows
+   * @param wanted what is wanted of it, and then of the one that follows
    * @param plan what that one must do
    */
-  public Mono<Void> end(Owned owned, String kind, String plan, String state) {
+  public Mono<Void> end(Owned owned, String wanted, String plan, String state) {
     return tables
         .inTransaction(
             connection ->
@@ -247,12 +248,47 @@ public final class Jobs {
                         connection
                             .createStatement(
                                 "UPDATE shardflux_job SET ended_at = UTC_TIMESTAMP(6), error = NULL"
-                                    + " WHERE job = ? AND token = ? AND ended_at IS NULL")
+                                    + " WHERE job = ? AND token = ? AND ended_at IS NULL"
+                                    + " AND wanted = ?")
                             .bind(0, owned.job())
-                            .bind(1, owned.token()))
+                            .bind(1, owned.token())
+                            .bind(2, wanted))
                     .filter(rows -> rows == 1)
                     .switchIfEmpty(Mono.error(() -> new JobLostException(owned.job())))
-                    .flatMap(ended -> ControlTables.updated(insert(connection, kind, plan, state))))
+                    .flatMap(
+                        ended -> ControlTables.updated(following(connection, owned, plan, state))))
+        .then();
+  }
+
+  private static Statement following(
+      Connection connection, Owned owned, String plan, String state) {
+    return connection
+        .createStatement(
+            "INSERT INTO shardflux_job (kind, wanted, plan, state, owner, token, owner_until,"
+                + " made_at) SELECT kind, wanted, ?, ?, '', 0, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6)"
+                + " FROM shardflux_job WHERE job = ?")
+        .bind(0, plan)
+        .bind(1, state)
+        .bind(2, owned.job());
+  }
+
+  /**
+   * Refuses what is wanted of a job: it goes on, and says why. Does nothing if something else is
+   * wanted by now, or another one owns it.
+   *
+   * @param plan what it must do from now on
+   */
+  public Mono<Void> refuse(Owned owned, String wanted, String plan, String why) {
+    return tables
+        .sql(
+            "UPDATE shardflux_job SET wanted = 'run', plan = :plan, error = :why"
+                + " WHERE job = :job AND token = :token AND wanted = :wanted")
+        .bind("plan", plan)
+        .bind("why", shortened(why))
+        .bind("job", owned.job())
+        .bind("token", owned.token())
+        .bind("wanted", wanted)
+        .rowsUpdated()
         .then();
   }
 
