@@ -330,19 +330,24 @@ record Capture(long job, int step, MovedTable table, int number, String moving) 
   }
 
   /** Forgets changes that were applied. */
-  Mono<Long> forget(Session source, Changes applied) {
+  Mono<Long> forget(Session source, Owned owned, Changes applied) {
     return source.update(
         "DELETE FROM "
             + changes()
             + " WHERE shardflux_seq IN ("
             + applied.numbers().stream().map(String::valueOf).collect(Collectors.joining(", "))
-            + ")");
+            // A table that was made anew has these numbers for other changes.
+            + ") AND (SELECT token FROM shardflux_owner WHERE job = "
+            + owned.job()
+            + ") = "
+            + owned.token());
   }
 
   /** Takes away all that stands on a side, in an order that leaves no trigger without it. */
   Mono<Void> remove(Session source, Owned owned) {
     return Flux.just("insert", "delete", "update")
         .concatMap(event -> patiently(source, owned, "DROP TRIGGER IF EXISTS " + trigger(event)))
+        .then(check(source, owned))
         .then(source.update("DROP TABLE IF EXISTS " + changes()))
         .then();
   }

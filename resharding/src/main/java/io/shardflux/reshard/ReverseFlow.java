@@ -14,6 +14,7 @@ import java.util.function.BooleanSupplier;
 import java.util.stream.IntStream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import reactor.core.Exceptions;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
@@ -31,6 +32,9 @@ final class ReverseFlow {
 
   /** The pause where it failed, as where a server is down. */
   private static final Duration AGAIN = Duration.ofSeconds(1);
+
+  /** The time for the changes of all steps once; a server that vanished is not waited for. */
+  private static final Duration ROUND = Duration.ofMinutes(1);
 
   private final OwnedMove move;
   private boolean failed;
@@ -82,9 +86,17 @@ final class ReverseFlow {
 
   private Mono<Long> round(Map<ShardId, Session> sessions, Map<Integer, List<Transfer>> known) {
     return Flux.fromIterable(switched())
-        .concatMap(number -> transfers(number, sessions, known))
-        .concatMap(Transfer::applied)
-        .reduce(0L, Long::sum);
+        // One table whose changes are not taken holds up no other.
+        .concatMapDelayError(number -> transfers(number, sessions, known))
+        .concatMapDelayError(Transfer::applied)
+        .reduce(0L, Long::sum)
+        .timeout(ROUND)
+        .onErrorMap(ReverseFlow::first);
+  }
+
+  private static Throwable first(Throwable error) {
+    List<Throwable> all = Exceptions.unwrapMultiple(error);
+    return all.stream().filter(JobLostException.class::isInstance).findFirst().orElse(all.get(0));
   }
 
   private Flux<Transfer> transfers(

@@ -19,6 +19,11 @@ final class StepClean {
 
   /** Deletes the rows that moved from the source, once no router reads them there any more. */
   Mono<Void> cleaned(OpenStep step) {
+    if (!step.step().phase().there()) {
+      return Mono.error(
+          new IllegalStateException(
+              "step: " + step.step() + " (expected: SWITCHED before its old place is emptied)"));
+    }
     return emptied(step.transfers()).then(step.each(transfer -> removed(step, transfer.capture())));
   }
 

@@ -240,6 +240,8 @@ final class StepSwitch {
     return before(turn, "drain")
         .then(turn.step().intact())
         .then(turn.each(Transfer::drained))
+        // Nobody keeps a side that only gets keys from being emptied; the other one goes now.
+        .then(turn.way() == Way.BACK ? Mono.defer(turn.step()::intact) : Mono.empty())
         .then(before(turn, "open"))
         .doOnSuccess(drained -> opening.set(true))
         .then(Mono.defer(() -> turn.step().fence().opened(turn.to())))

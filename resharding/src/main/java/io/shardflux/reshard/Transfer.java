@@ -211,7 +211,7 @@ record Transfer(Session source, Session target, Capture capture, Owned owned) {
     return put(table().in(changes.keys()))
         .onErrorResume(
             Transfer::isDuplicate, duplicate -> cleared().then(put(table().in(changes.keys()))))
-        .then(capture.forget(source, changes));
+        .then(capture.forget(source, owned, changes));
   }
 
   /**
