@@ -579,7 +579,7 @@ final class Execution {
     /** The statement with the settings of the hints. */
     private StatementSpec told(StatementSpec statement) {
       StatementSpec told = time().isZero() ? statement : statement.timeouts(times());
-      if (owned.some()) {
+      if (owned.some() || snapshot.watches()) {
         // A replica may not have the rows that came to it.
         return told.prefer(ReadPreference.PRIMARY);
       }

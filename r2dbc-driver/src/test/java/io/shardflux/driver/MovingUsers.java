@@ -105,13 +105,18 @@ abstract class MovingUsers {
             .strategy("by_id", OLD)
             .table(new TableRule.Sharded("users", KEY, "by_id"));
     for (int i = 0; i < databases.size(); i++) {
-      shards.add(Shard.of("shard_" + i, databases.get(i).r2dbcUrl()));
+      shards.add(shard(i, databases.get(i)));
     }
     shards.forEach(builder::shard);
     begin();
     RouterParts parts = builder.parts();
     return builder.build(
         new TopologyDocument.Opened(null, parts.topology(), parts.shards(), List.of()), control);
+  }
+
+  /** A shard, of which a test may want more. Called before the test's own fields are there. */
+  Shard shard(int number, Database database) {
+    return Shard.of("shard_" + number, database.r2dbcUrl());
   }
 
   /** The tables, by a router that knows of no others. */

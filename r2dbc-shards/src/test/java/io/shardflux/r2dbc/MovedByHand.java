@@ -32,6 +32,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Function;
 import java.util.function.LongPredicate;
 import java.util.function.UnaryOperator;
 import java.util.stream.LongStream;
@@ -70,8 +71,15 @@ final class MovedByHand implements SharedTopology {
   private volatile ShardingStrategy before = OLD;
 
   MovedByHand(TestServers testServers, UnaryOperator<RouterOptions> options) {
+    this(testServers, options, databases -> TestShards.shards(databases));
+  }
+
+  MovedByHand(
+      TestServers testServers,
+      UnaryOperator<RouterOptions> options,
+      Function<List<Database>, List<Shard>> shardsOf) {
     List<Database> databases = testServers.freshDatabases("moved");
-    this.shards = TestShards.shards(databases);
+    this.shards = shardsOf.apply(databases);
     Flux.range(0, databases.size())
         .flatMap(i -> begun(shards.get(i).id(), databases.get(i)))
         .blockLast(BOUND);

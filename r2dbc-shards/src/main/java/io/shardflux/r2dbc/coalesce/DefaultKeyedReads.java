@@ -191,24 +191,27 @@ final class DefaultKeyedReads<T> implements KeyedReads<T> {
       if (left == null) {
         return Flux.error(batch.late(now));
       }
+      Epoch sent = live.epoch();
+      boolean moving = sent.moving(statement.table()) != null;
+      // A replica may not have the rows that came to its shard.
+      ReadPreference asked = moving ? ReadPreference.PRIMARY : effective;
       BoundStatement bound = Reach.Keys.statement(statement.sql(), Binds.NONE, batch.keys());
       Work<ReadBatch.Found<T>> work =
           new Work<>(
               statement.sql().text(),
               true,
               statement.sql().touching(),
-              new Work.Terms(left, effective, false, true),
+              new Work.Terms(left, asked, false, true),
               (connection, dialect) ->
                   bound
                       .bounded(dialect, batch.timeouts())
                       .rows(connection, (row, metadata) -> found(batch, row, metadata)));
       Flux<ReadBatch.Found<T>> found = servers.batch(work, batch.size());
-      Epoch sent = live.epoch();
-      return sent.moving(statement.table()) == null
-          ? found
-          : found.concatWith(
+      return moving
+          ? found.concatWith(
               Flux.defer(
-                  () -> new KeysThatLeft<>(live, sent, statement.table(), id(), batch).found()));
+                  () -> new KeysThatLeft<>(live, sent, statement.table(), id(), batch).found()))
+          : found;
     }
   }
 

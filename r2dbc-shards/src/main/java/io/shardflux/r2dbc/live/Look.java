@@ -64,10 +64,11 @@ public final class Look {
 
   /** A statement's answer; errors with {@link LocateAnew} where it must be put again. */
   <T> Flux<T> answer(ShardServers servers, Work<T> work) {
-    Flux<T> rows = servers.run(sent(work));
     if (place.step() == null) {
-      return rows;
+      return servers.run(sent(work));
     }
+    // A replica may not have the rows that came to its shard.
+    Flux<T> rows = servers.run(sent(work).onPrimary());
     Duration time = work.terms().timeouts().acquire();
     if (work.counting()) {
       return rows.concatMap(

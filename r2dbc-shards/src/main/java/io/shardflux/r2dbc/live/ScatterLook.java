@@ -2,6 +2,8 @@ package io.shardflux.r2dbc.live;
 
 import io.shardflux.r2dbc.failure.LocateAnew;
 import io.shardflux.r2dbc.scatter.Reach;
+import io.shardflux.r2dbc.settings.ReadPreference;
+import io.shardflux.r2dbc.statement.Work;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.TransitionStrategy.Place;
 import java.time.Duration;
@@ -48,7 +50,7 @@ final class ScatterLook<T> {
         statement.reach(),
         statement.sql(),
         statement.binds(),
-        statement.terms(),
+        terms(),
         statement.counting(),
         (bound, connection, dialect) ->
             Flux.defer(
@@ -60,6 +62,12 @@ final class ScatterLook<T> {
                   sent.set(true);
                   return statement.execution().on(bound, connection, dialect);
                 }));
+  }
+
+  /** Those of the caller, but for replicas, which may not have the rows that came to a shard. */
+  private Work.Terms terms() {
+    Work.Terms own = statement.terms();
+    return moving.isEmpty() ? own : own.preferring(ReadPreference.PRIMARY);
   }
 
   /** A shard's rows, which count if they lay as the statement has it when the first one came. */

@@ -64,6 +64,12 @@ public record Work<T>(
     return new Work<>(text, read, stream, counting, touching, terms, other);
   }
 
+  /** This work, which is not done on a replica. */
+  public Work<T> onPrimary() {
+    Terms primary = terms.preferring(ReadPreference.PRIMARY);
+    return new Work<>(text, read, stream, counting, touching, primary, execution);
+  }
+
   /** This work where its rows come as its consumer takes them, in that many statements. */
   public Work<T> streamed(SqlTemplate sql, int statements) {
     boolean few = sql.bounded() || (terms.bounded() && statements == 1);
