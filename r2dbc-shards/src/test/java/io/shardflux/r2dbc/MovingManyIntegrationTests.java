@@ -150,6 +150,23 @@ class MovingManyIntegrationTests {
   }
 
   @Test
+  void anOrderedReadWhoseKeysLeaveBeforeItIsSentKeepsItsOrder() {
+    left(0);
+    StepVerifier.create(
+            move.router
+                .onKeys("users", shardKeys(ALL))
+                .sql("SELECT id, n FROM users WHERE id IN (:keys) ORDER BY id")
+                .map(MovingManyIntegrationTests::row)
+                .orderedBy(Comparator.comparing(Row::id))
+                .rows()
+                .map(Row::id)
+                .collectList())
+        .expectNext(ALL.stream().sorted().toList())
+        .expectComplete()
+        .verify(BOUND);
+  }
+
+  @Test
   void aLateWriteOfKeysIsDoneOnceWhereTheyWent() {
     started();
     move.published(Phase.COPYING).known();

@@ -58,9 +58,13 @@ final class LiveScatter<T> {
     if (statement.reach() instanceof Reach.Keys keys) {
       return start.moving(keys.table()) == null
           ? resting(start, patience)
-          : new MovingScatter<>(live, statement, keys, order != null)
-              .rows(start)
-              .flatMapMany(this::merged);
+          : looked(
+              new ScatterLook<>(live, start, statement, Set.of(keys.table())),
+              patience,
+              look ->
+                  new MovingScatter<>(live, statement, keys, order != null)
+                      .rows(start)
+                      .flatMapMany(this::merged));
     }
     return start.moving().isEmpty() ? resting(start, patience) : moving(start, patience);
   }

@@ -108,8 +108,24 @@ final class MovingKeys<T> {
     if (ticket != null) {
       ticket.leave();
     }
+    if (work.joins()) {
+      return Flux.error(apart(places.keySet().iterator().next()));
+    }
     return Flux.fromIterable(places.values())
         .concatMap(part -> new MovingKeys<>(live, table, part, work).rows());
+  }
+
+  /** One statement must give all rows, and no shard has them by now. Nothing was sent. */
+  private RuntimeException apart(Place first) {
+    // It is not for this part of the statement to go on.
+    last = null;
+    return work.writes()
+        ? TopologyChangedException.of(
+            first.shard(),
+            table
+                + ": some keys moved to another shard (expected: all on the same shard) before the"
+                + " statement was sent there; other shards may have done it")
+        : new LocateAnew(LocateAnew.After.NOTHING);
   }
 
   private Flux<T> at(Look look) {
