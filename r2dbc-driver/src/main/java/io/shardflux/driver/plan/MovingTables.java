@@ -67,7 +67,9 @@ public record MovingTables(
         .flatMap(
             places -> {
               boolean rows = routing instanceof Routing.Rows;
-              return rows || (plan instanceof Plan.Direct && (!write || places.alike()))
+              return rows
+                      || (plan instanceof Plan.Direct
+                          && (!write || (places.alike() && alone(all, snapshot.topology()))))
                   ? Mono.just(
                       new Ready(
                           places.moving() ? snapshot.watching(tables) : snapshot,

@@ -113,8 +113,10 @@ public final class Snapshot {
             each ->
                 epoch
                     .places(each.getKey(), each.getValue())
-                    .map(places -> ready(each.getKey(), places, writes)))
-        .reduce(KeyPlaces.NONE, KeyPlaces::and);
+                    .doOnNext(places -> check(each.getKey(), places, writes)))
+        .flatMapIterable(places -> places)
+        .collectList()
+        .map(KeyPlaces::of);
   }
 
   /**
@@ -127,13 +129,13 @@ public final class Snapshot {
           for (String table : tables) {
             TransitionStrategy way = epoch.moving(table);
             for (Step step : way == null ? List.<Step>of() : way.steps()) {
-              ready(table, List.of(new Place(step.from(), step)), true);
+              check(table, List.of(new Place(step.from(), step)), true);
             }
           }
         });
   }
 
-  private KeyPlaces ready(String table, List<Place> places, boolean writes) {
+  private void check(String table, List<Place> places, boolean writes) {
     for (Place place : places) {
       Step step = place.step();
       if (step != null && !shards.confirmed()) {
@@ -143,30 +145,20 @@ public final class Snapshot {
         throw new PlanAnew(LocateAnew.After.SWITCH, table, place, epoch);
       }
     }
-    return KeyPlaces.of(places);
   }
 
   /**
-   * What is known of keys.
+   * What is known of the keys of a statement, of all its tables.
    *
    * @param moving whether any of them is on its way
    * @param alike whether all of them are, by one step, or none
    */
   public record KeyPlaces(boolean moving, boolean alike) {
 
-    static final KeyPlaces NONE = new KeyPlaces(false, true);
-
     static KeyPlaces of(List<Place> places) {
-      Set<Place> all = Set.copyOf(places);
       return new KeyPlaces(
-          all.stream().anyMatch(place -> place.step() != null),
-          all.stream().map(Place::step).distinct().count() <= 1);
-    }
-
-    KeyPlaces and(KeyPlaces other) {
-      return equals(NONE)
-          ? other
-          : new KeyPlaces(moving || other.moving, alike && other.alike && moving == other.moving);
+          places.stream().anyMatch(place -> place.step() != null),
+          places.stream().map(Place::step).distinct().limit(2).count() <= 1);
     }
   }
 
