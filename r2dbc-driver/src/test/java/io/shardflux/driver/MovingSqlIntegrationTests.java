@@ -81,6 +81,17 @@ class MovingSqlIntegrationTests extends MovingUsers {
   }
 
   @Test
+  void whatTouchesNoRowGoesWhereTheTableIs() {
+    started();
+    at(2, "DROP TABLE users");
+    Flux<Long> reads = read("SELECT n FROM users WHERE id = NULL").repeat(20);
+    StepVerifier.create(reads).expectComplete().verify(BOUND);
+    published(Phase.COPYING);
+    known();
+    StepVerifier.create(reads).expectComplete().verify(BOUND);
+  }
+
+  @Test
   void aWriteThatFoundNothingIsPutAgain() {
     started();
     published(Phase.COPYING);

@@ -157,7 +157,7 @@ public class SqlEngine {
   public Mono<Plan> plan(
       Snapshot snapshot, Prepared prepared, Binds binds, Hints hints, @Nullable ShardId bound) {
     Routing routing = prepared.route(binds, hints);
-    return shards(snapshot, routing, bound)
+    return shards(snapshot, routing, prepared.tables(), bound)
         .map(
             shards ->
                 routing instanceof Routing.Rows || routing instanceof Routing.On
@@ -183,7 +183,7 @@ public class SqlEngine {
   }
 
   private static Mono<List<ShardId>> shards(
-      Snapshot snapshot, Routing routing, @Nullable ShardId bound) {
+      Snapshot snapshot, Routing routing, Set<String> tables, @Nullable ShardId bound) {
     Topology topology = snapshot.topology();
     if (routing instanceof Routing.Rows rows) {
       rows.keys().forEach(key -> snapshot.note(rows.table(), key));
@@ -195,15 +195,15 @@ public class SqlEngine {
     }
     if (routing instanceof Routing.Together together) {
       return Flux.fromIterable(together.parts())
-          .concatMap(part -> shards(snapshot, part, bound))
+          .concatMap(part -> shards(snapshot, part, tables, bound))
           .collect(LinkedHashSet<ShardId>::new, Set::addAll)
           .map(List::copyOf);
     }
-    return Mono.just(immediate(snapshot, routing, bound));
+    return Mono.just(immediate(snapshot, routing, tables, bound));
   }
 
   private static List<ShardId> immediate(
-      Snapshot snapshot, Routing routing, @Nullable ShardId bound) {
+      Snapshot snapshot, Routing routing, Set<String> tables, @Nullable ShardId bound) {
     Topology topology = snapshot.topology();
     if (routing instanceof Routing.On on) {
       return List.of(known(topology, on.shard()));
@@ -215,9 +215,9 @@ public class SqlEngine {
       Set<ShardId> touched = new LinkedHashSet<>();
       ShardingStrategy strategy = topology.strategy(ranges.table());
       ranges.ranges().forEach(range -> touched.addAll(strategy.touching(range)));
-      return touched.isEmpty() ? List.of(any(snapshot)) : List.copyOf(touched);
+      return touched.isEmpty() ? List.of(any(snapshot, tables)) : List.copyOf(touched);
     }
-    return List.of(bound == null ? any(snapshot) : bound);
+    return List.of(bound == null ? any(snapshot, tables) : bound);
   }
 
   private static ShardId known(Topology topology, ShardId shard) {
@@ -228,9 +228,9 @@ public class SqlEngine {
     return shard;
   }
 
-  /** One of the shards with the best status, each as likely as another. */
-  private static ShardId any(Snapshot snapshot) {
-    List<ShardId> shards = new ArrayList<>(snapshot.topology().shards());
+  /** One of the shards that have the tables, with the best status, each as likely as another. */
+  private static ShardId any(Snapshot snapshot, Set<String> tables) {
+    List<ShardId> shards = new ArrayList<>(snapshot.having(tables));
     Collections.rotate(shards, ThreadLocalRandom.current().nextInt(shards.size()));
     return Collections.min(shards, Comparator.comparing(snapshot::status));
   }

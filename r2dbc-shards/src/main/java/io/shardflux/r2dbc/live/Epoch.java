@@ -108,6 +108,13 @@ public record Epoch(
             .anyMatch(table -> history.movedSince(before.topology.epoch(), table, shard));
   }
 
+  /** Tells whether a shard has a table: all have those that are of no shards of their own. */
+  public boolean has(String table, ShardId shard) {
+    TableRule rule = topology.tables().get(table);
+    boolean own = rule instanceof TableRule.Sharded || rule instanceof TableRule.Pinned;
+    return !own || ownsSome(List.of(table), shard);
+  }
+
   /** Tells whether a shard may own rows of some tables. */
   public boolean ownsSome(Collection<String> tables, ShardId shard) {
     return tables.stream()

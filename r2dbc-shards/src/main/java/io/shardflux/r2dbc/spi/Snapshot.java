@@ -197,6 +197,18 @@ public final class Snapshot {
     return owning.isEmpty() ? ids : owning;
   }
 
+  /**
+   * The shards that may own rows of each of some tables, and so have these tables. All shards if
+   * none does.
+   */
+  public List<ShardId> having(Set<String> tables) {
+    List<ShardId> having =
+        topology().shards().stream()
+            .filter(shard -> tables.stream().allMatch(table -> epoch.has(table, shard)))
+            .toList();
+    return having.isEmpty() ? List.copyOf(topology().shards()) : having;
+  }
+
   /** Tells whether a shard may have rows of some tables that count elsewhere. */
   public boolean holdsOthers(Set<String> tables, ShardId shard) {
     return tables.stream().anyMatch(table -> epoch.holdsOthers(table, shard));
