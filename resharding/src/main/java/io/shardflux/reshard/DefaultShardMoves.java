@@ -16,6 +16,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -124,8 +125,12 @@ final class DefaultShardMoves implements ShardMoves {
   }
 
   private Optional<Refusal> outdated(MovePlan.Part part) {
-    return Passage.of(part)
-        .unlike(cluster.opened().topology())
+    Topology now = cluster.opened().topology();
+    // What is on its way is refused as that.
+    return Stream.of(Passage.of(part))
+        .filter(passage -> !passage.isUnderWay(now))
+        .flatMap(passage -> passage.unlike(now).stream())
+        .findFirst()
         .map(other -> new Refusal(Code.OUTDATED, part.strategy(), other + "; plan it anew"));
   }
 

@@ -1,5 +1,6 @@
 package io.shardflux.spring;
 
+import io.shardflux.reshard.Intent;
 import io.shardflux.reshard.MoveOptions;
 import io.shardflux.reshard.MovePlan;
 import io.shardflux.reshard.MovePlan.Code;
@@ -109,20 +110,22 @@ final class MovesEndpoint {
   /**
    * Plans a move, and starts it if there are no refusals.
    *
+   * @param strategy the name of the strategy whose keys shall move
    * @param next the strategy that shall take the place of that one, as the router's document has it
+   * @param intent what is wanted in place of these two, as {@link Intent#parse} reads it
    * @param accept the codes of refusals that are accepted, with commas between them
    * @param options other options than those of the router's document, in a text as there
    * @param planOnly whether it is not started
    */
   @WriteOperation
   Mono<Planned> start(
-      String strategy,
-      String next,
+      @Nullable String strategy,
+      @Nullable String next,
+      @Nullable String intent,
       @Nullable String accept,
       @Nullable String options,
       @Nullable Boolean planOnly) {
-    return moves
-        .plan(strategy, next)
+    return plan(strategy, next, intent)
         .map(plan -> plan.accepting(codes(accept)))
         // A text may be as long as a document.
         .publishOn(Schedulers.boundedElastic())
@@ -133,6 +136,22 @@ final class MovesEndpoint {
                     ? Mono.just(Planned.of(null, plan, plan.refusals()))
                     : started(plan))
         .onErrorMap(IllegalArgumentException.class, MovesEndpoint::invalid);
+  }
+
+  private Mono<MovePlan> plan(
+      @Nullable String strategy, @Nullable String next, @Nullable String intent) {
+    if (intent == null && strategy != null && next != null) {
+      return moves.plan(strategy, next);
+    }
+    if (intent == null || strategy != null || next != null) {
+      return Mono.error(
+          new IllegalArgumentException(
+              "intent: " + intent + " (expected: an intent alone, or a strategy and its next)"));
+    }
+    // A text may be as long as a document.
+    return Mono.fromCallable(() -> Intent.parse(intent))
+        .subscribeOn(Schedulers.boundedElastic())
+        .flatMap(moves::plan);
   }
 
   private static Code[] codes(@Nullable String accept) {

@@ -59,6 +59,15 @@ class MovesIntegrationTests {
       assertThat(planned.get("refusals")).isEmpty();
       assertThat(get(application, "/actuator/moves").get("moves")).isEmpty();
 
+      String intent = "{change: by_id, next: " + NEXT + "}";
+      JsonNode same =
+          json(
+              post(application, "", Map.of("intent", intent, "planOnly", true))
+                  .expectStatus()
+                  .isOk());
+      assertThat(same.get("pairs")).isEqualTo(planned.get("pairs"));
+      post(application, "", Map.of("intent", intent, "next", NEXT)).expectStatus().isBadRequest();
+
       JsonNode slow =
           json(
               post(

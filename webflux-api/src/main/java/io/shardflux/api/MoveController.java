@@ -168,7 +168,8 @@ final class MoveController {
         .map(MoveRequest::read)
         .flatMap(
             request ->
-                all.plan(request.strategy(), request.next())
+                request
+                    .plan(all)
                     // A text may be long.
                     .publishOn(Schedulers.boundedElastic())
                     .map(request::applied)

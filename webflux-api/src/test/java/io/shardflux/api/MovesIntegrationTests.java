@@ -114,6 +114,14 @@ class MovesIntegrationTests {
           .contains("next: a number (expected: a strategy");
       assertThat(post(operator, "/moves", "{\"strategy\":\"by_id\",\"next\":\"{type: hsh}\"}", 400))
           .contains("strategies.by_id.type: hsh (expected: one of hash,");
+      assertThat(post(operator, "/moves", "{\"intent\":{\"spread\":\"by_id\"},\"next\":\"\"}", 400))
+          .contains("intent: beside strategy or next");
+      assertThat(post(operator, "/moves", "{\"intent\":{\"spreat\":\"by_id\"}}", 400))
+          .contains("intent: [] (expected: exactly one of [change, ");
+      String away = "{\"intent\":{\"remove-shard\":\"shard_1\"},\"plan_only\":true}";
+      assertThat(post(operator, "/moves", away, 200))
+          .contains("\"strategy\":\"by_id\"")
+          .contains("{\"from\":\"shard_1\",\"to\":\"shard_2\",");
       assertThat(post(operator, "/moves/1", "{\"want\":\"stop\"}", 400)).contains("want: stop");
       assertThat(post(operator, "/moves/1", "{\"want\":\"pause\"}", 404)).contains("no such");
       refusals(application, operator);
