@@ -3,6 +3,7 @@ package io.shardflux.router;
 import java.time.LocalDate;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -103,9 +104,12 @@ public final class Rebalancing {
   private static Map<LocalDate, ShardId> kept(Map<LocalDate, ShardId> listed, Set<ShardId> shards) {
     Map<LocalDate, ShardId> kept = new TreeMap<>(listed);
     List<ShardId> heirs = List.copyOf(shards);
-    int[] next = {0};
-    kept.replaceAll(
-        (day, shard) -> shards.contains(shard) ? shard : heirs.get(next[0]++ % heirs.size()));
+    int next = 0;
+    for (Map.Entry<LocalDate, ShardId> period : kept.entrySet()) {
+      if (!shards.contains(period.getValue())) {
+        period.setValue(heirs.get(next++ % heirs.size()));
+      }
+    }
     return kept;
   }
 
@@ -234,7 +238,7 @@ public final class Rebalancing {
               + (slots.size() - 1)
               + ", the first not above the last)");
     }
-    slots.subList(first, last + 1).replaceAll(owner -> to);
+    Collections.fill(slots.subList(first, last + 1), to);
     return hash.with(slots);
   }
 

@@ -82,7 +82,7 @@ final class TenantStrategy extends ShardingStrategy {
   /** The same tenants, each and their pool with another strategy. */
   ShardingStrategy each(UnaryOperator<ShardingStrategy> change) {
     Map<ShardKey, ShardingStrategy> others = keys();
-    others.replaceAll((tenant, strategy) -> change.apply(strategy));
+    others.entrySet().forEach(tenant -> tenant.setValue(change.apply(tenant.getValue())));
     return new TenantStrategy(others, pool == null ? null : change.apply(pool));
   }
 

@@ -109,6 +109,21 @@ public final class Topology {
   }
 
   /**
+   * {@return a rule as it is for statements: a pinned table that moves to another shard stays
+   * pinned to the one where all its rows are at this moment} Other rules are given back as they
+   * are.
+   *
+   * @param rule one of {@link #tables()}
+   */
+  public TableRule pinnedWhile(TableRule rule) {
+    return rule instanceof TableRule.Sharded sharded
+            && strategies.get(sharded.strategy()) instanceof TransitionStrategy way
+            && way.isWhole()
+        ? new TableRule.Pinned(rule.table(), way.placeOfAll().shard())
+        : rule;
+  }
+
+  /**
    * {@return this topology and one shard more} The new shard holds no key until a strategy names
    * it. The epoch is the next.
    *

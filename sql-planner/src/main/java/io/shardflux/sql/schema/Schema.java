@@ -5,7 +5,6 @@ import io.shardflux.router.KeyColumn;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.TableRule;
 import io.shardflux.router.Topology;
-import io.shardflux.router.TransitionStrategy;
 import io.shardflux.sql.statement.RefusalCode;
 import io.shardflux.sql.statement.RefusedSqlException;
 import java.util.ArrayList;
@@ -31,22 +30,15 @@ public record Schema(Catalog catalog, Topology topology) {
           table + ": on no shard, though it has a rule",
           "create the table on its shards");
     }
-    return atRest(rule);
-  }
-
-  /** A pinned table stays one while it moves to another shard: all its rows are on one. */
-  private TableRule atRest(TableRule rule) {
-    return rule instanceof TableRule.Sharded sharded
-            && topology.strategies().get(sharded.strategy()) instanceof TransitionStrategy way
-            && way.isWhole()
-        ? new TableRule.Pinned(rule.table(), way.placeOfAll().shard())
-        : rule;
+    return topology.pinnedWhile(rule);
   }
 
   /** The rule of a sharded table, null if it is none. */
   public TableRule.@Nullable Sharded sharded(String table) {
     TableRule rule = topology.tables().get(table);
-    return rule != null && atRest(rule) instanceof TableRule.Sharded sharded ? sharded : null;
+    return rule != null && topology.pinnedWhile(rule) instanceof TableRule.Sharded sharded
+        ? sharded
+        : null;
   }
 
   public List<Catalog.Column> columns(String table) {
@@ -77,7 +69,7 @@ public record Schema(Catalog catalog, Topology topology) {
 
   /** The faults of the parts of a sharded table's key. */
   List<String> keyFaults(TableRule.Sharded rule) {
-    if (!(atRest(rule) instanceof TableRule.Sharded)) {
+    if (!(topology.pinnedWhile(rule) instanceof TableRule.Sharded)) {
       return List.of();
     }
     try {
