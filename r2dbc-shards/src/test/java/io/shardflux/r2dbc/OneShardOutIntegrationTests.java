@@ -18,6 +18,7 @@ import io.shardflux.servers.TestServers;
 import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -26,6 +27,7 @@ import reactor.core.publisher.Flux;
 import reactor.test.StepVerifier;
 
 /** One of three shards fails under a steady load, in each way that a server or a network has. */
+@Tag("same-on-any-server")
 class OneShardOutIntegrationTests {
 
   private static final ShardId VICTIM = IDS.get(2);

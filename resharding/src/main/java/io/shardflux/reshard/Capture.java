@@ -97,6 +97,9 @@ record Capture(long job, int step, MovedTable table, int number, String moving) 
   /** Makes the table of changes and the triggers, as soon as no open transaction is in the way. */
   Mono<Void> install(Session source, Owned owned) {
     return leftOver(source)
+        .collectList()
+        // The source must not be asked while it is read.
+        .flatMapIterable(names -> names)
         .concatMap(name -> patiently(source, owned, "DROP TRIGGER IF EXISTS `" + name + "`"))
         .then(source.update(changeTable()))
         .thenMany(Flux.fromIterable(triggers()))

@@ -16,7 +16,6 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -126,12 +125,12 @@ final class DefaultShardMoves implements ShardMoves {
 
   private Optional<Refusal> outdated(MovePlan.Part part) {
     Topology now = cluster.opened().topology();
-    // What is on its way is refused as that.
-    return Stream.of(Passage.of(part))
-        .filter(passage -> !passage.isUnderWay(now))
-        .flatMap(passage -> passage.unlike(now).stream())
-        .findFirst()
-        .map(other -> new Refusal(Code.OUTDATED, part.strategy(), other + "; plan it anew"));
+    Passage passage = Passage.of(part);
+    return passage.isUnderWay(now)
+        ? Optional.of(UNDER_WAY)
+        : passage
+            .unlike(now)
+            .map(other -> new Refusal(Code.OUTDATED, part.strategy(), other + "; plan it anew"));
   }
 
   /** The topology with a part's strategies and rules. */
@@ -315,11 +314,16 @@ final class DefaultShardMoves implements ShardMoves {
     return Wanted.valueOf(job.wanted().toUpperCase(Locale.ROOT));
   }
 
-  /** Refuses a cancel or reverse: the job goes on, alone, and says why. */
+  /**
+   * Refuses a cancel or reverse: the job goes on, and says why; after a cancel it goes on alone.
+   */
   private Mono<Void> goesOn(Job job, Owned owned, JobPlan plan, String why) {
     log.warn("job {}: {}", owned.job(), why);
-    String alone = plan.with(plan.before(), List.of()).text();
-    return cluster.jobs().refuse(owned, job.wanted(), alone, why).then(cluster.jobs().leave(owned));
+    JobPlan left = wanted(job) == Wanted.CANCEL ? plan.with(plan.before(), List.of()) : plan;
+    return cluster
+        .jobs()
+        .refuse(owned, job.wanted(), left.text(), why)
+        .then(cluster.jobs().leave(owned));
   }
 
   private Passage passage(JobPlan plan) {

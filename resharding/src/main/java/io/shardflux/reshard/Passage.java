@@ -1,14 +1,15 @@
 package io.shardflux.reshard;
 
 import io.shardflux.reshard.MovePlan.Kind;
-import io.shardflux.router.Rebalancing;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardingStrategy;
+import io.shardflux.router.StrategyTree;
 import io.shardflux.router.TableRule;
 import io.shardflux.router.Topology;
 import io.shardflux.router.TransitionStrategy;
 import io.shardflux.router.TransitionStrategy.Step;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -60,11 +61,13 @@ record Passage(
         : Optional.of("tables of " + strategy + ": " + there + " (expected: " + tables + ")");
   }
 
-  /** Of directories it is only known that they are some. */
+  /** Of directories it is only known where they are. */
   private static boolean alike(ShardingStrategy one, ShardingStrategy other) {
-    return (one.immediate() || other.immediate())
-        ? Rebalancing.same(one, other)
-        : one.getClass() == other.getClass();
+    return tree(one).equals(tree(other));
+  }
+
+  private static Map<String, Object> tree(ShardingStrategy strategy) {
+    return new StrategyTree(directory -> Map.of()).of(strategy);
   }
 
   private Optional<String> otherTables(Topology now) {

@@ -1,5 +1,6 @@
 package io.shardflux.reshard;
 
+import io.r2dbc.spi.R2dbcDataIntegrityViolationException;
 import io.shardflux.cluster.JobLostException;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.TransitionStrategy.Step;
@@ -12,6 +13,7 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.function.BooleanSupplier;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import reactor.core.Exceptions;
@@ -33,8 +35,8 @@ final class ReverseFlow {
   /** The pause where it failed, as where a server is down. */
   private static final Duration AGAIN = Duration.ofSeconds(1);
 
-  /** The time for the changes of all steps once; a server that vanished is not waited for. */
-  private static final Duration ROUND = Duration.ofMinutes(1);
+  /** The time for a piece of work; a server that vanished is not waited for. */
+  private static final Duration PIECE = Duration.ofMinutes(1);
 
   private final OwnedMove move;
   private boolean failed;
@@ -51,6 +53,13 @@ final class ReverseFlow {
             error -> told(error).then(Mono.delay(AGAIN)).then())
         .repeat(() -> !over.getAsBoolean())
         .then();
+  }
+
+  /** What each of several pieces met. */
+  private static Stream<Throwable> all(Throwable error) {
+    return Exceptions.isMultiple(error)
+        ? Exceptions.unwrapMultiple(error).stream().flatMap(ReverseFlow::all)
+        : Stream.of(error);
   }
 
   /** The positions of the steps whose keys have moved. */
@@ -79,6 +88,9 @@ final class ReverseFlow {
     return Mono.defer(() -> move.guards().before("flow"))
         .then(Mono.defer(() -> round(sessions, known)))
         .flatMap(applied -> untold().thenReturn(applied))
+        .onErrorResume(
+            R2dbcDataIntegrityViolationException.class,
+            error -> told(error).then(Mono.delay(AGAIN)).thenReturn(1L))
         .flatMap(applied -> applied == 0 ? Mono.delay(REST) : Mono.just(applied))
         .repeat(() -> !over.getAsBoolean())
         .then(Mono.just(true));
@@ -88,14 +100,13 @@ final class ReverseFlow {
     return Flux.fromIterable(switched())
         // One table whose changes are not taken holds up no other.
         .concatMapDelayError(number -> transfers(number, sessions, known))
-        .concatMapDelayError(Transfer::applied)
+        .concatMapDelayError(transfer -> transfer.applied().timeout(PIECE))
         .reduce(0L, Long::sum)
-        .timeout(ROUND)
         .onErrorMap(ReverseFlow::first);
   }
 
   private static Throwable first(Throwable error) {
-    List<Throwable> all = Exceptions.unwrapMultiple(error);
+    List<Throwable> all = all(error).toList();
     return all.stream().filter(JobLostException.class::isInstance).findFirst().orElse(all.get(0));
   }
 
@@ -111,6 +122,7 @@ final class ReverseFlow {
             number,
             Objects.requireNonNull(sessions.get(step.from())),
             Objects.requireNonNull(sessions.get(step.to())))
+        .timeout(PIECE)
         .map(OpenStep::back)
         .doOnNext(all -> known.put(number, all))
         .flatMapIterable(all -> all);

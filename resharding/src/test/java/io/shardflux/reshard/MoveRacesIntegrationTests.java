@@ -9,10 +9,12 @@ import io.shardflux.router.ShardingStrategy;
 import java.util.List;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import reactor.core.publisher.Mono;
 
 /** Moves under writers, of two routers: each write that was acknowledged is there, once. */
+@Tag("same-on-any-server")
 class MoveRacesIntegrationTests {
 
   /** With four steps in place of one. */

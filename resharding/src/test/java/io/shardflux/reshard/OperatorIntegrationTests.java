@@ -23,12 +23,14 @@ import java.util.Objects;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
 import java.util.function.Predicate;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import reactor.core.publisher.Mono;
 import reactor.core.publisher.Sinks;
 import reactor.core.scheduler.Schedulers;
 
 /** What an operator sets and sees of moves. */
+@Tag("same-on-any-server")
 class OperatorIntegrationTests {
 
   private static final String HASH = "{type: hash, shards: [shard_0, shard_1]}";

@@ -7,6 +7,7 @@ import io.shardflux.reshard.MovePlan.Code;
 import io.shardflux.reshard.MoveProgress;
 import io.shardflux.reshard.MoveRefusedException;
 import io.shardflux.reshard.ShardMoves;
+import java.time.Instant;
 import java.util.List;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -46,6 +47,7 @@ final class MovesEndpoint {
       long rows,
       long rowsAbout,
       boolean stuck,
+      @Nullable Instant reversibleUntil,
       MoveProgress.Report report,
       boolean ended,
       @Nullable String error) {
@@ -65,6 +67,7 @@ final class MovesEndpoint {
           progress.rowsCopied(),
           progress.rowsAbout(),
           progress.stuck(),
+          progress.reversibleUntil(),
           progress.report(),
           progress.ended(),
           progress.error());

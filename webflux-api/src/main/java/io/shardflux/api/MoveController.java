@@ -63,6 +63,7 @@ final class MoveController {
       @Nullable String throttledBy,
       List<String> notKnown,
       @Nullable WaitView waiting,
+      @Nullable Instant reversibleUntil,
       boolean stuck,
       boolean ended,
       @Nullable String error) {
@@ -90,6 +91,7 @@ final class MoveController {
           report.throttledBy(),
           report.notKnown(),
           report.waiting() == null ? null : WaitView.of(report.waiting()),
+          move.reversibleUntil(),
           move.stuck(),
           move.ended(),
           move.error());
