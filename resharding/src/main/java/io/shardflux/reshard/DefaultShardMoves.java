@@ -47,6 +47,7 @@ final class DefaultShardMoves implements ShardMoves {
 
   private final MoveJob.Guards guards;
   private final Latencies latencies;
+  private final Sinks.Many<Long> started = Sinks.many().multicast().directBestEffort();
   private final Sinks.Empty<Void> ended = Sinks.empty();
   private final Disposable working;
   private volatile boolean closing;
@@ -68,8 +69,13 @@ final class DefaultShardMoves implements ShardMoves {
   private Flux<Long> working() {
     return Mono.defer(this::work)
         .onErrorResume(this::logged)
-        .then(Mono.delay(LOOK))
+        .then(Mono.defer(this::pause))
         .repeat(() -> !closing);
+  }
+
+  /** The time until the next look, which a start here ends. */
+  private Mono<Long> pause() {
+    return Mono.firstWithSignal(Mono.delay(LOOK), started.asFlux().next());
   }
 
   private Mono<Void> logged(Throwable error) {
@@ -106,7 +112,9 @@ final class DefaultShardMoves implements ShardMoves {
                 cluster
                     .jobs()
                     .add(KIND, first.text(), JobState.FIRST.text())
-                    .switchIfEmpty(Mono.error(() -> new MoveRefusedException(List.of(UNDER_WAY)))));
+                    .switchIfEmpty(Mono.error(() -> new MoveRefusedException(List.of(UNDER_WAY)))))
+        // One that is not heard is met by the next look.
+        .doOnNext(started::tryEmitNext);
   }
 
   private JobPlan jobPlan(MovePlan plan) {

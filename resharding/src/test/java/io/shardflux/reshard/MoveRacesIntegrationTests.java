@@ -11,6 +11,7 @@ import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import reactor.core.publisher.Mono;
 
 /** Moves under writers, of two routers: each write that was acknowledged is there, once. */
@@ -37,7 +38,9 @@ class MoveRacesIntegrationTests {
         .hasSizeLessThan(1 + run.acknowledged.get() / 50);
   }
 
+  /** Where movers are killed, too, is tested by each build; see KilledMoversIntegrationTests. */
   @Test
+  @EnabledIfSystemProperty(named = "moves.all", matches = "true")
   void norWhileTheMoverFails() {
     RaceWriters run = run(new Dying(0.1));
     assertThat(run.wrong(NEXT)).isEmpty();

@@ -32,7 +32,7 @@ final class ProcessesFixture implements AutoCloseable {
   private static final ShardId S1 = ShardId.of("shard_1");
   private static final ShardId S2 = ShardId.of("shard_2");
 
-  static final int KILLS = Integer.getInteger("moves.kills", 2);
+  static final int KILLS = Integer.getInteger("moves.kills", 1);
 
   /** The strategies among which the keys move; the first is that of the document. */
   static final List<ShardingStrategy> STRATEGIES =
