@@ -237,8 +237,10 @@ final class StepSwitch {
 
   /** Behind the closed fence: applies the last changes, and publishes the new place. */
   private Mono<Void> drained(Turn turn, AtomicBoolean opening) {
-    return before(turn, "drain")
-        .then(turn.step().intact())
+    // MySQL's list of tables waits behind whoever waits to empty one, so it is asked first.
+    return turn.step()
+        .intact()
+        .then(before(turn, "drain"))
         .then(turn.each(Transfer::drained))
         // Nobody keeps a side that only gets keys from being emptied; the other one goes now.
         .then(turn.way() == Way.BACK ? Mono.defer(turn.step()::intact) : Mono.empty())
