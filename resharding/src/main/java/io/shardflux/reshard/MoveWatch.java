@@ -79,6 +79,8 @@ final class MoveWatch {
                                 all.getT3(),
                                 move.options().maxLag(),
                                 move.guards().limits()))
+                // An earlier look must not hold the copying up for longer than it is true.
+                .doOnError(error -> throttle = Throttle.unknown(step.step().from(), error))
                 .onErrorComplete()
                 .then());
   }

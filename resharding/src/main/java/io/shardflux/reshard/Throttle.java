@@ -23,6 +23,11 @@ record Throttle(@Nullable String hard, @Nullable String soft, List<String> notKn
 
   static final Throttle NONE = new Throttle(null, null, List.of(), 0);
 
+  /** Where nothing could be looked at. */
+  static Throttle unknown(ShardId source, Throwable error) {
+    return new Throttle(null, null, List.of("all of " + source + ": " + error.getMessage()), 0);
+  }
+
   static Throttle of(
       ShardId source,
       OfSource seen,

@@ -255,6 +255,16 @@ final class MoveFixture implements AutoCloseable {
         .orElseThrow();
   }
 
+  /** Starts a move that keeps the old place for no longer than it must. */
+  long startedBriefly(ShardMoves moves, ShardingStrategy next) {
+    return moves
+        .plan(STRATEGY, next)
+        .map(MoveFixture::brief)
+        .flatMap(moves::start)
+        .blockOptional(BOUND)
+        .orElseThrow();
+  }
+
   long run(ShardMoves moves, ShardingStrategy next) {
     MovePlan plan = moves.plan(STRATEGY, next).blockOptional(BOUND).orElseThrow();
     assertThat(plan.refusals()).isEmpty();

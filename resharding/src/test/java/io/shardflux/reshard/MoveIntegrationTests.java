@@ -162,13 +162,7 @@ class MoveIntegrationTests {
       fixture.addThird();
       Map<Long, List<String>> before = fixture.rows();
       ShardMoves moves = fixture.hasty(0, new Stopping());
-      long job =
-          moves
-              .plan("by_user", next)
-              .map(MoveFixture::brief)
-              .flatMap(moves::start)
-              .blockOptional(BOUND)
-              .orElseThrow();
+      long job = fixture.startedBriefly(moves, next);
       moves.progress(job).filter(at -> at.phase().equals("VERIFY")).blockFirst(BOUND);
       moves.want(job, MoveProgress.Wanted.CANCEL).block(BOUND);
       assertThat(moves.progress(job).blockLast(BOUND)).extracting(MoveProgress::error).isNull();
@@ -214,13 +208,7 @@ class MoveIntegrationTests {
                   return what.equals("verify") ? spoilt : Mono.empty();
                 }
               });
-      long job =
-          moves
-              .plan("by_user", next)
-              .map(MoveFixture::brief)
-              .flatMap(moves::start)
-              .blockOptional(BOUND)
-              .orElseThrow();
+      long job = fixture.startedBriefly(moves, next);
       assertThat(moves.progress(job).filter(at -> at.error() != null).blockFirst(BOUND))
           .extracting(MoveProgress::phase, MoveProgress::error)
           .containsExactly(
@@ -315,13 +303,7 @@ class MoveIntegrationTests {
                   return Mono.empty();
                 }
               });
-      long job =
-          moves
-              .plan("by_user", next)
-              .map(MoveFixture::brief)
-              .flatMap(moves::start)
-              .blockOptional(BOUND)
-              .orElseThrow();
+      long job = fixture.startedBriefly(moves, next);
       await(draining);
       if (close) {
         moves.close().block(BOUND);
@@ -360,13 +342,7 @@ class MoveIntegrationTests {
                   return what.equals("clean") && !cancelled.get() ? Mono.never() : Mono.empty();
                 }
               });
-      long job =
-          moves
-              .plan("by_user", next)
-              .map(MoveFixture::brief)
-              .flatMap(moves::start)
-              .blockOptional(BOUND)
-              .orElseThrow();
+      long job = fixture.startedBriefly(moves, next);
       moves.progress(job).filter(at -> at.phase().equals("CLEAN")).blockFirst(BOUND);
       cancelled.set(true);
       moves.want(job, MoveProgress.Wanted.CANCEL).block(BOUND);

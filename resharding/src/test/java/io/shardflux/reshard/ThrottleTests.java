@@ -55,6 +55,14 @@ class ThrottleTests {
   }
 
   @Test
+  void whatCouldNotBeLookedAtHoldsNothingUpAndIsTold() {
+    Throttle throttle = Throttle.unknown(ShardId.of("s"), new IllegalStateException("late"));
+
+    assertThat(throttle.waits(true)).isFalse();
+    assertThat(throttle.notKnown()).containsExactly("all of s: late");
+  }
+
+  @Test
   void aLatencySlowsDownAndHoldsNothingUp() {
     Throttle throttle = of(CALM, new Verdict(true, "latency: slow"));
 

@@ -78,7 +78,7 @@ public final class Rebalancing {
                 + " change the strategy altogether");
   }
 
-  /** The weights are a ring's as they are; a ring that is to be even is made so here. */
+  /** Spreads the pool of tenants where all weights are 1, and otherwise weighs it. */
   private static ShardingStrategy spreadPool(ShardingStrategy pool, Map<ShardId, Integer> weights) {
     return weights.values().stream().allMatch(weight -> weight == 1)
         ? spread(pool, weights.keySet())
