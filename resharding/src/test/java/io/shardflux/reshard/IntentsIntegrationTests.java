@@ -19,10 +19,16 @@ import java.util.Objects;
 import org.assertj.core.data.Percentage;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
+import org.junit.jupiter.api.parallel.ResourceAccessMode;
+import org.junit.jupiter.api.parallel.ResourceLock;
 import reactor.test.StepVerifier;
 
 /** What is wanted, one after the other on the same rows. */
 @Tag("same-on-any-server")
+@Execution(ExecutionMode.CONCURRENT)
+@ResourceLock(value = "servers", mode = ResourceAccessMode.READ)
 class IntentsIntegrationTests {
 
   private static final int USERS = 600;

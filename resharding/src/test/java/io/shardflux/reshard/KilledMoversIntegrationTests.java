@@ -14,6 +14,7 @@ import java.util.Random;
 import java.util.TreeMap;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Isolated;
 
 /**
  * Moves by JVMs that are killed, or stand still and wake up as former owners, under the writers of
@@ -21,6 +22,7 @@ import org.junit.jupiter.api.Test;
  * there, once.
  */
 @Tag("same-on-any-server")
+@Isolated
 class KilledMoversIntegrationTests {
 
   /** How many movers are killed; more, in moves of more steps, by {@code -Dmoves.kills=50}. */

@@ -20,6 +20,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
+import org.junit.jupiter.api.parallel.Isolated;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -32,6 +33,7 @@ import reactor.util.retry.Retry;
  * and loses nothing. Statements of keys that lie elsewhere and do not move go on.
  */
 @Tag("same-on-any-server")
+@Isolated
 class MoveFaultsIntegrationTests {
 
   private static final boolean ALL = Boolean.getBoolean("moves.all");

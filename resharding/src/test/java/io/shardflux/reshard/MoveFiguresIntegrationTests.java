@@ -29,11 +29,13 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
+import org.junit.jupiter.api.parallel.Isolated;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
 /** The figures of moves, as ratios of one run; by hand, with {@code -Dmoves.figures=true}. */
 @EnabledIfSystemProperty(named = "moves.figures", matches = "true")
+@Isolated
 class MoveFiguresIntegrationTests {
 
   private static final int ROWS = Integer.getInteger("moves.rows", 500_000);

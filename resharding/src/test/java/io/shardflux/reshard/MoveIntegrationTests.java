@@ -25,6 +25,10 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
+import org.junit.jupiter.api.parallel.ResourceAccessMode;
+import org.junit.jupiter.api.parallel.ResourceLock;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -36,6 +40,8 @@ import reactor.core.scheduler.Schedulers;
 import reactor.test.StepVerifier;
 
 /** Moves without writers: what was there is there, once, where it belongs. */
+@Execution(ExecutionMode.CONCURRENT)
+@ResourceLock(value = "servers", mode = ResourceAccessMode.READ)
 class MoveIntegrationTests {
 
   private static final int USERS = 600;
@@ -570,6 +576,7 @@ class MoveIntegrationTests {
 
   /** A server gives NULL in place of a text that is longer than its packets. */
   @Test
+  @ResourceLock("servers")
   void aValueThatTheServerCantWriteDownStopsTheMove() {
     try (MoveFixture fixture = new MoveFixture("{type: fixed, shard: shard_0}")) {
       ShardRouter router = fixture.router(0);

@@ -12,10 +12,12 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
+import org.junit.jupiter.api.parallel.Isolated;
 import reactor.core.publisher.Mono;
 
 /** Moves under writers, of two routers: each write that was acknowledged is there, once. */
 @Tag("same-on-any-server")
+@Isolated
 class MoveRacesIntegrationTests {
 
   /** With four steps in place of one. */

@@ -30,10 +30,16 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
+import org.junit.jupiter.api.parallel.ResourceAccessMode;
+import org.junit.jupiter.api.parallel.ResourceLock;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
 /** The way from one database to three shards, as the guide has it. */
+@Execution(ExecutionMode.CONCURRENT)
+@ResourceLock(value = "servers", mode = ResourceAccessMode.READ)
 class OneDatabaseIntegrationTests {
 
   private static final Duration BOUND = MoveFixture.BOUND;

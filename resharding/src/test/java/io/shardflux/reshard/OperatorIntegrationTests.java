@@ -25,12 +25,14 @@ import java.util.function.BooleanSupplier;
 import java.util.function.Predicate;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Isolated;
 import reactor.core.publisher.Mono;
 import reactor.core.publisher.Sinks;
 import reactor.core.scheduler.Schedulers;
 
 /** What an operator sets and sees of moves. */
 @Tag("same-on-any-server")
+@Isolated
 class OperatorIntegrationTests {
 
   private static final String HASH = "{type: hash, shards: [shard_0, shard_1]}";

@@ -17,6 +17,10 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
+import org.junit.jupiter.api.parallel.ResourceAccessMode;
+import org.junit.jupiter.api.parallel.ResourceLock;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import reactor.core.publisher.Flux;
@@ -24,6 +28,8 @@ import reactor.core.publisher.Mono;
 import reactor.util.retry.Retry;
 
 /** Moves that are taken back: each write that was acknowledged at the new place is at the old. */
+@Execution(ExecutionMode.CONCURRENT)
+@ResourceLock(value = "servers", mode = ResourceAccessMode.READ)
 class ReverseIntegrationTests {
 
   /** The writes at the new place before the way back; 100000 by hand. */
