@@ -32,7 +32,7 @@ final class OnLoop<T> extends Flux<T> {
     if (loop.inEventLoop()) {
       statement.subscribe(sending);
     } else {
-      run(loop, () -> statement.subscribe(sending));
+      run(loop, () -> sending.begin(statement));
     }
   }
 
@@ -54,6 +54,13 @@ final class OnLoop<T> extends Flux<T> {
     Sending(CoreSubscriber<? super T> actual, EventExecutor loop) {
       this.actual = actual;
       this.loop = loop;
+    }
+
+    /** Sends the statement, unless it was cancelled: its connection may be another's by now. */
+    void begin(Publisher<? extends T> statement) {
+      if (!isCancelled()) {
+        statement.subscribe(this);
+      }
     }
 
     /**

@@ -11,6 +11,8 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.reactivestreams.Subscription;
+import reactor.core.publisher.BaseSubscriber;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.core.publisher.Sinks;
@@ -74,6 +76,24 @@ class OnLoopTests {
     assertThat(over.await(10, TimeUnit.SECONDS)).isTrue();
     assertThat(steps)
         .containsExactly("row on the loop", "ended on the loop", "cancelled on the loop");
+  }
+
+  /** The connection may be another's by then. */
+  @Test
+  void aStatementThatIsCancelledBeforeItsTurnIsNotSent() throws InterruptedException {
+    CountDownLatch over = new CountDownLatch(1);
+    new OnLoop<>(Flux.never().doFirst(() -> note("sent")), loop)
+        .subscribe(
+            new BaseSubscriber<>() {
+              @Override
+              protected void hookOnSubscribe(Subscription subscription) {
+                subscription.cancel();
+                loop.execute(() -> note("given to another"));
+              }
+            });
+    loop.execute(over::countDown);
+    assertThat(over.await(10, TimeUnit.SECONDS)).isTrue();
+    assertThat(steps).containsExactly("given to another on the loop");
   }
 
   @Test
