@@ -12,6 +12,7 @@ import io.shardflux.r2dbc.live.LiveShards;
 import io.shardflux.r2dbc.observe.RowCountCache;
 import io.shardflux.r2dbc.observe.RowCountOptions;
 import io.shardflux.r2dbc.scatter.Reach;
+import io.shardflux.r2dbc.settings.GatherOptions;
 import io.shardflux.r2dbc.settings.ScatterReads;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.r2dbc.settings.Timeouts;
@@ -41,6 +42,7 @@ final class DefaultShardRouter implements ShardRouter, ShardAccess, TopologyAcce
   private final Function<String, SqlTemplate> templates = SqlTemplate.cached();
   private final List<TableDirectory> directories;
   private final ScatterReads scatterReads;
+  private final GatherOptions gathers;
   private final CoalescingOptions coalescing;
   private final DefaultShardOperations operations;
 
@@ -48,11 +50,13 @@ final class DefaultShardRouter implements ShardRouter, ShardAccess, TopologyAcce
       LiveShards shards,
       List<TableDirectory> directories,
       ScatterReads scatterReads,
+      GatherOptions gathers,
       RowCountOptions rowCounts,
       CoalescingOptions coalescing) {
     this.shards = shards;
     this.directories = List.copyOf(directories);
     this.scatterReads = scatterReads;
+    this.gathers = gathers;
     this.coalescing = coalescing;
     this.operations =
         new DefaultShardOperations(
@@ -181,6 +185,18 @@ final class DefaultShardRouter implements ShardRouter, ShardAccess, TopologyAcce
   @Override
   public ScatterReads scatterReads() {
     return scatterReads;
+  }
+
+  @Override
+  public GatherOptions gathers() {
+    int most = gathers.concurrency();
+    return most > 0
+        ? gathers
+        : new GatherOptions(
+            gathers.reads(),
+            gathers.maxRows(),
+            gathers.maxBytes(),
+            Math.min(1_000, Math.max(1, shards.smallestPool() - 1)));
   }
 
   LiveShards shards() {

@@ -58,7 +58,7 @@ public interface ShardRouter {
    * slow-statement: 1s
    * hot-keys: false
    * row-counts: {exact: false, every: 60s}
-   * sql: {allow-scatter: true}
+   * sql: {allow-scatter: true, allow-gather: true, gather-max-rows: 10000}
    * coalescing: {max-keys: 128, max-rows: 10000, in-flight: 2, max-waiting: 10000}
    * strategies:
    *   by_id: {type: hash, shards: [shard_0, shard_1], slots: 1024, function: crc32}

@@ -13,6 +13,7 @@ import io.shardflux.r2dbc.observe.HotKeys;
 import io.shardflux.r2dbc.observe.RowCountOptions;
 import io.shardflux.r2dbc.observe.ShardObservation;
 import io.shardflux.r2dbc.settings.BreakerOptions;
+import io.shardflux.r2dbc.settings.GatherOptions;
 import io.shardflux.r2dbc.settings.PoolOptions;
 import io.shardflux.r2dbc.settings.ReadOptions;
 import io.shardflux.r2dbc.settings.RouterOptions;
@@ -38,6 +39,7 @@ public final class ShardRouterBuilder {
   private boolean hotKeys;
   private RowCountOptions rowCounts = RowCountOptions.defaults();
   private ScatterReads scatterReads = ScatterReads.ALLOWED;
+  private GatherOptions gathers = GatherOptions.defaults();
   private CoalescingOptions coalescing = CoalescingOptions.defaults();
   private Accounts accounts = Accounts.NONE;
 
@@ -188,6 +190,18 @@ public final class ShardRouterBuilder {
   }
 
   /**
+   * Sets whether and how SQL is answered that needs rows of several shards on one server; the
+   * default is {@link GatherOptions#defaults()}.
+   *
+   * @param options whether such statements are allowed, and their bounds
+   * @return this builder
+   */
+  public ShardRouterBuilder gathers(GatherOptions options) {
+    gathers = options;
+    return this;
+  }
+
+  /**
    * Sets how reads of single keys are joined where {@link ShardRouter#coalesced} is not told; the
    * default is {@link CoalescingOptions#defaults()}.
    *
@@ -222,6 +236,7 @@ public final class ShardRouterBuilder {
     hotKeys = definition.hotKeys();
     rowCounts = definition.rowCounts();
     scatterReads = definition.scatterReads();
+    gathers = definition.gathers();
     coalescing = definition.coalescing();
     definition.shards().forEach(this::shard);
     definition.tables().forEach(this::table);
@@ -281,6 +296,6 @@ public final class ShardRouterBuilder {
   private ShardRouter build(Topology first, List<Shard> servers) {
     LiveShards live =
         new LiveShards(first, servers, options, hotKeys ? new HotKeys(System::nanoTime) : null);
-    return new DefaultShardRouter(live, directories, scatterReads, rowCounts, coalescing);
+    return new DefaultShardRouter(live, directories, scatterReads, gathers, rowCounts, coalescing);
   }
 }

@@ -8,6 +8,7 @@ import io.r2dbc.spi.Result;
 import io.shardflux.r2dbc.coalesce.CoalescingOptions;
 import io.shardflux.r2dbc.live.LiveShards;
 import io.shardflux.r2dbc.observe.RowCountOptions;
+import io.shardflux.r2dbc.settings.GatherOptions;
 import io.shardflux.r2dbc.settings.RouterOptions;
 import io.shardflux.r2dbc.settings.ScatterReads;
 import io.shardflux.r2dbc.settings.Shard;
@@ -91,6 +92,7 @@ final class MovedByHand implements SharedTopology {
             live,
             List.of(),
             ScatterReads.ALLOWED,
+            GatherOptions.defaults(),
             RowCountOptions.defaults(),
             CoalescingOptions.defaults());
   }

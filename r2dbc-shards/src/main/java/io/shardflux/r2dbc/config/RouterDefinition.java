@@ -3,6 +3,7 @@ package io.shardflux.r2dbc.config;
 import io.shardflux.r2dbc.coalesce.CoalescingOptions;
 import io.shardflux.r2dbc.directory.TableDirectory;
 import io.shardflux.r2dbc.observe.RowCountOptions;
+import io.shardflux.r2dbc.settings.GatherOptions;
 import io.shardflux.r2dbc.settings.RouterOptions;
 import io.shardflux.r2dbc.settings.ScatterReads;
 import io.shardflux.r2dbc.settings.Shard;
@@ -22,6 +23,7 @@ import org.jspecify.annotations.Nullable;
  * @param hotKeys whether the keys that tables are asked for are counted
  * @param rowCounts the settings for counting tables' rows
  * @param scatterReads whether SQL that names no key may go to several shards
+ * @param gathers how SQL is answered that needs rows of several shards on one server
  * @param coalescing the settings for joining reads of single keys
  * @param shards the shards, each with a name of its own
  * @param tables the rules, each of another table
@@ -36,6 +38,7 @@ public record RouterDefinition(
     boolean hotKeys,
     RowCountOptions rowCounts,
     ScatterReads scatterReads,
+    GatherOptions gathers,
     CoalescingOptions coalescing,
     List<Shard> shards,
     List<TableRule> tables,

@@ -5,6 +5,7 @@ import io.shardflux.r2dbc.directory.ControlTable;
 import io.shardflux.r2dbc.directory.TableDirectory;
 import io.shardflux.r2dbc.observe.RowCountOptions;
 import io.shardflux.r2dbc.settings.BreakerOptions;
+import io.shardflux.r2dbc.settings.GatherOptions;
 import io.shardflux.r2dbc.settings.PoolOptions;
 import io.shardflux.r2dbc.settings.ReadOptions;
 import io.shardflux.r2dbc.settings.ReadPreference;
@@ -229,6 +230,7 @@ public final class RouterDocument {
     ReadOptions reads = reads(root.get("reads"));
     RowCountOptions rowCounts = rowCounts(root.get("row-counts"));
     ScatterReads scatterReads = scatterReads(root.get("sql"));
+    GatherOptions gathers = gathers(root.get("sql"));
     CoalescingOptions coalescing = coalescing(root.get("coalescing"));
     root.get("ids").ifPresent(this::idSource);
     boolean hotKeys = root.get("hot-keys").or(false, Setting::truth);
@@ -251,6 +253,7 @@ public final class RouterDocument {
         hotKeys,
         rowCounts,
         scatterReads,
+        gathers,
         coalescing,
         shards,
         tables,
@@ -318,11 +321,25 @@ public final class RouterDocument {
   }
 
   private static ScatterReads scatterReads(Setting setting) {
-    setting.only("allow-scatter");
-    return setting.get("allow-scatter").or(ScatterReads.ALLOWED, RouterDocument::allowScatter);
+    setting.only(
+        "allow-scatter",
+        "allow-gather",
+        "gather-max-rows",
+        "gather-max-bytes",
+        "gather-concurrency");
+    return setting.get("allow-scatter").or(ScatterReads.ALLOWED, RouterDocument::allowed);
   }
 
-  private static ScatterReads allowScatter(Setting setting) {
+  private static GatherOptions gathers(Setting setting) {
+    GatherOptions defaults = GatherOptions.defaults();
+    return new GatherOptions(
+        setting.get("allow-gather").or(defaults.reads(), RouterDocument::allowed),
+        setting.get("gather-max-rows").or(defaults.maxRows(), it -> it.integer(1, 1_000_000)),
+        setting.get("gather-max-bytes").or(defaults.maxBytes(), it -> it.integer(1 << 10, 1 << 30)),
+        setting.get("gather-concurrency").or(defaults.concurrency(), it -> it.integer(0, 1_000)));
+  }
+
+  private static ScatterReads allowed(Setting setting) {
     String expected = "one of true, log, false";
     return switch (setting.text(expected)) {
       case "true" -> ScatterReads.ALLOWED;

@@ -94,6 +94,14 @@ public final class LiveShards {
     return now.servers().values();
   }
 
+  /** The connections that the smallest pool has at most. */
+  public int smallestPool() {
+    return all().stream()
+        .mapToInt(ShardServers::maxConnections)
+        .min()
+        .orElse(options.pool().maxSize());
+  }
+
   /**
    * The servers of a shard, which may be closed at any time; see {@link #enter}.
    *

@@ -196,6 +196,22 @@ public final class ServerConnections {
     }
   }
 
+  /** Makes a connection be closed when it is given back, unless it is restored before. */
+  void borrow(Connection connection) {
+    Link link = links.get(connection);
+    if (link != null) {
+      link.session().borrow();
+    }
+  }
+
+  /** A borrowed connection's session is as it was opened. */
+  void restored(Connection connection) {
+    Link link = links.get(connection);
+    if (link != null) {
+      link.session().restored();
+    }
+  }
+
   /**
    * Begins a transaction. The driver sets its level and its lock wait before it, and the lock wait
    * back where the transaction is ended as one that is open. A session for which this is not known

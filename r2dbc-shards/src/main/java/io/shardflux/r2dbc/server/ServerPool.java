@@ -421,6 +421,16 @@ public final class ServerPool {
     connections.retire(connection);
   }
 
+  /** Makes a connection be closed when it is given back, unless it is restored before. */
+  public void borrow(Connection connection) {
+    connections.borrow(connection);
+  }
+
+  /** A borrowed connection's session is as it was opened. */
+  public void restored(Connection connection) {
+    connections.restored(connection);
+  }
+
   private Mono<Void> giveBack(PooledRef<Connection> ref) {
     Connection connection = ref.poolable();
     connections.used(connection);

@@ -21,12 +21,22 @@ final class SessionMarks {
 
   private volatile boolean touched;
 
-  /** The driver has settings of a transaction to set back. */
+  /** Settings of a transaction, or temporary tables, must be gone before it is clean. */
   private volatile boolean borrowed;
 
   /** It is never clean again. */
   void touch() {
     touched = true;
+  }
+
+  /** It is not clean until it is {@linkplain #restored restored}. */
+  void borrow() {
+    borrowed = true;
+  }
+
+  /** What was borrowed is as it was. */
+  void restored() {
+    borrowed = false;
   }
 
   boolean clean() {

@@ -76,7 +76,7 @@ public final class ShardServers {
     this.shard = shard;
     this.options = options;
     this.events = events;
-    PoolOptions bounds = shard.pool() == null ? options.pool() : shard.pool();
+    PoolOptions bounds = bounds(shard, options);
     this.primary = pool(server(shard.options(), true), bounds);
     shard.replicas().forEach(replica -> replicas.add(pool(server(replica, false), bounds)));
     this.watch =
@@ -85,6 +85,15 @@ public final class ShardServers {
             replicas,
             options.reads().maxLag(),
             () -> refresh("what its replicas lag has changed"));
+  }
+
+  private static PoolOptions bounds(Shard shard, RouterOptions options) {
+    return shard.pool() == null ? options.pool() : shard.pool();
+  }
+
+  /** The connections that its primary has at most. */
+  public int maxConnections() {
+    return bounds(shard, options).maxSize();
   }
 
   private Server server(ConnectionFactoryOptions way, boolean primary) {

@@ -1,5 +1,6 @@
 package io.shardflux.r2dbc.spi;
 
+import io.shardflux.r2dbc.settings.GatherOptions;
 import io.shardflux.r2dbc.settings.ScatterReads;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.router.Internal;
@@ -31,4 +32,7 @@ public interface ShardAccess {
 
   /** Tells whether reads that name no key may go to several shards. */
   ScatterReads scatterReads();
+
+  /** Tells how reads are gathered; its concurrency is the number that holds. */
+  GatherOptions gathers();
 }

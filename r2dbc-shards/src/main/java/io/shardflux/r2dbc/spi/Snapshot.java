@@ -13,6 +13,7 @@ import io.shardflux.r2dbc.shard.ShardServers;
 import io.shardflux.r2dbc.statement.SqlTemplate;
 import io.shardflux.r2dbc.statement.StatementSpec;
 import io.shardflux.r2dbc.statement.Work;
+import io.shardflux.r2dbc.transaction.Holding;
 import io.shardflux.r2dbc.transaction.ShardTransaction;
 import io.shardflux.r2dbc.transaction.TransactionStart;
 import io.shardflux.router.Internal;
@@ -402,6 +403,13 @@ public final class Snapshot {
   public Mono<ShardTransaction> begin(ShardId shard, TransactionDefinition definition) {
     return new TransactionStart(definition, shards.timeouts(), templates)
         .on(shards.options(), work -> entered(shard, work));
+  }
+
+  /** Holds a session on a shard's primary; the shard is entered until the session's end. */
+  public Mono<HeldSession> hold(ShardId shard, Timeouts timeouts) {
+    return new Holding(timeouts, templates)
+        .on(shards.options(), work -> entered(shard, work))
+        .map(held -> new HeldSession(shard, held));
   }
 
   /** Does the work on several shards, which are entered at once and left at the work's end. */

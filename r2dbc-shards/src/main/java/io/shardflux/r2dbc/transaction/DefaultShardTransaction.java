@@ -1,6 +1,7 @@
 package io.shardflux.r2dbc.transaction;
 
 import io.r2dbc.spi.Connection;
+import io.r2dbc.spi.Result;
 import io.r2dbc.spi.TransactionDefinition;
 import io.shardflux.r2dbc.failure.ShardErrors;
 import io.shardflux.r2dbc.live.Look;
@@ -135,6 +136,44 @@ final class DefaultShardTransaction implements ShardTransaction, Work.Target {
     return Flux.concat(
         step("BEGIN", held -> held.beginTransaction(definition)).thenReturn(this),
         released.asMono().then(Mono.empty()));
+  }
+
+  /** Tells of its connection in no transaction, and completes when that was given back. */
+  Flux<HeldConnection> held() {
+    server.borrow(connection);
+    return Flux.concat(Mono.just(new Held()), released.asMono().then(Mono.empty()));
+  }
+
+  private final class Held implements HeldConnection {
+
+    @Override
+    public <T> Flux<T> run(
+        String sql, Timeouts times, Function<Result, ? extends Publisher<T>> consumer) {
+      return DefaultShardTransaction.this.run(
+          new Work<T>(
+              sql,
+              false,
+              Set.of(),
+              Work.Terms.of(times),
+              (mine, dialect) ->
+                  Flux.from(mine.createStatement(sql).execute()).concatMap(consumer)));
+    }
+
+    @Override
+    public StatementSpec sql(StatementSpec statement) {
+      return moved(statement);
+    }
+
+    @Override
+    public Mono<Void> giveBack() {
+      return end(
+          "RELEASE", mine -> Mono.fromRunnable(() -> server.restored(connection)), "given back");
+    }
+
+    @Override
+    public Mono<Void> close() {
+      return end("CLOSE", mine -> Mono.empty(), "closed");
+    }
   }
 
   private Mono<Void> end(

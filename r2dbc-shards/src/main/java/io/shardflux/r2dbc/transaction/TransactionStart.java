@@ -60,11 +60,8 @@ public record TransactionStart(
                 : Flux.error(new LocateAnew(LocateAnew.After.NOTHING)));
   }
 
-  /**
-   * The first transaction that the source gives. The rest of the source goes on without a
-   * subscriber.
-   */
-  private static Mono<ShardTransaction> first(Flux<ShardTransaction> held) {
+  /** The first that the source gives. The rest of the source goes on without a subscriber. */
+  static <T> Mono<T> first(Flux<T> held) {
     return Mono.create(
         sink -> {
           AtomicBoolean told = new AtomicBoolean();

@@ -738,7 +738,16 @@ class RouterDocumentTests {
         arguments(
             "sql: {allow-scatter: maybe}",
             "sql.allow-scatter: maybe (expected: one of true, log, false)"),
-        arguments("sql: {scatter: true}", "sql.scatter: unknown (expected: one of allow-scatter)"),
+        arguments(
+            "sql: {scatter: true}",
+            "sql.scatter: unknown (expected: one of allow-scatter, allow-gather, gather-max-rows,"
+                + " gather-max-bytes, gather-concurrency)"),
+        arguments(
+            "sql: {allow-gather: maybe}",
+            "sql.allow-gather: maybe (expected: one of true, log, false)"),
+        arguments(
+            "sql: {gather-max-rows: 0}",
+            "sql.gather-max-rows: 0 (expected: a whole number from 1 to 1000000)"),
         arguments("hot-keys: 1", "hot-keys: 1 (expected: true or false)"),
         arguments("slow-statement: 1", "slow-statement: 1 (expected: " + time + ")"),
         arguments(
