@@ -18,7 +18,16 @@ public enum ModuleLayout {
   SQL_PLANNER(
       "io.shardflux.sql",
       true,
-      List.of("statement", "merge", "syntax", "schema", "keys", "analysis", "scatter", "prepare"),
+      List.of(
+          "statement",
+          "merge",
+          "syntax",
+          "schema",
+          "keys",
+          "analysis",
+          "scatter",
+          "gather",
+          "prepare"),
       List.of("io.shardflux.router..", "com.github.benmanes.caffeine.."),
       List.of()),
 
@@ -100,7 +109,7 @@ public enum ModuleLayout {
   R2DBC_DRIVER(
       "io.shardflux.driver",
       true,
-      List.of("failure", "row", "result", "catalog", "plan", "transaction", "scatter"),
+      List.of("failure", "row", "result", "catalog", "plan", "transaction", "scatter", "gather"),
       List.of(
           "io.shardflux.router..",
           "io.shardflux.r2dbc..",

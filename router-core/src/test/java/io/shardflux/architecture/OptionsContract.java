@@ -83,7 +83,7 @@ public final class OptionsContract {
     if (value instanceof Duration time) {
       return time.plusMillis(1);
     }
-    return List.of(true, "x", Duration.ofSeconds(1), ShardId.of("x"), ShardKey.of(1)).stream()
+    return List.of(true, "x", 1, Duration.ofSeconds(1), ShardId.of("x"), ShardKey.of(1)).stream()
         .filter(type::isInstance)
         .findFirst()
         .orElseThrow(() -> new AssertionError("no other value of " + component));

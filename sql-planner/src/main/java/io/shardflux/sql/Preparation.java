@@ -2,6 +2,7 @@ package io.shardflux.sql;
 
 import io.shardflux.sql.analysis.Analysis;
 import io.shardflux.sql.analysis.NamedColumns;
+import io.shardflux.sql.gather.GatherPlanner;
 import io.shardflux.sql.prepare.ChangePreparation;
 import io.shardflux.sql.prepare.InsertPreparation;
 import io.shardflux.sql.prepare.ReadPreparation;
@@ -18,6 +19,7 @@ import io.shardflux.sql.syntax.SqlWriter;
 import io.shardflux.sql.syntax.Statement;
 import io.shardflux.sql.syntax.StatementParser;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /** Analyses one text. */
 final class Preparation {
@@ -48,8 +50,9 @@ final class Preparation {
   }
 
   Prepared prepare() {
+    Statement statement = null;
     try {
-      Statement statement = StatementParser.parse(read);
+      statement = StatementParser.parse(read);
       String named = new NamedColumns(text, schema).of(statement);
       if (named != null) {
         Preparation again = new Preparation(named, true, schema, options);
@@ -60,8 +63,16 @@ final class Preparation {
       if (e.code() == RefusalCode.TOO_LARGE || e.code() == RefusalCode.HINT) {
         throw e;
       }
-      return prepared(StatementPlan.refused(e));
+      return prepared(refused(e, statement));
     }
+  }
+
+  /** The plan of a statement that is refused before it is known where it would go. */
+  private StatementPlan refused(RefusedSqlException refusal, @Nullable Statement statement) {
+    StatementPlan refused = StatementPlan.refused(refusal);
+    return statement instanceof Statement.Read read && GatherPlanner.gathers(refusal.code())
+        ? refused.gathered(new GatherPlanner(text, schema).plan(read.query()))
+        : refused;
   }
 
   private StatementPlan plan(Statement statement) {
@@ -101,7 +112,8 @@ final class Preparation {
             keyTable,
             SqlWriter.whole(text, analysis.sources()),
             plan.router(),
-            plan.several()),
+            plan.several(),
+            plan.gather()),
         schema.catalog(),
         text);
   }

@@ -1,6 +1,8 @@
 package io.shardflux.sql;
 
 import io.shardflux.router.ShardId;
+import io.shardflux.sql.gather.Gather;
+import io.shardflux.sql.gather.GatherPlanner;
 import io.shardflux.sql.merge.Plan;
 import io.shardflux.sql.merge.ShardPlanner;
 import io.shardflux.sql.schema.Catalog;
@@ -82,6 +84,7 @@ public final class Prepared {
    * @param assumesColumns whether columns were named in it that its text leaves to the server
    * @param keyTable the table whose key a hint names; null if there is none
    * @param whole the text without its hint
+   * @param gather how one server answers it that is given the rows of all; null where none does
    */
   record Statements(
       StatementKind kind,
@@ -94,7 +97,8 @@ public final class Prepared {
       @Nullable String keyTable,
       ShardSql whole,
       ValueRouter router,
-      ShardPlanner several) {}
+      ShardPlanner several,
+      @Nullable Gather gather) {}
 
   /**
    * {@return whether {@link #route} and {@link #plan} may take more than a millisecond, so that an
@@ -162,6 +166,21 @@ public final class Prepared {
    */
   public boolean ignores() {
     return ignoring;
+  }
+
+  /**
+   * {@return how one server answers a read, given rows of the others, where {@link #route} or
+   * {@link #plan} refuses it for several shards; null where no server would}
+   *
+   * @param refusal the refusal
+   */
+  public @Nullable Gather gather(RefusedSqlException refusal) {
+    return GatherPlanner.gathers(refusal.code()) ? statement.gather() : null;
+  }
+
+  /** {@return whether it is a read that one server may answer by {@link #gather}} */
+  public boolean gathers() {
+    return statement.gather() != null;
   }
 
   /**

@@ -5,6 +5,8 @@ import io.shardflux.router.ShardId;
 import io.shardflux.sql.analysis.Analysis;
 import io.shardflux.sql.analysis.Block;
 import io.shardflux.sql.analysis.Place;
+import io.shardflux.sql.gather.Gather;
+import io.shardflux.sql.gather.GatherPlanner;
 import io.shardflux.sql.keys.ClusterRouter;
 import io.shardflux.sql.merge.Merge;
 import io.shardflux.sql.merge.Plan;
@@ -27,6 +29,7 @@ import io.shardflux.sql.syntax.Query;
 import io.shardflux.sql.syntax.SqlText;
 import java.util.List;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /** Prepares a query. */
 @Internal
@@ -34,10 +37,11 @@ public record ReadPreparation(
     SqlText text, Schema schema, PlannerOptions options, Analysis analysis) {
 
   public StatementPlan plan(Query query) {
-    ShardPlanner several = several(query);
+    Several several = several(query);
     ValueRouter router = ClusterRouter.of(analysis.colocation(), schema);
     if (!query.locks()) {
-      return new StatementPlan(StatementKind.READ, router, permitted(several));
+      return new StatementPlan(
+          StatementKind.READ, router, permitted(several.planner()), several.gather());
     }
     RefusedSqlException refusal =
         new RefusedSqlException(RefusalCode.SCATTERED_LOCK, "FOR UPDATE or FOR SHARE");
@@ -45,26 +49,31 @@ public record ReadPreparation(
         StatementKind.LOCKING_READ, lockable(router), permitted(StatementPlan.refusing(refusal)));
   }
 
-  private ShardPlanner several(Query query) {
+  /** How several shards answer, or else one that is given their rows. */
+  private record Several(ShardPlanner planner, @Nullable Gather gather) {}
+
+  private Several several(Query query) {
     Query.Select select = query.select();
     if (select == null) {
       List<Scope.Column> columns = analysis.query(query, Place.outermost()).columns();
-      return planned(() -> new UnionRewrite(text, schema, options).plan(query, columns));
+      return planned(query, () -> new UnionRewrite(text, schema, options).plan(query, columns));
     }
     Block block = analysis.select(query, select);
-    return planned(() -> new ScatterPlanner(text, query, analysis, block).plan());
+    return planned(query, () -> new ScatterPlanner(text, query, analysis, block).plan());
   }
 
   /**
    * Plans for several shards. A query that is refused here may still be sent to one shard as it is.
    */
-  private ShardPlanner planned(Supplier<ScatterQuery> planner) {
+  private Several planned(Query query, Supplier<ScatterQuery> planner) {
     try {
-      ScatterQuery query = planner.get();
+      ScatterQuery scattered = planner.get();
       PlannerOptions bounds = options;
-      return (binds, hints, shards) -> scatter(query, bounds, binds, shards);
+      return new Several((binds, hints, shards) -> scatter(scattered, bounds, binds, shards), null);
     } catch (RefusedSqlException e) {
-      return StatementPlan.refusing(e);
+      return new Several(
+          StatementPlan.refusing(e),
+          GatherPlanner.gathers(e.code()) ? new GatherPlanner(text, schema).plan(query) : null);
     }
   }
 

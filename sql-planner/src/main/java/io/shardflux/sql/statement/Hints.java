@@ -15,6 +15,9 @@ import org.jspecify.annotations.Nullable;
  * @param scatter {@code scatter=true|false}: whether a read may go to several shards
  * @param scatterWrites {@code scatter-writes=true|false}: whether a write may go to several shards;
  *     where it is unspecified, a write may that names the keys of its rows
+ * @param gather {@code gather=50000}: the rows of several shards that one server may be given to
+ *     answer a read, in place of the router's bound; {@code gather=false}, which is 0: no such
+ *     answer; {@code gather=true}, which is {@link #GATHER}
  * @param timeout {@code timeout=250ms}, {@code 3s} or {@code 1m}
  * @param failurePolicy {@code failure-policy=…}, as the driver knows it
  * @param readPreference {@code read-preference=…}, as the driver knows it
@@ -24,9 +27,13 @@ public record Hints(
     @Nullable ShardKey key,
     @Nullable Boolean scatter,
     @Nullable Boolean scatterWrites,
+    @Nullable Integer gather,
     @Nullable Duration timeout,
     @Nullable String failurePolicy,
     @Nullable String readPreference) {
+
+  /** As many rows may be gathered as the router says, even where it refuses that. */
+  public static final int GATHER = -1;
 
   /** Hints that leave everything unspecified. */
   public static final Hints NONE = builder().build();
@@ -54,6 +61,7 @@ public record Hints(
         .key(placed ? key : others.key)
         .scatter(first(scatter, others.scatter))
         .scatterWrites(first(scatterWrites, others.scatterWrites))
+        .gather(first(gather, others.gather))
         .timeout(first(timeout, others.timeout))
         .failurePolicy(first(failurePolicy, others.failurePolicy))
         .readPreference(first(readPreference, others.readPreference))
@@ -71,6 +79,7 @@ public record Hints(
     private @Nullable ShardKey key;
     private @Nullable Boolean scatter;
     private @Nullable Boolean scatterWrites;
+    private @Nullable Integer gather;
     private @Nullable Duration timeout;
     private @Nullable String failurePolicy;
     private @Nullable String readPreference;
@@ -122,6 +131,17 @@ public record Hints(
     }
 
     /**
+     * Sets {@link Hints#gather()}.
+     *
+     * @param value as {@link Hints#gather()} says; null for unspecified
+     * @return this builder
+     */
+    public Builder gather(@Nullable Integer value) {
+      gather = value;
+      return this;
+    }
+
+    /**
      * Sets {@link Hints#timeout()}.
      *
      * @param value as {@link Hints#timeout()} says; null for unspecified
@@ -156,7 +176,8 @@ public record Hints(
 
     /** {@return the hints} */
     public Hints build() {
-      return new Hints(shard, key, scatter, scatterWrites, timeout, failurePolicy, readPreference);
+      return new Hints(
+          shard, key, scatter, scatterWrites, gather, timeout, failurePolicy, readPreference);
     }
   }
 }

@@ -73,6 +73,18 @@ public enum RefusalCode {
    * A merge of more rows than it may hold, or a result that is held and has more rows than it may.
    */
   TOO_MANY_MERGED_ROWS("narrow the statement, or raise the planner's bound"),
+  /** More rows, or bytes, to gather on one server than may be. */
+  TOO_MANY_GATHERED_ROWS(
+      "add conditions of the table alone, name fewer columns, or raise sql.gather-max-rows or"
+          + " sql.gather-max-bytes"),
+  /** A value that can't be gathered exactly as it is. */
+  GATHERED_VALUE("leave its column out, or restrict the statement to one key"),
+  /** A read of several shards' rows together, in a transaction that is on one shard. */
+  GATHER_IN_TRANSACTION("run it outside the transaction, or make the transaction read only"),
+  /** A server whose binary log would get what is gathered. */
+  GATHER_BINLOG(
+      "set the server's binlog_format to ROW, or grant its user BINLOG ADMIN (MySQL:"
+          + " SYSTEM_VARIABLES_ADMIN)"),
   /** Columns that changed while a statement ran, or that shards have otherwise than is known. */
   COLUMNS_CHANGED("ask again once the table is the same on all shards"),
   /** A statement of other shards than the transaction's one. */

@@ -31,6 +31,7 @@ public final class HintReader {
           "key",
           "scatter",
           "scatter-writes",
+          "gather",
           "timeout",
           "failure-policy",
           "read-preference");
@@ -73,6 +74,7 @@ public final class HintReader {
         .key(key == null ? null : key(key, rule))
         .scatter(truth("scatter"))
         .scatterWrites(truth("scatter-writes"))
+        .gather(gather())
         .timeout(time == null ? null : time(time))
         .failurePolicy(plain("failure-policy"))
         .readPreference(plain("read-preference"))
@@ -130,6 +132,24 @@ public final class HintReader {
       return value == null ? null : Boolean.valueOf(value);
     }
     throw wrong(name + "=" + HintText.shortened(value), "true or false");
+  }
+
+  private @Nullable Integer gather() {
+    String value = plain("gather");
+    if (value == null) {
+      return null;
+    }
+    return switch (value) {
+      case "true" -> Hints.GATHER;
+      case "false" -> 0;
+      default -> {
+        if (!value.matches("[1-9][0-9]{0,6}")) {
+          throw wrong(
+              "gather=" + HintText.shortened(value), "true, false or rows from 1 to 9999999");
+        }
+        yield Integer.parseInt(value);
+      }
+    };
   }
 
   private static Duration time(String value) {

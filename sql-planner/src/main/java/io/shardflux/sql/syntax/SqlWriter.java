@@ -61,6 +61,22 @@ public final class SqlWriter {
     return new SqlWriter(text, places).add(text.body()).done();
   }
 
+  /** Words in the place of a span. */
+  public record Edit(Span span, String words) {}
+
+  /** The whole text without its hint, with other words in some places that don't overlap. */
+  public static ShardSql edited(SqlText text, List<Edit> edits) {
+    SqlWriter writer = new SqlWriter(text);
+    int at = text.body().start();
+    List<Edit> sorted = new ArrayList<>(edits);
+    sorted.sort(Comparator.comparingInt(edit -> edit.span().start()));
+    for (Edit edit : sorted) {
+      writer.add(new Span(at, edit.span().start())).add(edit.words());
+      at = edit.span().end();
+    }
+    return writer.add(new Span(at, text.body().end())).done();
+  }
+
   public SqlWriter add(String words) {
     sql.append(words);
     return this;

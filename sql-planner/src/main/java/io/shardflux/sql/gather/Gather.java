@@ -1,0 +1,91 @@
+package io.shardflux.sql.gather;
+
+import io.shardflux.sql.schema.Catalog;
+import io.shardflux.sql.statement.ShardSql;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
+
+/**
+ * A read that one server answers which has the rows of all shards: each mention of a table stands
+ * for a temporary table with the rows that the mention may need. Immutable.
+ *
+ * @param mentions the mentions whose rows are read from their shards, in the order of the text
+ * @param copies the tables that the server must have itself, because each server has all their rows
+ * @param reopened whether a temporary table is opened more than once, which only MariaDB does
+ * @param statement the text that the server is sent once it has the rows
+ */
+public record Gather(
+    List<Mention> mentions, Set<String> copies, boolean reopened, ShardSql statement) {
+
+  /** What the names of temporary tables begin with. */
+  public static final String PREFIX = "_shardflux_g";
+
+  /**
+   * Copies the collections.
+   *
+   * @param mentions see {@link #mentions()}
+   * @param copies see {@link #copies()}
+   * @param reopened see {@link #reopened()}
+   * @param statement see {@link #statement()}
+   */
+  public Gather {
+    mentions = List.copyOf(mentions);
+    copies = Set.copyOf(copies);
+  }
+
+  /**
+   * A mention of a table.
+   *
+   * @param table the table
+   * @param temporary the name of its temporary table
+   * @param columns the columns that the statement may need, at least one
+   * @param keyed whether the rows have a primary key among these columns
+   * @param rows gives one text for each row: its values as literals, in parentheses; NULL where
+   *     they can't be written down. Behind the markers of the statement it has one for the limit
+   */
+  public record Mention(
+      String table, String temporary, List<Catalog.Column> columns, boolean keyed, ShardSql rows) {
+
+    /**
+     * Copies the columns.
+     *
+     * @param table see {@link #table()}
+     * @param temporary see {@link #temporary()}
+     * @param columns see {@link #columns()}
+     * @param keyed see {@link #keyed()}
+     * @param rows see {@link #rows()}
+     */
+    public Mention {
+      columns = List.copyOf(columns);
+    }
+
+    /** {@return the statement that makes the temporary table} */
+    public String create() {
+      return TemporaryTable.create(this);
+    }
+
+    /** {@return the statement that drops the temporary table} */
+    public String drop() {
+      return "DROP TEMPORARY TABLE " + TemporaryTable.quoted(temporary);
+    }
+
+    /**
+     * {@return the beginning of a statement that fills the temporary table, up to the rows} Values
+     * are stored as they are, whatever the session's modes and its time zone.
+     *
+     * @param mariaDb whether the server is a MariaDB
+     */
+    public String insert(boolean mariaDb) {
+      String names =
+          columns.stream()
+              .map(column -> TemporaryTable.quoted(column.name()))
+              .collect(Collectors.joining(", "));
+      String into = "INTO " + TemporaryTable.quoted(temporary) + " (" + names + ") VALUES ";
+      return mariaDb
+          ? "SET STATEMENT sql_mode='NO_AUTO_VALUE_ON_ZERO', time_zone='+00:00' FOR INSERT " + into
+          : "INSERT /*+ SET_VAR(sql_mode='NO_AUTO_VALUE_ON_ZERO') SET_VAR(time_zone='+00:00') */ "
+              + into;
+    }
+  }
+}

@@ -1,0 +1,139 @@
+package io.shardflux.sql.gather;
+
+import io.shardflux.router.Internal;
+import io.shardflux.router.TableRule;
+import io.shardflux.sql.schema.Catalog;
+import io.shardflux.sql.schema.Schema;
+import io.shardflux.sql.statement.RefusalCode;
+import io.shardflux.sql.statement.ShardSql;
+import io.shardflux.sql.syntax.Expr;
+import io.shardflux.sql.syntax.Fragment;
+import io.shardflux.sql.syntax.Query;
+import io.shardflux.sql.syntax.Span;
+import io.shardflux.sql.syntax.SqlText;
+import io.shardflux.sql.syntax.SqlWriter;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/** Says which rows one server must be given so that it answers a read by itself. */
+@Internal
+public record GatherPlanner(SqlText text, Schema schema) {
+
+  /** The longest name that servers take for a column. */
+  private static final int LONGEST_NAME = 256;
+
+  /** The reasons for which shards can't answer a read that one server with their rows can. */
+  private static final Set<RefusalCode> GATHERED =
+      Set.of(
+          RefusalCode.SYNTAX,
+          RefusalCode.NON_DETERMINISTIC,
+          RefusalCode.CROSS_SHARD_JOIN,
+          RefusalCode.CROSS_SHARD_SUBQUERY,
+          RefusalCode.SET_OPERATION,
+          RefusalCode.AGGREGATE,
+          RefusalCode.AGGREGATE_EXPRESSION,
+          RefusalCode.HAVING,
+          RefusalCode.WINDOW,
+          RefusalCode.UNSORTABLE);
+
+  /** Tells whether a read that is refused for that reason may be gathered. */
+  public static boolean gathers(RefusalCode code) {
+    return GATHERED.contains(code);
+  }
+
+  /** The plan for a read; null where one server with the rows would not give the answer either. */
+  @Nullable
+  public Gather plan(Query query) {
+    Mentions mentions = new Mentions(schema);
+    if (!mentions.take(query) || mentions.all().isEmpty()) {
+      return null;
+    }
+    List<Gather.Mention> gathered = new ArrayList<>();
+    List<SqlWriter.Edit> edits = new ArrayList<>();
+    for (Mentions.Found found : mentions.all()) {
+      Gather.Mention mention = mention(found, mentions, Gather.PREFIX + gathered.size());
+      if (mentions.looksAtStored() && mention.columns().stream().anyMatch(GatherPlanner::isJson)) {
+        return null;
+      }
+      gathered.add(mention);
+      edits.add(
+          new SqlWriter.Edit(
+              found.table().span(),
+              Fragment.quoted(mention.temporary())
+                  + " AS "
+                  + Fragment.quoted(found.table().alias())));
+    }
+    mentions.items().forEach(item -> name(item, mentions.all(), edits));
+    ShardSql statement = SqlWriter.edited(text, edits);
+    return new Gather(gathered, mentions.copies(), mentions.reopened(), statement);
+  }
+
+  private static boolean isJson(Catalog.Column column) {
+    return TemporaryTable.type(column).equals("json");
+  }
+
+  /** Gives an item its name, which a server makes of its text, and so of the table's name. */
+  private void name(Query.Item item, List<Mentions.Found> all, List<SqlWriter.Edit> edits) {
+    Span span = item.span();
+    if (item.isStar()
+        || item.alias() != null
+        || all.stream().noneMatch(found -> isIn(found.table().span(), span))) {
+      return;
+    }
+    String name = new SqlWriter(text).add(span).done().text();
+    if (name.length() <= LONGEST_NAME) {
+      edits.add(
+          new SqlWriter.Edit(new Span(span.end(), span.end()), " AS " + Fragment.quoted(name)));
+    }
+  }
+
+  private static boolean isIn(Span inner, Span outer) {
+    return inner.start() >= outer.start() && inner.end() <= outer.end();
+  }
+
+  private Gather.Mention mention(Mentions.Found found, Mentions mentions, String temporary) {
+    String table = found.table().name();
+    List<Catalog.Column> all = schema.columns(table);
+    List<Catalog.Column> columns =
+        all.stream().filter(each -> found.starred() || mentions.needs(each.name())).toList();
+    if (columns.isEmpty()) {
+      columns =
+          List.of(all.stream().filter(Catalog.Column::primary).findFirst().orElse(all.get(0)));
+    }
+    return new Gather.Mention(
+        table, temporary, columns, isKeyed(table, all, columns), rows(found, columns));
+  }
+
+  /** Tells whether the primary key is among the columns, and tells rows of all shards apart. */
+  private boolean isKeyed(String table, List<Catalog.Column> all, List<Catalog.Column> columns) {
+    List<Catalog.Column> key = all.stream().filter(Catalog.Column::primary).toList();
+    if (key.isEmpty() || !columns.containsAll(key)) {
+      return false;
+    }
+    TableRule.Sharded sharded = schema.sharded(table);
+    return key.stream().allMatch(TemporaryTable::isKeyable)
+        && (sharded == null
+            || sharded.key().stream()
+                .allMatch(
+                    part ->
+                        key.stream().anyMatch(each -> each.name().equalsIgnoreCase(part.name()))));
+  }
+
+  private ShardSql rows(Mentions.Found found, List<Catalog.Column> columns) {
+    Query.Table table = found.table();
+    SqlWriter sql = new SqlWriter(text);
+    sql.add("SELECT " + TemporaryTable.literals(columns, table.alias()) + " AS r FROM ");
+    sql.add(Fragment.quoted(table.name()) + " AS " + Fragment.quoted(table.alias()));
+    String before = " WHERE (";
+    for (Expr condition : found.conditions()) {
+      sql.add(before).add(condition.span()).add(")");
+      before = " AND (";
+    }
+    ShardSql rows = sql.done();
+    List<Integer> markers = new ArrayList<>(rows.markers());
+    markers.add(text.markers().size());
+    return new ShardSql(rows.text() + " LIMIT ?", markers);
+  }
+}

@@ -1,0 +1,90 @@
+package io.shardflux.sql.gather;
+
+import io.shardflux.sql.schema.Catalog;
+import io.shardflux.sql.schema.Schema;
+import io.shardflux.sql.syntax.Expr;
+import io.shardflux.sql.syntax.Functions;
+import io.shardflux.sql.syntax.Query;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * The sources of one select, and which conditions are of one of its tables alone.
+ *
+ * @param all its tables and derived tables
+ * @param queries those of its tables that are names of {@code WITH}
+ */
+record Sources(Schema schema, List<Query.From> all, Set<Query.Table> queries) {
+
+  /** Functions whose value depends on more than their arguments, or on the table as it is. */
+  private static final Set<String> BOUND = Set.of("MATCH", "DEFAULT", "VALUES", "VALUE");
+
+  /** The sources that are no joins. */
+  static List<Query.From> flat(List<Query.From> from) {
+    List<Query.From> flat = new ArrayList<>();
+    from.forEach(each -> add(each, flat));
+    return flat;
+  }
+
+  private static void add(Query.From from, List<Query.From> flat) {
+    if (from instanceof Query.Join join) {
+      add(join.left(), flat);
+      add(join.right(), flat);
+    } else {
+      flat.add(from);
+    }
+  }
+
+  /** Those of some conditions that can be evaluated with the rows of the table alone. */
+  List<Expr> own(Query.Table table, List<Expr> conditions) {
+    return conditions.stream().filter(each -> isOwn(each, table)).toList();
+  }
+
+  private boolean isOwn(Expr condition, Query.Table table) {
+    return condition.any(each -> each instanceof Expr.Name)
+        && !condition.aggregates()
+        && !condition.hasWindow()
+        && !condition.any(each -> !isOwnPart(each, table));
+  }
+
+  private boolean isOwnPart(Expr part, Query.Table table) {
+    if (part instanceof Expr.Name name) {
+      return isColumn(name, table);
+    }
+    if (part instanceof Expr.Call call) {
+      return Functions.isKnown(call.name())
+          && !BOUND.contains(call.name())
+          && !Functions.SESSION.contains(call.name())
+          && !Functions.RANDOM.contains(call.name())
+          && !Functions.CLOCK.contains(call.name());
+    }
+    return !(part instanceof Expr.Subquery) && !(part instanceof Expr.Variable);
+  }
+
+  private boolean isColumn(Expr.Name name, Query.Table table) {
+    if (!has(table.name(), name.column())) {
+      return false;
+    }
+    if (name.table() != null) {
+      return name.table().equals(table.alias());
+    }
+    return all.stream().allMatch(other -> other == table || lacks(other, name.column()));
+  }
+
+  private boolean lacks(Query.From other, String column) {
+    return other instanceof Query.Table table
+        && !queries.contains(table)
+        && !schema.columns(table.name()).isEmpty()
+        && !has(table.name(), column);
+  }
+
+  private boolean has(String table, String column) {
+    for (Catalog.Column each : schema.columns(table)) {
+      if (each.name().equalsIgnoreCase(column)) {
+        return true;
+      }
+    }
+    return false;
+  }
+}
