@@ -102,6 +102,7 @@ final class Execution {
   private final String sql;
   private final @Nullable String @Nullable [] generated;
   private final int prefetch;
+  private final Gathering gathering;
 
   /**
    * A statement.
@@ -120,6 +121,7 @@ final class Execution {
     this.generated = generated;
     this.prefetch =
         fetchSize == 0 ? ShardScatter.MAX_PREFETCH : Math.min(fetchSize, ShardScatter.MAX_PREFETCH);
+    this.gathering = new Gathering(connection, sql);
   }
 
   Mono<Result> run(Binds binds, Hints hints) {
@@ -261,8 +263,7 @@ final class Execution {
     if (old != null) {
       return Mono.error(old);
     }
-    return engine
-        .plan(snapshot, prepared, binds, hints, bound)
+    return Mono.defer(() -> engine.plan(snapshot, prepared, binds, hints, bound))
         .flatMap(
             plan -> {
               Set<String> tables = snapshot.movingOf(prepared.tables());
@@ -274,7 +275,12 @@ final class Execution {
               return moving(tables, prepared, binds, hints, plan)
                   .ready(snapshot, waits(within), prepared.tables())
                   .flatMap(ready -> new Run(ready, prepared, binds, hints, within, again).run());
-            });
+            })
+        .onErrorResume(
+            RefusedSqlException.class,
+            refusal ->
+                gathering.read(
+                    new Gathering.Asked(snapshot, prepared, binds, hints), refusal, again));
   }
 
   private static MovingTables moving(
@@ -322,7 +328,7 @@ final class Execution {
     if (transaction == null) {
       return null;
     }
-    if (transaction.readOnly() && prepared.kind() != StatementKind.READ) {
+    if (transaction.readOnly() && prepared.kind() != StatementKind.READ && !prepared.gathers()) {
       throw Refusals.readOnly(sql);
     }
     return transaction.readsAnywhere() ? null : transaction;
@@ -345,8 +351,7 @@ final class Execution {
     VirtualTransaction transaction = connection.transaction();
     ShardId bound = transaction == null ? null : transaction.shard();
     checkSession(prepared, binds, hints, transaction);
-    return engine
-        .plan(snapshot, prepared, binds, hints, bound)
+    return Mono.defer(() -> engine.plan(snapshot, prepared, binds, hints, bound))
         .flatMap(
             plan -> {
               Set<String> tables = snapshot.movingOf(prepared.tables());
@@ -355,7 +360,11 @@ final class Execution {
                   : moving(tables, prepared, binds, hints, plan)
                       .ready(snapshot, false, prepared.tables())
                       .map(ready -> explained(ready.plan(), ready.owned()));
-            });
+            })
+        .onErrorResume(
+            RefusedSqlException.class,
+            refusal ->
+                gathering.explain(new Gathering.Asked(snapshot, prepared, binds, hints), refusal));
   }
 
   private <T> List<T> bounded(List<T> taken) {

@@ -51,6 +51,7 @@ public class SqlEngine {
   private final CatalogSource catalogs;
   private final TableWatch watch;
   private final int maxHeldRows;
+  private volatile @Nullable GatherTurns turns;
 
   public SqlEngine(ShardRouter router, PlannerOptions options) {
     this.router = router;
@@ -76,6 +77,22 @@ public class SqlEngine {
   /** The topology in force, for one statement. */
   public Snapshot snapshot() {
     return access().snapshot();
+  }
+
+  /** Lets few statements gather at once. */
+  public GatherTurns gatherTurns() {
+    GatherTurns known = turns;
+    if (known != null) {
+      return known;
+    }
+    synchronized (this) {
+      GatherTurns first = turns;
+      if (first == null) {
+        first = new GatherTurns(access().gathers().concurrency());
+        turns = first;
+      }
+      return first;
+    }
   }
 
   /** The number of rows that a result may hold if it isn't streamed. */
@@ -220,6 +237,13 @@ public class SqlEngine {
     return List.of(bound == null ? any(snapshot, tables) : bound);
   }
 
+  /** Logs a read that is gathered, where the policy says so. */
+  public void noteGather(String sql) {
+    if (access().gathers().reads() == ScatterReads.LOGGED) {
+      scatters.atWarn().log("gathered: {}", sql);
+    }
+  }
+
   private static ShardId known(Topology topology, ShardId shard) {
     if (!topology.shards().contains(shard)) {
       throw new IllegalArgumentException(
@@ -229,7 +253,7 @@ public class SqlEngine {
   }
 
   /** One of the shards that have the tables, with the best status, each as likely as another. */
-  private static ShardId any(Snapshot snapshot, Set<String> tables) {
+  public static ShardId any(Snapshot snapshot, Set<String> tables) {
     List<ShardId> shards = new ArrayList<>(snapshot.having(tables));
     Collections.rotate(shards, ThreadLocalRandom.current().nextInt(shards.size()));
     return Collections.min(shards, Comparator.comparing(snapshot::status));

@@ -79,6 +79,20 @@ final class Differential {
     return report;
   }
 
+  /** Asks so many reads that are gathered on one server. */
+  Report gathers(long seed, int statements, int mostFailures) {
+    Report report = new Report(seed, shards.bugs());
+    StatementGenerator reads =
+        new StatementGenerator(new Random(seed), shards.tables(), shards.bugs());
+    int left = wanted(report, statements, mostFailures);
+    while (left > 0) {
+      List<Generated> some = Stream.generate(reads::gathered).limit(Math.min(READS, left)).toList();
+      read(some, report.asked(), report);
+      left = wanted(report, statements, mostFailures);
+    }
+    return report;
+  }
+
   /** Asks so many writes, one after the other. */
   Report writes(long seed, int statements, int mostFailures) {
     shards.reset();

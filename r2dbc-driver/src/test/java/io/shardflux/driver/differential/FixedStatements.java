@@ -64,98 +64,64 @@ final class FixedStatements {
           answered(
               "SELECT COUNT(*) FROM customers a JOIN orders b ON a.id = b.customer_id JOIN orders c"
                   + " ON c.customer_id = b.customer_id"),
-          open(
-              RefusalCode.AGGREGATE,
-              "SELECT status, COUNT(*) FROM orders GROUP BY status WITH ROLLUP"),
-          open(
-              RefusalCode.CROSS_SHARD_JOIN,
+          answered("SELECT status, COUNT(*) FROM orders GROUP BY status WITH ROLLUP"),
+          answered(
               "SELECT COUNT(*), COUNT(r.code) FROM customers a RIGHT JOIN countries r ON"
                   + " r.code = a.country"),
           open(RefusalCode.SYNTAX, "SELECT COUNT(*) FROM customers NATURAL JOIN countries"),
-          open(
-              RefusalCode.CROSS_SHARD_SUBQUERY,
-              "SELECT COUNT(*) FROM (SELECT country FROM customers GROUP BY country) d"),
-          open(
-              RefusalCode.CROSS_SHARD_SUBQUERY,
-              "SELECT COUNT(*) FROM (SELECT DISTINCT country FROM customers) d"),
-          open(
-              RefusalCode.CROSS_SHARD_SUBQUERY,
-              "SELECT COUNT(*) FROM (SELECT id FROM customers LIMIT 5) d"),
-          open(
-              RefusalCode.CROSS_SHARD_SUBQUERY,
-              "SELECT MAX(n) FROM (SELECT COUNT(*) AS n FROM orders GROUP BY status) d"),
-          open(
-              RefusalCode.CROSS_SHARD_JOIN,
-              "SELECT id, (SELECT COUNT(*) FROM orders b) FROM customers a"),
-          open(
-              RefusalCode.CROSS_SHARD_JOIN,
+          answered("SELECT COUNT(*) FROM (SELECT country FROM customers GROUP BY country) d"),
+          answered("SELECT COUNT(*) FROM (SELECT DISTINCT country FROM customers) d"),
+          answered("SELECT COUNT(*) FROM (SELECT id FROM customers LIMIT 5) d"),
+          answered("SELECT MAX(n) FROM (SELECT COUNT(*) AS n FROM orders GROUP BY status) d"),
+          answered("SELECT id, (SELECT COUNT(*) FROM orders b) FROM customers a"),
+          answered(
               "SELECT id FROM customers a WHERE EXISTS (SELECT 1 FROM orders b WHERE"
                   + " b.order_no = a.id)"),
           open(
               RefusalCode.SYNTAX,
               "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i <"
                   + " 3) SELECT i FROM n"),
-          open(
-              RefusalCode.CROSS_SHARD_SUBQUERY,
+          answered(
               "(SELECT id FROM customers ORDER BY id LIMIT 3) UNION ALL (SELECT id FROM"
                   + " readings ORDER BY id LIMIT 3)"),
-          open(
-              RefusalCode.SET_OPERATION,
-              "SELECT id FROM customers INTERSECT SELECT customer_id FROM orders"),
-          open(
-              RefusalCode.SET_OPERATION,
-              "SELECT id FROM customers EXCEPT SELECT customer_id FROM orders"),
-          open(
-              RefusalCode.AGGREGATE,
-              "SELECT BIT_OR(points), BIT_XOR(points), BIT_AND(points) FROM customers"),
-          open(
-              RefusalCode.AGGREGATE_EXPRESSION,
-              "SELECT ROUND(STDDEV_POP(points), 6) FROM customers"),
-          open(RefusalCode.AGGREGATE_EXPRESSION, "SELECT ANY_VALUE(active) IS NULL FROM customers"),
+          answered("SELECT id FROM customers INTERSECT SELECT customer_id FROM orders"),
+          answered("SELECT id FROM customers EXCEPT SELECT customer_id FROM orders"),
+          answered("SELECT BIT_OR(points), BIT_XOR(points), BIT_AND(points) FROM customers"),
+          answered("SELECT ROUND(STDDEV_POP(points), 6) FROM customers"),
+          answered("SELECT ANY_VALUE(active) IS NULL FROM customers"),
           open(RefusalCode.SCATTERED_LOCK, "SELECT COUNT(*) FROM customers FOR SHARE"),
-          open(
-              RefusalCode.AGGREGATE_EXPRESSION,
+          answered(
               "SELECT GREATEST(MAX(id), 5), COALESCE(SUM(score), 0) FROM customers WHERE"
                   + " id > 100"),
-          open(
-              RefusalCode.AGGREGATE_EXPRESSION,
-              "SELECT IF(COUNT(*) > 3, 'many', 'few') FROM customers"),
-          open(
-              RefusalCode.AGGREGATE_EXPRESSION,
-              "SELECT CASE WHEN SUM(points) > 3 THEN MAX(name) END IS NULL FROM customers"),
+          answered("SELECT IF(COUNT(*) > 3, 'many', 'few') FROM customers"),
+          answered("SELECT CASE WHEN SUM(points) > 3 THEN MAX(name) END IS NULL FROM customers"),
           open(RefusalCode.STATEMENT, "TABLE countries"),
           open(RefusalCode.STATEMENT, "VALUES ROW(1, 2)"));
+
+  /** Statements that one server answers which is given the rows of all. */
+  static final List<Fixed> GATHERED =
+      List.of(
+          answered("SELECT id, RANK() OVER (ORDER BY score) FROM customers"),
+          answered("SELECT id, SUM(score) OVER () FROM customers WHERE active"),
+          answered("SELECT GROUP_CONCAT(id ORDER BY id) FROM customers"),
+          answered("SELECT COUNT(*) FROM customers, readings"),
+          answered("SELECT a.id FROM customers a JOIN customers b ON a.id = b.score"),
+          answered("SELECT a.id FROM customers a JOIN orders b ON a.id = b.order_no"),
+          answered("SELECT a.tenant FROM accounts a JOIN entries b ON a.code = b.code"),
+          answered(
+              "SELECT r.code, COUNT(a.id) FROM countries r LEFT JOIN customers a ON"
+                  + " a.country = r.code GROUP BY r.code"),
+          answered("SELECT id FROM customers WHERE score > (SELECT AVG(score) FROM customers)"),
+          answered("SELECT id FROM customers WHERE score IN (SELECT id FROM readings WHERE ok)"),
+          answered(
+              "SELECT code FROM countries r WHERE NOT EXISTS (SELECT 1 FROM customers a"
+                  + " WHERE a.country = r.code)"),
+          answered("SELECT tier FROM customers GROUP BY tier ORDER BY MAX(tier), tier"),
+          answered("SELECT COUNT(*) FROM (SELECT id FROM customers ORDER BY RAND() LIMIT 3) d"));
 
   /** Statements that may never be answered. */
   static final List<Fixed> REFUSED =
       List.of(
-          refused(RefusalCode.WINDOW, "SELECT id, RANK() OVER (ORDER BY score) FROM customers"),
-          refused(RefusalCode.WINDOW, "SELECT id, SUM(score) OVER () FROM customers WHERE active"),
-          refused(RefusalCode.AGGREGATE, "SELECT GROUP_CONCAT(id) FROM customers"),
-          refused(RefusalCode.CROSS_SHARD_JOIN, "SELECT COUNT(*) FROM customers, readings"),
-          refused(
-              RefusalCode.CROSS_SHARD_JOIN,
-              "SELECT a.id FROM customers a JOIN customers b ON a.id = b.score"),
-          refused(
-              RefusalCode.CROSS_SHARD_JOIN,
-              "SELECT a.id FROM customers a JOIN orders b ON a.id = b.order_no"),
-          refused(
-              RefusalCode.CROSS_SHARD_JOIN,
-              "SELECT a.tenant FROM accounts a JOIN entries b ON a.code = b.code"),
-          refused(
-              RefusalCode.CROSS_SHARD_JOIN,
-              "SELECT r.code, COUNT(a.id) FROM countries r LEFT JOIN customers a ON"
-                  + " a.country = r.code GROUP BY r.code"),
-          refused(
-              RefusalCode.CROSS_SHARD_JOIN,
-              "SELECT id FROM customers WHERE score > (SELECT AVG(score) FROM customers)"),
-          refused(
-              RefusalCode.CROSS_SHARD_JOIN,
-              "SELECT id FROM customers WHERE score IN (SELECT id FROM readings WHERE ok)"),
-          refused(
-              RefusalCode.CROSS_SHARD_SUBQUERY,
-              "SELECT code FROM countries r WHERE NOT EXISTS (SELECT 1 FROM customers a"
-                  + " WHERE a.country = r.code)"),
           refused(RefusalCode.SCATTERED_LOCK, "SELECT id FROM customers WHERE active FOR UPDATE"),
           refused(RefusalCode.STATEMENT, "CREATE TABLE more (id INT)"),
           refused(RefusalCode.STATEMENT, "ALTER TABLE customers ADD extra INT"),
@@ -182,8 +148,6 @@ final class FixedStatements {
               "INSERT INTO words SELECT email, name, 1 FROM customers"),
           refused(
               RefusalCode.KEY_MISSING, "INSERT INTO customers (name, tier) VALUES ('Ann', 'gold')"),
-          refused(
-              RefusalCode.NON_DETERMINISTIC, "SELECT id FROM customers ORDER BY RAND() LIMIT 3"),
           refused(RefusalCode.UNKNOWN_TABLE, "SELECT * FROM strangers"),
           refused(RefusalCode.UNKNOWN_TABLE, "SELECT * FROM mysql.user"),
           refused(RefusalCode.STATEMENT, "CALL anything()"),
@@ -191,13 +155,9 @@ final class FixedStatements {
           refused(RefusalCode.SYNTAX, "SELECT id FROM customers INTO OUTFILE '/tmp/none'"),
           refused(RefusalCode.SESSION_STATE, "LOCK TABLES customers READ"),
           refused(RefusalCode.SESSION_STATE, "SELECT GET_LOCK('a', 1) FROM customers"),
-          refused(
-              RefusalCode.UNSORTABLE,
-              "SELECT tier FROM customers GROUP BY tier ORDER BY MAX(tier), tier"),
           refused(RefusalCode.OFFSET_TOO_LARGE, "SELECT id FROM customers LIMIT 1 OFFSET 100001"),
           refused(RefusalCode.KEY_VALUE, "INSERT INTO customers (id, name) VALUES ('1x', 'Ann')"),
           refused(RefusalCode.FUNCTION, "SELECT strange(id) FROM customers"),
-          refused(RefusalCode.NOT_GROUPED, "SELECT country, name FROM customers GROUP BY country"),
           refused(RefusalCode.UNKNOWN_COLUMN, "SELECT strange FROM customers"),
           refused(RefusalCode.TRANSACTION_CONTROL, "START TRANSACTION"),
           refused(RefusalCode.HINT, "/* shardflux: strange=1 */ SELECT id FROM customers"),

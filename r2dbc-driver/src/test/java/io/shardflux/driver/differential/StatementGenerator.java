@@ -93,10 +93,20 @@ final class StatementGenerator {
     if (choice < 91) {
       return oddKey();
     }
-    if (choice < 94) {
+    if (choice < 93) {
       return fixed(dice.pick(FixedStatements.RARE));
     }
-    return fixed(dice.pick(FixedStatements.REFUSED));
+    if (choice < 95) {
+      return fixed(dice.pick(FixedStatements.REFUSED));
+    }
+    return choice < 96 ? fixed(dice.pick(FixedStatements.GATHERED)) : gathered();
+  }
+
+  /** A read that is gathered on one server. */
+  Generated gathered() {
+    begin(new Dice(random));
+    GatheredStatements.Gathered read = new GatheredStatements(dice, bugs, this::table).next();
+    return generated("gathered, " + read.shape(), Support.SUPPORTED, read.sql(), read.expected());
   }
 
   private Generated fixed(FixedStatements.Fixed fixed) {

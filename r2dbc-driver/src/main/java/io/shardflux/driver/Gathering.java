@@ -1,0 +1,191 @@
+package io.shardflux.driver;
+
+import io.r2dbc.spi.Result;
+import io.shardflux.driver.failure.Refusals;
+import io.shardflux.driver.gather.GatherSource;
+import io.shardflux.driver.plan.SqlEngine;
+import io.shardflux.driver.result.FreshSource;
+import io.shardflux.driver.result.RowsResult;
+import io.shardflux.driver.transaction.VirtualTransaction;
+import io.shardflux.r2dbc.settings.GatherOptions;
+import io.shardflux.r2dbc.settings.ScatterReads;
+import io.shardflux.r2dbc.settings.Timeouts;
+import io.shardflux.r2dbc.spi.Snapshot;
+import io.shardflux.router.ShardId;
+import io.shardflux.sql.Prepared;
+import io.shardflux.sql.gather.Gather;
+import io.shardflux.sql.statement.Binds;
+import io.shardflux.sql.statement.Hints;
+import io.shardflux.sql.statement.RefusalCode;
+import io.shardflux.sql.statement.RefusedSqlException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.function.Function;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+
+/**
+ * Answers a statement by one server, where it is refused otherwise. The rows of each mention of a
+ * table are read by a statement of its own, as any other.
+ */
+final class Gathering {
+
+  /** What was asked for. */
+  record Asked(Snapshot snapshot, Prepared prepared, Binds binds, Hints hints) {}
+
+  private final VirtualConnection connection;
+  private final SqlEngine engine;
+  private final String sql;
+
+  Gathering(VirtualConnection connection, String sql) {
+    this.connection = connection;
+    this.engine = connection.engine();
+    this.sql = sql;
+  }
+
+  /** The result, or the refusal where it can't be gathered either. */
+  Mono<Result> read(
+      Asked asked, RefusedSqlException refusal, Function<Throwable, Mono<Result>> again) {
+    Gather gather = gather(asked, refusal);
+    if (IntStream.range(0, asked.binds().size())
+        .anyMatch(i -> VirtualStatement.once(asked.binds().get(i)))) {
+      return Mono.error(
+          Refusals.refused(RefusalCode.STREAM_VALUE, "a stream for several shards", sql));
+    }
+    engine.noteGather(sql);
+    Snapshot snapshot = asked.snapshot();
+    ShardId shard = SqlEngine.any(snapshot, gather.copies());
+    GatherSource source =
+        new GatherSource(
+            gather,
+            snapshot,
+            shard,
+            snapshot.sql(
+                shard, gather.statement().text(), values(gather.statement().markers(), asked, 0)),
+            (mention, most, time) -> rows(asked, mention, most, time),
+            engine.gatherTurns(),
+            bounds(asked),
+            times(asked),
+            sql);
+    return Mono.just(
+        new RowsResult(
+            new FreshSource(
+                source, again, () -> snapshot.overtaken(asked.prepared().tables()), sql)));
+  }
+
+  private Gather gather(Asked asked, RefusedSqlException refusal) {
+    Gather gather = asked.prepared().gather(refusal);
+    if (gather == null || bounds(asked).reads() == ScatterReads.REFUSED) {
+      throw refusal;
+    }
+    if (Boolean.FALSE.equals(asked.hints().scatter())) {
+      throw new RefusedSqlException(RefusalCode.SCATTER_FORBIDDEN, "rows of several shards");
+    }
+    VirtualTransaction transaction = connection.transaction();
+    if (transaction != null && !transaction.readsAnywhere()) {
+      throw new RefusedSqlException(
+          RefusalCode.GATHER_IN_TRANSACTION,
+          "rows of several shards in a transaction: " + refusal.reason());
+    }
+    return gather;
+  }
+
+  /** The router's bounds, or what a hint says in their place. */
+  private GatherOptions bounds(Asked asked) {
+    GatherOptions usual = engine.access().gathers();
+    Integer hint = asked.hints().gather();
+    if (hint == null) {
+      return usual;
+    }
+    return new GatherOptions(
+        hint == 0 ? ScatterReads.REFUSED : ScatterReads.ALLOWED,
+        hint > 0 ? Math.min(hint, GatherOptions.MOST_ROWS) : usual.maxRows(),
+        usual.maxBytes(),
+        usual.concurrency());
+  }
+
+  private Timeouts times(Asked asked) {
+    Timeouts usual = engine.router().timeouts();
+    Duration said = asked.hints().timeout();
+    Duration time = said == null ? connection.statementTime() : said;
+    return time.isZero() ? usual : usual.withTotal(time);
+  }
+
+  private Flux<String> rows(Asked asked, Gather.Mention mention, int most, Duration time) {
+    return new Execution(connection, mention.rows().text(), null, 0)
+        .run(
+            Binds.of(values(mention.rows().markers(), asked, most)),
+            hints(asked).timeout(time).build())
+        .flatMapMany(
+            result ->
+                result.map(
+                    (row, metadata) -> Objects.requireNonNullElse(row.get(0, String.class), "")));
+  }
+
+  /** A part of the rows is never taken for all of them. */
+  private static Hints.Builder hints(Asked asked) {
+    return Hints.builder()
+        .scatter(true)
+        .failurePolicy("fail")
+        .readPreference(asked.hints().readPreference());
+  }
+
+  private static List<@Nullable Object> values(List<Integer> markers, Asked asked, long limit) {
+    List<@Nullable Object> values = new ArrayList<>(markers.size());
+    for (int marker : markers) {
+      values.add(marker < asked.binds().size() ? asked.binds().get(marker) : (Object) limit);
+    }
+    return values;
+  }
+
+  /** Says what would be gathered, or why nothing would be. */
+  Mono<Explanation> explain(Asked asked, RefusedSqlException refusal) {
+    Gather gather = gather(asked, refusal);
+    GatherOptions bounds = bounds(asked);
+    ShardId shard = SqlEngine.any(asked.snapshot(), gather.copies());
+    return Flux.fromIterable(gather.mentions())
+        .concatMap(mention -> explained(asked, mention, bounds), 1)
+        .collectList()
+        .map(
+            mentions -> {
+              List<Explanation.Part> parts = new ArrayList<>();
+              mentions.forEach(mention -> parts.addAll(mention.parts()));
+              parts.add(new Explanation.Part(shard, gather.statement().text()));
+              return new Explanation(
+                  parts, described(gather, shard, bounds), bounds.maxRows(), null);
+            });
+  }
+
+  private Mono<Explanation> explained(Asked asked, Gather.Mention mention, GatherOptions bounds) {
+    Binds binds = Binds.of(values(mention.rows().markers(), asked, bounds.maxRows() + 1L));
+    return new Execution(connection, mention.rows().text(), null, 0)
+        .explain(prepared -> binds, hints(asked).build())
+        .doOnNext(
+            explanation -> {
+              RefusedSqlException refused = explanation.refusal();
+              if (refused != null) {
+                throw refused;
+              }
+            });
+  }
+
+  private static String described(Gather gather, ShardId shard, GatherOptions bounds) {
+    List<String> tables = new ArrayList<>();
+    gather
+        .mentions()
+        .forEach(mention -> tables.add(mention.table() + " into " + mention.temporary()));
+    return "gather on "
+        + shard
+        + ": "
+        + String.join(", ", tables)
+        + "; at most "
+        + bounds.maxRows()
+        + " rows and "
+        + bounds.maxBytes()
+        + " bytes";
+  }
+}

@@ -1,0 +1,210 @@
+package io.shardflux.driver.gather;
+
+import io.r2dbc.spi.R2dbcException;
+import io.r2dbc.spi.R2dbcTimeoutException;
+import io.r2dbc.spi.Row;
+import io.r2dbc.spi.RowMetadata;
+import io.shardflux.driver.plan.GatherTurns;
+import io.shardflux.driver.result.DirectSource;
+import io.shardflux.driver.result.Source;
+import io.shardflux.r2dbc.settings.GatherOptions;
+import io.shardflux.r2dbc.settings.Timeouts;
+import io.shardflux.r2dbc.spi.HeldSession;
+import io.shardflux.r2dbc.spi.Snapshot;
+import io.shardflux.r2dbc.statement.StatementSpec;
+import io.shardflux.router.Internal;
+import io.shardflux.router.ShardId;
+import io.shardflux.sql.gather.Gather;
+import io.shardflux.sql.statement.RefusalCode;
+import io.shardflux.sql.statement.RefusedSqlException;
+import java.time.Duration;
+import java.util.function.BiFunction;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+
+/**
+ * The rows of a statement that one server answers. The rows of each mention of a table are read
+ * from their shards, one mention after the other. Only then a session is taken, so that no read
+ * waits for a connection while it holds one. The session has the rows in temporary tables, which
+ * are dropped before it goes back; after an error and a cancel it is closed.
+ *
+ * @param shard whose primary answers
+ * @param statement the statement for that shard, of temporary tables
+ * @param reading reads the rows of a mention within a time, at most so many
+ * @param bounds the rows and bytes that are gathered at most
+ * @param times those of the whole statement
+ */
+@Internal
+public record GatherSource(
+    Gather gather,
+    Snapshot snapshot,
+    ShardId shard,
+    StatementSpec statement,
+    Reading reading,
+    GatherTurns turns,
+    GatherOptions bounds,
+    Timeouts times,
+    String sql)
+    implements Source {
+
+  /** ER_SPECIFIC_ACCESS_DENIED_ERROR. */
+  private static final int DENIED = 1227;
+
+  /** Reads the rows of a mention, each as one text; an empty one can't be written down. */
+  public interface Reading {
+    Flux<String> rows(Gather.Mention mention, int most, Duration time);
+  }
+
+  @Override
+  public <T> Flux<T> rows(BiFunction<Row, RowMetadata, ? extends T> mapping) {
+    return answered(answer -> answer.<T>rows(mapping));
+  }
+
+  @Override
+  public Flux<Long> updates() {
+    return answered(Source::updates);
+  }
+
+  private <T> Flux<T> answered(Function<Source, Flux<T>> use) {
+    return Flux.defer(
+        () -> {
+          Deadline deadline = new Deadline(times, System.nanoTime(), sql);
+          Flux<T> work = Flux.defer(() -> new Run(deadline).rows(use));
+          return turns.inTurn(work, times.acquire(), sql);
+        });
+  }
+
+  /** The time that is left of a statement's. */
+  private record Deadline(Timeouts times, long from, String sql) {
+
+    Timeouts left() {
+      Duration left = times.total().minusNanos(System.nanoTime() - from);
+      if (left.toMillis() < 1) {
+        throw new R2dbcTimeoutException(
+            "gather: not done within "
+                + times.total().toMillis()
+                + " ms (expected: within the statement's time; narrow it, or raise"
+                + " timeouts.total)",
+            null,
+            0,
+            sql,
+            (Throwable) null);
+      }
+      return times.withTotal(left);
+    }
+  }
+
+  private final class Run {
+
+    private final Deadline deadline;
+    private final GatheredRows gathered = new GatheredRows(bounds.maxRows(), bounds.maxBytes());
+
+    Run(Deadline deadline) {
+      this.deadline = deadline;
+    }
+
+    <T> Flux<T> rows(Function<Source, Flux<T>> use) {
+      return read()
+          .thenMany(
+              Flux.usingWhen(
+                  Mono.defer(() -> snapshot.hold(shard, deadline.left())).map(Held::new),
+                  held -> held.rows(use),
+                  Held::left,
+                  (held, error) -> held.closed(),
+                  Held::closed));
+    }
+
+    private Mono<Void> read() {
+      return Flux.fromIterable(gather.mentions())
+          .concatMap(
+              mention -> {
+                gathered.begin(mention);
+                return reading
+                    .rows(mention, gathered.limit(), deadline.left().total())
+                    .doOnNext(gathered::add)
+                    .then();
+              },
+              1)
+          .then();
+    }
+
+    /** The work in a session. */
+    private final class Held {
+
+      private final HeldSession session;
+      private boolean quiet;
+
+      Held(HeldSession session) {
+        this.session = session;
+      }
+
+      <T> Flux<T> rows(Function<Source, Flux<T>> use) {
+        return kind()
+            .flatMap(this::filled)
+            .thenMany(
+                Flux.defer(
+                    () ->
+                        use.apply(
+                            new DirectSource(session.sql(statement.timeouts(deadline.left()))))));
+      }
+
+      private Mono<ServerKind> kind() {
+        return session
+            .rows(ServerKind.SQL, deadline.left(), result -> result.map(ServerKind::of))
+            .single();
+      }
+
+      private Mono<Void> filled(ServerKind kind) {
+        if (gather.reopened() && !kind.mariaDb()) {
+          return Mono.error(
+              new RefusedSqlException(
+                  RefusalCode.CROSS_SHARD_SUBQUERY,
+                  "a query of WITH over several shards that is named twice"));
+        }
+        quiet = kind.logs();
+        return (quiet ? run(ServerKind.QUIET) : Mono.<Void>empty())
+            .onErrorMap(R2dbcException.class, GatherSource::logged)
+            .thenMany(Flux.fromIterable(gathered.all()))
+            .concatMap(each -> filled(each, kind), 1)
+            .then();
+      }
+
+      private Mono<Void> filled(GatheredRows.OfMention rows, ServerKind kind) {
+        String insert = rows.mention().insert(kind.mariaDb());
+        return run(rows.mention().create())
+            .thenMany(Flux.fromIterable(rows.chunks()))
+            .concatMap(chunk -> run(insert + chunk), 1)
+            .then(Mono.fromRunnable(rows.chunks()::clear));
+      }
+
+      /** Gives the session back once it is as it was; otherwise it is closed. */
+      Mono<Void> left() {
+        String tables =
+            gather.mentions().stream()
+                .map(mention -> "`" + mention.temporary() + "`")
+                .collect(Collectors.joining(", "));
+        Mono<Void> dropped = session.run("DROP TEMPORARY TABLE " + tables, times);
+        Mono<Void> restored = quiet ? dropped.then(session.run(ServerKind.LOUD, times)) : dropped;
+        return restored.then(session.giveBack()).onErrorResume(error -> closed());
+      }
+
+      Mono<Void> closed() {
+        return session.close().onErrorComplete();
+      }
+
+      private Mono<Void> run(String text) {
+        return Mono.defer(() -> session.run(text, deadline.left()));
+      }
+    }
+  }
+
+  private static Throwable logged(R2dbcException error) {
+    return error.getErrorCode() == DENIED
+        ? new RefusedSqlException(
+            RefusalCode.GATHER_BINLOG,
+            "a server that would write what is gathered to its binary log")
+        : error;
+  }
+}

@@ -1,0 +1,77 @@
+package io.shardflux.driver.gather;
+
+import io.shardflux.sql.gather.Gather;
+import io.shardflux.sql.statement.RefusalCode;
+import io.shardflux.sql.statement.RefusedSqlException;
+import java.util.ArrayList;
+import java.util.List;
+
+/** The rows that were read for one statement so far, as literals. Used by one thread at a time. */
+final class GatheredRows {
+
+  /** Characters of a statement that fills a table, unless one row has more. */
+  private static final int CHUNK = 128 << 10;
+
+  /** Rows of one mention, as pieces of a list of values. */
+  record OfMention(Gather.Mention mention, List<StringBuilder> chunks) {}
+
+  private final int maxRows;
+  private final int maxBytes;
+  private final List<OfMention> all = new ArrayList<>();
+  private int rows;
+  private long bytes;
+
+  GatheredRows(int maxRows, int maxBytes) {
+    this.maxRows = maxRows;
+    this.maxBytes = maxBytes;
+  }
+
+  List<OfMention> all() {
+    return all;
+  }
+
+  /** The rows that may still come, and one more that tells of too many. */
+  int limit() {
+    return maxRows - rows + 1;
+  }
+
+  void begin(Gather.Mention mention) {
+    all.add(new OfMention(mention, new ArrayList<>()));
+  }
+
+  /** Takes a row of the mention that was begun last; an empty one can't be written down. */
+  void add(String literals) {
+    OfMention last = all.get(all.size() - 1);
+    if (literals.isEmpty()) {
+      throw new RefusedSqlException(
+          RefusalCode.GATHERED_VALUE,
+          last.mention().table()
+              + ": a row that a server can't write down exactly, such as JSON with decimals, dates"
+              + " or binary values, or one beyond max_allowed_packet");
+    }
+    rows++;
+    bytes += bytes(literals);
+    if (rows > maxRows || bytes > maxBytes) {
+      throw new RefusedSqlException(
+          RefusalCode.TOO_MANY_GATHERED_ROWS,
+          (rows > maxRows ? "more than " + maxRows + " rows" : "more than " + maxBytes + " bytes")
+              + " to gather, the last of "
+              + last.mention().table());
+    }
+    List<StringBuilder> chunks = last.chunks();
+    if (chunks.isEmpty() || chunks.get(chunks.size() - 1).length() + literals.length() > CHUNK) {
+      chunks.add(new StringBuilder(literals));
+    } else {
+      chunks.get(chunks.size() - 1).append(',').append(literals);
+    }
+  }
+
+  private static int bytes(String text) {
+    int bytes = text.length();
+    for (int i = 0; i < text.length(); i++) {
+      char c = text.charAt(i);
+      bytes += c < 0x80 ? 0 : c < 0x800 ? 1 : 2;
+    }
+    return bytes;
+  }
+}

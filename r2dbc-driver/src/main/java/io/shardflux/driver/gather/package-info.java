@@ -1,0 +1,8 @@
+/**
+ * Reads that one server answers, which is given the rows of others. Start at {@link GatherSource}.
+ * This package may use {@code result} and what stands below it.
+ */
+@NullMarked
+package io.shardflux.driver.gather;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,293 @@
+package io.shardflux.driver;
+
+import static io.shardflux.driver.DriverShards.BOUND;
+import static io.shardflux.driver.DriverShards.IDS;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import io.r2dbc.spi.Connection;
+import io.r2dbc.spi.R2dbcException;
+import io.r2dbc.spi.R2dbcTimeoutException;
+import io.r2dbc.spi.TransactionDefinition;
+import io.shardflux.r2dbc.settings.GatherOptions;
+import io.shardflux.r2dbc.settings.PoolOptions;
+import io.shardflux.r2dbc.settings.ScatterReads;
+import io.shardflux.r2dbc.settings.Timeouts;
+import io.shardflux.servers.TestServers;
+import io.shardflux.sql.gather.Gather;
+import io.shardflux.sql.statement.RefusalCode;
+import io.shardflux.sql.statement.RefusedSqlException;
+import java.time.Duration;
+import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.ThreadLocalRandom;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import reactor.core.Disposable;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+import reactor.test.StepVerifier;
+
+/** Reads that one server answers which is given the rows of the others. */
+class GatherIntegrationTests {
+
+  private static final String PAIRS =
+      "SELECT COUNT(*) FROM users a JOIN users b ON a.age = b.age AND a.id < b.id";
+
+  private @Nullable DriverShards shards;
+
+  private DriverShards shards(int users, GatherOptions gathers, PoolOptions pool) {
+    Timeouts patient = Timeouts.of(BOUND).withAcquire(BOUND.minusSeconds(1));
+    DriverShards made =
+        new DriverShards(builder -> builder.gathers(gathers).pool(pool).timeouts(patient));
+    shards = made;
+    made.load(users);
+    return made;
+  }
+
+  private DriverShards shards(int users) {
+    return shards(users, GatherOptions.defaults(), PoolOptions.defaults());
+  }
+
+  @AfterEach
+  void close() {
+    if (shards != null) {
+      shards.close();
+    }
+  }
+
+  private static Flux<Long> numbers(DriverShards shards, String sql, @Nullable Object... values) {
+    return shards.rows(row -> row.get(0, Long.class), sql, values);
+  }
+
+  private static void expect(Flux<Long> rows, Long... expected) {
+    StepVerifier.create(rows).expectNext(expected).expectComplete().verify(BOUND);
+  }
+
+  private static void refused(Flux<?> rows, RefusalCode code) {
+    StepVerifier.create(rows)
+        .thenConsumeWhile(any -> true)
+        .expectErrorSatisfies(
+            error ->
+                assertThat(error.getCause())
+                    .as(error.toString())
+                    .isInstanceOfSatisfying(
+                        RefusedSqlException.class,
+                        refusal -> assertThat(refusal.code()).isEqualTo(code)))
+        .verify(BOUND);
+  }
+
+  /** No pooled connection has a temporary table. */
+  private static void isClean(DriverShards shards) {
+    shards.awaitIdle();
+    Flux.fromIterable(IDS)
+        .flatMap(
+            shard ->
+                Flux.range(0, 10)
+                    .flatMap(
+                        i ->
+                            shards
+                                .router
+                                .on(shard)
+                                .sql("SELECT 1 FROM " + Gather.PREFIX + "0")
+                                .map((row, metadata) -> 0)
+                                .all()
+                                .onErrorResume(
+                                    R2dbcException.class,
+                                    error -> Mono.just(error.getErrorCode()))))
+        .doOnNext(code -> assertThat(code).isEqualTo(1146))
+        .blockLast(BOUND);
+  }
+
+  @Test
+  void boundsAreToldAndNothingIsCut() {
+    DriverShards few =
+        shards(
+            30,
+            GatherOptions.builder().maxRows(60).maxBytes(1_024).build(),
+            PoolOptions.defaults());
+    expect(numbers(few, PAIRS), 0L);
+    refused(
+        numbers(few, "/* shardflux: gather=59 */ " + PAIRS), RefusalCode.TOO_MANY_GATHERED_ROWS);
+    expect(numbers(few, "/* shardflux: gather=60 */ " + PAIRS), 0L);
+    refused(
+        numbers(few, "SELECT COUNT(*) FROM users a JOIN users b ON a.name = b.name"),
+        RefusalCode.TOO_MANY_GATHERED_ROWS);
+    refused(numbers(few, "/* shardflux: gather=false */ " + PAIRS), RefusalCode.CROSS_SHARD_JOIN);
+    refused(numbers(few, "/* shardflux: scatter=false */ " + PAIRS), RefusalCode.SCATTER_FORBIDDEN);
+    isClean(few);
+  }
+
+  @Test
+  void aPolicyRefusesWhatAHintAllows() {
+    DriverShards none =
+        shards(
+            9, GatherOptions.builder().reads(ScatterReads.REFUSED).build(), PoolOptions.defaults());
+    refused(numbers(none, PAIRS), RefusalCode.CROSS_SHARD_JOIN);
+    expect(numbers(none, "/* shardflux: gather=true */ " + PAIRS), 0L);
+  }
+
+  @Test
+  void onlyRowsThatMatterAreRead() {
+    DriverShards all = shards(30);
+    StepVerifier.create(
+            all.factory.explain(
+                "SELECT a.id FROM users a LEFT JOIN orders o ON o.total = a.age AND o.no < 2 AND"
+                    + " a.age > 1 WHERE a.id IN (3, 6) AND o.no IS NULL AND (SELECT 1)"))
+        .assertNext(
+            explanation -> {
+              assertThat(explanation.refusal()).isNull();
+              assertThat(explanation.merge()).contains("users into", "orders into", "10000 rows");
+              List<String> texts =
+                  explanation.parts().stream().map(Explanation.Part::sql).distinct().toList();
+              assertThat(texts).hasSize(3);
+              assertThat(texts.get(0)).contains("FROM `users` AS `a` WHERE (a.id IN (3, 6)) LIMIT");
+              assertThat(texts.get(1))
+                  .contains("FROM `orders` AS `o` WHERE (o.no < 2) LIMIT 10001");
+              assertThat(texts.get(2)).contains("`_shardflux_g0` AS `a`", "`_shardflux_g1` AS `o`");
+              // The keys 3 and 6 are on one shard.
+              assertThat(explanation.parts()).hasSize(1 + 3 + 1);
+            })
+        .expectComplete()
+        .verify(BOUND);
+  }
+
+  @Test
+  void transactionsThatReadAnywhereGather() {
+    DriverShards some = shards(9);
+    TransactionDefinition readOnly =
+        new TransactionDefinition() {
+          @Override
+          public <T> @Nullable T getAttribute(io.r2dbc.spi.Option<T> option) {
+            return option.equals(READ_ONLY) ? option.cast(true) : null;
+          }
+        };
+    String recursive =
+        "WITH RECURSIVE n AS (SELECT MIN(id) AS i FROM users UNION ALL SELECT i + 1 FROM n WHERE i <"
+            + " 4) SELECT i FROM n";
+    for (String sql :
+        List.of("SELECT ROW_NUMBER() OVER (ORDER BY id) FROM users LIMIT 4", recursive)) {
+      expect(some.on(connection -> begun(connection, readOnly, sql)), 1L, 2L, 3L, 4L);
+      refused(
+          some.on(
+              connection ->
+                  Flux.from(connection.beginTransaction()).thenMany(longs(connection, sql))),
+          RefusalCode.GATHER_IN_TRANSACTION);
+    }
+  }
+
+  private static Flux<Long> begun(Connection connection, TransactionDefinition way, String sql) {
+    return Flux.from(connection.beginTransaction(way)).thenMany(longs(connection, sql));
+  }
+
+  private static Flux<Long> longs(Connection connection, String sql) {
+    return Flux.from(connection.createStatement(sql).execute())
+        .concatMap(result -> result.map(row -> Objects.requireNonNull(row.get(0, Long.class))));
+  }
+
+  @Test
+  void aFailedShardIsNeverLeftOut() {
+    DriverShards two = shards(9);
+    two.router.operations().openBreaker(IDS.get(1)).block(BOUND);
+    StepVerifier.create(numbers(two, "/* shardflux: failure-policy=partial */ " + PAIRS))
+        .expectErrorSatisfies(error -> assertThat(error).hasMessageContaining("shard_1"))
+        .verify(BOUND);
+    two.router.operations().closeBreaker(IDS.get(1)).block(BOUND);
+    expect(numbers(two, PAIRS), 0L);
+    isClean(two);
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2, 4})
+  void manyAtOnceWaitForNoConnectionOfTheirOwn(int connections) {
+    DriverShards many =
+        shards(
+            60,
+            GatherOptions.defaults(),
+            PoolOptions.builder().maxSize(connections).minIdle(0).build());
+    StepVerifier.create(Flux.range(0, 64).flatMap(i -> numbers(many, PAIRS), 64))
+        .thenConsumeWhile(count -> count == 10)
+        .expectComplete()
+        .verify(BOUND);
+    isClean(many);
+  }
+
+  @Test
+  void aCancelLeavesNothing() {
+    DriverShards given = shards(20);
+    for (int i = 0; i < 25; i++) {
+      int after = ThreadLocalRandom.current().nextInt(60);
+      Disposable read = numbers(given, PAIRS + " WHERE a.id > 0").subscribe(row -> {}, error -> {});
+      Mono.delay(Duration.ofMillis(after)).block(BOUND);
+      read.dispose();
+    }
+    isClean(given);
+    expect(numbers(given, PAIRS), 0L);
+  }
+
+  @Test
+  void aLateOneIsToldAndLeavesNothing() {
+    DriverShards late = shards(9);
+    StepVerifier.create(
+            numbers(
+                late,
+                "/* shardflux: timeout=400ms */ SELECT COUNT(*) FROM users a JOIN users b ON a.age <"
+                    + " b.age JOIN users c JOIN users d JOIN users e JOIN users f JOIN users g JOIN"
+                    + " users h JOIN users i WHERE CRC32(CONCAT(a.id, c.id, d.id, e.id, f.id, g.id,"
+                    + " h.id, i.id)) > 7"))
+        .expectError(R2dbcTimeoutException.class)
+        .verify(BOUND);
+    isClean(late);
+  }
+
+  @Test
+  void aServerThatDiesIsNamed() {
+    TestServers servers = TestServers.shared();
+    assumeTrue(servers.controllable(), "these servers can't be killed");
+    DriverShards three = shards(9);
+    expect(numbers(three, PAIRS), 0L);
+    try {
+      servers.kill(three.databases.get(2).server());
+      StepVerifier.create(numbers(three, PAIRS))
+          .expectErrorSatisfies(error -> assertThat(error).hasMessageContaining("shard_2"))
+          .verify(BOUND);
+    } finally {
+      servers.restore();
+    }
+  }
+
+  @Test
+  void namesStandAsOneServerGivesThem() {
+    DriverShards named = shards(6);
+    StepVerifier.create(
+            named.on(
+                connection ->
+                    Flux.from(
+                            connection
+                                .createStatement(
+                                    "SELECT users.*, (SELECT COUNT(*) FROM orders), COUNT(*) OVER ()"
+                                        + " FROM users ORDER BY users.id")
+                                .execute())
+                        .concatMap(
+                            result ->
+                                result.map(
+                                    (row, metadata) ->
+                                        metadata.getColumnMetadatas().stream()
+                                            .map(column -> column.getName())
+                                            .toList()))))
+        .expectNext(
+            List.of(
+                "id",
+                "name",
+                "age",
+                "country",
+                "(SELECT COUNT(*) FROM orders)",
+                "COUNT(*) OVER ()"))
+        .thenConsumeWhile(any -> true)
+        .expectComplete()
+        .verify(BOUND);
+  }
+}
