@@ -268,9 +268,8 @@ final class Execution {
             plan -> {
               Set<String> tables = snapshot.movingOf(prepared.tables());
               if (tables.isEmpty()) {
-                MovingTables.Ready rest =
-                    new MovingTables.Ready(snapshot, OwnedRows.ALL, plan, false);
-                return new Run(rest, prepared, binds, hints, within, again).run();
+                return resting(snapshot, prepared, hints, plan)
+                    .flatMap(ready -> new Run(ready, prepared, binds, hints, within, again).run());
               }
               return moving(tables, prepared, binds, hints, plan)
                   .ready(snapshot, waits(within), prepared.tables())
@@ -281,6 +280,20 @@ final class Execution {
             refusal ->
                 gathering.read(
                     new Gathering.Asked(snapshot, prepared, binds, hints), refusal, again));
+  }
+
+  /** What a statement is run by whose keys stay; its copies may be on their way to a shard. */
+  private static Mono<MovingTables.Ready> resting(
+      Snapshot snapshot, Prepared prepared, Hints hints, Plan plan) {
+    if (hints.shard() != null || !prepared.writesCopies()) {
+      return Mono.just(new MovingTables.Ready(snapshot, OwnedRows.ALL, plan, false));
+    }
+    Snapshot copying = snapshot.copying(prepared.tables());
+    return copying
+        .copied()
+        .then(
+            Mono.fromSupplier(
+                () -> new MovingTables.Ready(copying, OwnedRows.ALL, plan, copying.lacksCopies())));
   }
 
   private static MovingTables moving(
@@ -468,6 +481,7 @@ final class Execution {
     /** Tells whether it is a write of one shard that must be undone where rows have left. */
     private boolean isUndoable() {
       return how.several()
+          && !(snapshot.writesCopies() && generated != null)
           && transaction == null
           && prepared.kind() != StatementKind.READ
           && prepared.kind() != StatementKind.LOCKING_READ;
@@ -513,7 +527,7 @@ final class Execution {
             sized(statement),
             () -> guard == null ? null : guard.before(part.shard(), there));
       }
-      if (snapshot.watches()) {
+      if (snapshot.watches() || snapshot.writesCopies()) {
         transaction.moving(snapshot);
       }
       return transaction

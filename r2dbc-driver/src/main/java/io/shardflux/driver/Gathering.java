@@ -14,6 +14,7 @@ import io.shardflux.r2dbc.spi.Snapshot;
 import io.shardflux.router.ShardId;
 import io.shardflux.sql.Prepared;
 import io.shardflux.sql.gather.Gather;
+import io.shardflux.sql.schema.Copies;
 import io.shardflux.sql.statement.Binds;
 import io.shardflux.sql.statement.Hints;
 import io.shardflux.sql.statement.RefusalCode;
@@ -58,7 +59,7 @@ final class Gathering {
     }
     engine.noteGather(sql);
     Snapshot snapshot = asked.snapshot();
-    ShardId shard = SqlEngine.any(snapshot, gather.copies());
+    ShardId shard = place(asked, gather);
     GatherSource source =
         new GatherSource(
             gather,
@@ -75,6 +76,13 @@ final class Gathering {
         new RowsResult(
             new FreshSource(
                 source, again, () -> snapshot.overtaken(asked.prepared().tables()), sql)));
+  }
+
+  /** A shard that has all reference tables of the statement. */
+  private static ShardId place(Asked asked, Gather gather) {
+    ShardId shard = SqlEngine.any(asked.snapshot(), gather.copies());
+    new Copies(asked.snapshot().topology(), gather.copies()).checkRead(List.of(shard));
+    return shard;
   }
 
   private Gather gather(Asked asked, RefusedSqlException refusal) {
@@ -146,7 +154,7 @@ final class Gathering {
   Mono<Explanation> explain(Asked asked, RefusedSqlException refusal) {
     Gather gather = gather(asked, refusal);
     GatherOptions bounds = bounds(asked);
-    ShardId shard = SqlEngine.any(asked.snapshot(), gather.copies());
+    ShardId shard = place(asked, gather);
     return Flux.fromIterable(gather.mentions())
         .concatMap(mention -> explained(asked, mention, bounds), 1)
         .collectList()

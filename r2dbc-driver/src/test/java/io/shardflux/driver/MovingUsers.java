@@ -72,6 +72,9 @@ abstract class MovingUsers {
 
     final AtomicInteger sureFor = new AtomicInteger(Integer.MAX_VALUE);
 
+    /** Whether the control server answers no more. */
+    volatile boolean lost;
+
     @Override
     public String cluster() {
       return "by-hand";
@@ -84,17 +87,19 @@ abstract class MovingUsers {
 
     @Override
     public boolean confirmed() {
-      return sureFor.get() == Integer.MAX_VALUE || sureFor.getAndDecrement() > 0;
+      return !lost && (sureFor.get() == Integer.MAX_VALUE || sureFor.getAndDecrement() > 0);
     }
 
     @Override
     public Mono<Void> confirm() {
       return Mono.defer(
           () ->
-              TopologyAccess.of(router)
-                  .swap(newest, shards)
-                  .doOnSuccess(done -> sureFor.set(Integer.MAX_VALUE))
-                  .then());
+              lost
+                  ? Mono.error(new IllegalStateException("control: gone"))
+                  : TopologyAccess.of(router)
+                      .swap(newest, shards)
+                      .doOnSuccess(done -> sureFor.set(Integer.MAX_VALUE))
+                      .then());
     }
   }
 

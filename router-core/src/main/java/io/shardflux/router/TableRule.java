@@ -1,9 +1,11 @@
 package io.shardflux.router;
 
+import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
+import java.util.TreeSet;
 
 /**
  * Says where a table's rows live. Tables with the same strategy and the same key types are
@@ -95,20 +97,113 @@ public sealed interface TableRule {
   }
 
   /**
-   * Every shard holds a whole copy.
+   * Every shard holds a whole copy, but those that do not have it yet.
    *
    * @param table the table
+   * @param absent the shards where it is neither read nor written; none unless several routers
+   *     share the topology
+   * @param joining the shards where it is written with all others and not read, because a move
+   *     copies it there
    */
-  record Reference(String table) implements TableRule {
+  record Reference(String table, Set<ShardId> absent, Set<ShardId> joining) implements TableRule {
 
     /**
-     * Checks the name.
+     * Checks the name, and copies the sets.
      *
      * @param table see {@link #table()}
-     * @throws IllegalArgumentException if the table's name is empty
+     * @param absent see {@link #absent()}
+     * @param joining see {@link #joining()}
+     * @throws IllegalArgumentException if the table's name is empty, or a shard is in both sets
      */
     public Reference {
       checkTable(table);
+      absent = Collections.unmodifiableSet(new TreeSet<>(absent));
+      joining = Collections.unmodifiableSet(new TreeSet<>(joining));
+      if (!Collections.disjoint(absent, joining)) {
+        throw new IllegalArgumentException(
+            "table "
+                + table
+                + ", joining: "
+                + joining
+                + " (expected: none of absent, "
+                + absent
+                + ")");
+      }
+    }
+
+    /**
+     * A copy on every shard.
+     *
+     * @param table the table
+     * @throws IllegalArgumentException if the table's name is empty
+     */
+    public Reference(String table) {
+      this(table, Set.of(), Set.of());
+    }
+
+    /**
+     * {@return whether a shard has a whole copy, which may be read}
+     *
+     * @param shard a shard of the topology
+     */
+    public boolean isReadOn(ShardId shard) {
+      return !absent.contains(shard) && !joining.contains(shard);
+    }
+
+    /**
+     * {@return whether writes go to a shard}
+     *
+     * @param shard a shard of the topology
+     */
+    public boolean isWrittenOn(ShardId shard) {
+      return !absent.contains(shard);
+    }
+
+    /** {@return whether every shard has a whole copy} */
+    public boolean isEverywhere() {
+      return absent.isEmpty() && joining.isEmpty();
+    }
+
+    /**
+     * {@return the rule where a shard has no copy}
+     *
+     * @param shard the shard
+     */
+    @Internal
+    public Reference absentOn(ShardId shard) {
+      return new Reference(table, with(absent, shard), without(joining, shard));
+    }
+
+    /**
+     * {@return the rule where a shard is given its copy}
+     *
+     * @param shard the shard
+     */
+    @Internal
+    public Reference joiningOn(ShardId shard) {
+      return new Reference(table, without(absent, shard), with(joining, shard));
+    }
+
+    /**
+     * {@return the rule where a shard has a copy, or is no shard any more}
+     *
+     * @param shard the shard
+     */
+    @Internal
+    public Reference thereOn(ShardId shard) {
+      return new Reference(table, without(absent, shard), without(joining, shard));
+    }
+
+    private static Set<ShardId> with(Set<ShardId> some, ShardId shard) {
+      Set<ShardId> more = new HashSet<>(some);
+      more.add(shard);
+      return more;
+    }
+
+    private static Set<ShardId> without(Set<ShardId> some, ShardId shard) {
+      Set<ShardId> fewer = new HashSet<>(some);
+      fewer.remove(shard);
+      return fewer;
     }
   }
 

@@ -8,6 +8,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Mono;
 
@@ -140,18 +141,42 @@ public final class Topology {
   }
 
   /**
+   * {@return this topology and one shard more, which has no copy of a reference table yet} The
+   * epoch is the next.
+   *
+   * @param shard the shard to add
+   * @throws IllegalArgumentException if there is such a shard already
+   */
+  @Internal
+  public Topology withEmptyShard(ShardId shard) {
+    Topology more = withShard(shard);
+    return new Topology(more.epoch, more.shards, strategies, copies(rule -> rule.absentOn(shard)));
+  }
+
+  /**
    * {@return this topology without a shard} The epoch is the next.
    *
    * @param shard the shard to take away
-   * @throws IllegalArgumentException if there is no such shard, or a strategy or a pinned table
-   *     still names it
+   * @throws IllegalArgumentException if there is no such shard, a strategy or a pinned table still
+   *     names it, or it alone has a copy of a reference table
    */
   public Topology withoutShard(ShardId shard) {
     Set<ShardId> fewer = new LinkedHashSet<>(shards);
     if (!fewer.remove(shard)) {
       throw unknownShard("shard", shard);
     }
-    return new Topology(epoch + 1, fewer, strategies, tables);
+    return new Topology(epoch + 1, fewer, strategies, copies(rule -> rule.thereOn(shard)));
+  }
+
+  /**
+   * {@return this topology with other rules of tables} The epoch is the next.
+   *
+   * @param rules take the place of those of their tables
+   * @throws IllegalArgumentException if a rule names what is not there
+   */
+  @Internal
+  public Topology withRules(Collection<? extends TableRule> rules) {
+    return new Topology(epoch + 1, shards, strategies, ruled(rules));
   }
 
   /**
@@ -189,9 +214,22 @@ public final class Topology {
     } else {
       others.put(name, strategy);
     }
+    return new Topology(epoch + 1, shards, others, ruled(rules));
+  }
+
+  private Map<String, TableRule> ruled(Collection<? extends TableRule> rules) {
     Map<String, TableRule> ruled = new LinkedHashMap<>(tables);
     rules.forEach(rule -> ruled.put(rule.table(), rule));
-    return new Topology(epoch + 1, shards, others, ruled);
+    return ruled;
+  }
+
+  /** The rules, with others of reference tables. */
+  private Map<String, TableRule> copies(UnaryOperator<TableRule.Reference> change) {
+    Map<String, TableRule> ruled = new LinkedHashMap<>(tables);
+    ruled.replaceAll(
+        (table, rule) ->
+            rule instanceof TableRule.Reference reference ? change.apply(reference) : rule);
+    return ruled;
   }
 
   private void check() {
@@ -210,6 +248,22 @@ public final class Topology {
     }
     if (rule instanceof TableRule.Sharded sharded) {
       strategyOf(sharded);
+    }
+    if (rule instanceof TableRule.Reference reference) {
+      checkCopies(reference);
+    }
+  }
+
+  private void checkCopies(TableRule.Reference rule) {
+    String name = "tables." + rule.table();
+    rule.absent().forEach(shard -> checkShard(name + ".absent", shard));
+    rule.joining().forEach(shard -> checkShard(name + ".joining", shard));
+    if (shards.stream().noneMatch(rule::isReadOn)) {
+      throw new IllegalArgumentException(
+          name
+              + ": absent from "
+              + shards
+              + " (expected: a whole copy on one shard at least; copy it to another one first)");
     }
   }
 

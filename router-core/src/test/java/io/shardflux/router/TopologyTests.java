@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import java.util.List;
+import java.util.Set;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
 import reactor.test.StepVerifier;
@@ -62,6 +63,47 @@ class TopologyTests {
     assertThat(topology.epoch()).isEqualTo(1);
     assertThat(topology.shards()).containsExactlyElementsOf(ids("a", "b"));
     assertThat(topology.strategy("users").shards()).isEqualTo(topology.shards());
+  }
+
+  @Test
+  void aShardThatIsAddedToSeveralRoutersLacksTheReferenceTables() {
+    TableRule.Reference everywhere = new TableRule.Reference("countries");
+    Topology more = topology.withEmptyShard(id("c"));
+
+    assertThat(topology.withShard(id("c")).table("countries")).isEqualTo(everywhere);
+    assertThat(more.epoch()).isEqualTo(2);
+    assertThat(more.table("countries")).isEqualTo(everywhere.absentOn(id("c")));
+    assertThat(more.withoutShard(id("c")).table("countries")).isEqualTo(everywhere);
+    Topology joining = more.withRules(List.of(everywhere.joiningOn(id("c"))));
+    assertThat(joining.epoch()).isEqualTo(3);
+    assertThat(joining.withoutShard(id("c")).table("countries")).isEqualTo(everywhere);
+  }
+
+  @Test
+  void aCopyIsReadWhereItIsAndWrittenWhereItJoins() {
+    TableRule.Reference rule = new TableRule.Reference("t").absentOn(id("a")).joiningOn(id("b"));
+
+    assertThat(ids("a", "b", "c").stream().filter(rule::isReadOn)).containsExactly(id("c"));
+    assertThat(ids("a", "b", "c").stream().filter(rule::isWrittenOn))
+        .containsExactlyElementsOf(ids("b", "c"));
+    assertThat(rule.absentOn(id("b")).joining()).isEmpty();
+    assertThat(rule.joiningOn(id("a")).absent()).isEmpty();
+    assertThat(rule.thereOn(id("a")).thereOn(id("b")).isEverywhere()).isTrue();
+  }
+
+  @Test
+  void refusesCopiesThatDoNotHoldTogether() {
+    TableRule.Reference countries = new TableRule.Reference("countries");
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> topology.withRules(List.of(countries.absentOn(id("z")))))
+        .withMessage("tables.countries.absent: z (expected: one of [a, b])");
+    assertThatIllegalArgumentException()
+        .isThrownBy(
+            () -> topology.withRules(List.of(countries.absentOn(id("a")).joiningOn(id("b")))))
+        .withMessageStartingWith("tables.countries: absent from [a, b] (expected: a whole copy");
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> new TableRule.Reference("t", Set.of(id("a")), Set.of(id("a"))))
+        .withMessage("table t, joining: [a] (expected: none of absent, [a])");
   }
 
   @Test

@@ -7,6 +7,7 @@ import io.shardflux.sql.prepare.ChangePreparation;
 import io.shardflux.sql.prepare.InsertPreparation;
 import io.shardflux.sql.prepare.ReadPreparation;
 import io.shardflux.sql.prepare.StatementPlan;
+import io.shardflux.sql.schema.Copies;
 import io.shardflux.sql.schema.Schema;
 import io.shardflux.sql.statement.PlannerOptions;
 import io.shardflux.sql.statement.RefusalCode;
@@ -106,6 +107,7 @@ final class Preparation {
             text.markers(),
             HintReader.read(text.hint(), keyTable == null ? null : schema.sharded(keyTable)),
             Set.copyOf(analysis.tables()),
+            new Copies(schema.topology(), analysis.tables()),
             analysis.volatility().usesSession() ? sessionRefusal() : null,
             analysis.volatility().readsSession(),
             named,

@@ -6,6 +6,7 @@ import io.shardflux.sql.gather.GatherPlanner;
 import io.shardflux.sql.merge.Plan;
 import io.shardflux.sql.merge.ShardPlanner;
 import io.shardflux.sql.schema.Catalog;
+import io.shardflux.sql.schema.Copies;
 import io.shardflux.sql.statement.Binds;
 import io.shardflux.sql.statement.Hints;
 import io.shardflux.sql.statement.RefusalCode;
@@ -91,6 +92,7 @@ public final class Prepared {
       List<@Nullable String> markers,
       Hints hints,
       Set<String> tables,
+      Copies copies,
       @Nullable RefusedSqlException sessionRefusal,
       boolean readsSession,
       boolean assumesColumns,
@@ -134,6 +136,14 @@ public final class Prepared {
   /** {@return the tables that the statement names, each once} */
   public Set<String> tables() {
     return statement.tables();
+  }
+
+  /** {@return whether the statement changes the copies of reference tables, wherever these are} */
+  public boolean writesCopies() {
+    return (statement.kind() == StatementKind.INSERT
+            || statement.kind() == StatementKind.UPDATE
+            || statement.kind() == StatementKind.DELETE)
+        && statement.copies().rules().size() == statement.tables().size();
   }
 
   /**
@@ -217,10 +227,13 @@ public final class Prepared {
    * @param hints the hints that the routing was made with
    * @param shards the shards that the routing led to: for {@link Routing.Rows} one for each row,
    *     for {@link Routing.Nowhere} and {@link Routing.Anywhere} any one, for others each once
-   * @throws RefusedSqlException if it can't be answered over several shards, or the hints don't
-   *     permit it
+   * @throws RefusedSqlException if it can't be answered over several shards, the hints don't permit
+   *     it, or a shard lacks the copy of a reference table
    */
   public Plan plan(Binds binds, Hints hints, List<ShardId> shards) {
+    if (hints.shard() != null || !writesCopies()) {
+      statement.copies().checkRead(shards);
+    }
     boolean one = shards.size() == 1 || new LinkedHashSet<>(shards).size() == 1;
     return one
         ? new Plan.Direct(new Plan.Part(shards.get(0), statement.whole()))

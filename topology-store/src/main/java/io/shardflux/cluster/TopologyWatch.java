@@ -14,6 +14,7 @@ import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.r2dbc.spi.TopologyAccess;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardingStrategy;
+import io.shardflux.router.TableRule;
 import io.shardflux.router.TransitionStrategy;
 import java.time.Duration;
 import java.time.Instant;
@@ -72,6 +73,9 @@ final class TopologyWatch implements SharedTopology {
   /** The time of the last look that succeeded; none did at first, wherever the start came from. */
   private volatile long confirmedAt;
 
+  /** The time of the last look at the shards' databases, while the control server is lost. */
+  private volatile long followedAt;
+
   private volatile boolean lost;
   // Used by one look at a time.
   private volatile long registeredAt = System.nanoTime() - RENEWAL_NANOS;
@@ -99,6 +103,7 @@ final class TopologyWatch implements SharedTopology {
     this.cluster = start.cluster();
     this.opened = start.opened();
     this.confirmedAt = System.nanoTime() - control.lease().toNanos();
+    this.followedAt = confirmedAt;
     this.router = builder.build(opened, this);
     this.orders = new ObeyedOrders(router.operations());
   }
@@ -115,6 +120,11 @@ final class TopologyWatch implements SharedTopology {
   @Override
   public boolean confirmed() {
     return System.nanoTime() - confirmedAt < control.lease().toNanos();
+  }
+
+  @Override
+  public boolean followed() {
+    return confirmed() || System.nanoTime() - followedAt < control.lease().toNanos();
   }
 
   @Override
@@ -147,15 +157,26 @@ final class TopologyWatch implements SharedTopology {
 
   /** The time until the next look, which is short while keys move: their writes wait for it. */
   private Duration pause() {
-    Duration pause = control.poll();
+    Duration pause =
+        router.topology().tables().values().stream().anyMatch(TopologyWatch::joins)
+            ? shorter(control.poll(), MOVING_POLL)
+            : control.poll();
     for (ShardingStrategy strategy : router.topology().strategies().values()) {
       if (strategy instanceof TransitionStrategy way) {
         boolean switching = way.steps().stream().anyMatch(step -> step.phase().waits());
-        Duration most = switching ? SWITCHING_POLL : MOVING_POLL;
-        pause = pause.compareTo(most) < 0 ? pause : most;
+        pause = shorter(pause, switching ? SWITCHING_POLL : MOVING_POLL);
       }
     }
     return pause;
+  }
+
+  /** Tells whether a copy of a table is being made: all routers must write it soon. */
+  private static boolean joins(TableRule rule) {
+    return rule instanceof TableRule.Reference reference && !reference.joining().isEmpty();
+  }
+
+  private static Duration shorter(Duration one, Duration other) {
+    return one.compareTo(other) < 0 ? one : other;
   }
 
   /** Ends the looks; forgets the router. */
@@ -208,7 +229,10 @@ final class TopologyWatch implements SharedTopology {
         .flatMap(this::follow)
         .doOnSuccess(done -> confirmed(sentAt))
         .doOnError(this::unconfirmed)
-        .onErrorResume(error -> (lost ? fromShards() : Mono.<Void>empty()).then(Mono.error(error)));
+        .onErrorResume(
+            error ->
+                (lost ? fromShards().doOnSuccess(end -> followedAt = sentAt) : Mono.<Void>empty())
+                    .then(Mono.error(error)));
   }
 
   /**

@@ -100,6 +100,11 @@ final class AgreedColumns {
                   && byShard.containsKey(pinned.shard())) {
                 byShard.keySet().retainAll(Set.of(pinned.shard()));
               }
+              if (byShard != null
+                  && rule instanceof TableRule.Reference reference
+                  && byShard.keySet().stream().anyMatch(reference::isReadOn)) {
+                byShard.keySet().removeAll(reference.absent());
+              }
             });
     return tables;
   }

@@ -12,6 +12,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 
 /** Finds where the shards' tables are not what their rules say. */
 @Internal
@@ -74,6 +75,9 @@ public final class TableFaults {
   private Set<ShardId> places(TableRule rule) {
     if (rule instanceof TableRule.Pinned pinned) {
       return Set.of(pinned.shard());
+    }
+    if (rule instanceof TableRule.Reference reference) {
+      return topology.shards().stream().filter(reference::isWrittenOn).collect(Collectors.toSet());
     }
     return rule instanceof TableRule.Sharded
         ? topology.strategy(rule.table()).shards()

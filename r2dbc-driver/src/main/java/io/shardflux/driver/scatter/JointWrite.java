@@ -5,6 +5,7 @@ import io.r2dbc.spi.R2dbcNonTransientResourceException;
 import io.r2dbc.spi.TransactionDefinition;
 import io.shardflux.driver.failure.FailedShards;
 import io.shardflux.driver.failure.OutdatedColumnsException;
+import io.shardflux.r2dbc.failure.TopologyChangedException;
 import io.shardflux.r2dbc.observe.ShardStatistics.Status;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.r2dbc.spi.ShardScatter;
@@ -22,6 +23,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BiFunction;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -61,6 +63,12 @@ public final class JointWrite {
   private final List<Share> shares;
   private final String sql;
 
+  /** The shards whose copies are being made, and the error for what the first of them told. */
+  private final Set<ShardId> joining;
+
+  private final AtomicReference<@Nullable TopologyChangedException> ofCopy =
+      new AtomicReference<>();
+
   /**
    * A write, which must be run only once.
    *
@@ -82,9 +90,10 @@ public final class JointWrite {
     this.timeouts = timeouts;
     this.shares = shares.stream().sorted(Comparator.comparing(Share::shard)).toList();
     this.sql = sql;
+    this.joining = snapshot.joining();
   }
 
-  /** The number of rows that each shard changed. */
+  /** The number of rows that each shard changed, but those that get their copy. */
   public Mono<List<Long>> run() {
     List<ShardId> shards = shares.stream().map(Share::shard).toList();
     return snapshot.enter(shards, entered -> run(entered).flux()).single();
@@ -108,11 +117,36 @@ public final class JointWrite {
         shares.stream().filter(each -> snapshot.status(each.shard()) == Status.DOWN).toList();
     return atOnce(down, share -> transactions.begun(share.shard(), left(start)))
         .thenMany(Flux.fromIterable(shares))
-        .concatMap(share -> atOnce(List.of(share), each -> rows(each, transactions, start)), 1)
+        .concatMap(share -> inTurn(share, transactions, start), 1)
         .collectList()
+        .delayUntil(rows -> joined())
         .delayUntil(rows -> answering(transactions, start))
         .delayUntil(rows -> unmoved())
         .delayUntil(rows -> transactions.commit());
+  }
+
+  private Flux<Long> inTurn(Share share, Transactions transactions, long start) {
+    Flux<Long> rows = atOnce(List.of(share), each -> rows(each, transactions, start));
+    // Its rows may not be those of the others yet: neither their number nor an error counts.
+    return joining.contains(share.shard())
+        ? rows.filter(counted -> false)
+            .onErrorResume(JointWrite::isOfRows, error -> apart(share, error))
+        : rows;
+  }
+
+  private static boolean isOfRows(Throwable error) {
+    return !(error instanceof OutdatedColumnsException) && !Snapshot.isMoved(error);
+  }
+
+  private Flux<Long> apart(Share share, Throwable error) {
+    ofCopy.compareAndSet(null, TopologyChangedException.ofCopy(share.shard(), error));
+    return Flux.empty();
+  }
+
+  /** Completes if each shard that gets its copy took the write, as all others did. */
+  private Mono<Void> joined() {
+    TopologyChangedException error = ofCopy.get();
+    return error == null ? Mono.empty() : Mono.error(error);
   }
 
   /** Completes if the rows lie as the write has it, so that each shard wrote those that it had. */
@@ -124,7 +158,7 @@ public final class JointWrite {
 
   private Mono<Void> inTime() {
     Throwable late = snapshot.overtaken(tables);
-    return late == null ? Mono.empty() : Mono.error(late);
+    return late == null ? snapshot.copied() : Mono.error(late);
   }
 
   private Mono<Long> rows(Share share, Transactions transactions, long start) {

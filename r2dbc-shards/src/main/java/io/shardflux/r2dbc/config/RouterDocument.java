@@ -24,9 +24,11 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.yaml.snakeyaml.DumperOptions;
 import org.yaml.snakeyaml.LoaderOptions;
@@ -368,14 +370,17 @@ public final class RouterDocument {
   }
 
   static TableRule rule(Setting table) {
-    table.only("key", "strategy", "reference", "pinned");
+    table.only("key", "strategy", "reference", "absent", "joining", "pinned");
     Setting key = table.get("key");
     Setting strategy = table.get("strategy");
     Setting reference = table.get("reference");
     Setting pinned = table.get("pinned");
+    Setting absent = table.get("absent");
+    Setting joining = table.get("joining");
     boolean sharded = key.present() || strategy.present();
     int kinds = (sharded ? 1 : 0) + (reference.present() ? 1 : 0) + (pinned.present() ? 1 : 0);
-    if (kinds != 1) {
+    boolean copies = absent.present() || joining.present();
+    if (kinds != 1 || (copies && !reference.present())) {
       throw table.misshapen("key and strategy, or reference alone, or pinned alone");
     }
     if (sharded) {
@@ -390,7 +395,13 @@ public final class RouterDocument {
     if (!reference.text("true").equals("true")) {
       throw reference.refused("true");
     }
-    return table.checked(() -> new TableRule.Reference(table.name()));
+    Set<ShardId> lacking = shards(absent);
+    Set<ShardId> given = shards(joining);
+    return table.checked(() -> new TableRule.Reference(table.name(), lacking, given));
+  }
+
+  private static Set<ShardId> shards(Setting list) {
+    return list.present() ? new LinkedHashSet<>(list.shards()) : Set.of();
   }
 
   /**

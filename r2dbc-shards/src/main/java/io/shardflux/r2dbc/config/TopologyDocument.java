@@ -171,10 +171,19 @@ public final class TopologyDocument {
       tree.put("strategy", sharded.strategy());
     } else if (rule instanceof TableRule.Pinned pinned) {
       tree.put("pinned", pinned.shard().value());
-    } else {
+    } else if (rule instanceof TableRule.Reference reference) {
       tree.put("reference", true);
+      // A router of an earlier version refuses these, rather than take a copy to be there.
+      put(tree, "absent", reference.absent());
+      put(tree, "joining", reference.joining());
     }
     return tree;
+  }
+
+  private static void put(Map<String, Object> tree, String key, Set<ShardId> shards) {
+    if (!shards.isEmpty()) {
+      tree.put(key, shards.stream().map(ShardId::value).toList());
+    }
   }
 
   private static Map<String, Object> tree(KeyColumn column) {

@@ -29,7 +29,7 @@ public final class TopologyChangedException extends R2dbcTransientResourceExcept
   /** The name of the shard that the keys left. */
   private final String shard;
 
-  /** Whether the shard's fence refused the statement. */
+  /** Whether the shard refused the statement. */
   private final boolean refused;
 
   private TopologyChangedException(
@@ -48,6 +48,24 @@ public final class TopologyChangedException extends R2dbcTransientResourceExcept
   @Internal
   public static TopologyChangedException of(ShardId shard, String what) {
     return new TopologyChangedException(shard, false, what, null);
+  }
+
+  /**
+   * {@return an error of a shard alone that gets its copy of a table, so that nothing of the
+   * statement was written}
+   *
+   * @param shard that shard
+   * @param cause what it told
+   */
+  @Internal
+  public static TopologyChangedException ofCopy(ShardId shard, Throwable cause) {
+    return new TopologyChangedException(
+        shard,
+        true,
+        "refused a write of a table that is being copied there (expected: the rows of the other"
+            + " copies, a moment later; the statement wrote nothing, run it again); "
+            + cause.getMessage(),
+        cause);
   }
 
   /**
@@ -83,7 +101,7 @@ public final class TopologyChangedException extends R2dbcTransientResourceExcept
     return ShardId.of(shard);
   }
 
-  /** {@return whether the shard's fence refused the statement, which wrote nothing} */
+  /** {@return whether the shard refused the statement, which wrote nothing} */
   @Internal
   public boolean refused() {
     return refused;

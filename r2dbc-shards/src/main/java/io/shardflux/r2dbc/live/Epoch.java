@@ -108,9 +108,25 @@ public record Epoch(
             .anyMatch(table -> history.movedSince(before.topology.epoch(), table, shard));
   }
 
+  /** Tells whether writes of some reference tables go to other shards than they did then. */
+  public boolean copiesChangedSince(Epoch before, Collection<String> tables) {
+    return !isSame(before)
+        && tables.stream().anyMatch(table -> !copies(table).equals(before.copies(table)));
+  }
+
+  /** The shards that writes of a reference table go to; none for another table. */
+  private Set<ShardId> copies(String table) {
+    return topology.tables().get(table) instanceof TableRule.Reference rule
+        ? topology.shards().stream().filter(rule::isWrittenOn).collect(Collectors.toSet())
+        : Set.of();
+  }
+
   /** Tells whether a shard has a table: all have those that are of no shards of their own. */
   public boolean has(String table, ShardId shard) {
     TableRule rule = topology.tables().get(table);
+    if (rule instanceof TableRule.Reference reference) {
+      return reference.isReadOn(shard);
+    }
     boolean own = rule instanceof TableRule.Sharded || rule instanceof TableRule.Pinned;
     return !own || ownsSome(List.of(table), shard);
   }

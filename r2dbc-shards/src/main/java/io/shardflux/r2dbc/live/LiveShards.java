@@ -169,6 +169,12 @@ public final class LiveShards {
     return shared == null || shared.confirmed();
   }
 
+  /** Tells whether a later topology would be known by now; see {@link SharedTopology#followed}. */
+  public boolean followed() {
+    SharedTopology shared = options.shared();
+    return shared == null || shared.followed();
+  }
+
   /** Completes when the newest topology is in force. Errors if that is not so in time. */
   public Mono<Void> confirm(Duration time) {
     SharedTopology shared = options.shared();

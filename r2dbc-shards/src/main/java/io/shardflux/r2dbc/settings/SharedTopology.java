@@ -27,6 +27,14 @@ public interface SharedTopology {
   boolean confirmed();
 
   /**
+   * Tells whether a later epoch would be known by now: it was read within the lease, from the
+   * control server or from the databases of the shards.
+   */
+  default boolean followed() {
+    return confirmed();
+  }
+
+  /**
    * Reads the epoch from the control server. Completes when the topology of that epoch is in force;
    * errors if the control server does not answer in time.
    */

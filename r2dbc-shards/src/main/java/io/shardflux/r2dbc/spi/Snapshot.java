@@ -55,16 +55,19 @@ public final class Snapshot {
   private final Epoch epoch;
   private final Function<String, SqlTemplate> templates;
   private final Set<String> watched;
+  private final Copies copies;
 
   private Snapshot(
       LiveShards shards,
       Epoch epoch,
       Function<String, SqlTemplate> templates,
-      Set<String> watched) {
+      Set<String> watched,
+      Set<String> copied) {
     this.shards = shards;
     this.epoch = epoch;
     this.templates = templates;
     this.watched = watched;
+    this.copies = new Copies(shards, epoch, copied);
   }
 
   /**
@@ -73,7 +76,7 @@ public final class Snapshot {
    * @param templates reads a text, or knows it already
    */
   public static Snapshot of(LiveShards shards, Function<String, SqlTemplate> templates) {
-    return new Snapshot(shards, shards.epoch(), templates, Set.of());
+    return new Snapshot(shards, shards.epoch(), templates, Set.of(), Set.of());
   }
 
   public Topology topology() {
@@ -223,14 +226,49 @@ public final class Snapshot {
 
   /** This snapshot, which sends statements only while the keys of these tables lie as it says. */
   public Snapshot watching(Set<String> tables) {
-    return new Snapshot(shards, epoch, templates, Set.copyOf(tables));
+    return new Snapshot(shards, epoch, templates, Set.copyOf(tables), copies.tables());
+  }
+
+  /**
+   * This snapshot, which writes copies of these reference tables only while each router that routes
+   * writes the same copies. Nothing is looked at where the topology is not shared.
+   */
+  public Snapshot copying(Set<String> references) {
+    return shards.options().shared() == null
+        ? this
+        : new Snapshot(shards, epoch, templates, watched, Set.copyOf(references));
+  }
+
+  /**
+   * Completes where copies may be written, or what was written of them be committed. Otherwise it
+   * errors with what {@link Crossing} is for.
+   */
+  public Mono<Void> copied() {
+    return copies.hold();
+  }
+
+  /** Tells whether copies are written, and looked at before the end of a transaction. */
+  public boolean writesCopies() {
+    return !copies.tables().isEmpty();
+  }
+
+  /** Tells whether a copy of the tables that it writes is missing on a shard, or being made. */
+  public boolean lacksCopies() {
+    return copies.moving();
+  }
+
+  /** Those of some shards whose copies are being made. */
+  public Set<ShardId> joining() {
+    return copies.joining();
   }
 
   /** This snapshot, which watches what another one does, too. */
   public Snapshot watchingToo(Snapshot other) {
     Set<String> both = new HashSet<>(watched);
     both.addAll(other.watched);
-    return watching(both);
+    Set<String> copied = new HashSet<>(copies.tables());
+    copied.addAll(other.copies.tables());
+    return new Snapshot(shards, epoch, templates, Set.copyOf(both), Set.copyOf(copied));
   }
 
   /** Tells whether it looks at the keys of tables; see {@link #looked}. */
@@ -256,8 +294,13 @@ public final class Snapshot {
 
   /** Completes if the keys still lie as the snapshot says, in a transaction or at its end. */
   public <T> Mono<T> unmoved(ShardId shard) {
-    return looked(
-        List.of(shard), () -> changed(shard, "while they were used; run the transaction again"));
+    Mono<T> keys =
+        watched.isEmpty() && writesCopies()
+            ? Mono.empty()
+            : looked(
+                List.of(shard),
+                () -> changed(shard, "while they were used; run the transaction again"));
+    return copies.settled(shard).then(keys);
   }
 
   private <T> Mono<T> looked(List<ShardId> ids, Supplier<RuntimeException> gone) {
@@ -368,6 +411,13 @@ public final class Snapshot {
   }
 
   private <T> Work<T> sent(ShardId shard, Work<T> work) {
+    if (!copies.tables().isEmpty()) {
+      return work.doing(
+          (connection, dialect) ->
+              copies
+                  .hold()
+                  .thenMany(Flux.defer(() -> work.execution().apply(connection, dialect))));
+    }
     return watched.isEmpty()
         ? work
         : work.doing(

@@ -150,12 +150,23 @@ final class RandomTopology {
     for (int i = 0; i < random.nextInt(4); i++) {
       String table = odd() + LONE_SURROGATE.charAt(5) + i;
       tables.put(
-          table,
-          random.nextBoolean()
-              ? new TableRule.Reference(table)
-              : new TableRule.Pinned(table, any(ids)));
+          table, random.nextBoolean() ? reference(table) : new TableRule.Pinned(table, any(ids)));
     }
     return tables;
+  }
+
+  /** A table that one shard has, and of which the others have a copy, or none, or get one. */
+  private TableRule.Reference reference(String table) {
+    TableRule.Reference rule = new TableRule.Reference(table);
+    for (ShardId shard : ids.subList(1, ids.size())) {
+      rule =
+          switch (random.nextInt(4)) {
+            case 0 -> rule.absentOn(shard);
+            case 1 -> rule.joiningOn(shard);
+            default -> rule;
+          };
+    }
+    return rule;
   }
 
   List<KeyColumn> columns(List<KeyType> key) {

@@ -777,6 +777,15 @@ class RouterDocumentTests {
             "tables.t: a map (expected: key and strategy, or reference alone, or pinned alone)"),
         arguments("tables: {t: {reference: no}}", "tables.t.reference: no (expected: true)"),
         arguments(
+            "tables: {t: {absent: [s0], pinned: s1}}",
+            "tables.t: a map (expected: key and strategy, or reference alone, or pinned alone)"),
+        arguments(
+            "tables: {t: {reference: true, absent: s0}}",
+            "tables.t.absent: s0 (expected: a list of shards)"),
+        arguments(
+            "tables: {t: {reference: true, absent: [s9]}}",
+            "tables.t.absent: s9 (expected: one of [s0, s1, s2])"),
+        arguments(
             "tables: {t: {pinned: [s0]}}", "tables.t.pinned: a list (expected: " + shardName + ")"),
         arguments(
             "tables: {t: {pinned: s9}}", "tables.t.pinned: s9 (expected: one of [s0, s1, s2])"),

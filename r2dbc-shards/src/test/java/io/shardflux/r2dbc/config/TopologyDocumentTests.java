@@ -325,6 +325,22 @@ class TopologyDocumentTests {
         .noneMatch(published::keeps);
   }
 
+  /** A shard that was added lacks a table until a move has copied it, whatever a document says. */
+  @Test
+  void aDocumentKeepsWhatShardsLack() {
+    String everywhere = SHARDS + "tables: {t: {reference: true}}";
+    TopologyDocument lacking =
+        TopologyDocument.of(parts(SHARDS + "tables: {t: {reference: true, absent: [s1]}}"));
+    TopologyDocument all = TopologyDocument.of(parts(everywhere));
+    assertThat(lacking.json()).contains("{\"reference\":true,\"absent\":[\"s1\"]}");
+    assertThat(all.json()).contains("\"t\":{\"reference\":true}}");
+    assertThat(all.keeps(lacking)).isFalse();
+    assertThat(lacking.keeps(all)).isFalse();
+    assertThat(lacking.keeps(lacking)).isTrue();
+    assertThat(all.differences(lacking))
+        .containsExactly("tables.t.absent: only in what is published");
+  }
+
   @Test
   void onlyAPublishedTopologyHasAStrategyOnItsWay() {
     ShardingStrategy moving =

@@ -85,7 +85,7 @@ public record ChangePreparation(SqlText text, Schema schema, Analysis analysis) 
   private StatementPlan change(
       StatementKind kind, Block block, boolean limited, Predicate<Scope.Source> changed) {
     if (analysis.colocation().rows().isEmpty()) {
-      return ScatteredWrite.reference(kind, text, schema, analysis, limited);
+      return ScatteredWrite.reference(kind, text, schema, analysis, analysis.tables(), limited);
     }
     if (block.scope().sources().stream()
         .anyMatch(source -> source.reference() && changed.test(source))) {

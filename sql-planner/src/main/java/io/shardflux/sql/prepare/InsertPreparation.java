@@ -26,6 +26,7 @@ import io.shardflux.sql.syntax.SqlText;
 import io.shardflux.sql.syntax.Statement;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /** Prepares an {@code INSERT} or {@code REPLACE}. */
@@ -47,7 +48,7 @@ public record InsertPreparation(SqlText text, Schema schema, Analysis analysis) 
       return new StatementPlan(StatementKind.INSERT, binds -> on, copies(text));
     }
     if (rule instanceof TableRule.Reference) {
-      return numbered(insert, reference(false));
+      return numbered(insert, reference(table, false));
     }
     analysis.keyOf(table);
     List<KeyPart> parts = checkKey(insert, (TableRule.Sharded) rule);
@@ -180,7 +181,7 @@ public record InsertPreparation(SqlText text, Schema schema, Analysis analysis) 
       if (numbered(insert.table().name()) != null) {
         throw numbers(insert);
       }
-      return reference(query.limit() != null);
+      return reference(insert.table().name(), query.limit() != null);
     }
     Rows target = analysis.mention(insert.table().name(), place.zone());
     if (target != null && rule instanceof TableRule.Sharded sharded) {
@@ -267,7 +268,8 @@ public record InsertPreparation(SqlText text, Schema schema, Analysis analysis) 
         "rows of " + insert.table().name() + " that each copy numbers by AUTO_INCREMENT");
   }
 
-  private StatementPlan reference(boolean limited) {
-    return ScatteredWrite.reference(StatementKind.INSERT, text, schema, analysis, limited);
+  private StatementPlan reference(String table, boolean limited) {
+    return ScatteredWrite.reference(
+        StatementKind.INSERT, text, schema, analysis, Set.of(table), limited);
   }
 }

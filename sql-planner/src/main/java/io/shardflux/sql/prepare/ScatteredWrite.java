@@ -3,6 +3,7 @@ package io.shardflux.sql.prepare;
 import io.shardflux.router.ShardId;
 import io.shardflux.sql.analysis.Analysis;
 import io.shardflux.sql.merge.Plan;
+import io.shardflux.sql.schema.Copies;
 import io.shardflux.sql.schema.Schema;
 import io.shardflux.sql.statement.Hints;
 import io.shardflux.sql.statement.RefusalCode;
@@ -14,6 +15,7 @@ import io.shardflux.sql.syntax.SqlText;
 import io.shardflux.sql.syntax.SqlWriter;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Set;
 
 /** Plans writes that go to several shards as they are. */
 final class ScatteredWrite {
@@ -44,9 +46,18 @@ final class ScatteredWrite {
     return new Plan.Writes(Plan.Part.each(shards, SqlWriter.whole(text, List.of())), true, false);
   }
 
-  /** A change of every copy of a reference table, which must be the same on all copies. */
+  /**
+   * A change of every copy of reference tables, which must be the same on all copies.
+   *
+   * @param changed the tables that it may change; the statement may read others
+   */
   static StatementPlan reference(
-      StatementKind kind, SqlText text, Schema schema, Analysis analysis, boolean limited) {
+      StatementKind kind,
+      SqlText text,
+      Schema schema,
+      Analysis analysis,
+      Set<String> changed,
+      boolean limited) {
     if (analysis.volatility().isVolatile()) {
       throw new RefusedSqlException(
           RefusalCode.NON_DETERMINISTIC, "a change of every copy of a reference table");
@@ -55,7 +66,8 @@ final class ScatteredWrite {
       throw new RefusedSqlException(
           RefusalCode.SCATTERED_WRITE_FORM, "LIMIT in a change of a reference table");
     }
-    Routing everywhere = new Routing.Everywhere(schema.topology().shards());
+    Copies copies = new Copies(schema.topology(), analysis.tables());
+    Routing everywhere = new Routing.Everywhere(copies.written(changed));
     return new StatementPlan(
         kind, binds -> everywhere, (binds, hints, shards) -> copies(text, shards));
   }

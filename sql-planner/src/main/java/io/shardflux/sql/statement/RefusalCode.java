@@ -95,6 +95,8 @@ public enum RefusalCode {
   READ_ONLY_TRANSACTION("use a transaction that may write"),
   /** Rows that may stand on two shards, of a table whose keys are being moved. */
   TABLE_MOVING("name one key, join by ON and not by USING, or ask again once the move is over"),
+  /** A reference table on a shard that does not have its copy yet. */
+  COPY_MISSING("have a move copy the table there, or ask each table by a statement of its own"),
   /** Generated values of rows on several shards. */
   GENERATED_VALUES("send a statement for each row"),
   /** A bound stream for several shards; a stream can be read only once. */
