@@ -29,7 +29,7 @@ import reactor.core.scheduler.Schedulers;
 final class DefaultShardMoves implements ShardMoves {
 
   private static final Logger log = LoggerFactory.getLogger(DefaultShardMoves.class);
-  private static final String KIND = "move";
+  static final String KIND = "move";
   private static final int SHOWN = 20;
   private static final Duration LOOK = Duration.ofSeconds(1);
   private static final Duration SHOW = Duration.ofMillis(500);
@@ -251,9 +251,9 @@ final class DefaultShardMoves implements ShardMoves {
   private Mono<Void> done(Job job, Owned owned) {
     return Mono.usingWhen(
             cluster
-                .look()
+                .forward(owned)
                 .then(Mono.fromCallable(() -> servers()).subscribeOn(Schedulers.boundedElastic())),
-            servers -> doing(job, owned, servers),
+            servers -> newest(job).flatMap(now -> doing(now, owned, servers)),
             Servers::close)
         .onErrorResume(JobLostException.class, this::logged)
         .onErrorResume(error -> failed(job, owned, error));
@@ -269,6 +269,16 @@ final class DefaultShardMoves implements ShardMoves {
         .onErrorComplete();
   }
 
+  /** A restored control server may have an older state of the job than the shards. */
+  private Mono<Job> newest(Job job) {
+    return cluster
+        .copies()
+        .newest(job.id(), cluster.opened().topology().shards())
+        .filter(copy -> copy.number() > OwnedMove.copiesOf(job.state()))
+        .map(copy -> job.with(copy))
+        .defaultIfEmpty(job);
+  }
+
   private Mono<Void> doing(Job job, Owned owned, Servers servers) {
     JobPlan plan = JobPlan.parse(job.plan());
     return Mono.fromCallable(() -> passage(plan))
@@ -277,18 +287,11 @@ final class DefaultShardMoves implements ShardMoves {
             passage -> {
               MoveJob work =
                   new MoveJob(
-                      cluster,
-                      servers,
-                      owned,
-                      passage,
-                      plan,
-                      latencies,
-                      JobState.parse(job.state()),
-                      guards);
+                      cluster, servers, owned, passage, plan, latencies, job.state(), guards);
               return Mono.firstWithSignal(
                   all(job, work)
                       .map(why -> goesOn(job, owned, plan, why))
-                      .defaultIfEmpty(Mono.defer(() -> ended(job, owned, plan)))
+                      .defaultIfEmpty(Mono.defer(() -> work.ended().then(ended(job, owned, plan))))
                       .flatMap(end -> end),
                   kept(job, owned, work));
             });

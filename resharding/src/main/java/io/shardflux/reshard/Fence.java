@@ -1,5 +1,6 @@
 package io.shardflux.reshard;
 
+import io.shardflux.cluster.ClusterAccess.Ahead;
 import io.shardflux.cluster.Jobs.Owned;
 import java.time.Duration;
 import java.util.Objects;
@@ -23,9 +24,29 @@ record Fence(Owned owned, int step) {
   /** As the target's is when the keys leave it again. */
   private static final int LEFT = 2;
 
-  /** Makes both rows, if they are not there; only the source's is open. */
+  /** As that of a side whose rows are being deleted, so that it can't get the keys again. */
+  private static final int EMPTIED = 3;
+
+  /** Makes both rows, if they are not there; only the source's is open. All is copied then. */
   Mono<Void> made(Session source, Session target) {
-    return made(source, OPEN).then(made(target, CLOSED));
+    return made(source, OPEN)
+        .then(made(target, CLOSED))
+        .then(emptied(target))
+        .flatMap(emptied -> emptied ? changed(target, target.update(sql(CLOSED))) : Mono.empty())
+        .then();
+  }
+
+  /** Notes on a side that its rows are being deleted, whatever the control server knows later. */
+  Mono<Void> emptying(Session session) {
+    return emptied(session)
+        .filter(emptied -> !emptied)
+        .flatMap(intact -> changed(session, session.update(sql(EMPTIED))))
+        .then();
+  }
+
+  /** Tells whether the rows of a side are being deleted, or were. */
+  Mono<Boolean> emptied(Session session) {
+    return state(session, OPEN).map(state -> state == EMPTIED);
   }
 
   private Mono<Void> made(Session session, int closed) {
@@ -76,6 +97,46 @@ record Fence(Owned owned, int step) {
         .filter(state -> state != OPEN)
         .flatMap(state -> changed(session, session.update(sql(OPEN))))
         .then();
+  }
+
+  /**
+   * Gives a side the keys, and the topology that says so, both or neither. From then on there is no
+   * way back but forward.
+   */
+  Mono<Void> opened(Session session, Ahead ahead) {
+    return changed(session, knows(session, ahead).then(session.update(sql(OPEN)))).then();
+  }
+
+  /** Gives a side the topology that says where the keys are. */
+  Mono<Void> told(Session session, Ahead ahead) {
+    return changed(session, knows(session, ahead).thenReturn(1L)).then();
+  }
+
+  private static Mono<Void> knows(Session session, Ahead ahead) {
+    return session
+        .update(ahead.note())
+        .then(session.number("SELECT COALESCE(MAX(epoch), 0) FROM shardflux_identity"))
+        .flatMap(
+            epoch ->
+                epoch == ahead.epoch()
+                    ? Mono.empty()
+                    : Mono.error(
+                        new IllegalStateException(
+                            session.shard()
+                                + ": its database has epoch "
+                                + epoch
+                                + " (expected: "
+                                + ahead.epoch()
+                                + ", the next one; see ClusterRouter.republish)")));
+  }
+
+  /** The topology that a side knows, if that is later than one. */
+  static Mono<String> later(Session session, long epoch) {
+    return session
+        .rows(
+            "SELECT document FROM shardflux_identity WHERE epoch > " + epoch,
+            row -> Objects.requireNonNull(row.get(0, String.class)))
+        .singleOrEmpty();
   }
 
   private String sql(int closed) {

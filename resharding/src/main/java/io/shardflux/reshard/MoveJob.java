@@ -55,7 +55,7 @@ final class MoveJob {
       Passage passage,
       JobPlan plan,
       Latencies latencies,
-      JobState state,
+      String state,
       Guards guards) {
     this.move = new OwnedMove(cluster, servers, owned, passage, plan, latencies, state, guards);
     this.copy = new StepCopy(move);
@@ -101,8 +101,13 @@ final class MoveJob {
             () ->
                 move.onItsWay()
                     ? Mono.just(move.now().epoch())
-                    : move.publish(
-                        move.passage()::begun, "keys of " + move.strategy() + " begin to move"))
+                    : move.begun()
+                        .then(
+                            Mono.defer(
+                                () ->
+                                    move.publish(
+                                        move.passage()::begun,
+                                        "keys of " + move.strategy() + " begin to move"))))
         .flatMap(move.cluster()::awaited);
   }
 
@@ -147,14 +152,27 @@ final class MoveJob {
     return move.watch().during(step, all);
   }
 
-  /** The control server may have forgotten that the keys have moved. */
+  /**
+   * The control server may have forgotten that the keys have moved, or that what was copied is
+   * gone.
+   */
   private Mono<Void> forgotten(OpenStep step) {
     return step.crossed()
         .flatMap(
             crossed ->
                 crossed && move.isBefore(Phase.SWITCH)
                     ? move.at(move.state().at(Phase.SWITCH))
-                    : Mono.<Void>empty());
+                    : crossed ? Mono.empty() : emptied(step));
+  }
+
+  private Mono<Void> emptied(OpenStep step) {
+    return step.fence()
+        .emptied(step.target())
+        .flatMap(
+            emptied ->
+                emptied && !move.isAt(Phase.PREPARE)
+                    ? move.at(move.state().at(Phase.PREPARE))
+                    : Mono.empty());
   }
 
   private Mono<Void> phase(OpenStep step) {
@@ -206,6 +224,11 @@ final class MoveJob {
         () ->
             move.publish(move.passage()::finished, "all keys of " + move.strategy() + " moved")
                 .then());
+  }
+
+  /** Has the shards know that it ends. */
+  Mono<Void> ended() {
+    return move.ended();
   }
 
   /**

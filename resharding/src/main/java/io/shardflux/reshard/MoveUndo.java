@@ -82,7 +82,15 @@ final class MoveUndo {
   }
 
   private static Mono<Void> returnable(OpenStep step) {
-    return step.intact()
+    return step.fence()
+        .emptied(step.source())
+        .flatMap(
+            emptied ->
+                emptied
+                    ? Mono.<Void>error(
+                        new IllegalStateException(
+                            "rows were deleted on " + step.source().shard() + " already"))
+                    : step.intact())
         .thenMany(Flux.fromIterable(step.back()))
         .concatMap(Transfer::caughtUp)
         .then();

@@ -1,6 +1,8 @@
 package io.shardflux.reshard;
 
 import io.shardflux.cluster.ClusterAccess;
+import io.shardflux.cluster.ClusterAccess.Ahead;
+import io.shardflux.cluster.JobCopies;
 import io.shardflux.cluster.Jobs.Owned;
 import io.shardflux.reshard.MoveJob.Guards;
 import io.shardflux.reshard.MovedTable.KeyRange;
@@ -10,7 +12,10 @@ import io.shardflux.router.TransitionStrategy;
 import io.shardflux.router.TransitionStrategy.Phase;
 import io.shardflux.router.TransitionStrategy.Step;
 import java.time.Duration;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BiFunction;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
@@ -23,14 +28,20 @@ import reactor.core.publisher.Mono;
  */
 final class OwnedMove {
 
+  private static final String COPY = "copy=";
+
   private final ClusterAccess cluster;
   private final Servers servers;
   private final Owned owned;
   private final Passage passage;
+  private final JobPlan plan;
   private final MoveOptions options;
   private final MoveWatch watch;
   private final Guards guards;
   private volatile JobState state;
+
+  /** One more with each copy that the shards get. */
+  private final AtomicLong copies;
 
   OwnedMove(
       ClusterAccess cluster,
@@ -39,14 +50,16 @@ final class OwnedMove {
       Passage passage,
       JobPlan plan,
       Latencies latencies,
-      JobState state,
+      String state,
       Guards guards) {
     this.cluster = cluster;
     this.servers = servers;
     this.owned = owned;
     this.passage = passage;
+    this.plan = plan;
     this.options = plan.options();
-    this.state = state;
+    this.state = JobState.parse(state);
+    this.copies = new AtomicLong(copiesOf(state));
     this.guards = guards;
     Share share = new Share(plan.tables(), plan.pairs());
     this.watch = new MoveWatch(this, latencies, new Gathered(share, System::nanoTime));
@@ -94,10 +107,62 @@ final class OwnedMove {
 
   /** Notes how far it is, for the next owner. */
   Mono<Void> at(JobState reached) {
+    boolean piece =
+        reached.phase() == state.phase()
+            && reached.step() == state.step()
+            && reached.marks().equals(state.marks());
     return guards
         .before("note " + reached.phase())
-        .then(cluster.jobs().note(owned, reached.text()))
+        .then(piece ? Mono.empty() : copied(reached, false))
+        .then(Mono.defer(() -> cluster.jobs().note(owned, text(reached))))
         .doOnSuccess(done -> state = reached);
+  }
+
+  private String text(JobState reached) {
+    return reached.text() + "\n" + COPY + copies.get();
+  }
+
+  /** How many copies the shards had of a job when it was noted so. */
+  static long copiesOf(String state) {
+    int at = state.lastIndexOf("\n" + COPY);
+    return at < 0 ? 0 : Long.parseLong(state.substring(at + 1 + COPY.length()));
+  }
+
+  /** Has the shards know how far it is, before the control server does. */
+  private Mono<Void> copied(JobState reached, boolean ended) {
+    return Mono.defer(
+        () -> {
+          copies.incrementAndGet();
+          return cluster
+              .copies()
+              .write(
+                  new JobCopies.Copy(
+                      owned.job(),
+                      DefaultShardMoves.KIND,
+                      ended ? "" : plan.text(),
+                      text(reached),
+                      ended,
+                      copies.get(),
+                      owned.token()),
+                  shards());
+        });
+  }
+
+  /** Has the shards know of the job before they can hold anything of it. */
+  Mono<Void> begun() {
+    return copied(state, false);
+  }
+
+  /** Has the shards know that the job ends. */
+  Mono<Void> ended() {
+    return copied(state, true);
+  }
+
+  private Set<ShardId> shards() {
+    Set<ShardId> shards = new LinkedHashSet<>(passage.old().shards());
+    shards.addAll(passage.next().shards());
+    shards.retainAll(now().shards());
+    return shards;
   }
 
   /** Counts rows that were copied; they are noted with the next piece. */
@@ -153,16 +218,25 @@ final class OwnedMove {
     return guards.before("publish").then(Mono.defer(() -> cluster.publish(owned, change, why)));
   }
 
+  Mono<Long> publish(Ahead ahead, String why) {
+    return guards.before("publish").then(Mono.defer(() -> cluster.publish(owned, ahead, why)));
+  }
+
   /** Publishes where the keys of a step are. */
   Mono<Long> publish(Step step, Phase phase, String why) {
-    return publish(
-        topology -> {
-          TransitionStrategy way = transition();
-          List<Step> steps =
-              way.steps().stream().map(each -> isPair(each, step) ? each.in(phase) : each).toList();
-          return topology.withStrategy(strategy(), way.with(steps));
-        },
-        why);
+    return publish(topology -> in(topology, step, phase), why);
+  }
+
+  /** What is published next where the keys of a step are. */
+  Mono<Ahead> ahead(Step step, Phase phase) {
+    return cluster.ahead(topology -> in(topology, step, phase));
+  }
+
+  private Topology in(Topology topology, Step step, Phase phase) {
+    TransitionStrategy way = transition();
+    List<Step> steps =
+        way.steps().stream().map(each -> isPair(each, step) ? each.in(phase) : each).toList();
+    return topology.withStrategy(strategy(), way.with(steps));
   }
 
   /**

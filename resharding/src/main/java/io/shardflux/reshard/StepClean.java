@@ -24,12 +24,17 @@ final class StepClean {
           new IllegalStateException(
               "step: " + step.step() + " (expected: SWITCHED before its old place is emptied)"));
     }
-    return emptied(step.transfers()).then(step.each(transfer -> removed(step, transfer.capture())));
+    return step.fence()
+        .emptying(step.source())
+        .then(Mono.defer(() -> emptied(step.transfers())))
+        .then(step.each(transfer -> removed(step, transfer.capture())));
   }
 
   /** Deletes the moving rows from the target, once no router reads them there any more. */
   Mono<Void> takenBack(OpenStep step) {
-    return Flux.fromIterable(step.back())
+    return step.fence()
+        .emptying(step.target())
+        .thenMany(Flux.fromIterable(step.back()))
         // A step that has hardly begun may not have made it.
         .filterWhen(transfer -> transfer.capture().there(transfer.source()))
         .collectList()

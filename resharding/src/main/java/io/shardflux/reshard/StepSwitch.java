@@ -1,5 +1,6 @@
 package io.shardflux.reshard;
 
+import io.shardflux.cluster.ClusterAccess.Ahead;
 import io.shardflux.router.TransitionStrategy.Phase;
 import java.time.Duration;
 import java.util.List;
@@ -12,7 +13,8 @@ import reactor.core.publisher.Mono;
 
 /**
  * Gives the keys of a step to its other side: publishes, fences, applies the last changes, opens
- * the other side's fence, and publishes again. From that opening on an owner only goes on.
+ * the other side's fence with the new topology in its database, then gives that to the side that
+ * the keys left, and publishes it. From that opening on an owner only goes on.
  */
 final class StepSwitch {
 
@@ -137,10 +139,32 @@ final class StepSwitch {
   private Mono<Boolean> ended(Turn turn) {
     return (phase(turn) == turn.way().after
             ? Mono.<Void>empty()
-            : publish(turn, turn.way().after, moved(turn)).flatMap(move.cluster()::awaited))
+            : known(turn).flatMap(ahead -> arrivedBy(turn, ahead)))
         // The source's is closed, too, where the keys were about to leave it.
         .then(Mono.defer(() -> turn.step().fence().opened(turn.to())))
         .thenReturn(true);
+  }
+
+  /** The new topology, as the side that has the keys was given it. */
+  private Mono<Ahead> known(Turn turn) {
+    return Fence.later(turn.to(), move.now().epoch())
+        .flatMap(move.cluster()::ahead)
+        .switchIfEmpty(Mono.defer(() -> ahead(turn)));
+  }
+
+  private Mono<Ahead> ahead(Turn turn) {
+    return move.ahead(turn.step().step(), turn.way().after);
+  }
+
+  /** Gives both sides the topology, if they do not have it, and publishes it. */
+  private Mono<Void> arrivedBy(Turn turn, Ahead ahead) {
+    Fence fence = turn.step().fence();
+    return fence
+        .told(turn.to(), ahead)
+        .then(before(turn, "tell"))
+        .then(Mono.defer(() -> fence.told(turn.from(), ahead)))
+        .then(Mono.defer(() -> move.publish(ahead, moved(turn))))
+        .flatMap(move.cluster()::awaited);
   }
 
   private static String moved(Turn turn) {
@@ -245,10 +269,10 @@ final class StepSwitch {
         // Nobody keeps a side that only gets keys from being emptied; the other one goes now.
         .then(turn.way() == Way.BACK ? Mono.defer(turn.step()::intact) : Mono.empty())
         .then(before(turn, "open"))
-        .doOnSuccess(drained -> opening.set(true))
-        .then(Mono.defer(() -> turn.step().fence().opened(turn.to())))
-        .then(Mono.defer(() -> publish(turn, turn.way().after, moved(turn))))
-        .flatMap(move.cluster()::awaited);
+        .then(Mono.defer(() -> ahead(turn)))
+        .doOnNext(ahead -> opening.set(true))
+        .flatMap(
+            ahead -> turn.step().fence().opened(turn.to(), ahead).then(arrivedBy(turn, ahead)));
   }
 
   /** Does the work while nobody can empty or alter the tables that the keys leave. */

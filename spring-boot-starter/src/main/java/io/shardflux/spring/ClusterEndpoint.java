@@ -8,8 +8,10 @@ import java.time.Instant;
 import java.util.List;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
+import org.springframework.boot.actuate.endpoint.InvalidEndpointRequestException;
 import org.springframework.boot.actuate.endpoint.annotation.Endpoint;
 import org.springframework.boot.actuate.endpoint.annotation.ReadOperation;
+import org.springframework.boot.actuate.endpoint.annotation.WriteOperation;
 import reactor.core.publisher.Mono;
 
 /** The endpoint {@code /actuator/cluster}: who shares the topology. Asks the control server. */
@@ -68,5 +70,22 @@ final class ClusterEndpoint {
   @ReadOperation
   Mono<Cluster> cluster() {
     return cluster.state().map(state -> Cluster.of(state, cluster.router().topology().epoch()));
+  }
+
+  /** The topology that was published, by its epoch. */
+  record Republished(long epoch) {}
+
+  /** Publishes the newest topology over a control server that was restored from an older copy. */
+  @WriteOperation
+  Mono<Republished> republish(String republish) {
+    return cluster
+        .republish(republish)
+        .map(Republished::new)
+        .onErrorMap(
+            IllegalStateException.class,
+            error -> {
+              String reason = String.valueOf(error.getMessage());
+              return new InvalidEndpointRequestException(reason, reason);
+            });
   }
 }

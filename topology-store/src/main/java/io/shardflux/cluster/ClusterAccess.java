@@ -47,6 +47,31 @@ public interface ClusterAccess {
   /** The jobs of the cluster. */
   Jobs jobs();
 
+  /** What the shards' databases know of jobs. */
+  JobCopies copies();
+
+  /**
+   * A topology that is published next, as a shard's database may know it before.
+   *
+   * @param note the statement by which a shard's database takes it, if it has no later one
+   */
+  record Ahead(long epoch, String document, String routing, String note) {}
+
+  /** What is made of the topology in force. */
+  Mono<Ahead> ahead(UnaryOperator<Topology> change);
+
+  /** The same, as a shard's database has it already. */
+  Mono<Ahead> ahead(String document);
+
+  /** Publishes such a topology, as {@link #publish(Jobs.Owned, UnaryOperator, String)} does. */
+  Mono<Long> publish(Jobs.Owned owner, Ahead ahead, String why);
+
+  /**
+   * Looks at the control server. Where that has the topology before the one in force, and a switch
+   * in it, the owner's switch was not published in time: then that is done now.
+   */
+  Mono<Void> forward(Jobs.Owned owner);
+
   /**
    * Publishes what is made of the topology in force, and puts it in force here. Errors with {@link
    * JobLostException} if the job has another owner, and with {@link IllegalStateException} if

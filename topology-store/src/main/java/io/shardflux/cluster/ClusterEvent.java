@@ -24,8 +24,9 @@ public sealed interface ClusterEvent {
   record ControlBack(Instant at) implements ClusterEvent {}
 
   /**
-   * The control server has an epoch below the one in force, as after a restore of an old copy. The
-   * router keeps its own topology.
+   * The control server has an epoch below the one in force for a whole lease, as after a restore of
+   * an old copy. The router keeps its own topology, and routes no table whose keys move, until an
+   * operator {@linkplain ClusterRouter#republish republishes}; {@link ControlBack} says so.
    *
    * @param at see {@link ClusterEvent#at()}
    * @param published the epoch that was read

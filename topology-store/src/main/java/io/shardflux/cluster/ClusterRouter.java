@@ -100,6 +100,23 @@ public interface ClusterRouter {
   Mono<Long> removeShard(ShardId shard, String why);
 
   /**
+   * Publishes the newest topology that this router and the shards know, over a control server that
+   * was restored from an older copy. Jobs and orders that the copy lacks are brought back, and
+   * former owners of jobs lose them. All routers follow, and route keys that move again. Do this
+   * once all shards answer, on a router that had lived before, if there is one.
+   *
+   * <p>Errors with {@link IllegalStateException} if the control server is not behind, if a shard
+   * has the database of another one, or if a registered router has a later topology than the shards
+   * and this router; then that one must republish. Errors as a statement does if a shard does not
+   * answer. Nothing is published then.
+   *
+   * @param why the reason, for the history
+   * @return the epoch of it, later than all before; it is in force here by then, and in the other
+   *     routers within their {@code control.poll}
+   */
+  Mono<Long> republish(String why);
+
+  /**
    * Has every router drain a shard, until {@link #resume}, also those that start later; see {@link
    * io.shardflux.r2dbc.ShardOperations#drain}. It takes the place of another order for that shard.
    * Errors with {@link IllegalArgumentException} if there is no such shard.

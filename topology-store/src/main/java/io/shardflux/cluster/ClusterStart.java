@@ -64,7 +64,7 @@ final class ClusterStart {
 
   private Mono<Start> fromControl(Head head) {
     if (head.epoch() == 0) {
-      return published(head, "the first topology");
+      return unlessBehind(head, Mono.defer(() -> published(head, "the first topology")));
     }
     return tables
         .published(document.routing())
@@ -72,7 +72,21 @@ final class ClusterStart {
             known ->
                 known
                     ? tables.topology(head.epoch()).flatMap(now -> opened(head.cluster(), now))
-                    : control.publish() ? replacing(head) : refused());
+                    : unlessBehind(
+                        head, Mono.defer(() -> control.publish() ? replacing(head) : refused())));
+  }
+
+  /**
+   * Starts from the shards where these know more than the control server, which is an older copy
+   * then and may have forgotten the document. Nothing may be published over it from here.
+   */
+  private Mono<Start> unlessBehind(Head head, Mono<Start> otherwise) {
+    return IdentityTables.on(
+            own.shards(),
+            own.options().timeouts().total(),
+            shards -> shards.later(head.cluster(), head.epoch()))
+        .flatMap(found -> opened(found.cluster(), found.epoch(), found.document()))
+        .switchIfEmpty(otherwise);
   }
 
   /** Publishes the document, unless that would take back what operations and moves have made. */

@@ -156,7 +156,7 @@ final class ControlTables {
     return new Head(UUID.fromString(text(row, 1)), number(row, 2), number(row, 3));
   }
 
-  private static boolean noTable(Throwable error) {
+  static boolean noTable(Throwable error) {
     return error instanceof R2dbcException said && said.getErrorCode() == NO_SUCH_TABLE;
   }
 
@@ -232,13 +232,35 @@ final class ControlTables {
    * @return the new epoch; empty if another topology was published meanwhile
    */
   Mono<Long> publish(long before, Draft draft, Jobs.@Nullable Owned owner) {
-    long next = before + 1;
+    return publish(
+        before,
+        before + 1,
+        List.of(draft),
+        connection -> owner == null ? Mono.empty() : Jobs.check(connection, owner));
+  }
+
+  /**
+   * Publishes some topologies, of which only the last is put in force.
+   *
+   * @param before the epoch that is in force
+   * @param first the epoch of the first one
+   * @param more what is done with them, before them
+   * @return the last epoch; empty if another topology was published meanwhile
+   */
+  Mono<Long> publish(
+      long before, long first, List<Draft> drafts, Function<Connection, Mono<Void>> more) {
+    long last = first + drafts.size() - 1;
     return inTransaction(
             connection ->
-                (owner == null ? Mono.<Void>empty() : Jobs.check(connection, owner))
-                    .then(updated(take(connection, before, next)))
+                more.apply(connection)
+                    .then(updated(take(connection, before, last)))
                     .filter(rows -> rows == 1)
-                    .flatMap(rows -> updated(insert(connection, next, draft)).thenReturn(next)))
+                    .flatMap(
+                        rows ->
+                            Flux.range(0, drafts.size())
+                                .concatMap(
+                                    i -> updated(insert(connection, first + i, drafts.get(i))))
+                                .then(Mono.just(last))))
         .singleOrEmpty();
   }
 

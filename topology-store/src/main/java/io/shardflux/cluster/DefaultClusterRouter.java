@@ -34,6 +34,7 @@ final class DefaultClusterRouter implements ClusterRouter, ClusterAccess {
 
   private static final Duration CONFIRM_GAP = Duration.ofMillis(20);
   private static final Duration REACH_GAP = Duration.ofMillis(100);
+  private static final Duration SWITCH_BOUND = Duration.ofSeconds(30);
   private static final int CONFIRM_LEASES = 5;
 
   private static final int EVENTS_HELD = 256;
@@ -46,6 +47,8 @@ final class DefaultClusterRouter implements ClusterRouter, ClusterAccess {
   private final ControlSettings control;
   private final ReshardingSettings resharding;
   private final Jobs jobs;
+  private final JobCopies copies;
+  private final OwnerPublication publication;
 
   private DefaultClusterRouter(
       ControlTables tables,
@@ -61,6 +64,8 @@ final class DefaultClusterRouter implements ClusterRouter, ClusterAccess {
     this.own = own;
     this.member = member;
     this.watch = watch;
+    this.copies = new JobCopies(watch.router());
+    this.publication = new OwnerPublication(tables, watch, own, member);
   }
 
   static Mono<ClusterRouter> open(
@@ -184,8 +189,7 @@ final class DefaultClusterRouter implements ClusterRouter, ClusterAccess {
       @Nullable Shard added) {
     return Mono.defer(
         () ->
-            watch
-                .look()
+            switched()
                 .then(
                     drafted(
                         why,
@@ -201,6 +205,29 @@ final class DefaultClusterRouter implements ClusterRouter, ClusterAccess {
                 .flatMap(draft -> claimed(added).then(tables.publish(epoch(), draft, null)))
                 .flatMap(epoch -> watch.seen(epoch).thenReturn(epoch))
                 .switchIfEmpty(Mono.defer(() -> published(why, topology, shards, added))));
+  }
+
+  /** The epoch behind one in which keys are switched is that switch's own. */
+  private Mono<Void> switched() {
+    return watch
+        .look()
+        .then(Mono.fromCallable(() -> OwnerPublication.isSwitching(watch.opened().topology())))
+        .filter(switching -> !switching)
+        .repeatWhenEmpty(tries -> tries.delayElements(REACH_GAP))
+        .timeout(
+            SWITCH_BOUND,
+            Mono.error(
+                () ->
+                    new IllegalStateException(
+                        "topology: keys are being switched for "
+                            + SWITCH_BOUND.toSeconds()
+                            + " s (expected: the end of that; look at the move)")))
+        .then();
+  }
+
+  @Override
+  public Mono<Long> republish(String why) {
+    return new Republication(tables, watch, own, member).done(why);
   }
 
   @Override
@@ -234,26 +261,33 @@ final class DefaultClusterRouter implements ClusterRouter, ClusterAccess {
   }
 
   @Override
+  public JobCopies copies() {
+    return copies;
+  }
+
+  @Override
   public Mono<Long> publish(Jobs.Owned owner, UnaryOperator<Topology> change, String why) {
-    return Mono.defer(
-        () -> {
-          TopologyDocument.Opened now = watch.opened();
-          return drafted(
-                  why,
-                  Origin.MOVE,
-                  () ->
-                      now.document()
-                          .next(change.apply(now.topology()), now.shards(), own.accounts()))
-              .flatMap(draft -> tables.publish(now.topology().epoch(), draft, owner))
-              .flatMap(epoch -> watch.seen(epoch).thenReturn(epoch))
-              .switchIfEmpty(
-                  Mono.error(
-                      () ->
-                          new IllegalStateException(
-                              "topology: another one than epoch "
-                                  + now.topology().epoch()
-                                  + " was published meanwhile (expected: none)")));
-        });
+    return ahead(change).flatMap(ahead -> publish(owner, ahead, why));
+  }
+
+  @Override
+  public Mono<Ahead> ahead(UnaryOperator<Topology> change) {
+    return publication.ahead(change);
+  }
+
+  @Override
+  public Mono<Ahead> ahead(String document) {
+    return publication.ahead(document);
+  }
+
+  @Override
+  public Mono<Long> publish(Jobs.Owned owner, Ahead ahead, String why) {
+    return publication.publish(owner, ahead, why);
+  }
+
+  @Override
+  public Mono<Void> forward(Jobs.Owned owner) {
+    return publication.forward(owner);
   }
 
   @Override

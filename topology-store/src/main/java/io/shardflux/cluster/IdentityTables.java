@@ -1,6 +1,5 @@
 package io.shardflux.cluster;
 
-import io.r2dbc.spi.R2dbcException;
 import io.r2dbc.spi.Row;
 import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.failure.ShardTimeoutException;
@@ -39,7 +38,6 @@ final class IdentityTables {
   private static final String IDENTITY =
       "SELECT cluster, shard, epoch, document FROM shardflux_identity WHERE id = 1";
 
-  private static final int NO_SUCH_TABLE = 1146;
   private static final int AT_ONCE = 8;
 
   /**
@@ -104,6 +102,43 @@ final class IdentityTables {
     return one.epoch() >= other.epoch() ? one : other;
   }
 
+  /**
+   * The newest topology later than an epoch that a shard of that cluster has; empty if there is
+   * none. A shard that does not answer, or is another one, is left out.
+   */
+  Mono<Identity> later(UUID cluster, long epoch) {
+    return Flux.fromIterable(ids)
+        .flatMap(
+            shard ->
+                of(shard)
+                    .filter(found -> is(shard, cluster, found) && found.epoch() > epoch)
+                    .onErrorResume(error -> Mono.empty()),
+            // Those that are silent must not use up the time of the others.
+            Math.max(1, ids.size()))
+        .reduce((one, other) -> one.epoch() >= other.epoch() ? one : other);
+  }
+
+  /** The newest topology of all shards. Errors if one of them does not answer, or has none. */
+  Mono<Identity> newestOfAll(UUID cluster) {
+    return Flux.fromIterable(ids)
+        .flatMap(
+            shard ->
+                of(shard)
+                    .doOnNext(found -> check(shard, cluster, found))
+                    .switchIfEmpty(
+                        Mono.error(
+                            () ->
+                                new IllegalStateException(
+                                    "shards." + shard + ": no identity (expected: its own)"))),
+            AT_ONCE)
+        .reduce((one, other) -> one.epoch() >= other.epoch() ? one : other);
+  }
+
+  /** The newest copies of all jobs. Errors if a shard does not answer. */
+  Mono<List<JobCopies.Copy>> copies() {
+    return new JobCopies(shards).all().collectList();
+  }
+
   /** Tells whether an error says that a server does not answer. */
   static boolean silent(Throwable error) {
     return error instanceof ShardUnavailableException || error instanceof ShardTimeoutException;
@@ -114,11 +149,7 @@ final class IdentityTables {
     return sql(shard, IDENTITY)
         .map((row, metadata) -> identity(row))
         .one()
-        .onErrorResume(IdentityTables::noTable, error -> Mono.empty());
-  }
-
-  private static boolean noTable(Throwable error) {
-    return error instanceof R2dbcException said && said.getErrorCode() == NO_SUCH_TABLE;
+        .onErrorResume(ControlTables::noTable, error -> Mono.empty());
   }
 
   private static Identity identity(Row row) {
@@ -171,7 +202,7 @@ final class IdentityTables {
   }
 
   private static void check(ShardId shard, UUID cluster, Identity found) {
-    if (!found.cluster().equals(cluster) || !found.shard().equals(shard.value())) {
+    if (!is(shard, cluster, found)) {
       throw new IllegalStateException(
           "shards."
               + shard
@@ -186,6 +217,10 @@ final class IdentityTables {
     }
   }
 
+  private static boolean is(ShardId shard, UUID cluster, Identity found) {
+    return found.cluster().equals(cluster) && found.shard().equals(shard.value());
+  }
+
   /** Gives all databases the newest topology. One that has a later one keeps it. */
   Mono<Void> note(UUID cluster, long epoch, String document) {
     return Flux.fromIterable(ids)
@@ -196,6 +231,13 @@ final class IdentityTables {
   private static final String NOTE =
       "UPDATE shardflux_identity SET epoch = :epoch, document = :document"
           + " WHERE id = 1 AND cluster = :cluster AND epoch < :epoch";
+
+  /** The same as one text for another's connection; a document is of ASCII in one line. */
+  static String noteOf(UUID cluster, long epoch, String document) {
+    return NOTE.replace(":epoch", Long.toString(epoch))
+        .replace(":cluster", "'" + cluster + "'")
+        .replace(":document", "'" + document.replace("\\", "\\\\").replace("'", "''") + "'");
+  }
 
   private static Mono<Long> note(
       StatementSpec statement, UUID cluster, long epoch, String document) {

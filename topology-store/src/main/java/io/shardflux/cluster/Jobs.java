@@ -64,10 +64,21 @@ public final class Jobs {
       boolean owned,
       boolean ended,
       @Nullable String error,
-      String report) {}
+      String report) {
+
+    /** The same, as far as a shard knows it to be. */
+    public Job with(JobCopies.Copy copy) {
+      String itsPlan = copy.plan().isEmpty() ? plan : copy.plan();
+      return new Job(id, kind, wanted, itsPlan, copy.state(), owner, owned, ended, error, report);
+    }
+  }
 
   /** The right to do a job. */
   public record Owned(long job, long token) {}
+
+  /** By the clock, so that no token comes a second time where an older copy is restored. */
+  private static final String NEXT_TOKEN =
+      "GREATEST(token + 1, CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED))";
 
   private final ControlTables tables;
   private final Member member;
@@ -178,7 +189,9 @@ public final class Jobs {
                 ControlTables.updated(
                         connection
                             .createStatement(
-                                "UPDATE shardflux_job SET owner = ?, token = token + 1,"
+                                "UPDATE shardflux_job SET owner = ?, token = "
+                                    + NEXT_TOKEN
+                                    + ","
                                     + " owner_until = UTC_TIMESTAMP(6) + INTERVAL ? MICROSECOND"
                                     + " WHERE job = ? AND ended_at IS NULL"
                                     + " AND owner_until <= UTC_TIMESTAMP(6)")
@@ -338,6 +351,33 @@ public final class Jobs {
     return error.getBytes(UTF_8).length <= LONGEST_ERROR
         ? error
         : error.substring(0, LONGEST_ERROR / 4) + "…";
+  }
+
+  /**
+   * Brings back what shards know of a job and a restored copy does not: that there is such a job,
+   * or that it has ended. Former owners have lost it.
+   */
+  static Mono<Void> restore(Connection connection, JobCopies.Copy copy) {
+    Statement insert =
+        connection
+            .createStatement(
+                "INSERT IGNORE INTO shardflux_job (job, kind, wanted, plan, state, owner, token,"
+                    + " owner_until, made_at) VALUES (?, ?, 'run', ?, ?, '', 0, UTC_TIMESTAMP(6),"
+                    + " UTC_TIMESTAMP(6))")
+            .bind(0, copy.job())
+            .bind(1, copy.kind())
+            .bind(2, copy.plan())
+            .bind(3, copy.state());
+    Statement raise =
+        connection
+            .createStatement(
+                "UPDATE shardflux_job SET token = GREATEST(token, ?) + 1, owner_until ="
+                    + " UTC_TIMESTAMP(6), error = NULL, ended_at = IF(?, COALESCE(ended_at, UTC_TIMESTAMP(6)),"
+                    + " NULL) WHERE job = ?")
+            .bind(0, copy.token())
+            .bind(1, copy.ended() ? 1 : 0)
+            .bind(2, copy.job());
+    return ControlTables.updated(insert).then(ControlTables.updated(raise)).then();
   }
 
   /** Refuses a former owner inside a transaction on the control server. */

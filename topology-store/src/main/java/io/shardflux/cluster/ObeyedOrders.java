@@ -5,6 +5,7 @@ import io.shardflux.router.ShardId;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import reactor.core.publisher.Mono;
 
 /** The operators' orders that a router obeys. Thread-safe. */
@@ -16,6 +17,7 @@ final class ObeyedOrders {
   private final Map<ShardId, ShardOrder.Kind> obeyed = new LinkedHashMap<>();
   private long seen = NONE_SEEN;
   private boolean anew;
+  private boolean read;
 
   ObeyedOrders(ShardOperations operations) {
     this.operations = operations;
@@ -30,6 +32,11 @@ final class ObeyedOrders {
   synchronized void again() {
     seen = NONE_SEEN;
     anew = true;
+  }
+
+  /** The orders that are obeyed; empty if none were ever read. */
+  synchronized Optional<Map<ShardId, ShardOrder.Kind>> known() {
+    return read ? Optional.of(Map.copyOf(obeyed)) : Optional.empty();
   }
 
   /** Takes back what is no longer ordered, and does what is. */
@@ -51,6 +58,7 @@ final class ObeyedOrders {
     obeyed.clear();
     obeyed.putAll(wanted);
     seen = state;
+    read = true;
     anew = false;
   }
 

@@ -58,6 +58,9 @@ final class TopologyWatch implements SharedTopology {
 
   private static final Duration CATCH_UP_BOUND = Duration.ofSeconds(2);
 
+  /** The time after which the control server counts as behind a database, and not as late. */
+  private static final long LATE_NANOS = Duration.ofMillis(500).toNanos();
+
   private final ControlSettings control;
   private final ControlTables tables;
   private final RouterParts own;
@@ -87,7 +90,17 @@ final class TopologyWatch implements SharedTopology {
   private final AtomicBoolean reaching = new AtomicBoolean();
 
   private volatile long refusedEpoch;
-  private volatile long behindEpoch = -1;
+
+  /** The latest epoch that a database told a connection of this router. */
+  private volatile long told;
+
+  private volatile long toldAt;
+
+  /** Whether the control server has an older topology than this router. */
+  private volatile boolean behind;
+
+  /** The time of the last look for what the shards know; used by one look at a time. */
+  private long askedAt;
 
   /** A router that starts with a topology; it is kept up to date once {@link #begin begun}. */
   TopologyWatch(
@@ -104,12 +117,17 @@ final class TopologyWatch implements SharedTopology {
     this.opened = start.opened();
     this.confirmedAt = System.nanoTime() - control.lease().toNanos();
     this.followedAt = confirmedAt;
+    this.askedAt = System.nanoTime() - RENEWAL_NANOS;
     this.router = builder.build(opened, this);
     this.orders = new ObeyedOrders(router.operations());
   }
 
   ShardRouter router() {
     return router;
+  }
+
+  ObeyedOrders orders() {
+    return orders;
   }
 
   @Override
@@ -119,7 +137,7 @@ final class TopologyWatch implements SharedTopology {
 
   @Override
   public boolean confirmed() {
-    return System.nanoTime() - confirmedAt < control.lease().toNanos();
+    return !behind && System.nanoTime() - confirmedAt < control.lease().toNanos() && isSeen(told);
   }
 
   @Override
@@ -211,11 +229,21 @@ final class TopologyWatch implements SharedTopology {
   /** Completes once the router's topology is of that epoch, or it can't be had in time. */
   @Override
   public Mono<Void> seen(long epoch) {
-    return Mono.defer(() -> isSeen(epoch) ? Mono.empty() : look().onErrorComplete())
+    return Mono.defer(() -> isSeen(epoch) ? Mono.empty() : told(epoch))
         .repeatWhen(looks -> looks.takeWhile(look -> !isSeen(epoch)).delayElements(CATCH_UP_GAP))
         .then()
         .timeout(CATCH_UP_BOUND)
         .onErrorComplete();
+  }
+
+  private Mono<Void> told(long epoch) {
+    synchronized (this) {
+      if (epoch > told) {
+        told = epoch;
+        toldAt = System.nanoTime();
+      }
+    }
+    return look().onErrorComplete();
   }
 
   private boolean isSeen(long epoch) {
@@ -224,9 +252,11 @@ final class TopologyWatch implements SharedTopology {
 
   private Mono<Void> lookNow() {
     long sentAt = System.nanoTime();
+    // Others may have gone on meanwhile, and the control server have forgotten it.
+    boolean gap = sentAt - confirmedAt >= control.lease().toNanos();
     return tables
         .head()
-        .flatMap(this::follow)
+        .flatMap(head -> follow(head, gap))
         .doOnSuccess(done -> confirmed(sentAt))
         .doOnError(this::unconfirmed)
         .onErrorResume(
@@ -243,33 +273,70 @@ final class TopologyWatch implements SharedTopology {
     return IdentityTables.later(
             router, cluster, router.topology().epoch(), Timeouts.of(control.lease().dividedBy(4)))
         .publishOn(Schedulers.boundedElastic())
-        .flatMap(
-            later ->
-                putInForce(later.epoch(), later.document(), "the database of " + later.shard()));
+        .flatMap(this::putInForce);
   }
 
-  private Mono<Void> follow(Head head) {
+  private Mono<Void> follow(Head head, boolean gap) {
     if (!head.cluster().equals(cluster)) {
       return Mono.error(
           new IllegalStateException(
               "control: of cluster " + head.cluster() + " (expected: " + cluster + ")"));
     }
-    return topologyOf(head).then(ordersOf(head)).then(Mono.defer(this::renewed));
+    return topologyOf(head)
+        .then(Mono.defer(() -> gap || isMissing(head) ? askedShards() : Mono.empty()))
+        .then(Mono.defer(() -> head.epoch() < epoch() ? behind(head) : upToDate(head)));
+  }
+
+  private long epoch() {
+    return router.topology().epoch();
+  }
+
+  private boolean isMissing(Head head) {
+    return told > epoch() && told > head.epoch() && System.nanoTime() - toldAt > LATE_NANOS;
+  }
+
+  private Mono<Void> upToDate(Head head) {
+    behind = false;
+    return ordersOf(head).then(Mono.defer(this::renewed));
+  }
+
+  /** Goes on as a registered router, by its own topology and orders. */
+  private Mono<Void> behind(Head head) {
+    behind = true;
+    return renewed().then(Mono.error(() -> new ControlBehindException(head.epoch(), epoch())));
   }
 
   private Mono<Void> topologyOf(Head head) {
-    long inForce = router.topology().epoch();
-    if (head.epoch() < inForce && head.epoch() != behindEpoch) {
-      behindEpoch = head.epoch();
-      tell(new ClusterEvent.ControlBehind(Instant.now(), head.epoch(), inForce));
-    }
-    return head.epoch() <= inForce
+    return head.epoch() <= epoch()
         ? Mono.empty()
         : tables
             .topology(head.epoch())
             .publishOn(Schedulers.boundedElastic())
             .flatMap(
                 now -> putInForce(now.epoch(), now.document(), now.madeBy() + ": " + now.why()));
+  }
+
+  /**
+   * Follows what the shards know, by connections of its own: those of the router wait for this
+   * look. A shard that is silent tells its first connection.
+   */
+  private Mono<Void> askedShards() {
+    long now = System.nanoTime();
+    if (now - askedAt < RENEWAL_NANOS) {
+      return Mono.empty();
+    }
+    askedAt = now;
+    return IdentityTables.on(
+            opened.shards(), control.lease().dividedBy(2), shards -> shards.later(cluster, epoch()))
+        .publishOn(Schedulers.boundedElastic())
+        .flatMap(this::putInForce);
+  }
+
+  /** Puts what the shards know in force here, if it is later, whatever the control server has. */
+  Mono<Void> putInForce(IdentityTables.Identity found) {
+    return found.epoch() <= epoch()
+        ? Mono.empty()
+        : putInForce(found.epoch(), found.document(), "the database of " + found.shard());
   }
 
   /**
@@ -386,7 +453,10 @@ final class TopologyWatch implements SharedTopology {
   private void unconfirmed(Throwable error) {
     if (!lost && System.nanoTime() - confirmedAt > control.lease().toNanos()) {
       lost = true;
-      tell(new ClusterEvent.ControlLost(Instant.now(), String.valueOf(error.getMessage())));
+      tell(
+          error instanceof ControlBehindException found
+              ? new ClusterEvent.ControlBehind(Instant.now(), found.published(), found.inForce())
+              : new ClusterEvent.ControlLost(Instant.now(), String.valueOf(error.getMessage())));
     }
   }
 

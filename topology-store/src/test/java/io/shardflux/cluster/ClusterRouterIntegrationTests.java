@@ -407,6 +407,42 @@ class ClusterRouterIntegrationTests {
     assertThat(met).hasSize(1);
   }
 
+  /** As where the tables were made anew, with the cluster's id. */
+  @Test
+  void aCopyThatHasForgottenAllIsPublishedOver() {
+    ClusterRouter first = open(document(2));
+    first.drain(S1, "a new disk").block(BOUND);
+    awaitStatus(first, S1, Status.DRAINING);
+    assertThat(first.addShard(shard(2), "more").block(BOUND)).isEqualTo(2);
+    await("noted", () -> epochOn(first, S0), epoch -> epoch == 2);
+    run("UPDATE shardflux_control SET epoch = 0", first);
+    run("DELETE FROM shardflux_topology", first);
+    run("DELETE FROM shardflux_order", first);
+    ClusterRouter late = open(document(2));
+    assertThat(late.router().topology().epoch()).isEqualTo(2);
+    StepVerifier.create(late.addShard(Shard.of("shard_9", databases.get(0).r2dbcUrl()), "more"))
+        .expectErrorSatisfies(
+            error ->
+                assertThat(error)
+                    .hasMessageStartingWith("control: epoch 0, an older copy (expected: 2, which"))
+        .verify(BOUND);
+    StepVerifier.create(first.republish("restored")).expectNext(4L).expectComplete().verify(BOUND);
+    awaitEpoch(late, 4);
+    awaitStatus(late, S1, Status.DRAINING);
+    assertThat(first.router().operations().status(S1)).isEqualTo(Status.DRAINING);
+    assertThat(history(first))
+        .extracting(PublishedTopology::origin)
+        .containsExactly(PublishedTopology.Origin.OPERATION, PublishedTopology.Origin.DOCUMENT);
+    assertThat(open(document(2)).router().topology().shards()).containsExactly(S0, S1, S2);
+    StepVerifier.create(first.republish("again"))
+        .expectErrorSatisfies(
+            error ->
+                assertThat(error)
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessageStartingWith("control: epoch 4, which is the newest"))
+        .verify(BOUND);
+  }
+
   @Test
   void aFreshConnectionLearnsTheEpoch() {
     String slow =

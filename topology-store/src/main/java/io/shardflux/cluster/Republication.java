@@ -1,0 +1,177 @@
+package io.shardflux.cluster;
+
+import io.r2dbc.spi.Connection;
+import io.shardflux.cluster.ControlTables.Draft;
+import io.shardflux.cluster.ControlTables.Head;
+import io.shardflux.cluster.ControlTables.Member;
+import io.shardflux.cluster.PublishedTopology.Origin;
+import io.shardflux.r2dbc.config.RouterParts;
+import io.shardflux.r2dbc.config.TopologyDocument;
+import io.shardflux.router.ShardId;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import java.util.function.Function;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+import reactor.core.scheduler.Schedulers;
+
+/** Publishes what routers and shards know over a control server that has an older copy. */
+final class Republication {
+
+  private final ControlTables tables;
+  private final TopologyWatch watch;
+  private final RouterParts own;
+  private final Member member;
+
+  Republication(ControlTables tables, TopologyWatch watch, RouterParts own, Member member) {
+    this.tables = tables;
+    this.watch = watch;
+    this.own = own;
+    this.member = member;
+  }
+
+  Mono<Long> done(String why) {
+    return tables
+        .head()
+        .flatMap(
+            head ->
+                inForce(head)
+                    .then(Mono.defer(this::others))
+                    .then(Mono.defer(() -> published(head, why))))
+        // A look that is under way may have begun before.
+        .flatMap(epoch -> watch.seen(epoch).thenReturn(epoch));
+  }
+
+  private UUID cluster() {
+    return UUID.fromString(watch.cluster());
+  }
+
+  private long epoch() {
+    return watch.opened().topology().epoch();
+  }
+
+  private <T> Mono<T> onShards(Function<IdentityTables, Mono<T>> work) {
+    return IdentityTables.on(watch.opened().shards(), own.options().timeouts().total(), work);
+  }
+
+  /** Puts the newest topology of all shards in force here. A later one may name more shards. */
+  private Mono<Void> inForce(Head head) {
+    return Mono.defer(
+        () -> {
+          if (!head.cluster().equals(cluster())) {
+            return Mono.error(
+                new IllegalStateException(
+                    "control: of cluster " + head.cluster() + " (expected: " + cluster() + ")"));
+          }
+          long before = epoch();
+          return onShards(shards -> shards.newestOfAll(cluster()))
+              .publishOn(Schedulers.boundedElastic())
+              .flatMap(watch::putInForce)
+              .then(
+                  Mono.defer(
+                      () ->
+                          epoch() > before
+                              ? inForce(head)
+                              : head.epoch() < before
+                                  ? Mono.empty()
+                                  : Mono.error(notBehind(head.epoch()))));
+        });
+  }
+
+  private static IllegalStateException notBehind(long epoch) {
+    return new IllegalStateException(
+        "control: epoch "
+            + epoch
+            + ", which is the newest that this router and the shards know (expected: an older copy;"
+            + " there is nothing to republish)");
+  }
+
+  private Mono<Void> others() {
+    return tables
+        .routers()
+        .filter(router -> router.live() && router.epoch() > epoch())
+        .next()
+        .flatMap(
+            router ->
+                Mono.error(
+                    new IllegalStateException(
+                        "router: "
+                            + router.host()
+                            + " routes by epoch "
+                            + router.epoch()
+                            + " (expected: none later than "
+                            + epoch()
+                            + ", which this router and the shards know; republish there)")));
+  }
+
+  private Mono<Long> published(Head head, String why) {
+    return Mono.zip(
+            onShards(IdentityTables::copies),
+            tables.published(TopologyDocument.of(own).routing()),
+            (copies, known) ->
+                tables
+                    .publish(
+                        head.epoch(),
+                        epoch() + 1,
+                        drafts(known, why),
+                        connection -> restored(connection, copies))
+                    .switchIfEmpty(
+                        Mono.error(
+                            () ->
+                                new IllegalStateException(
+                                    "control: another topology was published meanwhile (expected:"
+                                        + " none; look at history)"))))
+        .flatMap(publishing -> publishing);
+  }
+
+  /** A document that is not known any more could start no router. */
+  private List<Draft> drafts(boolean known, String why) {
+    List<Draft> drafts = new ArrayList<>();
+    if (!known) {
+      drafts.add(draft(TopologyDocument.of(own), Origin.DOCUMENT, why));
+    }
+    drafts.add(draft(watch.opened().document(), Origin.OPERATION, why));
+    return drafts;
+  }
+
+  private Draft draft(TopologyDocument document, Origin origin, String why) {
+    return new Draft(document.json(), document.routing(), origin, member.toString(), why);
+  }
+
+  private Mono<Void> restored(Connection connection, List<JobCopies.Copy> copies) {
+    Mono<Void> jobs =
+        Flux.fromIterable(copies).concatMap(copy -> Jobs.restore(connection, copy)).then();
+    return watch
+        .orders()
+        .known()
+        .map(orders -> jobs.then(ordered(connection, orders)))
+        .orElse(jobs);
+  }
+
+  /** The orders that this router obeys take the place of the older ones. */
+  private Mono<Void> ordered(Connection connection, Map<ShardId, ShardOrder.Kind> orders) {
+    return tables
+        .orders()
+        .filter(order -> orders.get(order.shard()) != order.kind())
+        .concatMap(
+            order ->
+                ControlTables.updated(
+                    connection
+                        .createStatement("DELETE FROM shardflux_order WHERE shard = ?")
+                        .bind(0, order.shard().value())))
+        .thenMany(Flux.fromIterable(orders.entrySet()))
+        .concatMap(
+            order ->
+                ControlTables.updated(
+                    connection
+                        .createStatement(
+                            "INSERT IGNORE INTO shardflux_order VALUES (?, ?, ?,"
+                                + " UTC_TIMESTAMP(6), 'republished')")
+                        .bind(0, order.getKey().value())
+                        .bind(1, order.getValue().name())
+                        .bind(2, member.toString())))
+        .then();
+  }
+}
