@@ -26,7 +26,7 @@ final class Holders {
       "SELECT x.trx_mysql_thread_id, COALESCE(p.USER, ''), COALESCE(p.HOST, ''), "
           + AGE
           + " FROM information_schema.INNODB_TRX x LEFT JOIN information_schema.PROCESSLIST p"
-          + " ON p.ID = x.trx_mysql_thread_id WHERE x.trx_mysql_thread_id <> CONNECTION_ID()";
+          + " ON p.ID = x.trx_mysql_thread_id WHERE x.trx_mysql_thread_id NOT IN (0, CONNECTION_ID())";
 
   private static final String ORDER = " ORDER BY x.trx_started LIMIT " + MOST;
 

@@ -36,6 +36,11 @@ final class MoveJob {
       return true;
     }
 
+    /** Whether changes of prepared transactions are waited for. */
+    default boolean seesPrepared() {
+      return true;
+    }
+
     /** What may be so much on a source before the copying waits. */
     default MoveWatch.Limits limits() {
       return MoveWatch.Limits.DEFAULTS;

@@ -14,6 +14,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
+import reactor.util.function.Tuples;
 
 /**
  * Looks at a step's servers about each second while it runs: what makes the copying wait, how many
@@ -142,21 +143,34 @@ final class MoveWatch {
     gathered.rows(move.state(), rows);
   }
 
-  /** Notes that open transactions on a side hold up the switch of a step. */
-  Mono<Void> heldUp(OpenStep step, Session side) {
-    return Holders.of(side)
-        .timeout(BOUND, Mono.just(List.of()))
-        .doOnNext(holders -> heldUp(step, side, holders))
+  /**
+   * Notes that transactions on a side hold up the switch of a step.
+   *
+   * @param prepared whether they are prepared ones, and not open
+   */
+  Mono<Void> heldUp(OpenStep step, Session side, boolean prepared) {
+    return Mono.zip(Holders.of(side), Prepared.named(side))
+        .timeout(BOUND, Mono.just(Tuples.of(List.of(), "")))
+        .doOnNext(found -> heldUp(step, found.getT1(), on(side, prepared, found.getT2())))
         .then();
   }
 
-  private void heldUp(OpenStep step, Session side, List<Holder> holders) {
+  private static String on(Session side, boolean prepared, String names) {
+    if (prepared) {
+      return "prepared XA transactions on "
+          + side.shard()
+          + (names.isEmpty()
+              ? ", which the account may not see without XA_RECOVER_ADMIN"
+              : ", of " + names);
+    }
+    return "open transactions on "
+        + side.shard()
+        + (names.isEmpty() ? "" : ", perhaps prepared ones, of " + names);
+  }
+
+  private void heldUp(OpenStep step, List<Holder> holders, String on) {
     Wait before = waiting;
-    Wait wait =
-        new Wait(
-            before == null ? Instant.now() : before.since(),
-            "open transactions on " + side.shard(),
-            holders);
+    Wait wait = new Wait(before == null ? Instant.now() : before.since(), on, holders);
     waiting = wait;
     boolean patient =
         Duration.between(wait.since(), Instant.now()).compareTo(move.options().patience()) < 0;

@@ -237,7 +237,11 @@ final class StepSwitch {
         .then(before(turn, "close"))
         .doOnSuccess(waiting -> turn.hurry(true))
         .then(Mono.defer(() -> closed(turn)))
-        .flatMap(rows -> definitionsHeld(turn, () -> drained(turn, opening)).thenReturn(true))
+        .flatMap(
+            rows ->
+                definitionsHeld(turn, () -> drained(turn, opening))
+                    .thenReturn(true)
+                    .onErrorResume(Prepared.HeldException.class, held -> letGo(turn)))
         .switchIfEmpty(
             Mono.defer(
                 () ->
@@ -245,10 +249,18 @@ final class StepSwitch {
                             turn,
                             turn.way().before,
                             "open transactions hold the fence; it is tried again")
-                        .then(move.watch().heldUp(turn.step(), turn.from()))
+                        .then(move.watch().heldUp(turn.step(), turn.from(), false))
                         .thenReturn(false)))
         .onErrorResume(error -> given(turn, opening.get(), error))
         .doFinally(end -> turn.hurry(false));
+  }
+
+  /** Nothing of it is seen here, so that the writers go on until it has ended. */
+  private Mono<Boolean> letGo(Turn turn) {
+    return takenBack(turn, "prepared transactions have changed moving rows; it is tried again")
+        .doOnSuccess(free -> turn.hurry(false))
+        .then(Mono.defer(() -> move.watch().heldUp(turn.step(), turn.from(), true)))
+        .thenReturn(false);
   }
 
   private Mono<Long> closed(Turn turn) {
@@ -266,6 +278,7 @@ final class StepSwitch {
         .intact()
         .then(before(turn, "drain"))
         .then(turn.each(Transfer::drained))
+        .then(move.guards().seesPrepared() ? turn.each(Transfer::nothingPrepared) : Mono.empty())
         // Nobody keeps a side that only gets keys from being emptied; the other one goes now.
         .then(turn.way() == Way.BACK ? Mono.defer(turn.step()::intact) : Mono.empty())
         .then(before(turn, "open"))

@@ -196,6 +196,11 @@ record Transfer(Session source, Session target, Capture capture, Owned owned) {
     return applied().repeat().takeUntil(count -> count == 0).then();
   }
 
+  /** Errors where changes are noted that nobody sees, as their transaction is prepared. */
+  Mono<Void> nothingPrepared() {
+    return Prepared.none(source, capture.changes());
+  }
+
   /** Applies the oldest changes, if there are any. */
   Mono<Long> applied() {
     return capture
