@@ -124,13 +124,21 @@ record Capture(long job, int step, MovedTable table, int number, String moving) 
    * Runs it as soon as no open transaction is in its way, without holding others up for long. A
    * former owner is refused right before, as no transaction can hold it off here.
    */
-  private static Mono<Long> patiently(Session source, Owned owned, String change) {
+  static Mono<Long> patiently(Session source, Owned owned, String change) {
+    return patiently(source, check(source, owned), change);
+  }
+
+  /** The same where no job is under way. */
+  static Mono<Long> patiently(Session source, String change) {
+    return patiently(source, Mono.empty(), change);
+  }
+
+  private static Mono<Long> patiently(Session source, Mono<Void> check, String change) {
     AtomicInteger tries = new AtomicInteger();
     return Mono.defer(
             () -> {
               int doublings = Math.min(tries.getAndIncrement() / TRIES_A_BOUND, DOUBLINGS);
-              return check(source, owned)
-                  .then(source.bounded(change, LOCK_BOUND.multipliedBy(1L << doublings)));
+              return check.then(source.bounded(change, LOCK_BOUND.multipliedBy(1L << doublings)));
             })
         .repeatWhenEmpty(again -> again.delayElements(PATIENCE));
   }
@@ -187,14 +195,8 @@ record Capture(long job, int step, MovedTable table, int number, String moving) 
         + "END IF; ";
   }
 
-  /** The condition has its columns in quotes and all else as hexadecimal, numbers and words. */
   private String moving(String row) {
-    String condition = moving;
-    for (var column : table.key()) {
-      String quoted = "`" + column.name().replace("`", "``") + "`";
-      condition = condition.replace(quoted, row + "." + quoted);
-    }
-    return condition;
+    return table.of(row, moving);
   }
 
   private String fenced() {

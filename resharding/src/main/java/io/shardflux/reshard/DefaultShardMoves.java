@@ -10,6 +10,7 @@ import io.shardflux.r2dbc.config.TopologyDocument;
 import io.shardflux.reshard.MovePlan.Code;
 import io.shardflux.reshard.MovePlan.Refusal;
 import io.shardflux.reshard.MoveProgress.Wanted;
+import io.shardflux.router.TableRule;
 import io.shardflux.router.Topology;
 import io.shardflux.router.TransitionStrategy;
 import java.time.Duration;
@@ -118,6 +119,9 @@ final class DefaultShardMoves implements ShardMoves {
   }
 
   private JobPlan jobPlan(MovePlan plan) {
+    if (plan.options().keepsFence()) {
+      plan.parts().forEach(part -> KeptFence.check(part.next()));
+    }
     if (!plan.refusals().isEmpty()) {
       throw new MoveRefusedException(plan.refusals());
     }
@@ -129,6 +133,44 @@ final class DefaultShardMoves implements ShardMoves {
     List<JobPlan> jobs =
         plan.parts().stream().map(part -> JobPlan.of(part, plan.options(), json(part))).toList();
     return jobs.get(0).with(0, jobs.stream().skip(1).map(JobPlan::text).toList());
+  }
+
+  @Override
+  public Mono<Void> unfence(String strategy) {
+    return Mono.defer(
+        () -> {
+          List<TableRule.Sharded> rules = Draft.rules(cluster.opened().topology(), strategy);
+          if (rules.isEmpty()) {
+            throw new IllegalArgumentException(
+                "strategy: " + strategy + " (expected: one that a table has)");
+          }
+          return cluster
+              .jobs()
+              .all(KIND, 1)
+              .filter(job -> !job.ended())
+              .next()
+              .flatMap(job -> Mono.<Void>error(new MoveRefusedException(List.of(UNDER_WAY))))
+              .then(unfenced(rules));
+        });
+  }
+
+  private Mono<Void> unfenced(List<TableRule.Sharded> rules) {
+    return Mono.usingWhen(
+        Mono.fromCallable(this::servers).subscribeOn(Schedulers.boundedElastic()),
+        servers ->
+            Flux.fromIterable(cluster.opened().topology().shards())
+                .concatMap(
+                    shard ->
+                        servers.on(
+                            shard,
+                            session ->
+                                Flux.fromIterable(rules)
+                                    .concatMap(
+                                        rule -> MovedTable.read(session, rule.table(), rule.key()))
+                                    .concatMap(table -> KeptFence.removed(session, table))
+                                    .then(Mono.just(true))))
+                .then(),
+        Servers::close);
   }
 
   private Optional<Refusal> outdated(MovePlan.Part part) {

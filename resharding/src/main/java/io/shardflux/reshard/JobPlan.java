@@ -97,6 +97,9 @@ record JobPlan(
     lines.add("close-bound=" + options.closeBound());
     lines.add("patience=" + options.patience());
     lines.add("max-lag=" + options.maxLag());
+    if (options.keepsFence()) {
+      lines.add("clean=keep-fence");
+    }
     if (before != 0) {
       lines.add("before=" + before);
     }
@@ -134,6 +137,7 @@ record JobPlan(
         case "close-bound" -> options.closeBound(Duration.parse(value));
         case "patience" -> options.patience(Duration.parse(value));
         case "max-lag" -> options.maxLag(Duration.parse(value));
+        case "clean" -> options.keepsFence(keepsFence(value));
         default -> throw unknown(name, "a name that this router knows");
       }
     }
@@ -148,6 +152,13 @@ record JobPlan(
         values.getOrDefault("topology", ""),
         Long.parseLong(values.getOrDefault("before", "0")),
         List.copyOf(rest));
+  }
+
+  private static boolean keepsFence(String value) {
+    if (!value.equals("keep-fence")) {
+      throw unknown("clean=" + value, "clean=keep-fence");
+    }
+    return true;
   }
 
   private static Table table(String[] parts) {

@@ -1,6 +1,7 @@
 package io.shardflux.reshard;
 
 import io.shardflux.r2dbc.config.ReshardingSettings;
+import io.shardflux.r2dbc.config.ReshardingSettings.Clean;
 import io.shardflux.r2dbc.config.RouterDocument;
 import java.time.Duration;
 
@@ -19,13 +20,16 @@ import java.time.Duration;
  *     stuck; it goes on trying (default 10 min, from 1 s to 7 days)
  * @param maxLag how far a replica of the source or target may be behind before the copying waits
  *     (default 5 s, from 1 s to 1 h)
+ * @param keepsFence whether triggers stay where keys have moved away, which refuse rows of other
+ *     shards by error 45001 for clients that are no routers (default false)
  */
 public record MoveOptions(
     int rowsPerSecond,
     Duration rollbackWindow,
     Duration closeBound,
     Duration patience,
-    Duration maxLag) {
+    Duration maxLag,
+    boolean keepsFence) {
 
   private static final MoveOptions DEFAULTS = builder().build();
 
@@ -37,6 +41,7 @@ public record MoveOptions(
    * @param closeBound see {@link #closeBound()}
    * @param patience see {@link #patience()}
    * @param maxLag see {@link #maxLag()}
+   * @param keepsFence see {@link #keepsFence()}
    * @throws IllegalArgumentException if a number or a time is out of its bounds
    */
   public MoveOptions {
@@ -95,7 +100,8 @@ public record MoveOptions(
             rollbackWindow,
             closeBound,
             patience,
-            maxLag);
+            maxLag,
+            keepsFence ? Clean.KEEP_FENCE : Clean.REMOVE);
     return toBuilder().with(RouterDocument.move(text, own)).build();
   }
 
@@ -116,7 +122,8 @@ public record MoveOptions(
         .rollbackWindow(rollbackWindow)
         .closeBound(closeBound)
         .patience(patience)
-        .maxLag(maxLag);
+        .maxLag(maxLag)
+        .keepsFence(keepsFence);
   }
 
   /** Sets what differs from the defaults; {@link #build()} checks it. Not thread-safe. */
@@ -127,6 +134,7 @@ public record MoveOptions(
     private Duration closeBound = ReshardingSettings.DEFAULTS.closeBound();
     private Duration patience = ReshardingSettings.DEFAULTS.patience();
     private Duration maxLag = ReshardingSettings.DEFAULTS.maxLag();
+    private boolean keepsFence = ReshardingSettings.DEFAULTS.clean() == Clean.KEEP_FENCE;
 
     private Builder() {}
 
@@ -135,7 +143,8 @@ public record MoveOptions(
           .rollbackWindow(settings.rollbackWindow())
           .closeBound(settings.closeBound())
           .patience(settings.patience())
-          .maxLag(settings.maxLag());
+          .maxLag(settings.maxLag())
+          .keepsFence(settings.clean() == Clean.KEEP_FENCE);
     }
 
     /**
@@ -194,12 +203,24 @@ public record MoveOptions(
     }
 
     /**
+     * Sets {@link MoveOptions#keepsFence()}.
+     *
+     * @param keeps as {@link MoveOptions#keepsFence()} says
+     * @return this builder
+     */
+    public Builder keepsFence(boolean keeps) {
+      keepsFence = keeps;
+      return this;
+    }
+
+    /**
      * {@return the options}
      *
      * @throws IllegalArgumentException if a number or a time is out of its bounds
      */
     public MoveOptions build() {
-      return new MoveOptions(rowsPerSecond, rollbackWindow, closeBound, patience, maxLag);
+      return new MoveOptions(
+          rowsPerSecond, rollbackWindow, closeBound, patience, maxLag, keepsFence);
     }
   }
 }

@@ -123,6 +123,19 @@ record MovedTable(String name, List<Column> columns, List<Column> primary, List<
         (expression != null && !expression.isEmpty()) || extra.contains("VIRTUAL"));
   }
 
+  /**
+   * A condition of a strategy, by a row of a trigger. It has its columns in quotes and all else as
+   * hexadecimal, numbers and words.
+   */
+  String of(String row, String condition) {
+    String ofRow = condition;
+    for (KeyColumn column : key) {
+      String quoted = quoted(column.name());
+      ofRow = ofRow.replace(quoted, row + "." + quoted);
+    }
+    return ofRow;
+  }
+
   /** A text as a literal. */
   static String text(String value) {
     return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'";

@@ -96,6 +96,17 @@ public interface ShardMoves {
   /** {@return how far the last 20 moves are or were, the newest first} */
   Flux<MoveProgress> all();
 
+  /**
+   * Takes away what moves have left by {@link MoveOptions#keepsFence()} at a strategy's tables, on
+   * all shards. Errors with {@link MoveRefusedException} while a move is under way, with {@link
+   * IllegalArgumentException} if no table has the strategy, and as a statement does if a shard does
+   * not answer; shards before that one are done then.
+   *
+   * @param strategy the name of the strategy
+   * @return completes when all is taken away, also if there was nothing
+   */
+  Mono<Void> unfence(String strategy);
+
   /** {@return completes when this router does no move any more} A move goes on elsewhere. */
   Mono<Void> close();
 }

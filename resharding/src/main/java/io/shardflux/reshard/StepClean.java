@@ -1,6 +1,7 @@
 package io.shardflux.reshard;
 
 import io.shardflux.reshard.MovedTable.KeyRange;
+import io.shardflux.router.ShardingStrategy;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 import reactor.core.publisher.Flux;
@@ -27,7 +28,25 @@ final class StepClean {
     return step.fence()
         .emptying(step.source())
         .then(Mono.defer(() -> emptied(step.transfers())))
+        .then(step.each(transfer -> fenced(step, transfer.capture())))
         .then(step.each(transfer -> removed(step, transfer.capture())));
+  }
+
+  /** Leaves what refuses rows of other shards, before the step's own triggers go. */
+  private Mono<Void> fenced(OpenStep step, Capture capture) {
+    return move.guards()
+        .before("keep")
+        .then(fenced(capture, step.source(), move.options().keepsFence()))
+        .then(fenced(capture, step.target(), false));
+  }
+
+  private Mono<Void> fenced(Capture capture, Session session, boolean wanted) {
+    ShardingStrategy next = move.transition().next();
+    KeptFence kept = KeptFence.of(capture);
+    return next.shards().contains(session.shard())
+        ? next.owns(session.shard(), capture.table().key())
+            .flatMap(owned -> kept.replaced(session, move.owned(), owned, wanted))
+        : kept.replaced(session, move.owned(), null, wanted);
   }
 
   /** Deletes the moving rows from the target, once no router reads them there any more. */
@@ -39,6 +58,7 @@ final class StepClean {
         .filterWhen(transfer -> transfer.capture().there(transfer.source()))
         .collectList()
         .flatMap(this::emptied)
+        .then(step.each(transfer -> KeptFence.of(transfer.capture()).shut(step.target(), true)))
         .then(step.each(transfer -> removed(step, transfer.capture())));
   }
 

@@ -39,7 +39,9 @@ final class StepCopy {
   private Mono<Void> prepared(OpenStep step, Capture capture, Map<String, String> marks) {
     return created(step, capture.table())
         .then(installed(step, capture, step.source(), marks))
-        .then(installed(step, capture, step.target(), marks));
+        .then(installed(step, capture, step.target(), marks))
+        // From here on this step's triggers refuse what must not come there yet.
+        .then(KeptFence.of(capture).shut(step.target(), false));
   }
 
   private Mono<Void> installed(

@@ -28,6 +28,7 @@ class JobPlanTests {
               .closeBound(Duration.ofMillis(20))
               .patience(Duration.ofMinutes(3))
               .maxLag(Duration.ofSeconds(7))
+              .keepsFence(true)
               .build(),
           "{\"a\": \"b=c\"}",
           7,

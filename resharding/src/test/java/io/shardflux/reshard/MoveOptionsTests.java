@@ -24,7 +24,12 @@ class MoveOptionsTests {
   void isMadeAnewWithAllThatItHas() {
     MoveOptions options =
         new MoveOptions(
-            3, Duration.ZERO, Duration.ofMillis(30), Duration.ofHours(1), Duration.ofMinutes(2));
+            3,
+            Duration.ZERO,
+            Duration.ofMillis(30),
+            Duration.ofHours(1),
+            Duration.ofMinutes(2),
+            true);
 
     assertThat(options.toBuilder().build()).isEqualTo(options);
   }
@@ -36,6 +41,8 @@ class MoveOptionsTests {
     assertThat(options.with("{\"rows-per-second\": 5000, \"max-lag\": \"9s\"}"))
         .isEqualTo(options.toBuilder().rowsPerSecond(5_000).maxLag(Duration.ofSeconds(9)).build());
     assertThat(options.with("{}")).isEqualTo(options);
+    assertThat(options.with("{clean: keep-fence}"))
+        .isEqualTo(options.toBuilder().keepsFence(true).build());
   }
 
   @ParameterizedTest

@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.springframework.boot.actuate.endpoint.InvalidEndpointRequestException;
+import org.springframework.boot.actuate.endpoint.annotation.DeleteOperation;
 import org.springframework.boot.actuate.endpoint.annotation.Endpoint;
 import org.springframework.boot.actuate.endpoint.annotation.ReadOperation;
 import org.springframework.boot.actuate.endpoint.annotation.Selector;
@@ -184,6 +185,17 @@ final class MovesEndpoint {
                             "job: " + job + " (expected: one of GET /actuator/moves)"))))
         .then(Mono.defer(() -> moves.want(job, want)))
         .then(move(job));
+  }
+
+  /** Takes away what moves have left at a strategy's tables. */
+  @DeleteOperation
+  Mono<Void> unfence(String strategy) {
+    return moves
+        .unfence(strategy)
+        .onErrorMap(IllegalArgumentException.class, MovesEndpoint::invalid)
+        .onErrorMap(
+            MoveRefusedException.class,
+            error -> invalid(new IllegalArgumentException(error.getMessage())));
   }
 
   private static InvalidEndpointRequestException invalid(IllegalArgumentException error) {

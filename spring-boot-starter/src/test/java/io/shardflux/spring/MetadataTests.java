@@ -100,6 +100,7 @@ class MetadataTests {
   @CsvSource({
     "reads.preference, reads.preference,",
     "sql.allow-scatter, sql.allow-scatter,",
+    "resharding.clean, resharding.clean,",
     "strategies.*.type, strategies.by_id.type,",
     "strategies.*.function, strategies.by_id.function, hash",
     "strategies.*.period, strategies.by_id.period, time",
@@ -125,6 +126,7 @@ class MetadataTests {
     Map<String, Object> document =
         switch (path.substring(0, path.indexOf('.'))) {
           case "reads" -> Map.of("reads", Map.of(key, "nope"));
+          case "resharding" -> Map.of("resharding", Map.of(key, "nope"));
           case "sql" -> Map.of("sql", Map.of(key, "nope"));
           case "tables" -> Map.of("tables", Map.of("users", table));
           default -> Map.of("strategies", Map.of("by_id", strategy));

@@ -116,6 +116,21 @@ class MovesIntegrationTests {
       assertThat(cluster.get("routers").get(0).get("live").asBoolean()).isTrue();
       assertThat(cluster.get("routers").get(0).get("host").asString()).contains("process ");
       assertThat(cluster.get("orders")).isEmpty();
+      application
+          .client()
+          .post()
+          .uri("/actuator/cluster")
+          .bodyValue(Map.of("republish", "for nothing"))
+          .exchange()
+          .expectStatus()
+          .isBadRequest();
+      application
+          .client()
+          .delete()
+          .uri("/actuator/moves?strategy=by_id")
+          .exchange()
+          .expectStatus()
+          .isNoContent();
     }
   }
 

@@ -1,5 +1,6 @@
 package io.shardflux.r2dbc.config;
 
+import io.shardflux.r2dbc.config.ReshardingSettings.Clean;
 import java.time.Duration;
 
 /** Reads the section {@code resharding} of a document. */
@@ -15,13 +16,15 @@ final class ReshardingReader {
         "rollback-window",
         "close-bound",
         "patience",
-        "max-lag");
+        "max-lag",
+        "clean");
     return read(resharding, ReshardingSettings.DEFAULTS);
   }
 
   /** The settings of one move, where the others are those that it has by default. */
   static ReshardingSettings ofMove(Setting options, ReshardingSettings defaults) {
-    options.only("rows-per-second", "rollback-window", "close-bound", "patience", "max-lag");
+    options.only(
+        "rows-per-second", "rollback-window", "close-bound", "patience", "max-lag", "clean");
     return read(options, defaults);
   }
 
@@ -62,7 +65,8 @@ final class ReshardingReader {
             defaults.maxLag(),
             ReshardingSettings.SHORTEST_LAG,
             ReshardingSettings.LONGEST_LAG,
-            "a time from 1s to 1h"));
+            "a time from 1s to 1h"),
+        resharding.get("clean").or(defaults.clean(), it -> it.one(Clean.class)));
   }
 
   private static Duration time(

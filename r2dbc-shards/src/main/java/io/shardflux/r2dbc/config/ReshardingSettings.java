@@ -15,6 +15,7 @@ import java.time.Duration;
  * @param closeBound the time for which writers wait at most for open transactions at a switch
  * @param patience the time after which a switch that waits for open transactions is stuck
  * @param maxLag how far a replica may be behind before a move waits for it
+ * @param clean what is left where keys have moved away
  */
 @Internal
 public record ReshardingSettings(
@@ -24,7 +25,16 @@ public record ReshardingSettings(
     Duration rollbackWindow,
     Duration closeBound,
     Duration patience,
-    Duration maxLag) {
+    Duration maxLag,
+    Clean clean) {
+
+  /** What is left of a move at the old place of its keys. */
+  public enum Clean {
+    /** Nothing. */
+    REMOVE,
+    /** Triggers that refuse rows of other shards. */
+    KEEP_FENCE
+  }
 
   /** A source needs one to read, one to hold definitions, one to end statements, one to look. */
   public static final int FEWEST_CONNECTIONS = 4;
@@ -47,5 +57,6 @@ public record ReshardingSettings(
           Duration.ofMinutes(10),
           Duration.ofMillis(100),
           Duration.ofMinutes(10),
-          Duration.ofSeconds(5));
+          Duration.ofSeconds(5),
+          Clean.REMOVE);
 }

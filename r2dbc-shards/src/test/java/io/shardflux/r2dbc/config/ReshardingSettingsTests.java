@@ -29,7 +29,7 @@ class ReshardingSettingsTests {
     assertThat(
             read(
                 "enabled: false, max-connections: 5, rows-per-second: 70, rollback-window: 7m,"
-                    + " close-bound: 80ms, patience: 9m, max-lag: 11s"))
+                    + " close-bound: 80ms, patience: 9m, max-lag: 11s, clean: keep-fence"))
         .isEqualTo(
             new ReshardingSettings(
                 false,
@@ -38,7 +38,8 @@ class ReshardingSettingsTests {
                 Duration.ofMinutes(7),
                 Duration.ofMillis(80),
                 Duration.ofMinutes(9),
-                Duration.ofSeconds(11)));
+                Duration.ofSeconds(11),
+                ReshardingSettings.Clean.KEEP_FENCE));
   }
 
   @ParameterizedTest
@@ -49,7 +50,8 @@ class ReshardingSettingsTests {
         "rollback-window: 0s", "rollback-window: 365d",
         "close-bound: 10ms", "close-bound: 1s",
         "patience: 1s", "patience: 7d",
-        "max-lag: 1s", "max-lag: 1h"
+        "max-lag: 1s", "max-lag: 1h",
+        "clean: remove", "clean: keep-fence"
       })
   void takesEachBound(String key) {
     assertThat(read(key)).isNotNull();
@@ -73,6 +75,7 @@ class ReshardingSettingsTests {
         "max-lag: 999ms              | max-lag: 999ms (expected: a time from 1s to 1h)",
         "max-lag: 61m                | max-lag: 61m (expected: a time from 1s to 1h)",
         "max-lag: 0                  | max-lag: 0 (expected: a time",
+        "clean: all                  | clean: all (expected: one of remove, keep-fence)",
         "lag: 1s                     | lag: unknown (expected: one of enabled, max-connections,",
       })
   void refusesWhatIsOutOfItsBounds(String key, String message) {
