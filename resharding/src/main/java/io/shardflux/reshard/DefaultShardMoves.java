@@ -38,6 +38,8 @@ final class DefaultShardMoves implements ShardMoves {
   private static final Duration SHORTEST = Duration.ofSeconds(3);
   private static final Duration RENEWAL = Duration.ofSeconds(1);
 
+  private static final int LONGEST_REFUSAL = 4_000;
+
   /** The time after which a close no longer waits for the end of a switch. */
   private static final Duration CLOSE_BOUND = Duration.ofMinutes(1);
 
@@ -350,6 +352,9 @@ final class DefaultShardMoves implements ShardMoves {
   /** Does what is wanted; gives why it can't be done. */
   private static Mono<String> all(Job job, MoveJob work) {
     Wanted wanted = wanted(job);
+    if (stays(job)) {
+      return work.stayed();
+    }
     return goesBack(job)
         ? work.undone(wanted != Wanted.CANCEL)
         : work.run(wanted == Wanted.COMPLETE).then(Mono.empty());
@@ -360,7 +365,19 @@ final class DefaultShardMoves implements ShardMoves {
     Wanted wanted = wanted(job);
     return wanted == Wanted.REVERSE
         || wanted == Wanted.CANCEL
-        || JobState.parse(job.state()).phase().compareTo(JobState.Phase.REVERSE) >= 0;
+        || wanted == Wanted.STAY
+        || phase(job).compareTo(JobState.Phase.REVERSE) >= 0;
+  }
+
+  /** Once keys stay for good they do, and those that are all back have nothing else to do. */
+  private static boolean stays(Job job) {
+    JobState.Phase phase = phase(job);
+    return phase.compareTo(JobState.Phase.STAY) >= 0
+        || (wanted(job) == Wanted.STAY && phase.compareTo(JobState.Phase.UNDO) < 0);
+  }
+
+  private static JobState.Phase phase(Job job) {
+    return JobState.parse(job.state()).phase();
   }
 
   private static Wanted wanted(Job job) {
@@ -368,15 +385,22 @@ final class DefaultShardMoves implements ShardMoves {
   }
 
   /**
-   * Refuses a cancel or reverse: the job goes on, and says why; after a cancel it goes on alone.
+   * Refuses a cancel, reverse or stay: the job goes on, and says why until something else is
+   * wanted; after a cancel it goes on alone.
    */
   private Mono<Void> goesOn(Job job, Owned owned, JobPlan plan, String why) {
     log.warn("job {}: {}", owned.job(), why);
     JobPlan left = wanted(job) == Wanted.CANCEL ? plan.with(plan.before(), List.of()) : plan;
     return cluster
         .jobs()
-        .refuse(owned, job.wanted(), left.text(), why)
+        .refuse(owned, job.wanted(), left.text(), refused(job, why), why)
         .then(cluster.jobs().leave(owned));
+  }
+
+  /** A refusal is done before any piece of work. */
+  private static String refused(Job job, String why) {
+    String shortened = why.substring(0, Math.min(why.length(), LONGEST_REFUSAL));
+    return JobState.parse(job.state()).refused(shortened).text();
   }
 
   private Passage passage(JobPlan plan) {

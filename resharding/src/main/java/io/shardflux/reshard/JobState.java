@@ -22,6 +22,7 @@ import java.util.stream.Collectors;
  * @param begun the position of the last step that has begun
  * @param until the end of the time in which the move may be reversed, in milliseconds of the epoch;
  *     0 before its beginning
+ * @param refused why what an operator wanted last was refused; empty if it was not
  */
 record JobState(
     int step,
@@ -31,7 +32,8 @@ record JobState(
     long rows,
     Map<String, String> marks,
     int begun,
-    long until) {
+    long until,
+    String refused) {
 
   /** What is done: the first four in each step, and the others then, for all steps. */
   enum Phase {
@@ -47,43 +49,53 @@ record JobState(
     /** All keys are back, or none has moved; what was copied is taken away. */
     UNDO,
     /** All is as it was. */
-    REVERSED
+    REVERSED,
+    /** Each key stays where it is; what stands elsewhere is taken away. */
+    STAY,
+    /** Each key is where it was when that was wanted. */
+    STAYED
   }
 
   private static final HexFormat HEX = HexFormat.of();
 
-  static final JobState FIRST = new JobState(0, Phase.PREPARE, 0, List.of(), 0, Map.of(), 0, 0);
+  static final JobState FIRST = new JobState(0, Phase.PREPARE, 0, List.of(), 0, Map.of(), 0, 0, "");
 
   JobState at(Phase next) {
     return at(step, next);
   }
 
   JobState at(int nextStep, Phase next) {
-    return new JobState(nextStep, next, 0, List.of(), rows, marks, begun, until);
+    return new JobState(nextStep, next, 0, List.of(), rows, marks, begun, until, refused);
   }
 
   JobState at(int nextTable, List<String> nextKey) {
-    return new JobState(step, phase, nextTable, nextKey, rows, marks, begun, until);
+    return new JobState(step, phase, nextTable, nextKey, rows, marks, begun, until, refused);
   }
 
   JobState copied(long more) {
-    return new JobState(step, phase, table, key, rows + more, marks, begun, until);
+    return new JobState(step, phase, table, key, rows + more, marks, begun, until, refused);
   }
 
   JobState marked(Map<String, String> others) {
     Map<String, String> all = new LinkedHashMap<>(marks);
     all.putAll(others);
-    return new JobState(step, phase, table, key, rows, all, begun, until);
+    return new JobState(step, phase, table, key, rows, all, begun, until, refused);
+  }
+
+  /** What an operator wanted was refused, or was not. */
+  JobState refused(String why) {
+    return new JobState(step, phase, table, key, rows, marks, begun, until, why);
   }
 
   /** The next step begins. */
   JobState nextStep() {
-    return new JobState(step + 1, Phase.PREPARE, 0, List.of(), rows, marks, step + 1, until);
+    return new JobState(
+        step + 1, Phase.PREPARE, 0, List.of(), rows, marks, step + 1, until, refused);
   }
 
   /** All keys have moved. */
   JobState held(long untilMillis) {
-    return new JobState(step, Phase.HOLD, 0, List.of(), rows, marks, begun, untilMillis);
+    return new JobState(step, Phase.HOLD, 0, List.of(), rows, marks, begun, untilMillis, refused);
   }
 
   String text() {
@@ -95,6 +107,7 @@ record JobState(
     lines.add("rows=" + rows);
     lines.add("begun=" + begun);
     lines.add("until=" + until);
+    lines.add("refused=" + hex(refused));
     marks.forEach((name, mark) -> lines.add("mark." + hex(name) + "=" + mark));
     return String.join("\n", lines);
   }
@@ -121,7 +134,8 @@ record JobState(
         Long.parseLong(values.getOrDefault("rows", "0")),
         marks,
         Integer.parseInt(values.getOrDefault("begun", "0")),
-        Long.parseLong(values.getOrDefault("until", "0")));
+        Long.parseLong(values.getOrDefault("until", "0")),
+        text16(values.getOrDefault("refused", "")));
   }
 
   private static String hex(String text) {

@@ -52,6 +52,7 @@ final class MoveJob {
   private final StepSwitch turn;
   private final StepClean clean;
   private final MoveUndo undo;
+  private final MoveStay stay;
 
   MoveJob(
       ClusterAccess cluster,
@@ -67,6 +68,7 @@ final class MoveJob {
     this.clean = new StepClean(move);
     this.turn = new StepSwitch(move, clean);
     this.undo = new MoveUndo(move, turn, clean);
+    this.stay = new MoveStay(move, turn, clean);
   }
 
   /**
@@ -244,5 +246,14 @@ final class MoveJob {
    */
   Mono<String> undone(boolean moved) {
     return undo.undone(moved);
+  }
+
+  /**
+   * Ends it where it is: each key stays where it lies.
+   *
+   * @return why that is refused; empty if it ended
+   */
+  Mono<String> stayed() {
+    return stay.stayed();
   }
 }

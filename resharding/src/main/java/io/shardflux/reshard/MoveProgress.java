@@ -28,7 +28,8 @@ import org.jspecify.annotations.Nullable;
  * @param reversibleUntil when the old place begins to be deleted, while the move holds; otherwise
  *     null
  * @param ended whether it is done, or was cancelled, reversed or given up
- * @param error what it met last, or null
+ * @param error what it met last, or why what was wanted last was refused; where keys are, if it was
+ *     ended by {@link Wanted#STAY}; otherwise null
  */
 public record MoveProgress(
     long job,
@@ -149,6 +150,11 @@ public record MoveProgress(
     /** It is undone, and keys that have moved go back, until the old place is cleaned. */
     REVERSE,
     /** It goes on, and keeps the old place no longer than it takes. */
-    COMPLETE
+    COMPLETE,
+    /**
+     * It ends where it is, until the old place is cleaned: each key stays where it lies at this
+     * moment, and what stands of it elsewhere is deleted.
+     */
+    STAY
   }
 }

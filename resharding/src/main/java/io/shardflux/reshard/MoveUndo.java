@@ -9,7 +9,8 @@ import reactor.core.publisher.Mono;
 
 /**
  * Takes a move back: gives back the keys that moved, takes away what was copied, and publishes the
- * old strategy. No row is copied for that, as the old place was kept whole.
+ * old strategy. The old place was kept whole, so that rows are compared for that, and copied only
+ * where they differ all the same.
  */
 final class MoveUndo {
 
@@ -23,11 +24,13 @@ final class MoveUndo {
   private final OwnedMove move;
   private final StepSwitch turn;
   private final StepClean clean;
+  private final ReverseCompare compare;
 
   MoveUndo(OwnedMove move, StepSwitch turn, StepClean clean) {
     this.move = move;
     this.turn = turn;
     this.clean = clean;
+    this.compare = new ReverseCompare(move, turn);
   }
 
   /**
@@ -100,11 +103,11 @@ final class MoveUndo {
     return Mono.defer(
             () ->
                 move.isBefore(Phase.REVERSE)
-                    ? move.at(begunSteps() == 0 ? undo() : atStep(begunSteps() - 1))
+                    ? move.at(move.begunSteps() == 0 ? undo() : atStep(move.begunSteps() - 1))
                     : Mono.empty())
         .then(Mono.defer(this::returned))
         .then(Mono.defer(() -> move.settled(Step::to)))
-        .then(Mono.defer(() -> OpenStep.each(move, begunSteps(), clean::takenBack)))
+        .then(Mono.defer(() -> OpenStep.each(move, move.begunSteps(), clean::takenBack)))
         .then(
             Mono.defer(
                 () ->
@@ -112,11 +115,6 @@ final class MoveUndo {
                         topology -> move.passage().cancelled(topology, move.transition().old()),
                         "the move of " + move.strategy() + " was taken back")))
         .then(Mono.defer(() -> move.at(move.state().at(Phase.REVERSED))));
-  }
-
-  /** How many steps have begun; there may be none to begin. */
-  private int begunSteps() {
-    return Math.min(move.state().begun() + 1, move.transition().steps().size());
   }
 
   private JobState atStep(int number) {
@@ -127,13 +125,17 @@ final class MoveUndo {
     return move.state().at(0, Phase.UNDO);
   }
 
+  private Mono<Void> returned(OpenStep step) {
+    return compare.compared(step).then(Mono.defer(() -> turn.returned(step)));
+  }
+
   /** Gives the keys back, the last step's first. */
   private Mono<Void> returned() {
     return Mono.defer(
             () -> {
               int number = move.state().step();
               return move.isAt(Phase.REVERSE)
-                  ? OpenStep.on(move, number, turn::returned)
+                  ? OpenStep.on(move, number, this::returned)
                       .then(Mono.defer(() -> move.at(number == 0 ? undo() : atStep(number - 1))))
                   : Mono.empty();
             })

@@ -1,6 +1,5 @@
 package io.shardflux.reshard;
 
-import io.shardflux.router.KeyColumn;
 import io.shardflux.router.TableRule;
 import io.shardflux.router.TransitionStrategy.Step;
 import java.util.LinkedHashMap;
@@ -27,22 +26,41 @@ record OpenStep(
 
   /** Does the work with a step; the connections are closed then. */
   static Mono<Void> on(OwnedMove move, int number, Function<OpenStep, Mono<Void>> work) {
+    return on(move, number, Sides.SOURCE, work);
+  }
+
+  /** The sides of which one must have a table. */
+  enum Sides {
+    SOURCE,
+    EITHER
+  }
+
+  /** The same, where a table may be gone. */
+  static Mono<Void> on(
+      OwnedMove move, int number, Sides sides, Function<OpenStep, Mono<Void>> work) {
     Step step = move.transition().steps().get(number);
     return move.servers()
         .on(
             step.from(),
             step.to(),
-            (source, target) -> of(move, number, source, target).flatMap(work).thenReturn(true))
+            (source, target) ->
+                of(move, number, source, target, sides).flatMap(work).thenReturn(true))
         .then();
   }
 
   /** Does the work with each of the first steps, from where the job is. */
   static Mono<Void> each(OwnedMove move, int steps, Function<OpenStep, Mono<Void>> work) {
+    return each(move, steps, Sides.SOURCE, work);
+  }
+
+  /** The same, where a table may be gone. */
+  static Mono<Void> each(
+      OwnedMove move, int steps, Sides sides, Function<OpenStep, Mono<Void>> work) {
     return Mono.defer(
             () ->
                 move.state().step() >= steps
                     ? Mono.<Void>empty()
-                    : on(move, move.state().step(), work)
+                    : on(move, move.state().step(), sides, work)
                         .then(
                             Mono.defer(
                                 () ->
@@ -55,13 +73,19 @@ record OpenStep(
 
   /** A step by connections that are there. */
   static Mono<OpenStep> of(OwnedMove move, int number, Session source, Session target) {
+    return of(move, number, source, target, Sides.SOURCE);
+  }
+
+  private static Mono<OpenStep> of(
+      OwnedMove move, int number, Session source, Session target, Sides sides) {
     Step step = move.transition().steps().get(number);
     return tables(move)
         .collectList()
         .flatMap(
             rules ->
                 moving(move, step, rules)
-                    .flatMap(moving -> transfers(move, number, rules, moving, source, target)))
+                    .flatMap(
+                        moving -> transfers(move, number, rules, moving, source, target, sides)))
         .map(all -> new OpenStep(move, step, number, all, source, target));
   }
 
@@ -91,11 +115,12 @@ record OpenStep(
       List<TableRule.Sharded> rules,
       Map<String, String> moving,
       Session source,
-      Session target) {
+      Session target,
+      Sides sides) {
     return taken(move, source)
         .then(taken(move, target))
         .thenMany(Flux.fromIterable(rules))
-        .concatMap(rule -> table(source, rule.table(), rule.key()))
+        .concatMap(rule -> table(source, target, sides, rule))
         .index(
             (position, table) ->
                 new Transfer(
@@ -116,13 +141,22 @@ record OpenStep(
     return Capture.prepare(session, move.owned()).then(session.update("SET @shardflux_mover = 1"));
   }
 
-  private static Mono<MovedTable> table(Session source, String name, List<KeyColumn> key) {
-    return MovedTable.read(source, name, key)
+  private static Mono<MovedTable> table(
+      Session source, Session target, Sides sides, TableRule.Sharded rule) {
+    return MovedTable.read(source, rule.table(), rule.key())
+        .switchIfEmpty(
+            sides == Sides.EITHER
+                ? MovedTable.read(target, rule.table(), rule.key())
+                : Mono.empty())
         .switchIfEmpty(
             Mono.error(
                 () ->
                     new IllegalStateException(
-                        "table: " + name + ", gone on " + source.shard() + " (expected: there)")));
+                        "table: "
+                            + rule.table()
+                            + ", gone on "
+                            + source.shard()
+                            + " (expected: there)")));
   }
 
   /** Does the work for each table, one after the other. */

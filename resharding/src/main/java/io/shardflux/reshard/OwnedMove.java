@@ -210,6 +210,11 @@ final class OwnedMove {
     return transition().steps().stream().anyMatch(step -> step.phase().there());
   }
 
+  /** How many steps have begun; there may be none to begin. */
+  int begunSteps() {
+    return Math.min(state.begun() + 1, transition().steps().size());
+  }
+
   private static boolean isPair(Step one, Step other) {
     return one.from().equals(other.from()) && one.to().equals(other.to());
   }

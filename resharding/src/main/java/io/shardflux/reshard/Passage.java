@@ -1,6 +1,7 @@
 package io.shardflux.reshard;
 
 import io.shardflux.reshard.MovePlan.Kind;
+import io.shardflux.router.HaltedStrategy;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardingStrategy;
 import io.shardflux.router.StrategyTree;
@@ -140,6 +141,16 @@ record Passage(
     return kind == Kind.KEYS
         ? now.withStrategy(strategy, old)
         : now.with(strategy, null, pinned(now, old));
+  }
+
+  /** The topology in which each key stays where it is on the way. */
+  Topology stayed(Topology now, TransitionStrategy way) {
+    if (way.steps().stream().noneMatch(step -> step.phase().there())) {
+      return cancelled(now, way.old());
+    }
+    return way.steps().stream().allMatch(step -> step.phase().there())
+        ? finished(now)
+        : now.withStrategy(strategy, HaltedStrategy.of(way));
   }
 
   private List<TableRule> sharded(Topology now) {

@@ -50,8 +50,8 @@ final class Share {
           case CLEAN -> 2 * before[last] + before[step] + part;
           // All is work on the way back.
           case REVERSE -> 0;
-          case UNDO -> 3 * (before[step] + part);
-          case REVERSED -> 3 * before[last];
+          case UNDO, STAY -> 3 * (before[step] + part);
+          case REVERSED, STAYED -> 3 * before[last];
         };
     return done / (3 * before[last]);
   }

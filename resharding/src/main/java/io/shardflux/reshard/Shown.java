@@ -44,7 +44,15 @@ final class Shown {
         running ? told : Report.of(finished(job, state) ? 1 : told.done()),
         until(state),
         job.ended(),
-        job.error());
+        job.error() == null ? said(job, state) : job.error());
+  }
+
+  /** What the job says though it has met nothing. */
+  private static @Nullable String said(Job job, JobState state) {
+    boolean says =
+        state.phase() == JobState.Phase.STAYED
+            || (!job.ended() && (job.wanted().equals("run") || job.wanted().equals("pause")));
+    return says && !state.refused().isEmpty() ? state.refused() : null;
   }
 
   private static boolean finished(Job job, JobState state) {

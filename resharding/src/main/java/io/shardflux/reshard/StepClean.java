@@ -18,6 +18,16 @@ final class StepClean {
     this.move = move;
   }
 
+  /** Takes away what stands at the side that does not have the keys, if the tables are there. */
+  Mono<Void> otherSide(OpenStep step) {
+    boolean there = step.step().phase().there();
+    // What earlier moves left on the target stays open: rows by the next strategy are there.
+    return step.fence()
+        .emptying(there ? step.source() : step.target())
+        .then(Mono.defer(() -> emptiedWhereThere(there ? step.transfers() : step.back())))
+        .then(step.each(transfer -> removed(step, transfer.capture())));
+  }
+
   /** Deletes the rows that moved from the source, once no router reads them there any more. */
   Mono<Void> cleaned(OpenStep step) {
     if (!step.step().phase().there()) {
@@ -51,15 +61,19 @@ final class StepClean {
 
   /** Deletes the moving rows from the target, once no router reads them there any more. */
   Mono<Void> takenBack(OpenStep step) {
+    // A step that has hardly begun may not have made it.
     return step.fence()
         .emptying(step.target())
-        .thenMany(Flux.fromIterable(step.back()))
-        // A step that has hardly begun may not have made it.
-        .filterWhen(transfer -> transfer.capture().there(transfer.source()))
-        .collectList()
-        .flatMap(this::emptied)
+        .then(Mono.defer(() -> emptiedWhereThere(step.back())))
         .then(step.each(transfer -> KeptFence.of(transfer.capture()).shut(step.target(), true)))
         .then(step.each(transfer -> removed(step, transfer.capture())));
+  }
+
+  private Mono<Void> emptiedWhereThere(List<Transfer> transfers) {
+    return Flux.fromIterable(transfers)
+        .filterWhen(transfer -> transfer.capture().there(transfer.source()))
+        .collectList()
+        .flatMap(this::emptied);
   }
 
   private Mono<Void> emptied(List<Transfer> transfers) {

@@ -114,6 +114,13 @@ final class StepSwitch {
     return done(new Turn(step, Way.BACK));
   }
 
+  /** Ends a switch that was left half done, on the side that has the keys. */
+  Mono<Void> placed(OpenStep step) {
+    return step.crossed()
+        .flatMap(crossed -> ended(new Turn(step, crossed ? Way.FORTH : Way.BACK)))
+        .then();
+  }
+
   private Mono<Void> done(Turn turn) {
     return arrived(turn)
         .flatMap(arrived -> arrived ? ended(turn) : turning(turn))

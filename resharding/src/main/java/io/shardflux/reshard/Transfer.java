@@ -255,6 +255,17 @@ record Transfer(Session source, Session target, Capture capture, Owned owned) {
         .then(Mono.defer(() -> differing(table().in(keys) + " AND " + capture.moving())));
   }
 
+  /** Makes the rows of a range the same, of which those of some keys differ; gives how many. */
+  Mono<Long> mended(KeyRange range, List<List<String>> different) {
+    return different.size() > CHUNK
+        ? copy(range)
+        : Flux.fromIterable(different)
+            .buffer(CHANGES)
+            .concatMap(keys -> put(table().in(keys)))
+            .then(Mono.just((long) different.size()))
+            .onErrorResume(Transfer::isDuplicate, duplicate -> cleared().then(copy(range)));
+  }
+
   private Mono<Boolean> same(String condition) {
     String sql = table().checksum(condition);
     return Mono.zip(checksum(source, sql), checksum(target, sql), String::equals);

@@ -186,6 +186,7 @@ class StrategySqlIntegrationTests {
     cases.put("t: fixed", ShardingStrategy.fixed(id("a")));
     for (String column : List.of("i", "t", "uuid", "ci,i,d")) {
       cases.put(column + ": transition", transition());
+      cases.put(column + ": halted", halted());
     }
     for (String columns : List.of("i", "u", "t", "uuid", "d", "dt", "ts", "ci,i,d")) {
       cases.put(columns + ": directory", directory(columns.split(",")));
@@ -193,7 +194,13 @@ class StrategySqlIntegrationTests {
     return cases;
   }
 
-  private static ShardingStrategy transition() {
+  private static ShardingStrategy halted() {
+    TransitionStrategy way = transition();
+    return HaltedStrategy.of(
+        way.with(way.steps().stream().filter(step -> !step.phase().waits()).toList()));
+  }
+
+  private static TransitionStrategy transition() {
     return TransitionStrategy.of(
         ShardingStrategy.hash(ids("a", "b", "d")),
         ShardingStrategy.consistent(ids("a", "b", "c")),

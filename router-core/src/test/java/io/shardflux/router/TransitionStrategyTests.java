@@ -91,6 +91,27 @@ class TransitionStrategyTests {
     assertThat(way.shards()).contains(before, after);
   }
 
+  @Property(tries = 300)
+  void keysStayWhereItIsHalted(
+      @ForAll("strategies") ShardingStrategy old,
+      @ForAll("strategies") ShardingStrategy next,
+      @ForAll("phases") List<Phase> phases,
+      @ForAll long number) {
+    TransitionStrategy way = transition(old, next, phases);
+    if (way.steps().stream().anyMatch(step -> step.phase().waits())) {
+      assertThatIllegalArgumentException().isThrownBy(() -> HaltedStrategy.of(way));
+      return;
+    }
+    HaltedStrategy halted = HaltedStrategy.of(way);
+    ShardKey key = ShardKey.of(number);
+    assertThat(halted.locate(key)).isEqualTo(way.locate(key));
+    assertThat(halted.resolve(key).block(BOUND)).isEqualTo(way.locate(key));
+    assertThat(halted.shards()).isEqualTo(way.owners()).contains(halted.locate(key));
+    // Another move may begin there.
+    assertThat(TransitionStrategy.of(halted, next, List.of()).locate(key))
+        .isEqualTo(way.locate(key));
+  }
+
   @Property(tries = 100)
   void itEndsWhereTheNewStrategyIs(
       @ForAll("strategies") ShardingStrategy old,

@@ -286,17 +286,19 @@ public final class Jobs {
   }
 
   /**
-   * Refuses what is wanted of a job: it goes on, and says why. Does nothing if something else is
-   * wanted by now, or another one owns it.
+   * Refuses what is wanted of a job: it goes on, unless something else is wanted by now, and says
+   * why. Does nothing if another one owns it.
    *
    * @param plan what it must do from now on
+   * @param state how far it is
    */
-  public Mono<Void> refuse(Owned owned, String wanted, String plan, String why) {
+  public Mono<Void> refuse(Owned owned, String wanted, String plan, String state, String why) {
     return tables
         .sql(
-            "UPDATE shardflux_job SET wanted = 'run', plan = :plan, error = :why"
-                + " WHERE job = :job AND token = :token AND wanted = :wanted")
+            "UPDATE shardflux_job SET wanted = IF(wanted = :wanted, 'run', wanted), plan = :plan,"
+                + " state = :state, error = :why WHERE job = :job AND token = :token")
         .bind("plan", plan)
+        .bind("state", state)
         .bind("why", shortened(why))
         .bind("job", owned.job())
         .bind("token", owned.token())

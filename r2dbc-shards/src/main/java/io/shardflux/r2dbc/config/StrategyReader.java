@@ -1,6 +1,7 @@
 package io.shardflux.r2dbc.config;
 
 import io.shardflux.router.DirectoryStrategy;
+import io.shardflux.router.HaltedStrategy;
 import io.shardflux.router.HashFunction;
 import io.shardflux.router.KeyRange;
 import io.shardflux.router.KeyType;
@@ -34,6 +35,8 @@ final class StrategyReader {
 
   /** The type of a strategy that only a published topology has, while its keys move. */
   private static final String TRANSITION = "transition";
+
+  private static final String HALTED = "halted";
 
   private enum Type {
     HASH,
@@ -99,6 +102,10 @@ final class StrategyReader {
   private ShardingStrategy made(Setting setting, @Nullable String name) {
     if (setting.isPublished(TRANSITION)) {
       return transition(setting);
+    }
+    if (setting.isPublished(HALTED)) {
+      TransitionStrategy way = transition(setting);
+      return setting.checked(() -> HaltedStrategy.of(way));
     }
     Type type = setting.get("type").one(Type.class);
     return switch (type) {
@@ -291,7 +298,7 @@ final class StrategyReader {
     return setting.checked(() -> ShardingStrategy.time(period, listed, turns));
   }
 
-  private ShardingStrategy transition(Setting setting) {
+  private TransitionStrategy transition(Setting setting) {
     setting.only("type", "old", "next", "steps", "whole");
     List<TransitionStrategy.Step> steps = new ArrayList<>();
     for (Setting step : setting.get("steps").items("a list of steps")) {

@@ -1,5 +1,6 @@
 package io.shardflux.r2dbc.live;
 
+import io.shardflux.router.HaltedStrategy;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardingStrategy;
 import io.shardflux.router.StrategyTree;
@@ -99,6 +100,11 @@ record KeyHistory(Map<String, Map<ShardId, Long>> moved) {
 
   /** The shards of the keys that lie otherwise on the way than they do at rest. */
   private static Set<ShardId> ended(TransitionStrategy way, ShardingStrategy rest, Trees trees) {
+    if (rest instanceof HaltedStrategy halted
+        && trees.same(way.old(), halted.way().old())
+        && trees.same(way.next(), halted.way().next())) {
+      return turned(way.steps(), halted.way().steps());
+    }
     if (trees.same(way.old(), rest)) {
       return turned(way.steps(), List.of());
     }

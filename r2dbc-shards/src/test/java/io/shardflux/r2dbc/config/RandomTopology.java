@@ -5,6 +5,7 @@ import io.shardflux.r2dbc.directory.TableDirectory;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.router.DirectoryStrategy;
+import io.shardflux.router.HaltedStrategy;
 import io.shardflux.router.HashFunction;
 import io.shardflux.router.KeyColumn;
 import io.shardflux.router.KeyRange;
@@ -349,7 +350,9 @@ final class RandomTopology {
         }
       }
     }
-    return TransitionStrategy.of(old, next, steps);
+    boolean waits = steps.stream().anyMatch(step -> step.phase().waits());
+    TransitionStrategy way = TransitionStrategy.of(old, next, steps);
+    return waits || random.nextBoolean() ? way : HaltedStrategy.of(way);
   }
 
   private ShardingStrategy directory(List<KeyType> types, int depth, List<ShardId> over) {

@@ -3,6 +3,7 @@ package io.shardflux.r2dbc.live;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.shardflux.r2dbc.shard.ShardServers;
+import io.shardflux.router.HaltedStrategy;
 import io.shardflux.router.HashFunction;
 import io.shardflux.router.KeyColumn;
 import io.shardflux.router.ShardId;
@@ -172,6 +173,20 @@ class KeyHistoryTests {
     Epoch next = again.then(topology(4, way(0, 1)), NO_SERVERS);
     assertThat(next.movedSince(again, USERS)).isFalse();
     assertThat(next.movedSince(copying, USERS)).isTrue();
+  }
+
+  /** Keys that stay where they are did not move, though their strategy is another. */
+  @Test
+  void takesAMoveThatIsEndedOnItsWayForNone() {
+    TransitionStrategy way = way(0, 1);
+    List<Step> steps = new ArrayList<>(way.steps());
+    steps.set(0, steps.get(0).in(Phase.SWITCHED));
+    Epoch before = epoch(topology(1, way(0, 1, steps)));
+    Epoch halted = before.then(topology(2, HaltedStrategy.of(way(0, 1, steps))), NO_SERVERS);
+    assertThat(halted.movedSince(before, USERS)).isFalse();
+    assertThat(places(halted)).isEqualTo(places(before));
+    Epoch other = before.then(topology(2, HaltedStrategy.of(way)), NO_SERVERS);
+    assertThat(other.movedSince(before, USERS)).isTrue();
   }
 
   /** A table on one shard may be pinned before and behind its move. */
