@@ -393,7 +393,7 @@ final class DefaultShardMoves implements ShardMoves {
     JobPlan left = wanted(job) == Wanted.CANCEL ? plan.with(plan.before(), List.of()) : plan;
     return cluster
         .jobs()
-        .refuse(owned, job.wanted(), left.text(), refused(job, why), why)
+        .turn(owned, job.wanted(), "run", left.text(), refused(job, why), why)
         .then(cluster.jobs().leave(owned));
   }
 
@@ -432,7 +432,25 @@ final class DefaultShardMoves implements ShardMoves {
         .onErrorResume(error -> !(error instanceof JobLostException), error -> Mono.empty())
         .repeat()
         .takeWhile(now -> (now.wanted().equals(job.wanted()) && !closing) || !work.stopped())
+        .takeUntil(now -> gaveUp(job, work) != null && work.stopped())
+        .then(Mono.defer(() -> givenUp(job, owned, work)))
         .then(Mono.defer(() -> cluster.jobs().leave(owned)));
+  }
+
+  private static @Nullable String gaveUp(Job job, MoveJob work) {
+    return goesBack(job) ? null : work.gaveUp();
+  }
+
+  /** Cancels a move that falls behind, as an operator would. */
+  private Mono<Void> givenUp(Job job, Owned owned, MoveJob work) {
+    String why = gaveUp(job, work);
+    if (why == null || !work.stopped()) {
+      return Mono.empty();
+    }
+    log.warn("job {} cancels itself: {}", owned.job(), why);
+    return cluster
+        .jobs()
+        .turn(owned, job.wanted(), "cancel", job.plan(), work.gaveUp(why).text(), why);
   }
 
   private static String report(MoveJob work) {

@@ -61,7 +61,8 @@ final class Gathered {
       long changes,
       @Nullable String throttle,
       List<String> notKnown,
-      @Nullable Wait waiting) {
+      @Nullable Wait waiting,
+      @Nullable String fallsBehind) {
     entered(at);
     long now = clock.getAsLong();
     double done = share.done(at, rowsOfPhase);
@@ -81,6 +82,7 @@ final class Gathered {
         perSecond > 0 ? Duration.ofSeconds(Math.round((1 - done) / perSecond)) : null,
         throttle,
         notKnown,
-        waiting);
+        waiting,
+        fallsBehind);
   }
 }

@@ -97,6 +97,7 @@ record JobPlan(
     lines.add("close-bound=" + options.closeBound());
     lines.add("patience=" + options.patience());
     lines.add("max-lag=" + options.maxLag());
+    lines.add("give-up-after=" + options.giveUpAfter());
     if (options.keepsFence()) {
       lines.add("clean=keep-fence");
     }
@@ -137,6 +138,7 @@ record JobPlan(
         case "close-bound" -> options.closeBound(Duration.parse(value));
         case "patience" -> options.patience(Duration.parse(value));
         case "max-lag" -> options.maxLag(Duration.parse(value));
+        case "give-up-after" -> options.giveUpAfter(Duration.parse(value));
         case "clean" -> options.keepsFence(keepsFence(value));
         default -> throw unknown(name, "a name that this router knows");
       }

@@ -7,6 +7,7 @@ import io.shardflux.router.TransitionStrategy.Step;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import reactor.core.publisher.Mono;
@@ -33,6 +34,11 @@ final class MoveJob {
 
     /** Whether statements that were located by an earlier topology are waited for. */
     default boolean settles() {
+      return true;
+    }
+
+    /** Whether both sides are compared before keys go back. */
+    default boolean compares() {
       return true;
     }
 
@@ -78,6 +84,16 @@ final class MoveJob {
    */
   boolean stopped() {
     return turn.stopped();
+  }
+
+  /** Why it must be given up; null if it need not. */
+  @Nullable String gaveUp() {
+    return move.onItsWay() ? move.watch().gaveUp() : null;
+  }
+
+  /** How far it is, as a job that has cancelled itself. */
+  JobState gaveUp(String why) {
+    return move.state().refused(Shown.GAVE_UP + why);
   }
 
   /** What is seen of it at this moment. */

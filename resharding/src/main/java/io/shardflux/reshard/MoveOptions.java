@@ -20,6 +20,9 @@ import java.time.Duration;
  *     stuck; it goes on trying (default 10 min, from 1 s to 7 days)
  * @param maxLag how far a replica of the source or target may be behind before the copying waits
  *     (default 5 s, from 1 s to 1 h)
+ * @param giveUpAfter the time for which the application's changes of moving rows may come faster
+ *     than they are applied, before the move cancels itself; it goes on all the same once keys have
+ *     moved (default 1 h, from 1 s to 7 days)
  * @param keepsFence whether triggers stay where keys have moved away, which refuse rows of other
  *     shards by error 45001 for clients that are no routers (default false)
  */
@@ -29,6 +32,7 @@ public record MoveOptions(
     Duration closeBound,
     Duration patience,
     Duration maxLag,
+    Duration giveUpAfter,
     boolean keepsFence) {
 
   private static final MoveOptions DEFAULTS = builder().build();
@@ -41,6 +45,7 @@ public record MoveOptions(
    * @param closeBound see {@link #closeBound()}
    * @param patience see {@link #patience()}
    * @param maxLag see {@link #maxLag()}
+   * @param giveUpAfter see {@link #giveUpAfter()}
    * @param keepsFence see {@link #keepsFence()}
    * @throws IllegalArgumentException if a number or a time is out of its bounds
    */
@@ -62,6 +67,11 @@ public record MoveOptions(
         ReshardingSettings.SHORTEST_PATIENCE,
         ReshardingSettings.LONGEST_PATIENCE);
     checkTime("max-lag", maxLag, ReshardingSettings.SHORTEST_LAG, ReshardingSettings.LONGEST_LAG);
+    checkTime(
+        "give-up-after",
+        giveUpAfter,
+        ReshardingSettings.SHORTEST_GIVE_UP,
+        ReshardingSettings.LONGEST_GIVE_UP);
   }
 
   private static void checkTime(String name, Duration time, Duration least, Duration most) {
@@ -101,6 +111,7 @@ public record MoveOptions(
             closeBound,
             patience,
             maxLag,
+            giveUpAfter,
             keepsFence ? Clean.KEEP_FENCE : Clean.REMOVE);
     return toBuilder().with(RouterDocument.move(text, own)).build();
   }
@@ -123,6 +134,7 @@ public record MoveOptions(
         .closeBound(closeBound)
         .patience(patience)
         .maxLag(maxLag)
+        .giveUpAfter(giveUpAfter)
         .keepsFence(keepsFence);
   }
 
@@ -134,6 +146,7 @@ public record MoveOptions(
     private Duration closeBound = ReshardingSettings.DEFAULTS.closeBound();
     private Duration patience = ReshardingSettings.DEFAULTS.patience();
     private Duration maxLag = ReshardingSettings.DEFAULTS.maxLag();
+    private Duration giveUpAfter = ReshardingSettings.DEFAULTS.giveUpAfter();
     private boolean keepsFence = ReshardingSettings.DEFAULTS.clean() == Clean.KEEP_FENCE;
 
     private Builder() {}
@@ -144,6 +157,7 @@ public record MoveOptions(
           .closeBound(settings.closeBound())
           .patience(settings.patience())
           .maxLag(settings.maxLag())
+          .giveUpAfter(settings.giveUpAfter())
           .keepsFence(settings.clean() == Clean.KEEP_FENCE);
     }
 
@@ -203,6 +217,17 @@ public record MoveOptions(
     }
 
     /**
+     * Sets {@link MoveOptions#giveUpAfter()}.
+     *
+     * @param time as {@link MoveOptions#giveUpAfter()} says
+     * @return this builder
+     */
+    public Builder giveUpAfter(Duration time) {
+      giveUpAfter = time;
+      return this;
+    }
+
+    /**
      * Sets {@link MoveOptions#keepsFence()}.
      *
      * @param keeps as {@link MoveOptions#keepsFence()} says
@@ -220,7 +245,13 @@ public record MoveOptions(
      */
     public MoveOptions build() {
       return new MoveOptions(
-          rowsPerSecond, rollbackWindow, closeBound, patience, maxLag, keepsFence);
+          rowsPerSecond,
+          rollbackWindow,
+          closeBound,
+          patience,
+          maxLag,
+          giveUpAfter,
+          keepsFence);
     }
   }
 }

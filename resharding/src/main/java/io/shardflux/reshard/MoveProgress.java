@@ -21,15 +21,15 @@ import org.jspecify.annotations.Nullable;
  * @param phase what is done in it, such as {@code COPY}
  * @param rowsCopied the rows that were copied until now
  * @param rowsAbout about how many rows will be copied in all, as the plan estimated
- * @param stuck whether it can't go on: it has met an error, or open transactions have held up a
- *     switch for longer than {@link MoveOptions#patience()}
+ * @param stuck whether it can't go on: it has met an error, it falls behind the changes, or open
+ *     transactions have held up a switch for longer than {@link MoveOptions#patience()}
  * @param report what its owner told of it last, each second; with nothing in it but {@link
  *     Report#done()} while nobody does it
  * @param reversibleUntil when the old place begins to be deleted, while the move holds; otherwise
  *     null
  * @param ended whether it is done, or was cancelled, reversed or given up
  * @param error what it met last, or why what was wanted last was refused; where keys are, if it was
- *     ended by {@link Wanted#STAY}; otherwise null
+ *     ended by {@link Wanted#STAY}; why it has cancelled itself; otherwise null
  */
 public record MoveProgress(
     long job,
@@ -62,6 +62,8 @@ public record MoveProgress(
    * @param throttledBy why the copying is held up or slowed down, or null
    * @param notKnown what would hold the copying up and could not be looked at, each with the reason
    * @param waiting what a switch waits for, or null
+   * @param fallsBehind since when changes of moving rows come faster than they are applied, and how
+   *     many wait, or null
    */
   public record Report(
       double done,
@@ -70,11 +72,12 @@ public record MoveProgress(
       @Nullable Duration left,
       @Nullable String throttledBy,
       List<String> notKnown,
-      @Nullable Wait waiting) {
+      @Nullable Wait waiting,
+      @Nullable String fallsBehind) {
 
     /** Nothing else is known. */
     static Report of(double done) {
-      return new Report(done, 0, 0, null, null, List.of(), null);
+      return new Report(done, 0, 0, null, null, List.of(), null, null);
     }
 
     /**
@@ -87,6 +90,7 @@ public record MoveProgress(
      * @param throttledBy see {@link #throttledBy()}
      * @param notKnown see {@link #notKnown()}
      * @param waiting see {@link #waiting()}
+     * @param fallsBehind see {@link #fallsBehind()}
      */
     public Report {
       notKnown = List.copyOf(notKnown);

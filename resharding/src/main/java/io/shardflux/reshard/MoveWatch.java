@@ -38,11 +38,13 @@ final class MoveWatch {
   private volatile Throttle throttle = Throttle.NONE;
   private volatile @Nullable Wait waiting;
   private volatile boolean stuck;
+  private final Backlog backlog;
 
   MoveWatch(OwnedMove move, Latencies latencies, Gathered gathered) {
     this.move = move;
     this.latencies = latencies;
     this.gathered = gathered;
+    this.backlog = new Backlog(move.guards().limits(), System::nanoTime);
   }
 
   /** Does the work of a step, and looks meanwhile. */
@@ -70,6 +72,7 @@ final class MoveWatch {
                     lags.now(),
                     latencies.of(step.step().from()))
                 .timeout(BOUND)
+                .doOnNext(all -> seen(step, all.getT1()))
                 .doOnNext(
                     all ->
                         throttle =
@@ -84,6 +87,28 @@ final class MoveWatch {
                 .doOnError(error -> throttle = Throttle.unknown(step.step().from(), error))
                 .onErrorComplete()
                 .then());
+  }
+
+  /** Changes are noted on the source until the keys have moved. */
+  private void seen(OpenStep step, OfSource source) {
+    boolean before = backlog.behind() != null;
+    if (source.changes() == OfSource.NOT_KNOWN || step.step().phase().there()) {
+      return;
+    }
+    backlog.seen(source.changes());
+    if (!before && backlog.behind() != null) {
+      log.warn("{}: {}", named(step), backlog.behind());
+    } else if (before && backlog.behind() == null) {
+      log.info("{}: changes are applied as fast as they come again", named(step));
+    }
+  }
+
+  /** Why the move must be given up, where that is still possible; null if it need not. */
+  @Nullable String gaveUp() {
+    Duration behind = backlog.time();
+    return behind.compareTo(move.options().giveUpAfter()) > 0 && !move.keysMoved()
+        ? backlog.behind()
+        : null;
   }
 
   /** A connection of its own, as the step's are at work. */
@@ -251,7 +276,8 @@ final class MoveWatch {
         throttle.changes(),
         reason == null && limited ? "rows-per-second: " + limit : reason,
         throttle.notKnown(),
-        waiting);
+        waiting,
+        backlog.behind());
   }
 
   /**
@@ -259,10 +285,11 @@ final class MoveWatch {
    *
    * @param history the length of InnoDB's history list
    * @param changes changes that wait to be applied
+   * @param window the time over which more of them must wait each time, until the move falls behind
    */
-  record Limits(long history, long changes) {
+  record Limits(long history, long changes, Duration window) {
 
-    static final Limits DEFAULTS = new Limits(1_000_000, 50_000);
+    static final Limits DEFAULTS = new Limits(1_000_000, 50_000, Duration.ofMinutes(2));
   }
 
   /**

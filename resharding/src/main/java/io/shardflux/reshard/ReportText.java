@@ -39,6 +39,9 @@ final class ReportText {
       lines.add("throttle=" + hex(report.throttledBy()));
     }
     report.notKnown().forEach(what -> lines.add("unknown=" + hex(what)));
+    if (report.fallsBehind() != null) {
+      lines.add("behind=" + hex(report.fallsBehind()));
+    }
     Wait wait = report.waiting();
     if (wait != null) {
       lines.add("since=" + wait.since());
@@ -75,6 +78,7 @@ final class ReportText {
     }
     String left = values.get("left");
     String throttle = values.get("throttle");
+    String behind = values.get("behind");
     return new Report(
         Double.parseDouble(values.getOrDefault("done", "0")),
         Long.parseLong(values.getOrDefault("rate", "0")),
@@ -82,7 +86,8 @@ final class ReportText {
         left == null ? null : Duration.parse(left),
         throttle == null ? null : text16(throttle),
         unknown,
-        wait(values.get("since"), values.getOrDefault("on", ""), holders));
+        wait(values.get("since"), values.getOrDefault("on", ""), holders),
+        behind == null ? null : text16(behind));
   }
 
   private static @Nullable Wait wait(@Nullable String since, String on, List<Holder> holders) {

@@ -38,6 +38,7 @@ final class ReverseCompare {
   /** Does nothing where the keys are back already. */
   Mono<Void> compared(OpenStep step) {
     return step.crossed()
+        .filter(crossed -> move.guards().compares())
         .flatMap(
             crossed ->
                 crossed

@@ -14,6 +14,9 @@ import org.jspecify.annotations.Nullable;
 /** Shows a job as it stands in the control tables. */
 final class Shown {
 
+  /** How the text begins by which a job says that it has cancelled itself. */
+  static final String GAVE_UP = "cancelled: ";
+
   private Shown() {}
 
   static MoveProgress of(Job job) {
@@ -40,7 +43,10 @@ final class Shown {
         state.phase().name(),
         state.rows(),
         pairs.stream().mapToLong(Pair::rowsAbout).sum(),
-        !job.ended() && (job.error() != null || overdue(told.waiting(), plan, now)),
+        !job.ended()
+            && (job.error() != null
+                || told.fallsBehind() != null
+                || overdue(told.waiting(), plan, now)),
         running ? told : Report.of(finished(job, state) ? 1 : told.done()),
         until(state),
         job.ended(),
@@ -51,6 +57,7 @@ final class Shown {
   private static @Nullable String said(Job job, JobState state) {
     boolean says =
         state.phase() == JobState.Phase.STAYED
+            || state.refused().startsWith(GAVE_UP)
             || (!job.ended() && (job.wanted().equals("run") || job.wanted().equals("pause")));
     return says && !state.refused().isEmpty() ? state.refused() : null;
   }

@@ -67,9 +67,12 @@ final class StepSwitch {
       return way == Way.FORTH ? step.target() : step.source();
     }
 
+    List<Transfer> transfers() {
+      return way == Way.FORTH ? step.transfers() : step.back();
+    }
+
     Mono<Void> each(Function<Transfer, Mono<Void>> work) {
-      List<Transfer> all = way == Way.FORTH ? step.transfers() : step.back();
-      return Flux.fromIterable(all).concatMap(work).then();
+      return Flux.fromIterable(transfers()).concatMap(work).then();
     }
 
     /** Closed once all writers under way have ended; empty if that takes too long. */
@@ -181,7 +184,7 @@ final class StepSwitch {
   private Mono<Boolean> turning(Turn turn) {
     return takenBack(turn, "a switch was not ended")
         .then(intact(turn))
-        .then(turn.each(Transfer::caughtUp))
+        .then(Transfer.caughtUp(turn.transfers()))
         .then(Mono.defer(move.cluster()::attentive))
         .then(Mono.defer(() -> turned(turn)))
         .filter(done -> done)

@@ -186,6 +186,21 @@ record Transfer(Session source, Session target, Capture capture, Owned owned) {
     return applied().repeat().takeUntil(count -> count < CHANGES).then();
   }
 
+  /**
+   * The same of all tables, of which one must not fall behind while another catches up: they have
+   * to at the end, while writers wait.
+   */
+  static Mono<Void> caughtUp(List<Transfer> all) {
+    return Flux.fromIterable(all)
+        .concatMap(Transfer::caughtUp)
+        .thenMany(Flux.fromIterable(all))
+        .concatMap(Transfer::applied)
+        .reduce(0L, Long::sum)
+        .repeat()
+        .takeUntil(count -> count < CHANGES)
+        .then();
+  }
+
   /** Applies what waits, but not for long where writers are faster. */
   Mono<Void> keptUp() {
     return applied().repeat(MOST_PIECES).takeUntil(count -> count < CHANGES).then();

@@ -37,7 +37,7 @@ class GatheredTests {
   }
 
   private Report report(Gathered gathered, JobState state) {
-    return gathered.report(state, 0, null, List.of(), null);
+    return gathered.report(state, 0, null, List.of(), null, null);
   }
 
   /** Whatever is estimated, and however many rows there turn out to be. */

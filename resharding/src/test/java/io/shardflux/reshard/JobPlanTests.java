@@ -28,6 +28,7 @@ class JobPlanTests {
               .closeBound(Duration.ofMillis(20))
               .patience(Duration.ofMinutes(3))
               .maxLag(Duration.ofSeconds(7))
+              .giveUpAfter(Duration.ofMinutes(4))
               .keepsFence(true)
               .build(),
           "{\"a\": \"b=c\"}",

@@ -203,8 +203,7 @@ final class MoveFixture implements AutoCloseable {
   /** Users 1 to that number, each with as many orders as its id modulo 3. */
   void load(int users) {
     Flux.range(1, users)
-        .flatMap(
-            id -> insert(id).thenMany(Flux.range(1, id % 3).concatMap(no -> order(id, no))), 16)
+        .flatMap(id -> insert(id).thenMany(Flux.range(1, id % 3).concatMap(no -> order(id, no))), 8)
         .blockLast(BOUND);
   }
 

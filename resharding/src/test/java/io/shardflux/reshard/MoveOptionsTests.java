@@ -29,6 +29,7 @@ class MoveOptionsTests {
             Duration.ofMillis(30),
             Duration.ofHours(1),
             Duration.ofMinutes(2),
+            Duration.ofHours(3),
             true);
 
     assertThat(options.toBuilder().build()).isEqualTo(options);
@@ -69,7 +70,8 @@ class MoveOptionsTests {
             "rollback-window", builder -> builder.rollbackWindow(LONG),
             "close-bound", builder -> builder.closeBound(LONG),
             "patience", builder -> builder.patience(LONG),
-            "max-lag", builder -> builder.maxLag(Duration.ZERO));
+            "max-lag", builder -> builder.maxLag(Duration.ZERO),
+            "give-up-after", builder -> builder.giveUpAfter(LONG));
     wrong.forEach(
         (name, set) ->
             assertThatIllegalArgumentException()

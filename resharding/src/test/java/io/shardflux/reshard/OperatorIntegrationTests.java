@@ -19,13 +19,16 @@ import io.shardflux.servers.TestServers;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
 import java.util.function.Predicate;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.parallel.Isolated;
+import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.core.publisher.Sinks;
 import reactor.core.scheduler.Schedulers;
@@ -178,7 +181,7 @@ class OperatorIntegrationTests {
               new MoveJob.Guards() {
                 @Override
                 public MoveWatch.Limits limits() {
-                  return new MoveWatch.Limits(limit.get(), Long.MAX_VALUE);
+                  return new MoveWatch.Limits(limit.get(), Long.MAX_VALUE, Duration.ofMinutes(2));
                 }
               });
       long job = started(moves, MoveOptions.defaults());
@@ -242,6 +245,56 @@ class OperatorIntegrationTests {
       end.tryEmitEmpty();
       ended(moves, job);
       held.block(BOUND);
+    }
+  }
+
+  /** The mover is slow, and the application is not: no switch begins, and the move ends. */
+  @Test
+  void aMoveThatFallsBehindCancelsItself() {
+    try (MoveFixture fixture = new MoveFixture("{type: fixed, shard: shard_0}")) {
+      fixture.load(60);
+      Map<Long, List<String>> before = fixture.rows();
+      AtomicBoolean over = new AtomicBoolean();
+      AtomicBoolean switching = new AtomicBoolean();
+      ShardMoves moves =
+          fixture.hasty(
+              0,
+              new MoveJob.Guards() {
+                @Override
+                public Mono<Void> before(String what) {
+                  switching.compareAndSet(false, what.equals("switching"));
+                  return what.equals("apply") ? Mono.delay(BOUND).then() : Mono.empty();
+                }
+
+                @Override
+                public MoveWatch.Limits limits() {
+                  return new MoveWatch.Limits(1_000_000, 20, Duration.ofSeconds(1));
+                }
+              });
+      Mono<Void> writing =
+          Flux.range(1, 60)
+              .map(Integer::longValue)
+              .concatMap(fixture::update)
+              .repeat(() -> !over.get())
+              .then()
+              .cache();
+      long job = started(moves, MoveOptions.builder().giveUpAfter(Duration.ofSeconds(2)).build());
+      awaited(moves, job, move -> move.phase().equals("COPY"));
+      writing.subscribe();
+      MoveProgress behind = awaited(moves, job, move -> move.report().fallsBehind() != null);
+      assertThat(behind.stuck()).isTrue();
+      assertThat(behind.report().fallsBehind()).startsWith("changes come faster than they are");
+      MoveProgress end = moves.progress(job).last().blockOptional(BOUND).orElseThrow();
+      over.set(true);
+      writing.block(BOUND);
+      assertThat(end.phase()).isEqualTo("REVERSED");
+      assertThat(end.stuck()).isFalse();
+      assertThat(end.error()).startsWith("cancelled: changes come faster");
+      assertThat(switching).isFalse();
+      assertThat(fixture.rows().keySet()).isEqualTo(before.keySet());
+      assertThat(fixture.rows().values())
+          .allSatisfy(rows -> assertThat(rows).singleElement().asString().startsWith("shard_0"));
+      fixture.checkClean();
     }
   }
 

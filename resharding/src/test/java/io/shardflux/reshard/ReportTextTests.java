@@ -26,7 +26,8 @@ class ReportTextTests {
             Duration.ofMinutes(3),
             "lag: 10.0.0.2:3306 is 7 s behind",
             List.of("lag of é: a\nb=c", "x"),
-            new Wait(Instant.ofEpochMilli(1_234), "open transactions on a", List.of(HOLDER)));
+            new Wait(Instant.ofEpochMilli(1_234), "open transactions on a", List.of(HOLDER)),
+            "since é");
 
     assertThat(ReportText.parse(ReportText.of(report))).isEqualTo(report);
     assertThat(ReportText.of(report)).isASCII();
@@ -46,7 +47,7 @@ class ReportTextTests {
   @Test
   void hasRoomInItsColumn() {
     Report report =
-        new Report(0.5, 1, 1, null, "x", Collections.nCopies(1_000, "y".repeat(100)), null);
+        new Report(0.5, 1, 1, null, "x", Collections.nCopies(1_000, "y".repeat(100)), null, null);
 
     assertThat(ReportText.parse(ReportText.of(report))).isEqualTo(Report.of(0.5));
   }

@@ -286,17 +286,21 @@ public final class Jobs {
   }
 
   /**
-   * Refuses what is wanted of a job: it goes on, unless something else is wanted by now, and says
-   * why. Does nothing if another one owns it.
+   * Has something else be wanted of a job by its owner, unless the operator wants something else by
+   * now, and says why. Does nothing if another one owns it.
    *
+   * @param wanted what was wanted
+   * @param next what is wanted in place of that, such as {@code run} where that is refused
    * @param plan what it must do from now on
    * @param state how far it is
    */
-  public Mono<Void> refuse(Owned owned, String wanted, String plan, String state, String why) {
+  public Mono<Void> turn(
+      Owned owned, String wanted, String next, String plan, String state, String why) {
     return tables
         .sql(
-            "UPDATE shardflux_job SET wanted = IF(wanted = :wanted, 'run', wanted), plan = :plan,"
+            "UPDATE shardflux_job SET wanted = IF(wanted = :wanted, :next, wanted), plan = :plan,"
                 + " state = :state, error = :why WHERE job = :job AND token = :token")
+        .bind("next", next)
         .bind("plan", plan)
         .bind("state", state)
         .bind("why", shortened(why))

@@ -17,6 +17,7 @@ final class ReshardingReader {
         "close-bound",
         "patience",
         "max-lag",
+        "give-up-after",
         "clean");
     return read(resharding, ReshardingSettings.DEFAULTS);
   }
@@ -24,7 +25,13 @@ final class ReshardingReader {
   /** The settings of one move, where the others are those that it has by default. */
   static ReshardingSettings ofMove(Setting options, ReshardingSettings defaults) {
     options.only(
-        "rows-per-second", "rollback-window", "close-bound", "patience", "max-lag", "clean");
+        "rows-per-second",
+        "rollback-window",
+        "close-bound",
+        "patience",
+        "max-lag",
+        "give-up-after",
+        "clean");
     return read(options, defaults);
   }
 
@@ -66,6 +73,12 @@ final class ReshardingReader {
             ReshardingSettings.SHORTEST_LAG,
             ReshardingSettings.LONGEST_LAG,
             "a time from 1s to 1h"),
+        time(
+            resharding.get("give-up-after"),
+            defaults.giveUpAfter(),
+            ReshardingSettings.SHORTEST_GIVE_UP,
+            ReshardingSettings.LONGEST_GIVE_UP,
+            "a time from 1s to 7d"),
         resharding.get("clean").or(defaults.clean(), it -> it.one(Clean.class)));
   }
 

@@ -15,6 +15,8 @@ import java.time.Duration;
  * @param closeBound the time for which writers wait at most for open transactions at a switch
  * @param patience the time after which a switch that waits for open transactions is stuck
  * @param maxLag how far a replica may be behind before a move waits for it
+ * @param giveUpAfter the time for which a move may fall behind the application's changes before it
+ *     cancels itself
  * @param clean what is left where keys have moved away
  */
 @Internal
@@ -26,6 +28,7 @@ public record ReshardingSettings(
     Duration closeBound,
     Duration patience,
     Duration maxLag,
+    Duration giveUpAfter,
     Clean clean) {
 
   /** What is left of a move at the old place of its keys. */
@@ -48,6 +51,8 @@ public record ReshardingSettings(
   public static final Duration LONGEST_PATIENCE = Duration.ofDays(7);
   public static final Duration SHORTEST_LAG = Duration.ofSeconds(1);
   public static final Duration LONGEST_LAG = Duration.ofHours(1);
+  public static final Duration SHORTEST_GIVE_UP = Duration.ofSeconds(1);
+  public static final Duration LONGEST_GIVE_UP = Duration.ofDays(7);
 
   public static final ReshardingSettings DEFAULTS =
       new ReshardingSettings(
@@ -58,5 +63,6 @@ public record ReshardingSettings(
           Duration.ofMillis(100),
           Duration.ofMinutes(10),
           Duration.ofSeconds(5),
+          Duration.ofHours(1),
           Clean.REMOVE);
 }

@@ -29,7 +29,8 @@ class ReshardingSettingsTests {
     assertThat(
             read(
                 "enabled: false, max-connections: 5, rows-per-second: 70, rollback-window: 7m,"
-                    + " close-bound: 80ms, patience: 9m, max-lag: 11s, clean: keep-fence"))
+                    + " close-bound: 80ms, patience: 9m, max-lag: 11s, give-up-after: 13m,"
+                    + " clean: keep-fence"))
         .isEqualTo(
             new ReshardingSettings(
                 false,
@@ -39,6 +40,7 @@ class ReshardingSettingsTests {
                 Duration.ofMillis(80),
                 Duration.ofMinutes(9),
                 Duration.ofSeconds(11),
+                Duration.ofMinutes(13),
                 ReshardingSettings.Clean.KEEP_FENCE));
   }
 
@@ -51,6 +53,7 @@ class ReshardingSettingsTests {
         "close-bound: 10ms", "close-bound: 1s",
         "patience: 1s", "patience: 7d",
         "max-lag: 1s", "max-lag: 1h",
+        "give-up-after: 1s", "give-up-after: 7d",
         "clean: remove", "clean: keep-fence"
       })
   void takesEachBound(String key) {
@@ -74,6 +77,8 @@ class ReshardingSettingsTests {
         "patience: 8d                | patience: 8d (expected: a time from 1s to 7d)",
         "max-lag: 999ms              | max-lag: 999ms (expected: a time from 1s to 1h)",
         "max-lag: 61m                | max-lag: 61m (expected: a time from 1s to 1h)",
+        "give-up-after: 999ms        | give-up-after: 999ms (expected: a time from 1s to 7d)",
+        "give-up-after: 8d           | give-up-after: 8d (expected: a time from 1s to 7d)",
         "max-lag: 0                  | max-lag: 0 (expected: a time",
         "clean: all                  | clean: all (expected: one of remove, keep-fence)",
         "lag: 1s                     | lag: unknown (expected: one of enabled, max-connections,",

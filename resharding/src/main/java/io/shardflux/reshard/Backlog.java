@@ -1,0 +1,83 @@
+package io.shardflux.reshard;
+
+import io.shardflux.reshard.MoveWatch.Limits;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Tells whether changes come faster than they are applied. That is so where more of them wait than
+ * hold the copying up, which gives them all of the mover's time, and still more wait after a while.
+ * It is over once no more than these wait. Thread-safe.
+ */
+final class Backlog {
+
+  private final Limits limits;
+  private final LongSupplier clock;
+  private final Deque<Sample> samples = new ArrayDeque<>();
+  private @Nullable Sample first;
+  private Instant since = Instant.EPOCH;
+  private long waiting;
+
+  private record Sample(long at, long waiting) {}
+
+  /**
+   * Has seen nothing yet.
+   *
+   * @param clock nanoseconds since any moment, as {@link System#nanoTime()}
+   */
+  Backlog(Limits limits, LongSupplier clock) {
+    this.limits = limits;
+    this.clock = clock;
+  }
+
+  /** Notes how many changes wait at this moment. */
+  synchronized void seen(long changes) {
+    waiting = changes;
+    if (changes <= limits.changes()) {
+      samples.clear();
+      first = null;
+      return;
+    }
+    Sample now = new Sample(clock.getAsLong(), changes);
+    samples.addLast(now);
+    long window = limits.window().toNanos();
+    // The first one that is kept is as old as the window.
+    while (samples.size() > 1 && now.at - second().at >= window) {
+      samples.removeFirst();
+    }
+    Sample before = samples.getFirst();
+    if (first == null && now.at - before.at >= window && changes > before.waiting) {
+      first = before;
+      since = Instant.now().minusNanos(now.at - before.at);
+    }
+  }
+
+  private Sample second() {
+    return samples.stream().skip(1).findFirst().orElseThrow();
+  }
+
+  /** For how long changes have come faster; zero if they do not. */
+  synchronized Duration time() {
+    return first == null ? Duration.ZERO : Duration.ofNanos(clock.getAsLong() - first.at);
+  }
+
+  /** What an operator reads; null if they do not. */
+  synchronized @Nullable String behind() {
+    return first == null
+        ? null
+        : "changes come faster than they are applied since "
+            + since
+            + ": "
+            + waiting
+            + " wait, then "
+            + first.waiting
+            + " (expected: fewer than "
+            + limits.changes()
+            + " soon; have the application write less, or the mover's and the target's server"
+            + " do more)";
+  }
+}
