@@ -15,7 +15,6 @@ import io.shardflux.router.Topology;
 import io.shardflux.router.TransitionStrategy;
 import java.time.Duration;
 import java.util.List;
-import java.util.Locale;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -50,11 +49,11 @@ final class DefaultShardMoves implements ShardMoves {
 
   private final MoveJob.Guards guards;
   private final Latencies latencies;
+  private final MoveEvents events = new MoveEvents();
   private final Sinks.Many<Long> started = Sinks.many().multicast().directBestEffort();
   private final Sinks.Empty<Void> ended = Sinks.empty();
   private final Disposable working;
   private volatile boolean closing;
-  private volatile @Nullable MoveProgress newest;
   private volatile Failure failure = Failure.NONE;
 
   DefaultShardMoves(ClusterRouter router, MoveJob.Guards guards) {
@@ -215,7 +214,7 @@ final class DefaultShardMoves implements ShardMoves {
                     ? Mono.empty()
                     : cluster
                         .jobs()
-                        .want(last.id(), wanted.name().toLowerCase(Locale.ROOT))
+                        .want(last.id(), Course.text(wanted))
                         .then(cluster.jobs().get(last.id()))
                         // It may have ended just before, and the rest of its plan begun.
                         .filter(now -> now.ended() && !rest(now).isEmpty())
@@ -260,7 +259,12 @@ final class DefaultShardMoves implements ShardMoves {
 
   @Override
   public Optional<MoveProgress> newest() {
-    return Optional.ofNullable(newest);
+    return events.newest();
+  }
+
+  @Override
+  public Flux<MoveEvent> events() {
+    return events.all();
   }
 
   @Override
@@ -269,7 +273,22 @@ final class DefaultShardMoves implements ShardMoves {
   }
 
   private void seen(Job job) {
-    newest = Shown.of(job);
+    MoveProgress now = Shown.of(job);
+    events.seen(
+        now,
+        cluster.opened().topology().strategies().get(now.strategy())
+                instanceof TransitionStrategy way
+            ? way.steps()
+            : List.of());
+  }
+
+  /** One that is seen no more has ended, and was not seen to. */
+  private Mono<Void> seenBefore(Job newest) {
+    return Mono.justOrEmpty(events.newest())
+        .filter(last -> !last.ended() && last.job() < newest.id())
+        .flatMap(last -> cluster.jobs().get(last.job()))
+        .doOnNext(this::seen)
+        .then();
   }
 
   /** Does the moves that nobody does, one after the other. */
@@ -277,6 +296,7 @@ final class DefaultShardMoves implements ShardMoves {
     return cluster
         .jobs()
         .all(KIND, 1)
+        .concatMap(job -> seenBefore(job).thenReturn(job))
         .doOnNext(this::seen)
         .filter(job -> !job.ended())
         .filterWhen(job -> latencies.before(job.id()).thenReturn(true))
@@ -332,6 +352,7 @@ final class DefaultShardMoves implements ShardMoves {
               MoveJob work =
                   new MoveJob(
                       cluster, servers, owned, passage, plan, latencies, job.state(), guards);
+              work.noted(report -> seen(Course.at(job, work.state(), report)));
               return Mono.firstWithSignal(
                   all(job, work)
                       .map(why -> goesOn(job, owned, plan, why))
@@ -344,44 +365,24 @@ final class DefaultShardMoves implements ShardMoves {
   /** Ends a job; the rest of its plan begins, if it was not taken back. */
   private Mono<Void> ended(Job job, Owned owned, JobPlan plan) {
     JobPlan following = plan.following(owned.job()).orElse(null);
-    return goesBack(job) || following == null
-        ? cluster.jobs().end(owned, null)
-        : cluster.jobs().end(owned, job.wanted(), following.text(), JobState.FIRST.text());
+    return (Course.goesBack(job) || following == null
+            ? cluster.jobs().end(owned, null)
+            : cluster.jobs().end(owned, job.wanted(), following.text(), JobState.FIRST.text()))
+        .then(Mono.defer(() -> cluster.jobs().get(owned.job())))
+        .doOnNext(this::seen)
+        .onErrorComplete(error -> !(error instanceof JobLostException))
+        .then();
   }
 
   /** Does what is wanted; gives why it can't be done. */
   private static Mono<String> all(Job job, MoveJob work) {
-    Wanted wanted = wanted(job);
-    if (stays(job)) {
+    Wanted wanted = Course.wanted(job);
+    if (Course.stays(job)) {
       return work.stayed();
     }
-    return goesBack(job)
+    return Course.goesBack(job)
         ? work.undone(wanted != Wanted.CANCEL)
         : work.run(wanted == Wanted.COMPLETE).then(Mono.empty());
-  }
-
-  /** Once a job goes back it goes all the way. */
-  private static boolean goesBack(Job job) {
-    Wanted wanted = wanted(job);
-    return wanted == Wanted.REVERSE
-        || wanted == Wanted.CANCEL
-        || wanted == Wanted.STAY
-        || phase(job).compareTo(JobState.Phase.REVERSE) >= 0;
-  }
-
-  /** Once keys stay for good they do, and those that are all back have nothing else to do. */
-  private static boolean stays(Job job) {
-    JobState.Phase phase = phase(job);
-    return phase.compareTo(JobState.Phase.STAY) >= 0
-        || (wanted(job) == Wanted.STAY && phase.compareTo(JobState.Phase.UNDO) < 0);
-  }
-
-  private static JobState.Phase phase(Job job) {
-    return JobState.parse(job.state()).phase();
-  }
-
-  private static Wanted wanted(Job job) {
-    return Wanted.valueOf(job.wanted().toUpperCase(Locale.ROOT));
   }
 
   /**
@@ -390,7 +391,7 @@ final class DefaultShardMoves implements ShardMoves {
    */
   private Mono<Void> goesOn(Job job, Owned owned, JobPlan plan, String why) {
     log.warn("job {}: {}", owned.job(), why);
-    JobPlan left = wanted(job) == Wanted.CANCEL ? plan.with(plan.before(), List.of()) : plan;
+    JobPlan left = Course.wanted(job) == Wanted.CANCEL ? plan.with(plan.before(), List.of()) : plan;
     return cluster
         .jobs()
         .turn(owned, job.wanted(), "run", left.text(), refused(job, why), why)
@@ -427,7 +428,8 @@ final class DefaultShardMoves implements ShardMoves {
   private Mono<Void> kept(Job job, Owned owned, MoveJob work) {
     return Mono.delay(RENEWAL)
         .then(Mono.defer(() -> cluster.jobs().renew(owned, this.owned, report(work))))
-        .then(Mono.defer(() -> cluster.jobs().get(owned.job()).doOnNext(this::seen)))
+        .then(Mono.defer(() -> cluster.jobs().get(owned.job())))
+        .doOnNext(now -> seen(Course.at(now, work.state(), now.report())))
         // While control does not answer the tokens keep owners apart.
         .onErrorResume(error -> !(error instanceof JobLostException), error -> Mono.empty())
         .repeat()
@@ -438,7 +440,7 @@ final class DefaultShardMoves implements ShardMoves {
   }
 
   private static @Nullable String gaveUp(Job job, MoveJob work) {
-    return goesBack(job) ? null : work.gaveUp();
+    return Course.goesBack(job) ? null : work.gaveUp();
   }
 
   /** Cancels a move that falls behind, as an operator would. */
@@ -462,7 +464,10 @@ final class DefaultShardMoves implements ShardMoves {
     return Mono.defer(
         () -> {
           closing = true;
-          return ended.asMono().timeout(CLOSE_BOUND, Mono.fromRunnable(working::dispose));
+          return ended
+              .asMono()
+              .timeout(CLOSE_BOUND, Mono.fromRunnable(working::dispose))
+              .doFinally(end -> events.complete());
         });
   }
 }

@@ -7,6 +7,7 @@ import io.shardflux.router.TransitionStrategy.Step;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -94,6 +95,16 @@ final class MoveJob {
   /** How far it is, as a job that has cancelled itself. */
   JobState gaveUp(String why) {
     return move.state().refused(Shown.GAVE_UP + why);
+  }
+
+  /** Has its report be taken whenever it gets on. */
+  void noted(Consumer<String> told) {
+    move.noted(() -> told.accept(ReportText.of(report())));
+  }
+
+  /** How far it is. */
+  JobState state() {
+    return move.state();
   }
 
   /** What is seen of it at this moment. */

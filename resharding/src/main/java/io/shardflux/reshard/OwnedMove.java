@@ -39,6 +39,7 @@ final class OwnedMove {
   private final MoveWatch watch;
   private final Guards guards;
   private volatile JobState state;
+  private volatile Runnable noted = () -> {};
 
   /** One more with each copy that the shards get. */
   private final AtomicLong copies;
@@ -115,7 +116,16 @@ final class OwnedMove {
         .before("note " + reached.phase())
         .then(piece ? Mono.empty() : copied(reached, false))
         .then(Mono.defer(() -> cluster.jobs().note(owned, text(reached))))
-        .doOnSuccess(done -> state = reached);
+        .doOnSuccess(
+            done -> {
+              state = reached;
+              noted.run();
+            });
+  }
+
+  /** Has something be done whenever it was noted how far it is; it must not block, nor fail. */
+  void noted(Runnable told) {
+    noted = told;
   }
 
   private String text(JobState reached) {

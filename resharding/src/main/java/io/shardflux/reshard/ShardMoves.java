@@ -93,6 +93,13 @@ public interface ShardMoves {
    */
   Optional<MoveProgress> newest();
 
+  /**
+   * {@return what becomes of moves from now on, as this router sees it} Nothing comes where this
+   * router does no moves. A subscriber that is more than 256 events behind loses the oldest; no
+   * move waits for it. The stream completes after {@link #close}.
+   */
+  Flux<MoveEvent> events();
+
   /** {@return how far the last 20 moves are or were, the newest first} */
   Flux<MoveProgress> all();
 

@@ -21,6 +21,7 @@ import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
+import reactor.util.retry.Retry;
 
 /** A cluster of two shards, and a third one that may be added, with users and their orders. */
 final class MoveFixture implements AutoCloseable {
@@ -203,8 +204,20 @@ final class MoveFixture implements AutoCloseable {
   /** Users 1 to that number, each with as many orders as its id modulo 3. */
   void load(int users) {
     Flux.range(1, users)
-        .flatMap(id -> insert(id).thenMany(Flux.range(1, id % 3).concatMap(no -> order(id, no))), 8)
+        .flatMap(
+            id ->
+                patient(insert(id))
+                    .thenMany(Flux.range(1, id % 3).concatMap(no -> patient(order(id, no)))),
+            4)
         .blockLast(BOUND);
+  }
+
+  /** A busy machine may not connect in time; nothing was sent then. */
+  private static Mono<Long> patient(Mono<Long> write) {
+    return write.retryWhen(
+        Retry.fixedDelay(60, Duration.ofMillis(200))
+            .filter(
+                error -> String.valueOf(error.getMessage()).contains(": no connection within")));
   }
 
   Mono<Long> insert(long id) {

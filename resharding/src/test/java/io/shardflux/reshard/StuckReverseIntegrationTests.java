@@ -5,6 +5,8 @@ import static io.shardflux.reshard.MoveFixture.S0;
 import static io.shardflux.reshard.MoveFixture.S1;
 import static io.shardflux.reshard.MoveFixture.S2;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.tuple;
+import static org.assertj.core.api.InstanceOfAssertFactories.list;
 
 import io.shardflux.reshard.MoveProgress.Wanted;
 import io.shardflux.router.HaltedStrategy;
@@ -17,17 +19,25 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Queue;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
+import org.junit.jupiter.api.parallel.ResourceAccessMode;
+import org.junit.jupiter.api.parallel.ResourceLock;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
 /** Tables that are altered, emptied, made anew or wrong once a reverse has begun. */
+@Execution(ExecutionMode.CONCURRENT)
+@ResourceLock(value = "servers", mode = ResourceAccessMode.READ)
 class StuckReverseIntegrationTests {
 
   private static final boolean ALL = Boolean.getBoolean("moves.all");
@@ -159,6 +169,7 @@ class StuckReverseIntegrationTests {
                       : Mono.empty();
                 }
               });
+      Mono<List<MoveEvent>> told = told(moves);
       RaceWriters run = new RaceWriters(fixture, BEFORE, next);
       run.writeWhile(
           () -> {
@@ -183,8 +194,42 @@ class StuckReverseIntegrationTests {
       assertThat(halted).isInstanceOf(HaltedStrategy.class);
       assertThat(halted.shards()).containsExactly(S0, S1);
       assertThat(run.wrong(halted)).isEmpty();
+      checkTold(told.blockOptional(BOUND).orElseThrow());
       goesOn(fixture, moves, halted, next);
     }
+  }
+
+  private static Mono<List<MoveEvent>> told(ShardMoves moves) {
+    Mono<List<MoveEvent>> told =
+        moves.events().takeUntil(MoveEvent.Ended.class::isInstance).collectList().cache();
+    told.subscribe();
+    return told;
+  }
+
+  private static void checkTold(List<MoveEvent> told) {
+    assertThat(told).first().isInstanceOf(MoveEvent.Started.class);
+    assertThat(told)
+        .filteredOn(MoveEvent.Switched.class::isInstance)
+        .extracting("from", "to", "back")
+        .containsExactly(tuple(S0, S1, false), tuple(S0, S2, false), tuple(S2, S0, true));
+    assertThat(told)
+        .filteredOn(MoveEvent.PhaseBegan.class::isInstance)
+        .extracting("phase")
+        .containsSubsequence(
+            "PREPARE", "COPY", "VERIFY", "SWITCH", "PREPARE", "COPY", "VERIFY", "SWITCH", "HOLD",
+            "REVERSE", "REVERSE", "STAY");
+    assertThat(told)
+        .filteredOn(MoveEvent.Stuck.class::isInstance)
+        .extracting("reason")
+        .anySatisfy(why -> assertThat((String) why).contains("other columns"));
+    assertThat(told)
+        .last()
+        .extracting("phase", "error")
+        .satisfies(
+            end -> {
+              assertThat(end).asInstanceOf(list(Object.class)).first().isEqualTo("STAYED");
+              assertThat(end).asInstanceOf(list(Object.class)).last().asString().startsWith("stay");
+            });
   }
 
   /** Another move begins where the first one ended. */
@@ -250,7 +295,9 @@ class StuckReverseIntegrationTests {
       fixture.load(30);
       fixture.addThirdWithTables();
       List<ShardMoves> pausing = new ArrayList<>();
-      AtomicInteger copies = new AtomicInteger();
+      AtomicBoolean switched = new AtomicBoolean();
+      CountDownLatch second = new CountDownLatch(1);
+      AtomicBoolean paused = new AtomicBoolean();
       ShardMoves moves =
           fixture.hasty(
               0,
@@ -258,28 +305,33 @@ class StuckReverseIntegrationTests {
                 @Override
                 public Mono<Void> before(String what) {
                   if (what.equals("return check")) {
+                    paused.set(true);
                     return pausing.get(0).want(1, Wanted.PAUSE);
                   }
-                  boolean holds = what.equals("copy") && copies.incrementAndGet() == 3;
-                  return holds ? Mono.never() : Mono.empty();
+                  switched.compareAndSet(false, what.equals("open"));
+                  if (!what.equals("copy") || !switched.get() || paused.get()) {
+                    return Mono.empty();
+                  }
+                  second.countDown();
+                  return Mono.never();
                 }
               });
       pausing.add(moves);
       long job = fixture.started(moves, ShardingStrategy.hash(List.of(S0, S1, S2)));
-      moves.progress(job).filter(at -> copies.get() == 3).blockFirst(BOUND);
+      MoveIntegrationTests.await(second);
       fixture.router(0).on(S1).sql("ALTER TABLE users FORCE").rowsUpdated().block(BOUND);
       moves.want(job, Wanted.REVERSE).block(BOUND);
-      MoveProgress paused =
+      MoveProgress told =
           Objects.requireNonNull(
               moves.progress(job).filter(at -> at.error() != null).blockFirst(BOUND));
-      assertThat(paused.error()).startsWith("reverse: table: users, emptied, made anew");
-      assertThat(paused.wanted()).isEqualTo(Wanted.PAUSE);
+      assertThat(told.error()).startsWith("reverse: table: users, emptied, made anew");
+      assertThat(told.wanted()).isEqualTo(Wanted.PAUSE);
       assertThat(fixture.update(7).block(BOUND)).isOne();
       moves.want(job, Wanted.RUN).block(BOUND);
       MoveProgress held =
           Objects.requireNonNull(
               moves.progress(job).filter(at -> at.phase().equals("HOLD")).blockFirst(BOUND));
-      assertThat(held.error()).isEqualTo(paused.error());
+      assertThat(held.error()).isEqualTo(told.error());
       assertThat(held.stuck()).isFalse();
       assertThat(ended(moves, job, Wanted.COMPLETE, "CLEAN").error()).isNull();
       assertThat(fixture.router(0).topology().locate("users", ShardKey.of(1)).block(BOUND))

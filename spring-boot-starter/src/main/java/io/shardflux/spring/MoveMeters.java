@@ -25,6 +25,11 @@ final class MoveMeters implements MeterBinder {
         "throttled",
         "1 while the copying is held up or slowed down",
         move -> flag(move.report().throttledBy() != null));
+    gauge(
+        registry,
+        "held.up",
+        "1 while open transactions hold a switch up",
+        move -> flag(move.report().waiting() != null));
     gauge(registry, "done", "Share of the move that is done", move -> move.report().done());
     gauge(registry, "rows", "Rows that were copied", MoveProgress::rowsCopied);
     gauge(
