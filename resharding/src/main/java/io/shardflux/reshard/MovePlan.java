@@ -6,6 +6,7 @@ import io.shardflux.router.TableRule;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What a move would do, as far as it can be told before it starts.
@@ -13,8 +14,10 @@ import java.util.stream.Stream;
  * @param parts its parts, at least one; each is a job, and begins when the one before is done
  * @param refusals the reasons why it can't start; empty if it can
  * @param options how it is done
+ * @param targets the shards that get rows, and the room for them
  */
-public record MovePlan(List<Part> parts, List<Refusal> refusals, MoveOptions options) {
+public record MovePlan(
+    List<Part> parts, List<Refusal> refusals, MoveOptions options, List<Target> targets) {
 
   /**
    * Copies the lists.
@@ -22,8 +25,10 @@ public record MovePlan(List<Part> parts, List<Refusal> refusals, MoveOptions opt
    * @param parts see {@link #parts()}
    * @param refusals see {@link #refusals()}
    * @param options see {@link #options()}
+   * @param targets see {@link #targets()}
    */
   public MovePlan {
+    targets = List.copyOf(targets);
     parts = List.copyOf(parts);
     refusals = List.copyOf(refusals);
   }
@@ -119,6 +124,15 @@ public record MovePlan(List<Part> parts, List<Refusal> refusals, MoveOptions opt
    */
   public record Pair(ShardId from, ShardId to, long rowsAbout, long bytesAbout) {}
 
+  /**
+   * A shard that gets rows. They stand at their old place, too, until the move is over.
+   *
+   * @param shard the shard
+   * @param bytesAbout about how many bytes come there, indexes included, and binary logs not
+   * @param bytesFree how many bytes its disk has left, or null where the server does not tell
+   */
+  public record Target(ShardId shard, long bytesAbout, @Nullable Long bytesFree) {}
+
   /** The kinds of reason why a move can't start. */
   public enum Code {
     /** No table has the strategy. */
@@ -159,6 +173,8 @@ public record MovePlan(List<Part> parts, List<Refusal> refusals, MoveOptions opt
     OTHER_CLIENT(true),
     /** A new shard's server or database has another mode or character set. May be accepted. */
     SERVER_DIFFERS(true),
+    /** A target's disk has less room than the rows need. May be accepted. */
+    TOO_LITTLE_ROOM(true),
     /** The topology is another one than the plan was made for. */
     OUTDATED,
     /** Another move is under way. */
@@ -211,7 +227,7 @@ public record MovePlan(List<Part> parts, List<Refusal> refusals, MoveOptions opt
     Set<Code> accepted = Set.copyOf(List.of(codes));
     List<Refusal> left =
         refusals.stream().filter(refusal -> !accepted.contains(refusal.code())).toList();
-    return new MovePlan(parts, left, options);
+    return new MovePlan(parts, left, options, targets);
   }
 
   /**
@@ -230,7 +246,7 @@ public record MovePlan(List<Part> parts, List<Refusal> refusals, MoveOptions opt
    * @param others how it shall be done
    */
   public MovePlan with(MoveOptions others) {
-    return new MovePlan(parts, refusals, others);
+    return new MovePlan(parts, refusals, others, targets);
   }
 
   /**

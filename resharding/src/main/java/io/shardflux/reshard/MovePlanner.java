@@ -45,7 +45,12 @@ final class MovePlanner {
             Flux.fromIterable(drafts)
                 .concatMap(draft -> planned(servers, now, intent, draft))
                 .collectList()
-                .zipWith(unreached(drafts), this::together),
+                .flatMap(
+                    parts ->
+                        Mono.zip(
+                            unreached(drafts),
+                            Room.of(servers, pairs(parts)),
+                            (unreached, targets) -> together(parts, unreached, targets))),
         Servers::close);
   }
 
@@ -71,13 +76,23 @@ final class MovePlanner {
                     .toList());
   }
 
-  private MovePlan together(List<Planned> parts, List<Refusal> unreached) {
+  private static List<MovePlan.Pair> pairs(List<Planned> parts) {
+    return parts.stream().flatMap(planned -> planned.part().pairs().stream()).toList();
+  }
+
+  private MovePlan together(
+      List<Planned> parts, List<Refusal> unreached, List<MovePlan.Target> targets) {
     return new MovePlan(
         parts.stream().map(Planned::part).toList(),
-        Stream.concat(parts.stream().flatMap(part -> part.refusals().stream()), unreached.stream())
+        Stream.of(
+                parts.stream().flatMap(part -> part.refusals().stream()),
+                unreached.stream(),
+                Room.refusals(targets).stream())
+            .flatMap(all -> all)
             .distinct()
             .toList(),
-        MoveOptions.of(cluster.resharding()));
+        MoveOptions.of(cluster.resharding()),
+        targets);
   }
 
   private static Mono<Planned> planned(Servers servers, Topology now, Intent intent, Draft draft) {

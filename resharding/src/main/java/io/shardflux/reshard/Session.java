@@ -71,7 +71,10 @@ final class Session {
   private <T> Flux<T> sent(String sql, Function<Result, Flux<T>> read) {
     return Flux.defer(
         () -> {
-          Flux<T> all = Flux.from(connection.createStatement(sql).execute()).concatMap(read);
+          Flux<T> all =
+              Flux.from(connection.createStatement(sql).execute())
+                  .concatMap(read)
+                  .onErrorMap(R2dbcException.class, error -> Room.named(shard(), error));
           return hurried ? all.timeout(HURRY, Flux.error(this::late)) : all;
         });
   }

@@ -226,6 +226,9 @@ class OperatorIntegrationTests {
                   return holding.asMono().then();
                 }
               });
+      Mono<List<MoveEvent>> told =
+          moves.events().takeUntil(MoveEvent.Stuck.class::isInstance).collectList().cache();
+      told.subscribe();
       long job = started(moves, MoveOptions.builder().patience(Duration.ofSeconds(1)).build());
       MoveProgress stuck = awaited(moves, job, MoveProgress::stuck);
       MoveProgress.Wait waiting = Objects.requireNonNull(stuck.report().waiting());
@@ -242,6 +245,11 @@ class OperatorIntegrationTests {
                 assertThat(holder.host()).isNotEmpty();
                 assertThat(holder.age()).isBetween(Duration.ofMillis(1), BOUND);
               });
+      assertThat(told.blockOptional(BOUND).orElseThrow())
+          .filteredOn(event -> event instanceof MoveEvent.HeldUp)
+          .singleElement()
+          .extracting("waiting.on")
+          .isEqualTo(waiting.on());
       end.tryEmitEmpty();
       ended(moves, job);
       held.block(BOUND);
@@ -296,6 +304,70 @@ class OperatorIntegrationTests {
           .allSatisfy(rows -> assertThat(rows).singleElement().asString().startsWith("shard_0"));
       fixture.checkClean();
     }
+  }
+
+  /** A server whose disk is full says so by this error; the move goes on when there is room. */
+  @Test
+  void aFullTargetLosesNothing() {
+    try (MoveFixture fixture = new MoveFixture("{type: fixed, shard: shard_0}")) {
+      fixture.load(40);
+      AtomicBoolean full = new AtomicBoolean(true);
+      ShardMoves moves =
+          fixture.hasty(
+              0,
+              new MoveJob.Guards() {
+                @Override
+                public Mono<Void> before(String what) {
+                  return what.equals("copy") && full.getAndSet(false)
+                      ? trigger(fixture, "orders", "BEFORE INSERT")
+                          .then(trigger(fixture, "users", "BEFORE DELETE"))
+                      : Mono.empty();
+                }
+              });
+      MovePlan plan =
+          moves.plan(STRATEGY, ShardingStrategy.fixed(S1)).blockOptional(BOUND).orElseThrow();
+      assertThat(plan.targets())
+          .singleElement()
+          .satisfies(
+              target -> {
+                assertThat(target.shard()).isEqualTo(S1);
+                assertThat(target.bytesAbout()).isPositive();
+              });
+      long job = started(moves, MoveOptions.defaults());
+      MoveProgress stuck = awaited(moves, job, MoveProgress::stuck);
+      assertThat(stuck.error())
+          .startsWith("shard_1: no room left, [1114]")
+          .contains("The table is full");
+      assertThat(stuck.phase()).isEqualTo("COPY");
+      for (long id = 1; id <= 40; id++) {
+        assertThat(fixture.update(id).block(BOUND)).isOne();
+      }
+      Map<Long, List<String>> before = fixture.rows();
+      before.replaceAll(
+          (id, rows) -> rows.stream().filter(row -> row.startsWith("shard_0")).toList());
+      fixture.router(0).on(S1).sql("DROP TRIGGER full_users").rowsUpdated().block(BOUND);
+      fixture.router(0).on(S1).sql("DROP TRIGGER full_orders").rowsUpdated().block(BOUND);
+      ended(moves, job);
+      fixture.check(before, ShardingStrategy.fixed(S1));
+      fixture.checkClean();
+    }
+  }
+
+  private static Mono<Void> trigger(MoveFixture fixture, String table, String event) {
+    return fixture
+        .router(0)
+        .on(S1)
+        .sql(
+            "CREATE TRIGGER full_"
+                + table
+                + " "
+                + event
+                + " ON "
+                + table
+                + " FOR EACH ROW SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = 1114,"
+                + " MESSAGE_TEXT = 'The table is full'")
+        .rowsUpdated()
+        .then();
   }
 
   private static Mono<Long> updated(Connection connection, String sql) {

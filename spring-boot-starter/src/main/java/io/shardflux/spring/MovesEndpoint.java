@@ -81,6 +81,7 @@ final class MovesEndpoint {
       String strategy,
       List<MovePlan.Table> tables,
       List<Pair> pairs,
+      List<Target> targets,
       MoveOptions options,
       List<MovePlan.Refusal> refusals) {
 
@@ -92,6 +93,9 @@ final class MovesEndpoint {
           plan.pairs().stream()
               .map(pair -> new Pair(pair.from().value(), pair.to().value(), pair.rowsAbout()))
               .toList(),
+          plan.targets().stream()
+              .map(at -> new Target(at.shard().value(), at.bytesAbout(), at.bytesFree()))
+              .toList(),
           plan.options(),
           refusals);
     }
@@ -99,6 +103,9 @@ final class MovesEndpoint {
 
   /** Two shards between which rows may move. */
   record Pair(String from, String to, long rowsAbout) {}
+
+  /** A shard that gets rows, and the room for them. */
+  record Target(String shard, long bytesAbout, @Nullable Long bytesFree) {}
 
   @ReadOperation
   Mono<Moves> moves() {
