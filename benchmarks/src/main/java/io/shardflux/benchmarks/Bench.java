@@ -32,6 +32,7 @@ public final class Bench {
   private final List<Result> results = new ArrayList<>();
   private final List<SmallHeap> smallHeaps = new ArrayList<>();
   private final List<Lookup> lookups = new ArrayList<>();
+  private Moves.Measured moves = new Moves.Measured(List.of(), List.of());
 
   private Bench(Options options, List<Endpoint> shards) {
     this.options = options;
@@ -60,13 +61,19 @@ public final class Bench {
     for (Scenario scenario : options.scenarios()) {
       run(scenario);
     }
-    return Report.of(Setting.of(options, data.serverVersion()), results, smallHeaps, lookups);
+    return Report.of(
+        Setting.of(options, data.serverVersion()), results, smallHeaps, lookups, moves);
   }
 
   private void run(Scenario scenario) throws IOException, SQLException {
     if (scenario == Scenario.LOOKUPS) {
       say(scenario + ": by JMH");
       lookups.addAll(Microbenchmarks.run(".*", 1, options.rounds(), LOOKUP_TIME));
+      return;
+    }
+    if (scenario == Scenario.MOVES) {
+      say(scenario + ": in this process");
+      move();
       return;
     }
     List<ContenderProcess> contenders = new ArrayList<>();
@@ -84,6 +91,17 @@ public final class Bench {
     }
     if (scenario == Scenario.STREAMS) {
       streamUnderSmallHeap(scenario.tasks(options));
+    }
+  }
+
+  private void move() throws IOException {
+    Duration pass = Duration.ofSeconds(options.seconds());
+    try (Moves each =
+        new Moves(TestServers.shared().freshDatabases("moves"), options.users(), pass)) {
+      each.reads();
+      each.copy();
+      each.writers();
+      moves = each.measured();
     }
   }
 

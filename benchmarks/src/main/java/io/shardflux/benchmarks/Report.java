@@ -4,6 +4,7 @@ import io.shardflux.benchmarks.Task.Act;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.stream.Stream;
 import tools.jackson.databind.SerializationFeature;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -17,6 +18,7 @@ record Report(
     List<Result> results,
     List<SmallHeap> smallHeaps,
     List<Lookup> lookups,
+    List<Moves.MoveFigure> moves,
     List<Ratio> ratios) {
 
   private static final JsonMapper JSON =
@@ -36,13 +38,15 @@ record Report(
       Map<String, String> setting,
       List<Result> results,
       List<SmallHeap> smallHeaps,
-      List<Lookup> lookups) {
+      List<Lookup> lookups,
+      Moves.Measured moves) {
     return new Report(
         setting,
         List.copyOf(results),
         List.copyOf(smallHeaps),
         List.copyOf(lookups),
-        Ratios.of(results, lookups));
+        moves.figures(),
+        Stream.concat(Ratios.of(results, lookups).stream(), moves.ratios().stream()).toList());
   }
 
   String json() {
@@ -86,6 +90,11 @@ record Report(
                 number(one.nanos(), 1),
                 number(one.error(), 1),
                 number(one.bytes(), 1)));
+    table.section(
+        moves,
+        "%-45s %11s %9s",
+        List.of("moves", "is", ""),
+        one -> List.of(one.what(), number(one.value(), 1), one.unit()));
     table.section(
         ratios,
         "%-66s %9s",

@@ -55,6 +55,18 @@ enum Scenario {
       return List.of(task(Act.NDJSON, 0, options));
     }
   },
+  /** Moves rows between servers; see {@link Moves}. */
+  MOVES("512m") {
+    @Override
+    List<Way> ways() {
+      return List.of();
+    }
+
+    @Override
+    List<Task> tasks(Options options) {
+      return List.of();
+    }
+  },
   /** Measures the router alone, by JMH; see {@link Lookups}. */
   LOOKUPS("512m") {
     @Override

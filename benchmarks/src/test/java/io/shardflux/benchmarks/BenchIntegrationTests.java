@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.shardflux.benchmarks.Contender.Way;
 import io.shardflux.benchmarks.Task.Act;
+import io.shardflux.servers.Database;
 import io.shardflux.servers.TestServers;
 import java.time.Duration;
 import java.util.List;
@@ -70,6 +71,24 @@ final class BenchIntegrationTests {
           .hasMessageContaining("router")
           .hasMessageContaining("rows: 1000 (expected: 1001)");
     }
+  }
+
+  @Test
+  void movesGiveFiguresOfEachKind() throws Exception {
+    List<Database> databases = TestServers.shared().freshDatabases("moves");
+    try (Moves moves = new Moves(databases, USERS, TIME)) {
+      moves.reads();
+      moves.writers();
+      Moves.Measured measured = moves.measured();
+      assertThat(measured.figures()).hasSize(14).allMatch(each -> each.value() > 0);
+      assertThat(measured.ratios())
+          .allMatch(each -> each.value() > 0)
+          .extracting(Report.Ratio::name)
+          .contains("moves: reads by key, with control / without")
+          .contains("moves: p99 of writes, at switch / before");
+    }
+    Double seconds = Dump.seconds(databases.get(1), databases.get(2), "users");
+    assertThat(seconds == null || seconds > 0).isTrue();
   }
 
   @Test

@@ -27,7 +27,10 @@ class ReportTests {
                   List.of(figures(1_000, 20), figures(4_000, 40), figures(2_000, 30))),
               Result.of(READS, Way.ROUTER, List.of(figures(3_000, 33), figures(1_000, 27)))),
           List.of(new SmallHeap("64m", Act.STREAM, 1_000_000, 250_000, 21.04)),
-          List.of(new Lookup("hash", 20, 0.5, 0), new Lookup("ringOf1000", 300, 1, 0)));
+          List.of(new Lookup("hash", 20, 0.5, 0), new Lookup("ringOf1000", 300, 1, 0)),
+          new Moves.Measured(
+              List.of(new Moves.MoveFigure("copy", 1_234.56, "rows/s")),
+              List.of(new Ratio("moves: a / b", 3))));
 
   @Test
   void mediansAndSpreadsAreThoseOfTheRounds() {
@@ -42,7 +45,8 @@ class ReportTests {
             new Ratio("read by key, 64: throughput, router / by hand", 1),
             new Ratio("read by key, 64: CPU, router / by hand", 1),
             new Ratio("lookup hash: time / 40 ns", 0.5),
-            new Ratio("lookup ringOf1000: time / 150 ns", 2));
+            new Ratio("lookup ringOf1000: time / 150 ns", 2),
+            new Ratio("moves: a / b", 3));
   }
 
   @Test
