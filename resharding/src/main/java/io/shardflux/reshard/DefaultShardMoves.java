@@ -395,13 +395,15 @@ final class DefaultShardMoves implements ShardMoves {
     return cluster
         .jobs()
         .turn(owned, job.wanted(), "run", left.text(), refused(job, why), why)
-        .then(cluster.jobs().leave(owned));
+        .then(cluster.jobs().leave(owned))
+        // It is told though something else is wanted at this moment, which ends what is done.
+        .cache();
   }
 
   /** A refusal is done before any piece of work. */
   private static String refused(Job job, String why) {
     String shortened = why.substring(0, Math.min(why.length(), LONGEST_REFUSAL));
-    return JobState.parse(job.state()).refused(shortened).text();
+    return OwnedMove.otherwise(job.state(), JobState.parse(job.state()).refused(shortened));
   }
 
   private Passage passage(JobPlan plan) {
@@ -450,9 +452,7 @@ final class DefaultShardMoves implements ShardMoves {
       return Mono.empty();
     }
     log.warn("job {} cancels itself: {}", owned.job(), why);
-    return cluster
-        .jobs()
-        .turn(owned, job.wanted(), "cancel", job.plan(), work.gaveUp(why).text(), why);
+    return cluster.jobs().turn(owned, job.wanted(), "cancel", job.plan(), work.gaveUp(why), why);
   }
 
   private static String report(MoveJob work) {

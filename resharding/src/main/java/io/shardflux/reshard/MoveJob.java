@@ -93,8 +93,8 @@ final class MoveJob {
   }
 
   /** How far it is, as a job that has cancelled itself. */
-  JobState gaveUp(String why) {
-    return move.state().refused(Shown.GAVE_UP + why);
+  String gaveUp(String why) {
+    return move.text(move.state().refused(Shown.GAVE_UP + why));
   }
 
   /** Has its report be taken whenever it gets on. */

@@ -245,13 +245,7 @@ public record MoveOptions(
      */
     public MoveOptions build() {
       return new MoveOptions(
-          rowsPerSecond,
-          rollbackWindow,
-          closeBound,
-          patience,
-          maxLag,
-          giveUpAfter,
-          keepsFence);
+          rowsPerSecond, rollbackWindow, closeBound, patience, maxLag, giveUpAfter, keepsFence);
     }
   }
 }

@@ -128,8 +128,14 @@ final class OwnedMove {
     noted = told;
   }
 
-  private String text(JobState reached) {
+  /** The text by which that is noted. */
+  String text(JobState reached) {
     return reached.text() + "\n" + COPY + copies.get();
+  }
+
+  /** A job's text of how far it is, which is otherwise now. */
+  static String otherwise(String state, JobState now) {
+    return now.text() + "\n" + COPY + copiesOf(state);
   }
 
   /** How many copies the shards had of a job when it was noted so. */
