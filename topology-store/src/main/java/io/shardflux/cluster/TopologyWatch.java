@@ -327,7 +327,13 @@ final class TopologyWatch implements SharedTopology {
     }
     askedAt = now;
     return IdentityTables.on(
-            opened.shards(), control.lease().dividedBy(2), shards -> shards.later(cluster, epoch()))
+            opened.shards(),
+            control.lease().dividedBy(2),
+            shards ->
+                shards
+                    .reached()
+                    .doOnNext(all -> all.forEach(this::reached))
+                    .then(Mono.defer(() -> shards.later(cluster, epoch()))))
         .publishOn(Schedulers.boundedElastic())
         .flatMap(this::putInForce);
   }
