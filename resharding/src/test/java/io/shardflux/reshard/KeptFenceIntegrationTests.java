@@ -18,6 +18,7 @@ import java.util.function.Function;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import reactor.core.publisher.Mono;
 
 /** What stays where keys have moved away refuses them to clients that are no routers. */
@@ -71,6 +72,7 @@ class KeptFenceIntegrationTests {
 
   /** The control: nothing refuses it where no fence is kept. */
   @Test
+  @EnabledIfSystemProperty(named = "moves.all", matches = "true")
   void withoutItAnotherClientWritesWhereNoRouterLooks() {
     move(HALF, false);
     assertThat(told(0, "INSERT INTO users VALUES (" + MOVED + ", 'x', 0)")).isEqualTo("1");
@@ -78,6 +80,7 @@ class KeptFenceIntegrationTests {
   }
 
   @Test
+  @EnabledIfSystemProperty(named = "moves.all", matches = "true")
   void anAlteredTableKeepsIt() {
     move(HALF, true);
     fixture.onServer(0, "ALTER TABLE users ADD COLUMN more INT, ENGINE = InnoDB");
@@ -89,6 +92,7 @@ class KeptFenceIntegrationTests {
 
   /** The keys are let in that it brings back, and the new source refuses them. */
   @Test
+  @EnabledIfSystemProperty(named = "moves.all", matches = "true")
   void aLaterMoveTakesItsPlace() {
     fixture.load(20);
     move(HALF, true);

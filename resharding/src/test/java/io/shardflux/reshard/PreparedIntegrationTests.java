@@ -19,11 +19,12 @@ import java.time.Duration;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Objects;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.MethodSource;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.core.scheduler.Schedulers;
@@ -48,8 +49,12 @@ class PreparedIntegrationTests {
     end("ROLLBACK").onErrorComplete().block(BOUND);
   }
 
+  static Stream<Boolean> restarts() {
+    return Boolean.getBoolean("moves.all") ? Stream.of(false, true) : Stream.of(true);
+  }
+
   @ParameterizedTest
-  @ValueSource(booleans = {false, true})
+  @MethodSource("restarts")
   void aSwitchWaitsAndSaysForWhom(boolean restarted) {
     assumeTrue(!restarted || servers.controllable());
     ShardMoves moves = moves(restarted, true);
