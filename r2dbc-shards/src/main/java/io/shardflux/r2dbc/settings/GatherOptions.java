@@ -16,8 +16,7 @@ package io.shardflux.r2dbc.settings;
  */
 public record GatherOptions(ScatterReads reads, int maxRows, int maxBytes, int concurrency) {
 
-  /** The rows that may be gathered at most, whatever is set. */
-  public static final int MOST_ROWS = 1_000_000;
+  private static final int MOST_ROWS = 1_000_000;
 
   private static final int LEAST_BYTES = 1 << 10;
   private static final int MOST_BYTES = 1 << 30;

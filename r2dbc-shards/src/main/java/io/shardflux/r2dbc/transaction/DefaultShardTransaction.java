@@ -148,10 +148,13 @@ final class DefaultShardTransaction implements ShardTransaction, Work.Target {
 
     @Override
     public <T> Flux<T> run(
-        String sql, Timeouts times, Function<Result, ? extends Publisher<T>> consumer) {
+        String sql,
+        String told,
+        Timeouts times,
+        Function<Result, ? extends Publisher<T>> consumer) {
       return DefaultShardTransaction.this.run(
           new Work<T>(
-              sql,
+              told,
               false,
               Set.of(),
               Work.Terms.of(times),

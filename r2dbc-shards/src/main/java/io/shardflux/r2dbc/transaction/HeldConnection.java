@@ -17,8 +17,13 @@ import reactor.core.publisher.Mono;
 @Internal
 public interface HeldConnection {
 
-  /** Runs a text that is known to have no marker, as it is. */
-  <T> Flux<T> run(String sql, Timeouts times, Function<Result, ? extends Publisher<T>> consumer);
+  /**
+   * Runs a text that is known to have no marker, as it is.
+   *
+   * @param told the text for errors and logs
+   */
+  <T> Flux<T> run(
+      String sql, String told, Timeouts times, Function<Result, ? extends Publisher<T>> consumer);
 
   /** A statement that was made for the shard, on this connection. */
   StatementSpec sql(StatementSpec statement);
