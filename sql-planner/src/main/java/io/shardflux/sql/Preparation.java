@@ -71,7 +71,7 @@ final class Preparation {
   /** The plan of a statement that is refused before it is known where it would go. */
   private StatementPlan refused(RefusedSqlException refusal, @Nullable Statement statement) {
     StatementPlan refused = StatementPlan.refused(refusal);
-    return statement instanceof Statement.Read read && GatherPlanner.gathers(refusal.code())
+    return statement instanceof Statement.Read read && GatherPlanner.gathers(refusal)
         ? refused.gathered(new GatherPlanner(text, schema).plan(read.query()))
         : refused;
   }

@@ -54,15 +54,16 @@ public final class Prepared {
   Prepared(Statements statement, Catalog catalog, SqlText text) {
     this.statement = statement;
     this.catalog = catalog;
-    this.weight = weight(text);
+    this.weight = weight(text, statement.gather());
     this.kept = text.literals() <= MOST_LITERALS;
     this.ignoring = text.ignoring();
     this.large = text.size() > SMALL_SIZE || text.text().length() > SMALL_LENGTH;
   }
 
-  private static int weight(SqlText text) {
+  private static int weight(SqlText text, @Nullable Gather gather) {
     long weight =
-        BASE_WEIGHT
+        (gather == null ? 0 : gather.length())
+            + BASE_WEIGHT
             + (long) TOKEN_WEIGHT * text.size()
             + (long) CHARACTER_WEIGHT * text.text().length();
     return (int) Math.min(Integer.MAX_VALUE, weight);
@@ -185,7 +186,7 @@ public final class Prepared {
    * @param refusal the refusal
    */
   public @Nullable Gather gather(RefusedSqlException refusal) {
-    return GatherPlanner.gathers(refusal.code()) ? statement.gather() : null;
+    return GatherPlanner.gathers(refusal) ? statement.gather() : null;
   }
 
   /** {@return whether it is a read that one server may answer by {@link #gather}} */

@@ -53,6 +53,9 @@ final class BlockAnalysis {
     if (select.having() != null) {
       exprs.visit(select.having(), select);
     }
+    if (select.windows() != null) {
+      select.windows().forEach(expr -> exprs.visit(expr, null));
+    }
     order.forEach(item -> exprs.visit(item.expr(), select));
     return block(select, fromSharded);
   }
@@ -78,6 +81,7 @@ final class BlockAnalysis {
             changed.condition(),
             List.of(),
             false,
+            null,
             null);
     return block(select, fromSharded);
   }

@@ -170,6 +170,9 @@ final class FromAnalysis {
 
   private List<Rows> add(Joining joining, List<Rows> left) {
     Query.Join join = joining.join();
+    if (join.natural()) {
+      throw new RefusedSqlException(RefusalCode.SYNTAX, "NATURAL JOIN");
+    }
     int leftSources = scope.sources().size();
     boolean rightInner = joining.rightInner();
     List<Rows> right =

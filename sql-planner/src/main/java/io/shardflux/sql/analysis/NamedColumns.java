@@ -118,7 +118,7 @@ public record NamedColumns(SqlText text, Schema schema) {
     while (!left.isEmpty()) {
       Query.From next = left.pop();
       if (next instanceof Query.Join join) {
-        using |= !join.using().isEmpty();
+        using |= join.natural() || !join.using().isEmpty();
         left.push(join.right());
         left.push(join.left());
       } else {

@@ -12,11 +12,13 @@ import java.util.stream.Collectors;
  *
  * @param mentions the mentions whose rows are read from their shards, in the order of the text
  * @param copies the tables that the server must have itself, because each server has all their rows
- * @param reopened whether a temporary table is opened more than once, which only MariaDB does
+ * @param names the names of all columns in the text, in lower case
  * @param statement the text that the server is sent once it has the rows
  */
 public record Gather(
-    List<Mention> mentions, Set<String> copies, boolean reopened, ShardSql statement) {
+    List<Mention> mentions, Set<String> copies, Set<String> names, ShardSql statement) {
+
+  private static final String MODES = "NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES,STRICT_ALL_TABLES";
 
   /** What the names of temporary tables begin with. */
   public static final String PREFIX = "_shardflux_g";
@@ -26,12 +28,19 @@ public record Gather(
    *
    * @param mentions see {@link #mentions()}
    * @param copies see {@link #copies()}
-   * @param reopened see {@link #reopened()}
+   * @param names see {@link #names()}
    * @param statement see {@link #statement()}
    */
   public Gather {
     mentions = List.copyOf(mentions);
     copies = Set.copyOf(copies);
+    names = Set.copyOf(names);
+  }
+
+  /** {@return the characters of all its texts} */
+  public int length() {
+    return statement.text().length()
+        + mentions.stream().mapToInt(mention -> mention.rows().text().length()).sum();
   }
 
   /**
@@ -72,7 +81,8 @@ public record Gather(
 
     /**
      * {@return the beginning of a statement that fills the temporary table, up to the rows} Values
-     * are stored as they are, whatever the session's modes and its time zone.
+     * are stored as they are, whatever the session's modes and its time zone. One that the table
+     * can't hold is an error.
      *
      * @param mariaDb whether the server is a MariaDB
      */
@@ -83,9 +93,8 @@ public record Gather(
               .collect(Collectors.joining(", "));
       String into = "INTO " + TemporaryTable.quoted(temporary) + " (" + names + ") VALUES ";
       return mariaDb
-          ? "SET STATEMENT sql_mode='NO_AUTO_VALUE_ON_ZERO', time_zone='+00:00' FOR INSERT " + into
-          : "INSERT /*+ SET_VAR(sql_mode='NO_AUTO_VALUE_ON_ZERO') SET_VAR(time_zone='+00:00') */ "
-              + into;
+          ? "SET STATEMENT sql_mode='" + MODES + "', time_zone='+00:00' FOR INSERT " + into
+          : "INSERT /*+ SET_VAR(sql_mode='" + MODES + "') SET_VAR(time_zone='+00:00') */ " + into;
     }
   }
 }

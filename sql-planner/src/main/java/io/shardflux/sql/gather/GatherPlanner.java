@@ -3,13 +3,14 @@ package io.shardflux.sql.gather;
 import io.shardflux.router.Internal;
 import io.shardflux.router.TableRule;
 import io.shardflux.sql.schema.Catalog;
+import io.shardflux.sql.schema.KeyPart;
 import io.shardflux.sql.schema.Schema;
 import io.shardflux.sql.statement.RefusalCode;
+import io.shardflux.sql.statement.RefusedSqlException;
 import io.shardflux.sql.statement.ShardSql;
 import io.shardflux.sql.syntax.Expr;
 import io.shardflux.sql.syntax.Fragment;
 import io.shardflux.sql.syntax.Query;
-import io.shardflux.sql.syntax.Span;
 import io.shardflux.sql.syntax.SqlText;
 import io.shardflux.sql.syntax.SqlWriter;
 import java.util.ArrayList;
@@ -20,9 +21,6 @@ import org.jspecify.annotations.Nullable;
 /** Says which rows one server must be given so that it answers a read by itself. */
 @Internal
 public record GatherPlanner(SqlText text, Schema schema) {
-
-  /** The longest name that servers take for a column. */
-  private static final int LONGEST_NAME = 256;
 
   /** The reasons for which shards can't answer a read that one server with their rows can. */
   private static final Set<RefusalCode> GATHERED =
@@ -38,59 +36,41 @@ public record GatherPlanner(SqlText text, Schema schema) {
           RefusalCode.WINDOW,
           RefusalCode.UNSORTABLE);
 
-  /** Tells whether a read that is refused for that reason may be gathered. */
-  public static boolean gathers(RefusalCode code) {
-    return GATHERED.contains(code);
+  /** Tells whether a read that is refused so may be gathered. */
+  public static boolean gathers(RefusedSqlException refusal) {
+    return GATHERED.contains(refusal.code()) && !refusal.isOpen();
   }
 
   /** The plan for a read; null where one server with the rows would not give the answer either. */
   @Nullable
   public Gather plan(Query query) {
-    Mentions mentions = new Mentions(schema);
+    try {
+      return planned(query);
+    } catch (RefusedSqlException refused) {
+      // The reason that the read was refused for before is told.
+      return null;
+    }
+  }
+
+  private @Nullable Gather planned(Query query) {
+    Mentions mentions = new Mentions(text, schema);
     if (!mentions.take(query) || mentions.all().isEmpty()) {
       return null;
     }
     List<Gather.Mention> gathered = new ArrayList<>();
-    List<SqlWriter.Edit> edits = new ArrayList<>();
     for (Mentions.Found found : mentions.all()) {
       Gather.Mention mention = mention(found, mentions, Gather.PREFIX + gathered.size());
       if (mentions.looksAtStored() && mention.columns().stream().anyMatch(GatherPlanner::isJson)) {
         return null;
       }
       gathered.add(mention);
-      edits.add(
-          new SqlWriter.Edit(
-              found.table().span(),
-              Fragment.quoted(mention.temporary())
-                  + " AS "
-                  + Fragment.quoted(found.table().alias())));
     }
-    mentions.items().forEach(item -> name(item, mentions.all(), edits));
-    ShardSql statement = SqlWriter.edited(text, edits);
-    return new Gather(gathered, mentions.copies(), mentions.reopened(), statement);
+    return new Gather(
+        gathered, mentions.copies(), mentions.columns(), SqlWriter.edited(text, mentions.edits()));
   }
 
   private static boolean isJson(Catalog.Column column) {
     return TemporaryTable.type(column).equals("json");
-  }
-
-  /** Gives an item its name, which a server makes of its text, and so of the table's name. */
-  private void name(Query.Item item, List<Mentions.Found> all, List<SqlWriter.Edit> edits) {
-    Span span = item.span();
-    if (item.isStar()
-        || item.alias() != null
-        || all.stream().noneMatch(found -> isIn(found.table().span(), span))) {
-      return;
-    }
-    String name = new SqlWriter(text).add(span).done().text();
-    if (name.length() <= LONGEST_NAME) {
-      edits.add(
-          new SqlWriter.Edit(new Span(span.end(), span.end()), " AS " + Fragment.quoted(name)));
-    }
-  }
-
-  private static boolean isIn(Span inner, Span outer) {
-    return inner.start() >= outer.start() && inner.end() <= outer.end();
   }
 
   private Gather.Mention mention(Mentions.Found found, Mentions mentions, String temporary) {
@@ -109,13 +89,13 @@ public record GatherPlanner(SqlText text, Schema schema) {
   /** Tells whether the primary key is among the columns, and tells rows of all shards apart. */
   private boolean isKeyed(String table, List<Catalog.Column> all, List<Catalog.Column> columns) {
     List<Catalog.Column> key = all.stream().filter(Catalog.Column::primary).toList();
-    if (key.isEmpty() || !columns.containsAll(key)) {
+    if (key.isEmpty() || !columns.containsAll(key) || !TemporaryTable.isKeyable(key)) {
       return false;
     }
     TableRule.Sharded sharded = schema.sharded(table);
-    return key.stream().allMatch(TemporaryTable::isKeyable)
-        && (sharded == null
-            || sharded.key().stream()
+    return sharded == null
+        || (schema.keyParts(sharded).stream().allMatch(KeyPart::exact)
+            && sharded.key().stream()
                 .allMatch(
                     part ->
                         key.stream().anyMatch(each -> each.name().equalsIgnoreCase(part.name()))));

@@ -3,9 +3,12 @@ package io.shardflux.sql.gather;
 import io.shardflux.router.TableRule;
 import io.shardflux.sql.schema.Schema;
 import io.shardflux.sql.syntax.Expr;
+import io.shardflux.sql.syntax.Fragment;
 import io.shardflux.sql.syntax.Functions;
 import io.shardflux.sql.syntax.Query;
 import io.shardflux.sql.syntax.SelectItems;
+import io.shardflux.sql.syntax.SqlText;
+import io.shardflux.sql.syntax.SqlWriter;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashSet;
@@ -14,8 +17,17 @@ import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/** Finds the tables that a query mentions, and what it may need of them. Not thread-safe. */
+/**
+ * Finds the tables that a query mentions, what it may need of them, and how its text names
+ * temporary tables in their place. Not thread-safe.
+ */
 final class Mentions {
+
+  /** The longest name that servers take for a column. */
+  private static final int LONGEST_NAME = 256;
+
+  /** The tables that servers join at most. */
+  private static final int MOST = 61;
 
   /** Functions that see how a document was stored, which a text does not tell. */
   private static final Set<String> STORED = Set.of("JSON_TYPE", "JSON_STORAGE_SIZE");
@@ -31,44 +43,25 @@ final class Mentions {
    */
   record Found(Query.Table table, boolean starred, List<Expr> conditions) {}
 
-  /** A name of {@code WITH} in the place where it is seen. */
-  private record Names(@Nullable Names outer, Query.@Nullable Cte cte) {
-
-    static final Names NONE = new Names(null, null);
-
-    Query.@Nullable Cte find(String name) {
-      for (Names at = this; at != null; at = at.outer) {
-        if (at.cte != null && at.cte.name().equalsIgnoreCase(name)) {
-          return at.cte;
-        }
-      }
-      return null;
-    }
-
-    Names with(Query.Cte another) {
-      return new Names(this, another);
-    }
-  }
-
+  private final SqlText text;
   private final Schema schema;
   private final List<Found> all = new ArrayList<>();
-  private final List<Query.Item> items = new ArrayList<>();
   private final Set<String> columns = new HashSet<>();
   private final Set<String> copies = new HashSet<>();
-  private final IdentityHashMap<Query.Cte, Integer> named = new IdentityHashMap<>();
-  private final Set<Query.Cte> gathered = Collections.newSetFromMap(new IdentityHashMap<>());
-  private int usesOfGathered;
+  private List<SqlWriter.Edit> edits = new ArrayList<>();
+  private int definitions;
+  private int random;
   private boolean impossible;
   private boolean looksAtStored;
-  private boolean reopened;
 
-  Mentions(Schema schema) {
+  Mentions(SqlText text, Schema schema) {
+    this.text = text;
     this.schema = schema;
   }
 
   /** Takes a query; false if one server with temporary tables would answer it otherwise. */
   boolean take(Query query) {
-    query(query, Names.NONE);
+    query(query, null);
     return !impossible;
   }
 
@@ -76,14 +69,19 @@ final class Mentions {
     return all;
   }
 
-  /** The items of all select lists. */
-  List<Query.Item> items() {
-    return items;
+  /** The edits by which the text is one of temporary tables. */
+  List<SqlWriter.Edit> edits() {
+    return edits;
   }
 
   /** Tells whether a column of that name may be needed. */
   boolean needs(String column) {
     return columns.contains(SelectItems.key(column));
+  }
+
+  /** The names of all columns in the text, each as {@link SelectItems#key}. */
+  Set<String> columns() {
+    return columns;
   }
 
   /** The tables that each server has. */
@@ -95,62 +93,86 @@ final class Mentions {
     return looksAtStored;
   }
 
-  /** Tells whether a table would be opened more than once. */
-  boolean reopened() {
-    return reopened;
-  }
-
-  private void query(Query query, Names outer) {
+  private void query(Query query, @Nullable Definition outer) {
     impossible |= query.locks();
-    Names names = outer;
+    Definition seen = outer;
+    List<Definition> own = new ArrayList<>();
     for (Query.Cte cte : query.ctes()) {
-      int before = all.size();
-      int uses = usesOfGathered;
-      query(cte.query(), cte.recursive() ? names.with(cte) : names);
-      names = names.with(cte);
-      named.put(cte, 0);
-      if (all.size() > before || usesOfGathered > uses) {
-        gathered.add(cte);
-      }
+      seen = new Definition(cte, seen);
+      own.add(seen);
     }
     for (Query.Branch branch : query.branches()) {
       if (branch.body() instanceof Query.Nested nested) {
-        query(nested.query(), names);
+        query(nested.query(), seen);
       } else {
-        select((Query.Select) branch.body(), names);
+        select((Query.Select) branch.body(), seen);
       }
     }
     for (Query.OrderItem item : query.order()) {
-      visit(item.expr(), names);
+      visit(item.expr(), seen);
     }
+    for (int i = own.size() - 1; i >= 0; i--) {
+      if (own.get(i).size() == 0) {
+        copy(own.get(i), own.get(i).cte().name());
+      }
+    }
+    own.forEach(each -> edits.addAll(each.edits()));
   }
 
-  private void select(Query.Select select, Names names) {
+  /** Reads a query of WITH once more, for a mention of its own. */
+  private void copy(Definition definition, String name) {
+    if (all.size() > MOST) {
+      impossible = true;
+      return;
+    }
+    List<SqlWriter.Edit> around = edits;
+    int before = all.size();
+    int chances = random;
+    edits = definition.begin(name);
+    query(definition.cte().query(), definition.seen());
+    edits = around;
+    definition.end(all.size() > before);
+    // Each copy would have other random values.
+    impossible |= definition.size() > 1 && random > chances;
+  }
+
+  private void select(Query.Select select, @Nullable Definition seen) {
     List<Query.From> flat = Sources.flat(select.from());
     Set<Query.Table> queries = Collections.newSetFromMap(new IdentityHashMap<>());
     for (Query.From source : flat) {
-      if (source instanceof Query.Table table && names.find(table.name()) != null) {
+      if (source instanceof Query.Table table && Definition.find(seen, table.name()) != null) {
         queries.add(table);
       }
     }
     Sources sources = new Sources(schema, flat, queries);
     List<Expr> where = select.where() == null ? List.of() : select.where().conjuncts();
     for (Query.From from : select.from()) {
-      from(from, where, select, sources, names);
+      from(from, where, select, sources, seen);
     }
-    for (Query.Item item : select.items()) {
-      items.add(item);
-      if (item.expr() != null) {
-        visit(item.expr(), names);
-      }
-    }
-    visitAll(select.where() == null ? List.of() : List.of(select.where()), names);
-    visitAll(select.group(), names);
-    visitAll(select.having() == null ? List.of() : List.of(select.having()), names);
+    select.items().forEach(item -> item(item, seen));
+    visitAll(select.where() == null ? List.of() : List.of(select.where()), seen);
+    visitAll(select.group(), seen);
+    visitAll(select.windows() == null ? List.of() : select.windows(), seen);
+    visitAll(select.having() == null ? List.of() : List.of(select.having()), seen);
   }
 
-  private void visitAll(List<Expr> exprs, Names names) {
-    exprs.forEach(expr -> visit(expr, names));
+  /** Takes an item; a server makes its name of its text, which may become another one. */
+  private void item(Query.Item item, @Nullable Definition seen) {
+    if (item.expr() == null) {
+      return;
+    }
+    int before = edits.size();
+    visit(item.expr(), seen);
+    if (item.alias() == null && edits.size() > before) {
+      String name = new SqlWriter(text).add(item.span()).done().text();
+      if (name.length() <= LONGEST_NAME) {
+        edits.add(SqlWriter.Edit.behind(item.span(), Fragment.of(" AS " + Fragment.quoted(name))));
+      }
+    }
+  }
+
+  private void visitAll(List<Expr> exprs, @Nullable Definition seen) {
+    exprs.forEach(expr -> visit(expr, seen));
   }
 
   /**
@@ -159,9 +181,13 @@ final class Mentions {
    * @param conditions those that each of its rows must satisfy to matter
    */
   private void from(
-      Query.From from, List<Expr> conditions, Query.Select select, Sources sources, Names names) {
+      Query.From from,
+      List<Expr> conditions,
+      Query.Select select,
+      Sources sources,
+      @Nullable Definition seen) {
     if (from instanceof Query.Derived derived) {
-      query(derived.query(), names);
+      query(derived.query(), seen);
     } else if (from instanceof Query.Join join) {
       List<Expr> on = join.on() == null ? List.of() : join.on().conjuncts();
       List<Expr> both = new ArrayList<>(conditions);
@@ -170,58 +196,83 @@ final class Mentions {
       // NULLs in place of a row that would be left out.
       boolean inner = join.kind() == Query.Join.Kind.INNER;
       boolean keepsLeft = join.kind() == Query.Join.Kind.LEFT;
-      from(join.left(), inner ? both : keepsLeft ? conditions : on, select, sources, names);
-      from(join.right(), inner ? both : keepsLeft ? on : conditions, select, sources, names);
+      from(join.left(), inner ? both : keepsLeft ? conditions : on, select, sources, seen);
+      from(join.right(), inner ? both : keepsLeft ? on : conditions, select, sources, seen);
       if (join.on() != null) {
-        visit(join.on(), names);
+        visit(join.on(), seen);
       }
       join.using().forEach(column -> columns.add(SelectItems.key(column)));
     } else {
-      table((Query.Table) from, conditions, select, sources, names);
+      table((Query.Table) from, conditions, select, sources, seen);
     }
   }
 
   private void table(
-      Query.Table table, List<Expr> conditions, Query.Select select, Sources sources, Names names) {
-    Query.Cte cte = names.find(table.name());
-    if (cte != null) {
-      named(cte);
+      Query.Table table,
+      List<Expr> conditions,
+      Query.Select select,
+      Sources sources,
+      @Nullable Definition seen) {
+    Definition definition = Definition.find(seen, table.name());
+    if (definition != null) {
+      named(table, definition);
       return;
     }
+    impossible |= Definition.isLike(seen, table.name());
     TableRule rule = schema.topology().tables().get(table.name());
     if (rule == null || schema.columns(table.name()).isEmpty()) {
       impossible = true;
     } else if (rule instanceof TableRule.Reference) {
       copies.add(table.name());
     } else {
-      boolean starred =
-          select.items().stream()
-              .anyMatch(
-                  item ->
-                      item.isStar()
-                          && (item.table() == null || item.table().equals(table.alias())));
       impossible |= schema.catalog().isMixed(table.name());
-      all.add(new Found(table, starred, sources.own(table, conditions)));
+      edits.add(replaced(table, Gather.PREFIX + all.size()));
+      all.add(new Found(table, isStarred(table, select), sources.own(table, conditions)));
     }
   }
 
-  private void named(Query.Cte cte) {
-    Integer times = named.get(cte);
-    // Inside itself it is a table of the server's own.
-    if (times != null && gathered.contains(cte)) {
-      named.put(cte, times + 1);
-      usesOfGathered++;
-      reopened |= times > 0;
+  private static boolean isStarred(Query.Table table, Query.Select select) {
+    return select.from().stream().anyMatch(Mentions::isNatural)
+        || select.items().stream()
+            .anyMatch(
+                item ->
+                    item.isStar() && (item.table() == null || item.table().equals(table.alias())));
+  }
+
+  /** Tells whether all columns matter by their names. */
+  private static boolean isNatural(Query.From from) {
+    return from instanceof Query.Join join
+        && (join.natural() || isNatural(join.left()) || isNatural(join.right()));
+  }
+
+  private static SqlWriter.Edit replaced(Query.Table table, String name) {
+    return new SqlWriter.Edit(
+        table.span(), Fragment.of(Fragment.quoted(name) + " AS " + Fragment.quoted(table.alias())));
+  }
+
+  /** Takes a mention of a query of WITH; inside itself it is a table of the server's own. */
+  private void named(Query.Table table, Definition definition) {
+    int copy = definition.open();
+    if (copy < 0) {
+      if (definition.size() == 0) {
+        copy(definition, definition.cte().name());
+      } else if (definition.gathered()) {
+        copy(definition, Gather.PREFIX + "w" + definitions++);
+      }
+      copy = definition.gathered() ? definition.size() - 1 : 0;
+    }
+    if (copy > 0) {
+      edits.add(replaced(table, definition.name(copy)));
     }
   }
 
-  private void visit(Expr expr, Names names) {
+  private void visit(Expr expr, @Nullable Definition seen) {
     expr.walk(
         each -> {
           if (each instanceof Expr.Name name) {
             columns.add(SelectItems.key(name.column()));
           } else if (each instanceof Expr.Subquery subquery) {
-            query(subquery.query(), names);
+            query(subquery.query(), seen);
           } else if (each instanceof Expr.Variable) {
             impossible = true;
           } else if (each instanceof Expr.Call call) {
@@ -235,5 +286,6 @@ final class Mentions {
     impossible |=
         !Functions.isKnown(name) || Functions.SESSION.contains(name) || OF_TABLES.contains(name);
     looksAtStored |= STORED.contains(name);
+    random += Functions.RANDOM.contains(name) ? 1 : 0;
   }
 }

@@ -6,6 +6,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /** A table like the columns that are gathered, and these columns' values as literals. */
@@ -14,11 +16,19 @@ final class TemporaryTable {
   /** The column that tells rows apart which have no key. A star does not mean it. */
   static final String ROW = "_shardflux_row";
 
-  private static final Set<String> AS_NUMBER = Set.of("bit", "enum", "set", "year");
+  private static final Set<String> AS_NUMBER = Set.of("bit", "year");
   private static final Set<String> AS_THEY_ARE =
-      Set.of("tinyint", "smallint", "mediumint", "int", "bigint", "decimal", "double");
+      Set.of("tinyint", "smallint", "mediumint", "int", "bigint", "decimal");
   private static final Set<String> TEXTS =
       Set.of("char", "varchar", "tinytext", "text", "mediumtext", "longtext");
+
+  private static final int MOST_KEY_BYTES = 3_072;
+  private static final int MOST_OF_CHARACTER = 4;
+
+  /** More than a number or a time has. */
+  private static final int PLAIN_KEY_BYTES = 32;
+
+  private static final Pattern LENGTH = Pattern.compile("\\(([0-9]{1,5})\\)");
 
   private TemporaryTable() {}
 
@@ -49,6 +59,10 @@ final class TemporaryTable {
 
   private static String definition(Catalog.Column column) {
     String collation = column.collation();
+    // The catalog has MariaDB's own names, which these don't have.
+    if (collation != null && collation.startsWith("utf8mb4_vi_uca1400_nopad_")) {
+      collation = collation.replace("uca1400_nopad", "0900");
+    }
     return quoted(column.name())
         + " "
         + column.type()
@@ -56,10 +70,21 @@ final class TemporaryTable {
         + (column.nullable() ? " NULL" : " NOT NULL");
   }
 
-  /** Tells whether a column may be in a key as a whole. */
-  static boolean isKeyable(Catalog.Column column) {
+  /** Tells whether some columns may be a key as a whole. */
+  static boolean isKeyable(List<Catalog.Column> columns) {
+    return columns.stream().mapToInt(TemporaryTable::keyBytes).sum() <= MOST_KEY_BYTES;
+  }
+
+  /** The bytes of a column in a key, or more than a key has. */
+  private static int keyBytes(Catalog.Column column) {
     String type = type(column);
-    return !type.endsWith("text") && !type.endsWith("blob") && !type.equals("json");
+    if (type.endsWith("char") || type.endsWith("binary")) {
+      Matcher length = LENGTH.matcher(column.type());
+      int most = length.find() ? Integer.parseInt(length.group(1)) : 1;
+      return most * (type.endsWith("char") ? MOST_OF_CHARACTER : 1) + 2;
+    }
+    boolean whole = type.endsWith("text") || type.endsWith("blob") || type.equals("json");
+    return whole ? MOST_KEY_BYTES + 1 : PLAIN_KEY_BYTES;
   }
 
   static String type(Catalog.Column column) {
@@ -86,7 +111,14 @@ final class TemporaryTable {
     String type = type(column);
     if (type.equals("float")) {
       // As a text a FLOAT has too few digits.
-      return "CAST(" + value + " AS DOUBLE)";
+      return real("CAST(" + value + " AS DOUBLE)");
+    }
+    if (type.equals("double")) {
+      return real(value);
+    }
+    if (type.equals("enum")) {
+      // What a server stored in place of a value that is none can't be stored again.
+      return "IF(" + value + " + 0 = 0, NULL, " + digits(value) + ")";
     }
     if (AS_NUMBER.contains(type)) {
       return value + " + 0";
@@ -100,11 +132,16 @@ final class TemporaryTable {
     if (type.equals("json")) {
       return json(value);
     }
-    if (TEXTS.contains(type) || isBinary(type)) {
+    if (TEXTS.contains(type) || type.equals("set") || isBinary(type)) {
       // A text as its bytes: no character is converted, and none is taken for a marker.
       return digits(value);
     }
     return "QUOTE(CAST(" + value + " AS CHAR CHARACTER SET utf8mb4))";
+  }
+
+  /** A double with an exponent: without one, a negative zero would be an integer. */
+  private static String real(String value) {
+    return "IF(LOCATE('e', " + value + ") > 0, " + value + ", CONCAT(" + value + ", 'e0'))";
   }
 
   private static boolean isBinary(String type) {

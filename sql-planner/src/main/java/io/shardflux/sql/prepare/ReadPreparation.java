@@ -73,7 +73,7 @@ public record ReadPreparation(
     } catch (RefusedSqlException e) {
       return new Several(
           StatementPlan.refusing(e),
-          GatherPlanner.gathers(e.code()) ? new GatherPlanner(text, schema).plan(query) : null);
+          GatherPlanner.gathers(e) ? new GatherPlanner(text, schema).plan(query) : null);
     }
   }
 

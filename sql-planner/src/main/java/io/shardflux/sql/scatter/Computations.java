@@ -124,7 +124,7 @@ record Computations(
                     !(each.bare() instanceof Expr.Literal literal
                         && literal.value() instanceof Long));
     if (quotients && others) {
-      throw new RefusedSqlException(
+      throw RefusedSqlException.open(
           code, choice.name() + " of a quotient or an average and what is no integer");
     }
   }
@@ -132,13 +132,13 @@ record Computations(
   /** Refuses operands that servers round or not, by their way to the groups, or divide unlike. */
   private void checkQuotients(Expr arithmetic, RefusalCode code) {
     if (averages(arithmetic) && !groups.isEmpty()) {
-      throw new RefusedSqlException(
+      throw RefusedSqlException.open(
           code, "an average that is computed with (SUM(…) / COUNT(…) can be)");
     }
     arithmetic.walk(
         inside -> {
           if (inside != arithmetic && !isDivided(inside)) {
-            throw new RefusedSqlException(
+            throw RefusedSqlException.open(
                 code, "a quotient that is computed with, of more than plain aggregates");
           }
           return !Functions.isAggregate(inside);
@@ -148,7 +148,7 @@ record Computations(
   /** Refuses a quotient that a server need not divide as far as it is shown. */
   private void checkDividend(Expr.Op op, RefusalCode code) {
     if (op.is("/") && digits.of(op.children().get(0)).scale() > MAX_SURE_SCALE && !isEven(op)) {
-      throw new RefusedSqlException(
+      throw RefusedSqlException.open(
           code, "a quotient of many digits, of more than plain aggregates");
     }
   }
@@ -191,11 +191,11 @@ record Computations(
   private void checkDigits(Expr expr, RefusalCode code) {
     Digits known = digits.of(expr);
     if (digits.hasMore(known)) {
-      throw new RefusedSqlException(code, "an aggregate of quotients that is computed with");
+      throw RefusedSqlException.open(code, "an aggregate of quotients that is computed with");
     }
     if (code == RefusalCode.HAVING && known.fixed()) {
       // Servers compare them as equal where they are near to each other.
-      throw new RefusedSqlException(code, "a DOUBLE with digits");
+      throw RefusedSqlException.open(code, "a DOUBLE with digits");
     }
   }
 

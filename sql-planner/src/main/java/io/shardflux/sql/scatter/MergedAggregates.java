@@ -128,7 +128,7 @@ final class MergedAggregates {
     Digits argument = digits.of(call.children().get(0));
     if (digits.hasMore(argument) && (!select.group().isEmpty() || makesFiner())) {
       // A server that adds up in a table of its own rounds each sum on the way, others don't.
-      throw new RefusedSqlException(
+      throw RefusedSqlException.open(
           RefusalCode.AGGREGATE_EXPRESSION, "a sum or an average of quotients, of several groups");
     }
     boolean whole = !digits.hasMore(argument) && !argument.fixed();

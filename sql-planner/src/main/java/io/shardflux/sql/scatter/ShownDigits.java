@@ -49,7 +49,7 @@ record ShownDigits(DigitReader reader, Catalog.Quotients quotients) {
   void checkGroup(Expr expr) {
     checkToldApart(expr);
     if (hasMore(of(expr)) && !isSpread(expr.bare())) {
-      throw new RefusedSqlException(RefusalCode.UNSORTABLE, "a quotient to tell apart by");
+      throw RefusedSqlException.open(RefusalCode.UNSORTABLE, "a quotient to tell apart by");
     }
   }
 
@@ -57,7 +57,7 @@ record ShownDigits(DigitReader reader, Catalog.Quotients quotients) {
   void checkToldApart(Expr expr) {
     checkStored(expr, RefusalCode.UNSORTABLE);
     if (of(expr).isComputedCut()) {
-      throw new RefusedSqlException(
+      throw RefusedSqlException.open(
           RefusalCode.UNSORTABLE, "what is computed of a DOUBLE with digits, to tell apart by");
     }
   }
@@ -65,7 +65,7 @@ record ShownDigits(DigitReader reader, Catalog.Quotients quotients) {
   /** Refuses a value that becomes another one where a server stores it. */
   void checkStored(Expr expr, RefusalCode code) {
     if (of(expr).isClamped() && quotients != Catalog.Quotients.ROUNDED) {
-      throw new RefusedSqlException(code, "a difference of unsigned numbers");
+      throw RefusedSqlException.open(code, "a difference of unsigned numbers");
     }
   }
 

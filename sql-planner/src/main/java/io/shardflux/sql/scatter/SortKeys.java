@@ -76,7 +76,7 @@ record SortKeys(
                   "IF(", none, "'a') = ", none, "'a '), WEIGHT_STRING(", none, "' ')), NULL)")));
     }
     if (!type.isMerged()) {
-      throw new RefusedSqlException(
+      throw RefusedSqlException.open(
           RefusalCode.UNSORTABLE,
           expr.description()
               + ": texts of "

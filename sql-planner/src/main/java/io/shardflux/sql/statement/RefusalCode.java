@@ -79,6 +79,8 @@ public enum RefusalCode {
           + " sql.gather-max-bytes"),
   /** A value that can't be gathered exactly as it is. */
   GATHERED_VALUE("leave its column out, or restrict the statement to one key"),
+  /** A server's user who may not make temporary tables. */
+  GATHER_RIGHT("grant the user CREATE TEMPORARY TABLES on the shard's database"),
   /** A read of several shards' rows together, in a transaction that is on one shard. */
   GATHER_IN_TRANSACTION("run it outside the transaction, or make the transaction read only"),
   /** A server whose binary log would get what is gathered. */

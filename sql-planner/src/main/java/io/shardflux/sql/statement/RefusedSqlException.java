@@ -22,6 +22,8 @@ public final class RefusedSqlException extends RuntimeException {
   /** The alternative for the caller. */
   private final String wayOut;
 
+  private final boolean open;
+
   /**
    * A refusal.
    *
@@ -41,15 +43,34 @@ public final class RefusedSqlException extends RuntimeException {
    */
   @Internal
   public RefusedSqlException(RefusalCode code, String reason, String wayOut) {
-    this(shortened(reason), code, wayOut);
+    this(shortened(reason), code, wayOut, false);
   }
 
-  private RefusedSqlException(String reason, RefusalCode code, String wayOut) {
+  private RefusedSqlException(String reason, RefusalCode code, String wayOut, boolean open) {
     // Refusals are cached, so an instance is thrown many times: no stack, nothing suppressed.
     super(code + ": " + reason + " (" + wayOut + ")", null, false, false);
     this.code = code;
     this.reason = reason;
     this.wayOut = wayOut;
+    this.open = open;
+  }
+
+  /**
+   * {@return the refusal of a statement to which one server may give several answers, by its way to
+   * them}
+   *
+   * @param code the rule that refuses the statement
+   * @param reason the part of the statement that the rule met, without bound values
+   */
+  @Internal
+  public static RefusedSqlException open(RefusalCode code, String reason) {
+    return new RefusedSqlException(shortened(reason), code, code.wayOut(), true);
+  }
+
+  /** {@return whether one server may give several answers to the statement} */
+  @Internal
+  public boolean isOpen() {
+    return open;
   }
 
   /** The reason, cut short: a text of a million characters could make a long one. */

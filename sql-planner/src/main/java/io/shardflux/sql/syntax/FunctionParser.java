@@ -209,7 +209,7 @@ abstract class FunctionParser extends Parser {
   }
 
   /** The expressions that a window names, without its frame. */
-  private List<Expr> window() {
+  final List<Expr> window() {
     List<Expr> named = new ArrayList<>();
     if (!skip("(")) {
       name();

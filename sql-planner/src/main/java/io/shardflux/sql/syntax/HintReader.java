@@ -36,6 +36,7 @@ public final class HintReader {
           "failure-policy",
           "read-preference");
   private static final int MAX_TIME_DIGITS = 9;
+  private static final int MOST_GATHERED = 1_000_000;
 
   private final Map<String, HintText.Value> values = new LinkedHashMap<>();
 
@@ -143,11 +144,13 @@ public final class HintReader {
       case "true" -> Hints.GATHER;
       case "false" -> 0;
       default -> {
-        if (!value.matches("[1-9][0-9]{0,6}")) {
+        int rows = value.matches("[1-9][0-9]{0,6}") ? Integer.parseInt(value) : 0;
+        if (rows < 1 || rows > MOST_GATHERED) {
           throw wrong(
-              "gather=" + HintText.shortened(value), "true, false or rows from 1 to 9999999");
+              "gather=" + HintText.shortened(value),
+              "true, false or rows from 1 to " + MOST_GATHERED);
         }
-        yield Integer.parseInt(value);
+        yield rows;
       }
     };
   }

@@ -29,7 +29,12 @@ public record Query(
     return branches.size() == 1 && branches.get(0).body() instanceof Select select ? select : null;
   }
 
-  public record Cte(String name, List<String> columns, Query query, boolean recursive) {}
+  /**
+   * A query of {@code WITH}.
+   *
+   * @param span from its name to the closing parenthesis
+   */
+  public record Cte(Span span, String name, List<String> columns, Query query, boolean recursive) {}
 
   /**
    * An operand of a set operation.
@@ -51,6 +56,7 @@ public record Query(
    * @param itemsSpan the select list
    * @param sources from {@code FROM} to the end of {@code WHERE}
    * @param condition what stands behind {@code WHERE}, null if there is none
+   * @param windows what stands in the windows that {@code WINDOW} names, null if it names none
    */
   public record Select(
       Span span,
@@ -63,7 +69,8 @@ public record Query(
       @Nullable Span condition,
       List<Expr> group,
       boolean rollup,
-      @Nullable Expr having)
+      @Nullable Expr having,
+      @Nullable List<Expr> windows)
       implements Body {
 
     public boolean isStarred() {
@@ -82,7 +89,8 @@ public record Query(
     }
 
     public boolean hasWindow() {
-      return items.stream().anyMatch(item -> item.expr() != null && item.expr().hasWindow());
+      return windows != null
+          || items.stream().anyMatch(item -> item.expr() != null && item.expr().hasWindow());
     }
 
     /** The item at a position, from 1. */
@@ -152,6 +160,7 @@ public record Query(
    *
    * @param condition what stands behind {@code ON}, null if there is none
    * @param using the columns of {@code USING}
+   * @param natural whether it is by all columns that both have
    */
   public record Join(
       Kind kind,
@@ -159,7 +168,8 @@ public record Query(
       From right,
       @Nullable Expr on,
       @Nullable Span condition,
-      List<String> using)
+      List<String> using,
+      boolean natural)
       implements From {
 
     public enum Kind {

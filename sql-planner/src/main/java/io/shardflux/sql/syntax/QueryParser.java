@@ -49,11 +49,13 @@ abstract class QueryParser extends ExprParser {
     boolean recursive = skip("RECURSIVE");
     List<Query.Cte> ctes = new ArrayList<>();
     do {
+      int start = start();
       String name = name().value();
       List<String> columns = is("(") ? names() : List.of();
       expect("AS", "(");
-      ctes.add(new Query.Cte(name, columns, query(), recursive));
+      Query query = query();
       expect(")");
+      ctes.add(new Query.Cte(since(start), name, columns, query, recursive));
     } while (skip(","));
     return ctes;
   }
@@ -127,10 +129,8 @@ abstract class QueryParser extends ExprParser {
     List<Expr> group = skip("GROUP", "BY") ? exprs() : List.of();
     boolean rollup = !group.isEmpty() && skip("WITH", "ROLLUP");
     Expr having = skip("HAVING") ? expr() : null;
+    List<Expr> windows = skip("WINDOW") ? windows() : null;
     tables = around;
-    if (skip("WINDOW")) {
-      throw new RefusedSqlException(RefusalCode.SYNTAX, "a WINDOW clause");
-    }
     return new Query.Select(
         since(start),
         distinct,
@@ -142,7 +142,21 @@ abstract class QueryParser extends ExprParser {
         condition,
         group,
         rollup,
-        having);
+        having,
+        windows);
+  }
+
+  private List<Expr> windows() {
+    List<Expr> all = new ArrayList<>();
+    do {
+      name();
+      expect("AS");
+      if (!is("(")) {
+        throw unexpected();
+      }
+      all.addAll(window());
+    } while (skip(","));
+    return all;
   }
 
   private boolean isDistinct() {
@@ -237,11 +251,19 @@ abstract class QueryParser extends ExprParser {
   private Query.From joined() {
     Query.From left = source();
     while (true) {
+      boolean natural = skip("NATURAL");
       Query.Join.Kind kind = joinKind();
-      if (kind == null) {
+      if (kind == null && !natural) {
         return left;
       }
+      if (kind == null) {
+        throw unexpected();
+      }
       Query.From right = source();
+      if (natural) {
+        left = new Query.Join(kind, left, right, null, null, List.of(), true);
+        continue;
+      }
       boolean conditional = skip("ON");
       int onStart = start();
       Expr on = conditional ? expr() : null;
@@ -250,7 +272,7 @@ abstract class QueryParser extends ExprParser {
       if (on == null && using.isEmpty() && kind != Query.Join.Kind.INNER) {
         throw unexpected();
       }
-      left = new Query.Join(kind, left, right, on, condition, using);
+      left = new Query.Join(kind, left, right, on, condition, using, false);
     }
   }
 
@@ -290,7 +312,7 @@ abstract class QueryParser extends ExprParser {
         expect(")");
         Query.From all = tables.get(0);
         for (Query.From table : tables.subList(1, tables.size())) {
-          all = new Query.Join(Query.Join.Kind.INNER, all, table, null, null, List.of());
+          all = new Query.Join(Query.Join.Kind.INNER, all, table, null, null, List.of(), false);
         }
         return all;
       }

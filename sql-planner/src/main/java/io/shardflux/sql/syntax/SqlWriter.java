@@ -61,20 +61,33 @@ public final class SqlWriter {
     return new SqlWriter(text, places).add(text.body()).done();
   }
 
-  /** Words in the place of a span. */
-  public record Edit(Span span, String words) {}
+  /** SQL in the place of a span. */
+  public record Edit(Span span, Fragment sql) {
 
-  /** The whole text without its hint, with other words in some places that don't overlap. */
-  public static ShardSql edited(SqlText text, List<Edit> edits) {
-    SqlWriter writer = new SqlWriter(text);
-    int at = text.body().start();
+    /** SQL right behind a span. */
+    public static Edit behind(Span span, Fragment sql) {
+      return new Edit(new Span(span.end(), span.end()), sql);
+    }
+  }
+
+  /** A piece of a text, with other SQL in some places that don't overlap. */
+  public static Fragment edited(Span span, List<Edit> edits) {
+    List<Object> pieces = new ArrayList<>();
+    int at = span.start();
     List<Edit> sorted = new ArrayList<>(edits);
     sorted.sort(Comparator.comparingInt(edit -> edit.span().start()));
     for (Edit edit : sorted) {
-      writer.add(new Span(at, edit.span().start())).add(edit.words());
+      pieces.add(new Span(at, edit.span().start()));
+      pieces.addAll(edit.sql().pieces());
       at = edit.span().end();
     }
-    return writer.add(new Span(at, text.body().end())).done();
+    pieces.add(new Span(at, span.end()));
+    return new Fragment(pieces);
+  }
+
+  /** The whole text without its hint, with other SQL in some places. */
+  public static ShardSql edited(SqlText text, List<Edit> edits) {
+    return new SqlWriter(text).add(edited(text.body(), edits)).done();
   }
 
   public SqlWriter add(String words) {

@@ -1,0 +1,190 @@
+package io.shardflux.sql;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.shardflux.router.KeyColumn;
+import io.shardflux.router.ShardId;
+import io.shardflux.router.ShardingStrategy;
+import io.shardflux.router.TableRule;
+import io.shardflux.router.Topology;
+import io.shardflux.sql.gather.Gather;
+import io.shardflux.sql.schema.Catalog;
+import io.shardflux.sql.schema.Catalog.Column;
+import io.shardflux.sql.schema.Catalog.Filling;
+import io.shardflux.sql.statement.Binds;
+import io.shardflux.sql.statement.Hints;
+import io.shardflux.sql.statement.PlannerOptions;
+import io.shardflux.sql.statement.RefusedSqlException;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Which rows one server is given, and what it is asked then. */
+class GatherTests {
+
+  private static final ShardId A = ShardId.of("a");
+  private static final ShardId B = ShardId.of("b");
+
+  private static final Topology TOPOLOGY =
+      Topology.builder()
+          .shard(A)
+          .shard(B)
+          .strategy("s", ShardingStrategy.modulo(List.of(A, B)))
+          .table(new TableRule.Sharded("t", List.of(KeyColumn.integer("id")), "s"))
+          .table(new TableRule.Sharded("u", List.of(KeyColumn.integer("owner")), "s"))
+          .table(new TableRule.Reference("r"))
+          .build();
+
+  private static final Catalog CATALOG =
+      Catalog.of(
+          Map.of(
+              "t",
+              List.of(
+                  column("id", "bigint", true),
+                  column("x", "int", false),
+                  column("y", "int", false)),
+              "u",
+              List.of(
+                  column("no", "int", true),
+                  column("owner", "bigint", false),
+                  column("x", "int", false),
+                  column("z", "varchar(9)", false)),
+              "r",
+              List.of(column("code", "int", true))));
+
+  private static Column column(String name, String type, boolean primary) {
+    return new Column(
+        name,
+        type,
+        !primary,
+        type.startsWith("varchar") ? "utf8mb4_bin" : null,
+        primary,
+        Filling.GIVEN);
+  }
+
+  private static @Nullable Gather gather(String sql) {
+    Prepared prepared = SqlPlanner.of(PlannerOptions.defaults()).prepare(sql, CATALOG, TOPOLOGY);
+    Object[] values = new Object[prepared.markers().size()];
+    try {
+      prepared.route(Binds.of(values), Hints.NONE);
+      prepared.plan(Binds.of(values), Hints.NONE, List.of(A, B));
+      throw new AssertionError("planned: " + sql);
+    } catch (RefusedSqlException refusal) {
+      return prepared.gather(refusal);
+    }
+  }
+
+  private static Gather gathered(String sql) {
+    Gather gather = gather(sql);
+    assertThat(gather).as(sql).isNotNull();
+    return java.util.Objects.requireNonNull(gather);
+  }
+
+  /** The conditions that go along with each mention. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "t a JOIN u b ON a.x = b.x AND b.no > 1 WHERE a.y = 2 | (a.y = 2) | (b.no > 1)",
+        "t a LEFT JOIN u b ON a.x = b.x AND b.no > 1 AND a.y = 3 WHERE a.y = 2 | (a.y = 2) | (b.no > 1)",
+        "t a LEFT JOIN u b ON a.x = b.x WHERE b.no IS NULL | | ",
+        "t a RIGHT JOIN u b ON a.x = b.x AND b.no > 1 AND a.y = 3 WHERE b.no = 2 AND a.y = 4 | (a.y = 3) | (b.no = 2)",
+        "t a LEFT JOIN (u b JOIN r c ON b.no = 5 AND b.x = c.code) ON a.x = b.x AND b.z = 'q' WHERE y = 1 | (y = 1) | (b.z = 'q') AND (b.no = 5)",
+        "t a, u b WHERE a.x = b.x AND (a.y = 1 OR b.no = 2) AND z = 'q' AND y = 4 | (y = 4) | (z = 'q')",
+        "t a JOIN u b ON a.x = b.x WHERE a.y = RAND() AND b.no < NOW() AND a.y IN (SELECT code FROM r) | | ",
+      })
+  void onlyWhatIsOfATableAloneGoesAlong(
+      String from, @Nullable String first, @Nullable String second) {
+    Gather gather = gathered("SELECT COUNT(*) FROM " + from);
+    assertThat(conditions(gather, 0)).isEqualTo(first == null ? "" : first);
+    assertThat(conditions(gather, 1)).isEqualTo(second == null ? "" : second);
+  }
+
+  private static String conditions(Gather gather, int mention) {
+    String sql = gather.mentions().get(mention).rows().text();
+    int where = sql.indexOf(" WHERE ");
+    return where < 0 ? "" : sql.substring(where + 7, sql.lastIndexOf(" LIMIT ?"));
+  }
+
+  @Test
+  void columnsAreThoseThatTheTextNames() {
+    assertThat(names("SELECT a.x, COUNT(*) OVER () FROM t a WHERE Y > 1", 0)).isEqualTo("x y");
+    assertThat(names("SELECT COUNT(*) FROM t a JOIN u b ON b.no > 0", 0)).isEqualTo("id");
+    assertThat(names("SELECT b.*, a.y FROM t a JOIN u b ON b.z = a.y", 0)).isEqualTo("y");
+    assertThat(names("SELECT b.*, a.y FROM t a JOIN u b ON b.z = a.y", 1))
+        .isEqualTo("no owner x z");
+    assertThat(names("SELECT 1 FROM t NATURAL JOIN u", 0)).isEqualTo("id x y");
+    assertThat(names("SELECT COUNT(*) FROM t JOIN (SELECT * FROM u LIMIT 3) d USING (x)", 1))
+        .isEqualTo("no owner x z");
+  }
+
+  private static String names(String sql, int mention) {
+    return String.join(
+        " ", gathered(sql).mentions().get(mention).columns().stream().map(Column::name).toList());
+  }
+
+  @Test
+  void aKeyIsDeclaredThatTellsTheRowsOfAllShardsApart() {
+    Gather gather = gathered("SELECT a.id, b.no, COUNT(*) OVER () FROM t a JOIN u b ON a.x = b.x");
+    assertThat(gather.mentions().get(0).create())
+        .isEqualTo(
+            "CREATE TEMPORARY TABLE `_shardflux_g0` (`id` bigint NOT NULL, `x` int NULL, PRIMARY"
+                + " KEY (`id`)) ENGINE=InnoDB");
+    assertThat(gather.mentions().get(1).create()).contains("`_shardflux_row`");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "WITH d AS (SELECT x FROM t ORDER BY x LIMIT 2) SELECT * FROM d | WITH d AS (SELECT x FROM"
+            + " `_shardflux_g0` AS `t` ORDER BY x LIMIT 2) SELECT * FROM d",
+        "WITH d (n) AS (SELECT x FROM t WHERE y = :a LIMIT 2) SELECT * FROM d e JOIN d WHERE e.n ="
+            + " :b | WITH d (n) AS (SELECT x FROM `_shardflux_g0` AS `t` WHERE y = ? LIMIT 2),"
+            + " `_shardflux_gw0` (`n`) AS (SELECT x FROM `_shardflux_g1` AS `t` WHERE y = ? LIMIT"
+            + " 2) SELECT * FROM d e JOIN `_shardflux_gw0` AS `d` WHERE e.n = ?",
+        "WITH d AS (SELECT x FROM t), e AS (SELECT x FROM d LIMIT 2) SELECT COUNT(*) FROM e JOIN e"
+            + " f | WITH d AS (SELECT x FROM `_shardflux_g0` AS `t`), `_shardflux_gw1` AS (SELECT x"
+            + " FROM `_shardflux_g1` AS `t`), e AS (SELECT x FROM d LIMIT 2), `_shardflux_gw0` AS"
+            + " (SELECT x FROM `_shardflux_gw1` AS `d` LIMIT 2) SELECT COUNT(*) FROM e JOIN"
+            + " `_shardflux_gw0` AS `f`",
+        "WITH RECURSIVE n AS (SELECT MIN(id) AS i FROM t UNION ALL SELECT i + 1 FROM n WHERE i < 3)"
+            + " SELECT * FROM n JOIN n m | WITH RECURSIVE n AS (SELECT MIN(id) AS i FROM"
+            + " `_shardflux_g0` AS `t` UNION ALL SELECT i + 1 FROM n WHERE i < 3),"
+            + " `_shardflux_gw0` AS (SELECT MIN(id) AS i FROM `_shardflux_g1` AS `t` UNION ALL"
+            + " SELECT i + 1 FROM `_shardflux_gw0` AS `n` WHERE i < 3) SELECT * FROM n JOIN"
+            + " `_shardflux_gw0` AS `m`",
+        "SELECT (SELECT MAX(x) FROM u), y FROM t USE INDEX (p) | SELECT (SELECT MAX(x) FROM"
+            + " `_shardflux_g1` AS `u`) AS `(SELECT MAX(x) FROM u)`, y FROM `_shardflux_g0` AS `t`",
+      })
+  void tablesAreNamedOnceEach(String sql, String expected) {
+    assertThat(gathered(sql).statement().text()).isEqualTo(expected);
+  }
+
+  @Test
+  void markersAreThoseOfTheText() {
+    Gather gather =
+        gathered(
+            "WITH d AS (SELECT x FROM t WHERE y = :a LIMIT 2) SELECT :b, e.x FROM d e JOIN d ON d.x"
+                + " > :a");
+    assertThat(gather.statement().markers()).containsExactly(0, 0, 1, 0);
+    assertThat(gather.mentions().get(1).rows().markers()).containsExactly(0, 2);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "SELECT COUNT(*) OVER (), CONNECTION_ID() FROM t",
+        "SELECT COUNT(*) OVER () FROM t WHERE MATCH (x) AGAINST ('q')",
+        "SELECT COUNT(*) OVER (), DEFAULT(x) FROM t",
+        "SELECT COUNT(*) OVER () FROM t FOR UPDATE",
+        "WITH d AS (SELECT x, RAND() AS q FROM t) SELECT COUNT(*) OVER () FROM d JOIN d e ON d.q = e.q",
+      })
+  void whatOneServerWouldAnswerOtherwiseIsRefused(String sql) {
+    assertThat(gather(sql)).isNull();
+  }
+}
