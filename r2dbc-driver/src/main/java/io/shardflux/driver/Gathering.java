@@ -1,11 +1,13 @@
 package io.shardflux.driver;
 
 import io.r2dbc.spi.Result;
+import io.shardflux.driver.catalog.TableWatch;
 import io.shardflux.driver.failure.Refusals;
 import io.shardflux.driver.gather.GatherSource;
 import io.shardflux.driver.plan.SqlEngine;
 import io.shardflux.driver.result.FreshSource;
 import io.shardflux.driver.result.RowsResult;
+import io.shardflux.driver.scatter.Guard;
 import io.shardflux.driver.transaction.VirtualTransaction;
 import io.shardflux.r2dbc.settings.GatherOptions;
 import io.shardflux.r2dbc.settings.ScatterReads;
@@ -21,8 +23,10 @@ import io.shardflux.sql.statement.RefusalCode;
 import io.shardflux.sql.statement.RefusedSqlException;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Objects;
+import java.util.Set;
 import java.util.function.Function;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
@@ -68,14 +72,14 @@ final class Gathering {
             snapshot.sql(
                 shard, gather.statement().text(), values(gather.statement().markers(), asked, 0)),
             (mention, most, time) -> rows(asked, mention, most, time),
+            Mono.defer(() -> look(asked, gather)),
             engine.gatherTurns(),
             bounds(asked),
             times(asked),
             sql);
     return Mono.just(
         new RowsResult(
-            new FreshSource(
-                source, again, () -> snapshot.overtaken(asked.prepared().tables()), sql)));
+            new FreshSource(source, again, () -> snapshot.overtaken(tables(gather, true)), sql)));
   }
 
   /** A shard that has all reference tables of the statement. */
@@ -86,8 +90,8 @@ final class Gathering {
   }
 
   private Gather gather(Asked asked, RefusedSqlException refusal) {
-    Gather gather = asked.prepared().gather(refusal);
-    if (gather == null || bounds(asked).reads() == ScatterReads.REFUSED) {
+    Gather gather = engine.gather(asked.prepared(), refusal);
+    if (gather == null || bounds(asked).reads() == ScatterReads.REFUSED || namesHidden(gather)) {
       throw refusal;
     }
     if (Boolean.FALSE.equals(asked.hints().scatter())) {
@@ -102,6 +106,46 @@ final class Gathering {
     return gather;
   }
 
+  /** A temporary table lacks such a column, and its name would be another table's. */
+  private boolean namesHidden(Gather gather) {
+    return gather.mentions().stream()
+        .anyMatch(
+            mention ->
+                gather.names().stream()
+                    .anyMatch(name -> engine.isInvisible(mention.table(), name)));
+  }
+
+  /** Completes if the tables that were gathered are as the plan has them, on all shards. */
+  private Mono<Void> look(Asked asked, Gather gather) {
+    Snapshot snapshot = asked.snapshot();
+    return Flux.fromIterable(tables(gather, false))
+        .concatMap(
+            table ->
+                Flux.fromIterable(snapshot.owning(Set.of(table), snapshot.having(Set.of(table))))
+                    .flatMap(shard -> looked(asked, table, shard)))
+        .then();
+  }
+
+  private Mono<Void> looked(Asked asked, String table, ShardId shard) {
+    Mono<Void> look =
+        new Guard(
+                engine.watch(),
+                Set.of(table),
+                Duration.ZERO,
+                TableWatch.Way.LISTED,
+                asked.prepared().catalog(),
+                true,
+                null)
+            .before(shard, text -> asked.snapshot().sql(shard, text));
+    return look == null ? Mono.empty() : look;
+  }
+
+  private static Set<String> tables(Gather gather, boolean copies) {
+    Set<String> tables = new LinkedHashSet<>(copies ? gather.copies() : Set.of());
+    gather.mentions().forEach(mention -> tables.add(mention.table()));
+    return tables;
+  }
+
   /** The router's bounds, or what a hint says in their place. */
   private GatherOptions bounds(Asked asked) {
     GatherOptions usual = engine.access().gathers();
@@ -111,7 +155,7 @@ final class Gathering {
     }
     return new GatherOptions(
         hint == 0 ? ScatterReads.REFUSED : ScatterReads.ALLOWED,
-        hint > 0 ? Math.min(hint, GatherOptions.MOST_ROWS) : usual.maxRows(),
+        hint > 0 ? hint : usual.maxRows(),
         usual.maxBytes(),
         usual.concurrency());
   }
@@ -138,6 +182,7 @@ final class Gathering {
   private static Hints.Builder hints(Asked asked) {
     return Hints.builder()
         .scatter(true)
+        .gather(0)
         .failurePolicy("fail")
         .readPreference(asked.hints().readPreference());
   }

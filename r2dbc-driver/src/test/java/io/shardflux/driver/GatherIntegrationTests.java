@@ -25,6 +25,7 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import reactor.core.Disposable;
 import reactor.core.publisher.Flux;
@@ -257,6 +258,105 @@ class GatherIntegrationTests {
     } finally {
       servers.restore();
     }
+  }
+
+  /** A table is another one in other capitals, so a query of WITH is none of its names. */
+  @Test
+  void aNameInOtherCapitalsIsNoTable() {
+    DriverShards both = shards(9);
+    refused(
+        numbers(
+            both,
+            "WITH USERS AS (SELECT 5 AS lim) SELECT COUNT(*) FROM users u JOIN orders o ON o.total ="
+                + " u.age JOIN orders p ON p.no = o.no"),
+        RefusalCode.CROSS_SHARD_JOIN);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "MODIFY age BIGINT | age = 3000000000 | SUM(age) = 9000000000",
+        "MODIFY country VARCHAR(20) | country = 'abcde' | SUM(country = 'abcde') = 3",
+        "MODIFY age DECIMAL(10,4) | age = 1.2345 | SUM(age) = 3.7035",
+      })
+  void tablesThatChangedMeanwhileAreReadAsTheyAre(String change, String set, String holds) {
+    DriverShards changed = shards(3);
+    expect(numbers(changed, PAIRS), 0L);
+    changed.everywhere("ALTER TABLE users " + change);
+    changed.everywhere("UPDATE users SET " + set);
+    expect(numbers(changed, "SELECT " + holds + " FROM (SELECT * FROM users LIMIT 9) d"), 1L);
+  }
+
+  @Test
+  void aColumnThatAStarDoesNotMeanIsNeverAnothers() {
+    DriverShards hidden = shards(9);
+    hidden.everywhere("ALTER TABLE orders ADD age INT DEFAULT 1 INVISIBLE");
+    hidden.factory.check().block(BOUND);
+    refused(
+        numbers(
+            hidden,
+            "SELECT u.id, ROW_NUMBER() OVER (), (SELECT COUNT(*) FROM orders WHERE age = 1) FROM"
+                + " users u"),
+        RefusalCode.CROSS_SHARD_JOIN);
+  }
+
+  @Test
+  void anErrorTellsNoRow() {
+    DriverShards secret = shards(3);
+    secret.everywhere("DROP TABLE users");
+    secret.everywhere(
+        "CREATE TABLE users (id BIGINT, name VARCHAR(20), age INT, PRIMARY KEY (id, name))"
+            + " CHARACTER SET utf8mb4 COLLATE utf8mb4_bin");
+    secret.factory.check().block(BOUND);
+    // On a shard where it does not belong.
+    for (int i = 0; i < 2; i++) {
+      secret
+          .router
+          .on(IDS.get(i))
+          .sql("INSERT INTO users VALUES (77, 'secret', 1)")
+          .rowsUpdated()
+          .block(BOUND);
+    }
+    StepVerifier.create(numbers(secret, "SELECT ROW_NUMBER() OVER (ORDER BY name), id FROM users"))
+        .expectErrorSatisfies(
+            error ->
+                assertThat(error)
+                    .hasMessageContaining("1062")
+                    .hasMessageContaining("users")
+                    .hasMessageNotContainingAny("secret", "736563726574", "77"))
+        .verify(BOUND);
+  }
+
+  @Test
+  void nothingGetsIntoABinaryLog() {
+    DriverShards logged = shards(9);
+    String version = told(logged, "SELECT VERSION()").get(0);
+    String position =
+        version.contains("MariaDB") ? "SELECT @@gtid_current_pos" : "SELECT @@gtid_executed";
+    expect(numbers(logged, PAIRS), 0L);
+    logged.awaitIdle();
+    List<String> before = told(logged, position);
+    expect(numbers(logged, PAIRS), 0L);
+    logged.awaitIdle();
+    assumeTrue(version.contains("MariaDB"), "other tests write to these servers");
+    assertThat(told(logged, position)).isEqualTo(before);
+    assertThat(told(logged, "SELECT @@binlog_format")).containsOnly("MIXED");
+  }
+
+  private static List<String> told(DriverShards shards, String sql) {
+    return Flux.fromIterable(IDS)
+        .concatMap(
+            shard ->
+                shards
+                    .router
+                    .on(shard)
+                    .sql(sql)
+                    .map((row, metadata) -> String.valueOf(row.get(0, String.class)))
+                    .one())
+        .collectList()
+        .blockOptional(BOUND)
+        .orElseThrow();
   }
 
   @Test

@@ -14,6 +14,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -128,6 +129,16 @@ public final class CatalogSource {
   boolean isStill(Catalog then, Collection<String> tables) {
     Known last = known;
     return last != null && last.catalog().isLike(then, tables);
+  }
+
+  /**
+   * Tells whether a shard has a column that a star does not mean.
+   *
+   * @param column in lower case
+   */
+  public boolean isInvisible(String table, String column) {
+    return shown().values().stream()
+        .anyMatch(each -> each.invisible().getOrDefault(table, Set.of()).contains(column));
   }
 
   /** Tells whether all servers refuse a value that does not fit its column. */

@@ -7,6 +7,7 @@ import io.shardflux.sql.schema.Catalog;
 import java.math.BigDecimal;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -24,6 +25,7 @@ import reactor.core.publisher.Mono;
  * @param strict whether a value that does not fit its column is refused
  * @param quotients how the server computes with them
  * @param tables the columns that a star means, in their order
+ * @param invisible the names of the others in lower case, where a table has any
  * @param at when this began to be read, of {@link System#nanoTime}
  */
 @Internal
@@ -33,6 +35,7 @@ public record ShardColumns(
     boolean strict,
     Catalog.Quotients quotients,
     Map<String, List<Catalog.Column>> tables,
+    Map<String, Set<String>> invisible,
     long at) {
 
   private static final String COLUMNS =
@@ -81,41 +84,49 @@ public record ShardColumns(
               .map((row, metadata) -> settings(row))
               .one()
               .zipWhen(
-                  settings -> columns(on),
+                  settings -> found(on.apply(COLUMNS + ORDER)),
                   (settings, tables) ->
                       new ShardColumns(
                           settings.version(),
                           settings.strange(),
                           settings.strict(),
                           settings.quotients(),
-                          tables,
+                          visible(tables),
+                          invisible(tables),
                           at));
         });
   }
 
-  private static Mono<Map<String, List<Catalog.Column>>> columns(
-      Function<String, StatementSpec> on) {
-    return columns(on.apply(COLUMNS + ORDER));
-  }
-
   /** Reads the columns of only one table; none if it isn't there. */
   static Mono<List<Catalog.Column>> columns(String table, Function<String, StatementSpec> on) {
-    return columns(on.apply(COLUMNS + ONE_TABLE + ORDER).bind(0, table))
-        .map(tables -> tables.getOrDefault(table, List.of()));
+    return found(on.apply(COLUMNS + ONE_TABLE + ORDER).bind(0, table))
+        .map(found -> visible(found).getOrDefault(table, List.of()));
   }
 
-  private static Mono<Map<String, List<Catalog.Column>>> columns(StatementSpec statement) {
-    return statement
-        .bounded()
-        .map((row, metadata) -> found(row))
-        .all()
-        .filter(Found::visible)
-        .collect(
-            HashMap::new,
-            (tables, found) ->
-                tables
-                    .computeIfAbsent(found.table(), table -> new ArrayList<>())
-                    .add(found.column()));
+  private static Map<String, List<Catalog.Column>> visible(List<Found> all) {
+    Map<String, List<Catalog.Column>> tables = new HashMap<>();
+    for (Found found : all) {
+      if (found.visible()) {
+        tables.computeIfAbsent(found.table(), table -> new ArrayList<>()).add(found.column());
+      }
+    }
+    return tables;
+  }
+
+  private static Map<String, Set<String>> invisible(List<Found> all) {
+    Map<String, Set<String>> tables = new HashMap<>();
+    for (Found found : all) {
+      if (!found.visible()) {
+        tables
+            .computeIfAbsent(found.table(), table -> new HashSet<>())
+            .add(found.column().name().toLowerCase(Locale.ROOT));
+      }
+    }
+    return tables;
+  }
+
+  private static Mono<List<Found>> found(StatementSpec statement) {
+    return statement.bounded().map((row, metadata) -> found(row)).all().collectList();
   }
 
   private static Settings settings(Row row) {

@@ -4,12 +4,14 @@ import io.r2dbc.spi.R2dbcException;
 import io.r2dbc.spi.R2dbcTimeoutException;
 import io.r2dbc.spi.Row;
 import io.r2dbc.spi.RowMetadata;
+import io.shardflux.driver.failure.OutdatedColumnsException;
 import io.shardflux.driver.plan.GatherTurns;
 import io.shardflux.driver.result.DirectSource;
 import io.shardflux.driver.result.Source;
 import io.shardflux.r2dbc.settings.GatherOptions;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.r2dbc.spi.HeldSession;
+import io.shardflux.r2dbc.spi.ShardScatter;
 import io.shardflux.r2dbc.spi.Snapshot;
 import io.shardflux.r2dbc.statement.StatementSpec;
 import io.shardflux.router.Internal;
@@ -18,6 +20,7 @@ import io.shardflux.sql.gather.Gather;
 import io.shardflux.sql.statement.RefusalCode;
 import io.shardflux.sql.statement.RefusedSqlException;
 import java.time.Duration;
+import java.util.Set;
 import java.util.function.BiFunction;
 import java.util.function.Function;
 import java.util.stream.Collectors;
@@ -33,6 +36,7 @@ import reactor.core.publisher.Mono;
  * @param shard whose primary answers
  * @param statement the statement for that shard, of temporary tables
  * @param reading reads the rows of a mention within a time, at most so many
+ * @param look completes if the tables are as the plan has them, once their rows were read
  * @param bounds the rows and bytes that are gathered at most
  * @param times those of the whole statement
  */
@@ -43,6 +47,7 @@ public record GatherSource(
     ShardId shard,
     StatementSpec statement,
     Reading reading,
+    Mono<Void> look,
     GatherTurns turns,
     GatherOptions bounds,
     Timeouts times,
@@ -51,6 +56,15 @@ public record GatherSource(
 
   /** ER_SPECIFIC_ACCESS_DENIED_ERROR. */
   private static final int DENIED = 1227;
+
+  /**
+   * ER_BAD_NULL_ERROR, ER_WARN_DATA_OUT_OF_RANGE, WARN_DATA_TRUNCATED, ER_TRUNCATED_WRONG_VALUE,
+   * ER_TRUNCATED_WRONG_VALUE_FOR_FIELD and ER_DATA_TOO_LONG: the table has changed meanwhile.
+   */
+  private static final Set<Integer> UNFIT = Set.of(1048, 1264, 1265, 1292, 1366, 1406);
+
+  /** ER_DBACCESS_DENIED_ERROR and ER_TABLEACCESS_DENIED_ERROR. */
+  private static final Set<Integer> NO_RIGHT = Set.of(1044, 1142);
 
   /** Reads the rows of a mention, each as one text; an empty one can't be written down. */
   public interface Reading {
@@ -127,7 +141,7 @@ public record GatherSource(
                     .then();
               },
               1)
-          .then();
+          .then(look);
     }
 
     /** The work in a session. */
@@ -157,12 +171,6 @@ public record GatherSource(
       }
 
       private Mono<Void> filled(ServerKind kind) {
-        if (gather.reopened() && !kind.mariaDb()) {
-          return Mono.error(
-              new RefusedSqlException(
-                  RefusalCode.CROSS_SHARD_SUBQUERY,
-                  "a query of WITH over several shards that is named twice"));
-        }
         quiet = kind.logs();
         return (quiet ? run(ServerKind.QUIET) : Mono.<Void>empty())
             .onErrorMap(R2dbcException.class, GatherSource::logged)
@@ -174,9 +182,31 @@ public record GatherSource(
       private Mono<Void> filled(GatheredRows.OfMention rows, ServerKind kind) {
         String insert = rows.mention().insert(kind.mariaDb());
         return run(rows.mention().create())
+            .onErrorMap(R2dbcException.class, GatherSource::denied)
             .thenMany(Flux.fromIterable(rows.chunks()))
-            .concatMap(chunk -> run(insert + chunk), 1)
+            .concatMap(chunk -> fill(insert, chunk, rows.mention().table()), 1)
             .then(Mono.fromRunnable(rows.chunks()::clear));
+      }
+
+      /** The error tells no row. */
+      private Mono<Void> fill(String insert, CharSequence rows, String table) {
+        return Mono.defer(() -> session.run(insert + rows, insert + "…", deadline.left()))
+            .onErrorMap(
+                R2dbcException.class,
+                error ->
+                    UNFIT.contains(error.getErrorCode())
+                        ? new OutdatedColumnsException(
+                            shard, table + ": a row that does not fit its columns")
+                        : error.getErrorCode() > 0
+                            ? ShardScatter.like(
+                                error,
+                                shard
+                                    + ": error "
+                                    + error.getErrorCode()
+                                    + " as rows of "
+                                    + table
+                                    + " were put into a temporary table")
+                            : error);
       }
 
       /** Gives the session back once it is as it was; otherwise it is closed. */
@@ -198,6 +228,13 @@ public record GatherSource(
         return Mono.defer(() -> session.run(text, deadline.left()));
       }
     }
+  }
+
+  private static Throwable denied(R2dbcException error) {
+    return NO_RIGHT.contains(error.getErrorCode())
+        ? new RefusedSqlException(
+            RefusalCode.GATHER_RIGHT, "a server's user without the right to make temporary tables")
+        : error;
   }
 
   private static Throwable logged(R2dbcException error) {

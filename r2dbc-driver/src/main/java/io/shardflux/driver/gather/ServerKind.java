@@ -12,7 +12,8 @@ import java.util.Objects;
  */
 record ServerKind(boolean mariaDb, boolean logs) {
 
-  static final String SQL = "SELECT VERSION() AS v, CONCAT(@@log_bin) AS l, @@binlog_format AS f";
+  static final String SQL =
+      "SELECT VERSION() AS v, IF(@@log_bin, 'yes', 'no') AS l, @@binlog_format AS f";
 
   /** Makes a session write no temporary tables to the binary log. */
   static final String QUIET = "SET SESSION binlog_format = ROW";
@@ -22,7 +23,7 @@ record ServerKind(boolean mariaDb, boolean logs) {
 
   static ServerKind of(Readable row) {
     boolean mariaDb = Objects.toString(row.get("v", String.class), "").contains("MariaDB");
-    boolean logs = Objects.toString(row.get("l", String.class), "").equals("1");
+    boolean logs = Objects.toString(row.get("l", String.class), "").equals("yes");
     String format = Objects.toString(row.get("f", String.class), "");
     boolean quiet = format.equals("ROW") || (!mariaDb && format.equals("MIXED"));
     return new ServerKind(mariaDb, logs && !quiet);

@@ -9,6 +9,7 @@ import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.core.publisher.Sinks;
+import reactor.core.scheduler.Schedulers;
 
 /**
  * Lets so many reads gather at once. The others wait here, with no connection, in the order in
@@ -72,7 +73,8 @@ public final class GatherTurns {
           return Mono.empty();
         }
         waiting.add(this);
-        return come.asMono();
+        // Otherwise the work would lie on the stack of the one before.
+        return come.asMono().publishOn(Schedulers.parallel());
       }
     }
 

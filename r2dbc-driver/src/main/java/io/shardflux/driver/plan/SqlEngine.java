@@ -4,6 +4,7 @@ import io.shardflux.driver.catalog.CatalogSource;
 import io.shardflux.driver.catalog.TableFaults;
 import io.shardflux.driver.catalog.TableWatch;
 import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.r2dbc.settings.GatherOptions;
 import io.shardflux.r2dbc.settings.ScatterReads;
 import io.shardflux.r2dbc.spi.ShardAccess;
 import io.shardflux.r2dbc.spi.Snapshot;
@@ -15,6 +16,7 @@ import io.shardflux.router.TableRule;
 import io.shardflux.router.Topology;
 import io.shardflux.sql.Prepared;
 import io.shardflux.sql.SqlPlanner;
+import io.shardflux.sql.gather.Gather;
 import io.shardflux.sql.merge.Plan;
 import io.shardflux.sql.schema.Catalog;
 import io.shardflux.sql.statement.Binds;
@@ -43,6 +45,10 @@ public class SqlEngine {
 
   private static final Logger scatters = LoggerFactory.getLogger("io.shardflux.scatter");
   private static final int LOOKUPS_AT_ONCE = 64;
+
+  /** The part of the heap that the rows of all gathers may take. */
+  private static final int PART_OF_HEAP = 8;
+
   private static final Hints SCATTER = Hints.builder().scatter(true).build();
   private static final Hints NO_SCATTER = Hints.builder().scatter(false).build();
 
@@ -88,7 +94,9 @@ public class SqlEngine {
     synchronized (this) {
       GatherTurns first = turns;
       if (first == null) {
-        first = new GatherTurns(access().gathers().concurrency());
+        GatherOptions gathers = access().gathers();
+        long room = Runtime.getRuntime().maxMemory() / PART_OF_HEAP / gathers.maxBytes();
+        first = new GatherTurns((int) Math.max(1, Math.min(gathers.concurrency(), room)));
         turns = first;
       }
       return first;
@@ -181,6 +189,16 @@ public class SqlEngine {
                     ? shards
                     : snapshot.owning(prepared.tables(), shards))
         .map(shards -> prepared.plan(binds, hints, shards));
+  }
+
+  /** Tells whether a table has, or had lately, a column that a star does not mean. */
+  public boolean isInvisible(String table, String column) {
+    return catalogs.isInvisible(table, column);
+  }
+
+  /** How one server answers a read that is refused otherwise; null where none does. */
+  public @Nullable Gather gather(Prepared prepared, RefusedSqlException refusal) {
+    return prepared.gather(refusal);
   }
 
   /** Tells whether a statement touches only rows of keys that it names, or none. */

@@ -68,7 +68,7 @@ final class FixedStatements {
           answered(
               "SELECT COUNT(*), COUNT(r.code) FROM customers a RIGHT JOIN countries r ON"
                   + " r.code = a.country"),
-          open(RefusalCode.SYNTAX, "SELECT COUNT(*) FROM customers NATURAL JOIN countries"),
+          answered("SELECT COUNT(*) FROM customers NATURAL JOIN countries"),
           answered("SELECT COUNT(*) FROM (SELECT country FROM customers GROUP BY country) d"),
           answered("SELECT COUNT(*) FROM (SELECT DISTINCT country FROM customers) d"),
           answered("SELECT COUNT(*) FROM (SELECT id FROM customers LIMIT 5) d"),

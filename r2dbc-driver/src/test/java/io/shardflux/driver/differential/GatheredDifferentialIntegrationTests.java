@@ -2,27 +2,53 @@ package io.shardflux.driver.differential;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.shardflux.driver.MutatedFactory;
 import io.shardflux.driver.ShardfluxConnectionFactory;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** Reads that are gathered on one server are answered as one database answers them. */
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class GatheredDifferentialIntegrationTests {
 
   private static final int MOST_FAILURES = 20;
 
   private final long seed = Long.getLong("differential.seed", 7);
-  private final int statements = Integer.getInteger("differential.gathers", 600);
+  private final DifferentialShards shards = DifferentialShards.fresh();
+  private final int statements = Integer.getInteger("differential.gathers", 500);
+
+  @BeforeAll
+  void fill() {
+    shards.reset();
+  }
+
+  @AfterAll
+  void close() {
+    shards.close();
+  }
+
+  /** Each way to be wrong about the rows is noticed. */
+  @ParameterizedTest
+  @EnumSource
+  void isNoticed(GatherMutation mutation) {
+    Differential differential =
+        new Differential(shards, MutatedFactory.ofGathers(shards.router(), mutation));
+    Report report = differential.gathers(seed, statements, 1);
+    assertThat(report.failures()).isNotEmpty();
+    System.out.println(mutation + ": noticed by statement " + report.failedAt().get(0));
+  }
 
   @Test
   void gathersAsOneDatabaseAnswers() {
-    try (DifferentialShards shards = DifferentialShards.fresh()) {
-      shards.reset();
-      Differential differential =
-          new Differential(shards, ShardfluxConnectionFactory.of(shards.router()));
-      Report report = differential.gathers(seed, statements, MOST_FAILURES);
-      System.out.println(report);
-      report.failures().forEach(System.out::println);
-      assertThat(report.failures()).isEmpty();
-    }
+    Differential differential =
+        new Differential(shards, ShardfluxConnectionFactory.of(shards.router()));
+    Report report = differential.gathers(seed, statements, MOST_FAILURES);
+    System.out.println(report);
+    report.failures().forEach(System.out::println);
+    assertThat(report.failures()).isEmpty();
   }
 }

@@ -32,7 +32,7 @@ final class GatheredStatements {
   }
 
   Gathered next() {
-    return switch (dice.below(16)) {
+    return switch (dice.below(18)) {
       case 0, 1 -> window();
       case 2 -> aggregate();
       case 3 -> rollup();
@@ -45,6 +45,8 @@ final class GatheredStatements {
       case 12 -> setOperation();
       case 13 -> having();
       case 14 -> recursive();
+      case 15 -> namedTwice();
+      case 16 -> natural();
       default -> items();
     };
   }
@@ -74,11 +76,18 @@ final class GatheredStatements {
             "SUM(a.score) OVER (ORDER BY a.id ROWS BETWEEN 2 PRECEDING AND CURRENT ROW)",
             "MAX(a.balance) OVER ()",
             "RANK() OVER (ORDER BY SUM(a.points)) , COUNT(*)");
+    boolean named = dice.percent(20);
+    if (named) {
+      item = "SUM(a.points) OVER w, COUNT(*) OVER (w ORDER BY a.id), MIN(a.id) OVER v";
+    }
     boolean grouped = item.contains("SUM(a.points))");
     String sql =
         grouped
             ? "SELECT a.tier, " + item + " FROM customers a" + where(customers) + " GROUP BY a.tier"
             : "SELECT a.id, " + item + " FROM customers a" + where(customers);
+    if (named) {
+      sql += " WINDOW w AS (PARTITION BY " + by + "), v AS (ORDER BY a.id)";
+    }
     boolean ordered = dice.percent(40);
     return new Gathered(
         "window",
@@ -192,8 +201,20 @@ final class GatheredStatements {
             + other.table()
             + " b ON "
             + on
-            + where(customers, other)
+            + (self || dice.percent(80) ? where(customers, other) : " WHERE b.quantity IS NULL")
             + (items.contains("a.country,") ? " GROUP BY a.country" : ""),
+        BAG);
+  }
+
+  private Gathered natural() {
+    return new Gathered(
+        "natural join",
+        "SELECT "
+            + dice.pick("*", "COUNT(*), MAX(id)", "a.id, sensor")
+            + " FROM customers a NATURAL "
+            + dice.pick("", "LEFT ")
+            + "JOIN readings c"
+            + (dice.percent(50) ? " WHERE " + terms.predicate(customers, 1) : ""),
         BAG);
   }
 
@@ -308,6 +329,28 @@ final class GatheredStatements {
             + dice.pick(
                 "COUNT(b.order_no) FROM n LEFT JOIN orders b ON b.customer_id = i GROUP BY i",
                 "(SELECT COUNT(*) FROM orders b WHERE b.order_no = i) FROM n"),
+        BAG);
+  }
+
+  private Gathered namedTwice() {
+    String first = "SELECT a.id, a.score, a.country FROM customers a" + where(customers);
+    String with =
+        dice.percent(50)
+            ? "WITH d (i, s, c) AS (" + first + ") "
+            : "WITH o AS (SELECT b.customer_id AS k FROM orders b"
+                + where(orders)
+                + "), d (i, s, c) AS ("
+                + first
+                + (first.contains("WHERE") ? " AND" : " WHERE")
+                + " a.id IN (SELECT k FROM o)) ";
+    return new Gathered(
+        "common table named twice",
+        with
+            + dice.pick(
+                "SELECT d.i, e.i FROM d JOIN d e ON d.s = e.s AND d.i < e.i",
+                "SELECT COUNT(*) FROM d WHERE s >= (SELECT AVG(s) FROM d)",
+                "SELECT i FROM d UNION SELECT s FROM d",
+                "SELECT d.c, COUNT(*) FROM d LEFT JOIN d AS e ON e.s = d.i GROUP BY d.c"),
         BAG);
   }
 

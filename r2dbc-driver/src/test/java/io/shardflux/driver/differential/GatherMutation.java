@@ -1,0 +1,89 @@
+package io.shardflux.driver.differential;
+
+import io.shardflux.sql.gather.Gather;
+import io.shardflux.sql.gather.Gather.Mention;
+import io.shardflux.sql.statement.ShardSql;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.UnaryOperator;
+
+/** Ways to be wrong about the rows that a server is given, to see that a test notices. */
+enum GatherMutation implements UnaryOperator<Gather> {
+  CONDITION_TURNED_ROUND {
+    @Override
+    String rows(String sql, int mention, String statement) {
+      return sql.replaceFirst(" WHERE \\(", " WHERE NOT (");
+    }
+  },
+  KEPT_SIDE_OF_AN_OUTER_JOIN_CUT {
+    @Override
+    String rows(String sql, int mention, String statement) {
+      return mention == 0 && statement.contains(" LEFT JOIN ") ? only(sql, "a.score > 0") : sql;
+    }
+  },
+  CONDITION_BEHIND_AN_OUTER_JOIN_ON_ITS_OTHER_SIDE {
+    @Override
+    String rows(String sql, int mention, String statement) {
+      boolean nulls = statement.matches(".* LEFT JOIN .* WHERE .*\\bb\\.quantity IS NULL.*");
+      return mention == 1 && nulls ? only(sql, "b.quantity IS NULL") : sql;
+    }
+  },
+  NULL_LEFT_OUT_OF_NOT_IN {
+    @Override
+    String rows(String sql, int mention, String statement) {
+      return mention == 1 && statement.contains(" NOT IN (SELECT b.quantity")
+          ? only(sql, "b.quantity IS NOT NULL")
+          : sql;
+    }
+  },
+  ROW_TWICE {
+    @Override
+    String rows(String sql, int mention, String statement) {
+      int end = sql.indexOf(" AS r FROM ");
+      String literals = sql.substring("SELECT ".length(), end);
+      return "SELECT CONCAT(" + literals + ", ',', " + literals + ")" + sql.substring(end);
+    }
+  },
+  BOUND_CUTS {
+    @Override
+    String rows(String sql, int mention, String statement) {
+      return sql.replace(" LIMIT ?", " LIMIT 25");
+    }
+
+    @Override
+    boolean limited() {
+      return false;
+    }
+  };
+
+  abstract String rows(String sql, int mention, String statement);
+
+  boolean limited() {
+    return true;
+  }
+
+  @Override
+  public Gather apply(Gather gather) {
+    List<Mention> mentions = new ArrayList<>();
+    for (Mention mention : gather.mentions()) {
+      ShardSql rows = mention.rows();
+      String sql = rows(rows.text(), mentions.size(), gather.statement().text());
+      List<Integer> markers =
+          limited() ? rows.markers() : rows.markers().subList(0, rows.markers().size() - 1);
+      mentions.add(
+          new Mention(
+              mention.table(),
+              mention.temporary(),
+              mention.columns(),
+              mention.keyed(),
+              new ShardSql(sql, markers)));
+    }
+    return new Gather(mentions, gather.copies(), gather.names(), gather.statement());
+  }
+
+  private static String only(String sql, String condition) {
+    return sql.contains(" WHERE ")
+        ? sql.replaceFirst(" WHERE ", " WHERE (" + condition + ") AND ")
+        : sql.replace(" LIMIT ?", " WHERE (" + condition + ") LIMIT ?");
+  }
+}
