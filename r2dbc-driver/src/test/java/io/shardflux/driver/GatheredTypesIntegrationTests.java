@@ -20,6 +20,8 @@ class GatheredTypesIntegrationTests {
 
   private static final String WORDS =
       "x'', x'20', x'27', x'5C', x'5C27', x'3F203A6E6F', x'00', x'1A0A0D', x'2220'";
+  private static final String BETWEEN_VALUES =
+      ", (?![^(]*\\))(?![^\\[]*\\])(?=x?'|b'|_|-?[0-9]|ST_)";
   private static final String DATES =
       "'1000-01-01', '9999-12-31', '0000-00-00', '2024-00-00', '2023-02-31'";
 
@@ -111,7 +113,7 @@ class GatheredTypesIntegrationTests {
     int id = 0;
     int column = 0;
     for (String values : types.values()) {
-      for (String value : values.split(", (?![^(]*\\))(?![^\\[]*\\])(?=x?'|b'|_|-?[0-9]|ST_)")) {
+      for (String value : values.split(BETWEEN_VALUES, -1)) {
         ShardTarget shard = shards.router.on(DriverShards.IDS.get(id % 3));
         shard
             .sql(insert + " users (id, c" + column + ") VALUES (" + id + ", " + value + ")")
