@@ -69,7 +69,7 @@ final class MoveFixture implements AutoCloseable {
         tables:
           users: {key: {id: integer}, strategy: by_user}
           orders: {key: {user_id: integer}, strategy: by_user}
-        timeouts: {acquire: 1s}
+        timeouts: {acquire: 2s}
         control:
           create-tables: true
           poll: 100ms

@@ -86,7 +86,7 @@ class OneDatabaseIntegrationTests {
           create-tables: true
           poll: 100ms
           lease: 1s
-        timeouts: {acquire: 1s}
+        timeouts: {acquire: 2s}
         """
             .formatted(databases.get(0).r2dbcUrl());
     cluster = ClusterRouter.open(document).blockOptional(BOUND).orElseThrow();
