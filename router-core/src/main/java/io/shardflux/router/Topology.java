@@ -225,11 +225,12 @@ public final class Topology {
 
   /** The rules, with others of reference tables. */
   private Map<String, TableRule> copies(UnaryOperator<TableRule.Reference> change) {
-    Map<String, TableRule> ruled = new LinkedHashMap<>(tables);
-    ruled.replaceAll(
-        (table, rule) ->
-            rule instanceof TableRule.Reference reference ? change.apply(reference) : rule);
-    return ruled;
+    return ruled(
+        tables.values().stream()
+            .filter(TableRule.Reference.class::isInstance)
+            .map(TableRule.Reference.class::cast)
+            .map(change)
+            .toList());
   }
 
   private void check() {
