@@ -27,8 +27,10 @@ import java.util.function.BooleanSupplier;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
+import org.junit.jupiter.api.parallel.Isolated;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -43,6 +45,8 @@ import reactor.util.retry.Retry;
  * The shards' own databases know where keys are before the control server does, so that one which
  * dies in between, or comes back as an older copy, takes no key to its old place.
  */
+@Isolated
+@Tag("same-on-any-server")
 class ControlRestoredIntegrationTests {
 
   private static final boolean ALL = Boolean.getBoolean("moves.all");
