@@ -16,7 +16,6 @@ import io.shardflux.r2dbc.spi.Snapshot;
 import io.shardflux.router.ShardId;
 import io.shardflux.sql.Prepared;
 import io.shardflux.sql.gather.Gather;
-import io.shardflux.sql.schema.Copies;
 import io.shardflux.sql.statement.Binds;
 import io.shardflux.sql.statement.Hints;
 import io.shardflux.sql.statement.RefusalCode;
@@ -85,7 +84,7 @@ final class Gathering {
   /** A shard that has all reference tables of the statement. */
   private static ShardId place(Asked asked, Gather gather) {
     ShardId shard = SqlEngine.any(asked.snapshot(), gather.copies());
-    new Copies(asked.snapshot().topology(), gather.copies()).checkRead(List.of(shard));
+    gather.checkCopies(asked.snapshot().topology(), shard);
     return shard;
   }
 

@@ -139,7 +139,7 @@ public final class JointWrite {
   }
 
   private Flux<Long> apart(Share share, Throwable error) {
-    ofCopy.compareAndSet(null, TopologyChangedException.ofCopy(share.shard(), error));
+    ofCopy.compareAndSet(null, Snapshot.ofCopy(share.shard(), error));
     return Flux.empty();
   }
 

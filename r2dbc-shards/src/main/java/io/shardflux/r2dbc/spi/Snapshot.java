@@ -348,6 +348,11 @@ public final class Snapshot {
         : error;
   }
 
+  /** The error of a shard that gets its copy of a table, where all other copies took a write. */
+  public static TopologyChangedException ofCopy(ShardId shard, Throwable error) {
+    return TopologyChangedException.ofCopy(shard, error);
+  }
+
   /** Tells whether an error says that rows may be missing, because keys moved meanwhile. */
   public static boolean isMoved(Throwable error) {
     return error instanceof PlanAnew || error instanceof TopologyChangedException;

@@ -1,6 +1,10 @@
 package io.shardflux.sql.gather;
 
+import io.shardflux.router.ShardId;
+import io.shardflux.router.Topology;
 import io.shardflux.sql.schema.Catalog;
+import io.shardflux.sql.schema.Copies;
+import io.shardflux.sql.statement.RefusedSqlException;
 import io.shardflux.sql.statement.ShardSql;
 import java.util.List;
 import java.util.Set;
@@ -41,6 +45,17 @@ public record Gather(
   public int length() {
     return statement.text().length()
         + mentions.stream().mapToInt(mention -> mention.rows().text().length()).sum();
+  }
+
+  /**
+   * Checks that a shard has the {@link #copies()}.
+   *
+   * @param topology says where they are
+   * @param shard the shard that is to answer
+   * @throws RefusedSqlException if it lacks one
+   */
+  public void checkCopies(Topology topology, ShardId shard) {
+    new Copies(topology, copies).checkRead(List.of(shard));
   }
 
   /**
