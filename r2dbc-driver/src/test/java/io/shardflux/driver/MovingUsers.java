@@ -90,6 +90,12 @@ abstract class MovingUsers {
       return !lost && (sureFor.get() == Integer.MAX_VALUE || sureFor.getAndDecrement() > 0);
     }
 
+    /** The databases of the shards have no later topology. */
+    @Override
+    public boolean followed() {
+      return lost || confirmed();
+    }
+
     @Override
     public Mono<Void> confirm() {
       return Mono.defer(

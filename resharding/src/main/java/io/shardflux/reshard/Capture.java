@@ -299,6 +299,28 @@ record Capture(long job, int step, MovedTable table, int number, String moving) 
         .map(Changes::of);
   }
 
+  /**
+   * The numbers of changes that wait.
+   *
+   * @param first the least one; the largest of all where none waits
+   * @param last the greatest one; 0 where none waits
+   */
+  record Bounds(long first, long last) {}
+
+  Mono<Bounds> bounds(Session source) {
+    return source
+        .rows(
+            "SELECT COALESCE(MIN(shardflux_seq), "
+                + Long.MAX_VALUE
+                + "), COALESCE(MAX(shardflux_seq), 0) FROM "
+                + changes(),
+            row ->
+                new Bounds(
+                    Objects.requireNonNull(row.get(0, Long.class)),
+                    Objects.requireNonNull(row.get(1, Long.class))))
+        .single();
+  }
+
   private record Change(long number, List<String> key) {}
 
   /**
@@ -341,18 +363,46 @@ record Capture(long job, int step, MovedTable table, int number, String moving) 
             + changes()
             + " WHERE shardflux_seq IN ("
             + applied.numbers().stream().map(String::valueOf).collect(Collectors.joining(", "))
-            // A table that was made anew has these numbers for other changes.
-            + ") AND (SELECT token FROM shardflux_owner WHERE job = "
-            + owned.job()
-            + ") = "
-            + owned.token());
+            + ") AND "
+            + stillOf(owned));
+  }
+
+  /**
+   * The same, each by its key: a scan would wait for the changes of writers that have not committed
+   * them yet.
+   */
+  Mono<Long> forgetByKey(Session source, Owned owned, Changes applied) {
+    return source.update(
+        "DELETE c FROM ("
+            + applied.numbers().stream()
+                .map(number -> "SELECT " + number + " AS seq")
+                .collect(Collectors.joining(" UNION ALL "))
+            + ") AS k STRAIGHT_JOIN "
+            + changes()
+            + " AS c FORCE INDEX (PRIMARY) ON c.shardflux_seq = k.seq WHERE "
+            + stillOf(owned));
+  }
+
+  /** A table that was made anew has these numbers for other changes. */
+  private static String stillOf(Owned owned) {
+    return "(SELECT token FROM shardflux_owner WHERE job = " + owned.job() + ") = " + owned.token();
   }
 
   /** Takes away all that stands on a side, in an order that leaves no trigger without it. */
   Mono<Void> remove(Session source, Owned owned) {
+    return remove(source, owned, Mono.empty());
+  }
+
+  /**
+   * The same, where the rest of the changes is of use.
+   *
+   * @param last takes them, once no trigger notes more
+   */
+  Mono<Void> remove(Session source, Owned owned, Mono<Void> last) {
     return Flux.just("insert", "delete", "update")
         .concatMap(event -> patiently(source, owned, "DROP TRIGGER IF EXISTS " + trigger(event)))
         .then(check(source, owned))
+        .then(last)
         .then(source.update("DROP TABLE IF EXISTS " + changes()))
         .then();
   }

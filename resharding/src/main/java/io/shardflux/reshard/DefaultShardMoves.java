@@ -349,9 +349,11 @@ final class DefaultShardMoves implements ShardMoves {
         .subscribeOn(Schedulers.boundedElastic())
         .flatMap(
             passage -> {
-              MoveJob work =
-                  new MoveJob(
+              OwnedMove move =
+                  new OwnedMove(
                       cluster, servers, owned, passage, plan, latencies, job.state(), guards);
+              MoveWork work =
+                  plan.kind() == MovePlan.Kind.COPY ? new CopyJob(move) : new MoveJob(move);
               work.noted(report -> seen(Course.at(job, work.state(), report)));
               return Mono.firstWithSignal(
                   all(job, work)
@@ -375,7 +377,7 @@ final class DefaultShardMoves implements ShardMoves {
   }
 
   /** Does what is wanted; gives why it can't be done. */
-  private static Mono<String> all(Job job, MoveJob work) {
+  private static Mono<String> all(Job job, MoveWork work) {
     Wanted wanted = Course.wanted(job);
     if (Course.stays(job)) {
       return work.stayed();
@@ -387,11 +389,12 @@ final class DefaultShardMoves implements ShardMoves {
 
   /**
    * Refuses a cancel, reverse or stay: the job goes on, and says why until something else is
-   * wanted; after a cancel it goes on alone.
+   * wanted; after a cancel it goes on alone, and so does a copy.
    */
   private Mono<Void> goesOn(Job job, Owned owned, JobPlan plan, String why) {
     log.warn("job {}: {}", owned.job(), why);
-    JobPlan left = Course.wanted(job) == Wanted.CANCEL ? plan.with(plan.before(), List.of()) : plan;
+    boolean alone = Course.wanted(job) == Wanted.CANCEL || plan.kind() == MovePlan.Kind.COPY;
+    JobPlan left = alone ? plan.with(plan.before(), List.of()) : plan;
     return cluster
         .jobs()
         .turn(owned, job.wanted(), "run", left.text(), refused(job, why), why)
@@ -419,7 +422,7 @@ final class DefaultShardMoves implements ShardMoves {
         plan.tables().stream().map(MovePlan.Table::name).toList(),
         way.old(),
         way.next(),
-        plan.kind() == MovePlan.Kind.KEYS ? List.of() : Draft.rules(topology, plan.strategy()),
+        plan.kind().hasRules() ? Draft.rules(topology, plan.strategy()) : List.of(),
         plan.into());
   }
 
@@ -427,7 +430,7 @@ final class DefaultShardMoves implements ShardMoves {
    * Owns the job for as long as it is done here. Completes, and so ends what is done, where
    * something else is wanted or this router closes; not while writers wait for the end of a switch.
    */
-  private Mono<Void> kept(Job job, Owned owned, MoveJob work) {
+  private Mono<Void> kept(Job job, Owned owned, MoveWork work) {
     return Mono.delay(RENEWAL)
         .then(Mono.defer(() -> cluster.jobs().renew(owned, this.owned, report(work))))
         .then(Mono.defer(() -> cluster.jobs().get(owned.job())))
@@ -441,12 +444,12 @@ final class DefaultShardMoves implements ShardMoves {
         .then(Mono.defer(() -> cluster.jobs().leave(owned)));
   }
 
-  private static @Nullable String gaveUp(Job job, MoveJob work) {
+  private static @Nullable String gaveUp(Job job, MoveWork work) {
     return Course.goesBack(job) ? null : work.gaveUp();
   }
 
   /** Cancels a move that falls behind, as an operator would. */
-  private Mono<Void> givenUp(Job job, Owned owned, MoveJob work) {
+  private Mono<Void> givenUp(Job job, Owned owned, MoveWork work) {
     String why = gaveUp(job, work);
     if (why == null || !work.stopped()) {
       return Mono.empty();
@@ -455,7 +458,7 @@ final class DefaultShardMoves implements ShardMoves {
     return cluster.jobs().turn(owned, job.wanted(), "cancel", job.plan(), work.gaveUp(why), why);
   }
 
-  private static String report(MoveJob work) {
+  private static String report(MoveWork work) {
     return ReportText.of(work.report());
   }
 

@@ -8,10 +8,14 @@ import io.shardflux.router.TableRule;
 import io.shardflux.router.Topology;
 import io.shardflux.router.TransitionStrategy;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * One strategy's part of what an intent means in a topology; each part is a job.
@@ -39,6 +43,14 @@ record Draft(
    * @throws IllegalArgumentException if it means nothing in the topology
    */
   static List<Draft> of(Intent intent, Topology now) {
+    List<Draft> parts = parts(intent, now);
+    List<Draft> all =
+        new ArrayList<>(intent instanceof Intent.CopyReference ? List.of() : copies(parts, now));
+    all.addAll(parts);
+    return all;
+  }
+
+  private static List<Draft> parts(Intent intent, Topology now) {
     if (intent instanceof Intent.Change change) {
       return List.of(keys(now, change.strategy(), change.next()));
     }
@@ -80,6 +92,9 @@ record Draft(
     }
     if (intent instanceof Intent.ShardTables tables) {
       return List.of(sharded(now, tables));
+    }
+    if (intent instanceof Intent.CopyReference copies) {
+      return List.of(copied(now, copies.tables(), copies.to()));
     }
     throw new IllegalArgumentException("intent: " + intent + " (expected: another one)");
   }
@@ -228,6 +243,80 @@ record Draft(
               + " (expected: at least one table, and all pinned to one shard)");
     }
     return places.iterator().next();
+  }
+
+  /** What must come before: a copy of each reference table on each shard that gets keys. */
+  private static List<Draft> copies(List<Draft> parts, Topology now) {
+    Set<ShardId> targets = new LinkedHashSet<>();
+    parts.forEach(part -> targets.addAll(part.next().shards()));
+    List<Draft> copies = new ArrayList<>();
+    // In the topology's order, as a strategy has its shards in any.
+    for (ShardId target : now.shards()) {
+      if (!targets.contains(target)) {
+        continue;
+      }
+      List<TableRule.Reference> lacking =
+          references(now).filter(rule -> !rule.isReadOn(target)).toList();
+      bySource(now, lacking).values().forEach(tables -> copies.add(copied(now, tables, target)));
+    }
+    return copies;
+  }
+
+  /** The tables by the shard that they are copied from, which is one where it has all. */
+  private static Map<ShardId, List<String>> bySource(
+      Topology now, List<TableRule.Reference> rules) {
+    Map<ShardId, List<String>> bySource = new LinkedHashMap<>();
+    for (TableRule.Reference rule : rules) {
+      ShardId source = having(now, rules).orElseGet(() -> sourceOf(now, List.of(rule)));
+      bySource.computeIfAbsent(source, from -> new ArrayList<>()).add(rule.table());
+    }
+    return bySource;
+  }
+
+  private static Stream<TableRule.Reference> references(Topology now) {
+    return now.tables().values().stream()
+        .filter(TableRule.Reference.class::isInstance)
+        .map(TableRule.Reference.class::cast);
+  }
+
+  /** Reference tables that get a copy on one more shard. */
+  private static Draft copied(Topology now, List<String> tables, ShardId to) {
+    List<TableRule.Reference> rules = new ArrayList<>();
+    for (String table : tables) {
+      if (!(now.table(table) instanceof TableRule.Reference rule)
+          || !now.shards().contains(to)
+          || rule.isReadOn(to)) {
+        throw new IllegalArgumentException(
+            "table: "
+                + table
+                + " on "
+                + to
+                + " (expected: a reference table, and a shard that has none of it)");
+      }
+      rules.add(rule);
+    }
+    ShardingStrategy place = ShardingStrategy.fixed(sourceOf(now, rules));
+    String name = unused(now, "copy_to_" + to);
+    return new Draft(
+        Kind.COPY, name, place, ShardingStrategy.fixed(to), List.copyOf(tables), List.of(), name);
+  }
+
+  /** The first shard that has all of some tables. */
+  private static ShardId sourceOf(Topology now, List<TableRule.Reference> rules) {
+    return having(now, rules)
+        .orElseThrow(
+            () ->
+                new IllegalArgumentException(
+                    "tables: "
+                        + rules.stream().map(TableRule::table).toList()
+                        + " (expected: at least one table, and a shard that has all of them; copy"
+                        + " them one by one)"));
+  }
+
+  private static Optional<ShardId> having(Topology now, List<TableRule.Reference> rules) {
+    return now.shards().stream()
+        .filter(shard -> rules.stream().allMatch(rule -> rule.isReadOn(shard)))
+        .findFirst();
   }
 
   private static String unused(Topology now, String name) {

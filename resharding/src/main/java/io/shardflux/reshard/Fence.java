@@ -49,6 +49,11 @@ record Fence(Owned owned, int step) {
     return state(session, OPEN).map(state -> state == EMPTIED);
   }
 
+  /** Makes the row of a source that stays open: its writers are only told apart by it. */
+  Mono<Void> madeOpen(Session source) {
+    return made(source, OPEN);
+  }
+
   private Mono<Void> made(Session session, int closed) {
     return session
         .update(

@@ -26,7 +26,6 @@ final class GuaranteeCheck {
 
   private final Servers servers;
   private final List<TableRule.Sharded> rules;
-  private final List<String> references;
   private final Set<ShardId> old;
   private final Set<ShardId> next;
   private final List<Refusal> refusals = new ArrayList<>();
@@ -35,17 +34,11 @@ final class GuaranteeCheck {
    * Asks no server yet.
    *
    * @param rules the tables whose rows move
-   * @param references the tables that each shard has whole
    */
   GuaranteeCheck(
-      Servers servers,
-      List<TableRule.Sharded> rules,
-      List<String> references,
-      ShardingStrategy old,
-      ShardingStrategy next) {
+      Servers servers, List<TableRule.Sharded> rules, ShardingStrategy old, ShardingStrategy next) {
     this.servers = servers;
     this.rules = rules;
-    this.references = references;
     this.old = old.shards();
     this.next = next.shards();
   }
@@ -64,8 +57,6 @@ final class GuaranteeCheck {
                 Flux.fromIterable(next)
                     .filter(shard -> !old.contains(shard))
                     .concatMap(shard -> differs(first, expected, shard)))
-        .thenMany(Flux.fromIterable(references))
-        .concatMap(table -> copies(first, table))
         .then(Mono.fromSupplier(() -> List.copyOf(refusals)));
   }
 
@@ -251,50 +242,6 @@ final class GuaranteeCheck {
               }
             })
         .then();
-  }
-
-  /** Whether each new shard has a reference table as the first shard has it. */
-  private Mono<Void> copies(ShardId first, String table) {
-    return state(first, table)
-        .flatMapMany(
-            expected ->
-                Flux.fromIterable(next)
-                    .filter(shard -> !old.contains(shard))
-                    .concatMap(
-                        shard ->
-                            state(shard, table)
-                                .filter(found -> !found.equals(expected))
-                                .doOnNext(found -> refuseCopy(first, shard, table, found))))
-        .then();
-  }
-
-  private void refuseCopy(ShardId first, ShardId shard, String table, String found) {
-    refuse(
-        Code.REFERENCE_TABLE,
-        table + " on " + shard,
-        (found.isEmpty() ? "missing" : "other rows than on " + first)
-            + " (expected: the same rows on each shard; copy the table there, as by mariadb-dump)");
-  }
-
-  /** A table's number of rows and checksum; an empty text if it is missing. */
-  private Mono<String> state(ShardId shard, String table) {
-    return servers
-        .on(
-            shard,
-            session ->
-                MovedTable.read(session, table, List.of())
-                    .flatMap(
-                        found ->
-                            session
-                                .rows(
-                                    found.checksum("TRUE"),
-                                    row ->
-                                        row.get(0, Long.class)
-                                            + " rows, checksum "
-                                            + row.get(2, String.class))
-                                .single())
-                    .defaultIfEmpty(""))
-        .single();
   }
 
   private static String name(Readable row) {

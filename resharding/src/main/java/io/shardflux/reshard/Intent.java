@@ -147,6 +147,25 @@ public sealed interface Intent {
   }
 
   /**
+   * Reference tables have a copy on one more shard. They are copied together.
+   *
+   * @param tables their names; the shard has none of them yet, and another shard has all
+   * @param to the shard
+   */
+  record CopyReference(List<String> tables, ShardId to) implements Intent {
+
+    /**
+     * Copies the list.
+     *
+     * @param tables see {@link #tables()}
+     * @param to see {@link #to()}
+     */
+    public CopyReference {
+      tables = List.copyOf(tables);
+    }
+  }
+
+  /**
    * Pinned tables are sharded. They move together, so that their joins stay on one shard.
    *
    * @param tables their rules afterwards, all of one strategy; all are pinned to one shard now

@@ -35,6 +35,7 @@ final class IntentText {
           "move-range", List.of("key", "from", "below", "to"),
           "isolate", List.of("key", "tenant", "to"),
           "remove-shard", List.of("heirs"),
+          "copy-reference", List.of("to"),
           "move-tables", List.of("to"),
           "shard-tables", List.of("tables", "next"));
 
@@ -78,6 +79,7 @@ final class IntentText {
       case "remove-shard" ->
           new Intent.RemoveShard(
               shard(kind), values.containsKey("heirs") ? shards("heirs") : List.of());
+      case "copy-reference" -> new Intent.CopyReference(texts(kind), shard("to"));
       case "move-tables" -> new Intent.MoveTables(texts(kind), shard("to"));
       default -> new Intent.ShardTables(rules(text(kind)), strategy(text(kind)));
     };

@@ -13,6 +13,8 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Set;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
@@ -26,19 +28,27 @@ final class MoveCheck {
   private final List<TableRule.Sharded> rules;
   private final ShardingStrategy old;
   private final ShardingStrategy next;
+  private final @Nullable Set<String> beside;
   private final List<Refusal> refusals = new ArrayList<>();
 
   /**
    * Asks no server yet.
    *
    * @param rules the tables whose rows move
+   * @param beside the tables that the target has already, where rows are copied and stay; null
+   *     where they go
    */
   MoveCheck(
-      Servers servers, List<TableRule.Sharded> rules, ShardingStrategy old, ShardingStrategy next) {
+      Servers servers,
+      List<TableRule.Sharded> rules,
+      ShardingStrategy old,
+      ShardingStrategy next,
+      @Nullable Set<String> beside) {
     this.servers = servers;
     this.rules = rules;
     this.old = old;
     this.next = next;
+    this.beside = beside;
   }
 
   Mono<List<Refusal>> refusals() {
@@ -243,9 +253,10 @@ final class MoveCheck {
 
   /** Foreign keys from and to the table. */
   private Mono<Void> foreignKeys(Session session, String table) {
+    Set<String> there = beside == null ? Set.of() : beside;
     String moved =
-        rules.stream()
-            .map(rule -> MovedTable.text(rule.table()))
+        Stream.concat(rules.stream().map(TableRule::table), there.stream())
+            .map(MovedTable::text)
             .collect(Collectors.joining(", ", "(", ")"));
     String name = MovedTable.text(table);
     return session
@@ -253,11 +264,10 @@ final class MoveCheck {
             "SELECT CONSTRAINT_NAME FROM information_schema.REFERENTIAL_CONSTRAINTS WHERE"
                 + " CONSTRAINT_SCHEMA = DATABASE() AND (TABLE_NAME = "
                 + name
-                + " OR REFERENCED_TABLE_NAME = "
-                + name
+                + (beside == null ? " OR REFERENCED_TABLE_NAME = " + name : "")
                 + ") AND (DELETE_RULE IN ('CASCADE', 'SET NULL') OR UPDATE_RULE IN ('CASCADE',"
-                + " 'SET NULL') OR TABLE_NAME NOT IN "
-                + moved
+                + " 'SET NULL')"
+                + (beside == null ? " OR TABLE_NAME NOT IN " + moved : "")
                 + " OR REFERENCED_TABLE_NAME NOT IN "
                 + moved
                 + ")",

@@ -1,20 +1,16 @@
 package io.shardflux.reshard;
 
-import io.shardflux.cluster.ClusterAccess;
-import io.shardflux.cluster.Jobs.Owned;
 import io.shardflux.reshard.JobState.Phase;
 import io.shardflux.router.TransitionStrategy.Step;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.function.Consumer;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import reactor.core.publisher.Mono;
 
 /** Moves the keys of one strategy to where another has them, a step after the other. */
-final class MoveJob {
+final class MoveJob implements MoveWork {
 
   private static final Logger log = LoggerFactory.getLogger(MoveJob.class);
 
@@ -48,6 +44,11 @@ final class MoveJob {
       return true;
     }
 
+    /** Whether changes of a table are applied while routers write its new copy, too. */
+    default boolean appliesWhileJoining() {
+      return true;
+    }
+
     /** What may be so much on a source before the copying waits. */
     default MoveWatch.Limits limits() {
       return MoveWatch.Limits.DEFAULTS;
@@ -61,16 +62,8 @@ final class MoveJob {
   private final MoveUndo undo;
   private final MoveStay stay;
 
-  MoveJob(
-      ClusterAccess cluster,
-      Servers servers,
-      Owned owned,
-      Passage passage,
-      JobPlan plan,
-      Latencies latencies,
-      String state,
-      Guards guards) {
-    this.move = new OwnedMove(cluster, servers, owned, passage, plan, latencies, state, guards);
+  MoveJob(OwnedMove move) {
+    this.move = move;
     this.copy = new StepCopy(move);
     this.clean = new StepClean(move);
     this.turn = new StepSwitch(move, clean);
@@ -78,46 +71,18 @@ final class MoveJob {
     this.stay = new MoveStay(move, turn, clean);
   }
 
-  /**
-   * Keeps the job from going on, unless writers wait for the end of a switch at this moment.
-   *
-   * @return whether it may be given up now
-   */
-  boolean stopped() {
+  @Override
+  public boolean stopped() {
     return turn.stopped();
   }
 
-  /** Why it must be given up; null if it need not. */
-  @Nullable String gaveUp() {
-    return move.onItsWay() ? move.watch().gaveUp() : null;
+  @Override
+  public OwnedMove move() {
+    return move;
   }
 
-  /** How far it is, as a job that has cancelled itself. */
-  String gaveUp(String why) {
-    return move.text(move.state().refused(Shown.GAVE_UP + why));
-  }
-
-  /** Has its report be taken whenever it gets on. */
-  void noted(Consumer<String> told) {
-    move.noted(() -> told.accept(ReportText.of(report())));
-  }
-
-  /** How far it is. */
-  JobState state() {
-    return move.state();
-  }
-
-  /** What is seen of it at this moment. */
-  MoveProgress.Report report() {
-    return move.watch().report();
-  }
-
-  /**
-   * Does all that is left.
-   *
-   * @param complete whether the old place is not kept any longer
-   */
-  Mono<Void> run(boolean complete) {
+  @Override
+  public Mono<Void> run(boolean complete) {
     return move.cluster()
         .look()
         .then(
@@ -260,27 +225,13 @@ final class MoveJob {
                 .then());
   }
 
-  /** Has the shards know that it ends. */
-  Mono<Void> ended() {
-    return move.ended();
-  }
-
-  /**
-   * Takes all back, from wherever it is.
-   *
-   * @param moved whether keys may have moved
-   * @return why nothing is taken back; empty if all is
-   */
-  Mono<String> undone(boolean moved) {
+  @Override
+  public Mono<String> undone(boolean moved) {
     return undo.undone(moved);
   }
 
-  /**
-   * Ends it where it is: each key stays where it lies.
-   *
-   * @return why that is refused; empty if it ended
-   */
-  Mono<String> stayed() {
+  @Override
+  public Mono<String> stayed() {
     return stay.stayed();
   }
 }

@@ -60,7 +60,14 @@ public record MovePlan(
     /** They are pinned before, and sharded afterwards. */
     SHARD,
     /** They are pinned before and afterwards. */
-    PINNED
+    PINNED,
+    /** They are reference tables, of which one shard more gets its copy. */
+    COPY;
+
+    /** Tells whether they have rules while they move that are made for the move. */
+    boolean hasRules() {
+      return this == SHARD || this == PINNED;
+    }
   }
 
   /**
@@ -68,8 +75,8 @@ public record MovePlan(
    *
    * @param kind what becomes of them
    * @param strategy the name of the strategy whose keys move; of pinned tables one that they have
-   *     while they move
-   * @param old where the keys are now; of pinned tables their shard
+   *     while they move; of copies a name that says where they go
+   * @param old where the keys are now; of pinned tables and of copies the shard that they come from
    * @param next the strategy that takes its place
    * @param into the name of the strategy that tables have afterwards
    * @param rules the rules by which pinned tables move; empty for others
@@ -157,7 +164,7 @@ public record MovePlan(
     STATEMENT_BINLOG,
     /** The account may not make triggers. */
     RIGHTS,
-    /** A reference table is missing on a new shard, or has other rows there. */
+    /** A shard has other rows of a reference table than the others, and no move may delete them. */
     REFERENCE_TABLE,
     /** A column counts by itself on each shard. May be accepted. */
     AUTO_INCREMENT(true),

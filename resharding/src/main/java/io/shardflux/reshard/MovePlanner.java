@@ -14,7 +14,9 @@ import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.core.scheduler.Schedulers;
@@ -96,7 +98,7 @@ final class MovePlanner {
   }
 
   private static Mono<Planned> planned(Servers servers, Topology now, Intent intent, Draft draft) {
-    return draft.kind() == MovePlan.Kind.PINNED
+    return draft.kind() == MovePlan.Kind.PINNED || draft.kind() == MovePlan.Kind.COPY
         ? wholeTables(servers, draft).flatMap(rules -> planned(servers, now, intent, draft, rules))
         : planned(servers, now, intent, draft, draft.rules());
   }
@@ -125,14 +127,14 @@ final class MovePlanner {
       Servers servers, Topology now, Intent intent, Draft draft, List<TableRule.Sharded> rules) {
     TransitionStrategy way = Passage.way(draft.kind(), draft.old(), draft.next(), rules);
     SizeEstimate sizes = new SizeEstimate(servers, way, rules);
-    return new MoveCheck(servers, rules, draft.old(), draft.next())
+    return new MoveCheck(servers, rules, draft.old(), draft.next(), beside(now, draft))
         .refusals()
         .zipWith(
-            new GuaranteeCheck(servers, rules, references(now), draft.old(), draft.next())
-                .refusals(),
+            new GuaranteeCheck(servers, rules, draft.old(), draft.next())
+                .refusals()
+                .zipWith(new CopyCheck(servers, now, draft).refusals(), MovePlanner::both),
             (found, more) -> {
-              List<Refusal> refusals = new ArrayList<>(found);
-              refusals.addAll(more);
+              List<Refusal> refusals = both(found, more);
               if (rules.isEmpty() && !(intent instanceof Intent.RemoveShard)) {
                 refusals.add(
                     new Refusal(
@@ -158,7 +160,7 @@ final class MovePlanner {
                                 draft.old(),
                                 draft.next(),
                                 draft.into(),
-                                draft.kind() == MovePlan.Kind.KEYS ? List.of() : rules,
+                                draft.kind().hasRules() ? rules : List.of(),
                                 tables,
                                 pairs),
                             refusals)));
@@ -170,10 +172,21 @@ final class MovePlanner {
         .toList();
   }
 
-  private static List<String> references(Topology topology) {
-    return topology.tables().values().stream()
-        .filter(TableRule.Reference.class::isInstance)
+  private static List<Refusal> both(List<Refusal> some, List<Refusal> others) {
+    List<Refusal> all = new ArrayList<>(some);
+    all.addAll(others);
+    return all;
+  }
+
+  /** The reference tables that stand beside copies on their shard; null if none are copied. */
+  private static @Nullable Set<String> beside(Topology now, Draft draft) {
+    if (draft.kind() != MovePlan.Kind.COPY) {
+      return null;
+    }
+    ShardId target = draft.next().shards().iterator().next();
+    return now.tables().values().stream()
+        .filter(rule -> rule instanceof TableRule.Reference copies && copies.isReadOn(target))
         .map(TableRule::table)
-        .toList();
+        .collect(Collectors.toSet());
   }
 }

@@ -258,7 +258,7 @@ final class MoveWatch {
         + ", step "
         + (step.number() + 1)
         + " of "
-        + move.transition().steps().size()
+        + move.steps()
         + ", "
         + step.step().from()
         + " to "

@@ -25,6 +25,10 @@ record MovedTable(String name, List<Column> columns, List<Column> primary, List<
   private static final Set<String> AS_NUMBER = Set.of("bit", "enum", "set", "year");
   private static final Set<String> AS_THEY_ARE =
       Set.of("tinyint", "smallint", "mediumint", "int", "bigint", "decimal", "double");
+
+  /** Has a statement lock the rows of its keys alone. */
+  private static final String BY_KEY = " FORCE INDEX (PRIMARY)";
+
   private static final Set<String> TEXTS =
       Set.of("char", "varchar", "tinytext", "text", "mediumtext", "longtext");
 
@@ -175,12 +179,26 @@ record MovedTable(String name, List<Column> columns, List<Column> primary, List<
 
   /** The rows of a condition: how many, and their literals joined. */
   String joined(String condition) {
+    return joined(quoted(), condition);
+  }
+
+  private String joined(String from, String condition) {
     return "SELECT COUNT(*), GROUP_CONCAT("
         + rowLiterals()
         + " SEPARATOR ',') FROM "
-        + quoted()
+        + from
         + " WHERE "
         + condition;
+  }
+
+  /** The same, where writers cannot change the rows. */
+  String joinedLocked(String condition) {
+    return joined(byKey(), condition) + " LOCK IN SHARE MODE";
+  }
+
+  /** A scan of the whole table would wait for each row that a writer has locked. */
+  private String byKey() {
+    return quoted() + BY_KEY;
   }
 
   /**
@@ -216,6 +234,15 @@ record MovedTable(String name, List<Column> columns, List<Column> primary, List<
 
   String delete(String condition) {
     return "DELETE FROM " + quoted() + " WHERE " + condition;
+  }
+
+  String deleteByKey(String condition) {
+    return "DELETE " + quoted() + " FROM " + byKey() + " WHERE " + condition;
+  }
+
+  /** Locks the rows of a condition, and in their places those that are not there. */
+  String locking(String condition) {
+    return "SELECT 1 FROM " + byKey() + " WHERE " + condition + " FOR UPDATE";
   }
 
   /** The literals of the key of the last of so many rows, or no row if there are fewer. */

@@ -1,6 +1,7 @@
 package io.shardflux.reshard;
 
 import io.shardflux.router.TableRule;
+import io.shardflux.router.TransitionStrategy.Phase;
 import io.shardflux.router.TransitionStrategy.Step;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -89,6 +90,40 @@ record OpenStep(
         .map(all -> new OpenStep(move, step, number, all, source, target));
   }
 
+  /** Does the work with the tables that are copied; the connections are closed then. */
+  static Mono<Void> onCopies(OwnedMove move, Function<OpenStep, Mono<Void>> work) {
+    Passage passage = move.passage();
+    Step step = new Step(passage.source(), passage.target(), Phase.COPYING);
+    return move.servers()
+        .on(
+            step.from(),
+            step.to(),
+            (source, target) ->
+                taken(move, source)
+                    .then(taken(move, target))
+                    .thenMany(Flux.fromIterable(passage.tables()))
+                    .concatMap(table -> copied(source, table))
+                    .index(
+                        (position, table) ->
+                            new Transfer(
+                                source,
+                                target,
+                                new Capture(
+                                    move.owned().job(), 0, table, position.intValue(), "TRUE"),
+                                move.owned()))
+                    .collectList()
+                    .map(all -> new OpenStep(move, step, 0, all, source, target))
+                    .flatMap(work)
+                    .thenReturn(true))
+        .then();
+  }
+
+  /** The same step, whose changes are applied as {@link Joined} says. */
+  OpenStep joined() {
+    return new OpenStep(
+        move, step, number, transfers.stream().map(Transfer::joined).toList(), source, target);
+  }
+
   /** The tables of the strategy. */
   private static Flux<TableRule.Sharded> tables(OwnedMove move) {
     return Flux.fromIterable(move.now().tables().values())
@@ -141,6 +176,16 @@ record OpenStep(
     return Capture.prepare(session, move.owned()).then(session.update("SET @shardflux_mover = 1"));
   }
 
+  private static Mono<MovedTable> copied(Session source, String table) {
+    return MovedTable.read(source, table, List.of())
+        .switchIfEmpty(Mono.error(() -> gone(source, table)));
+  }
+
+  private static IllegalStateException gone(Session source, String table) {
+    return new IllegalStateException(
+        "table: " + table + ", gone on " + source.shard() + " (expected: there)");
+  }
+
   private static Mono<MovedTable> table(
       Session source, Session target, Sides sides, TableRule.Sharded rule) {
     return MovedTable.read(source, rule.table(), rule.key())
@@ -148,15 +193,7 @@ record OpenStep(
             sides == Sides.EITHER
                 ? MovedTable.read(target, rule.table(), rule.key())
                 : Mono.empty())
-        .switchIfEmpty(
-            Mono.error(
-                () ->
-                    new IllegalStateException(
-                        "table: "
-                            + rule.table()
-                            + ", gone on "
-                            + source.shard()
-                            + " (expected: there)")));
+        .switchIfEmpty(Mono.error(() -> gone(source, rule.table())));
   }
 
   /** Does the work for each table, one after the other. */
@@ -182,6 +219,11 @@ record OpenStep(
   Mono<Void> intact() {
     return each(
         transfer -> intact(transfer.capture(), source).then(intact(transfer.capture(), target)));
+  }
+
+  /** The same of the source alone, where the target has no triggers. */
+  Mono<Void> sourceIntact() {
+    return each(transfer -> intact(transfer.capture(), source));
   }
 
   private Mono<Void> intact(Capture capture, Session session) {

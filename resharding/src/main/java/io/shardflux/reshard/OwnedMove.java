@@ -18,7 +18,9 @@ import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BiFunction;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
@@ -212,6 +214,11 @@ final class OwnedMove {
         "strategies." + strategy() + ": not on its way (expected: as the job published it)");
   }
 
+  /** How many steps it has. */
+  int steps() {
+    return passage.kind() == MovePlan.Kind.COPY ? 1 : transition().steps().size();
+  }
+
   /** Where the keys of a step are, as it is published. */
   Phase phaseOf(Step step) {
     return transition().steps().stream()
@@ -300,11 +307,16 @@ final class OwnedMove {
    * @param left the side of each step that the keys left
    */
   Mono<Void> settled(Function<Step, ShardId> left) {
+    return settledOn(() -> transition().steps().stream().map(left));
+  }
+
+  /** The same, where such a router follows the databases of these shards. */
+  Mono<Void> settledOn(Supplier<Stream<ShardId>> shards) {
     Duration lease = cluster.lease();
     Duration followed = lease.plus(lease.dividedBy(4));
     return cluster
         .awaited(now().epoch())
-        .thenMany(Flux.fromStream(() -> transition().steps().stream().map(left).distinct()))
+        .thenMany(Flux.fromStream(() -> shards.get().distinct()))
         .concatMap(cluster::noted)
         .then(
             guards.settles()

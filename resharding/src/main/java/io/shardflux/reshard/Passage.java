@@ -47,7 +47,11 @@ record Passage(
 
   /** What is in a topology in place of what it was planned for; empty if nothing is. */
   Optional<String> unlike(Topology now) {
-    return kind == Kind.KEYS ? otherKeys(now) : otherTables(now).or(() -> otherStrategies(now));
+    return switch (kind) {
+      case KEYS -> otherKeys(now);
+      case COPY -> otherCopies(now);
+      case SHARD, PINNED -> otherTables(now).or(() -> otherStrategies(now));
+    };
   }
 
   private Optional<String> otherKeys(Topology now) {
@@ -71,10 +75,49 @@ record Passage(
     return new StrategyTree(directory -> Map.of()).of(strategy);
   }
 
+  private Optional<String> otherCopies(Topology now) {
+    return tables.stream()
+        .map(table -> now.tables().get(table))
+        .filter(
+            rule ->
+                !(rule instanceof TableRule.Reference copies)
+                    || !copies.isReadOn(source())
+                    || copies.isReadOn(target())
+                    || !now.shards().contains(target()))
+        .map(
+            rule ->
+                "tables: "
+                    + rule
+                    + " (expected: a reference table on "
+                    + source()
+                    + ", and not on "
+                    + target()
+                    + ")")
+        .findFirst();
+  }
+
+  /** The one shard that tables come from. */
+  ShardId source() {
+    return old.shards().iterator().next();
+  }
+
+  /** The one shard that tables go to. */
+  ShardId target() {
+    return next.shards().iterator().next();
+  }
+
+  /** The rules of the tables that are copied. */
+  List<TableRule.Reference> copies(Topology now) {
+    return tables.stream()
+        .map(now::table)
+        .filter(TableRule.Reference.class::isInstance)
+        .map(TableRule.Reference.class::cast)
+        .toList();
+  }
+
   private Optional<String> otherTables(Topology now) {
-    ShardId shard = old.shards().iterator().next();
     return rules.stream()
-        .map(rule -> new TableRule.Pinned(rule.table(), shard))
+        .map(rule -> new TableRule.Pinned(rule.table(), source()))
         .filter(rule -> !rule.equals(now.table(rule.table())))
         .map(rule -> "tables: " + now.table(rule.table()) + " (expected: " + rule + ")")
         .findFirst();
@@ -92,11 +135,17 @@ record Passage(
 
   /** Tells whether it has begun, and is not over. */
   boolean isUnderWay(Topology now) {
+    return kind == Kind.COPY
+        ? copies(now).stream().anyMatch(rule -> rule.joining().contains(target()))
+        : isOnItsWay(now);
+  }
+
+  private boolean isOnItsWay(Topology now) {
     return now.strategies().get(strategy) instanceof TransitionStrategy;
   }
 
   /**
-   * The topology in which the keys are on their way.
+   * The topology in which the keys are on their way, or the copies are written.
    *
    * @throws IllegalStateException if it was planned for another topology
    */
@@ -107,6 +156,9 @@ record Passage(
               throw new IllegalStateException(
                   other + "; as the move was planned; cancel it, and plan it anew");
             });
+    if (kind == Kind.COPY) {
+      return now.withRules(copies(now).stream().map(rule -> rule.joiningOn(target())).toList());
+    }
     List<TableRule.Sharded> moving = kind == Kind.KEYS ? Draft.rules(now, strategy) : rules;
     return now.with(strategy, way(kind, old, next, moving), rules);
   }
@@ -114,7 +166,7 @@ record Passage(
   static TransitionStrategy way(
       Kind kind, ShardingStrategy old, ShardingStrategy next, List<TableRule.Sharded> rules) {
     TransitionStrategy way = TransitionStrategy.of(old, next, steps(old, next, rules));
-    return kind == Kind.PINNED ? way.ofWhole() : way;
+    return kind == Kind.PINNED || kind == Kind.COPY ? way.ofWhole() : way;
   }
 
   /** A step for each pair of shards that keys of the tables may go between. */
@@ -133,11 +185,15 @@ record Passage(
               ? now.withStrategy(strategy, next)
               : now.with(strategy, null, sharded(now));
       case PINNED -> now.with(strategy, null, pinned(now, next));
+      case COPY -> now.withRules(copies(now).stream().map(rule -> rule.thereOn(target())).toList());
     };
   }
 
   /** The topology in which all keys are where they were. */
   Topology cancelled(Topology now, ShardingStrategy old) {
+    if (kind == Kind.COPY) {
+      return now.withRules(copies(now).stream().map(rule -> rule.absentOn(target())).toList());
+    }
     return kind == Kind.KEYS
         ? now.withStrategy(strategy, old)
         : now.with(strategy, null, pinned(now, old));

@@ -44,8 +44,7 @@ final class StepCopy {
         .then(KeptFence.of(capture).shut(step.target(), false));
   }
 
-  private Mono<Void> installed(
-      OpenStep step, Capture capture, Session session, Map<String, String> marks) {
+  Mono<Void> installed(OpenStep step, Capture capture, Session session, Map<String, String> marks) {
     return move.guards()
         .before("install")
         .then(capture.install(session, move.owned()))
@@ -55,7 +54,7 @@ final class StepCopy {
   }
 
   /** Makes a table that the target does not have yet. */
-  private Mono<Void> created(OpenStep step, MovedTable table) {
+  static Mono<Void> created(OpenStep step, MovedTable table) {
     return step.source()
         .rows(
             "SHOW CREATE TABLE " + table.quoted(),
@@ -65,7 +64,7 @@ final class StepCopy {
         // A table that goes whole counts on where it was.
         .map(
             sql ->
-                move.passage().kind() == MovePlan.Kind.PINNED
+                step.move().passage().kind() == MovePlan.Kind.PINNED
                     ? sql
                     : sql.replaceFirst(" AUTO_INCREMENT=\\d+", ""))
         .flatMap(step.target()::update)

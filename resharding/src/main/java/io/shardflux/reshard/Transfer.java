@@ -19,8 +19,10 @@ import reactor.core.publisher.Mono;
  * keys at a time while it copies, and the rows of noted changes at any time. What is on the target
  * is deleted and put there anew, in one transaction that a former owner can't commit. So doing a
  * piece twice does no harm.
+ *
+ * @param joins whether routers write the target's rows, too; see {@link Joined}
  */
-record Transfer(Session source, Session target, Capture capture, Owned owned) {
+record Transfer(Session source, Session target, Capture capture, Owned owned, boolean joins) {
 
   /** Rows that are copied between two looks at the changes. */
   static final int ROWS = 10_000;
@@ -30,6 +32,15 @@ record Transfer(Session source, Session target, Capture capture, Owned owned) {
   private static final int MOST_PIECES = 20;
 
   private static final int DUPLICATE = 1062;
+
+  Transfer(Session source, Session target, Capture capture, Owned owned) {
+    this(source, target, capture, owned, false);
+  }
+
+  /** The same while routers write the rows of both sides. */
+  Transfer joined() {
+    return new Transfer(source, target, capture, owned, true);
+  }
 
   private MovedTable table() {
     return capture.table();
@@ -118,7 +129,7 @@ record Transfer(Session source, Session target, Capture capture, Owned owned) {
   /** Some rows of a range, of which the last ones are not followed by others. */
   private record Chunk(Rows rows, boolean last) {}
 
-  private static boolean isDuplicate(Throwable error) {
+  static boolean isDuplicate(Throwable error) {
     return error instanceof R2dbcException said && said.getErrorCode() == DUPLICATE;
   }
 
@@ -128,9 +139,17 @@ record Transfer(Session source, Session target, Capture capture, Owned owned) {
 
   private Mono<Rows> read(String condition) {
     String moving = condition + " AND " + capture.moving();
+    return read(moving, table().joined(moving));
+  }
+
+  private Mono<Rows> readLocked(String condition) {
+    return read(condition, table().joinedLocked(condition));
+  }
+
+  private Mono<Rows> read(String moving, String sql) {
     return source
         .rows(
-            table().joined(moving),
+            sql,
             row ->
                 new Rows(
                     moving,
@@ -141,6 +160,12 @@ record Transfer(Session source, Session target, Capture capture, Owned owned) {
 
   /** Puts rows in the place of those that the target has; gives how many there are now. */
   private Mono<Long> written(Rows rows) {
+    return target
+        .inTransaction(Capture.check(target, owned).then(replaced(rows)))
+        .thenReturn(rows.count());
+  }
+
+  private Mono<Void> replaced(Rows rows) {
     if (rows.count() > 0 && rows.text() == null) {
       return Mono.error(Rows.cut("text of no row"));
     }
@@ -148,12 +173,26 @@ record Transfer(Session source, Session target, Capture capture, Owned owned) {
         rows.text() == null
             ? Mono.empty()
             : target.update(table().insert(rows.whole())).doOnNext(rows::check).then();
-    return target
-        .inTransaction(
+    String delete =
+        joins ? table().deleteByKey(rows.condition()) : table().delete(rows.condition());
+    return target.update(delete).then(inserted);
+  }
+
+  /** Puts rows while no writer can change them on the side that {@link Joined} locks first. */
+  Mono<Void> putHeld(String condition) {
+    Mono<Void> copied = Joined.isolated(source, readLocked(condition).flatMap(this::put));
+    return Joined.sourceFirst(this)
+        ? copied
+        : Joined.isolated(
+            target,
             Capture.check(target, owned)
-                .then(target.update(table().delete(rows.condition())))
-                .then(inserted))
-        .thenReturn(rows.count());
+                .then(target.rows(table().locking(condition), row -> 1).then())
+                .then(copied));
+  }
+
+  /** In the transaction that is open on the target, or in one of its own. */
+  private Mono<Void> put(Rows rows) {
+    return Joined.sourceFirst(this) ? written(rows).then() : replaced(rows);
   }
 
   /** All rows of a condition as literals. A server may have cut the text off. */
@@ -183,7 +222,11 @@ record Transfer(Session source, Session target, Capture capture, Owned owned) {
 
   /** Applies what waits, until there is little more than what writers add meanwhile. */
   Mono<Void> caughtUp() {
-    return applied().repeat().takeUntil(count -> count < CHANGES).then();
+    return applied().repeat().takeUntil(count -> count < most()).then();
+  }
+
+  private int most() {
+    return joins ? Joined.ROWS : CHANGES;
   }
 
   /**
@@ -216,10 +259,27 @@ record Transfer(Session source, Session target, Capture capture, Owned owned) {
     return Prepared.none(source, capture.changes());
   }
 
+  /** Applies all that waits at this moment, and not what writers add meanwhile. */
+  Mono<Void> appliedUntilNow() {
+    return capture
+        .bounds(source)
+        .flatMap(
+            now ->
+                Mono.defer(this::applied)
+                    .then(Mono.defer(() -> capture.bounds(source)))
+                    .repeat()
+                    .takeUntil(left -> left.first() > now.last())
+                    .then());
+  }
+
   /** Applies the oldest changes, if there are any. */
   Mono<Long> applied() {
+    return joins ? Joined.patiently(this::applied, Joined.ROWS) : applied(CHANGES);
+  }
+
+  private Mono<Long> applied(int most) {
     return capture
-        .oldest(source, CHANGES)
+        .oldest(source, most)
         .flatMap(
             changes ->
                 changes.isEmpty()
@@ -228,6 +288,13 @@ record Transfer(Session source, Session target, Capture capture, Owned owned) {
   }
 
   private Mono<Long> applied(Changes changes) {
+    if (joins) {
+      return putHeld(table().in(changes.keys()))
+          .onErrorResume(
+              Transfer::isDuplicate,
+              duplicate -> cleared().then(putHeld(table().in(changes.keys()))))
+          .then(capture.forgetByKey(source, owned, changes));
+    }
     return put(table().in(changes.keys()))
         .onErrorResume(
             Transfer::isDuplicate, duplicate -> cleared().then(put(table().in(changes.keys()))))
@@ -279,6 +346,14 @@ record Transfer(Session source, Session target, Capture capture, Owned owned) {
             .concatMap(keys -> put(table().in(keys)))
             .then(Mono.just((long) different.size()))
             .onErrorResume(Transfer::isDuplicate, duplicate -> cleared().then(copy(range)));
+  }
+
+  /** Puts rows that differ although no change of them waits, as where a write was done in part. */
+  Mono<Void> repaired(List<List<String>> keys) {
+    return Flux.fromIterable(keys)
+        .buffer(Joined.ROWS)
+        .concatMap(some -> Joined.patiently(most -> putHeld(table().in(some)).thenReturn(1L), 1), 1)
+        .then();
   }
 
   private Mono<Boolean> same(String condition) {

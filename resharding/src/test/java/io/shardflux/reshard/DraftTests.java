@@ -14,6 +14,7 @@ import io.shardflux.router.TableRule;
 import io.shardflux.router.Topology;
 import io.shardflux.router.TransitionStrategy;
 import java.util.List;
+import java.util.TreeSet;
 import org.junit.jupiter.api.Test;
 
 /** What intents mean in a topology, without a server. */
@@ -141,6 +142,84 @@ class DraftTests {
         draft.next(),
         rules,
         draft.into());
+  }
+
+  /** Three reference tables, of which shards lack some. */
+  private static final Topology LACKING =
+      TOPOLOGY
+          .withRules(
+              List.of(
+                  new TableRule.Reference("countries").absentOn(C),
+                  new TableRule.Reference("cities").absentOn(A).joiningOn(C),
+                  new TableRule.Reference("everywhere")))
+          .withEmptyShard(ShardId.of("d"));
+
+  private static final ShardId D = ShardId.of("d");
+
+  @Test
+  void shardsThatGetKeysGetTheReferenceTablesFirst() {
+    assertThat(Draft.of(new Intent.Spread("by_id", List.of(A, B, D)), LACKING))
+        .extracting(Draft::kind, Draft::tables, DraftTests::places)
+        .containsExactly(
+            tuple(Kind.COPY, List.of("cities"), "[b] [a]"),
+            tuple(Kind.COPY, List.of("countries", "cities", "everywhere"), "[b] [d]"),
+            tuple(Kind.KEYS, List.of("users"), "[a, b] [a, b, d]"));
+    assertThat(Draft.of(new Intent.MoveTables(List.of("jobs"), C), LACKING))
+        .extracting(Draft::kind, Draft::tables, DraftTests::places)
+        .containsExactly(
+            tuple(Kind.COPY, List.of("countries", "cities"), "[b] [c]"),
+            tuple(Kind.PINNED, List.of("jobs"), "[b] [c]"));
+    assertThat(Draft.of(new Intent.MoveTables(List.of("notes"), B), LACKING)).hasSize(1);
+  }
+
+  private static String places(Draft draft) {
+    return new TreeSet<>(draft.old().shards()) + " " + new TreeSet<>(draft.next().shards());
+  }
+
+  @Test
+  void copiesJoinAndAreThereByThePassageOfTheirJob() {
+    Draft draft = Draft.of(new Intent.CopyReference(List.of("countries"), C), LACKING).get(0);
+    Passage passage =
+        new Passage(
+            draft.kind(),
+            draft.strategy(),
+            draft.tables(),
+            draft.old(),
+            draft.next(),
+            draft.rules(),
+            draft.into());
+    assertThat(passage.unlike(LACKING)).isEmpty();
+    assertThat(passage.isUnderWay(LACKING)).isFalse();
+    Topology begun = passage.begun(LACKING);
+    assertThat(passage.isUnderWay(begun)).isTrue();
+    TableRule.Reference all = new TableRule.Reference("countries").absentOn(D);
+    assertThat(begun.table("countries")).isEqualTo(all.joiningOn(C));
+    assertThat(passage.cancelled(begun, draft.old()).tables()).isEqualTo(LACKING.tables());
+    Topology there = passage.finished(begun);
+    assertThat(there.table("countries")).isEqualTo(all);
+    assertThat(there.table("cities")).isEqualTo(LACKING.table("cities"));
+    assertThat(passage.unlike(there)).isPresent();
+    assertThat(passage.isUnderWay(there)).isFalse();
+  }
+
+  @Test
+  void noCopyIsMadeOfWhatIsThereOrNoReferenceTable() {
+    refused(
+        new Intent.CopyReference(List.of("everywhere"), C),
+        LACKING,
+        "table: everywhere on c (expected: a reference table, and a shard that has none of it)");
+    refused(new Intent.CopyReference(List.of("users"), C), LACKING, "table: users on c");
+    refused(
+        new Intent.CopyReference(List.of("countries"), ShardId.of("z")),
+        LACKING,
+        "table: countries on z");
+    refused(
+        new Intent.CopyReference(List.of("lost"), C), LACKING, "table: lost (expected: one of [");
+    refused(
+        new Intent.CopyReference(List.of("countries", "cities"), D),
+        LACKING.withRules(
+            List.of(new TableRule.Reference("countries").absentOn(B).absentOn(C).absentOn(D))),
+        "tables: [countries, cities] (expected: at least one table, and a shard that has all");
   }
 
   @Test

@@ -45,6 +45,8 @@ class IntentTextTests {
             new Intent.Isolate("s", ShardKey.of(42), B)),
         Arguments.of("{remove-shard: a}", new Intent.RemoveShard(A, List.of())),
         Arguments.of("{remove-shard: a, heirs: [b]}", new Intent.RemoveShard(A, List.of(B))),
+        Arguments.of(
+            "{copy-reference: [x, y], to: b}", new Intent.CopyReference(List.of("x", "y"), B)),
         Arguments.of("{move-tables: [x, y], to: b}", new Intent.MoveTables(List.of("x", "y"), B)));
   }
 
@@ -78,7 +80,9 @@ class IntentTextTests {
       delimiter = ';',
       value = {
         "x; text: no map (expected: a map in YAML or JSON)",
-        "{}; intent: [] (expected: exactly one of [change, isolate, move-range, ",
+        "{}; intent: [] (expected: exactly one of [change, copy-reference, isolate, move-range, ",
+        "{copy-reference: x, to: a}; copy-reference: x (expected: a list of texts)",
+        "{copy-reference: [x]}; to: null (expected: a text)",
         "{spread: s, change: s}; intent: [spread, change] (expected: exactly one of",
         "{spread: s, to: a}; spread: [to] (expected: no other keys than [shards])",
         "{spread: s}; shards: null (expected: a list of texts)",

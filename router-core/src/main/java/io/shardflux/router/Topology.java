@@ -165,7 +165,7 @@ public final class Topology {
     if (!fewer.remove(shard)) {
       throw unknownShard("shard", shard);
     }
-    return new Topology(epoch + 1, fewer, strategies, copies(rule -> rule.thereOn(shard)));
+    return new Topology(epoch + 1, fewer, strategies, copies(rule -> gone(rule, shard)));
   }
 
   /**
@@ -221,6 +221,18 @@ public final class Topology {
     Map<String, TableRule> ruled = new LinkedHashMap<>(tables);
     rules.forEach(rule -> ruled.put(rule.table(), rule));
     return ruled;
+  }
+
+  private static TableRule.Reference gone(TableRule.Reference rule, ShardId shard) {
+    if (rule.joining().contains(shard)) {
+      throw new IllegalArgumentException(
+          "tables."
+              + rule.table()
+              + ".joining: "
+              + shard
+              + " (expected: none; cancel the move that copies it there, or wait for its end)");
+    }
+    return rule.thereOn(shard);
   }
 
   /** The rules, with others of reference tables. */

@@ -76,7 +76,9 @@ class TopologyTests {
     assertThat(more.withoutShard(id("c")).table("countries")).isEqualTo(everywhere);
     Topology joining = more.withRules(List.of(everywhere.joiningOn(id("c"))));
     assertThat(joining.epoch()).isEqualTo(3);
-    assertThat(joining.withoutShard(id("c")).table("countries")).isEqualTo(everywhere);
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> joining.withoutShard(id("c")))
+        .withMessageStartingWith("tables.countries.joining: c (expected: none; cancel the move");
   }
 
   @Test

@@ -76,8 +76,9 @@ public interface ClusterRouter {
   Flux<PublishedTopology> history(int most);
 
   /**
-   * Adds a shard for all routers. It is reached by its URL, with the account of the document's
-   * {@code control.credentials} that has its user and password. Errors with {@link
+   * Adds a shard for all routers. It has no reference table: no statement of one goes there until a
+   * move has made its copy. It is reached by its URL, with the account of the document's {@code
+   * control.credentials} that has its user and password. Errors with {@link
    * IllegalArgumentException} if there is such a shard already or no such account, and with {@link
    * IllegalStateException} if its database is another shard's.
    *

@@ -161,7 +161,7 @@ final class DefaultClusterRouter implements ClusterRouter, ClusterAccess {
   public Mono<Long> addShard(Shard shard, String why) {
     return published(
         why,
-        now -> now.withShard(shard.id()),
+        now -> now.withEmptyShard(shard.id()),
         shards -> {
           List<Shard> more = new ArrayList<>(shards);
           more.add(shard);

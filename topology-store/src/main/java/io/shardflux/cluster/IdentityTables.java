@@ -14,6 +14,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.UUID;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Function;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
@@ -272,8 +273,11 @@ final class IdentityTables {
   /**
    * The newest topology later than an epoch that a shard of a router has; empty if there is none. A
    * shard that fails is left out.
+   *
+   * @param answered is set once a shard has answered
    */
-  static Mono<Identity> later(ShardRouter router, UUID cluster, long epoch, Timeouts bound) {
+  static Mono<Identity> later(
+      ShardRouter router, UUID cluster, long epoch, Timeouts bound, AtomicBoolean answered) {
     var shards = router.topology().shards();
     // All at once, as those that are silent must not use up the time of the others.
     return Flux.fromIterable(shards)
@@ -287,6 +291,7 @@ final class IdentityTables {
                     .timeouts(bound)
                     .map((row, metadata) -> identity(row))
                     .one()
+                    .doOnSuccess(end -> answered.set(true))
                     .onErrorResume(error -> Mono.empty()),
             shards.size())
         .reduce((one, other) -> one.epoch() >= other.epoch() ? one : other);

@@ -260,20 +260,29 @@ final class TopologyWatch implements SharedTopology {
         .doOnSuccess(done -> confirmed(sentAt))
         .doOnError(this::unconfirmed)
         .onErrorResume(
-            error ->
-                (lost ? fromShards().doOnSuccess(end -> followedAt = sentAt) : Mono.<Void>empty())
-                    .then(Mono.error(error)));
+            error -> (lost ? fromShards(sentAt) : Mono.<Void>empty()).then(Mono.error(error)));
   }
 
   /**
    * Follows what the shards know, so that a router which alone has lost the control server does not
    * go on by a topology that the others have left.
    */
-  private Mono<Void> fromShards() {
+  private Mono<Void> fromShards(long sentAt) {
+    AtomicBoolean answered = new AtomicBoolean();
     return IdentityTables.later(
-            router, cluster, router.topology().epoch(), Timeouts.of(control.lease().dividedBy(4)))
+            router,
+            cluster,
+            router.topology().epoch(),
+            Timeouts.of(control.lease().dividedBy(4)),
+            answered)
         .publishOn(Schedulers.boundedElastic())
-        .flatMap(this::putInForce);
+        .flatMap(this::putInForce)
+        .doOnSuccess(
+            end -> {
+              if (answered.get()) {
+                followedAt = sentAt;
+              }
+            });
   }
 
   private Mono<Void> follow(Head head, boolean gap) {

@@ -1,5 +1,6 @@
 package io.shardflux.driver.scatter;
 
+import io.r2dbc.spi.R2dbcDataIntegrityViolationException;
 import io.r2dbc.spi.R2dbcException;
 import io.r2dbc.spi.R2dbcNonTransientResourceException;
 import io.r2dbc.spi.TransactionDefinition;
@@ -135,7 +136,7 @@ public final class JointWrite {
   }
 
   private static boolean isOfRows(Throwable error) {
-    return !(error instanceof OutdatedColumnsException) && !Snapshot.isMoved(error);
+    return error instanceof R2dbcDataIntegrityViolationException;
   }
 
   private Flux<Long> apart(Share share, Throwable error) {

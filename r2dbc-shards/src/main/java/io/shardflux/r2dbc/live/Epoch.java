@@ -114,6 +114,18 @@ public record Epoch(
         && tables.stream().anyMatch(table -> !copies(table).equals(before.copies(table)));
   }
 
+  /** Tells whether a shard has got its copy of some reference table since. */
+  public boolean copiesCameSince(Epoch before, Collection<String> tables, ShardId shard) {
+    return !isSame(before)
+        && tables.stream()
+            .anyMatch(
+                table ->
+                    topology.tables().get(table) instanceof TableRule.Reference rule
+                        && rule.isReadOn(shard)
+                        && before.topology.tables().get(table) instanceof TableRule.Reference was
+                        && !was.isReadOn(shard));
+  }
+
   /** The shards that writes of a reference table go to; none for another table. */
   private Set<ShardId> copies(String table) {
     return topology.tables().get(table) instanceof TableRule.Reference rule

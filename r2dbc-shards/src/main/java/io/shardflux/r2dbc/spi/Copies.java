@@ -23,17 +23,17 @@ record Copies(LiveShards shards, Epoch epoch, Set<String> tables) {
 
   /**
    * Completes if the copies are still those that routers write. Otherwise it errors with what
-   * {@link Crossing} is for. While the lease is over and all copies are there, the databases of the
-   * shards are asked for a later topology; it goes on where there is none, or none answers.
+   * {@link Crossing} is for. While the lease is over and no copy joins, the databases of the shards
+   * are asked for a later topology; it goes on where they have none.
    */
   Mono<Void> hold() {
     return Mono.defer(
         () ->
             isKnown()
                 ? same()
-                : moving()
-                    ? Mono.error(anew(LocateAnew.After.CONFIRMATION))
-                    : confirmed().onErrorComplete().then(Mono.defer(this::same)));
+                : joining().isEmpty()
+                    ? followed()
+                    : Mono.error(anew(LocateAnew.After.CONFIRMATION)));
   }
 
   /** The same at the end of a transaction on a shard, which can't be planned anew. */
@@ -42,8 +42,7 @@ record Copies(LiveShards shards, Epoch epoch, Set<String> tables) {
             () ->
                 isKnown()
                     ? same()
-                    : (moving() ? confirmed() : confirmed().onErrorComplete())
-                        .then(Mono.defer(this::same)))
+                    : joining().isEmpty() ? followed() : confirmed().then(Mono.defer(this::same)))
         .onErrorMap(
             PlanAnew.class,
             late ->
@@ -56,7 +55,14 @@ record Copies(LiveShards shards, Epoch epoch, Set<String> tables) {
 
   /** Whether a later topology, which has other copies, would be in force by now. */
   private boolean isKnown() {
-    return tables.isEmpty() || (moving() ? shards.confirmed() : shards.followed());
+    return tables.isEmpty() || (joining().isEmpty() ? shards.followed() : shards.confirmed());
+  }
+
+  /** Looks for a later topology; the databases of the shards know it, too. */
+  private Mono<Void> followed() {
+    return confirmed()
+        .onErrorResume(error -> shards.followed() ? Mono.empty() : Mono.error(error))
+        .then(Mono.defer(this::same));
   }
 
   private Mono<Void> confirmed() {

@@ -313,6 +313,7 @@ public final class Snapshot {
    */
   public @Nullable Throwable movedSince(Snapshot begun, Set<String> tables, ShardId shard) {
     return epoch.movedSince(begun.epoch, tables, shard)
+            || epoch.copiesCameSince(begun.epoch, tables, shard)
         ? changed(
             shard,
             String.join(", ", tables),

@@ -1,0 +1,388 @@
+package io.shardflux.reshard;
+
+import io.shardflux.reshard.JobState.Phase;
+import io.shardflux.reshard.MovedTable.KeyRange;
+import io.shardflux.router.ShardId;
+import io.shardflux.router.TableRule;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Function;
+import java.util.stream.Stream;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+
+/**
+ * Gives a shard its copy of reference tables. They are copied and compared as keys that move are.
+ * Then it is published that the copy joins: routers write it with all others, and read it not yet,
+ * while the rest of what one of the others got before is applied. No writer waits for that. Once
+ * both are the same it is published that the copy is there.
+ */
+final class CopyJob implements MoveWork {
+
+  private static final String THERE =
+      "the copies are there, and all routers write them (expected: before that; nothing is taken"
+          + " back, as no row has left its place)";
+
+  private static final Duration PAUSE = Duration.ofMillis(50);
+
+  /** Servers show their transactions as they were a tenth of a second ago. */
+  private static final Duration SHOWN = Duration.ofMillis(150);
+
+  private static final int MOST_DOUBLINGS = 5;
+  private static final int COMPARED_ROWS = 10_000;
+
+  /** Rows that differ are put again, and compared again. */
+  private static final int COMPARISONS = 50;
+
+  private final OwnedMove move;
+  private final StepCopy copy;
+  private final Origins origins;
+
+  CopyJob(OwnedMove move) {
+    this.move = move;
+    this.copy = new StepCopy(move);
+    this.origins = new Origins(move);
+  }
+
+  /** No writer ever waits for it. */
+  @Override
+  public boolean stopped() {
+    return true;
+  }
+
+  @Override
+  public OwnedMove move() {
+    return move;
+  }
+
+  /** No key has left its place. */
+  @Override
+  public Mono<String> stayed() {
+    return undone(/* moved= */ true);
+  }
+
+  @Override
+  public Mono<Void> run(boolean complete) {
+    return move.cluster()
+        .look()
+        .then(
+            Mono.defer(
+                () -> OpenStep.onCopies(move, step -> move.watch().during(step, phases(step)))));
+  }
+
+  private Mono<Void> phases(OpenStep step) {
+    return Mono.defer(() -> move.watch().told(step, move.state().phase(), phase(step)))
+        .repeat(() -> move.isBefore(Phase.HOLD))
+        .then(Mono.defer(() -> move.isAt(Phase.CLEAN) ? cleaned(step) : Mono.empty()));
+  }
+
+  private Mono<Void> phase(OpenStep step) {
+    return switch (move.state().phase()) {
+      case PREPARE -> prepared(step);
+      case COPY -> copy.copied(step);
+      case VERIFY -> copy.verified(step);
+      case SWITCH -> isThere() ? move.at(move.state().at(Phase.CLEAN)) : joined(step.joined());
+      default -> Mono.empty();
+    };
+  }
+
+  private boolean isThere() {
+    List<TableRule.Reference> rules = move.passage().copies(move.now());
+    return !rules.isEmpty()
+        && move.now().shards().contains(move.passage().target())
+        && rules.stream().allMatch(rule -> rule.isReadOn(move.passage().target()));
+  }
+
+  /** Makes the tables on the target, and has changes noted on the source from now on. */
+  private Mono<Void> prepared(OpenStep step) {
+    Map<String, String> marks = new LinkedHashMap<>();
+    return origins
+        .noted(step)
+        .then(step.fence().madeOpen(step.source()))
+        .then(
+            step.each(
+                transfer ->
+                    StepCopy.created(step, transfer.capture().table())
+                        .then(copy.installed(step, transfer.capture(), step.source(), marks))))
+        .then(Mono.defer(() -> move.at(move.state().marked(marks).at(Phase.COPY))));
+  }
+
+  /** Has routers write the copy, makes it the same, and has them read it. */
+  private Mono<Void> joined(OpenStep step) {
+    return step.sourceIntact()
+        .then(Mono.defer(() -> move.at(move.state().at(Phase.SWITCH))))
+        .then(Joined.begun(step))
+        .then(Mono.defer(this::published))
+        .then(Mono.defer(() -> move.guards().appliesWhileJoining() ? same(step) : settled()))
+        .then(move.guards().before("there"))
+        .then(Mono.defer(() -> move.publish(move.passage()::finished, named("are there"))))
+        .flatMap(move.cluster()::awaited)
+        .then(Mono.defer(() -> move.at(move.state().at(Phase.CLEAN))));
+  }
+
+  private Mono<Long> published() {
+    return move.onItsWay()
+        ? Mono.just(move.now().epoch())
+        : move.guards()
+            .before("join")
+            .then(Mono.defer(() -> move.publish(move.passage()::begun, named("are written"))));
+  }
+
+  private String named(String what) {
+    return "copies of " + move.passage().tables() + " on " + move.passage().target() + " " + what;
+  }
+
+  /** Completes when no router writes by a topology that has not the copy. */
+  private Mono<Void> settled() {
+    return move.guards().before("settle").then(Mono.defer(() -> move.settledOn(this::writers)));
+  }
+
+  /** The shards whose databases a router follows that writes the tables. */
+  private Stream<ShardId> writers() {
+    return move.now().shards().stream()
+        .filter(
+            shard ->
+                move.passage().copies(move.now()).stream().anyMatch(rule -> rule.isReadOn(shard)));
+  }
+
+  private Mono<Void> same(OpenStep step) {
+    AtomicBoolean over = new AtomicBoolean();
+    return Mono.when(
+            settled().doFinally(end -> over.set(true)),
+            Mono.defer(() -> caughtUp(step).then(Mono.delay(PAUSE))).repeat(() -> !over.get()))
+        .then(Mono.defer(() -> passed(step)))
+        // What is noted later was written on both sides.
+        .then(step.each(Transfer::appliedUntilNow))
+        .then(Mono.defer(() -> compared(step)))
+        // A row whose change waits counts as the same.
+        .then(step.each(Transfer::appliedUntilNow))
+        .then(Mono.defer(step::sourceIntact));
+  }
+
+  private Mono<Void> caughtUp(OpenStep step) {
+    return move.guards().before("apply joined").then(step.each(Transfer::caughtUp));
+  }
+
+  /**
+   * Completes when each transaction on the source has ended that changes rows now, as one may have
+   * been written by a topology without the copy. No lock is taken for that.
+   */
+  private Mono<Void> passed(OpenStep step) {
+    return Mono.delay(SHOWN)
+        .thenMany(
+            step.source()
+                .rows(
+                    "SELECT CAST(trx_id AS CHAR) FROM information_schema.INNODB_TRX WHERE"
+                        + " trx_rows_modified > 0 AND trx_mysql_thread_id <> CONNECTION_ID()",
+                    row -> Objects.requireNonNull(row.get(0, String.class))))
+        .collectList()
+        .flatMap(open -> open.isEmpty() ? Mono.empty() : passed(step, open))
+        .doOnSuccess(passed -> move.watch().passed());
+  }
+
+  private Mono<Void> passed(OpenStep step, List<String> open) {
+    String left =
+        "SELECT COUNT(*) FROM information_schema.INNODB_TRX WHERE trx_id IN ("
+            + String.join(", ", open)
+            + ")";
+    return Mono.defer(() -> step.source().number(left))
+        .filter(count -> count == 0)
+        .switchIfEmpty(
+            Mono.defer(
+                () ->
+                    step.each(Transfer::caughtUp)
+                        .then(move.watch().heldUp(step, step.source(), false))
+                        .then(Mono.empty())))
+        .repeatWhenEmpty(CopyJob::backingOff)
+        .then();
+  }
+
+  private static Flux<Long> backingOff(Flux<Long> tries) {
+    return tries.concatMap(
+        failed -> Mono.delay(SHOWN.multipliedBy(1L << Math.min(failed, (long) MOST_DOUBLINGS))));
+  }
+
+  private Mono<Void> compared(OpenStep step) {
+    return move.ranges(
+        step.transfers(),
+        (transfer, after) -> transfer.bound(after, COMPARED_ROWS),
+        this::compared);
+  }
+
+  private Mono<Void> compared(Transfer transfer, KeyRange range) {
+    return move.guards()
+        .before("compare")
+        .then(transfer.different(range))
+        .flatMap(keys -> repaired(transfer, keys, COMPARISONS));
+  }
+
+  /** A write that was committed on one side alone is told its caller, and noted nowhere. */
+  private static Mono<Void> repaired(Transfer transfer, List<List<String>> keys, int tries) {
+    if (keys.isEmpty()) {
+      return Mono.empty();
+    }
+    if (tries == 0) {
+      return Mono.error(
+          new IllegalStateException(
+              "table: "
+                  + transfer.capture().table().name()
+                  + ", "
+                  + keys.size()
+                  + " rows differ on both sides, the first of key "
+                  + keys.get(0)
+                  + " (expected: the same once they were put again)"));
+    }
+    return transfer
+        .repaired(keys)
+        .then(Mono.delay(PAUSE))
+        .then(Mono.defer(() -> transfer.different(keys)))
+        .flatMap(left -> repaired(transfer, left, tries - 1));
+  }
+
+  /** A statement that was sent before, and waited for a lock until now, is noted all the same. */
+  private Mono<Void> cleaned(OpenStep step) {
+    OpenStep joined = step.joined();
+    Mono<Void> swept =
+        Joined.begun(joined)
+            .then(Mono.defer(() -> passed(joined)))
+            .then(joined.each(Transfer::appliedUntilNow))
+            .then(removed(joined, Transfer::drained));
+    Mono<Void> work =
+        move.guards().appliesWhileJoining() ? swept : removed(step, transfer -> Mono.empty());
+    return move.watch().told(step, Phase.CLEAN, work);
+  }
+
+  private Mono<Void> removed(OpenStep step, Function<Transfer, Mono<Void>> last) {
+    return step.each(
+        transfer ->
+            move.guards()
+                .before("remove")
+                .then(
+                    transfer
+                        .capture()
+                        .remove(
+                            step.source(), move.owned(), Mono.defer(() -> last.apply(transfer)))));
+  }
+
+  @Override
+  public Mono<String> undone(boolean moved) {
+    return move.cluster()
+        .look()
+        .then(
+            Mono.defer(
+                () -> {
+                  if (move.isAt(Phase.REVERSED)) {
+                    return Mono.empty();
+                  }
+                  if (move.isAt(Phase.CLEAN) || isThere()) {
+                    return Mono.just((moved ? "reverse: " : "cancel: ") + THERE);
+                  }
+                  return back().then(Mono.empty());
+                }));
+  }
+
+  /** Takes the copy away, once no router writes it any more. */
+  private Mono<Void> back() {
+    boolean joining = move.onItsWay();
+    Mono<Void> absent =
+        joining
+            ? move.publish(
+                    now -> move.passage().cancelled(now, move.passage().old()),
+                    named("are given up"))
+                .then()
+            : Mono.empty();
+    return Mono.defer(
+            () -> move.isAt(Phase.UNDO) ? Mono.empty() : move.at(move.state().at(Phase.UNDO)))
+        .then(absent)
+        .then(Mono.defer(() -> move.settledOn(this::writers)))
+        .then(
+            Mono.defer(
+                () ->
+                    OpenStep.onCopies(
+                        move,
+                        step ->
+                            removed(step, transfer -> Mono.empty()).then(origins.restored(step)))))
+        .then(Mono.defer(() -> move.at(move.state().at(Phase.REVERSED))));
+  }
+
+  /** What the target had of each table before, so that a copy that is given up leaves that. */
+  private record Origins(OwnedMove move) {
+
+    private static final String NOTHING = "no table";
+    private static final String EMPTY = "no row";
+    private static final String SAME = "the same rows";
+
+    /** Notes it before anything is made; what was noted stays. */
+    Mono<Void> noted(OpenStep step) {
+      Map<String, String> found = new LinkedHashMap<>();
+      return step.each(
+              transfer ->
+                  move.state().marks().containsKey(name(transfer))
+                      ? Mono.empty()
+                      : origin(transfer)
+                          .doOnNext(origin -> found.put(name(transfer), origin))
+                          .then())
+          .then(Mono.defer(() -> move.at(move.state().marked(found))));
+    }
+
+    private static String name(Transfer transfer) {
+      return "origin " + transfer.capture().table().name();
+    }
+
+    private static Mono<String> origin(Transfer transfer) {
+      String table = transfer.capture().table().quoted();
+      return transfer
+          .capture()
+          .there(transfer.target())
+          .flatMap(
+              there ->
+                  there
+                      ? transfer
+                          .target()
+                          .number("SELECT COUNT(*) FROM (SELECT 1 FROM " + table + " LIMIT 1) AS r")
+                          .map(rows -> rows == 0 ? EMPTY : SAME)
+                      : Mono.just(NOTHING));
+    }
+
+    Mono<Void> restored(OpenStep step) {
+      return step.each(this::restored);
+    }
+
+    /** No other owner can take the job between the look at it and the end of the table. */
+    private static Mono<Void> dropped(Session target, String table, Mono<Void> check) {
+      Mono<Void> dropped =
+          target
+              .update("LOCK TABLES shardflux_owner READ, " + table + " WRITE")
+              .then(check)
+              .then(target.update("DROP TABLE " + table))
+              .then();
+      return target
+          .number(
+              "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND"
+                  + " TABLE_NAME = "
+                  + MovedTable.text(table.substring(1, table.length() - 1)))
+          .filter(there -> there > 0)
+          .flatMap(there -> dropped)
+          .onErrorResume(
+              error -> target.update("UNLOCK TABLES").onErrorComplete().then(Mono.error(error)))
+          .then(target.update("UNLOCK TABLES"))
+          .then();
+    }
+
+    private Mono<Void> restored(Transfer transfer) {
+      Session target = transfer.target();
+      String table = transfer.capture().table().quoted();
+      Mono<Void> check = Capture.check(target, move.owned());
+      return switch (Objects.requireNonNullElse(move.state().marks().get(name(transfer)), SAME)) {
+        case NOTHING -> dropped(target, table, check);
+        case EMPTY ->
+            target.inTransaction(check.then(target.update("DELETE FROM " + table)).then());
+        default -> Mono.empty();
+      };
+    }
+  }
+}
