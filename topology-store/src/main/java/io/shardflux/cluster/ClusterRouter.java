@@ -107,9 +107,9 @@ public interface ClusterRouter {
    * once all shards answer, on a router that had lived before, if there is one.
    *
    * <p>Errors with {@link IllegalStateException} if the control server is not behind, if a shard
-   * has the database of another one, or if a registered router has a later topology than the shards
-   * and this router; then that one must republish. Errors as a statement does if a shard does not
-   * answer. Nothing is published then.
+   * has the database of another one, if a registered router has a later topology than the shards
+   * and this router, or if this router can't put the shards' newest in force; then another one must
+   * republish. Errors as a statement does if a shard does not answer. Nothing is published then.
    *
    * @param why the reason, for the history
    * @return the epoch of it, later than all before; it is in force here by then, and in the other

@@ -68,7 +68,7 @@ final class Republication {
           long before = epoch();
           return onShards(shards -> shards.newestOfAll(cluster()))
               .publishOn(Schedulers.boundedElastic())
-              .flatMap(watch::putInForce)
+              .flatMap(found -> watch.putInForce(found).then(Mono.defer(() -> taken(found))))
               .then(
                   Mono.defer(
                       () ->
@@ -78,6 +78,22 @@ final class Republication {
                                   ? Mono.empty()
                                   : Mono.error(notBehind(head.epoch()))));
         });
+  }
+
+  /** An older one must not be published in its place, nor under its epoch. */
+  private Mono<Void> taken(IdentityTables.Identity found) {
+    return epoch() >= found.epoch()
+        ? Mono.empty()
+        : Mono.error(
+            () ->
+                new IllegalStateException(
+                    "topology: epoch "
+                        + found.epoch()
+                        + " of the database of "
+                        + found.shard()
+                        + ", which this router can't put in force (expected: all of its accounts and"
+                        + " servers in this router's document; TopologyRefused in events() and the"
+                        + " log say what is missing; republish where it is in force)"));
   }
 
   private static IllegalStateException notBehind(long epoch) {

@@ -18,9 +18,13 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Supplier;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import reactor.core.Disposable;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
@@ -441,6 +445,34 @@ class ClusterRouterIntegrationTests {
                     .isInstanceOf(IllegalStateException.class)
                     .hasMessageStartingWith("control: epoch 4, which is the newest"))
         .verify(BOUND);
+  }
+
+  /** Its number may not be given to an older one. */
+  @ParameterizedTest
+  @CsvSource({
+    "'\"shards\":{', '\"shards\":{\"more\":{\"url\":\"r2dbc:mysql://127.0.0.1/x\",\"credentials\":\"none\"},'",
+    "'{', '{\"later\":{},'",
+  })
+  void whatCannotBePutInForceIsNotPublishedOver(String part, String refused) {
+    ClusterRouter router = open(document(2));
+    assertThat(router.addShard(shard(2), "more").block(BOUND)).isEqualTo(2);
+    await("noted", () -> epochOn(router, S0), epoch -> epoch == 2);
+    run("UPDATE shardflux_control SET epoch = 1", router);
+    String document =
+        ((DefaultClusterRouter) router)
+            .opened()
+            .document()
+            .json()
+            .replaceFirst(Pattern.quote(part), Matcher.quoteReplacement(refused));
+    assertThat(document).contains(refused);
+    run("UPDATE shardflux_identity SET epoch = 3, document = '" + document + "'", router);
+    StepVerifier.create(router.republish("restored"))
+        .expectErrorSatisfies(
+            error ->
+                assertThat(error)
+                    .hasMessageStartingWith("topology: epoch 3 of the database of shard_0, which"))
+        .verify(BOUND);
+    assertThat(state(router).epoch()).isEqualTo(1);
   }
 
   @Test
