@@ -21,7 +21,6 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicReference;
-import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.BufferOverflowStrategy;
@@ -187,32 +186,27 @@ final class DefaultClusterRouter implements ClusterRouter, ClusterAccess {
       UnaryOperator<Topology> topology,
       UnaryOperator<List<Shard>> shards,
       @Nullable Shard added) {
-    return Mono.defer(
-        () ->
-            switched()
-                .then(
-                    drafted(
-                        why,
-                        Origin.OPERATION,
-                        () -> {
-                          TopologyDocument.Opened now = watch.opened();
-                          return now.document()
-                              .next(
-                                  topology.apply(now.topology()),
-                                  shards.apply(now.shards()),
-                                  own.accounts());
-                        }))
-                .flatMap(draft -> claimed(added).then(tables.publish(epoch(), draft, null)))
-                .flatMap(epoch -> watch.seen(epoch).thenReturn(epoch))
-                .switchIfEmpty(Mono.defer(() -> published(why, topology, shards, added))));
+    return settled()
+        .flatMap(
+            now ->
+                drafted(why, now, topology, shards)
+                    .flatMap(
+                        draft ->
+                            claimed(added)
+                                // The draft was made of this epoch; another may be in force by now.
+                                .then(tables.publish(now.topology().epoch(), draft, null))))
+        .flatMap(epoch -> watch.seen(epoch).thenReturn(epoch))
+        .switchIfEmpty(Mono.defer(() -> published(why, topology, shards, added)));
   }
 
-  /** The epoch behind one in which keys are switched is that switch's own. */
-  private Mono<Void> switched() {
-    return watch
-        .look()
-        .then(Mono.fromCallable(() -> OwnerPublication.isSwitching(watch.opened().topology())))
-        .filter(switching -> !switching)
+  /**
+   * The topology in force, once it is one in which no keys are switched: the epoch behind such a
+   * one is that switch's own.
+   */
+  private Mono<TopologyDocument.Opened> settled() {
+    return Mono.defer(watch::look)
+        .then(Mono.fromCallable(watch::opened))
+        .filter(now -> !OwnerPublication.isSwitching(now.topology()))
         .repeatWhenEmpty(tries -> tries.delayElements(REACH_GAP))
         .timeout(
             SWITCH_BOUND,
@@ -221,8 +215,7 @@ final class DefaultClusterRouter implements ClusterRouter, ClusterAccess {
                     new IllegalStateException(
                         "topology: keys are being switched for "
                             + SWITCH_BOUND.toSeconds()
-                            + " s (expected: the end of that; look at the move)")))
-        .then();
+                            + " s (expected: the end of that; look at the move)")));
   }
 
   @Override
@@ -389,11 +382,21 @@ final class DefaultClusterRouter implements ClusterRouter, ClusterAccess {
     return watch.opened().topology().epoch();
   }
 
-  private Mono<Draft> drafted(String why, Origin origin, Supplier<TopologyDocument> document) {
+  private Mono<Draft> drafted(
+      String why,
+      TopologyDocument.Opened now,
+      UnaryOperator<Topology> topology,
+      UnaryOperator<List<Shard>> shards) {
     return Mono.fromCallable(
             () -> {
-              TopologyDocument made = document.get();
-              return new Draft(made.json(), made.routing(), origin, member.toString(), why);
+              TopologyDocument made =
+                  now.document()
+                      .next(
+                          topology.apply(now.topology()),
+                          shards.apply(now.shards()),
+                          own.accounts());
+              return new Draft(
+                  made.json(), made.routing(), Origin.OPERATION, member.toString(), why);
             })
         .subscribeOn(Schedulers.boundedElastic());
   }

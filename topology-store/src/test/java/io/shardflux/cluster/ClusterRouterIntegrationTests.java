@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.r2dbc.spi.Result;
 import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.observe.ShardStatistics.Status;
 import io.shardflux.r2dbc.settings.Shard;
@@ -28,6 +29,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import reactor.core.Disposable;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
+import reactor.core.publisher.Sinks;
 import reactor.test.StepVerifier;
 
 /** Several routers over one topology, on real servers. */
@@ -226,6 +228,61 @@ class ClusterRouterIntegrationTests {
     assertThat(epochs).containsExactly(2L, 3L);
     awaitEpoch(first, 3);
     assertThat(first.router().topology().shards()).containsExactlyInAnyOrder(S0, S1, S2);
+  }
+
+  /** What is made of one topology is not published over the next, which would be lost. */
+  @Test
+  void whatIsPublishedWhileAnotherIsMadeStays() {
+    ClusterRouter first = open(document(1));
+    ClusterRouter second = open(document(1));
+    ShardRouter there = ShardRouter.builder().shard(shard(2)).build();
+    there
+        .on(S2)
+        .sql(
+            "CREATE TABLE shardflux_identity (id TINYINT NOT NULL PRIMARY KEY, cluster CHAR(36) NOT"
+                + " NULL, shard VARCHAR(64) NOT NULL, epoch BIGINT NOT NULL, document MEDIUMTEXT NOT"
+                + " NULL) ENGINE = InnoDB CHARACTER SET ascii")
+        .rowsUpdated()
+        .block(BOUND);
+    Sinks.Empty<Void> holding = Sinks.empty();
+    Sinks.Empty<Void> gate = Sinks.empty();
+    String insert =
+        "INSERT INTO shardflux_identity VALUES (1, '" + state(first).id() + "', 'shard_2', 0, '')";
+    Mono<Void> held =
+        there
+            .on(S2)
+            .inTransaction(
+                connection ->
+                    Flux.from(connection.createStatement(insert).execute())
+                        .concatMap(Result::getRowsUpdated)
+                        .doOnComplete(() -> holding.tryEmitEmpty().orThrow())
+                        .then(gate.asMono()))
+            .then()
+            .cache();
+    held.subscribe();
+    holding.asMono().block(BOUND);
+    Mono<Long> more = first.addShard(shard(2), "made before").cache();
+    more.subscribe();
+    await("made", () -> claiming(there), count -> count == 1);
+    assertThat(second.addShard(shard(1), "meanwhile").block(BOUND)).isEqualTo(2);
+    awaitEpoch(first, 2);
+    gate.tryEmitEmpty().orThrow();
+    held.block(BOUND);
+    assertThat(more.block(BOUND)).isEqualTo(3);
+    there.close().block(BOUND);
+    assertThat(first.router().topology().shards()).containsExactlyInAnyOrder(S0, S1, S2);
+  }
+
+  private static long claiming(ShardRouter router) {
+    return router
+        .on(S2)
+        .sql(
+            "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE ID <> CONNECTION_ID()"
+                + " AND DB = DATABASE() AND INFO LIKE '%INSERT IGNORE INTO shardflux_identity%'")
+        .map((row, metadata) -> Objects.requireNonNull(row.get(0, Long.class)))
+        .one()
+        .blockOptional(BOUND)
+        .orElseThrow();
   }
 
   @Test
