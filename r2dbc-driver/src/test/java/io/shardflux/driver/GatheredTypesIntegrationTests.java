@@ -12,6 +12,8 @@ import java.util.Map;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import reactor.core.publisher.Flux;
 import reactor.test.StepVerifier;
 
@@ -24,6 +26,22 @@ class GatheredTypesIntegrationTests {
       ", (?![^(]*\\))(?![^\\[]*\\])(?=x?'|b'|_|-?[0-9]|ST_)";
   private static final String DATES =
       "'1000-01-01', '9999-12-31', '0000-00-00', '2024-00-00', '2023-02-31'";
+
+  private static final String TEXT = "VARCHAR(60) COLLATE utf8mb4_general_ci";
+
+  /** Each way to put a column's value into a document. */
+  private static final List<String> EMBEDDINGS =
+      List.of(
+          "JSON_ARRAY(c)",
+          "JSON_OBJECT('k', c)",
+          "JSON_SET('{}', '$.k', c)",
+          "JSON_INSERT('{}', '$.k', c)",
+          "JSON_REPLACE('{\"k\": 1}', '$.k', c)",
+          "JSON_ARRAY_APPEND('[]', '$', c)",
+          "JSON_ARRAY_INSERT('[]', '$[0]', c)",
+          "JSON_ARRAY(COALESCE(c, 'x'))",
+          "(SELECT JSON_ARRAYAGG(d.c) FROM users d WHERE d.id = users.id AND d.c IS NOT NULL)",
+          "(SELECT JSON_OBJECTAGG('k', d.c) FROM users d WHERE d.id = users.id AND d.c IS NOT NULL)");
 
   /** The types of both servers, with some values of each. */
   private static Map<String, String> types() {
@@ -210,5 +228,60 @@ class GatheredTypesIntegrationTests {
               error -> assertThat(error).hasMessageContaining(RefusalCode.GATHERED_VALUE.name()))
           .verify(BOUND);
     }
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        TEXT,
+        "JSON",
+        "LONGTEXT CHECK (json_valid(c))",
+        "VARCHAR(60) CHARACTER SET latin1 CHECK (json_valid(c))"
+      })
+  void documentsAreEmbeddedAsStoredOrRefused(String type) {
+    try (DriverShards shards = new DriverShards()) {
+      shards.everywhere("DROP TABLE users");
+      shards.everywhere(
+          "CREATE TABLE users (id BIGINT PRIMARY KEY, c "
+              + type
+              + ") CHARACTER SET utf8mb4 COLLATE utf8mb4_bin");
+      for (String value : List.of("{\"a\": [1]}", "5")) {
+        shards
+            .router
+            .on(DriverShards.IDS.get(0))
+            .sql("REPLACE INTO users VALUES (3, '" + value + "'), (6, NULL)")
+            .rowsUpdated()
+            .block(BOUND);
+        EMBEDDINGS.forEach(each -> answersAsStoredOrRefuses(shards, each, type.equals(TEXT)));
+      }
+    }
+  }
+
+  private static void answersAsStoredOrRefuses(
+      DriverShards shards, String embedding, boolean answers) {
+    String sql = "SELECT CONCAT(id, IFNULL(" + embedding + ", ''))";
+    List<String> stored =
+        shards
+            .router
+            .on(DriverShards.IDS.get(0))
+            .sql(sql + " FROM users")
+            .map((row, metadata) -> String.valueOf(row.get(0, String.class)))
+            .all()
+            .collectList()
+            .blockOptional(BOUND)
+            .orElseThrow();
+    List<String> gathered =
+        shards
+            .rows(row -> row.get(0, String.class), sql + ", COUNT(*) OVER () FROM users")
+            .onErrorResume(
+                error ->
+                    !answers
+                        && String.valueOf(error.getMessage())
+                            .contains(RefusalCode.GATHERED_VALUE.name()),
+                error -> Flux.fromIterable(stored))
+            .collectList()
+            .blockOptional(BOUND)
+            .orElseThrow();
+    assertThat(gathered).as(sql).containsExactlyInAnyOrderElementsOf(stored);
   }
 }

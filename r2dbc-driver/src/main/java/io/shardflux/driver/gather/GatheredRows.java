@@ -47,7 +47,8 @@ final class GatheredRows {
           RefusalCode.GATHERED_VALUE,
           last.mention().table()
               + ": a row that a server can't write down exactly, such as JSON with decimals, dates"
-              + " or binary values, or one beyond max_allowed_packet");
+              + " or binary values, MariaDB's JSON that is put into a document, or one beyond"
+              + " max_allowed_packet");
     }
     rows++;
     bytes += bytes(literals);

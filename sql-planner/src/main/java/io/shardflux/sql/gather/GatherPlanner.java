@@ -83,7 +83,11 @@ public record GatherPlanner(SqlText text, Schema schema) {
           List.of(all.stream().filter(Catalog.Column::primary).findFirst().orElse(all.get(0)));
     }
     return new Gather.Mention(
-        table, temporary, columns, isKeyed(table, all, columns), rows(found, columns));
+        table,
+        temporary,
+        columns,
+        isKeyed(table, all, columns),
+        rows(found, columns, mentions.embeds()));
   }
 
   /** Tells whether the primary key is among the columns, and tells rows of all shards apart. */
@@ -101,10 +105,10 @@ public record GatherPlanner(SqlText text, Schema schema) {
                         key.stream().anyMatch(each -> each.name().equalsIgnoreCase(part.name()))));
   }
 
-  private ShardSql rows(Mentions.Found found, List<Catalog.Column> columns) {
+  private ShardSql rows(Mentions.Found found, List<Catalog.Column> columns, boolean embedded) {
     Query.Table table = found.table();
     SqlWriter sql = new SqlWriter(text);
-    sql.add("SELECT " + TemporaryTable.literals(columns, table.alias()) + " AS r FROM ");
+    sql.add("SELECT " + TemporaryTable.literals(columns, table.alias(), embedded) + " AS r FROM ");
     sql.add(Fragment.quoted(table.name()) + " AS " + Fragment.quoted(table.alias()));
     String before = " WHERE (";
     for (Expr condition : found.conditions()) {

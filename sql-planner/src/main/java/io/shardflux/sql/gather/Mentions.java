@@ -32,6 +32,19 @@ final class Mentions {
   /** Functions that see how a document was stored, which a text does not tell. */
   private static final Set<String> STORED = Set.of("JSON_TYPE", "JSON_STORAGE_SIZE");
 
+  /** Functions that put a value into a document as the type of its column says. */
+  private static final Set<String> EMBEDDING =
+      Set.of(
+          "JSON_ARRAY",
+          "JSON_ARRAYAGG",
+          "JSON_ARRAY_APPEND",
+          "JSON_ARRAY_INSERT",
+          "JSON_INSERT",
+          "JSON_OBJECT",
+          "JSON_OBJECTAGG",
+          "JSON_REPLACE",
+          "JSON_SET");
+
   /** Functions of an index, or of a default, which a temporary table does not have. */
   private static final Set<String> OF_TABLES = Set.of("MATCH", "DEFAULT", "VALUES", "VALUE");
 
@@ -53,6 +66,7 @@ final class Mentions {
   private int random;
   private boolean impossible;
   private boolean looksAtStored;
+  private boolean embeds;
 
   Mentions(SqlText text, Schema schema) {
     this.text = text;
@@ -91,6 +105,11 @@ final class Mentions {
 
   boolean looksAtStored() {
     return looksAtStored;
+  }
+
+  /** Tells whether values may become parts of documents. */
+  boolean embeds() {
+    return embeds;
   }
 
   private void query(Query query, @Nullable Definition outer) {
@@ -286,6 +305,7 @@ final class Mentions {
     impossible |=
         !Functions.isKnown(name) || Functions.SESSION.contains(name) || OF_TABLES.contains(name);
     looksAtStored |= STORED.contains(name);
+    embeds |= EMBEDDING.contains(name);
     random += Functions.RANDOM.contains(name) ? 1 : 0;
   }
 }

@@ -96,15 +96,32 @@ final class TemporaryTable {
     return type.substring(0, end);
   }
 
-  /** The values of a row as one text: literals in parentheses. */
-  static String literals(List<Catalog.Column> columns, String alias) {
+  /**
+   * The values of a row as one text: literals in parentheses.
+   *
+   * @param embedded whether the statement puts values into documents
+   */
+  static String literals(List<Catalog.Column> columns, String alias, boolean embedded) {
     return columns.stream()
-        .map(column -> literal(column, quoted(alias) + "." + quoted(column.name())))
+        .map(column -> literal(column, quoted(alias) + "." + quoted(column.name()), embedded))
         .collect(Collectors.joining(", ',', ", "CONCAT('(', ", ", ')')"));
   }
 
-  private static String literal(Catalog.Column column, String value) {
-    return "IF(" + value + " IS NULL, 'NULL', " + written(column, value) + ")";
+  private static String literal(Catalog.Column column, String value, boolean embedded) {
+    String written = written(column, value);
+    String exact =
+        embedded && TEXTS.contains(type(column))
+            ? "IF(" + isPlainText(value) + ", " + written + ", NULL)"
+            : written;
+    return "IF(" + value + " IS NULL, 'NULL', " + exact + ")";
+  }
+
+  /**
+   * Tells whether a document takes a value in as a text. MariaDB's JSON is a text with a check, by
+   * which a value becomes a part of the document; the temporary table has no such check.
+   */
+  private static String isPlainText(String value) {
+    return "HEX(JSON_ARRAY(" + value + ")) = HEX(JSON_ARRAY(CONCAT(" + value + ", '')))";
   }
 
   private static String written(Catalog.Column column, String value) {
