@@ -163,6 +163,7 @@ final class Mentions {
         queries.add(table);
       }
     }
+    impossible |= select.having() != null && select.having().any(each -> isOfGroups(each, select));
     Sources sources = new Sources(schema, flat, queries);
     List<Expr> where = select.where() == null ? List.of() : select.where().conjuncts();
     for (Query.From from : select.from()) {
@@ -173,6 +174,25 @@ final class Mentions {
     visitAll(select.group(), seen);
     visitAll(select.windows() == null ? List.of() : select.windows(), seen);
     visitAll(select.having() == null ? List.of() : List.of(select.having()), seen);
+  }
+
+  /**
+   * Tells of an aggregate of an item's aggregate; MariaDB takes it, and computes it as it likes.
+   */
+  private static boolean isOfGroups(Expr expr, Query.Select select) {
+    return Functions.isAggregate(expr)
+        && expr.any(
+            part ->
+                part instanceof Expr.Name name
+                    && name.table() == null
+                    && select.items().stream().anyMatch(item -> isAggregate(item, name)));
+  }
+
+  private static boolean isAggregate(Query.Item item, Expr.Name name) {
+    return item.expr() != null
+        && item.alias() != null
+        && item.alias().equalsIgnoreCase(name.column())
+        && item.expr().aggregates();
   }
 
   /** Takes an item; a server makes its name of its text, which may become another one. */
