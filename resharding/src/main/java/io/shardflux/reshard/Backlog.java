@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * Tells whether changes come faster than they are applied. That is so where more of them wait than
  * hold the copying up, which gives them all of the mover's time, and still more wait after a while.
- * It is over once no more than these wait. Thread-safe.
+ * It is over once no more than these wait, or fewer than a while ago for as long. Thread-safe.
  */
 final class Backlog {
 
@@ -19,6 +19,10 @@ final class Backlog {
   private final LongSupplier clock;
   private final Deque<Sample> samples = new ArrayDeque<>();
   private @Nullable Sample first;
+
+  /** Since when fewer wait than a window before; null if that is not so. */
+  private @Nullable Sample fewer;
+
   private Instant since = Instant.EPOCH;
   private long waiting;
 
@@ -40,6 +44,7 @@ final class Backlog {
     if (changes <= limits.changes()) {
       samples.clear();
       first = null;
+      fewer = null;
       return;
     }
     Sample now = new Sample(clock.getAsLong(), changes);
@@ -50,7 +55,20 @@ final class Backlog {
       samples.removeFirst();
     }
     Sample before = samples.getFirst();
-    if (first == null && now.at - before.at >= window && changes > before.waiting) {
+    if (now.at - before.at >= window) {
+      compared(now, before);
+    }
+  }
+
+  private void compared(Sample now, Sample before) {
+    if (now.waiting >= before.waiting) {
+      fewer = null;
+    } else if (fewer == null) {
+      fewer = now;
+    } else if (now.at - fewer.at >= limits.window().toNanos()) {
+      first = null;
+    }
+    if (first == null && now.waiting > before.waiting) {
       first = before;
       since = Instant.now().minusNanos(now.at - before.at);
     }

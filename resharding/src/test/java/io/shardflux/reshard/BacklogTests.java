@@ -3,7 +3,10 @@ package io.shardflux.reshard;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.time.Duration;
+import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class BacklogTests {
 
@@ -56,5 +59,31 @@ class BacklogTests {
     assertThat(backlog.behind()).isNull();
     seconds(1, 1_100, 10);
     assertThat(backlog.behind()).isNotNull();
+  }
+
+  /** Many may wait for long, as behind a pause or a burst; that they are caught up with counts. */
+  @ParameterizedTest
+  @ValueSource(longs = {1, 7, 1_000})
+  void catchesUpWhereFewerAndFewerWait(long less) {
+    seconds(12, 1_000_000, 10);
+    assertThat(backlog.behind()).isNotNull();
+    seconds(30, 1_000_000 - less, -less);
+    assertThat(backlog.behind()).isNull();
+    seconds(600, 1_000_000 - 31 * less, -less);
+    assertThat(backlog.behind()).isNull();
+    assertThat(backlog.time()).isZero();
+    seconds(11, 1_000_000, 1);
+    assertThat(backlog.behind()).isNotNull();
+    assertThat(backlog.time()).isLessThanOrEqualTo(Duration.ofSeconds(20));
+  }
+
+  /** As many that wait on and on are not caught up with, whether or not they vary a little. */
+  @ParameterizedTest
+  @ValueSource(longs = {0, 1, 50})
+  void doesNotCatchUpWhereAsManyWait(long varying) {
+    seconds(12, 1_000, 10);
+    LongStream.range(0, 300).forEach(i -> seconds(1, 2_000 + i % 7 * varying, 0));
+    assertThat(backlog.behind()).isNotNull();
+    assertThat(backlog.time()).isGreaterThanOrEqualTo(Duration.ofSeconds(300));
   }
 }
