@@ -338,7 +338,7 @@ final class DefaultShardMoves implements ShardMoves {
     return cluster
         .copies()
         .newest(job.id(), cluster.opened().topology().shards())
-        .filter(copy -> copy.number() > OwnedMove.copiesOf(job.state()))
+        .filter(copy -> copy.number() > JobState.parse(job.state()).copy())
         .map(copy -> job.with(copy))
         .defaultIfEmpty(job);
   }
@@ -406,7 +406,7 @@ final class DefaultShardMoves implements ShardMoves {
   /** A refusal is done before any piece of work. */
   private static String refused(Job job, String why) {
     String shortened = why.substring(0, Math.min(why.length(), LONGEST_REFUSAL));
-    return OwnedMove.otherwise(job.state(), JobState.parse(job.state()).refused(shortened));
+    return JobState.parse(job.state()).refused(shortened).text();
   }
 
   private Passage passage(JobPlan plan) {

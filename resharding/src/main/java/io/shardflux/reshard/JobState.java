@@ -23,6 +23,7 @@ import java.util.stream.Collectors;
  * @param until the end of the time in which the move may be reversed, in milliseconds of the epoch;
  *     0 before its beginning
  * @param refused why what an operator wanted last was refused; empty if it was not
+ * @param copy how many copies of it the shards had when it was noted
  */
 record JobState(
     int step,
@@ -33,7 +34,8 @@ record JobState(
     Map<String, String> marks,
     int begun,
     long until,
-    String refused) {
+    String refused,
+    long copy) {
 
   /** What is done: the first four in each step, and the others then, for all steps. */
   enum Phase {
@@ -58,44 +60,51 @@ record JobState(
 
   private static final HexFormat HEX = HexFormat.of();
 
-  static final JobState FIRST = new JobState(0, Phase.PREPARE, 0, List.of(), 0, Map.of(), 0, 0, "");
+  static final JobState FIRST =
+      new JobState(0, Phase.PREPARE, 0, List.of(), 0, Map.of(), 0, 0, "", 0);
 
   JobState at(Phase next) {
     return at(step, next);
   }
 
   JobState at(int nextStep, Phase next) {
-    return new JobState(nextStep, next, 0, List.of(), rows, marks, begun, until, refused);
+    return new JobState(nextStep, next, 0, List.of(), rows, marks, begun, until, refused, copy);
   }
 
   JobState at(int nextTable, List<String> nextKey) {
-    return new JobState(step, phase, nextTable, nextKey, rows, marks, begun, until, refused);
+    return new JobState(step, phase, nextTable, nextKey, rows, marks, begun, until, refused, copy);
   }
 
   JobState copied(long more) {
-    return new JobState(step, phase, table, key, rows + more, marks, begun, until, refused);
+    return new JobState(step, phase, table, key, rows + more, marks, begun, until, refused, copy);
   }
 
   JobState marked(Map<String, String> others) {
     Map<String, String> all = new LinkedHashMap<>(marks);
     all.putAll(others);
-    return new JobState(step, phase, table, key, rows, all, begun, until, refused);
+    return new JobState(step, phase, table, key, rows, all, begun, until, refused, copy);
   }
 
   /** What an operator wanted was refused, or was not. */
   JobState refused(String why) {
-    return new JobState(step, phase, table, key, rows, marks, begun, until, why);
+    return new JobState(step, phase, table, key, rows, marks, begun, until, why, copy);
+  }
+
+  /** The shards have had so many copies. */
+  JobState numbered(long copies) {
+    return new JobState(step, phase, table, key, rows, marks, begun, until, refused, copies);
   }
 
   /** The next step begins. */
   JobState nextStep() {
     return new JobState(
-        step + 1, Phase.PREPARE, 0, List.of(), rows, marks, step + 1, until, refused);
+        step + 1, Phase.PREPARE, 0, List.of(), rows, marks, step + 1, until, refused, copy);
   }
 
   /** All keys have moved. */
   JobState held(long untilMillis) {
-    return new JobState(step, Phase.HOLD, 0, List.of(), rows, marks, begun, untilMillis, refused);
+    return new JobState(
+        step, Phase.HOLD, 0, List.of(), rows, marks, begun, untilMillis, refused, copy);
   }
 
   String text() {
@@ -108,6 +117,7 @@ record JobState(
     lines.add("begun=" + begun);
     lines.add("until=" + until);
     lines.add("refused=" + hex(refused));
+    lines.add("copy=" + copy);
     marks.forEach((name, mark) -> lines.add("mark." + hex(name) + "=" + mark));
     return String.join("\n", lines);
   }
@@ -135,7 +145,8 @@ record JobState(
         marks,
         Integer.parseInt(values.getOrDefault("begun", "0")),
         Long.parseLong(values.getOrDefault("until", "0")),
-        text16(values.getOrDefault("refused", "")));
+        text16(values.getOrDefault("refused", "")),
+        Long.parseLong(values.getOrDefault("copy", "0")));
   }
 
   private static String hex(String text) {

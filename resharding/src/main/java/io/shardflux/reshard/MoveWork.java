@@ -51,7 +51,7 @@ sealed interface MoveWork permits MoveJob, CopyJob {
 
   /** How far it is, as a job that has cancelled itself. */
   default String gaveUp(String why) {
-    return move().text(move().state().refused(Shown.GAVE_UP + why));
+    return move().numbered(move().state().refused(Shown.GAVE_UP + why)).text();
   }
 
   /** Has its report be taken whenever it gets on. */

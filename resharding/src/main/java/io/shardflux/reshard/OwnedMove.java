@@ -30,8 +30,6 @@ import reactor.core.publisher.Mono;
  */
 final class OwnedMove {
 
-  private static final String COPY = "copy=";
-
   private final ClusterAccess cluster;
   private final Servers servers;
   private final Owned owned;
@@ -62,7 +60,7 @@ final class OwnedMove {
     this.plan = plan;
     this.options = plan.options();
     this.state = JobState.parse(state);
-    this.copies = new AtomicLong(copiesOf(state));
+    this.copies = new AtomicLong(this.state.copy());
     this.guards = guards;
     Share share = new Share(plan.tables(), plan.pairs());
     this.watch = new MoveWatch(this, latencies, new Gathered(share, System::nanoTime));
@@ -117,10 +115,10 @@ final class OwnedMove {
     return guards
         .before("note " + reached.phase())
         .then(piece ? Mono.empty() : copied(reached, false))
-        .then(Mono.defer(() -> cluster.jobs().note(owned, text(reached))))
+        .then(Mono.defer(() -> cluster.jobs().note(owned, numbered(reached).text())))
         .doOnSuccess(
             done -> {
-              state = reached;
+              state = numbered(reached);
               noted.run();
             });
   }
@@ -130,20 +128,9 @@ final class OwnedMove {
     noted = told;
   }
 
-  /** The text by which that is noted. */
-  String text(JobState reached) {
-    return reached.text() + "\n" + COPY + copies.get();
-  }
-
-  /** A job's text of how far it is, which is otherwise now. */
-  static String otherwise(String state, JobState now) {
-    return now.text() + "\n" + COPY + copiesOf(state);
-  }
-
-  /** How many copies the shards had of a job when it was noted so. */
-  static long copiesOf(String state) {
-    int at = state.lastIndexOf("\n" + COPY);
-    return at < 0 ? 0 : Long.parseLong(state.substring(at + 1 + COPY.length()));
+  /** The same, later than each copy that the shards may have by now. */
+  JobState numbered(JobState reached) {
+    return reached.numbered(copies.get());
   }
 
   /** Has the shards know how far it is, before the control server does. */
@@ -158,7 +145,7 @@ final class OwnedMove {
                       owned.job(),
                       DefaultShardMoves.KIND,
                       ended ? "" : plan.text(),
-                      text(reached),
+                      numbered(reached).text(),
                       ended,
                       copies.get(),
                       owned.token()),
