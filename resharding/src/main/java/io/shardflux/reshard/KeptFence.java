@@ -114,6 +114,14 @@ record KeptFence(long job, MovedTable table, int number) {
         .then();
   }
 
+  /** Takes away what other moves left, as keys stay that it would refuse. */
+  Mono<Void> dropped(Session session, Owned owner) {
+    return others(session)
+        .flatMapIterable(jobs -> jobs)
+        .concatMap(other -> removed(session, owner, other))
+        .then();
+  }
+
   private static Mono<Void> removed(Session session, Owned owner, KeptFence other) {
     return Flux.fromIterable(EVENTS)
         .concatMap(

@@ -21,11 +21,19 @@ final class StepClean {
   /** Takes away what stands at the side that does not have the keys, if the tables are there. */
   Mono<Void> otherSide(OpenStep step) {
     boolean there = step.step().phase().there();
-    // What earlier moves left on the target stays open: rows by the next strategy are there.
     return step.fence()
         .emptying(there ? step.source() : step.target())
         .then(Mono.defer(() -> emptiedWhereThere(there ? step.transfers() : step.back())))
+        .then(step.each(transfer -> settledFence(step, KeptFence.of(transfer.capture()))))
         .then(step.each(transfer -> removed(step, transfer.capture())));
+  }
+
+  /** What earlier moves left on the target knows nothing of keys that came there to stay. */
+  private Mono<Void> settledFence(OpenStep step, KeptFence kept) {
+    boolean came =
+        move.transition().steps().stream()
+            .anyMatch(each -> each.phase().there() && each.to().equals(step.step().to()));
+    return came ? kept.dropped(step.target(), move.owned()) : kept.shut(step.target(), true);
   }
 
   /** Deletes the rows that moved from the source, once no router reads them there any more. */

@@ -3,6 +3,7 @@ package io.shardflux.reshard;
 import static io.shardflux.reshard.MoveFixture.BOUND;
 import static io.shardflux.reshard.MoveFixture.S0;
 import static io.shardflux.reshard.MoveFixture.S1;
+import static io.shardflux.reshard.MoveFixture.S2;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.r2dbc.spi.R2dbcException;
@@ -14,11 +15,16 @@ import io.shardflux.router.ShardKey;
 import io.shardflux.router.ShardingStrategy;
 import java.util.List;
 import java.util.Objects;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
+import java.util.function.Predicate;
+import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 import reactor.core.publisher.Mono;
 
 /** What stays where keys have moved away refuses them to clients that are no routers. */
@@ -29,7 +35,16 @@ class KeptFenceIntegrationTests {
   private static final ShardId ONE = ShardId.of("one");
 
   private final MoveFixture fixture = new MoveFixture("{type: fixed, shard: shard_0}");
-  private final ShardMoves moves = fixture.hasty(0, MoveJob.Guards.ALL);
+  private volatile Predicate<String> holds = what -> false;
+  private final ShardMoves moves =
+      fixture.hasty(
+          0,
+          new MoveJob.Guards() {
+            @Override
+            public Mono<Void> before(String what) {
+              return holds.test(what) ? Mono.never() : Mono.empty();
+            }
+          });
 
   @AfterEach
   void close() {
@@ -134,6 +149,59 @@ class KeptFenceIntegrationTests {
     assertThat(told(0, "INSERT INTO users VALUES (" + (MOVED + 2) + ", 'x', 0)"))
         .startsWith("45001");
     assertThat(fixture.rows().get(MOVED)).singleElement().asString().startsWith("shard_1|");
+  }
+
+  static IntStream came() {
+    return Boolean.getBoolean("moves.all") ? IntStream.of(0, 1, 2) : IntStream.of(1);
+  }
+
+  /** Keys of two shards come to one that refuses them; those of so many steps stay there. */
+  @ParameterizedTest
+  @MethodSource("came")
+  void keysThatStayAreRefusedToNobody(int came) {
+    fixture.load(20);
+    fixture.addThirdWithTables();
+    ShardingStrategy away = ShardingStrategy.modulo(List.of(S1, S2));
+    move(away, true);
+    assertThat(told(0, "INSERT INTO users VALUES (5000, 'x', 0)")).startsWith("45001");
+    AtomicInteger opened = new AtomicInteger();
+    holds =
+        what -> {
+          opened.addAndGet(what.equals("open") ? 1 : 0);
+          return what.equals("copy") && opened.get() == came;
+        };
+    long job = fixture.started(moves, ALL);
+    String phase = came == 2 ? "HOLD" : "COPY";
+    moves
+        .progress(job)
+        .filter(at -> at.phase().equals(phase) && (came == 2 || at.step() == came))
+        .blockFirst(BOUND);
+    ended(job, Wanted.STAY, "STAYED");
+    writes(5_000);
+    assertThat(told(0, "INSERT INTO users VALUES (6000, 'x', 0)"))
+        .startsWith(came == 0 ? "45001" : "1");
+    if (came == 1) {
+      holds = "copy"::equals;
+      long again = fixture.started(moves, ALL);
+      moves.progress(again).filter(at -> at.phase().equals("COPY")).blockFirst(BOUND);
+      ended(again, Wanted.CANCEL, "REVERSED");
+      writes(7_000);
+    }
+  }
+
+  private void ended(long job, Wanted wanted, String phase) {
+    moves.want(job, wanted).block(BOUND);
+    assertThat(moves.progress(job).blockLast(BOUND))
+        .extracting(MoveProgress::phase)
+        .isEqualTo(phase);
+  }
+
+  /** A router writes keys of each shard. */
+  private void writes(long from) {
+    for (long id = from; id < from + 4; id++) {
+      assertThat(fixture.insert(id).block(BOUND)).isOne();
+      assertThat(fixture.update(id).block(BOUND)).isOne();
+    }
   }
 
   private void move(ShardingStrategy next, boolean keeps) {
