@@ -370,10 +370,12 @@ final class DefaultShardMoves implements ShardMoves {
     return (Course.goesBack(job) || following == null
             ? cluster.jobs().end(owned, null)
             : cluster.jobs().end(owned, job.wanted(), following.text(), JobState.FIRST.text()))
-        .then(Mono.defer(() -> cluster.jobs().get(owned.job())))
-        .doOnNext(this::seen)
-        .onErrorComplete(error -> !(error instanceof JobLostException))
-        .then();
+        .then(Mono.defer(() -> toldEnd(owned)));
+  }
+
+  /** It has ended, whether or not that can be told here. */
+  private Mono<Void> toldEnd(Owned owned) {
+    return cluster.jobs().get(owned.job()).doOnNext(this::seen).onErrorComplete().then();
   }
 
   /** Does what is wanted; gives why it can't be done. */

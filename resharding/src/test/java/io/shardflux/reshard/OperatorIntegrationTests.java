@@ -353,6 +353,27 @@ class OperatorIntegrationTests {
     }
   }
 
+  /** A move whose end can't be noted says why, and ends once it can. */
+  @Test
+  void anEndThatIsNotNotedIsTold() {
+    try (MoveFixture fixture = new MoveFixture("{type: fixed, shard: shard_0}")) {
+      fixture.load(3);
+      fixture.onServer(
+          0,
+          "CREATE TRIGGER no_end BEFORE UPDATE ON shardflux_job FOR EACH ROW BEGIN IF NEW.ended_at"
+              + " IS NOT NULL THEN SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = 1114, MESSAGE_TEXT ="
+              + " 'no end today'; END IF; END");
+      ShardMoves moves = fixture.hasty(0, MoveJob.Guards.ALL);
+      long job = fixture.startedBriefly(moves, ShardingStrategy.fixed(S1));
+      MoveProgress held = awaited(moves, job, move -> move.error() != null);
+      assertThat(held.error()).contains("no end today");
+      assertThat(held.ended()).isFalse();
+      fixture.onServer(0, "DROP TRIGGER no_end");
+      ended(moves, job);
+      fixture.checkClean();
+    }
+  }
+
   private static Mono<Void> trigger(MoveFixture fixture, String table, String event) {
     return fixture
         .router(0)
