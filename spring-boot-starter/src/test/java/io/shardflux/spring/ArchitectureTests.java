@@ -12,6 +12,12 @@ final class ArchitectureTests extends ModuleRules {
     super(ModuleLayout.SPRING_BOOT_STARTER);
   }
 
+  /** The lowest module that has both moves and SQL, whose tests put faults into a move. */
+  @Override
+  protected String[] testPackages() {
+    return new String[] {"io.shardflux.spring", "io.shardflux.reshard"};
+  }
+
   @Test
   void needsNoWebServer() {
     noClasses()
