@@ -105,7 +105,7 @@ class ShardsIntegrationTests {
       CompletableFuture<String> underWay = slow.ask("SELECT CONCAT('after ', SLEEP(2))").toFuture();
       Awaitility.await()
           .atMost(WebApplication.BOUND)
-          .until(() -> acquired(application.router()) > 0);
+          .until(() -> inFlight(application.router()) > 0);
       changed(application, "drain")
           .jsonPath("$.status")
           .isEqualTo("DRAINING")
@@ -186,7 +186,7 @@ class ShardsIntegrationTests {
                         .expectBody(String.class)
                         .returnResult()
                         .getResponseBody()));
-    Awaitility.await().atMost(WebApplication.BOUND).until(() -> acquired(application.router()) > 0);
+    Awaitility.await().atMost(WebApplication.BOUND).until(() -> inFlight(application.router()) > 0);
     application.close();
     // Its second statement begins after the stop did.
     assertThat(answer.get(WebApplication.BOUND.toSeconds(), TimeUnit.SECONDS)).isEqualTo("whole");
@@ -200,7 +200,7 @@ class ShardsIntegrationTests {
         new WebApplication.Slow(application.router())
             .ask("SELECT CAST(SLEEP(2) AS CHAR)")
             .toFuture();
-    Awaitility.await().atMost(WebApplication.BOUND).until(() -> acquired(application.router()) > 0);
+    Awaitility.await().atMost(WebApplication.BOUND).until(() -> inFlight(application.router()) > 0);
     application.close();
     assertThat(answer.get(WebApplication.BOUND.toSeconds(), TimeUnit.SECONDS)).isEqualTo("0");
     awaitNoConnection();
@@ -210,15 +210,14 @@ class ShardsIntegrationTests {
     return application.client().get().uri(path).exchange();
   }
 
-  private static int acquired(ShardRouter router) {
+  private static int inFlight(ShardRouter router) {
     return router
         .operations()
         .statistics()
         .blockOptional(WebApplication.BOUND)
         .orElseThrow()
         .stream()
-        .map(ShardStatistics::pool)
-        .mapToInt(ShardStatistics.Pool::acquired)
+        .mapToInt(ShardStatistics::inFlight)
         .sum();
   }
 
