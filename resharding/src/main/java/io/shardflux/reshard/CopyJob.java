@@ -226,15 +226,7 @@ final class CopyJob implements MoveWork {
       return Mono.empty();
     }
     if (tries == 0) {
-      return Mono.error(
-          new IllegalStateException(
-              "table: "
-                  + transfer.capture().table().name()
-                  + ", "
-                  + keys.size()
-                  + " rows differ on both sides, the first of key "
-                  + keys.get(0)
-                  + " (expected: the same once they were put again)"));
+      return Mono.error(transfer.unlike(keys, "the same once they were put again"));
     }
     return transfer
         .repaired(keys)

@@ -112,15 +112,7 @@ final class StepCopy {
       return Mono.empty();
     }
     if (tries == 0) {
-      return Mono.error(
-          new IllegalStateException(
-              "table: "
-                  + transfer.capture().table().name()
-                  + ", "
-                  + keys.size()
-                  + " rows differ on both sides, the first of key "
-                  + keys.get(0)
-                  + " (expected: the same after their changes were applied)"));
+      return Mono.error(transfer.unlike(keys, "the same after their changes were applied"));
     }
     return Mono.delay(COMPARE_GAP)
         .then(Mono.defer(() -> transfer.different(keys)))

@@ -272,6 +272,20 @@ record Transfer(Session source, Session target, Capture capture, Owned owned, bo
                     .then());
   }
 
+  /** The error of rows that stay different on both sides. */
+  IllegalStateException unlike(List<List<String>> keys, String expected) {
+    return new IllegalStateException(
+        "table: "
+            + capture.table().name()
+            + ", "
+            + keys.size()
+            + " rows differ on both sides, the first of key "
+            + keys.get(0)
+            + " (expected: "
+            + expected
+            + ")");
+  }
+
   /** Applies the oldest changes, if there are any. */
   Mono<Long> applied() {
     return joins ? Joined.patiently(this::applied, Joined.ROWS) : applied(CHANGES);

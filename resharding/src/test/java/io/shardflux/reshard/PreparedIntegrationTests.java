@@ -194,28 +194,7 @@ class PreparedIntegrationTests {
   }
 
   private ClusterRouter opened() {
-    String document =
-        """
-        shards:
-          shard_0: {url: '%s'}
-          shard_1: {url: '%s'}
-        strategies:
-          by_user: {type: fixed, shard: shard_0}
-        tables:
-          users: {key: {id: integer}, strategy: by_user}
-          orders: {key: {user_id: integer}, strategy: by_user}
-        timeouts: {acquire: 1s, total: 5s}
-        control:
-          url: '%s'
-          create-tables: true
-          poll: 100ms
-          lease: 1s
-        """
-            .formatted(
-                databases.get(0).r2dbcUrl(),
-                databases.get(1).r2dbcUrl(),
-                databases.get(2).r2dbcUrl());
-    ClusterRouter router = ClusterRouter.open(document).blockOptional(BOUND).orElseThrow();
+    ClusterRouter router = ControlApart.open(databases, BOUND);
     Told.create(router.router());
     Told.load(router.router(), ShardingStrategy.fixed(S0));
     return router;

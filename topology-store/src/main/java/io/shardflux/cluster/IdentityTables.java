@@ -95,11 +95,14 @@ final class IdentityTables {
                     .onErrorResume(IdentityTables::silent, e -> Mono.empty()),
             AT_ONCE)
         .filter(identity -> identity.epoch() > 0)
-        .reduce(IdentityTables::newer);
+        .reduce(
+            (one, other) -> {
+              check(ShardId.of(other.shard()), one.cluster(), other);
+              return newer(one, other);
+            });
   }
 
   private static Identity newer(Identity one, Identity other) {
-    check(ShardId.of(other.shard()), one.cluster(), other);
     return one.epoch() >= other.epoch() ? one : other;
   }
 
@@ -116,7 +119,7 @@ final class IdentityTables {
                     .onErrorResume(error -> Mono.empty()),
             // Those that are silent must not use up the time of the others.
             Math.max(1, ids.size()))
-        .reduce((one, other) -> one.epoch() >= other.epoch() ? one : other);
+        .reduce(IdentityTables::newer);
   }
 
   /** The newest topology of all shards. Errors if one of them does not answer, or has none. */
@@ -132,7 +135,7 @@ final class IdentityTables {
                                 new IllegalStateException(
                                     "shards." + shard + ": no identity (expected: its own)"))),
             AT_ONCE)
-        .reduce((one, other) -> one.epoch() >= other.epoch() ? one : other);
+        .reduce(IdentityTables::newer);
   }
 
   /** The newest copies of all jobs. Errors if a shard does not answer. */
@@ -294,7 +297,7 @@ final class IdentityTables {
                     .doOnSuccess(end -> answered.set(true))
                     .onErrorResume(error -> Mono.empty()),
             shards.size())
-        .reduce((one, other) -> one.epoch() >= other.epoch() ? one : other);
+        .reduce(IdentityTables::newer);
   }
 
   private Mono<Void> close() {

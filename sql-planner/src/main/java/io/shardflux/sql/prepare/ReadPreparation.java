@@ -49,7 +49,13 @@ public record ReadPreparation(
         StatementKind.LOCKING_READ, lockable(router), permitted(StatementPlan.refusing(refusal)));
   }
 
-  /** How several shards answer, or else one that is given their rows. */
+  /**
+   * The ways to an answer from several shards.
+   *
+   * @param planner plans the merge, or refuses it
+   * @param gather the rows that one server must be given so that it answers alone, where the merge
+   *     is refused; null if no server could answer then
+   */
   private record Several(ShardPlanner planner, @Nullable Gather gather) {}
 
   private Several several(Query query) {
