@@ -183,6 +183,7 @@ class GatherTests {
         "SELECT COUNT(*) OVER (), DEFAULT(x) FROM t",
         "SELECT COUNT(*) OVER () FROM t FOR UPDATE",
         "SELECT DISTINCT x, SUM(1) AS s FROM t GROUP BY x HAVING MAX(s) >= s",
+        "SELECT x, STDDEV(y) AS s FROM t GROUP BY x ORDER BY MAX(s), x",
         "WITH d AS (SELECT x, RAND() AS q FROM t) SELECT COUNT(*) OVER () FROM d JOIN d e ON d.q = e.q",
       })
   void whatOneServerWouldAnswerOtherwiseIsRefused(String sql) {

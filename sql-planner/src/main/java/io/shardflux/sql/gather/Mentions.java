@@ -127,7 +127,9 @@ final class Mentions {
         select((Query.Select) branch.body(), seen);
       }
     }
+    Query.Select only = query.select();
     for (Query.OrderItem item : query.order()) {
+      impossible |= only != null && item.expr().any(each -> isOfGroups(each, only));
       visit(item.expr(), seen);
     }
     for (int i = own.size() - 1; i >= 0; i--) {
