@@ -305,6 +305,7 @@ class OneDatabaseIntegrationTests {
         .flatMap(
             lane ->
                 Mono.defer(() -> write(ids.incrementAndGet(), updates, inserts))
+                    .then(Mono.delay(Duration.ofMillis(2)))
                     .repeat(() -> !over.get())
                     .then())
         .then();
