@@ -8,6 +8,7 @@ import io.r2dbc.spi.Result;
 import io.shardflux.r2dbc.observe.HotKey;
 import io.shardflux.router.ShardKey;
 import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -15,6 +16,7 @@ import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
+@Tag("same-on-any-server")
 class HotKeysIntegrationTests {
 
   private static final int TIMES = 40;

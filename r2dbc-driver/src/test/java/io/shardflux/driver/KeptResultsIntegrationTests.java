@@ -5,6 +5,7 @@ import static io.shardflux.driver.DriverShards.BOUND;
 import io.r2dbc.spi.Connection;
 import io.shardflux.r2dbc.failure.TopologyChangedException;
 import io.shardflux.router.TransitionStrategy.Phase;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import reactor.core.publisher.Flux;
@@ -12,6 +13,7 @@ import reactor.core.publisher.Mono;
 import reactor.test.StepVerifier;
 
 /** Results that were asked for before keys moved, and are consumed long behind that. */
+@Tag("same-on-any-server")
 class KeptResultsIntegrationTests extends MovingUsers {
 
   private static final String[] READS = {

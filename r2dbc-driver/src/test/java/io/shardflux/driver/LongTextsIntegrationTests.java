@@ -16,6 +16,7 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -29,6 +30,7 @@ import reactor.test.StepVerifier;
 
 /** Statements of thousands of values, and who plans them. */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
+@Tag("same-on-any-server")
 class LongTextsIntegrationTests {
 
   private static final int ROWS = 15_000;

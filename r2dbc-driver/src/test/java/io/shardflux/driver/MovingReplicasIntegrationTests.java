@@ -15,10 +15,12 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import reactor.test.StepVerifier;
 
 /** Reads that prefer replicas, while that of the shard where keys went does not have them yet. */
+@Tag("same-on-any-server")
 class MovingReplicasIntegrationTests extends MovingUsers {
 
   private static final TestServers SERVERS = TestServers.shared();
@@ -73,7 +75,8 @@ class MovingReplicasIntegrationTests extends MovingUsers {
     emptyReplica();
     // The router looks at the replica's lag once a second.
     StepVerifier.create(
-            read("/* shardflux: shard=shard_2, read-preference=replica-preferred */ SELECT COUNT(*) FROM users")
+            read("/* shardflux: shard=shard_2, read-preference=replica-preferred */ SELECT COUNT(*)"
+                     + " FROM users")
                 .filter(count -> count == 0)
                 .next()
                 .repeatWhenEmpty(tries -> tries.delayElements(Duration.ofMillis(50))))

@@ -10,11 +10,13 @@ import io.shardflux.router.TransitionStrategy;
 import io.shardflux.router.TransitionStrategy.Phase;
 import io.shardflux.router.TransitionStrategy.Step;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import reactor.core.publisher.Mono;
 
 /** A strategy that has all rows on one shard, where statements are as for a pinned table. */
+@Tag("same-on-any-server")
 class OneShardIntegrationTests extends MovingUsers {
 
   private static final List<String> READS =

@@ -22,12 +22,14 @@ import java.util.List;
 import java.util.Objects;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.test.StepVerifier;
 
 /** Two shards, of which the first has a replica where a row tells that it is one. */
+@Tag("same-on-any-server")
 class ReplicaPreferenceIntegrationTests {
 
   private static final List<ShardId> IDS = List.of(ShardId.of("shard_0"), ShardId.of("shard_1"));

@@ -11,9 +11,11 @@ import ch.qos.logback.core.read.ListAppender;
 import io.shardflux.r2dbc.settings.ScatterReads;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.slf4j.LoggerFactory;
 
+@Tag("same-on-any-server")
 class ScatterLogIntegrationTests {
 
   private static final String SCATTERED = "SELECT COUNT(*) FROM users WHERE name <> ?";

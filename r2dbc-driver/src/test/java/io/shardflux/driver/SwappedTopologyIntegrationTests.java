@@ -16,6 +16,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -26,6 +27,7 @@ import reactor.test.StepVerifier;
 
 /** A shard comes or goes while a statement is planned, enters its shards, and is read. */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
+@Tag("same-on-any-server")
 class SwappedTopologyIntegrationTests {
 
   private static final ShardId EXTRA = ShardId.of("shard_9");
@@ -69,7 +71,8 @@ class SwappedTopologyIntegrationTests {
         "SELECT COUNT(label) FROM countries WHERE code > 'A'",
         "SELECT 3",
         "SELECT 3 FROM countries WHERE code = 'DE' ORDER BY label LIMIT 1",
-        "/* shardflux: timeout=9s */ SELECT COUNT(*) FROM countries c JOIN countries d USING (code)",
+        "/* shardflux: timeout=9s */ SELECT COUNT(*) FROM countries c JOIN countries d USING"
+            + " (code)",
       })
   void oneThatIsGoneWhenItsRowsAreReadIsPlannedAnew(String sql) {
     Connection connection = Mono.from(shards.factory.create()).blockOptional(BOUND).orElseThrow();

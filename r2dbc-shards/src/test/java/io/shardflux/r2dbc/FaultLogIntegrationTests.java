@@ -24,6 +24,7 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.slf4j.LoggerFactory;
@@ -35,6 +36,7 @@ import reactor.core.publisher.Mono;
  * A fault under load is one warning for each change of the shard's status, and nothing else; {@code
  * -Dfaults.rounds=50} goes through all faults more often.
  */
+@Tag("same-on-any-server")
 class FaultLogIntegrationTests {
 
   private static final ShardId ID = ShardId.of("shard_0");

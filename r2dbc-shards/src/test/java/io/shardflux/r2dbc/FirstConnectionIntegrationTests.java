@@ -13,6 +13,7 @@ import io.shardflux.router.ShardId;
 import io.shardflux.servers.TestServers;
 import java.time.Duration;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import reactor.core.Disposable;
 import reactor.core.publisher.Mono;
@@ -20,6 +21,7 @@ import reactor.core.scheduler.Schedulers;
 import reactor.test.StepVerifier;
 
 /** A server's first connection may take several times as long as the others. */
+@Tag("same-on-any-server")
 class FirstConnectionIntegrationTests {
 
   private static final PoolOptions BOUNDS =

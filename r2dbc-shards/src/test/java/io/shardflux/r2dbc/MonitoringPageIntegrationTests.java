@@ -32,10 +32,12 @@ import java.util.TreeSet;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.slf4j.LoggerFactory;
 
 /** {@code monitoring.md} says what is there. */
+@Tag("same-on-any-server")
 class MonitoringPageIntegrationTests {
 
   private final String page = page();

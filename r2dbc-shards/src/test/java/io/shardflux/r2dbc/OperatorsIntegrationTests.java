@@ -17,12 +17,14 @@ import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import reactor.core.publisher.Mono;
 import reactor.core.publisher.Sinks;
 import reactor.test.StepVerifier;
 
 /** The operators' calls on a shard, and the state of it that they see. */
+@Tag("same-on-any-server")
 class OperatorsIntegrationTests {
 
   private static final ShardId SHARD = IDS.get(1);

@@ -25,12 +25,14 @@ import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.test.StepVerifier;
 
 /** Reads whose connection is ended on the server, the mildest way to lose one. */
+@Tag("same-on-any-server")
 class ReadRetriesIntegrationTests {
 
   private final List<Shard> shards = TestShards.fresh(TestServers.shared());

@@ -16,12 +16,14 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.test.StepVerifier;
 
 /** Compiles and runs the README's example, and keeps the README to what is compiled here. */
+@Tag("same-on-any-server")
 class ReadmeExampleIntegrationTests {
 
   private static final Path README = Path.of("../README.md");

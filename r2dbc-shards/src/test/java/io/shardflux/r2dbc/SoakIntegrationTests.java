@@ -26,6 +26,7 @@ import java.util.concurrent.atomic.LongAdder;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import reactor.core.publisher.Flux;
@@ -39,6 +40,7 @@ import reactor.core.publisher.Sinks;
  * same faults.
  */
 @EnabledIfSystemProperty(named = "soak", matches = "[0-9]+[smh]")
+@Tag("same-on-any-server")
 class SoakIntegrationTests {
 
   private static final Duration TIMEOUT = Duration.ofSeconds(1);

@@ -16,6 +16,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ThreadLocalRandom;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.springframework.boot.test.system.CapturedOutput;
@@ -26,6 +27,7 @@ import reactor.core.publisher.Mono;
 
 /** An application that says nothing of logging has a line for each change of a shard's status. */
 @ExtendWith(OutputCaptureExtension.class)
+@Tag("same-on-any-server")
 class FaultLogIntegrationTests {
 
   private static final ShardId SHARD = ShardId.of("shard_0");

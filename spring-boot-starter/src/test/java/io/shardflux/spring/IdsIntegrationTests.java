@@ -11,6 +11,7 @@ import io.shardflux.servers.TestServers;
 import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.springframework.boot.WebApplicationType;
 import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
@@ -23,6 +24,7 @@ import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
 /** An application whose rows have the ids of the bean that its properties describe. */
+@Tag("same-on-any-server")
 class IdsIntegrationTests {
 
   private static final Duration BOUND = Duration.ofSeconds(60);

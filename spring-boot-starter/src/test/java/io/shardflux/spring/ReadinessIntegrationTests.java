@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.springframework.boot.test.system.CapturedOutput;
@@ -16,6 +17,7 @@ import org.springframework.test.web.reactive.server.WebTestClient;
 
 /** The first request of a probe is told of a shard that can't be used. */
 @ExtendWith(OutputCaptureExtension.class)
+@Tag("same-on-any-server")
 class ReadinessIntegrationTests {
 
   private static final String[] PROBED = {

@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.springframework.beans.factory.annotation.Qualifier;
@@ -34,6 +35,7 @@ import reactor.test.StepVerifier;
 
 /** Shards and another database in one application, as {@code spring.md} says. */
 @ExtendWith(OutputCaptureExtension.class)
+@Tag("same-on-any-server")
 class SideBySideIntegrationTests {
 
   private static final Path PAGE = Path.of("..", "src", "docs", "spring.md");

@@ -14,6 +14,7 @@ import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.api.io.TempDir;
@@ -25,6 +26,7 @@ import org.springframework.test.web.reactive.server.WebTestClient;
  * -Dfailsafe.failIfNoSpecifiedTests=false}.
  */
 @EnabledIfSystemProperty(named = "million.users", matches = "true")
+@Tag("same-on-any-server")
 final class MillionUsersIntegrationTests {
 
   private static final int USERS = 1_000_000;

@@ -13,6 +13,7 @@ import java.util.Set;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import tools.jackson.databind.JsonNode;
@@ -20,6 +21,7 @@ import tools.jackson.databind.json.JsonMapper;
 
 /** No request, however odd, is a fault of the server's: each is done, or refused as a problem. */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
+@Tag("same-on-any-server")
 final class OddRequestsIntegrationTests {
 
   private static final JsonMapper JSON = new JsonMapper();

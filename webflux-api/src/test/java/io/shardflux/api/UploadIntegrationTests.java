@@ -11,12 +11,14 @@ import java.util.Objects;
 import java.util.Set;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
+@Tag("same-on-any-server")
 final class UploadIntegrationTests {
 
   private static final JsonMapper JSON = new JsonMapper();
@@ -110,7 +112,8 @@ final class UploadIntegrationTests {
     assertThat(errors(answers))
         .extracting(JsonNode::toString)
         .containsExactly(
-            "{\"line\":2,\"error\":{\"code\":\"too_long\",\"message\":\"line above 65536 bytes (expected: at most as many)\"}}");
+            "{\"line\":2,\"error\":{\"code\":\"too_long\",\"message\":\"line above 65536 bytes"
+                + " (expected: at most as many)\"}}");
     assertSummary(answers, 3, 2);
   }
 

@@ -15,6 +15,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.reactivestreams.Publisher;
 import reactor.core.Disposable;
@@ -23,6 +24,7 @@ import reactor.core.publisher.Sinks;
 import reactor.test.util.RaceTestUtils;
 
 /** The one connection of a {@link ServerPool} that is handed over to who gives up meanwhile. */
+@Tag("same-on-any-server")
 class HandoverRacesIntegrationTests {
 
   private static final int RACES = 300;

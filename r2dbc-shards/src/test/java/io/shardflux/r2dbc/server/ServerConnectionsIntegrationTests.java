@@ -11,9 +11,11 @@ import java.lang.management.ManagementFactory;
 import java.util.regex.Pattern;
 import javax.management.JMException;
 import javax.management.ObjectName;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import reactor.core.publisher.Flux;
 
+@Tag("same-on-any-server")
 class ServerConnectionsIntegrationTests {
 
   private static final Pattern RESOLVERS =
