@@ -1,6 +1,7 @@
 /**
  * The router in a Spring Boot application: auto-configuration, health, an actuator endpoint. Start
- * at {@link ShardfluxAutoConfiguration}, then {@link RouterProperties}.
+ * at {@link ShardfluxAutoConfiguration}, then {@link RouterProperties}. This package may use the
+ * API of all modules below it, and nothing that they mark as internal.
  */
 @NullMarked
 package io.shardflux.spring;

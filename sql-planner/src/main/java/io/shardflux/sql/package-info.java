@@ -25,6 +25,9 @@
  *       one select; a {@code Relation} is what a query gives to the one around it.
  *   <dt>{@code scatter}
  *   <dd>{@code ScatterPlanner} rewrites a select for the shards and puts the merge together.
+ *   <dt>{@code gather}
+ *   <dd>{@code GatherPlanner} has one server answer what no merge can: which rows it must be given,
+ *       and what it is asked then.
  *   <dt>{@code prepare}
  *   <dd>The preparation of each kind of statement.
  * </dl>
