@@ -11,7 +11,6 @@ import ch.qos.logback.classic.PatternLayout;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
 import io.micrometer.common.docs.KeyName;
-import io.micrometer.core.instrument.Tag;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.shardflux.r2dbc.observe.ErrorCounts;
 import io.shardflux.r2dbc.observe.ShardObservation;
@@ -67,7 +66,7 @@ class MonitoringPageIntegrationTests {
             meter ->
                 registered
                     .computeIfAbsent(meter.getId().getName(), name -> new TreeSet<>())
-                    .addAll(meter.getId().getTags().stream().map(Tag::getKey).toList()));
+                    .addAll(meter.getId().getTags().stream().map(tag -> tag.getKey()).toList()));
     assertThat(registered.keySet()).allMatch(name -> name.startsWith("shardflux."));
     Map<String, Set<String>> documented =
         matches("(?m)^\\| `(shardflux[a-z.]+)` \\|[^|]*\\|([^|]*)\\|")
