@@ -82,9 +82,9 @@ public enum ModuleLayout {
       List.of(
           "io.shardflux.router",
           "io.shardflux.r2dbc",
+          // The document that routers share, and the router's topology that it becomes.
           "io.shardflux.r2dbc.config..",
-          "io.shardflux.r2dbc.settings..",
-          "io.shardflux.r2dbc.spi..")),
+          "io.shardflux.r2dbc.settings..")),
 
   RESHARDING(
       "io.shardflux.reshard",

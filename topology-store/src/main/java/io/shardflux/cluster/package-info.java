@@ -6,8 +6,8 @@
  * <p>Start reading at {@link io.shardflux.cluster.ClusterRouter}. {@code ControlTables} has the SQL
  * of the control server and {@code IdentityTables} that of the shards. {@code ClusterStart} decides
  * what a router starts with, and {@code TopologyWatch} keeps it up to date. This package may use
- * the API of {@code io.shardflux.r2dbc} and what {@code io.shardflux.r2dbc.spi} and {@code
- * io.shardflux.r2dbc.config} offer. No router's data path may use it.
+ * the API of {@code io.shardflux.r2dbc} and what that, its {@code settings} and its {@code config}
+ * have for it. No router's data path may use it.
  */
 @NullMarked
 package io.shardflux.cluster;

@@ -1,4 +1,4 @@
-package io.shardflux.r2dbc.spi;
+package io.shardflux.r2dbc.config;
 
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.router.Internal;
