@@ -1,7 +1,9 @@
 package io.shardflux.r2dbc;
 
+import io.r2dbc.spi.Connection;
 import io.r2dbc.spi.Row;
 import io.r2dbc.spi.RowMetadata;
+import io.r2dbc.spi.TransactionDefinition;
 import io.shardflux.r2dbc.coalesce.CoalescingOptions;
 import io.shardflux.r2dbc.coalesce.KeyedReads;
 import io.shardflux.r2dbc.coalesce.KeyedStatement;
@@ -9,6 +11,7 @@ import io.shardflux.r2dbc.config.TopologyAccess;
 import io.shardflux.r2dbc.directory.TableDirectory;
 import io.shardflux.r2dbc.insert.InsertSql;
 import io.shardflux.r2dbc.insert.RowInserts;
+import io.shardflux.r2dbc.live.KeyedWork;
 import io.shardflux.r2dbc.live.LiveShards;
 import io.shardflux.r2dbc.observe.RowCountCache;
 import io.shardflux.r2dbc.observe.RowCountOptions;
@@ -21,6 +24,10 @@ import io.shardflux.r2dbc.shard.ShardServers;
 import io.shardflux.r2dbc.spi.ShardAccess;
 import io.shardflux.r2dbc.spi.Snapshot;
 import io.shardflux.r2dbc.statement.SqlTemplate;
+import io.shardflux.r2dbc.statement.StatementSpec;
+import io.shardflux.r2dbc.statement.Work;
+import io.shardflux.r2dbc.transaction.ShardTransaction;
+import io.shardflux.r2dbc.transaction.TransactionStart;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
 import io.shardflux.router.TableRule;
@@ -32,6 +39,7 @@ import java.util.Map;
 import java.util.function.BiFunction;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
+import org.reactivestreams.Publisher;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
@@ -94,12 +102,12 @@ final class DefaultShardRouter implements ShardRouter, ShardAccess, TopologyAcce
 
   @Override
   public ShardTarget on(String table, ShardKey key) {
-    return new DefaultShardTarget(this, table, key);
+    return new KeyTarget(table, key);
   }
 
   @Override
   public ShardTarget on(ShardId shard) {
-    return new NamedShardTarget(this, shard);
+    return new NamedTarget(shard);
   }
 
   @Override
@@ -205,5 +213,104 @@ final class DefaultShardRouter implements ShardRouter, ShardAccess, TopologyAcce
 
   SqlTemplate template(String sql) {
     return templates.apply(sql);
+  }
+
+  /** The shard of a key. */
+  private final class KeyTarget implements ShardTarget, Work.Target {
+
+    private final String table;
+    private final ShardKey key;
+
+    KeyTarget(String table, ShardKey key) {
+      this.table = table;
+      this.key = key;
+    }
+
+    @Override
+    public StatementSpec sql(String sql) {
+      return statement(template(sql), Work.Terms.of(timeouts()).asBounded());
+    }
+
+    @Override
+    public <T> Flux<T> inConnection(Function<Connection, ? extends Publisher<T>> work) {
+      Timeouts timeouts = timeouts();
+      return lent(
+          KeyedWork.lent(
+              timeouts,
+              (servers, look) ->
+                  servers.lend(
+                      templates, look == null ? work : look.lent(timeouts.acquire(), work))));
+    }
+
+    @Override
+    public <T> Flux<T> inTransaction(Function<Connection, ? extends Publisher<T>> work) {
+      Timeouts timeouts = timeouts();
+      return lent(
+          KeyedWork.lent(
+              timeouts,
+              (servers, look) ->
+                  servers.withTransaction(
+                      templates, look == null ? work : look.lent(timeouts.acquire(), work))));
+    }
+
+    private <T> Flux<T> lent(KeyedWork<T> work) {
+      return shards.onKey(table, key, work);
+    }
+
+    @Override
+    public Mono<ShardTransaction> begin(TransactionDefinition definition) {
+      return begin(definition, timeouts());
+    }
+
+    @Override
+    public Mono<ShardTransaction> begin(TransactionDefinition definition, Timeouts timeouts) {
+      return new TransactionStart(definition, timeouts, templates).on(shards, table, key);
+    }
+
+    @Override
+    public <T> Flux<T> run(Work<T> work) {
+      return shards.onKey(table, key, KeyedWork.of(work));
+    }
+  }
+
+  /** A shard by its name, whatever keys lie there. */
+  private final class NamedTarget implements ShardTarget, Work.Target {
+
+    private final Mono<ShardId> shard;
+
+    NamedTarget(ShardId shard) {
+      this.shard = Mono.just(shard);
+    }
+
+    @Override
+    public StatementSpec sql(String sql) {
+      return statement(template(sql), Work.Terms.of(timeouts()));
+    }
+
+    @Override
+    public <T> Flux<T> inConnection(Function<Connection, ? extends Publisher<T>> work) {
+      return shards.onOne(shard, servers -> servers.lend(templates, work));
+    }
+
+    @Override
+    public <T> Flux<T> inTransaction(Function<Connection, ? extends Publisher<T>> work) {
+      return shards.onOne(shard, servers -> servers.withTransaction(templates, work));
+    }
+
+    @Override
+    public Mono<ShardTransaction> begin(TransactionDefinition definition) {
+      return begin(definition, timeouts());
+    }
+
+    @Override
+    public Mono<ShardTransaction> begin(TransactionDefinition definition, Timeouts timeouts) {
+      return new TransactionStart(definition, timeouts, templates)
+          .on(shards.options(), work -> shards.onOne(shard, work));
+    }
+
+    @Override
+    public <T> Flux<T> run(Work<T> work) {
+      return shards.onOne(shard, servers -> servers.run(work));
+    }
   }
 }

@@ -13,7 +13,6 @@ import io.shardflux.r2dbc.insert.RowInserts;
 import io.shardflux.r2dbc.scatter.ShardSignal;
 import io.shardflux.r2dbc.settings.ReadPreference;
 import io.shardflux.r2dbc.settings.Timeouts;
-import io.shardflux.r2dbc.statement.RowsSpec;
 import io.shardflux.r2dbc.statement.StatementSpec;
 import io.shardflux.r2dbc.transaction.ShardTransaction;
 import io.shardflux.router.ShardId;
@@ -156,8 +155,8 @@ record HandWrittenRouter(Map<ShardKey, String> names) implements ShardRouter {
 
     @Override
     @SuppressWarnings("unchecked")
-    public <T> RowsSpec<T> map(BiFunction<Row, RowMetadata, T> mapping) {
-      return new Rows<>((T) name);
+    public <T> Rows<T> map(BiFunction<Row, RowMetadata, T> mapping) {
+      return new OneRow<>((T) name);
     }
 
     @Override
@@ -173,7 +172,7 @@ record HandWrittenRouter(Map<ShardKey, String> names) implements ShardRouter {
     }
   }
 
-  private record Rows<T>(@Nullable T row) implements RowsSpec<T> {
+  private record OneRow<T>(@Nullable T row) implements StatementSpec.Rows<T> {
 
     @Override
     public Mono<T> one() {

@@ -23,7 +23,7 @@ import io.shardflux.r2dbc.scatter.ShardSignal.Failed;
 import io.shardflux.r2dbc.settings.PoolOptions;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.r2dbc.settings.Timeouts;
-import io.shardflux.r2dbc.statement.RowsSpec;
+import io.shardflux.r2dbc.statement.StatementSpec;
 import io.shardflux.router.KeyColumn;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
@@ -118,7 +118,7 @@ class ShardRouterIntegrationTests {
   @Test
   void aMissingRowIsEmptyAndTwoRowsAreNotOne() {
     StepVerifier.create(byId(-1).one()).expectComplete().verify(BOUND);
-    RowsSpec<User> many = router.on(IDS.get(0)).sql(ALL).map(User::of);
+    StatementSpec.Rows<User> many = router.on(IDS.get(0)).sql(ALL).map(User::of);
     StepVerifier.create(many.one())
         .expectErrorSatisfies(
             error ->
@@ -599,7 +599,7 @@ class ShardRouterIntegrationTests {
     return Objects.requireNonNull(router.locate("users", key).block(BOUND));
   }
 
-  private static RowsSpec<User> byId(long id) {
+  private static StatementSpec.Rows<User> byId(long id) {
     return router.on("users", ShardKey.of(id)).sql(BY_ID).bind("id", id).map(User::of);
   }
 

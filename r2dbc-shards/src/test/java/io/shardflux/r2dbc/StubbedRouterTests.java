@@ -18,7 +18,6 @@ import io.shardflux.r2dbc.failure.ShardUnavailableException.Why;
 import io.shardflux.r2dbc.insert.InsertOutcome;
 import io.shardflux.r2dbc.insert.RowInserts;
 import io.shardflux.r2dbc.scatter.ShardSignal;
-import io.shardflux.r2dbc.statement.RowsSpec;
 import io.shardflux.r2dbc.statement.StatementSpec;
 import io.shardflux.r2dbc.statement.Work;
 import io.shardflux.r2dbc.transaction.ShardTransaction;
@@ -139,7 +138,7 @@ class StubbedRouterTests {
     ShardRouter router = mock();
     ShardTarget target = mock();
     StatementSpec statement = mock(StatementSpec.class, RETURNS_SELF);
-    RowsSpec<Object> rows = mock();
+    StatementSpec.Rows<Object> rows = mock();
     KeyedReads<Object> reads = mock();
     RowInserts<Object> inserts = mock();
     ScatterTarget all = mock();

@@ -14,10 +14,9 @@ import org.jspecify.annotations.Nullable;
  * @param gap the time from one row to the next, or to the end; noticed up to a quarter later
  *     (default 10 s, from 1 ms to {@code total})
  * @param total the time to the end (default 60 s, from 1 ms to 365 days, and at least each of the
- *     others). A statement whose answer is taken whole, by {@code RowsSpec.one()}, {@code
- *     RowsSpec.first()} or {@code rowsUpdated()}, is also ended by the server itself, 5 s later,
- *     where the server can: MariaDB any read or change of rows, MySQL a statement that begins with
- *     {@code SELECT}
+ *     others). A statement whose answer is taken whole, by {@code one()}, {@code first()} or {@code
+ *     rowsUpdated()}, is also ended by the server itself, 5 s later, where the server can: MariaDB
+ *     any read or change of rows, MySQL a statement that begins with {@code SELECT}
  */
 public record Timeouts(Duration acquire, Duration firstRow, Duration gap, Duration total) {
 

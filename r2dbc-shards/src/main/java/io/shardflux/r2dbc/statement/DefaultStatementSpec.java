@@ -75,8 +75,8 @@ final class DefaultStatementSpec implements StatementSpec {
   }
 
   @Override
-  public <T> RowsSpec<T> map(BiFunction<Row, RowMetadata, T> mapping) {
-    return new Rows<>(BoundStatement.of(sql, binds), mapping);
+  public <T> Rows<T> map(BiFunction<Row, RowMetadata, T> mapping) {
+    return new MappedRows<>(BoundStatement.of(sql, binds), mapping);
   }
 
   @Override
@@ -107,12 +107,12 @@ final class DefaultStatementSpec implements StatementSpec {
   }
 
   /** The statement's rows, for a caller that consumes them at once or one that may be slow. */
-  private final class Rows<T> implements RowsSpec<T> {
+  private final class MappedRows<T> implements Rows<T> {
 
     private final BoundStatement statement;
     private final BiFunction<Row, RowMetadata, T> mapping;
 
-    Rows(BoundStatement statement, BiFunction<Row, RowMetadata, T> mapping) {
+    MappedRows(BoundStatement statement, BiFunction<Row, RowMetadata, T> mapping) {
       this.statement = statement;
       this.mapping = mapping;
     }

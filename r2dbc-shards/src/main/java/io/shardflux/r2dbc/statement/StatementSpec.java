@@ -4,6 +4,7 @@ import io.r2dbc.spi.Result;
 import io.r2dbc.spi.Row;
 import io.r2dbc.spi.RowMetadata;
 import io.r2dbc.spi.Statement;
+import io.shardflux.r2dbc.failure.TooManyRowsException;
 import io.shardflux.r2dbc.settings.PoolOptions;
 import io.shardflux.r2dbc.settings.ReadOptions;
 import io.shardflux.r2dbc.settings.ReadPreference;
@@ -83,7 +84,7 @@ public interface StatementSpec {
    * @return the mapped rows, read in one of several ways
    * @throws IllegalArgumentException if a marker has no value
    */
-  <T> RowsSpec<T> map(BiFunction<Row, RowMetadata, T> mapping);
+  <T> Rows<T> map(BiFunction<Row, RowMetadata, T> mapping);
 
   /**
    * Runs the statement for its effect, and gives the number of rows that it changed. MySQL does not
@@ -107,4 +108,25 @@ public interface StatementSpec {
    */
   <T> Flux<T> results(
       UnaryOperator<Statement> settings, Function<? super Result, ? extends Publisher<T>> consumer);
+
+  /**
+   * The mapped rows of a statement on one shard. Immutable and thread-safe; runs once for each
+   * subscription.
+   *
+   * @param <T> the type of a mapped row
+   */
+  interface Rows<T> {
+
+    /** {@return the row, or empty} A second row is an error, {@link TooManyRowsException}. */
+    Mono<T> one();
+
+    /**
+     * {@return the first row, or empty} The rest is cancelled, so a {@code LIMIT 1} in the
+     * statement is cheaper.
+     */
+    Mono<T> first();
+
+    /** {@return all rows, as they come; back-pressure reaches the server} */
+    Flux<T> all();
+  }
 }
