@@ -32,6 +32,9 @@ class KilledMoversIntegrationTests {
 
   private static final int MOVERS = 2;
 
+  /** A phase in which fewer movers were killed is looked for. */
+  private static final int RARE = 5;
+
   private final Random random = new Random(SEED);
   private final long deadline = System.nanoTime() + Duration.ofMinutes(5L + KILLS).toNanos();
   private final Map<String, Integer> killed = new TreeMap<>();
@@ -47,9 +50,12 @@ class KilledMoversIntegrationTests {
       movers.add(mover(fixture));
       movers.add(mover(fixture));
       int at = 0;
-      for (int kills = 0; kills < KILLS; ) {
-        at = (at + 1) % ProcessesFixture.STRATEGIES.size();
-        kills += moved(fixture, at, KILLS - kills, writers.get(1));
+      int moves = 0;
+      for (int kills = 0; kills < KILLS; moves++) {
+        int next = (at + 1) % ProcessesFixture.STRATEGIES.size();
+        boolean reversed = moves % 3 == 1;
+        kills += moved(fixture, next, reversed, KILLS - kills, writers.get(1));
+        at = reversed ? at : next;
       }
       wakeAll();
       for (Child writer : writers) {
@@ -58,8 +64,9 @@ class KilledMoversIntegrationTests {
       }
       ShardingStrategy last = ProcessesFixture.STRATEGIES.get(at);
       System.out.printf(
-          "seed %d: killed %s, %d writes, %d of unknown end, %d reads failed%n",
+          "seed %d: %d moves, killed %s, %d writes, %d of unknown end, %d reads failed%n",
           SEED,
+          moves,
           killed,
           fixture.told.writes.get(),
           fixture.told.unknown.size(),
@@ -78,21 +85,28 @@ class KilledMoversIntegrationTests {
     return mover;
   }
 
-  /** Moves to a strategy; gives how many movers it killed meanwhile. */
-  private int moved(ProcessesFixture fixture, int strategy, int most, Child sleeper)
+  /** Moves to a strategy, or there and back; gives how many movers it killed meanwhile. */
+  private int moved(
+      ProcessesFixture fixture, int strategy, boolean reversed, int most, Child sleeper)
       throws InterruptedException {
     Child starter = movers.get(0);
-    starter.order(Integer.toString(strategy));
+    starter.order((reversed ? "hold " : "move ") + strategy);
     long number = Long.parseLong(starter.awaits("job"));
     int kills = 0;
     for (Job job = fixture.job(number); !job.ended(); job = fixture.job(number)) {
       assertThat(System.nanoTime() - deadline).as("job %s, seed %d", job, SEED).isNegative();
       // The moment at which something happens is random by intent; nothing is waited for.
-      Thread.sleep(50 + random.nextInt(1_500));
-      if (kills < most && random.nextInt(3) == 0) {
-        kills += stopped(fixture, fixture.job(number));
+      Thread.sleep(20 + random.nextInt(400));
+      Job now = fixture.job(number);
+      JobState.Phase phase = JobState.parse(now.state()).phase();
+      if (reversed && phase == JobState.Phase.HOLD) {
+        movers.get(movers.size() - 1).order("reverse " + number);
       }
-      if (random.nextInt(4) == 0) {
+      if (kills < most
+          && random.nextInt(killed.getOrDefault(phase.name(), 0) < RARE ? 2 : 20) == 0) {
+        kills += stopped(fixture, now);
+      }
+      if (random.nextInt(12) == 0) {
         sleeper.signal("STOP");
         Thread.sleep(random.nextInt(2_500));
         sleeper.signal("CONT");

@@ -3,7 +3,7 @@ package io.shardflux.reshard;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.shardflux.cluster.ClusterRouter;
-import io.shardflux.router.ShardingStrategy;
+import io.shardflux.reshard.MoveProgress.Wanted;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -52,10 +52,25 @@ final class RouterProcess {
     say("ready");
     BufferedReader orders = new BufferedReader(new InputStreamReader(System.in, UTF_8));
     for (String order = orders.readLine(); order != null; order = orders.readLine()) {
-      ShardingStrategy next = ProcessesFixture.STRATEGIES.get(Integer.parseInt(order));
-      MovePlan plan = moves.plan("by_user", next).blockOptional(BOUND).orElseThrow();
-      say("job " + moves.start(MoveFixture.brief(plan)).blockOptional(BOUND).orElseThrow());
+      String[] words = order.split(" ");
+      int number = Integer.parseInt(words[1]);
+      switch (words[0]) {
+        case "move" -> say("job " + started(moves, number, Duration.ZERO));
+        case "hold" -> say("job " + started(moves, number, Duration.ofHours(1)));
+        // By another mover, the keys may be on their way back already.
+        default -> moves.want(number, Wanted.REVERSE).onErrorComplete().block(BOUND);
+      }
     }
+  }
+
+  private static long started(ShardMoves moves, int strategy, Duration window) {
+    MovePlan plan =
+        moves
+            .plan("by_user", ProcessesFixture.STRATEGIES.get(strategy))
+            .blockOptional(BOUND)
+            .orElseThrow();
+    MoveOptions options = plan.options().toBuilder().rollbackWindow(window).build();
+    return moves.start(plan.with(options)).blockOptional(BOUND).orElseThrow();
   }
 
   private void write(int first, int step) throws IOException {
