@@ -107,9 +107,16 @@ record Fence(Owned owned, int step) {
   /**
    * Gives a side the keys, and the topology that says so, both or neither. From then on there is no
    * way back but forward.
+   *
+   * @param committing told right before that may be so; whatever fails earlier has changed nothing
    */
-  Mono<Void> opened(Session session, Ahead ahead) {
-    return changed(session, knows(session, ahead).then(session.update(sql(OPEN)))).then();
+  Mono<Void> opened(Session session, Ahead ahead, Runnable committing) {
+    return changed(
+            session,
+            knows(session, ahead)
+                .then(session.update(sql(OPEN)))
+                .doOnSuccess(rows -> committing.run()))
+        .then();
   }
 
   /** Gives a side the topology that says where the keys are. */

@@ -38,6 +38,7 @@ final class Session {
   private final Connection connection;
   private final Place place;
   private volatile boolean hurried;
+  private volatile boolean late;
 
   Session(ShardRouter servers, Connection connection, Place place) {
     this.servers = servers;
@@ -71,12 +72,21 @@ final class Session {
   private <T> Flux<T> sent(String sql, Function<Result, Flux<T>> read) {
     return Flux.defer(
         () -> {
+          if (late) {
+            // The next answer on this connection is that of the late statement.
+            return Flux.error(late());
+          }
           Flux<T> all =
               Flux.from(connection.createStatement(sql).execute())
                   .concatMap(read)
                   .onErrorMap(R2dbcException.class, error -> Room.named(shard(), error));
-          return hurried ? all.timeout(HURRY, Flux.error(this::late)) : all;
+          return hurried ? all.timeout(HURRY, Flux.defer(this::tooLate)) : all;
         });
+  }
+
+  private <T> Flux<T> tooLate() {
+    late = true;
+    return Flux.error(late());
   }
 
   private R2dbcTransientResourceException late() {

@@ -293,9 +293,12 @@ final class StepSwitch {
         .then(turn.way() == Way.BACK ? Mono.defer(turn.step()::intact) : Mono.empty())
         .then(before(turn, "open"))
         .then(Mono.defer(() -> ahead(turn)))
-        .doOnNext(ahead -> opening.set(true))
         .flatMap(
-            ahead -> turn.step().fence().opened(turn.to(), ahead).then(arrivedBy(turn, ahead)));
+            ahead ->
+                turn.step()
+                    .fence()
+                    .opened(turn.to(), ahead, () -> opening.set(true))
+                    .then(arrivedBy(turn, ahead)));
   }
 
   /** Does the work while nobody can empty or alter the tables that the keys leave. */

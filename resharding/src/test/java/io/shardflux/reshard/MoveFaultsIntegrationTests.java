@@ -19,7 +19,6 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.api.parallel.Isolated;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -125,7 +124,6 @@ class MoveFaultsIntegrationTests {
    * The switch is taken back, so that writes go on at the source long before the target is back.
    */
   @Test
-  @EnabledIfSystemProperty(named = "moves.all", matches = "true")
   void aTargetThatIsGoneInASwitchHoldsUpNoWriterForLong() {
     assumeTrue(servers.controllable());
     List<Database> databases = servers.freshDatabases("faults");
@@ -171,22 +169,22 @@ class MoveFaultsIntegrationTests {
 
   private static String document(List<Database> databases) {
     return """
-        shards:
-          shard_0: {url: '%s'}
-          shard_1: {url: '%s'}
-          shard_2: {url: '%s'}
-        strategies:
-          by_user: {type: modulo, shards: [shard_0, shard_2]}
-        tables:
-          users: {key: {id: integer}, strategy: by_user}
-          orders: {key: {user_id: integer}, strategy: by_user}
-        timeouts: {acquire: 2s, total: 10s}
-        control:
-          url: '%s'
-          create-tables: true
-          poll: 100ms
-          lease: 1s
-        """
+    shards:
+      shard_0: {url: '%s'}
+      shard_1: {url: '%s'}
+      shard_2: {url: '%s'}
+    strategies:
+      by_user: {type: modulo, shards: [shard_0, shard_2]}
+    tables:
+      users: {key: {id: integer}, strategy: by_user}
+      orders: {key: {user_id: integer}, strategy: by_user}
+    timeouts: {acquire: 2s, total: 10s}
+    control:
+      url: '%s'
+      create-tables: true
+      poll: 100ms
+      lease: 1s
+    """
         .formatted(
             databases.get(0).r2dbcUrl(),
             databases.get(1).r2dbcUrl(),
