@@ -52,9 +52,9 @@ final class RouterProcess {
     say("ready");
     BufferedReader orders = new BufferedReader(new InputStreamReader(System.in, UTF_8));
     for (String order = orders.readLine(); order != null; order = orders.readLine()) {
-      String[] words = order.split(" ");
-      int number = Integer.parseInt(words[1]);
-      switch (words[0]) {
+      int space = order.indexOf(' ');
+      int number = Integer.parseInt(order.substring(space + 1));
+      switch (order.substring(0, space)) {
         case "move" -> say("job " + started(moves, number, Duration.ZERO));
         case "hold" -> say("job " + started(moves, number, Duration.ofHours(1)));
         // By another mover, the keys may be on their way back already.
