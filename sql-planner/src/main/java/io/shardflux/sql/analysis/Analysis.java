@@ -37,8 +37,11 @@ public final class Analysis {
   /** The steps that a query takes whatever is in it. */
   private static final int OF_QUERY = 20;
 
+  private static final int NONE = -1;
+
   private final Schema schema;
   private final Effort effort;
+  private final int mixedUnion;
   private final Colocation colocation = new Colocation();
   private final Volatility volatility = new Volatility();
   private final Types types = new Types();
@@ -50,8 +53,19 @@ public final class Analysis {
   private @Nullable String keyTable;
 
   public Analysis(Schema schema, SqlText text) {
+    this(schema, text, NONE);
+  }
+
+  /**
+   * An analysis of a text with a set operation of which one shard alone gives the rows that all
+   * have.
+   *
+   * @param mixedUnion where that set operation begins
+   */
+  public Analysis(Schema schema, SqlText text, int mixedUnion) {
     this.schema = schema;
     this.effort = new Effort(text);
+    this.mixedUnion = mixedUnion;
   }
 
   /** The steps it takes. */
@@ -172,7 +186,9 @@ public final class Analysis {
       branches.add(branch(query, branch, place.in(own)));
       alternatives.add(KeyCondition.and(own.conditions()));
     }
-    Relation united = new UnionAnalysis(query, branches, colocation).relation(place.isAlone());
+    boolean mixes = query.span().start() == mixedUnion;
+    Relation united =
+        new UnionAnalysis(query, branches, colocation, mixes).relation(place.isAlone());
     // Each row is of one branch and satisfies its conditions, whether or not shards could merge it.
     place.zone().add(KeyCondition.or(alternatives));
     return united;

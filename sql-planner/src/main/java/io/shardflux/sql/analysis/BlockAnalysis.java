@@ -53,9 +53,7 @@ final class BlockAnalysis {
     if (select.having() != null) {
       exprs.visit(select.having(), select);
     }
-    if (select.windows() != null) {
-      select.windows().forEach(expr -> exprs.visit(expr, null));
-    }
+    select.windows().forEach(window -> exprs.visit(window, null));
     order.forEach(item -> exprs.visit(item.expr(), select));
     return block(select, fromSharded);
   }
@@ -82,7 +80,7 @@ final class BlockAnalysis {
             List.of(),
             false,
             null,
-            null);
+            List.of());
     return block(select, fromSharded);
   }
 

@@ -80,6 +80,7 @@ public record Equivalence(SqlText text, Scope scope) {
                 && c.over() == d.over()
                 && isSameText(c, d))
             || (x instanceof Expr.In e && y instanceof Expr.In f && e.negated() == f.negated())
+            || (x instanceof Expr.Window && y instanceof Expr.Window && isSameText(x, y))
             || (x instanceof Expr.Row && y instanceof Expr.Row);
     if (!alike || x.children().size() != y.children().size()) {
       return null;
@@ -95,7 +96,11 @@ public record Equivalence(SqlText text, Scope scope) {
   /** Units and types inside a function's parentheses are in its text alone. */
   private boolean isSameText(Expr.Call a, Expr.Call b) {
     boolean plain = a.name().equals("COUNT") || Functions.MERGED.contains(a.name());
-    return plain || isSameText(a.span().of(text.text()), b.span().of(text.text()));
+    return plain || isSameText((Expr) a, b);
+  }
+
+  private boolean isSameText(Expr a, Expr b) {
+    return isSameText(a.span().of(text.text()), b.span().of(text.text()));
   }
 
   /** But for the spaces, and for capitals. */

@@ -7,11 +7,17 @@ import io.shardflux.sql.schema.SqlType;
 import io.shardflux.sql.schema.WithNames;
 import io.shardflux.sql.statement.RefusalCode;
 import io.shardflux.sql.statement.RefusedSqlException;
+import io.shardflux.sql.syntax.Expr;
 import io.shardflux.sql.syntax.Query;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Deque;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /** Takes the sources of one select: tables, queries and joins of them. Not thread-safe. */
@@ -128,9 +134,10 @@ final class FromAnalysis {
       around = joining;
       left = join.left();
     }
+    int starred = scope.starred().size();
     List<Rows> all = add(left, around.leftZone(), around.leftNullable());
     for (Joining joining : joins) {
-      all = add(joining, all);
+      all = add(joining, all, starred);
     }
     return all;
   }
@@ -168,12 +175,15 @@ final class FromAnalysis {
     }
   }
 
-  private List<Rows> add(Joining joining, List<Rows> left) {
+  /**
+   * Adds what is joined to the sources before it.
+   *
+   * @param starred where the columns of these begin that a star means
+   */
+  private List<Rows> add(Joining joining, List<Rows> left, int starred) {
     Query.Join join = joining.join();
-    if (join.natural()) {
-      throw new RefusedSqlException(RefusalCode.SYNTAX, "NATURAL JOIN");
-    }
     int leftSources = scope.sources().size();
+    int leftStarred = scope.starred().size();
     boolean rightInner = joining.rightInner();
     List<Rows> right =
         add(
@@ -189,8 +199,13 @@ final class FromAnalysis {
       conditions.add(join.on(), joining.inner(), joining.isOuter() ? matched : null);
       exprs.visit(join.on(), null);
     }
-    for (String column : join.using()) {
-      using(column, leftSources, joining.leftInner());
+    List<String> using = join.natural() ? common(starred, leftStarred) : join.using();
+    if (!using.isEmpty()) {
+      if (joining.leftInner()) {
+        throw new RefusedSqlException(RefusalCode.SYNTAX, "RIGHT JOIN with USING");
+      }
+      using.forEach(column -> using(column, leftSources));
+      scope.using(using, starred, leftStarred);
     }
     List<Rows> all = new ArrayList<>(left);
     all.addAll(right);
@@ -207,15 +222,43 @@ final class FromAnalysis {
     }
   }
 
-  private void using(String column, int leftSources, boolean rightJoin) {
-    if (rightJoin) {
-      throw new RefusedSqlException(RefusalCode.SYNTAX, "RIGHT JOIN with USING");
+  /** The columns that both sides of a {@code NATURAL JOIN} have. */
+  private List<String> common(int left, int right) {
+    List<Expr.Name> all = scope.starred();
+    List<String> rightNames = names(all.subList(right, all.size()));
+    List<String> common = names(all.subList(left, right));
+    common.retainAll(rightNames);
+    Set<String> distinct = new HashSet<>(common);
+    if (distinct.size() < common.size()
+        || distinct.stream().anyMatch(name -> Collections.frequency(rightNames, name) > 1)) {
+      throw new RefusedSqlException(
+          RefusalCode.UNKNOWN_COLUMN, "NATURAL JOIN: a column in several tables of one side");
     }
+    return common;
+  }
+
+  /** Names in lower case, of tables whose columns are all known. */
+  private List<String> names(List<Expr.Name> columns) {
+    boolean known =
+        scope.sources().stream()
+            .noneMatch(
+                source ->
+                    source.columns().isEmpty()
+                        || source.columns().stream().anyMatch(column -> column.name().isEmpty()));
+    if (!known || analysis.tables().stream().anyMatch(analysis.schema().catalog()::isMixed)) {
+      throw new RefusedSqlException(
+          RefusalCode.SYNTAX, "NATURAL JOIN of a table whose columns are not known by name");
+    }
+    return columns.stream()
+        .map(column -> column.column().toLowerCase(Locale.ROOT))
+        .collect(Collectors.toCollection(ArrayList::new));
+  }
+
+  private void using(String column, int leftSources) {
     Scope.Column left = column(scope.sources().subList(0, leftSources), column);
     Scope.Column right =
         column(scope.sources().subList(leftSources, scope.sources().size()), column);
     analysis.colocation().unite(left.key(), right.key());
-    scope.using(column);
   }
 
   private static Scope.Column column(List<Scope.Source> sources, String name) {
@@ -228,16 +271,17 @@ final class FromAnalysis {
 
   private Scope.Source source(String alias, String table, @Nullable Rows mention) {
     List<Scope.Column> columns = new ArrayList<>();
-    List<Scope.Column> unique = new ArrayList<>();
+    List<Scope.Column> primary = new ArrayList<>();
     for (Catalog.Column column : analysis.schema().columns(table)) {
       int number = mention == null ? -1 : analysis.colocation().key(mention, column.name());
       Scope.Column scoped =
           new Scope.Column(column.name(), SqlType.of(column), column.nullable(), number);
       columns.add(scoped);
-      if (column.primary() && mention == null) {
-        unique.add(scoped);
+      if (column.primary()) {
+        primary.add(scoped);
       }
     }
-    return new Scope.Source(alias, columns, mention == null, unique);
+    return new Scope.Source(
+        alias, columns, mention == null, primary.isEmpty() ? List.of() : List.of(primary));
   }
 }

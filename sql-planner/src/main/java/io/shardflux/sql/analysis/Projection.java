@@ -10,6 +10,7 @@ import io.shardflux.sql.syntax.Expr;
 import io.shardflux.sql.syntax.Query;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -33,7 +34,7 @@ record Projection(Block block, Types types, Colocation colocation) {
     if (block.rows().isEmpty()) {
       return null;
     }
-    if (select.hasWindow()) {
+    if (select.hasWindow() && !hasWindowsOfKeys(select)) {
       return new RefusedSqlException(RefusalCode.WINDOW, "a window function inside the statement");
     }
     if (select.rollup()
@@ -46,6 +47,11 @@ record Projection(Block block, Types types, Colocation colocation) {
           RefusalCode.CROSS_SHARD_SUBQUERY, "DISTINCT inside the statement, without the key");
     }
     return null;
+  }
+
+  private boolean hasWindowsOfKeys(Query.Select select) {
+    return block.hasWindowsOfKeys(
+        select.items().stream().map(Query.Item::expr).filter(Objects::nonNull), colocation);
   }
 
   private List<Scope.Column> columns() {
@@ -63,15 +69,12 @@ record Projection(Block block, Types types, Colocation colocation) {
 
   private List<Scope.Column> starred(Query.Item item) {
     Scope scope = block.scope();
-    if (item.table() == null && scope.hasUsing()) {
-      throw new RefusedSqlException(
-          RefusalCode.SYNTAX, "* of a join by USING inside the statement; name its columns");
-    }
+    String table = item.table();
+    List<Expr.Name> names = table == null ? scope.starred() : scope.starred(table);
     List<Scope.Column> columns = new ArrayList<>();
-    for (Scope.Source source : scope.sources()) {
-      if (source.isNamed(item.table())) {
-        columns.addAll(source.columns());
-      }
+    for (Expr.Name name : names) {
+      columns.add(
+          Objects.requireNonNull(Objects.requireNonNull(scope.sourceOf(name)).find(name.column())));
     }
     return columns;
   }

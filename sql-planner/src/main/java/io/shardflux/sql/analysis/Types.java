@@ -24,6 +24,10 @@ public final class Types {
   private static final Set<String> COUNTING =
       Set.of("&", "|", "^", "~", "<<", ">>", "+", "-", "*", "/", "%", "DIV", "MOD");
 
+  /** Functions with a window that give whole numbers. */
+  private static final Set<String> COUNTING_ROWS =
+      Set.of("ROW_NUMBER", "RANK", "DENSE_RANK", "NTILE", "COUNT");
+
   private final IdentityHashMap<Expr.Subquery, SqlType> values = new IdentityHashMap<>();
 
   /** Takes the type of a subquery's value. */
@@ -168,7 +172,7 @@ public final class Types {
 
   private SqlType type(Expr.Call call, Block block) {
     return call.over()
-        ? SqlType.NONE
+        ? COUNTING_ROWS.contains(call.name()) ? SqlType.NUMBER : SqlType.NONE
         : type(call, call.children().stream().map(child -> of(child, block)).toList());
   }
 

@@ -19,12 +19,19 @@ final class UnionAnalysis {
   private final List<Relation> branches;
   private final List<Rows> rows;
   private final Colocation colocation;
+  private final boolean mixes;
 
-  UnionAnalysis(Query query, List<Relation> branches, Colocation colocation) {
+  /**
+   * An analysis of some branches.
+   *
+   * @param mixes whether one shard alone gives the rows that all have
+   */
+  UnionAnalysis(Query query, List<Relation> branches, Colocation colocation, boolean mixes) {
     this.query = query;
     this.branches = branches;
     this.rows = branches.stream().flatMap(branch -> branch.rows().stream()).toList();
     this.colocation = colocation;
+    this.mixes = mixes;
   }
 
   /**
@@ -34,7 +41,7 @@ final class UnionAnalysis {
    */
   Relation relation(boolean alone) {
     RefusedSqlException refusal = first(Relation::refusal);
-    if (refusal == null) {
+    if (refusal == null && !mixes) {
       refusal = referenceRows();
     }
     boolean keyed = alone && refusal == null;
@@ -53,7 +60,7 @@ final class UnionAnalysis {
       Function<Relation, @Nullable RefusedSqlException> refusal) {
     for (Relation branch : branches) {
       RefusedSqlException found = refusal.apply(branch);
-      if (found != null) {
+      if (found != null && !(mixes && branch.rows().isEmpty())) {
         return found;
       }
     }

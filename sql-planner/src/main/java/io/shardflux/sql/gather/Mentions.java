@@ -174,7 +174,7 @@ final class Mentions {
     select.items().forEach(item -> item(item, seen));
     visitAll(select.where() == null ? List.of() : List.of(select.where()), seen);
     visitAll(select.group(), seen);
-    visitAll(select.windows() == null ? List.of() : select.windows(), seen);
+    visitAll(select.windows(), seen);
     visitAll(select.having() == null ? List.of() : List.of(select.having()), seen);
   }
 
@@ -212,7 +212,7 @@ final class Mentions {
     }
   }
 
-  private void visitAll(List<Expr> exprs, @Nullable Definition seen) {
+  private void visitAll(List<? extends Expr> exprs, @Nullable Definition seen) {
     exprs.forEach(expr -> visit(expr, seen));
   }
 

@@ -22,7 +22,6 @@ import io.shardflux.sql.statement.PlannerOptions;
 import io.shardflux.sql.statement.RefusalCode;
 import io.shardflux.sql.statement.RefusedSqlException;
 import io.shardflux.sql.statement.Routing;
-import io.shardflux.sql.statement.ShardSql;
 import io.shardflux.sql.statement.StatementKind;
 import io.shardflux.sql.statement.ValueRouter;
 import io.shardflux.sql.syntax.Query;
@@ -58,6 +57,12 @@ public record ReadPreparation(
    */
   private record Several(ShardPlanner planner, @Nullable Gather gather) {}
 
+  /** The plan of a query some of whose markers are written as one. */
+  ShardPlanner alike(Query query) {
+    ShardPlanner planner = several(query).planner();
+    return planner instanceof AlikeMarkers refused ? refused.refusing() : planner;
+  }
+
   private Several several(Query query) {
     Query.Select select = query.select();
     if (select == null) {
@@ -77,8 +82,9 @@ public record ReadPreparation(
       PlannerOptions bounds = options;
       return new Several((binds, hints, shards) -> scatter(scattered, bounds, binds, shards), null);
     } catch (RefusedSqlException e) {
+      boolean mayBeAlike = e.code() == RefusalCode.NOT_GROUPED && text.markers().size() > 1;
       return new Several(
-          StatementPlan.refusing(e),
+          mayBeAlike ? new AlikeMarkers(this, e) : StatementPlan.refusing(e),
           GatherPlanner.gathers(e) ? new GatherPlanner(text, schema).plan(query) : null);
     }
   }
@@ -86,10 +92,10 @@ public record ReadPreparation(
   private static Plan scatter(
       ScatterQuery query, PlannerOptions options, Binds binds, List<ShardId> shards) {
     ScatterLimit limit = ScatterLimit.of(query, binds, options.maxOffset());
-    ShardSql sql = query.sql(limit.offset(), limit.count());
     Merge merge =
         new Merge(query.shape(), binds, limit.offset(), limit.count(), options.maxMergedRows());
-    return new Plan.Scatter(Plan.Part.each(shards, sql), merge, query.columns());
+    return new Plan.Scatter(
+        query.parts(shards, limit.offset(), limit.count()), merge, query.columns());
   }
 
   private static ShardPlanner permitted(ShardPlanner several) {

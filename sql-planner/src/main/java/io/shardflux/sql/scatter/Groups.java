@@ -1,25 +1,29 @@
 package io.shardflux.sql.scatter;
 
+import io.shardflux.sql.analysis.Block;
 import io.shardflux.sql.analysis.Equivalence;
 import io.shardflux.sql.analysis.ExprIndex;
-import io.shardflux.sql.schema.Scope;
+import io.shardflux.sql.analysis.Types;
 import io.shardflux.sql.statement.RefusalCode;
 import io.shardflux.sql.statement.RefusedSqlException;
 import io.shardflux.sql.syntax.Expr;
-import io.shardflux.sql.syntax.Span;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
-/** The expressions by which the rows of an answer are grouped or told apart. */
+/** The expressions by which the rows of an answer are grouped or told apart. Not thread-safe. */
 final class Groups {
 
   private final List<Expr> all;
-  private final Scope scope;
+  private final Block block;
+  private final Types types;
   private final ExprIndex index;
+  private @Nullable Determined determined;
 
-  Groups(List<Expr> all, Scope scope, Equivalence equivalence) {
+  Groups(List<Expr> all, Block block, Types types, Equivalence equivalence) {
     all.forEach(SortKeys::checkDetermined);
     this.all = all;
-    this.scope = scope;
+    this.block = block;
+    this.types = types;
     this.index = new ExprIndex(equivalence, all);
   }
 
@@ -50,7 +54,13 @@ final class Groups {
       return true;
     }
     if (expr instanceof Expr.Name name && !isDetermined(name)) {
-      throw notGrouped(name.column());
+      Expr aliased =
+          block.scope().findHere(name) == null ? block.select().items().aliased(name) : null;
+      if (aliased == null || aliased.aggregates()) {
+        throw notGrouped(name.column());
+      }
+      checkGrouped(aliased.bare());
+      return true;
     }
     if (expr instanceof Expr.Subquery || expr instanceof Expr.Variable) {
       throw notGrouped("a query");
@@ -58,20 +68,12 @@ final class Groups {
     return false;
   }
 
-  /** Tells whether the grouped columns determine a reference table's row. */
+  /** Tells whether a column has one value in a group. */
   boolean isDetermined(Expr.Name name) {
-    Scope.Column column = scope.findHere(name);
-    for (Scope.Source source : scope.sources()) {
-      if (column != null && source.columns().contains(column) && !source.unique().isEmpty()) {
-        return source.isNamed(name.table())
-            && source.unique().stream().allMatch(unique -> isGroup(source, unique));
-      }
+    if (determined == null) {
+      determined = new Determined(block, types, all);
     }
-    return false;
-  }
-
-  private boolean isGroup(Scope.Source source, Scope.Column unique) {
-    return indexOf(new Expr.Name(Span.NONE, source.alias(), unique.name())) >= 0;
+    return determined.has(name);
   }
 
   static RefusedSqlException notGrouped(String what) {

@@ -82,6 +82,18 @@ final class MergedAggregates {
     return create(call, index, column);
   }
 
+  /** Takes an item that is no aggregate; a shard without rows of the one group has NULL for it. */
+  void ofOneGroup(Expr expr, int index) {
+    if (expr.any(each -> each instanceof Expr.Name)) {
+      if (!(expr instanceof Expr.Name)) {
+        throw new RefusedSqlException(
+            RefusalCode.AGGREGATE_EXPRESSION, "an expression of columns beside aggregates");
+      }
+      aggregates.add(Aggregate.of(Aggregate.Kind.ANY, index));
+      calls.add(expr);
+    }
+  }
+
   private Aggregate create(Expr.Call call, int index, int column) {
     if (isExtreme(call)) {
       digits.checkStored(call.children().get(0), RefusalCode.AGGREGATE_EXPRESSION);

@@ -105,10 +105,10 @@ final class MergedHaving {
     if (aliased == null || equivalence.same(aliased.bare(), expr)) {
       return expr;
     }
-    if (block.scope().findHere(name) != null) {
-      throw new RefusedSqlException(RefusalCode.AMBIGUOUS_NAME, name.column());
-    }
-    return aliased.bare();
+    // Servers look for it among the groups first.
+    return block.scope().findHere(name) != null && groups.indexOf(name) >= 0
+        ? expr
+        : aliased.bare();
   }
 
   /** Refuses a condition on groups that shards with other spellings of one text may not share. */
@@ -117,24 +117,30 @@ final class MergedHaving {
         condition instanceof Expr.In
             || (condition instanceof Expr.Op op && COMPARISONS.contains(op.operator()));
     for (Expr child : condition.children()) {
-      checkPushed(child, plain);
+      checkPushed(child, plain, true);
     }
     if (condition.children().isEmpty()) {
-      checkPushed(condition, false);
+      checkPushed(condition, false, true);
     }
   }
 
-  private void checkPushed(Expr expr, boolean compared) {
+  /**
+   * Checks a part of a condition.
+   *
+   * @param aliases whether its names may be aliases, as those inside an alias's expression are not
+   */
+  private void checkPushed(Expr expr, boolean compared, boolean aliases) {
     Expr outermost = expr.bare();
     outermost.walk(
-        each -> each instanceof Expr.Paren || !isPushed(each, each == outermost, compared));
+        each ->
+            each instanceof Expr.Paren
+                || !isPushed(each, aliases ? inHaving(each) : each, each == outermost, compared));
   }
 
   /**
    * Tells whether the shards may decide the expression itself; false if only its parts show that.
    */
-  private boolean isPushed(Expr expr, boolean outermost, boolean compared) {
-    Expr meant = inHaving(expr);
+  private boolean isPushed(Expr expr, Expr meant, boolean outermost, boolean compared) {
     if (groups.indexOf(meant) >= 0) {
       SqlType.Kind kind = keys.types().of(meant, block).kind();
       boolean spelled = kind == SqlType.Kind.TEXT || kind == SqlType.Kind.NONE;
@@ -154,9 +160,22 @@ final class MergedHaving {
       SortKeys.checkDetermined(meant);
     }
     if (meant != expr) {
-      meant.children().forEach(child -> checkPushed(child, false));
+      meant.children().forEach(child -> checkPushed(child, false, false));
     }
     return meant != expr;
+  }
+
+  /** Refuses an alias that would be a column where it is selected. */
+  private void checkNames(Expr expr) {
+    expr.walk(
+        each -> {
+          if (each instanceof Expr.Name name
+              && inHaving(name) != name
+              && block.scope().findHere(name) != null) {
+            throw new RefusedSqlException(RefusalCode.AMBIGUOUS_NAME, name.column());
+          }
+          return true;
+        });
   }
 
   private Computation condition(Expr expr) {
@@ -170,6 +189,7 @@ final class MergedHaving {
     if (!aggregatesMeant(bare) && !groups.isEmpty()) {
       // The servers say whether it holds of the group.
       checkPushed(bare);
+      checkNames(bare);
       int column = keys.hidden().add(Fragment.of("(", keys.expressions().write(bare), ")"));
       return new Computation.Comparison(
           "<>", new Computation.Column(column), new Computation.Constant(0L));

@@ -1,7 +1,6 @@
 package io.shardflux.sql.scatter;
 
 import io.shardflux.sql.analysis.Block;
-import io.shardflux.sql.analysis.Equivalence;
 import io.shardflux.sql.merge.Aggregate;
 import io.shardflux.sql.merge.SortKey;
 import io.shardflux.sql.schema.Scope;
@@ -27,7 +26,6 @@ final class MergedOrder {
   private final Query query;
   private final Block block;
   private final SelectList list;
-  private final Equivalence equivalence;
   private final SortKeys keys;
   private final ShardExpressions expressions;
   private final Groups groups;
@@ -43,7 +41,6 @@ final class MergedOrder {
   MergedOrder(
       Query query,
       Block block,
-      Equivalence equivalence,
       SortKeys keys,
       Groups groups,
       MergedAggregates aggregates,
@@ -51,7 +48,6 @@ final class MergedOrder {
     this.query = query;
     this.block = block;
     this.list = keys.list();
-    this.equivalence = equivalence;
     this.keys = keys;
     this.expressions = keys.expressions();
     this.groups = groups;
@@ -182,7 +178,6 @@ final class MergedOrder {
     checkSorted(expr);
     int index = list.named(item.expr());
     if (index < 0) {
-      checkNames(expr);
       index = list.indexOf(expr);
     }
     if (merges) {
@@ -237,26 +232,6 @@ final class MergedOrder {
       throw new RefusedSqlException(
           RefusalCode.AGGREGATE_EXPRESSION,
           "an order by an expression of " + name.column() + ", which is the alias of an aggregate");
-    }
-  }
-
-  /** Refuses a name inside an expression that could be a column or an alias. */
-  private void checkNames(Expr expr) {
-    expr.walk(
-        each -> {
-          if (each instanceof Expr.Name name) {
-            checkName(name);
-          }
-          return true;
-        });
-  }
-
-  private void checkName(Expr.Name name) {
-    Expr aliased = block.select().items().aliased(name);
-    if (aliased != null
-        && block.scope().findHere(name) != null
-        && !equivalence.same(aliased.bare(), name)) {
-      throw new RefusedSqlException(RefusalCode.AMBIGUOUS_NAME, name.column());
     }
   }
 

@@ -22,7 +22,9 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** Plans a select over several shards, in one of three shapes. */
@@ -96,7 +98,7 @@ public final class ScatterPlanner {
     if (block.refusal() != null) {
       throw block.refusal();
     }
-    if (select.hasWindow() || query.order().stream().anyMatch(item -> item.expr().hasWindow())) {
+    if (hasWindow() && (select.distinct() || merges || !hasWindowsOfKeys())) {
       throw new RefusedSqlException(RefusalCode.WINDOW, "a window function over several shards");
     }
     if (select.rollup()) {
@@ -107,6 +109,16 @@ public final class ScatterPlanner {
       checkNames(select.having());
     }
     query.order().forEach(item -> checkNames(item.expr()));
+  }
+
+  private boolean hasWindow() {
+    return select.hasWindow() || query.order().stream().anyMatch(item -> item.expr().hasWindow());
+  }
+
+  private boolean hasWindowsOfKeys() {
+    Stream<Expr> items = select.items().stream().map(Query.Item::expr).filter(Objects::nonNull);
+    Stream<Expr> order = query.order().stream().map(Query.OrderItem::expr);
+    return block.hasWindowsOfKeys(Stream.concat(items, order), analysis.colocation());
   }
 
   /** Refuses names that several different items of the list have. */
@@ -213,6 +225,9 @@ public final class ScatterPlanner {
         aggregates.computed().put(i, computations.of(expr, RefusalCode.AGGREGATE_EXPRESSION));
       } else {
         groups.checkGrouped(expr);
+        if (groups.isEmpty() && !expr.isConstant()) {
+          aggregates.ofOneGroup(expr, i);
+        }
       }
     }
   }
@@ -231,11 +246,11 @@ public final class ScatterPlanner {
   }
 
   private Groups groups(List<Expr> exprs) {
-    return new Groups(exprs, block.scope(), equivalence);
+    return new Groups(exprs, block, analysis.types(), equivalence);
   }
 
   private MergedOrder order(Groups groups) {
-    return new MergedOrder(query, block, equivalence, keys, groups, aggregates, merges);
+    return new MergedOrder(query, block, keys, groups, aggregates, merges);
   }
 
   private List<SortKey> keys(Groups groups) {

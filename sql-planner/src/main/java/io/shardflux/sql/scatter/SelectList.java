@@ -7,7 +7,6 @@ import io.shardflux.sql.statement.RefusalCode;
 import io.shardflux.sql.statement.RefusedSqlException;
 import io.shardflux.sql.syntax.Expr;
 import io.shardflux.sql.syntax.Query;
-import io.shardflux.sql.syntax.Span;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
@@ -93,7 +92,7 @@ final class SelectList {
 
   /** The names of the columns, as far as they are known; null if there is no star. */
   @Nullable List<String> starredNames() {
-    if (!starred || scope.hasUsing()) {
+    if (!starred) {
       return null;
     }
     List<String> names = new ArrayList<>();
@@ -108,12 +107,6 @@ final class SelectList {
   }
 
   private List<Expr> starredColumns() {
-    if (scope.hasUsing()) {
-      throw new RefusedSqlException(
-          RefusalCode.SYNTAX,
-          "* of a join by USING, where its columns have to be told apart over several shards; name"
-              + " them");
-    }
     List<Expr> columns = new ArrayList<>();
     for (Query.Item item : select.items()) {
       if (item.expr() != null) {
@@ -126,12 +119,7 @@ final class SelectList {
   }
 
   private List<Expr.Name> starred(Query.Item star) {
-    return scope.sources().stream()
-        .filter(source -> source.isNamed(star.table()))
-        .flatMap(
-            source ->
-                source.columns().stream()
-                    .map(column -> new Expr.Name(Span.NONE, source.alias(), column.name())))
-        .toList();
+    String table = star.table();
+    return table == null ? scope.starred() : scope.starred(table);
   }
 }

@@ -42,6 +42,10 @@ record ShardSelect(
     if (having != null) {
       sql.add(" HAVING ").add(having);
     }
+    add(
+        sql,
+        " WINDOW ",
+        select.windows().stream().map(window -> Fragment.of(window.span())).toList());
     add(sql, " ORDER BY ", order);
     return sql.done();
   }

@@ -98,7 +98,7 @@ record SortKeys(
    * The value that every row of a group has alike, in the form that ONLY_FULL_GROUP_BY requires.
    */
   private Fragment single(Expr expr, Fragment value) {
-    boolean plainly = !groups || expr instanceof Expr.Name || aggregates(expr);
+    boolean plainly = !groups || expr instanceof Expr.Name || aggregates(expr) || expr.hasWindow();
     return plainly ? value : Fragment.of("MIN(", value, ")");
   }
 

@@ -5,6 +5,7 @@ import io.shardflux.sql.statement.RefusalCode;
 import io.shardflux.sql.statement.RefusedSqlException;
 import io.shardflux.sql.syntax.Expr;
 import io.shardflux.sql.syntax.SelectItems;
+import io.shardflux.sql.syntax.Span;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -24,6 +25,10 @@ public final class Scope {
   private final @Nullable Scope outer;
   private final List<Source> sources = new ArrayList<>();
   private final Set<String> using = new HashSet<>();
+
+  /** The columns that a star means, in their order. */
+  private final List<Expr.Name> starred = new ArrayList<>();
+
   private boolean reached;
   private int columns;
   private int looked;
@@ -54,6 +59,9 @@ public final class Scope {
           RefusalCode.AMBIGUOUS_NAME, source.alias() + ": two tables of that name");
     }
     sources.add(source);
+    for (Column column : source.columns()) {
+      starred.add(new Expr.Name(Span.NONE, source.alias(), column.name()));
+    }
     columns += source.columns().size();
     if (byName != null) {
       index(source, byName);
@@ -94,13 +102,45 @@ public final class Scope {
     }
   }
 
-  /** Makes a name mean the first table's column, as {@code USING} does. */
-  public void using(String column) {
-    using.add(column.toLowerCase(Locale.ROOT));
+  /** The columns that a star means: those of the sources, and one for each of {@code USING}. */
+  public List<Expr.Name> starred() {
+    return starred;
   }
 
-  public boolean hasUsing() {
-    return !using.isEmpty();
+  /** The columns that a star before a point means: all of that source. */
+  public List<Expr.Name> starred(String alias) {
+    return sources.stream()
+        .filter(source -> source.isNamed(alias))
+        .flatMap(
+            source ->
+                source.columns().stream()
+                    .map(column -> new Expr.Name(Span.NONE, source.alias(), column.name())))
+        .toList();
+  }
+
+  /**
+   * Makes names mean the first source's columns, as {@code USING} does. A star has them once, and
+   * before the others of the join.
+   *
+   * @param left where the star's columns of the join begin
+   * @param right where those of its right side do
+   */
+  public void using(List<String> names, int left, int right) {
+    names.forEach(name -> using.add(name.toLowerCase(Locale.ROOT)));
+    List<Expr.Name> all = new ArrayList<>(starred.subList(left, starred.size()));
+    List<Expr.Name> joined = new ArrayList<>();
+    List<Expr.Name> others = new ArrayList<>();
+    for (int i = 0; i < all.size(); i++) {
+      boolean meant = names.stream().anyMatch(all.get(i).column()::equalsIgnoreCase);
+      if (!meant) {
+        others.add(all.get(i));
+      } else if (i < right - left) {
+        joined.add(all.get(i));
+      }
+    }
+    starred.subList(left, starred.size()).clear();
+    starred.addAll(joined);
+    starred.addAll(others);
   }
 
   /** The column of a name, here or further out; null if there is none. */
@@ -153,9 +193,10 @@ public final class Scope {
    * A table, or what stands for one.
    *
    * @param reference whether it is a reference table
-   * @param unique the columns that tell a reference table's rows apart; of others none
+   * @param unique the keys of a table, each with the columns that tell its rows apart
    */
-  public record Source(String alias, List<Column> columns, boolean reference, List<Column> unique) {
+  public record Source(
+      String alias, List<Column> columns, boolean reference, List<List<Column>> unique) {
 
     /**
      * Tells whether a name with this table before it, or with none, may mean a column of this
@@ -180,7 +221,7 @@ public final class Scope {
           alias,
           columns.stream().map(Column::orNull).toList(),
           reference,
-          unique.stream().map(Column::orNull).toList());
+          unique.stream().map(key -> key.stream().map(Column::orNull).toList()).toList());
     }
   }
 

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 import java.util.function.Predicate;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** An expression, as far as its meaning matters here; its text stays where it is. */
@@ -187,10 +188,32 @@ public sealed interface Expr {
    * A function.
    *
    * @param name in upper case
-   * @param over whether it has a window
+   * @param over whether it has a window, which is its last child then
    */
   record Call(Span span, String name, boolean distinct, boolean over, List<Expr> children)
       implements Expr {}
+
+  /**
+   * The rows that a function with a window sees, or what {@code WINDOW} names.
+   *
+   * @param name its own name, null if it has none
+   * @param base the name of the window that it begins with, null if it begins with none
+   * @param partition the expressions of {@code PARTITION BY}
+   * @param order those of {@code ORDER BY}
+   */
+  record Window(
+      Span span,
+      @Nullable String name,
+      @Nullable String base,
+      List<Expr> partition,
+      List<Expr> order)
+      implements Expr {
+
+    @Override
+    public List<Expr> children() {
+      return Stream.concat(partition.stream(), order.stream()).toList();
+    }
+  }
 
   /** A query for one value, for {@code EXISTS}, or with {@code left} for {@code IN}. */
   record Subquery(Span span, Use use, @Nullable Expr left, Query query) implements Expr {

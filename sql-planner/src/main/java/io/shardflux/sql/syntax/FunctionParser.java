@@ -4,6 +4,7 @@ import java.time.DateTimeException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import org.jspecify.annotations.Nullable;
 
 /** Parses functions, and other expressions with words in an order of their own. */
 abstract class FunctionParser extends Parser {
@@ -150,7 +151,7 @@ abstract class FunctionParser extends Parser {
     expect(")");
     boolean over = skip("OVER");
     if (over) {
-      arguments.addAll(window());
+      arguments.add(window(start(), null));
     }
     return new Expr.Call(since(start), name, distinct, over, arguments);
   }
@@ -208,21 +209,22 @@ abstract class FunctionParser extends Parser {
     }
   }
 
-  /** The expressions that a window names, without its frame. */
-  final List<Expr> window() {
-    List<Expr> named = new ArrayList<>();
+  /**
+   * A window, without its frame.
+   *
+   * @param name its own name, or null
+   */
+  final Expr.Window window(int start, @Nullable String name) {
     if (!skip("(")) {
-      name();
-      return named;
+      String base = name().value();
+      return new Expr.Window(since(start), name, base, List.of(), List.of());
     }
-    if (token().isName() && !is("PARTITION") && !isAny("ROWS", "RANGE", "GROUPS")) {
-      next();
-    }
-    if (skip("PARTITION", "BY")) {
-      named.addAll(exprs());
-    }
+    boolean based = token().isName() && !is("PARTITION") && !isAny("ROWS", "RANGE", "GROUPS");
+    String base = based ? next().value() : null;
+    List<Expr> partition = skip("PARTITION", "BY") ? exprs() : List.of();
+    List<Expr> order = new ArrayList<>();
     if (isSequence("ORDER", "BY")) {
-      order().forEach(item -> named.add(item.expr()));
+      order().forEach(item -> order.add(item.expr()));
     }
     if (isAny("ROWS", "RANGE", "GROUPS")) {
       while (!is(")")) {
@@ -233,7 +235,7 @@ abstract class FunctionParser extends Parser {
       }
     }
     expect(")");
-    return named;
+    return new Expr.Window(since(start), name, base, partition, order);
   }
 
   final Expr temporal(int start) {

@@ -56,7 +56,7 @@ public record Query(
    * @param itemsSpan the select list
    * @param sources from {@code FROM} to the end of {@code WHERE}
    * @param condition what stands behind {@code WHERE}, null if there is none
-   * @param windows what stands in the windows that {@code WINDOW} names, null if it names none
+   * @param windows the windows that {@code WINDOW} names
    */
   public record Select(
       Span span,
@@ -70,7 +70,7 @@ public record Query(
       List<Expr> group,
       boolean rollup,
       @Nullable Expr having,
-      @Nullable List<Expr> windows)
+      List<Expr.Window> windows)
       implements Body {
 
     public boolean isStarred() {
@@ -89,7 +89,7 @@ public record Query(
     }
 
     public boolean hasWindow() {
-      return windows != null
+      return !windows.isEmpty()
           || items.stream().anyMatch(item -> item.expr() != null && item.expr().hasWindow());
     }
 

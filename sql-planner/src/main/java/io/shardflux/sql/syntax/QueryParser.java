@@ -129,7 +129,7 @@ abstract class QueryParser extends ExprParser {
     List<Expr> group = skip("GROUP", "BY") ? exprs() : List.of();
     boolean rollup = !group.isEmpty() && skip("WITH", "ROLLUP");
     Expr having = skip("HAVING") ? expr() : null;
-    List<Expr> windows = skip("WINDOW") ? windows() : null;
+    List<Expr.Window> windows = skip("WINDOW") ? windows() : List.of();
     tables = around;
     return new Query.Select(
         since(start),
@@ -146,15 +146,16 @@ abstract class QueryParser extends ExprParser {
         windows);
   }
 
-  private List<Expr> windows() {
-    List<Expr> all = new ArrayList<>();
+  private List<Expr.Window> windows() {
+    List<Expr.Window> all = new ArrayList<>();
     do {
-      name();
+      int start = start();
+      String name = name().value();
       expect("AS");
       if (!is("(")) {
         throw unexpected();
       }
-      all.addAll(window());
+      all.add(window(start, name));
     } while (skip(","));
     return all;
   }

@@ -106,6 +106,28 @@ public final class SqlText {
     return new SqlText(this);
   }
 
+  /**
+   * This text with markers that count as one.
+   *
+   * @param first for each marker the one that it counts as
+   */
+  public SqlText alike(List<Integer> first) {
+    List<Token> alike =
+        tokens.stream()
+            .map(
+                token ->
+                    token.kind() == Token.Kind.MARKER
+                        ? new Token(
+                            token.kind(),
+                            token.value(),
+                            token.start(),
+                            token.end(),
+                            first.get(token.index()))
+                        : token)
+            .toList();
+    return new SqlText(text, alike, markers, hint);
+  }
+
   public String text() {
     return text;
   }
