@@ -101,6 +101,10 @@ final class Preparation {
 
   private Prepared prepared(StatementPlan plan) {
     String keyTable = analysis.keyTable();
+    boolean tells =
+        plan.kind() == StatementKind.READ
+            && analysis.tables().isEmpty()
+            && analysis.volatility().onlyTells();
     return new Prepared(
         new Prepared.Statements(
             plan.kind(),
@@ -108,9 +112,10 @@ final class Preparation {
             HintReader.read(text.hint(), keyTable == null ? null : schema.sharded(keyTable)),
             Set.copyOf(analysis.tables()),
             new Copies(schema.topology(), analysis.tables()),
-            analysis.volatility().usesSession() ? sessionRefusal() : null,
+            analysis.volatility().usesSession() && !tells ? sessionRefusal() : null,
             analysis.volatility().readsSession(),
             named,
+            tells,
             keyTable,
             SqlWriter.whole(text, analysis.sources()),
             plan.router(),

@@ -84,6 +84,7 @@ public final class Prepared {
    *
    * @param readsSession whether it depends on what other statements left in the session
    * @param assumesColumns whether columns were named in it that its text leaves to the server
+   * @param tellsServer whether it asks a server of itself alone
    * @param keyTable the table whose key a hint names; null if there is none
    * @param whole the text without its hint
    * @param gather how one server answers it that is given the rows of all; null where none does
@@ -97,6 +98,7 @@ public final class Prepared {
       @Nullable RefusedSqlException sessionRefusal,
       boolean readsSession,
       boolean assumesColumns,
+      boolean tellsServer,
       @Nullable String keyTable,
       ShardSql whole,
       ValueRouter router,
@@ -169,6 +171,14 @@ public final class Prepared {
    */
   public boolean assumesColumns() {
     return statement.assumesColumns();
+  }
+
+  /**
+   * {@return whether the statement asks a server of itself alone, as {@code SELECT VERSION()} does}
+   * Any shard may answer it; the same one always should.
+   */
+  public boolean tellsServer() {
+    return statement.tellsServer();
   }
 
   /**

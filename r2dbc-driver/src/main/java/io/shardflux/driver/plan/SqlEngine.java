@@ -182,7 +182,8 @@ public class SqlEngine {
   public Mono<Plan> plan(
       Snapshot snapshot, Prepared prepared, Binds binds, Hints hints, @Nullable ShardId bound) {
     Routing routing = prepared.route(binds, hints);
-    return shards(snapshot, routing, prepared.tables(), bound)
+    ShardId any = bound == null && prepared.tellsServer() ? first(snapshot) : bound;
+    return shards(snapshot, routing, prepared.tables(), any)
         .map(
             shards ->
                 routing instanceof Routing.Rows || routing instanceof Routing.On
@@ -275,6 +276,13 @@ public class SqlEngine {
     List<ShardId> shards = new ArrayList<>(snapshot.having(tables));
     Collections.rotate(shards, ThreadLocalRandom.current().nextInt(shards.size()));
     return Collections.min(shards, Comparator.comparing(snapshot::status));
+  }
+
+  /** The first of the shards with the best status. */
+  private static ShardId first(Snapshot snapshot) {
+    return Collections.min(
+        snapshot.having(Set.of()),
+        Comparator.comparing(snapshot::status).thenComparing(ShardId::value));
   }
 
   private static Mono<List<ShardId>> located(Topology topology, String table, List<ShardKey> keys) {

@@ -15,6 +15,7 @@ public final class Volatility {
   private static final Set<String> READING = Set.of("FOUND_ROWS", "LAST_INSERT_ID", "ROW_COUNT");
 
   private boolean session;
+  private boolean telling;
   private boolean reading;
   private boolean clock;
   private boolean random;
@@ -29,7 +30,9 @@ public final class Volatility {
       if (!Functions.isKnown(call.name())) {
         throw new RefusedSqlException(RefusalCode.FUNCTION, call.name());
       }
-      session |= Functions.SESSION.contains(call.name());
+      boolean tells = Functions.TELLING.contains(call.name());
+      telling |= tells;
+      session |= !tells && Functions.SESSION.contains(call.name());
       // LAST_INSERT_ID of a value sets it.
       reading |= READING.contains(call.name()) && call.children().isEmpty();
       random |= Functions.RANDOM.contains(call.name());
@@ -44,8 +47,14 @@ public final class Volatility {
     session = true;
   }
 
+  /** Tells whether only a session can say what it gives. */
   public boolean usesSession() {
-    return session;
+    return session || telling;
+  }
+
+  /** Tells whether it gives what servers tell of themselves, and nothing of the session beside. */
+  public boolean onlyTells() {
+    return telling && !session;
   }
 
   /** Tells whether the statement depends on what statements before it left in the session. */
@@ -55,6 +64,6 @@ public final class Volatility {
 
   /** Tells whether the answer may differ from copy to copy of the same rows. */
   public boolean isVolatile() {
-    return session || clock || random;
+    return usesSession() || clock || random;
   }
 }
