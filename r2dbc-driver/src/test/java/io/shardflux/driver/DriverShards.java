@@ -36,7 +36,7 @@ public final class DriverShards implements AutoCloseable {
   static final List<ShardId> IDS =
       List.of(ShardId.of("shard_0"), ShardId.of("shard_1"), ShardId.of("shard_2"));
 
-  private static final List<String> TABLES =
+  static final List<String> TABLES =
       List.of(
           "CREATE TABLE users (id BIGINT PRIMARY KEY, name VARCHAR(100), age INT,"
               + " country CHAR(2)) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",

@@ -7,6 +7,7 @@ import io.shardflux.driver.differential.Generated.Rendered;
 import io.shardflux.driver.differential.Generated.Value;
 import java.util.List;
 import java.util.Random;
+import java.util.function.Function;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
@@ -81,12 +82,23 @@ final class Differential {
 
   /** Asks so many reads that are gathered on one server. */
   Report gathers(long seed, int statements, int mostFailures) {
+    return reads(seed, statements, mostFailures, StatementGenerator::gathered);
+  }
+
+  /** Asks so many reads that shards answer by themselves. */
+  Report shapes(long seed, int statements, int mostFailures) {
+    return reads(seed, statements, mostFailures, StatementGenerator::shaped);
+  }
+
+  private Report reads(
+      long seed, int statements, int mostFailures, Function<StatementGenerator, Generated> next) {
     Report report = new Report(seed, shards.bugs());
     StatementGenerator reads =
         new StatementGenerator(new Random(seed), shards.tables(), shards.bugs());
     int left = wanted(report, statements, mostFailures);
     while (left > 0) {
-      List<Generated> some = Stream.generate(reads::gathered).limit(Math.min(READS, left)).toList();
+      List<Generated> some =
+          Stream.generate(() -> next.apply(reads)).limit(Math.min(READS, left)).toList();
       read(some, report.asked(), report);
       left = wanted(report, statements, mostFailures);
     }

@@ -43,6 +43,16 @@ class GatheredDifferentialIntegrationTests {
   }
 
   @Test
+  void mergesShapesAsOneDatabaseAnswers() {
+    Differential differential =
+        new Differential(shards, ShardfluxConnectionFactory.of(shards.router()));
+    Report report = differential.shapes(seed, statements, MOST_FAILURES);
+    System.out.println(report);
+    report.failures().forEach(System.out::println);
+    assertThat(report.failures()).isEmpty();
+  }
+
+  @Test
   void gathersAsOneDatabaseAnswers() {
     Differential differential =
         new Differential(shards, ShardfluxConnectionFactory.of(shards.router()));

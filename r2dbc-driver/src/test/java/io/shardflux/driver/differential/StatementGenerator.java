@@ -109,6 +109,13 @@ final class StatementGenerator {
     return generated("gathered, " + read.shape(), Support.SUPPORTED, read.sql(), read.expected());
   }
 
+  /** A read that each shard answers by itself, though it does not look so. */
+  Generated shaped() {
+    begin(new Dice(random));
+    ShapedStatements.Shaped read = new ShapedStatements(dice, bugs, this::table).next();
+    return generated("shaped, " + read.shape(), Support.SUPPORTED, read.sql(), read.expected());
+  }
+
   private Generated fixed(FixedStatements.Fixed fixed) {
     return generated("fixed", fixed.support(), fixed.sql(), Expected.bag(Map.of()));
   }
