@@ -3,7 +3,7 @@ package io.shardflux.r2dbc;
 import io.micrometer.observation.ObservationRegistry;
 import io.shardflux.r2dbc.coalesce.CoalescingOptions;
 import io.shardflux.r2dbc.config.Accounts;
-import io.shardflux.r2dbc.config.ControlSettings;
+import io.shardflux.r2dbc.config.ControlOptions;
 import io.shardflux.r2dbc.config.RouterDefinition;
 import io.shardflux.r2dbc.config.RouterParts;
 import io.shardflux.r2dbc.config.TopologyDocument;
@@ -242,7 +242,7 @@ public final class ShardRouterBuilder {
     definition.tables().forEach(this::table);
     definition.strategies().forEach(this::strategy);
     directories.addAll(definition.directories());
-    ControlSettings control = definition.control();
+    ControlOptions control = definition.control();
     accounts = control == null ? Accounts.NONE : control.accounts();
     return this;
   }

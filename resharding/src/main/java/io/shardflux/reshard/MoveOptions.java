@@ -1,7 +1,7 @@
 package io.shardflux.reshard;
 
-import io.shardflux.r2dbc.config.ReshardingSettings;
-import io.shardflux.r2dbc.config.ReshardingSettings.Clean;
+import io.shardflux.r2dbc.config.ReshardingOptions;
+import io.shardflux.r2dbc.config.ReshardingOptions.Clean;
 import io.shardflux.r2dbc.config.RouterDocument;
 import java.time.Duration;
 
@@ -51,27 +51,27 @@ public record MoveOptions(
    */
   public MoveOptions {
     check(
-        rowsPerSecond >= 0 && rowsPerSecond <= ReshardingSettings.MOST_ROWS,
+        rowsPerSecond >= 0 && rowsPerSecond <= ReshardingOptions.MOST_ROWS,
         "rows-per-second",
         rowsPerSecond,
-        "from 1 to " + ReshardingSettings.MOST_ROWS + ", or 0 for no limit");
-    checkTime("rollback-window", rollbackWindow, Duration.ZERO, ReshardingSettings.LONGEST_WINDOW);
+        "from 1 to " + ReshardingOptions.MOST_ROWS + ", or 0 for no limit");
+    checkTime("rollback-window", rollbackWindow, Duration.ZERO, ReshardingOptions.LONGEST_WINDOW);
     checkTime(
         "close-bound",
         closeBound,
-        ReshardingSettings.SHORTEST_CLOSE_BOUND,
-        ReshardingSettings.LONGEST_CLOSE_BOUND);
+        ReshardingOptions.SHORTEST_CLOSE_BOUND,
+        ReshardingOptions.LONGEST_CLOSE_BOUND);
     checkTime(
         "patience",
         patience,
-        ReshardingSettings.SHORTEST_PATIENCE,
-        ReshardingSettings.LONGEST_PATIENCE);
-    checkTime("max-lag", maxLag, ReshardingSettings.SHORTEST_LAG, ReshardingSettings.LONGEST_LAG);
+        ReshardingOptions.SHORTEST_PATIENCE,
+        ReshardingOptions.LONGEST_PATIENCE);
+    checkTime("max-lag", maxLag, ReshardingOptions.SHORTEST_LAG, ReshardingOptions.LONGEST_LAG);
     checkTime(
         "give-up-after",
         giveUpAfter,
-        ReshardingSettings.SHORTEST_GIVE_UP,
-        ReshardingSettings.LONGEST_GIVE_UP);
+        ReshardingOptions.SHORTEST_GIVE_UP,
+        ReshardingOptions.LONGEST_GIVE_UP);
   }
 
   private static void checkTime(String name, Duration time, Duration least, Duration most) {
@@ -89,7 +89,7 @@ public record MoveOptions(
     }
   }
 
-  static MoveOptions of(ReshardingSettings settings) {
+  static MoveOptions of(ReshardingOptions settings) {
     return builder().with(settings).build();
   }
 
@@ -102,17 +102,16 @@ public record MoveOptions(
    *     mistake below {@code options}
    */
   public MoveOptions with(String text) {
-    ReshardingSettings own =
-        new ReshardingSettings(
-            true,
-            ReshardingSettings.FEWEST_CONNECTIONS,
-            rowsPerSecond,
-            rollbackWindow,
-            closeBound,
-            patience,
-            maxLag,
-            giveUpAfter,
-            keepsFence ? Clean.KEEP_FENCE : Clean.REMOVE);
+    ReshardingOptions own =
+        ReshardingOptions.builder()
+            .rowsPerSecond(rowsPerSecond)
+            .rollbackWindow(rollbackWindow)
+            .closeBound(closeBound)
+            .patience(patience)
+            .maxLag(maxLag)
+            .giveUpAfter(giveUpAfter)
+            .clean(keepsFence ? Clean.KEEP_FENCE : Clean.REMOVE)
+            .build();
     return toBuilder().with(RouterDocument.move(text, own)).build();
   }
 
@@ -141,17 +140,17 @@ public record MoveOptions(
   /** Sets what differs from the defaults; {@link #build()} checks it. Not thread-safe. */
   public static final class Builder {
 
-    private int rowsPerSecond = ReshardingSettings.DEFAULTS.rowsPerSecond();
-    private Duration rollbackWindow = ReshardingSettings.DEFAULTS.rollbackWindow();
-    private Duration closeBound = ReshardingSettings.DEFAULTS.closeBound();
-    private Duration patience = ReshardingSettings.DEFAULTS.patience();
-    private Duration maxLag = ReshardingSettings.DEFAULTS.maxLag();
-    private Duration giveUpAfter = ReshardingSettings.DEFAULTS.giveUpAfter();
-    private boolean keepsFence = ReshardingSettings.DEFAULTS.clean() == Clean.KEEP_FENCE;
+    private int rowsPerSecond = ReshardingOptions.DEFAULTS.rowsPerSecond();
+    private Duration rollbackWindow = ReshardingOptions.DEFAULTS.rollbackWindow();
+    private Duration closeBound = ReshardingOptions.DEFAULTS.closeBound();
+    private Duration patience = ReshardingOptions.DEFAULTS.patience();
+    private Duration maxLag = ReshardingOptions.DEFAULTS.maxLag();
+    private Duration giveUpAfter = ReshardingOptions.DEFAULTS.giveUpAfter();
+    private boolean keepsFence = ReshardingOptions.DEFAULTS.clean() == Clean.KEEP_FENCE;
 
     private Builder() {}
 
-    private Builder with(ReshardingSettings settings) {
+    private Builder with(ReshardingOptions settings) {
       return rowsPerSecond(settings.rowsPerSecond())
           .rollbackWindow(settings.rollbackWindow())
           .closeBound(settings.closeBound())

@@ -3,7 +3,7 @@ package io.shardflux.reshard;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
-import io.shardflux.r2dbc.config.ReshardingSettings;
+import io.shardflux.r2dbc.config.ReshardingOptions;
 import java.time.Duration;
 import java.util.Map;
 import java.util.function.UnaryOperator;
@@ -17,7 +17,7 @@ class MoveOptionsTests {
 
   @Test
   void hasTheDefaultsOfADocument() {
-    assertThat(MoveOptions.of(ReshardingSettings.DEFAULTS)).isEqualTo(MoveOptions.defaults());
+    assertThat(MoveOptions.of(ReshardingOptions.DEFAULTS)).isEqualTo(MoveOptions.defaults());
   }
 
   @Test

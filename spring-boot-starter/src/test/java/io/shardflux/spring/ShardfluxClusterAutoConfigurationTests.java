@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import io.shardflux.cluster.ClusterRouter;
 import io.shardflux.r2dbc.ShardRouter;
-import io.shardflux.r2dbc.config.ControlSettings;
+import io.shardflux.r2dbc.config.ControlOptions;
 import io.shardflux.r2dbc.config.RouterDocument;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.reshard.ShardMoves;
@@ -134,7 +134,8 @@ class ShardfluxClusterAutoConfigurationTests {
         "resharding.enabled=maybe   | resharding.enabled: maybe (expected: true or false)",
         "resharding.enbled=true     | resharding.enbled: unknown (expected: one of enabled, max-",
         "resharding.max-connections=3 | resharding.max-connections: 3 (expected: a whole number",
-        "resharding.close-bound=2s   | resharding.close-bound: 2s (expected: a time from 10ms to 1s)",
+        "resharding.close-bound=2s   | resharding.close-bound: 2s (expected: a time from 10ms to"
+            + " 1s)",
       })
   void refusesAWrongSetting(String setting, String message) {
     runner
@@ -204,7 +205,7 @@ class ShardfluxClusterAutoConfigurationTests {
         .addFirst(new SystemEnvironmentPropertySource("test-systemEnvironment", variables));
     RouterProperties properties = new RouterProperties(environment);
     assertThat(properties.have("control")).isTrue();
-    ControlSettings control =
+    ControlOptions control =
         Objects.requireNonNull(properties.read(RouterDocument::read).control());
     assertThat(control.server().options().toString()).contains("control").contains("keeper");
     assertThat(control.cluster()).isEqualTo("shop");

@@ -1,6 +1,6 @@
 package io.shardflux.cluster;
 
-import io.shardflux.r2dbc.config.ReshardingSettings;
+import io.shardflux.r2dbc.config.ReshardingOptions;
 import io.shardflux.r2dbc.config.RouterParts;
 import io.shardflux.r2dbc.config.TopologyDocument;
 import io.shardflux.router.Internal;
@@ -36,7 +36,7 @@ public interface ClusterAccess {
   RouterParts own();
 
   /** What the router's own document says of moves. */
-  ReshardingSettings resharding();
+  ReshardingOptions resharding();
 
   /** The time for which a router may go on by an epoch that it has read. */
   Duration lease();

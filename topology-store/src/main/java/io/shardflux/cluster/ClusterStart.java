@@ -4,7 +4,7 @@ import io.shardflux.cluster.ControlTables.Draft;
 import io.shardflux.cluster.ControlTables.Head;
 import io.shardflux.cluster.ControlTables.Member;
 import io.shardflux.cluster.PublishedTopology.Origin;
-import io.shardflux.r2dbc.config.ControlSettings;
+import io.shardflux.r2dbc.config.ControlOptions;
 import io.shardflux.r2dbc.config.RouterParts;
 import io.shardflux.r2dbc.config.TopologyDocument;
 import java.util.UUID;
@@ -28,7 +28,7 @@ final class ClusterStart {
           + " reach (expected: one that has all of the topology in force, which history(1) gives,"
           + " and only adds to it)";
 
-  private final ControlSettings control;
+  private final ControlOptions control;
   private final ControlTables tables;
   private final RouterParts own;
   private final Member member;
@@ -40,7 +40,7 @@ final class ClusterStart {
    * @param own what the router's own document says
    * @throws IllegalArgumentException if that can't be published, as {@link TopologyDocument#of}
    */
-  ClusterStart(ControlSettings control, ControlTables tables, RouterParts own, Member member) {
+  ClusterStart(ControlOptions control, ControlTables tables, RouterParts own, Member member) {
     this.control = control;
     this.tables = tables;
     this.own = own;

@@ -5,8 +5,8 @@ import io.shardflux.cluster.ControlTables.Member;
 import io.shardflux.cluster.PublishedTopology.Origin;
 import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.ShardRouterBuilder;
-import io.shardflux.r2dbc.config.ControlSettings;
-import io.shardflux.r2dbc.config.ReshardingSettings;
+import io.shardflux.r2dbc.config.ControlOptions;
+import io.shardflux.r2dbc.config.ReshardingOptions;
 import io.shardflux.r2dbc.config.RouterDefinition;
 import io.shardflux.r2dbc.config.RouterParts;
 import io.shardflux.r2dbc.config.TopologyDocument;
@@ -43,8 +43,8 @@ final class DefaultClusterRouter implements ClusterRouter, ClusterAccess {
   private final RouterParts own;
   private final Member member;
   private final TopologyWatch watch;
-  private final ControlSettings control;
-  private final ReshardingSettings resharding;
+  private final ControlOptions control;
+  private final ReshardingOptions resharding;
   private final Jobs jobs;
   private final JobCopies copies;
   private final OwnerPublication publication;
@@ -54,8 +54,8 @@ final class DefaultClusterRouter implements ClusterRouter, ClusterAccess {
       RouterParts own,
       Member member,
       TopologyWatch watch,
-      ControlSettings control,
-      ReshardingSettings resharding) {
+      ControlOptions control,
+      ReshardingOptions resharding) {
     this.control = control;
     this.resharding = resharding;
     this.jobs = new Jobs(tables, member);
@@ -69,7 +69,7 @@ final class DefaultClusterRouter implements ClusterRouter, ClusterAccess {
 
   static Mono<ClusterRouter> open(
       RouterDefinition definition, UnaryOperator<ShardRouterBuilder> more) {
-    ControlSettings control = definition.control();
+    ControlOptions control = definition.control();
     if (control == null) {
       throw new IllegalArgumentException(
           "control: missing (expected: the server of the topology that is shared; a router without"
@@ -84,7 +84,7 @@ final class DefaultClusterRouter implements ClusterRouter, ClusterAccess {
 
   private static Mono<ClusterRouter> open(
       RouterDefinition definition,
-      ControlSettings control,
+      ControlOptions control,
       ShardRouterBuilder builder,
       Member member) {
     RouterParts own = builder.parts();
@@ -234,7 +234,7 @@ final class DefaultClusterRouter implements ClusterRouter, ClusterAccess {
   }
 
   @Override
-  public ReshardingSettings resharding() {
+  public ReshardingOptions resharding() {
     return resharding;
   }
 

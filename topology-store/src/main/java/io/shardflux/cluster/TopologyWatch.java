@@ -4,7 +4,7 @@ import io.shardflux.cluster.ControlTables.Head;
 import io.shardflux.cluster.ControlTables.Member;
 import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.ShardRouterBuilder;
-import io.shardflux.r2dbc.config.ControlSettings;
+import io.shardflux.r2dbc.config.ControlOptions;
 import io.shardflux.r2dbc.config.RouterParts;
 import io.shardflux.r2dbc.config.TopologyAccess;
 import io.shardflux.r2dbc.config.TopologyDocument;
@@ -61,7 +61,7 @@ final class TopologyWatch implements SharedTopology {
   /** The time after which the control server counts as behind a database, and not as late. */
   private static final long LATE_NANOS = Duration.ofMillis(500).toNanos();
 
-  private final ControlSettings control;
+  private final ControlOptions control;
   private final ControlTables tables;
   private final RouterParts own;
   private final Member member;
@@ -104,7 +104,7 @@ final class TopologyWatch implements SharedTopology {
 
   /** A router that starts with a topology; it is kept up to date once {@link #begin begun}. */
   TopologyWatch(
-      ControlSettings control,
+      ControlOptions control,
       ControlTables tables,
       ShardRouterBuilder builder,
       Member member,

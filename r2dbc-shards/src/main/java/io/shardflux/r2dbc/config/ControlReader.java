@@ -24,32 +24,30 @@ final class ControlReader {
 
   private ControlReader() {}
 
-  static ControlSettings read(Setting control, Shard server, Accounts accounts) {
+  static ControlOptions read(Setting control, Shard server, Accounts accounts) {
     Setting poll = control.get("poll");
     Setting lease = control.get("lease");
     Duration leased =
         lease.present()
             ? lease.time(
-                ControlSettings.SHORTEST_LEASE,
-                ControlSettings.LONGEST_LEASE,
-                "a time from 1s to 1m")
+                ControlOptions.SHORTEST_LEASE, ControlOptions.LONGEST_LEASE, "a time from 1s to 1m")
             : null;
     Duration polled =
         poll.present()
             ? poll.time(
-                ControlSettings.SHORTEST_POLL,
-                ControlSettings.LONGEST_POLL,
+                ControlOptions.SHORTEST_POLL,
+                ControlOptions.LONGEST_POLL,
                 "a time from 100ms to 20s")
             : defaultPoll(leased);
     Duration least = polled.multipliedBy(POLLS_OF_A_LEASE);
     if (leased != null && leased.compareTo(least) < 0) {
       throw lease.refused("at least three times control.poll, " + least);
     }
-    return new ControlSettings(
+    return new ControlOptions(
         server,
         cluster(control.get("cluster")),
         polled,
-        leased != null ? leased : longer(ControlSettings.DEFAULT_LEASE, least),
+        leased != null ? leased : longer(ControlOptions.DEFAULT_LEASE, least),
         control.get("publish").or(false, Setting::truth),
         control.get("create-tables").or(false, Setting::truth),
         accounts);
@@ -57,9 +55,8 @@ final class ControlReader {
 
   /** An unspecified time gives way to the lease. */
   private static Duration defaultPoll(@Nullable Duration lease) {
-    Duration most =
-        lease == null ? ControlSettings.LONGEST_POLL : lease.dividedBy(POLLS_OF_A_LEASE);
-    return most.compareTo(ControlSettings.DEFAULT_POLL) < 0 ? most : ControlSettings.DEFAULT_POLL;
+    Duration most = lease == null ? ControlOptions.LONGEST_POLL : lease.dividedBy(POLLS_OF_A_LEASE);
+    return most.compareTo(ControlOptions.DEFAULT_POLL) < 0 ? most : ControlOptions.DEFAULT_POLL;
   }
 
   private static Duration longer(Duration one, Duration other) {

@@ -1,6 +1,6 @@
 package io.shardflux.r2dbc.config;
 
-import io.shardflux.r2dbc.config.ReshardingSettings.Clean;
+import io.shardflux.r2dbc.config.ReshardingOptions.Clean;
 import java.time.Duration;
 
 /** Reads the section {@code resharding} of a document. */
@@ -8,7 +8,7 @@ final class ReshardingReader {
 
   private ReshardingReader() {}
 
-  static ReshardingSettings read(Setting resharding) {
+  static ReshardingOptions read(Setting resharding) {
     resharding.only(
         "enabled",
         "max-connections",
@@ -19,11 +19,11 @@ final class ReshardingReader {
         "max-lag",
         "give-up-after",
         "clean");
-    return read(resharding, ReshardingSettings.DEFAULTS);
+    return read(resharding, ReshardingOptions.DEFAULTS);
   }
 
-  /** The settings of one move, where the others are those that it has by default. */
-  static ReshardingSettings ofMove(Setting options, ReshardingSettings defaults) {
+  /** The options of one move, where the others are those that it has by default. */
+  static ReshardingOptions ofMove(Setting options, ReshardingOptions defaults) {
     options.only(
         "rows-per-second",
         "rollback-window",
@@ -35,51 +35,59 @@ final class ReshardingReader {
     return read(options, defaults);
   }
 
-  private static ReshardingSettings read(Setting resharding, ReshardingSettings defaults) {
-    return new ReshardingSettings(
-        resharding.get("enabled").or(defaults.enabled(), Setting::truth),
-        resharding
-            .get("max-connections")
-            .or(
-                defaults.maxConnections(),
-                it ->
-                    it.integer(
-                        ReshardingSettings.FEWEST_CONNECTIONS,
-                        ReshardingSettings.MOST_CONNECTIONS)),
-        resharding
-            .get("rows-per-second")
-            .or(defaults.rowsPerSecond(), it -> it.integer(0, ReshardingSettings.MOST_ROWS)),
-        time(
-            resharding.get("rollback-window"),
-            defaults.rollbackWindow(),
-            Duration.ZERO,
-            ReshardingSettings.LONGEST_WINDOW,
-            "a time from 0s to 365d"),
-        time(
-            resharding.get("close-bound"),
-            defaults.closeBound(),
-            ReshardingSettings.SHORTEST_CLOSE_BOUND,
-            ReshardingSettings.LONGEST_CLOSE_BOUND,
-            "a time from 10ms to 1s"),
-        time(
-            resharding.get("patience"),
-            defaults.patience(),
-            ReshardingSettings.SHORTEST_PATIENCE,
-            ReshardingSettings.LONGEST_PATIENCE,
-            "a time from 1s to 7d"),
-        time(
-            resharding.get("max-lag"),
-            defaults.maxLag(),
-            ReshardingSettings.SHORTEST_LAG,
-            ReshardingSettings.LONGEST_LAG,
-            "a time from 1s to 1h"),
-        time(
-            resharding.get("give-up-after"),
-            defaults.giveUpAfter(),
-            ReshardingSettings.SHORTEST_GIVE_UP,
-            ReshardingSettings.LONGEST_GIVE_UP,
-            "a time from 1s to 7d"),
-        resharding.get("clean").or(defaults.clean(), it -> it.one(Clean.class)));
+  private static ReshardingOptions read(Setting resharding, ReshardingOptions defaults) {
+    return ReshardingOptions.builder()
+        .enabled(resharding.get("enabled").or(defaults.enabled(), Setting::truth))
+        .maxConnections(
+            resharding
+                .get("max-connections")
+                .or(
+                    defaults.maxConnections(),
+                    it ->
+                        it.integer(
+                            ReshardingOptions.FEWEST_CONNECTIONS,
+                            ReshardingOptions.MOST_CONNECTIONS)))
+        .rowsPerSecond(
+            resharding
+                .get("rows-per-second")
+                .or(defaults.rowsPerSecond(), it -> it.integer(0, ReshardingOptions.MOST_ROWS)))
+        .rollbackWindow(
+            time(
+                resharding.get("rollback-window"),
+                defaults.rollbackWindow(),
+                Duration.ZERO,
+                ReshardingOptions.LONGEST_WINDOW,
+                "a time from 0s to 365d"))
+        .closeBound(
+            time(
+                resharding.get("close-bound"),
+                defaults.closeBound(),
+                ReshardingOptions.SHORTEST_CLOSE_BOUND,
+                ReshardingOptions.LONGEST_CLOSE_BOUND,
+                "a time from 10ms to 1s"))
+        .patience(
+            time(
+                resharding.get("patience"),
+                defaults.patience(),
+                ReshardingOptions.SHORTEST_PATIENCE,
+                ReshardingOptions.LONGEST_PATIENCE,
+                "a time from 1s to 7d"))
+        .maxLag(
+            time(
+                resharding.get("max-lag"),
+                defaults.maxLag(),
+                ReshardingOptions.SHORTEST_LAG,
+                ReshardingOptions.LONGEST_LAG,
+                "a time from 1s to 1h"))
+        .giveUpAfter(
+            time(
+                resharding.get("give-up-after"),
+                defaults.giveUpAfter(),
+                ReshardingOptions.SHORTEST_GIVE_UP,
+                ReshardingOptions.LONGEST_GIVE_UP,
+                "a time from 1s to 7d"))
+        .clean(resharding.get("clean").or(defaults.clean(), it -> it.one(Clean.class)))
+        .build();
   }
 
   private static Duration time(

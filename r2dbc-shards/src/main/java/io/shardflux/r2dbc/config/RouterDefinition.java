@@ -44,8 +44,8 @@ public record RouterDefinition(
     List<TableRule> tables,
     Map<String, ShardingStrategy> strategies,
     List<TableDirectory> directories,
-    @Nullable ControlSettings control,
-    ReshardingSettings resharding) {
+    @Nullable ControlOptions control,
+    ReshardingOptions resharding) {
 
   /** Copies the collections, keeping their order. */
   public RouterDefinition {

@@ -144,7 +144,7 @@ public final class RouterDocument {
    * @param others the settings that it does not have
    * @throws IllegalArgumentException if it is malformed, with a path below {@code options}
    */
-  public static ReshardingSettings move(String yaml, ReshardingSettings others) {
+  public static ReshardingOptions move(String yaml, ReshardingOptions others) {
     Setting root = Setting.root(Collections.singletonMap("options", parse(yaml)));
     return ReshardingReader.ofMove(root.get("options"), others);
   }
@@ -265,7 +265,7 @@ public final class RouterDocument {
         ReshardingReader.read(root.get("resharding")));
   }
 
-  private @Nullable ControlSettings control(Setting control) {
+  private @Nullable ControlOptions control(Setting control) {
     return control.present()
         ? ControlReader.read(control, servers.control(control), servers.accounts())
         : null;

@@ -21,7 +21,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import reactor.test.StepVerifier;
 
-class ControlSettingsTests {
+class ControlOptionsTests {
 
   private static final Duration BOUND = Duration.ofSeconds(30);
 
@@ -36,11 +36,11 @@ class ControlSettingsTests {
   private static final String ACCOUNTS =
       "credentials: {eu: {username: Zq7eu, password: Zq7word}, none: {username: bare}}";
 
-  private static ControlSettings control(String yaml) {
+  private static ControlOptions control(String yaml) {
     return requireNonNull(RouterDocument.read(yaml).control());
   }
 
-  private static ControlSettings control(String keys, String shards) {
+  private static ControlOptions control(String keys, String shards) {
     return control(shards + "control: {" + keys + (keys.isEmpty() ? "" : ", ") + ACCOUNTS + "}");
   }
 
@@ -56,7 +56,7 @@ class ControlSettingsTests {
 
   @Test
   void hasDefaults() {
-    ControlSettings control = control("", SHARDS);
+    ControlOptions control = control("", SHARDS);
     assertThat(control.cluster()).isNull();
     assertThat(control.poll()).isEqualTo(Duration.ofSeconds(1));
     assertThat(control.lease()).isEqualTo(Duration.ofSeconds(5));
@@ -69,7 +69,7 @@ class ControlSettingsTests {
 
   @Test
   void readsEveryKey() {
-    ControlSettings control =
+    ControlOptions control =
         control(
             "url: \"r2dbc:mysql://h9:9/z\", username: root, password: Zq7root, cluster: Shop.eu-1,"
                 + " poll: 500ms, lease: 1500ms, publish: true, create-tables: true",
@@ -100,7 +100,7 @@ class ControlSettingsTests {
     "'poll: 3s, lease: 9s', PT3S, PT9S"
   })
   void anUnspecifiedTimeGivesWay(String keys, Duration poll, Duration lease) {
-    ControlSettings control = control(keys, SHARDS);
+    ControlOptions control = control(keys, SHARDS);
     assertThat(control.poll()).isEqualTo(poll);
     assertThat(control.lease()).isEqualTo(lease);
   }
@@ -123,7 +123,7 @@ class ControlSettingsTests {
       })
   void theFirstShardsServerHasTheTablesUnlessItIsSaid(
       String keys, String host, String user, @Nullable String password) {
-    ControlSettings control = control(keys, SHARDS);
+    ControlOptions control = control(keys, SHARDS);
     assertThat(value(control.server(), HOST)).isEqualTo(host);
     assertThat(value(control.server(), USER)).isEqualTo(user);
     assertThat(value(control.server(), PASSWORD)).isEqualTo(password);
@@ -134,7 +134,7 @@ class ControlSettingsTests {
   @ParameterizedTest
   @CsvSource({"'max-size: 30, min-idle: 9, streams: 20', 2", "'max-size: 1, min-idle: 0', 0"})
   void itsPoolIsSmall(String pool, int minIdle) {
-    ControlSettings control = control("", SHARDS + "pool: {max-pending: 7, " + pool + "}\n");
+    ControlOptions control = control("", SHARDS + "pool: {max-pending: 7, " + pool + "}\n");
     assertThat(control.server().pool())
         .isEqualTo(
             PoolOptions.builder().maxSize(2).minIdle(minIdle).streams(1).maxPending(7).build());
@@ -225,7 +225,7 @@ class ControlSettingsTests {
 
   @Test
   void theDefaultAccountMayBeSaid() {
-    ControlSettings control =
+    ControlOptions control =
         control(
             """
             shards: {s0: {url: "r2dbc:mysql://h0/a", credentials: default}}

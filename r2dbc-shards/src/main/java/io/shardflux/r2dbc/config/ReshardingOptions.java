@@ -20,7 +20,7 @@ import java.time.Duration;
  * @param clean what is left where keys have moved away
  */
 @Internal
-public record ReshardingSettings(
+public record ReshardingOptions(
     boolean enabled,
     int maxConnections,
     int rowsPerSecond,
@@ -54,15 +54,84 @@ public record ReshardingSettings(
   public static final Duration SHORTEST_GIVE_UP = Duration.ofSeconds(1);
   public static final Duration LONGEST_GIVE_UP = Duration.ofDays(7);
 
-  public static final ReshardingSettings DEFAULTS =
-      new ReshardingSettings(
-          true,
-          FEWEST_CONNECTIONS,
-          0,
-          Duration.ofMinutes(10),
-          Duration.ofMillis(100),
-          Duration.ofMinutes(10),
-          Duration.ofSeconds(5),
-          Duration.ofHours(1),
-          Clean.REMOVE);
+  public static final ReshardingOptions DEFAULTS = builder().build();
+
+  /** A builder of the defaults. */
+  public static Builder builder() {
+    return new Builder();
+  }
+
+  /** Sets what differs from the defaults. Not thread-safe. */
+  public static final class Builder {
+
+    private boolean enabled = true;
+    private int maxConnections = FEWEST_CONNECTIONS;
+    private int rowsPerSecond;
+    private Duration rollbackWindow = Duration.ofMinutes(10);
+    private Duration closeBound = Duration.ofMillis(100);
+    private Duration patience = Duration.ofMinutes(10);
+    private Duration maxLag = Duration.ofSeconds(5);
+    private Duration giveUpAfter = Duration.ofHours(1);
+    private Clean clean = Clean.REMOVE;
+
+    private Builder() {}
+
+    public Builder enabled(boolean value) {
+      enabled = value;
+      return this;
+    }
+
+    public Builder maxConnections(int connections) {
+      maxConnections = connections;
+      return this;
+    }
+
+    public Builder rowsPerSecond(int rows) {
+      rowsPerSecond = rows;
+      return this;
+    }
+
+    public Builder rollbackWindow(Duration time) {
+      rollbackWindow = time;
+      return this;
+    }
+
+    public Builder closeBound(Duration time) {
+      closeBound = time;
+      return this;
+    }
+
+    public Builder patience(Duration time) {
+      patience = time;
+      return this;
+    }
+
+    public Builder maxLag(Duration time) {
+      maxLag = time;
+      return this;
+    }
+
+    public Builder giveUpAfter(Duration time) {
+      giveUpAfter = time;
+      return this;
+    }
+
+    public Builder clean(Clean what) {
+      clean = what;
+      return this;
+    }
+
+    public ReshardingOptions build() {
+      return new ReshardingOptions(
+          enabled,
+          maxConnections,
+          rowsPerSecond,
+          rollbackWindow,
+          closeBound,
+          patience,
+          maxLag,
+          giveUpAfter,
+          clean);
+    }
+  }
 }

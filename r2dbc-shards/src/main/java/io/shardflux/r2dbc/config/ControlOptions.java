@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param accounts the accounts that a published topology may name
  */
 @Internal
-public record ControlSettings(
+public record ControlOptions(
     Shard server,
     @Nullable String cluster,
     Duration poll,

@@ -9,9 +9,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-class ReshardingSettingsTests {
+class ReshardingOptionsTests {
 
-  private static ReshardingSettings read(String keys) {
+  private static ReshardingOptions read(String keys) {
     return RouterDocument.read(
             "shards: {s0: {url: \"r2dbc:mysql://app@h/d\"}}\nresharding: {" + keys + "}")
         .resharding();
@@ -19,9 +19,9 @@ class ReshardingSettingsTests {
 
   @Test
   void hasDefaults() {
-    assertThat(read("")).isEqualTo(ReshardingSettings.DEFAULTS);
+    assertThat(read("")).isEqualTo(ReshardingOptions.DEFAULTS);
     assertThat(RouterDocument.read("shards: {s0: {url: \"r2dbc:mysql://app@h/d\"}}").resharding())
-        .isEqualTo(ReshardingSettings.DEFAULTS);
+        .isEqualTo(ReshardingOptions.DEFAULTS);
   }
 
   @Test
@@ -32,16 +32,17 @@ class ReshardingSettingsTests {
                     + " close-bound: 80ms, patience: 9m, max-lag: 11s, give-up-after: 13m,"
                     + " clean: keep-fence"))
         .isEqualTo(
-            new ReshardingSettings(
-                false,
-                5,
-                70,
-                Duration.ofMinutes(7),
-                Duration.ofMillis(80),
-                Duration.ofMinutes(9),
-                Duration.ofSeconds(11),
-                Duration.ofMinutes(13),
-                ReshardingSettings.Clean.KEEP_FENCE));
+            ReshardingOptions.builder()
+                .enabled(false)
+                .maxConnections(5)
+                .rowsPerSecond(70)
+                .rollbackWindow(Duration.ofMinutes(7))
+                .closeBound(Duration.ofMillis(80))
+                .patience(Duration.ofMinutes(9))
+                .maxLag(Duration.ofSeconds(11))
+                .giveUpAfter(Duration.ofMinutes(13))
+                .clean(ReshardingOptions.Clean.KEEP_FENCE)
+                .build());
   }
 
   @ParameterizedTest
