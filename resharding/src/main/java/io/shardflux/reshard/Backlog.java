@@ -83,7 +83,7 @@ final class Backlog {
     return first == null ? Duration.ZERO : Duration.ofNanos(clock.getAsLong() - first.at);
   }
 
-  /** What an operator reads; null if they do not. */
+  /** The text that tells an operator of it; null if the changes are not behind. */
   synchronized @Nullable String behind() {
     return first == null
         ? null

@@ -13,11 +13,11 @@ import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
 /**
- * What stands in the databases of both sides while a step runs. Triggers note the key of each
- * moving row that changes, in the writer's own transaction, and take a shared lock on the step's
- * row of the fence. While the fence is closed they refuse the write. A step's triggers name one row
- * of the fence only, so that writers never wait for each other. They do not see what the mover
- * writes.
+ * The triggers and tables in the databases of both sides while a step runs. Triggers note the key
+ * of each moving row that changes, in the writer's own transaction, and take a shared lock on the
+ * step's row of the fence. While the fence is closed they refuse the write. A step's triggers name
+ * one row of the fence only, so that writers never wait for each other. They do not see what the
+ * mover writes.
  *
  * @param job the job's number
  * @param step the step's position in the plan, from 0
@@ -38,12 +38,14 @@ record Capture(long job, int step, MovedTable table, int number, String moving) 
             step INT NOT NULL,
             closed TINYINT NOT NULL,
             PRIMARY KEY (job, step)
-          ) ENGINE = InnoDB""",
+          ) ENGINE = InnoDB\
+          """,
           """
           CREATE TABLE IF NOT EXISTS shardflux_owner (
             job BIGINT NOT NULL PRIMARY KEY,
             token BIGINT NOT NULL
-          ) ENGINE = InnoDB""");
+          ) ENGINE = InnoDB\
+          """);
 
   private static final Duration PATIENCE = Duration.ofMillis(200);
 

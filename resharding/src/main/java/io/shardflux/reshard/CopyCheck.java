@@ -89,7 +89,9 @@ final class CopyCheck {
     return new Refusal(Code.REFERENCE_TABLE, where, message);
   }
 
-  /** What a shard has in place of the rows of another one; empty if it has the same. */
+  /**
+   * The state of a shard's copy where it differs from another one's; empty if both are the same.
+   */
   private Mono<String> compared(ShardId expected, ShardId shard, String table) {
     return Mono.zip(state(expected, table), state(shard, table))
         .filter(both -> !both.getT1().equals(both.getT2()))

@@ -301,7 +301,7 @@ final class CopyJob implements MoveWork {
         .then(Mono.defer(() -> move.at(move.state().at(Phase.REVERSED))));
   }
 
-  /** What the target had of each table before, so that a copy that is given up leaves that. */
+  /** The state of each table on the target before, which a copy that is given up leaves. */
   private record Origins(OwnedMove move) {
 
     private static final String NOTHING = "no table";

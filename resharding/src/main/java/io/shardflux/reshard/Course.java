@@ -5,7 +5,7 @@ import io.shardflux.reshard.JobState.Phase;
 import io.shardflux.reshard.MoveProgress.Wanted;
 import java.util.Locale;
 
-/** Where a job goes, by what is wanted of it and how far it is. */
+/** Decides where a job goes, by what is wanted of it and how far it is. */
 final class Course {
 
   private Course() {}

@@ -246,7 +246,7 @@ final class DefaultShardMoves implements ShardMoves {
     return cluster.jobs().all(KIND, SHOWN).filter(later -> beforeOf(later) == job).next();
   }
 
-  /** What must be done behind a job; nothing is known of a plan of another version. */
+  /** The parts that must follow a job; none are known of a plan of another version. */
   private static List<String> rest(Job job) {
     JobPlan plan = Shown.plan(job);
     return plan == null ? List.of() : plan.rest();
@@ -282,7 +282,7 @@ final class DefaultShardMoves implements ShardMoves {
             : List.of());
   }
 
-  /** One that is seen no more has ended, and was not seen to. */
+  /** A job that is seen no more has ended unseen. */
   private Mono<Void> seenBefore(Job newest) {
     return Mono.justOrEmpty(events.newest())
         .filter(last -> !last.ended() && last.job() < newest.id())
@@ -307,7 +307,7 @@ final class DefaultShardMoves implements ShardMoves {
         .then();
   }
 
-  /** What is wanted may have changed before the job was taken. */
+  /** The operator's wish may have changed before the job was taken. */
   private Mono<Void> taken(Job job, Owned owned) {
     return job.wanted().equals("pause") ? cluster.jobs().leave(owned) : done(job, owned);
   }
@@ -373,7 +373,7 @@ final class DefaultShardMoves implements ShardMoves {
         .then(Mono.defer(() -> toldEnd(owned)));
   }
 
-  /** It has ended, whether or not that can be told here. */
+  /** Tells that a job has ended; an error of that look is passed over. */
   private Mono<Void> toldEnd(Owned owned) {
     return cluster.jobs().get(owned.job()).doOnNext(this::seen).onErrorComplete().then();
   }

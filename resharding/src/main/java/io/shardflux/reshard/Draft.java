@@ -245,7 +245,9 @@ record Draft(
     return places.iterator().next();
   }
 
-  /** What must come before: a copy of each reference table on each shard that gets keys. */
+  /**
+   * The parts that must come before: a copy of each reference table on each shard that gets keys.
+   */
   private static List<Draft> copies(List<Draft> parts, Topology now) {
     Set<ShardId> targets = new LinkedHashSet<>();
     parts.forEach(part -> targets.addAll(part.next().shards()));

@@ -10,9 +10,7 @@ import java.util.List;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
-/**
- * What the owner of a job gathers for its report, which it makes about each second. Thread-safe.
- */
+/** The figures that the owner of a job gathers for its report, about each second. Thread-safe. */
 final class Gathered {
 
   private static final long WINDOW = Duration.ofMinutes(1).toNanos();

@@ -66,7 +66,7 @@ final class GuaranteeCheck {
     return all;
   }
 
-  /** What one database gives, and two do not. */
+  /** Refuses definitions whose promises one database keeps, and two do not. */
   private Mono<Void> definitions(Session session) {
     if (next.size() == 1) {
       return Mono.empty();
@@ -166,8 +166,9 @@ final class GuaranteeCheck {
   private Mono<Void> others(Session session) {
     return session
         .rows(
-            "SELECT DISTINCT USER FROM information_schema.PROCESSLIST WHERE DB = DATABASE() AND USER"
-                + " NOT IN (SUBSTRING_INDEX(USER(), '@', 1), 'system user', 'event_scheduler')",
+            "SELECT DISTINCT USER FROM information_schema.PROCESSLIST WHERE DB = DATABASE() AND"
+                + " USER NOT IN (SUBSTRING_INDEX(USER(), '@', 1), 'system user',"
+                + " 'event_scheduler')",
             GuaranteeCheck::name)
         .doOnNext(
             account ->
@@ -205,7 +206,7 @@ final class GuaranteeCheck {
         .then();
   }
 
-  /** What statements mean by the server and the database, whatever their tables. */
+  /** The settings of server and database that statements depend on, whatever their tables. */
   private Mono<List<String>> server(ShardId shard) {
     return servers
         .on(

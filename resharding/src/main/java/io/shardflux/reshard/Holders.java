@@ -9,7 +9,7 @@ import java.util.Objects;
 import reactor.core.publisher.Mono;
 
 /**
- * Who holds a fence open: transactions that have changed a moving row and have not ended. MySQL
+ * The holders of a fence: transactions that have changed a moving row and have not ended. MySQL
  * says which ones they are, to an account that may read {@code performance_schema}; otherwise all
  * transactions of the database that hold locks come into question.
  */
@@ -25,8 +25,8 @@ final class Holders {
   private static final String COLUMNS =
       "SELECT x.trx_mysql_thread_id, COALESCE(p.USER, ''), COALESCE(p.HOST, ''), "
           + AGE
-          + " FROM information_schema.INNODB_TRX x LEFT JOIN information_schema.PROCESSLIST p"
-          + " ON p.ID = x.trx_mysql_thread_id WHERE x.trx_mysql_thread_id NOT IN (0, CONNECTION_ID())";
+          + " FROM information_schema.INNODB_TRX x LEFT JOIN information_schema.PROCESSLIST p ON"
+          + " p.ID = x.trx_mysql_thread_id WHERE x.trx_mysql_thread_id NOT IN (0, CONNECTION_ID())";
 
   private static final String ORDER = " ORDER BY x.trx_started LIMIT " + MOST;
 

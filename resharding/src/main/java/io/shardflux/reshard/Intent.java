@@ -11,8 +11,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * What an operator wants of the places of rows. {@link ShardMoves#plan(Intent)} says what that
- * moves, and what is in its way. Immutable.
+ * A change that an operator wants of the places of rows. {@link ShardMoves#plan(Intent)} says what
+ * that moves, and what is in its way. Immutable.
  */
 public sealed interface Intent {
 

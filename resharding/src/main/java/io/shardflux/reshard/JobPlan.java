@@ -16,7 +16,7 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * What a job must do, as a text of named lines that each router can read or refuses. A name that is
+ * The work of a job, as a text of named lines that each router can read or refuses. A name that is
  * not known is one of a newer router's, and must not be passed over.
  *
  * @param kind what becomes of the tables

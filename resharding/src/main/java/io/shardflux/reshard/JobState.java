@@ -10,7 +10,7 @@ import java.util.Map;
 import java.util.stream.Collectors;
 
 /**
- * How far a job is, as a text that the next owner goes on from.
+ * The progress of a job, as a text that the next owner goes on from.
  *
  * @param step the position of the step that is under way
  * @param phase what is done in it
@@ -37,7 +37,7 @@ record JobState(
     String refused,
     long copy) {
 
-  /** What is done: the first four in each step, and the others then, for all steps. */
+  /** The work under way: the first four in each step, and the others then, for all steps. */
   enum Phase {
     PREPARE,
     COPY,
@@ -85,7 +85,7 @@ record JobState(
     return new JobState(step, phase, table, key, rows, all, begun, until, refused, copy);
   }
 
-  /** What an operator wanted was refused, or was not. */
+  /** The state with a refusal of what an operator wanted; an empty text takes it away. */
   JobState refused(String why) {
     return new JobState(step, phase, table, key, rows, marks, begun, until, why, copy);
   }

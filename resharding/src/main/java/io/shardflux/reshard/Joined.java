@@ -8,10 +8,10 @@ import reactor.core.publisher.Mono;
 import reactor.util.retry.Retry;
 
 /**
- * How changes of the source are applied to a copy that routers write, too. What is put there must
- * not be older than what a router wrote. So the rows are locked on the side that routers write
- * first, the rows of the source are read with a lock, and both are held until the copy has them.
- * The mover waits for no lock for long: its own are in the way of routers meanwhile.
+ * Applies changes of the source to a copy that routers write, too. A row that is put there must not
+ * be older than what a router wrote. So the rows are locked on the side that routers write first,
+ * the rows of the source are read with a lock, and both are held until the copy has them. The mover
+ * waits for no lock for long: its own are in the way of routers meanwhile.
  */
 final class Joined {
 

@@ -11,9 +11,9 @@ import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
 /**
- * What stays on a shard of a move that is over: triggers that refuse rows which lie on other
- * shards, for clients that are no routers. They are shut by a row of the fence that is not a
- * step's, so that a later move which brings keys there opens them without a change of a definition.
+ * The triggers that stay on a shard behind a move: they refuse rows which lie on other shards to
+ * clients that are no routers. They are shut by a row of the fence that is not a step's, so that a
+ * later move which brings keys there opens them without a change of a definition.
  *
  * @param job the move that made it
  * @param table the table that it stands at
@@ -43,7 +43,7 @@ record KeptFence(long job, MovedTable table, int number) {
     }
   }
 
-  /** The one of a step's table. */
+  /** The kept fence of a step's table. */
   static KeptFence of(Capture capture) {
     return new KeptFence(capture.job(), capture.table(), capture.number());
   }
@@ -130,12 +130,12 @@ record KeptFence(long job, MovedTable table, int number) {
         .then();
   }
 
-  /** Those that other moves left at the table. */
+  /** The fences that other moves left at the table. */
   private Mono<List<KeptFence>> others(Session session) {
     return left(session, table).filter(each -> each.job() != job).collectList();
   }
 
-  /** Those that moves left at a table. */
+  /** The fences that moves left at a table. */
   private static Flux<KeptFence> left(Session session, MovedTable table) {
     return session
         .rows(

@@ -13,8 +13,8 @@ import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Mono;
 
 /**
- * How long the application's own statements take on each shard, by this router's statistics of the
- * last minute, against the minute before a job was there. Thread-safe; asks no server.
+ * Compares the times of the application's own statements on each shard, by this router's statistics
+ * of the last minute, with the minute before a job was there. Thread-safe; asks no server.
  */
 final class Latencies {
 
@@ -58,7 +58,7 @@ final class Latencies {
    */
   record Verdict(boolean known, @Nullable String tooHigh) {}
 
-  /** What a shard's latency says now. */
+  /** The verdict of a shard's latency at this moment. */
   Mono<Verdict> of(ShardId shard) {
     return router
         .operations()

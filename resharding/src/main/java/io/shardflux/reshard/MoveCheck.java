@@ -167,7 +167,7 @@ final class MoveCheck {
         .then();
   }
 
-  /** Whether it can be seen that the table is emptied: no trigger sees that. */
+  /** Checks that emptying the table would be seen, because no trigger sees it. */
   private Mono<Void> marked(Session session, String table) {
     return Capture.mark(session, table)
         .filter(mark -> mark.contains(" "))

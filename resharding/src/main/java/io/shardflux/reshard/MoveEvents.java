@@ -23,7 +23,7 @@ final class MoveEvents {
   private @Nullable MoveProgress last;
   private List<Step> steps = List.of();
 
-  /** What is seen from now on. */
+  /** The events that are seen from now on. */
   Flux<MoveEvent> all() {
     return events
         .asFlux()
@@ -35,7 +35,7 @@ final class MoveEvents {
     var unused = events.tryEmitComplete();
   }
 
-  /** How far the newest move was when it was seen last. */
+  /** The state of the newest move when it was seen last. */
   synchronized Optional<MoveProgress> newest() {
     return Optional.ofNullable(last);
   }

@@ -14,7 +14,7 @@ final class MoveJob implements MoveWork {
 
   private static final Logger log = LoggerFactory.getLogger(MoveJob.class);
 
-  /** What a test takes out or waits at, to see what then becomes of rows. */
+  /** The safeguards that a test can take out or wait at, to see what then becomes of rows. */
   interface Guards {
 
     Guards ALL = new Guards() {};
@@ -24,32 +24,32 @@ final class MoveJob implements MoveWork {
       return Mono.empty();
     }
 
-    /** Whether the fence is closed for the switch. */
+    /** True if the fence is closed for the switch. */
     default boolean closesFence() {
       return true;
     }
 
-    /** Whether statements that were located by an earlier topology are waited for. */
+    /** True if statements that were located by an earlier topology are waited for. */
     default boolean settles() {
       return true;
     }
 
-    /** Whether both sides are compared before keys go back. */
+    /** True if both sides are compared before keys go back. */
     default boolean compares() {
       return true;
     }
 
-    /** Whether changes of prepared transactions are waited for. */
+    /** True if changes of prepared transactions are waited for. */
     default boolean seesPrepared() {
       return true;
     }
 
-    /** Whether changes of a table are applied while routers write its new copy, too. */
+    /** True if changes of a table are applied while routers write its new copy, too. */
     default boolean appliesWhileJoining() {
       return true;
     }
 
-    /** What may be so much on a source before the copying waits. */
+    /** The load of a source above which the copying waits. */
     default MoveWatch.Limits limits() {
       return MoveWatch.Limits.DEFAULTS;
     }

@@ -6,8 +6,8 @@ import io.shardflux.r2dbc.config.RouterDocument;
 import java.time.Duration;
 
 /**
- * How a move is done. A plan has those of the router's document, in its section {@code resharding}.
- * Immutable; made by a {@link #builder()}.
+ * The options of a move. A plan has those of the router's document, in its section {@code
+ * resharding}. Immutable; made by a {@link #builder()}.
  *
  * @param rowsPerSecond the most rows that it copies, and later deletes, in a second (default 0: no
  *     limit, to 1,000,000,000)

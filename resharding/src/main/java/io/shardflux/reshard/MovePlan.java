@@ -9,7 +9,7 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a move would do, as far as it can be told before it starts.
+ * The work and the obstacles of a move, as far as they can be told before it starts.
  *
  * @param parts its parts, at least one; each is a job, and begins when the one before is done
  * @param refusals the reasons why it can't start; empty if it can
@@ -53,7 +53,7 @@ public record MovePlan(
     return parts.stream().flatMap(part -> part.pairs().stream()).toList();
   }
 
-  /** What becomes of the tables of a part. */
+  /** The change that the tables of a part undergo. */
   public enum Kind {
     /** They have the strategy before and afterwards. */
     KEYS,

@@ -6,7 +6,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How far a move is.
+ * The state of a move: where it is, what was last told of it, and whether it has ended.
  *
  * @param job its number
  * @param strategy the name of the strategy whose keys move; empty if this router can't read the
@@ -51,7 +51,7 @@ public record MoveProgress(
     @Nullable String error) {
 
   /**
-   * What the owner of a move sees.
+   * The view that the owner of a move has of it.
    *
    * @param done the share of all work that is done, from 0 to 1, about
    * @param rowsPerSecond the rows that were copied, compared or deleted in a second, over the last
@@ -98,7 +98,7 @@ public record MoveProgress(
   }
 
   /**
-   * What a switch waits for.
+   * A wait of a switch for open transactions.
    *
    * @param since when it was tried first
    * @param on what it waits for
@@ -120,7 +120,7 @@ public record MoveProgress(
   }
 
   /**
-   * Who has a transaction open.
+   * A client that has a transaction open.
    *
    * @param connection the connection's id on the source's server; 0 for a prepared XA transaction
    * @param user its account's user
@@ -143,7 +143,7 @@ public record MoveProgress(
     }
   }
 
-  /** What an operator can want of a move. */
+  /** A wish that an operator can have of a move. */
   public enum Wanted {
     /** It goes on. */
     RUN,

@@ -281,7 +281,7 @@ final class MoveWatch {
   }
 
   /**
-   * What may be so much on a source before the copying waits.
+   * The load of a source above which the copying waits.
    *
    * @param history the length of InnoDB's history list
    * @param changes changes that wait to be applied
@@ -293,7 +293,7 @@ final class MoveWatch {
   }
 
   /**
-   * What was seen on a source.
+   * The load of a source as it was seen last.
    *
    * @param changes about how many changes wait; {@link #NOT_KNOWN} as the other one
    * @param history the length of InnoDB's history list

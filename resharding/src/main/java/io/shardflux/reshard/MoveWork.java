@@ -4,7 +4,7 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Mono;
 
-/** What the owner of a job does for it. */
+/** The work of a job's owner. */
 sealed interface MoveWork permits MoveJob, CopyJob {
 
   /** The move as its owner has it. */
@@ -49,7 +49,7 @@ sealed interface MoveWork permits MoveJob, CopyJob {
     return move().onItsWay() ? move().watch().gaveUp() : null;
   }
 
-  /** How far it is, as a job that has cancelled itself. */
+  /** The state of the job, as one that has cancelled itself. */
   default String gaveUp(String why) {
     return move().numbered(move().state().refused(Shown.GAVE_UP + why)).text();
   }
@@ -59,12 +59,12 @@ sealed interface MoveWork permits MoveJob, CopyJob {
     move().noted(() -> told.accept(ReportText.of(report())));
   }
 
-  /** How far it is. */
+  /** The state of the job. */
   default JobState state() {
     return move().state();
   }
 
-  /** What is seen of it at this moment. */
+  /** The owner's view of the job at this moment. */
   default MoveProgress.Report report() {
     return move().watch().report();
   }

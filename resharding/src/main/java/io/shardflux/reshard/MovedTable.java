@@ -202,12 +202,12 @@ record MovedTable(String name, List<Column> columns, List<Column> primary, List<
   }
 
   /**
-   * How many rows a condition has, how many of them can be written down, and a checksum that is the
-   * same however they are spread.
+   * The SQL of three figures: the rows that a condition has, those of them that can be written
+   * down, and a checksum that is the same however the rows are spread.
    */
   String checksum(String condition) {
-    return "SELECT COUNT(*), COUNT(r), CAST(COALESCE(BIT_XOR(CAST(CONV(LEFT(SHA2(r, 256), 16), 16, 10) AS"
-        + " UNSIGNED)), 0) AS CHAR) FROM (SELECT "
+    return "SELECT COUNT(*), COUNT(r), CAST(COALESCE(BIT_XOR(CAST(CONV(LEFT(SHA2(r, 256), 16), 16,"
+               + " 10) AS UNSIGNED)), 0) AS CHAR) FROM (SELECT "
         + rowLiterals()
         + " AS r FROM "
         + quoted()

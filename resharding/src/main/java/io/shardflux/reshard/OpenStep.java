@@ -171,7 +171,7 @@ record OpenStep(
         .collectList();
   }
 
-  /** What the mover writes is not noted, and no fence refuses it. */
+  /** Writes of the mover are not noted, and no fence refuses them. */
   private static Mono<Long> taken(OwnedMove move, Session session) {
     return Capture.prepare(session, move.owned()).then(session.update("SET @shardflux_mover = 1"));
   }

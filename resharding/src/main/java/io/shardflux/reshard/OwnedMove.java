@@ -41,7 +41,7 @@ final class OwnedMove {
   private volatile JobState state;
   private volatile Runnable noted = () -> {};
 
-  /** One more with each copy that the shards get. */
+  /** The number of the newest copy that the shards got. */
   private final AtomicLong copies;
 
   OwnedMove(
@@ -201,12 +201,12 @@ final class OwnedMove {
         "strategies." + strategy() + ": not on its way (expected: as the job published it)");
   }
 
-  /** How many steps it has. */
+  /** The number of its steps. */
   int steps() {
     return passage.kind() == MovePlan.Kind.COPY ? 1 : transition().steps().size();
   }
 
-  /** Where the keys of a step are, as it is published. */
+  /** The published phase of a step, which says where its keys are. */
   Phase phaseOf(Step step) {
     return transition().steps().stream()
         .filter(each -> isPair(each, step))
@@ -215,12 +215,12 @@ final class OwnedMove {
         .phase();
   }
 
-  /** Whether the keys of any step have moved. */
+  /** True if the keys of any step have moved. */
   boolean keysMoved() {
     return transition().steps().stream().anyMatch(step -> step.phase().there());
   }
 
-  /** How many steps have begun; there may be none to begin. */
+  /** The number of steps that have begun; there may be none to begin. */
   int begunSteps() {
     return Math.min(state.begun() + 1, transition().steps().size());
   }
@@ -242,7 +242,7 @@ final class OwnedMove {
     return publish(topology -> in(topology, step, phase), why);
   }
 
-  /** What is published next where the keys of a step are. */
+  /** The topology that is published next, with the keys of a step in that phase. */
   Mono<Ahead> ahead(Step step, Phase phase) {
     return cluster.ahead(topology -> in(topology, step, phase));
   }

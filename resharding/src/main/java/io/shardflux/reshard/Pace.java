@@ -4,7 +4,7 @@ import java.time.Duration;
 import reactor.core.publisher.Mono;
 
 /**
- * How fast a move may change rows.
+ * The rate at which a move may change rows.
  *
  * @param rowsPerSecond the most rows a second; 0 for no limit
  */

@@ -16,7 +16,7 @@ import java.util.Set;
 import java.util.stream.Collectors;
 
 /**
- * What the topology is before, during and after a job. Each change is published as one.
+ * The topology before, during and after a job. Each change is published as one.
  *
  * @param strategy the name of the strategy whose keys move
  * @param tables the tables whose rows move
@@ -45,7 +45,7 @@ record Passage(
         part.into());
   }
 
-  /** What is in a topology in place of what it was planned for; empty if nothing is. */
+  /** The difference of a topology from the one that was planned for; empty if there is none. */
   Optional<String> unlike(Topology now) {
     return switch (kind) {
       case KEYS -> otherKeys(now);
@@ -133,7 +133,7 @@ record Passage(
         : Optional.of("strategies." + into + ": " + there + " (expected: " + next + ")");
   }
 
-  /** Tells whether it has begun, and is not over. */
+  /** Tells whether the job has begun, and is not over. */
   boolean isUnderWay(Topology now) {
     return kind == Kind.COPY
         ? copies(now).stream().anyMatch(rule -> rule.joining().contains(target()))

@@ -57,7 +57,7 @@ final class ReplicaLags {
    */
   record Lag(String server, @Nullable Duration behind, String reason) {}
 
-  /** What each replica says; one that does not answer delays the others by its bound at most. */
+  /** The lag of each replica; one that does not answer delays the others by its bound at most. */
   Mono<List<Lag>> now() {
     return Flux.fromIterable(replicas.entrySet())
         .flatMap(replica -> lag(replica.getKey(), replica.getValue().address()))

@@ -55,7 +55,7 @@ final class ReverseFlow {
         .then();
   }
 
-  /** What each of several pieces met. */
+  /** The errors of all pieces, where several failed at once. */
   private static Stream<Throwable> all(Throwable error) {
     return Exceptions.isMultiple(error)
         ? Exceptions.unwrapMultiple(error).stream().flatMap(ReverseFlow::all)

@@ -49,7 +49,7 @@ final class Room {
     }
   }
 
-  /** What the pairs bring to each shard, and what it has left. */
+  /** The bytes that the pairs bring to each shard, and those that it has left. */
   static Mono<List<Target>> of(Servers servers, List<Pair> pairs) {
     Map<ShardId, Long> bytes = new LinkedHashMap<>();
     pairs.forEach(pair -> bytes.merge(pair.to(), pair.bytesAbout(), Long::sum));

@@ -10,7 +10,7 @@ import java.util.List;
  */
 final class Share {
 
-  /** What a step costs without any row. */
+  /** The cost of a step without any row. */
   private static final double STEP = 1_000;
 
   private final double[] before;

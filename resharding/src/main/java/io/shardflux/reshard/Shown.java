@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
 /** Shows a job as it stands in the control tables. */
 final class Shown {
 
-  /** How the text begins by which a job says that it has cancelled itself. */
+  /** The beginning of the text by which a job says that it has cancelled itself. */
   static final String GAVE_UP = "cancelled: ";
 
   private Shown() {}
@@ -53,7 +53,7 @@ final class Shown {
         job.error() == null ? said(job, state) : job.error());
   }
 
-  /** What the job says though it has met nothing. */
+  /** The text of a job that has something to say though it met no error. */
   private static @Nullable String said(Job job, JobState state) {
     boolean says =
         state.phase() == JobState.Phase.STAYED

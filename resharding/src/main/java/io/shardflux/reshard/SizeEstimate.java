@@ -49,7 +49,7 @@ final class SizeEstimate {
     }
   }
 
-  /** What the tables have on the shards that keys leave or stay on. */
+  /** The size of the tables on the shards that keys leave or stay on. */
   Mono<List<Table>> tables() {
     return Flux.fromIterable(rules)
         .concatMap(
@@ -61,7 +61,7 @@ final class SizeEstimate {
         .collectList();
   }
 
-  /** What moves by each step. */
+  /** The size of what each step moves. */
   Mono<List<Pair>> pairs() {
     return Flux.fromIterable(way.steps())
         .concatMap(

@@ -28,7 +28,7 @@ final class StepClean {
         .then(step.each(transfer -> removed(step, transfer.capture())));
   }
 
-  /** What earlier moves left on the target knows nothing of keys that came there to stay. */
+  /** Fences that earlier moves left on the target know nothing of keys that came there to stay. */
   private Mono<Void> settledFence(OpenStep step, KeptFence kept) {
     boolean came =
         move.transition().steps().stream()

@@ -28,7 +28,7 @@ final class StepSwitch {
   private final StepClean clean;
   private final AtomicReference<Stage> stage = new AtomicReference<>(Stage.FREE);
 
-  /** Whether the job may be stopped. */
+  /** The stage of the switch, by which the job may be stopped or not. */
   private enum Stage {
     FREE,
     /** Writers wait for the end of a switch. */
@@ -41,7 +41,7 @@ final class StepSwitch {
     FORTH("", Phase.COPYING, Phase.SWITCHING, Phase.SWITCHED),
     BACK("return ", Phase.SWITCHED, Phase.RETURNING, Phase.COPYING);
 
-    /** What the names of its pieces of work begin with. */
+    /** The beginning of the names of its pieces of work. */
     private final String name;
 
     private final Phase before;
@@ -87,7 +87,7 @@ final class StepSwitch {
       step.target().hurry(hurry);
     }
 
-    /** Whether the keys are on the other side, whatever was published of it. */
+    /** True if the keys are on the other side, whatever was published of it. */
     Mono<Boolean> arrived() {
       return step.crossed().map(crossed -> crossed == (way == Way.FORTH));
     }

@@ -11,8 +11,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What speaks against copying more at a moment. What is not known speaks neither for nor against,
- * and is told.
+ * The reasons against copying more at a moment. Whatever is not known is no reason, and is told.
  *
  * @param hard why the copying waits until that is over, or null
  * @param soft why it goes on slowly, or null
@@ -23,7 +22,7 @@ record Throttle(@Nullable String hard, @Nullable String soft, List<String> notKn
 
   static final Throttle NONE = new Throttle(null, null, List.of(), 0);
 
-  /** Where nothing could be looked at. */
+  /** The throttle of a source at which nothing could be looked at. */
   static Throttle unknown(ShardId source, Throwable error) {
     return new Throttle(null, null, List.of("all of " + source + ": " + error.getMessage()), 0);
   }

@@ -32,10 +32,10 @@ public interface ClusterAccess {
   /** The topology in force, as it was published. */
   TopologyDocument.Opened opened();
 
-  /** What the router's own document says. */
+  /** The parts that the router's own document describes. */
   RouterParts own();
 
-  /** What the router's own document says of moves. */
+  /** The section on moves of the router's own document. */
   ReshardingOptions resharding();
 
   /** The time for which a router may go on by an epoch that it has read. */
@@ -47,7 +47,7 @@ public interface ClusterAccess {
   /** The jobs of the cluster. */
   Jobs jobs();
 
-  /** What the shards' databases know of jobs. */
+  /** The copies of jobs in the shards' databases. */
   JobCopies copies();
 
   /**
@@ -57,7 +57,7 @@ public interface ClusterAccess {
    */
   record Ahead(long epoch, String document, String routing, String note) {}
 
-  /** What is made of the topology in force. */
+  /** The topology in force with a change, as it would be published next. */
   Mono<Ahead> ahead(UnaryOperator<Topology> change);
 
   /** The same, as a shard's database has it already. */

@@ -48,7 +48,7 @@ final class ClusterStart {
     this.document = TopologyDocument.of(own);
   }
 
-  /** What a router starts with. */
+  /** The topology that a router starts with, and its cluster. */
   record Start(UUID cluster, TopologyDocument.Opened opened) {}
 
   Mono<Start> start() {

@@ -51,7 +51,8 @@ final class ControlTables {
             made_at DATETIME(6) NOT NULL,
             why VARCHAR(255) CHARACTER SET utf8mb4 NOT NULL,
             KEY (routing)
-          ) ENGINE = InnoDB""",
+          ) ENGINE = InnoDB\
+          """,
           """
           CREATE TABLE IF NOT EXISTS shardflux_control (
             id TINYINT NOT NULL PRIMARY KEY,
@@ -59,7 +60,8 @@ final class ControlTables {
             cluster CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
             epoch BIGINT NOT NULL,
             orders BIGINT NOT NULL
-          ) ENGINE = InnoDB""",
+          ) ENGINE = InnoDB\
+          """,
           """
           CREATE TABLE IF NOT EXISTS shardflux_router (
             router CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
@@ -70,7 +72,8 @@ final class ControlTables {
             lease_until DATETIME(6) NOT NULL,
             statistics TEXT CHARACTER SET utf8mb4 NOT NULL,
             KEY (lease_until)
-          ) ENGINE = InnoDB""",
+          ) ENGINE = InnoDB\
+          """,
           """
           CREATE TABLE IF NOT EXISTS shardflux_order (
             shard VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
@@ -78,7 +81,8 @@ final class ControlTables {
             made_by VARCHAR(255) CHARACTER SET utf8mb4 NOT NULL,
             made_at DATETIME(6) NOT NULL,
             why VARCHAR(255) CHARACTER SET utf8mb4 NOT NULL
-          ) ENGINE = InnoDB""");
+          ) ENGINE = InnoDB\
+          """);
 
   private static final ShardId CONTROL = ShardId.of("control");
   private static final int NO_SUCH_TABLE = 1146;
@@ -299,10 +303,11 @@ final class ControlTables {
   /** Registers a router, or renews its lease. */
   Mono<Void> register(Member member, long epoch, Duration lease, String statistics) {
     return sql("""
-            INSERT INTO shardflux_router VALUES (:router, :host, :version, :epoch,
-              UTC_TIMESTAMP(6), UTC_TIMESTAMP(6) + INTERVAL :lease MICROSECOND, :statistics)
-            ON DUPLICATE KEY UPDATE epoch = VALUES(epoch), seen_at = VALUES(seen_at),
-              lease_until = VALUES(lease_until), statistics = VALUES(statistics)""")
+    INSERT INTO shardflux_router VALUES (:router, :host, :version, :epoch,
+      UTC_TIMESTAMP(6), UTC_TIMESTAMP(6) + INTERVAL :lease MICROSECOND, :statistics)
+    ON DUPLICATE KEY UPDATE epoch = VALUES(epoch), seen_at = VALUES(seen_at),
+      lease_until = VALUES(lease_until), statistics = VALUES(statistics)\
+    """)
         .timeouts(look)
         .bind("router", member.id().toString())
         .bind("host", shortened(member.host()))
@@ -325,17 +330,19 @@ final class ControlTables {
 
   Flux<RouterState> routers() {
     return sql("""
-            SELECT router, host, version, epoch, seen_at, lease_until > UTC_TIMESTAMP(6), statistics
-            FROM shardflux_router ORDER BY host, router""")
+    SELECT router, host, version, epoch, seen_at, lease_until > UTC_TIMESTAMP(6), statistics
+    FROM shardflux_router ORDER BY host, router\
+    """)
         .map((row, metadata) -> router(row))
         .all();
   }
 
-  /** How many routers whose lease is not over were not heard of for a while. */
+  /** The number of routers that were not heard of for a while, though their lease is not over. */
   Mono<Long> silent(Duration since) {
     return sql("""
-            SELECT COUNT(*) FROM shardflux_router WHERE lease_until > UTC_TIMESTAMP(6)
-              AND seen_at < UTC_TIMESTAMP(6) - INTERVAL :since MICROSECOND""")
+    SELECT COUNT(*) FROM shardflux_router WHERE lease_until > UTC_TIMESTAMP(6)
+      AND seen_at < UTC_TIMESTAMP(6) - INTERVAL :since MICROSECOND\
+    """)
         .bind("since", since.toNanos() / 1_000)
         .map((row, metadata) -> number(row, 0))
         .one();
@@ -371,9 +378,10 @@ final class ControlTables {
   /** Gives an order, in place of another one for that shard. */
   Mono<Void> order(ShardId shard, ShardOrder.Kind kind, Member member, String why) {
     return sql("""
-            INSERT INTO shardflux_order VALUES (:shard, :kind, :by, UTC_TIMESTAMP(6), :why)
-            ON DUPLICATE KEY UPDATE kind = VALUES(kind), made_by = VALUES(made_by),
-              made_at = VALUES(made_at), why = VALUES(why)""")
+    INSERT INTO shardflux_order VALUES (:shard, :kind, :by, UTC_TIMESTAMP(6), :why)
+    ON DUPLICATE KEY UPDATE kind = VALUES(kind), made_by = VALUES(made_by),
+      made_at = VALUES(made_at), why = VALUES(why)\
+    """)
         .bind("shard", shard.value())
         .bind("kind", kind.name())
         .bind("by", shortened(member.toString()))

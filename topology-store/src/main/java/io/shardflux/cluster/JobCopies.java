@@ -14,8 +14,8 @@ import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
 /**
- * What the shards' own databases know of jobs, for the time behind a restore of an older copy of
- * the control server. A copy is written before the control server is told the same. Thread-safe.
+ * The copies of jobs in the shards' own databases, for the time behind a restore of an older copy
+ * of the control server. A copy is written before the control server is told the same. Thread-safe.
  */
 @Internal
 public final class JobCopies {
@@ -30,7 +30,8 @@ public final class JobCopies {
         ended TINYINT NOT NULL,
         number BIGINT NOT NULL,
         token BIGINT NOT NULL
-      ) ENGINE = InnoDB""";
+      ) ENGINE = InnoDB\
+      """;
 
   /** A former owner that wakes up changes nothing. */
   private static final String WRITE =
@@ -42,7 +43,8 @@ public final class JobCopies {
         state = IF(VALUES(token) < token, state, VALUES(state)),
         ended = IF(VALUES(token) < token, ended, VALUES(ended)),
         number = IF(VALUES(token) < token, number, VALUES(number)),
-        token = GREATEST(token, VALUES(token))""";
+        token = GREATEST(token, VALUES(token))\
+      """;
 
   private static final String READ =
       "SELECT job, kind, plan, state, ended, number, token FROM shardflux_job_copy";
@@ -98,7 +100,7 @@ public final class JobCopies {
         missing -> router.on(shard).sql(CREATE).timeouts(BOUND).rowsUpdated().then(written));
   }
 
-  /** Whether any shard has this copy, or a later one. */
+  /** The newest copy, if any shard has this one or a later one. */
   private Mono<Copy> written(Copy copy, Set<ShardId> shards) {
     return newest(copy.job(), shards).filter(found -> AGE.compare(found, copy) >= 0);
   }

@@ -13,7 +13,7 @@ import java.util.function.UnaryOperator;
 import reactor.core.publisher.Mono;
 import reactor.core.scheduler.Schedulers;
 
-/** What the owner of a job publishes, which shards may know before the control server does. */
+/** Publishes for the owner of a job. The shards may know a topology before the control server. */
 final class OwnerPublication {
 
   private final ControlTables tables;

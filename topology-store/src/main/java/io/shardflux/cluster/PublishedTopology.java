@@ -15,7 +15,7 @@ import java.time.Instant;
 public record PublishedTopology(
     long epoch, String document, Origin origin, String madeBy, Instant madeAt, String why) {
 
-  /** What a topology was made from. */
+  /** The source from which a topology was made. */
   public enum Origin {
     /** The document of a router. */
     DOCUMENT,

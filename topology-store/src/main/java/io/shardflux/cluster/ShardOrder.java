@@ -14,7 +14,7 @@ import java.time.Instant;
  */
 public record ShardOrder(ShardId shard, Kind kind, String madeBy, Instant madeAt, String why) {
 
-  /** What an operator can order. */
+  /** The kind of an order. */
   public enum Kind {
     /** The shard takes no new statements; see {@code ShardOperations.drain}. */
     DRAIN,

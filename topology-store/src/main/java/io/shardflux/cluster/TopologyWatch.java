@@ -96,7 +96,7 @@ final class TopologyWatch implements SharedTopology {
 
   private volatile long toldAt;
 
-  /** Whether the control server has an older topology than this router. */
+  /** True if the control server has an older topology than this router. */
   private volatile boolean behind;
 
   /** The time of the last look for what the shards know; used by one look at a time. */
@@ -155,7 +155,7 @@ final class TopologyWatch implements SharedTopology {
     return opened;
   }
 
-  /** What is met from now on, without back-pressure. */
+  /** The events from now on, without back-pressure. */
   Flux<ClusterEvent> events() {
     return events.asFlux();
   }

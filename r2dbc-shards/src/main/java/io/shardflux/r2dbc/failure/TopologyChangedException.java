@@ -23,13 +23,13 @@ public final class TopologyChangedException extends R2dbcTransientResourceExcept
   /** The code by which the fence of a shard refuses a write to keys that left it. */
   private static final int FENCED = 45_001;
 
-  /** What the fence's message begins with, as an application's own trigger may have any code. */
+  /** The beginning of a fence's message; an application's own trigger may have the same code. */
   @Internal public static final String FENCE = "shardflux: ";
 
   /** The name of the shard that the keys left. */
   private final String shard;
 
-  /** Whether the shard refused the statement. */
+  /** True if the shard refused the statement. */
   private final boolean refused;
 
   private TopologyChangedException(

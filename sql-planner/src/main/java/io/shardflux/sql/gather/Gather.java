@@ -24,7 +24,7 @@ public record Gather(
 
   private static final String MODES = "NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES,STRICT_ALL_TABLES";
 
-  /** What the names of temporary tables begin with. */
+  /** The beginning of the names of temporary tables. */
   public static final String PREFIX = "_shardflux_g";
 
   /**

@@ -14,7 +14,7 @@ import java.util.function.UnaryOperator;
  */
 public record ShardSql(String text, List<Integer> markers, List<Source> sources) {
 
-  /** Where a condition of a table's rows can stand. */
+  /** The place at which a condition of a table's rows can stand. */
   public enum Way {
     /** Beside the condition of {@code WHERE}, or of the {@code ON} of an outer join. */
     CONDITION,
