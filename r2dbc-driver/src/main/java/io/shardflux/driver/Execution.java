@@ -128,7 +128,7 @@ final class Execution {
     return this.<Result>attempt(
             (snapshot, prepared, again) -> {
               checkComplete(prepared, binds);
-              return planned(snapshot, prepared, binds, hints, again);
+              return planned(snapshot, prepared, prepared.sent(binds), hints, again);
             },
             Anew.NOT_YET)
         .onErrorMap(error -> Refusals.named(error, sql));
@@ -351,7 +351,7 @@ final class Execution {
   Mono<Explanation> explain(Function<Prepared, Binds> binds, Hints given) {
     return this.<Explanation>attempt(
             (snapshot, prepared, again) ->
-                explained(snapshot, prepared, binds.apply(prepared), given),
+                explained(snapshot, prepared, prepared.sent(binds.apply(prepared)), given),
             Anew.NOT_YET)
         .onErrorResume(
             RefusedSqlException.class,

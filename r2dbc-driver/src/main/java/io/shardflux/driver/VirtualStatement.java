@@ -13,7 +13,6 @@ import io.shardflux.sql.statement.Hints;
 import io.shardflux.sql.statement.RefusedSqlException;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
@@ -121,7 +120,7 @@ final class VirtualStatement implements Statement {
     while (current.size() <= index) {
       current.add(null);
     }
-    current.set(index, given == null ? NULL : given instanceof UUID ? given.toString() : given);
+    current.set(index, given == null ? NULL : given);
     return this;
   }
 

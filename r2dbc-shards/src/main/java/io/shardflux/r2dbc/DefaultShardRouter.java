@@ -36,6 +36,7 @@ import java.util.Collection;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.BiFunction;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -112,7 +113,9 @@ final class DefaultShardRouter implements ShardRouter, ShardAccess, TopologyAcce
 
   @Override
   public ScatterTarget onKeys(String table, Collection<ShardKey> keys) {
-    return new DefaultScatterTarget(this, new Reach.Keys(table, new LinkedHashSet<>(keys)));
+    Set<ShardKey> stored = new LinkedHashSet<>();
+    keys.forEach(key -> stored.add(shards.stored(table, key)));
+    return new DefaultScatterTarget(this, new Reach.Keys(table, stored));
   }
 
   @Override

@@ -158,6 +158,7 @@ final class IntentText {
           switch (type) {
             case INTEGER -> new BigInteger(text);
             case TEXT -> text;
+            case BINARY -> KeyType.bytes(text);
             case UUID -> UUID.fromString(text);
             case DATE -> LocalDate.parse(text);
             case DATETIME -> LocalDateTime.parse(text);

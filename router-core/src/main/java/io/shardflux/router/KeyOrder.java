@@ -15,8 +15,8 @@ final class KeyOrder {
 
   /** Compares a part of one key with a part of another; both must be of the same type. */
   static int compare(ShardKey left, int leftIndex, ShardKey right, int rightIndex) {
-    Object a = left.part(leftIndex);
-    Object b = right.part(rightIndex);
+    Object a = left.held(leftIndex);
+    Object b = right.held(rightIndex);
     if (a instanceof Long x && b instanceof Long y) {
       return Long.compare(x, y);
     }
@@ -36,7 +36,7 @@ final class KeyOrder {
       case DATE -> ((LocalDate) a).compareTo((LocalDate) b);
       case DATETIME -> ((LocalDateTime) a).compareTo((LocalDateTime) b);
       case INSTANT -> ((Instant) a).compareTo((Instant) b);
-      case TEXT, UUID ->
+      case TEXT, BINARY, UUID ->
           Arrays.compareUnsigned(left.textBytes(leftIndex), right.textBytes(rightIndex));
     };
   }

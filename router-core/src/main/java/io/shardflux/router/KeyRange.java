@@ -6,7 +6,8 @@ import org.jspecify.annotations.Nullable;
  * A half-open interval of one-part keys of one type: {@code from} belongs to it, {@code to} does
  * not.
  *
- * <p>Integers and dates are ordered by value, text and UUIDs by the bytes of their canonical text.
+ * <p>Integers and dates are ordered by value, text and UUIDs by the bytes of their canonical text,
+ * bytes as such.
  *
  * @param from the first key inside, or null for no lower bound
  * @param to the first key above, or null for no upper bound

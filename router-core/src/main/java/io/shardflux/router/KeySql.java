@@ -18,22 +18,30 @@ final class KeySql {
     return "`" + column.name().replace("`", "``") + "`";
   }
 
-  /** The canonical text of a column. */
+  /** The canonical text of a column, or its bytes. */
   static String text(KeyColumn column) {
+    if (column.type() == KeyType.BINARY) {
+      return name(column);
+    }
     String value =
         switch (column.type()) {
           // As a number, since a ZEROFILL column's text has leading zeros.
           case INTEGER -> name(column) + " + 0";
           case DATETIME, INSTANT -> "CAST(" + name(column) + " AS DATETIME(6))";
-          case TEXT, UUID, DATE -> name(column);
+          case TEXT, BINARY, UUID, DATE -> name(column);
         };
     return "CAST(" + value + " AS CHAR CHARACTER SET utf8mb4)";
   }
 
   /** The canonical texts joined by a zero byte; null if a column is. */
   static String text(List<KeyColumn> columns) {
-    return columns.size() == 1
-        ? text(columns.get(0))
+    if (columns.size() == 1) {
+      return text(columns.get(0));
+    }
+    return columns.stream().anyMatch(column -> column.type() == KeyType.BINARY)
+        ? columns.stream()
+            .map(column -> "CAST(" + text(column) + " AS BINARY)")
+            .collect(Collectors.joining(", x'00', ", "CONCAT(", ")"))
         : columns.stream()
             .map(KeySql::text)
             .collect(Collectors.joining(", CHAR(0 USING utf8mb4), ", "CONCAT(", ")"));
@@ -46,7 +54,7 @@ final class KeySql {
   static String value(KeyColumn column) {
     return switch (column.type()) {
       case TEXT, UUID -> "CAST(" + text(column) + " AS BINARY)";
-      case INTEGER, DATE, DATETIME, INSTANT -> name(column);
+      case INTEGER, BINARY, DATE, DATETIME, INSTANT -> name(column);
     };
   }
 
@@ -54,7 +62,7 @@ final class KeySql {
   static String literal(ShardKey key, int index) {
     return switch (key.type(index)) {
       case INTEGER -> key.text(index);
-      case TEXT, UUID -> "x'" + HexFormat.of().formatHex(key.textBytes(index)) + "'";
+      case TEXT, BINARY, UUID -> "x'" + HexFormat.of().formatHex(key.textBytes(index)) + "'";
       case DATE -> "DATE '" + key.text(index) + "'";
       case DATETIME, INSTANT -> "TIMESTAMP '" + key.text(index) + "'";
     };

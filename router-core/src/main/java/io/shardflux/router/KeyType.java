@@ -1,9 +1,11 @@
 package io.shardflux.router;
 
 import java.math.BigInteger;
+import java.nio.ByteBuffer;
 import java.time.Instant;
 import java.time.LocalDate;
 import java.time.LocalDateTime;
+import java.util.HexFormat;
 import java.util.UUID;
 
 /**
@@ -12,7 +14,7 @@ import java.util.UUID;
  * <p>Each type fixes the part's <em>canonical text</em>. It is the text that MySQL gives for {@code
  * CAST(column AS CHAR)}, in UTF-8, with one difference: date-times always carry six digits of
  * fraction, so that the text does not depend on the column's precision. Strategies that hash do so
- * over this text, in Java and in SQL alike.
+ * over this text, in Java and in SQL alike. Of {@link #BINARY} they hash the bytes themselves.
  */
 public enum KeyType {
   /**
@@ -24,6 +26,12 @@ public enum KeyType {
    * {@code String}; the column is a {@code VARCHAR} with a binary collation, compared byte by byte.
    */
   TEXT,
+  /**
+   * {@code byte[]} or {@link ByteBuffer}; the column is a {@code BINARY} or {@code VARBINARY}, and
+   * the value has all the bytes that it stores: {@code BINARY(16)} takes 16. Written {@code 0x} and
+   * two digits for each byte.
+   */
+  BINARY,
   /**
    * {@link UUID}; the column holds the 36 characters in lower case ({@code CHAR(36)}, or MariaDB's
    * {@code UUID}).
@@ -53,6 +61,9 @@ public enum KeyType {
     if (value instanceof String) {
       return TEXT;
     }
+    if (value instanceof ByteBuffer) {
+      return BINARY;
+    }
     if (value instanceof UUID) {
       return UUID;
     }
@@ -68,6 +79,24 @@ public enum KeyType {
     throw new IllegalArgumentException(
         "key part: a "
             + value.getClass().getName()
-            + " (expected: an integer, String, UUID, LocalDate, LocalDateTime or Instant)");
+            + " (expected: an integer, String, byte[], UUID, LocalDate, LocalDateTime or Instant)");
+  }
+
+  /**
+   * {@return the bytes that a text says, as a part of a {@link #BINARY} key}
+   *
+   * @param text {@code 0x} and two hexadecimal digits for each byte
+   * @throws IllegalArgumentException if it is no such text
+   */
+  public static byte[] bytes(String text) {
+    try {
+      if (text.startsWith("0x")) {
+        return HexFormat.of().parseHex(text, 2, text.length());
+      }
+    } catch (IllegalArgumentException e) {
+      // Told below; what the parser says adds nothing.
+    }
+    throw new IllegalArgumentException(
+        "bytes: " + text + " (expected: 0x and two hexadecimal digits for each byte)");
   }
 }

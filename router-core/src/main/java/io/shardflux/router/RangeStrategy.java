@@ -174,7 +174,7 @@ final class RangeStrategy extends ShardingStrategy {
 
   private static void putBound(Map<String, Object> range, String name, @Nullable ShardKey bound) {
     if (bound != null) {
-      range.put(name, bound.part(0).toString());
+      range.put(name, bound.type(0) == KeyType.BINARY ? bound.text(0) : bound.part(0).toString());
     }
   }
 

@@ -12,9 +12,10 @@ import java.time.LocalDateTime;
 import java.time.ZoneOffset;
 import java.time.temporal.ChronoField;
 import java.util.Arrays;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.stream.Collectors;
-import java.util.stream.Stream;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -46,7 +47,7 @@ public final class ShardKey {
    *
    * @param parts 1 to 16 values of the types in {@link KeyType}
    * @throws IllegalArgumentException if there is no part, or one is null, of another type, out of
-   *     its type's range, not well-formed text, longer than 3,072 bytes of UTF-8, or empty text
+   *     its type's range, not well-formed text, longer than 3,072 bytes (text in UTF-8), or empty
    *     among several parts
    */
   public static ShardKey of(@Nullable Object... parts) {
@@ -65,9 +66,7 @@ public final class ShardKey {
       texts[i] = canonicalText(accepted[i]);
       if (texts[i].length == 0 && parts.length > 1) {
         throw new IllegalArgumentException(
-            "key part "
-                + i
-                + ": empty text (expected: every part of a composite key to be filled)");
+            "key part " + i + ": empty (expected: every part of a composite key to be filled)");
       }
     }
     return new ShardKey(accepted, texts);
@@ -79,18 +78,18 @@ public final class ShardKey {
   }
 
   /**
-   * {@return the part at an index from 0: a {@code Long} or {@code BigInteger} for integers,
-   * otherwise the value as it was given}
+   * {@return the part at an index from 0: a {@code Long} or {@code BigInteger} for integers, a
+   * read-only {@code ByteBuffer} of its own for bytes, otherwise the value as it was given}
    *
    * @param index from 0, below {@link #size()}
    */
   public Object part(int index) {
-    return parts[index];
+    return parts[index] instanceof ByteBuffer bytes ? bytes.duplicate() : parts[index];
   }
 
   /** {@return the parts in order, see {@link #part(int)}} */
   public List<Object> parts() {
-    return List.of(parts);
+    return IntStream.range(0, parts.length).mapToObj(this::part).toList();
   }
 
   /**
@@ -103,15 +102,26 @@ public final class ShardKey {
   }
 
   /**
-   * {@return the canonical text of the part at an index from 0}
+   * {@return the canonical text of the part at an index from 0; of bytes, {@code 0x} and their
+   * digits}
    *
    * @param index from 0, below {@link #size()}
    */
   public String text(int index) {
-    return new String(texts[index], StandardCharsets.UTF_8);
+    return parts[index] instanceof ByteBuffer
+        ? "0x" + HexFormat.of().formatHex(texts[index])
+        : new String(texts[index], StandardCharsets.UTF_8);
   }
 
-  /** The part's canonical text in UTF-8. The array is shared and must not be written to. */
+  /** The part at an index, which must not be read from; allocates nothing. */
+  Object held(int index) {
+    return parts[index];
+  }
+
+  /**
+   * The part's canonical text in UTF-8, or its bytes. The array is shared and must not be written
+   * to.
+   */
   byte[] textBytes(int index) {
     return texts[index];
   }
@@ -142,8 +152,8 @@ public final class ShardKey {
     if (parts.length == 1) {
       return text(0);
     }
-    return Stream.of(texts)
-        .map(text -> new String(text, StandardCharsets.UTF_8))
+    return IntStream.range(0, parts.length)
+        .mapToObj(this::text)
         .collect(Collectors.joining(", ", "(", ")"));
   }
 
@@ -156,6 +166,12 @@ public final class ShardKey {
     }
     if (part instanceof BigInteger integer) {
       return acceptInteger(integer);
+    }
+    if (part instanceof byte[] bytes) {
+      return ByteBuffer.wrap(bytes.clone()).asReadOnlyBuffer();
+    }
+    if (part instanceof ByteBuffer bytes) {
+      return ByteBuffer.wrap(array(bytes)).asReadOnlyBuffer();
     }
     KeyType type = KeyType.of(part);
     switch (type) {
@@ -200,6 +216,10 @@ public final class ShardKey {
     if (part instanceof String text) {
       return encode(text);
     }
+    if (part instanceof ByteBuffer bytes) {
+      checkLength("bytes", bytes.remaining());
+      return array(bytes);
+    }
     if (part instanceof LocalDateTime dateTime) {
       return text(dateTime);
     }
@@ -241,20 +261,24 @@ public final class ShardKey {
               .newEncoder()
               .onMalformedInput(CodingErrorAction.REPORT)
               .encode(CharBuffer.wrap(text));
-      if (utf8.remaining() > MAX_TEXT_BYTES) {
-        throw new IllegalArgumentException(
-            "key part: text of "
-                + utf8.remaining()
-                + " bytes (expected: at most "
-                + MAX_TEXT_BYTES
-                + ")");
-      }
-      byte[] bytes = new byte[utf8.remaining()];
-      utf8.get(bytes);
-      return bytes;
+      checkLength("text", utf8.remaining());
+      return array(utf8);
     } catch (CharacterCodingException e) {
       throw new IllegalArgumentException(
           "key part: text with an unpaired surrogate (expected: Unicode)", e);
     }
+  }
+
+  private static void checkLength(String what, int bytes) {
+    if (bytes > MAX_TEXT_BYTES) {
+      throw new IllegalArgumentException(
+          "key part: " + what + ", " + bytes + " bytes (expected: at most " + MAX_TEXT_BYTES + ")");
+    }
+  }
+
+  private static byte[] array(ByteBuffer bytes) {
+    byte[] array = new byte[bytes.remaining()];
+    bytes.duplicate().get(array);
+    return array;
   }
 }

@@ -4,8 +4,10 @@ import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.UUID;
 
 /**
  * Says where a table's rows live. Tables with the same strategy and the same key types are
@@ -31,8 +33,8 @@ public sealed interface TableRule {
      * @param table see {@link #table()}
      * @param key see {@link #key()}
      * @param strategy see {@link #strategy()}
-     * @throws IllegalArgumentException if the table's name is empty, there is no key column or a
-     *     column is there twice
+     * @throws IllegalArgumentException if the table's name is empty, there is no key column, a
+     *     column is there twice, or the bytes of UUIDs are in several orders
      */
     public Sharded {
       checkTable(table);
@@ -53,16 +55,21 @@ public sealed interface TableRule {
                   + ", twice (expected: each column once)");
         }
       }
+      if (key.stream().map(KeyColumn::uuid).filter(Objects::nonNull).distinct().count() > 1) {
+        throw new IllegalArgumentException(
+            "table " + table + ", order: several (expected: one of PLAIN and SWAPPED)");
+      }
     }
 
     /**
-     * Refuses a key that can't be a key of this table.
+     * {@return a key as the columns hold it} A UUID is the bytes of a column that holds it so.
      *
-     * @param shardKey the key to check
+     * @param given a key of this table
      * @throws UnroutableKeyException if the number of parts, or a part's type, is not that of the
      *     key columns
      */
-    public void check(ShardKey shardKey) {
+    public ShardKey stored(ShardKey given) {
+      ShardKey shardKey = withBytes(given);
       if (shardKey.size() != key.size()) {
         throw new UnroutableKeyException(
             table
@@ -89,6 +96,25 @@ public sealed interface TableRule {
                   + ")");
         }
       }
+      return shardKey;
+    }
+
+    /**
+     * {@return a key with the bytes of UUIDs in place of those that a column holds so}
+     *
+     * @param given a key, not checked
+     */
+    @Internal
+    public ShardKey withBytes(ShardKey given) {
+      Object[] parts = null;
+      for (int i = 0; i < Math.min(given.size(), key.size()); i++) {
+        UuidOrder order = key.get(i).uuid();
+        if (order != null && given.type(i) == KeyType.UUID) {
+          parts = parts == null ? given.parts().toArray() : parts;
+          parts[i] = order.bytes((UUID) given.part(i));
+        }
+      }
+      return parts == null ? given : ShardKey.of(parts);
     }
 
     private String columns() {

@@ -104,8 +104,10 @@ public final class Topology {
           if (strategy instanceof TransitionStrategy way && way.isWhole()) {
             return Mono.just(way.placeOfAll().shard());
           }
-          rule.check(key);
-          return strategy.immediate() ? Mono.just(strategy.locate(key)) : strategy.resolve(key);
+          ShardKey stored = rule.stored(key);
+          return strategy.immediate()
+              ? Mono.just(strategy.locate(stored))
+              : strategy.resolve(stored);
         });
   }
 

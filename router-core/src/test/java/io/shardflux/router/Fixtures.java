@@ -80,6 +80,7 @@ final class Fixtures {
     ShardKey dateTime =
         ShardKey.of(LocalDateTime.ofEpochSecond(1_700_000_000, 123_456_000, ZoneOffset.UTC));
     ShardKey uuid = ShardKey.of(new UUID(1, 2));
+    ShardKey bytes = ShardKey.of(new byte[] {0, -1, 65});
     ShardKey unsigned = ShardKey.of(BigInteger.ONE.shiftLeft(64).subtract(BigInteger.TEN));
     Map<ShardingStrategy, ShardKey> all = new LinkedHashMap<>();
     all.put(ShardingStrategy.hash(ids("a", "b", "c")), text);
@@ -93,6 +94,8 @@ final class Fixtures {
     all.put(ShardingStrategy.range(ranges(List.of(0, 5), "a", "b", "d")), unsigned);
     all.put(ShardingStrategy.range(ranges(List.of("B", "a"), "a", "b", "c")), text);
     all.put(ShardingStrategy.range(ranges(List.of(LocalDate.of(2020, 1, 1)), "a", "b")), date);
+    all.put(ShardingStrategy.range(ranges(List.of(new byte[] {-1}), "a", "b")), bytes);
+    all.put(ShardingStrategy.hash(ids("a", "b", "c"), 9, HashFunction.MD5), bytes);
     all.put(ShardingStrategy.consistent(ids("a", "b", "c")), text);
     all.put(composite(), ShardKey.of("group", 42));
     all.put(geo(), ShardKey.of("DE", 42));

@@ -49,6 +49,8 @@ final class KeyTable {
     add("ci", KeyType.TEXT, "VARCHAR(255) COLLATE utf8mb4_general_ci", () -> text(1));
     add("l1", KeyType.TEXT, "VARCHAR(100) CHARACTER SET latin1", this::latin1);
     add("uuid", KeyType.UUID, "CHAR(36)", this::uuid);
+    add("b16", KeyType.BINARY, "BINARY(16)", () -> bytes(16));
+    add("vb", KeyType.BINARY, "VARBINARY(40)", () -> bytes(1 + random.nextInt(40)));
     add("d", KeyType.DATE, "DATE", this::date);
     add("dt", KeyType.DATETIME, "DATETIME(6)", this::dateTime);
     add("dt0", KeyType.DATETIME, "DATETIME", () -> dateTime().truncatedTo(ChronoUnit.SECONDS));
@@ -116,7 +118,10 @@ final class KeyTable {
 
   /** Dates and times as text, so that no driver turns them by a time zone. */
   private static Object bind(Object value) {
-    return value instanceof String || value instanceof Long || value instanceof BigInteger
+    return value instanceof String
+            || value instanceof Long
+            || value instanceof BigInteger
+            || value instanceof byte[]
         ? value
         : ShardKey.of(value).text(0);
   }
@@ -163,6 +168,18 @@ final class KeyTable {
           (char) (random.nextBoolean() ? ' ' + random.nextInt(95) : 0xA0 + random.nextInt(96)));
     }
     return text.toString();
+  }
+
+  /** Often with zeros at the end, with few different values, or with any. */
+  private byte[] bytes(int length) {
+    byte[] bytes = new byte[length];
+    switch (random.nextInt(4)) {
+      case 0 -> bytes[0] = (byte) random.nextInt(256);
+      case 1 -> bytes[length - 1] = (byte) random.nextInt(3);
+      case 2 -> Arrays.fill(bytes, (byte) (random.nextBoolean() ? ' ' : 0xFF));
+      default -> random.nextBytes(bytes);
+    }
+    return bytes;
   }
 
   private Object uuid() {

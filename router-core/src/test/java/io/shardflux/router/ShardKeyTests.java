@@ -2,13 +2,16 @@ package io.shardflux.router;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.math.BigInteger;
+import java.nio.ByteBuffer;
 import java.time.Instant;
 import java.time.LocalDate;
 import java.time.LocalDateTime;
 import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
+import java.util.List;
 import java.util.Locale;
 import java.util.UUID;
 import net.jqwik.api.ForAll;
@@ -29,6 +32,53 @@ class ShardKeyTests {
     assertThat(ShardKey.of(1)).isEqualTo(one);
     assertThat(ShardKey.of(BigInteger.ONE)).isEqualTo(one).hasSameHashCodeAs(one);
     assertThat(ShardKey.of("1")).isNotEqualTo(one);
+  }
+
+  @Test
+  void bytesAreAKeyByWhatTheyAre() {
+    byte[] bytes = {0, 1, -1};
+    ShardKey key = ShardKey.of(bytes);
+    ShardKey same = ShardKey.of(ByteBuffer.wrap(new byte[] {9, 0, 1, -1}, 1, 3));
+    bytes[0] = 7;
+    ((ByteBuffer) same.part(0)).get();
+
+    assertThat(same).isEqualTo(key).hasSameHashCodeAs(key).hasToString("0x0001ff");
+    assertThat(same.parts()).isEqualTo(key.parts());
+    assertThat(((ByteBuffer) same.part(0)).isReadOnly()).isTrue();
+    assertThat(key.type(0)).isEqualTo(KeyType.BINARY);
+    assertThat(ShardKey.of(KeyType.bytes("0x0001FF"))).isEqualTo(key);
+    assertThat(key).isNotEqualTo(ShardKey.of("\0\1\u00ff"));
+    assertThat(KeyOrder.compare(ShardKey.of(new byte[] {-1}), 0, key, 0)).isPositive();
+  }
+
+  @Test
+  void aUuidIsTheBytesOfAColumnThatHoldsItSo() {
+    UUID uuid = UUID.fromString("6ccd780c-baba-1026-9564-5b8c656024db");
+    byte[] plain = KeyType.bytes("0x6ccd780cbaba102695645b8c656024db");
+    byte[] swapped = KeyType.bytes("0x1026baba6ccd780c95645b8c656024db");
+
+    assertThat(UuidOrder.PLAIN.bytes(uuid)).isEqualTo(plain);
+    assertThat(UuidOrder.SWAPPED.bytes(uuid)).isEqualTo(swapped);
+
+    TableRule.Sharded rule =
+        new TableRule.Sharded(
+            "t", List.of(KeyColumn.text("a"), KeyColumn.uuid("id", UuidOrder.SWAPPED)), "by");
+    assertThat(rule.stored(ShardKey.of("x", uuid))).isEqualTo(ShardKey.of("x", swapped));
+    assertThat(rule.stored(ShardKey.of("x", plain))).isEqualTo(ShardKey.of("x", plain));
+    assertThatThrownBy(() -> rule.stored(ShardKey.of("x", uuid.toString())))
+        .isInstanceOf(UnroutableKeyException.class)
+        .hasMessageContaining("TEXT (expected: BINARY)");
+    assertRefused(
+        "order: several",
+        () ->
+            new TableRule.Sharded(
+                "t",
+                List.of(
+                    KeyColumn.uuid("a", UuidOrder.PLAIN), KeyColumn.uuid("b", UuidOrder.SWAPPED)),
+                "by"));
+    assertRefused(
+        "column id, order: PLAIN (expected: none",
+        () -> new KeyColumn("id", KeyType.UUID, UuidOrder.PLAIN));
   }
 
   @Property
@@ -86,7 +136,7 @@ class ShardKeyTests {
     assertRefused("key part 0: null (expected: a value)", () -> ShardKey.of((Object) null));
     assertRefused("key part 1: null", () -> ShardKey.of(1, null));
     assertRefused("java.lang.Double", () -> ShardKey.of(1.5));
-    assertRefused("key part 0: empty text", () -> ShardKey.of("", 1));
+    assertRefused("key part 0: empty (", () -> ShardKey.of("", 1));
     assertRefused("18446744073709551616", () -> ShardKey.of(BigInteger.ONE.shiftLeft(64)));
     assertRefused(
         "-9223372036854775809",
@@ -100,6 +150,10 @@ class ShardKeyTests {
         "at most microseconds", () -> ShardKey.of(Instant.parse("2024-01-01T00:00:00.000000001Z")));
     assertRefused("unpaired surrogate", () -> ShardKey.of("\uD83D"));
     assertRefused("3073 bytes", () -> ShardKey.of("x".repeat(3073)));
+    assertRefused("bytes, 3073 bytes", () -> ShardKey.of(new byte[3073]));
+    assertRefused("key part 1: empty (", () -> ShardKey.of(1, new byte[0]));
+    assertRefused("bytes: ff (expected: 0x", () -> KeyType.bytes("ff"));
+    assertRefused("0x0f0", () -> KeyType.bytes("0x0f0"));
     assertRefused("key parts: 17", () -> ShardKey.of(new Object[17]));
   }
 

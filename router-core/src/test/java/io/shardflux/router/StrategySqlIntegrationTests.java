@@ -184,11 +184,11 @@ class StrategySqlIntegrationTests {
           column + ": modulo", ShardingStrategy.modulo(ids("a", "b", "c", "d", "e", "f", "g")));
     }
     cases.put("t: fixed", ShardingStrategy.fixed(id("a")));
-    for (String column : List.of("i", "t", "uuid", "ci,i,d")) {
+    for (String column : List.of("i", "t", "uuid", "b16", "ci,i,d")) {
       cases.put(column + ": transition", transition());
       cases.put(column + ": halted", halted());
     }
-    for (String columns : List.of("i", "u", "t", "uuid", "d", "dt", "ts", "ci,i,d")) {
+    for (String columns : List.of("i", "u", "t", "uuid", "vb", "d", "dt", "ts", "ci,i,d")) {
       cases.put(columns + ": directory", directory(columns.split(",")));
     }
     return cases;
@@ -215,8 +215,11 @@ class StrategySqlIntegrationTests {
   private static void hashed(Map<String, ShardingStrategy> cases) {
     List<String> keys =
         new ArrayList<>(
-            List.of("i", "s", "u", "z", "t", "ci", "l1", "uuid", "d", "dt", "dt0", "ts", "ins"));
-    keys.addAll(List.of("ci,i", "i,u,ci,uuid,d,dt,ts", "te`nant id,country"));
+            List.of(
+                "i", "s", "u", "z", "t", "ci", "l1", "uuid", "b16", "vb", "d", "dt", "dt0", "ts",
+                "ins"));
+    keys.addAll(
+        List.of("ci,i", "b16,vb", "i,vb,ci,ts", "i,u,ci,uuid,d,dt,ts", "te`nant id,country"));
     if (table.has("uid")) {
       keys.addAll(List.of("uid", "ci,uid"));
     }
@@ -275,6 +278,19 @@ class StrategySqlIntegrationTests {
           column + ": range",
           ShardingStrategy.range(
               ranges(List.of(new UUID(0x4L << 60, 0), new UUID(0xaL << 60, 0)), "a", "b", "c")));
+    }
+    for (String column : List.of("b16", "vb")) {
+      cases.put(
+          column + ": range",
+          ShardingStrategy.range(
+              ranges(
+                  List.of(
+                      new byte[] {1}, new byte[] {1, 0}, new byte[] {' ', ' '}, new byte[] {-1}),
+                  "a",
+                  "b",
+                  "c",
+                  "d",
+                  "e")));
     }
     cases.put(
         "d: range",

@@ -109,6 +109,7 @@ final class Preparation {
         new Prepared.Statements(
             plan.kind(),
             text.markers(),
+            analysis.uuids().orders(),
             HintReader.read(text.hint(), keyTable == null ? null : schema.sharded(keyTable)),
             Set.copyOf(analysis.tables()),
             new Copies(schema.topology(), analysis.tables()),

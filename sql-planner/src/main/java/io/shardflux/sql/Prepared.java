@@ -1,6 +1,7 @@
 package io.shardflux.sql;
 
 import io.shardflux.router.ShardId;
+import io.shardflux.router.UuidOrder;
 import io.shardflux.sql.gather.Gather;
 import io.shardflux.sql.gather.GatherPlanner;
 import io.shardflux.sql.merge.Plan;
@@ -17,9 +18,12 @@ import io.shardflux.sql.statement.StatementKind;
 import io.shardflux.sql.statement.ValueRouter;
 import io.shardflux.sql.syntax.Overflow;
 import io.shardflux.sql.syntax.SqlText;
+import java.util.Arrays;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -82,6 +86,7 @@ public final class Prepared {
   /**
    * The analysed properties of a statement.
    *
+   * @param uuids the markers of key columns that hold UUIDs as bytes
    * @param readsSession whether it depends on what other statements left in the session
    * @param assumesColumns whether columns were named in it that its text leaves to the server
    * @param tellsServer whether it asks a server of itself alone
@@ -92,6 +97,7 @@ public final class Prepared {
   record Statements(
       StatementKind kind,
       List<@Nullable String> markers,
+      Map<Integer, UuidOrder> uuids,
       Hints hints,
       Set<String> tables,
       Copies copies,
@@ -129,6 +135,26 @@ public final class Prepared {
    */
   public List<@Nullable String> markers() {
     return statement.markers();
+  }
+
+  /**
+   * {@return the values as servers are sent them: a UUID as the bytes of the key column that it
+   * stands for, or otherwise as its text}
+   *
+   * @param binds the values of the markers
+   */
+  public Binds sent(Binds binds) {
+    @Nullable Object[] values = new Object[binds.size()];
+    boolean some = false;
+    for (int i = 0; i < values.length; i++) {
+      values[i] = binds.get(i);
+      if (values[i] instanceof UUID uuid) {
+        UuidOrder order = statement.uuids().get(i);
+        values[i] = order == null ? uuid.toString() : order.bytes(uuid);
+        some = true;
+      }
+    }
+    return some ? Binds.of(Arrays.asList(values)) : binds;
   }
 
   /** {@return the hints of the text's first comment} */

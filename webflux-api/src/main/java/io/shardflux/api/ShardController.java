@@ -170,7 +170,7 @@ final class ShardController {
     }
     List<Object> values = new ArrayList<>();
     for (int i = 0; i < parts.size(); i++) {
-      values.add(value(columns.get(i).type(), String.valueOf(parts.get(i))));
+      values.add(value(columns.get(i), String.valueOf(parts.get(i))));
     }
     try {
       return ShardKey.of(values.toArray());
@@ -179,18 +179,22 @@ final class ShardController {
     }
   }
 
-  private static Object value(KeyType type, String text) {
+  private static Object value(KeyColumn column, String text) {
     try {
-      return switch (type) {
+      return switch (column.type()) {
         case INTEGER -> new BigInteger(text);
         case TEXT -> text;
+        case BINARY ->
+            column.uuid() != null && !text.startsWith("0x")
+                ? UUID.fromString(text)
+                : KeyType.bytes(text);
         case UUID -> UUID.fromString(text);
         case DATE -> LocalDate.parse(text);
         case DATETIME -> LocalDateTime.parse(text);
         case INSTANT -> Instant.parse(text);
       };
     } catch (IllegalArgumentException | DateTimeException e) {
-      throw Refusal.invalid("key: " + shown(text) + " (expected: " + type + ")");
+      throw Refusal.invalid("key: " + shown(text) + " (expected: " + column.type() + ")");
     }
   }
 

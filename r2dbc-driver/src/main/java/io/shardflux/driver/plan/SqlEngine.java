@@ -303,8 +303,7 @@ public class SqlEngine {
       ShardingStrategy strategy, TableRule.Sharded rule, List<ShardKey> keys) {
     List<ShardId> shards = new ArrayList<>(keys.size());
     for (ShardKey key : keys) {
-      rule.check(key);
-      shards.add(strategy.locate(key));
+      shards.add(strategy.locate(rule.stored(key)));
     }
     return shards;
   }

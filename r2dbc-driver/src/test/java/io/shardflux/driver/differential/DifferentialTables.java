@@ -151,7 +151,8 @@ final class DifferentialTables {
         made.pings(),
         made.figures(),
         made.countries(),
-        made.settings());
+        made.settings(),
+        made.tokens());
   }
 
   /** The strategies that the tables name. */
@@ -435,6 +436,29 @@ final class DifferentialTables {
     numbers(1, 60).forEach(id -> keys.add(row(id)));
     return table(
         sharded(NumberStatements.TABLE, "by_id", KeyColumn.integer("id")), 1, columns, keys);
+  }
+
+  private Table tokens() {
+    List<@Nullable Object> tokens = new ArrayList<>();
+    for (int i = 0; i < 24; i++) {
+      byte[] bytes = {(byte) random.nextInt(4), (byte) i, (byte) -i, (byte) random.nextInt(2)};
+      tokens.add(ByteBuffer.wrap(bytes));
+    }
+    List<Column> columns =
+        List.of(
+            new Column("token", Kind.BYTES, "BINARY(4)", tokens),
+            new Column("use_no", Kind.INTEGER, "INT", numbers(1, 4)),
+            new Column("raw", Kind.BYTES, "VARBINARY(8)", BYTES),
+            new Column("title", Kind.GENERAL, "VARCHAR(40)", withNull(NAMES)),
+            new Column("worth", Kind.DECIMAL, "DECIMAL(10,2)", DECIMALS));
+    List<List<@Nullable Object>> keys = new ArrayList<>();
+    for (Object token : tokens) {
+      for (int number = 1; number <= 1 + random.nextInt(2); number++) {
+        keys.add(row(token, number));
+      }
+    }
+    TableRule rule = sharded("tokens", "by_id", new KeyColumn("token", KeyType.BINARY));
+    return table(rule, 2, columns, keys);
   }
 
   private Table countries() {

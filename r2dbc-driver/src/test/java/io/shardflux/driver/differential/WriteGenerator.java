@@ -1,6 +1,7 @@
 package io.shardflux.driver.differential;
 
 import io.shardflux.sql.statement.RefusalCode;
+import java.nio.ByteBuffer;
 import java.time.Instant;
 import java.time.LocalDateTime;
 import java.util.ArrayList;
@@ -213,6 +214,7 @@ final class WriteGenerator {
       case INSTANT -> Instant.parse("2030-01-01T00:00:00Z").plusSeconds(number * 3600L);
       case UUID -> new UUID(number, number);
       case BINARY -> text(number);
+      case BYTES -> ByteBuffer.wrap(new byte[] {9, 9, (byte) (number >> 8), (byte) number});
       default -> number;
     };
   }

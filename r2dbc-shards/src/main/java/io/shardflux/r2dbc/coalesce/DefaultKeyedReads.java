@@ -103,7 +103,8 @@ final class DefaultKeyedReads<T> implements KeyedReads<T> {
   private void read(
       ShardKey key, PointRead.Way<T> its, CoreSubscriber<? super T> actual, boolean single) {
     long start = Schedulers.parallel().now(TimeUnit.NANOSECONDS);
-    new PointRead<>(actual, its, key, single, timeouts, start).begin();
+    ShardKey stored = live.stored(statement.table(), key);
+    new PointRead<>(actual, its, stored, single, timeouts, start).begin();
   }
 
   private class Way implements PointRead.Way<T> {
@@ -218,7 +219,7 @@ final class DefaultKeyedReads<T> implements KeyedReads<T> {
   private ReadBatch.Found<T> found(ReadBatch<T> batch, Row row, RowMetadata metadata) {
     PointRead<T> read = null;
     try {
-      read = batch.of(statement.key().apply(row, metadata));
+      read = batch.of(live.stored(statement.table(), statement.key().apply(row, metadata)));
       if (read == null) {
         return new ReadBatch.Found<>(null, null, new StrayRowException(statement.sql().text()));
       }

@@ -20,6 +20,7 @@ import io.shardflux.router.ShardDirectory;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardingStrategy;
 import io.shardflux.router.TableRule;
+import io.shardflux.router.UuidOrder;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -370,21 +371,21 @@ public final class RouterDocument {
   }
 
   static TableRule rule(Setting table) {
-    table.only("key", "strategy", "reference", "absent", "joining", "pinned");
+    table.only("key", "strategy", "order", "reference", "absent", "joining", "pinned");
     Setting key = table.get("key");
     Setting strategy = table.get("strategy");
     Setting reference = table.get("reference");
     Setting pinned = table.get("pinned");
     Setting absent = table.get("absent");
     Setting joining = table.get("joining");
-    boolean sharded = key.present() || strategy.present();
+    boolean sharded = key.present() || strategy.present() || table.get("order").present();
     int kinds = (sharded ? 1 : 0) + (reference.present() ? 1 : 0) + (pinned.present() ? 1 : 0);
     boolean copies = absent.present() || joining.present();
     if (kinds != 1 || (copies && !reference.present())) {
       throw table.misshapen("key and strategy, or reference alone, or pinned alone");
     }
     if (sharded) {
-      List<KeyColumn> columns = columns(key);
+      List<KeyColumn> columns = columns(key, table.get("order"));
       String name = strategy.quotable("the name of a strategy");
       return table.checked(() -> new TableRule.Sharded(table.name(), columns, name));
     }
@@ -408,21 +409,31 @@ public final class RouterDocument {
    * The key's columns: a map for one column, a list of such maps for several, because their order
    * counts.
    */
-  private static List<KeyColumn> columns(Setting key) {
+  private static List<KeyColumn> columns(Setting key, Setting order) {
+    UuidOrder uuid = order.present() ? order.one(UuidOrder.class) : null;
     boolean single = key.isMap() && key.entries().stream().noneMatch(Setting::isMap);
-    return single
-        ? List.of(column(key))
-        : key.items(COLUMN).stream().map(RouterDocument::column).toList();
+    List<KeyColumn> columns =
+        single
+            ? List.of(column(key, uuid))
+            : key.items(COLUMN).stream().map(each -> column(each, uuid)).toList();
+    if (uuid != null && columns.stream().allMatch(column -> column.uuid() == null)) {
+      throw order.refused("none, as no key column is a uuid");
+    }
+    return columns;
   }
 
-  private static KeyColumn column(Setting setting) {
+  private static KeyColumn column(Setting setting, @Nullable UuidOrder uuid) {
     List<Setting> columns = setting.entries();
     if (columns.size() != 1) {
       throw setting.misshapen(COLUMN);
     }
     Setting column = columns.get(0);
     KeyType type = column.one(KeyType.class);
-    return column.checked(() -> new KeyColumn(column.name(), type));
+    return column.checked(
+        () ->
+            uuid != null && type == KeyType.UUID
+                ? KeyColumn.uuid(column.name(), uuid)
+                : new KeyColumn(column.name(), type));
   }
 
   private ShardDirectory directory(Setting strategy, @Nullable String strategyName) {

@@ -378,6 +378,7 @@ final class Setting {
             : switch (type) {
               case INTEGER -> WHOLE_NUMBER.matcher(text).matches() ? new BigInteger(text) : null;
               case TEXT -> text;
+              case BINARY -> parsed(text, KeyType::bytes);
               case UUID -> text.length() == 36 ? parsed(text, UUID::fromString) : null;
               case DATE -> parsed(text, LocalDate::parse);
               case DATETIME -> parsed(text, LocalDateTime::parse);
@@ -389,6 +390,7 @@ final class Setting {
           switch (type) {
             case INTEGER -> "a whole number";
             case TEXT -> "a text";
+            case BINARY -> "bytes, such as 0x00ff";
             case UUID -> "a UUID of 36 characters";
             case DATE -> "a date, such as 2026-01-31";
             case DATETIME -> "a date and time, such as 2026-01-31T12:00:00";

@@ -4,6 +4,7 @@ import io.shardflux.r2dbc.directory.TableDirectory;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.router.Internal;
 import io.shardflux.router.KeyColumn;
+import io.shardflux.router.KeyType;
 import io.shardflux.router.ShardDirectory;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardingStrategy;
@@ -17,6 +18,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Function;
@@ -168,6 +170,12 @@ public final class TopologyDocument {
     Map<String, Object> tree = new LinkedHashMap<>();
     if (rule instanceof TableRule.Sharded sharded) {
       tree.put("key", sharded.key().stream().map(TopologyDocument::tree).toList());
+      // One order for all, as the rule checks; an earlier version refuses it.
+      sharded.key().stream()
+          .map(KeyColumn::uuid)
+          .filter(Objects::nonNull)
+          .findAny()
+          .ifPresent(order -> tree.put("order", order.name().toLowerCase(Locale.ROOT)));
       tree.put("strategy", sharded.strategy());
     } else if (rule instanceof TableRule.Pinned pinned) {
       tree.put("pinned", pinned.shard().value());
@@ -187,7 +195,8 @@ public final class TopologyDocument {
   }
 
   private static Map<String, Object> tree(KeyColumn column) {
-    return Map.of(column.name(), column.type().name().toLowerCase(Locale.ROOT));
+    KeyType type = column.uuid() == null ? column.type() : KeyType.UUID;
+    return Map.of(column.name(), type.name().toLowerCase(Locale.ROOT));
   }
 
   /**

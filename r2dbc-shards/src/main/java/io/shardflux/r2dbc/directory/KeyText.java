@@ -84,6 +84,7 @@ record KeyText(String types, String text) {
     return switch (type) {
       case INTEGER -> new BigInteger(text);
       case TEXT -> text;
+      case BINARY -> KeyType.bytes(text);
       case UUID -> UUID.fromString(text);
       case DATE -> LocalDate.parse(text);
       case DATETIME -> dateTime(text);

@@ -214,10 +214,9 @@ public record Epoch(
     }
     return Mono.defer(
         () -> {
-          if (topology.table(table) instanceof TableRule.Sharded rule) {
-            rule.check(key);
-          }
-          return way.place(key);
+          return topology.table(table) instanceof TableRule.Sharded rule
+              ? way.place(rule.stored(key))
+              : way.place(key);
         });
   }
 

@@ -15,6 +15,7 @@ import io.shardflux.r2dbc.shard.ShardServers;
 import io.shardflux.router.Internal;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
+import io.shardflux.router.TableRule;
 import io.shardflux.router.Topology;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -134,10 +135,17 @@ public final class LiveShards {
         });
   }
 
+  /** The key as the table's columns hold it, if the table has such a key. */
+  public ShardKey stored(String table, ShardKey key) {
+    return topology().tables().get(table) instanceof TableRule.Sharded rule
+        ? rule.withBytes(key)
+        : key;
+  }
+
   /** Counts a key that a statement is for, where keys are counted. */
   public void note(String table, ShardKey key) {
     if (hotKeys != null) {
-      hotKeys.record(table, key);
+      hotKeys.record(table, stored(table, key));
     }
   }
 

@@ -7,6 +7,7 @@ import io.shardflux.router.Internal;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
 import io.shardflux.router.Topology;
+import java.nio.ByteBuffer;
 import java.time.Instant;
 import java.time.LocalDateTime;
 import java.time.ZoneOffset;
@@ -129,6 +130,11 @@ public sealed interface Reach {
     private static Object bindable(Object part) {
       if (part instanceof Instant instant) {
         return LocalDateTime.ofInstant(instant, ZoneOffset.UTC);
+      }
+      if (part instanceof ByteBuffer bytes) {
+        byte[] array = new byte[bytes.remaining()];
+        bytes.get(array);
+        return array;
       }
       return part instanceof UUID uuid ? uuid.toString() : part;
     }

@@ -17,6 +17,7 @@ import io.shardflux.router.TableRule;
 import io.shardflux.router.TimePeriod;
 import io.shardflux.router.Topology;
 import io.shardflux.router.TransitionStrategy;
+import io.shardflux.router.UuidOrder;
 import java.math.BigInteger;
 import java.time.Duration;
 import java.time.LocalDate;
@@ -171,11 +172,15 @@ final class RandomTopology {
   }
 
   List<KeyColumn> columns(List<KeyType> key) {
+    boolean swapped = !key.contains(KeyType.UUID) && random.nextBoolean();
     return IntStream.range(0, key.size())
         .mapToObj(
             i -> {
               String name = i + any(ODD);
-              return new KeyColumn(name.substring(0, Math.min(64, name.length())), key.get(i));
+              String cut = name.substring(0, Math.min(64, name.length()));
+              return key.get(i) == KeyType.BINARY && swapped
+                  ? KeyColumn.uuid(cut, UuidOrder.SWAPPED)
+                  : new KeyColumn(cut, key.get(i));
             })
         .toList();
   }
@@ -188,6 +193,12 @@ final class RandomTopology {
             .toArray());
   }
 
+  private byte[] bytes() {
+    byte[] bytes = new byte[1 + random.nextInt(20)];
+    random.nextBytes(bytes);
+    return bytes;
+  }
+
   private Object part(KeyType type) {
     LocalDate day = LocalDate.of(2026, 1, 1).plusDays(random.nextInt(-900, 900));
     LocalDateTime time = day.atStartOfDay().plusSeconds(random.nextInt(86_400));
@@ -197,6 +208,7 @@ final class RandomTopology {
               ? BigInteger.ONE.shiftLeft(63).add(BigInteger.valueOf(random.nextInt(99)))
               : (Object) random.nextLong(-200, 200);
       case TEXT -> random.nextInt(9) == 0 ? "" : any(ODD);
+      case BINARY -> bytes();
       case UUID -> new UUID(random.nextLong(), random.nextLong());
       case DATE -> day;
       case DATETIME -> random.nextBoolean() ? day.atStartOfDay() : time.plusNanos(123_456_000);

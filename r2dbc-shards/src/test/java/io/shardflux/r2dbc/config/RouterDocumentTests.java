@@ -403,6 +403,12 @@ class RouterDocumentTests {
             ShardingStrategy.range(Map.of(KeyRange.below("m"), S0, KeyRange.from("m"), S1)),
             keys("", "a", "lz", "m", "é")),
         arguments(
+            "{type: range, key: binary, ranges: [{to: 0x80, shard: s0}, {from: 0x80, shard: s1}]}",
+            ShardingStrategy.range(
+                Map.of(
+                    KeyRange.below(new byte[] {-128}), S0, KeyRange.from(new byte[] {-128}), S1)),
+            keys(new byte[] {0x7f, -1}, new byte[] {-128}, new byte[] {-128, 0})),
+        arguments(
             "{type: range, key: uuid, ranges: [{to: 80000000-0000-0000-0000-000000000000, shard:"
                 + " s0}]}",
             ShardingStrategy.range(Map.of(KeyRange.below(new UUID(1L << 63, 0)), S0)),
@@ -812,8 +818,14 @@ class RouterDocumentTests {
             "tables: {t: {key: id, strategy: x}}", "tables.t.key: id (expected: " + column + ")"),
         arguments(
             "tables: {t: {key: {id: int}, strategy: x}}",
-            "tables.t.key.id: int (expected: one of integer, text, uuid, date, datetime,"
+            "tables.t.key.id: int (expected: one of integer, text, binary, uuid, date, datetime,"
                 + " instant)"),
+        arguments(
+            "tables: {t: {key: {id: uuid}, order: back, strategy: x}}",
+            "tables.t.order: back (expected: one of plain, swapped)"),
+        arguments(
+            "tables: {t: {key: {id: binary}, order: plain, strategy: x}}",
+            "tables.t.order: plain (expected: none, as no key column is a uuid)"),
         arguments("tables: {\"\": {reference: true}}", "tables.: table: '' (expected: a name)"),
         // Strategies.
         strategy(
@@ -855,7 +867,8 @@ class RouterDocumentTests {
             "strategies.it: s9 (expected: one of [s0, s1, s2])"),
         strategy(
             "{type: range, ranges: []}",
-            ".key: missing (expected: one of integer, text, uuid, date, datetime, instant)"),
+            ".key: missing (expected: one of integer, text, binary, uuid, date, datetime,"
+                + " instant)"),
         strategy("{type: range, key: integer}", ".ranges: missing (expected: a list of ranges)"),
         strategy(
             "{type: range, key: integer, ranges: [{from: x, shard: s0}]}",

@@ -28,6 +28,8 @@ class KeyTextTests {
         ShardKey.of("a,b\\c"),
         ShardKey.of("Ünï-\u0000 \uD83D\uDE00 "),
         ShardKey.of(uuid),
+        ShardKey.of(new byte[0]),
+        ShardKey.of(new byte[] {0, -1, ','}, "a,"),
         ShardKey.of(LocalDate.of(1000, 1, 1)),
         ShardKey.of(LocalDateTime.of(2026, 1, 31, 12, 0)),
         ShardKey.of(LocalDateTime.of(9999, 12, 31, 23, 59, 59, 999_999_000)),

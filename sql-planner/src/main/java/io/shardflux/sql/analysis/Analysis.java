@@ -43,6 +43,7 @@ public final class Analysis {
   private final Effort effort;
   private final int mixedUnion;
   private final Colocation colocation = new Colocation();
+  private final UuidMarkers uuids = new UuidMarkers(colocation);
   private final Volatility volatility = new Volatility();
   private final Types types = new Types();
   private final Set<String> tables = new LinkedHashSet<>();
@@ -79,6 +80,11 @@ public final class Analysis {
 
   public Colocation colocation() {
     return colocation;
+  }
+
+  /** The markers of UUIDs that a key column holds as bytes. */
+  public UuidMarkers uuids() {
+    return uuids;
   }
 
   public Volatility volatility() {

@@ -43,6 +43,7 @@ final class ExprAnalysis {
   private void look(Expr expr, Query.@Nullable Select aliases) {
     analysis.effort().spend(1);
     analysis.volatility().take(expr);
+    analysis.uuids().look(expr, scope);
     if (Functions.isAggregate(expr)) {
       checkOwn(expr);
       expr.children().forEach(child -> checkNested(child, aliases));

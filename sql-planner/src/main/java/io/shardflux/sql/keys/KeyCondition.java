@@ -115,6 +115,6 @@ public sealed interface KeyCondition {
       return binds.get(marker.index());
     }
     Expr.Literal literal = (Expr.Literal) expr;
-    return literal.known() ? literal.value() : KeyValue.UNKNOWN;
+    return literal.isKeyValue() ? literal.value() : KeyValue.UNKNOWN;
   }
 }

@@ -13,6 +13,7 @@ import io.shardflux.sql.statement.RefusedSqlException;
 import io.shardflux.sql.statement.Routing;
 import io.shardflux.sql.syntax.Expr;
 import java.math.BigInteger;
+import java.nio.ByteBuffer;
 import java.time.Instant;
 import java.time.LocalDate;
 import java.time.LocalDateTime;
@@ -316,12 +317,20 @@ public final class KeyRouter {
         || key(equal) == null) {
       throw new RefusedSqlException(
           RefusalCode.KEY_VALUE,
-          part + ": a " + value.getClass().getSimpleName() + " (expected: " + part.type() + ")");
+          part + ": a " + shown(value) + " (expected: " + part.expected() + ")");
     }
     if (part.column().filling() == Catalog.Filling.NUMBERED && equal.equals(0L)) {
       throw new RefusedSqlException(RefusalCode.KEY_VALUE, part + ": 0, for an AUTO_INCREMENT");
     }
     return equal;
+  }
+
+  private static String shown(Object value) {
+    return value instanceof byte[] bytes
+        ? "value of " + bytes.length + " bytes"
+        : value instanceof ByteBuffer bytes
+            ? "value of " + bytes.remaining() + " bytes"
+            : value.getClass().getSimpleName();
   }
 
   private @Nullable List<@Nullable Object[]> bound(KeyCondition.Bound bound, Binds binds) {
@@ -381,6 +390,9 @@ public final class KeyRouter {
     }
     if (value instanceof String text) {
       return text + "\0";
+    }
+    if (value instanceof ByteBuffer bytes) {
+      return ByteBuffer.wrap(KeyValue.array(bytes, 1));
     }
     if (value instanceof LocalDate date) {
       return date.plusDays(1);

@@ -5,6 +5,7 @@ import io.shardflux.sql.schema.ColumnType;
 import io.shardflux.sql.syntax.Literals;
 import java.math.BigDecimal;
 import java.math.BigInteger;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.DateTimeException;
 import java.time.Instant;
@@ -61,6 +62,7 @@ final class KeyValue {
     return switch (type) {
       case INTEGER -> integer(plain);
       case TEXT -> text(plain, padded);
+      case BINARY -> bytes(plain);
       case UUID -> uuid(plain);
       case DATE -> date(plain);
       case DATETIME -> dateTime(plain);
@@ -154,6 +156,17 @@ final class KeyValue {
     return value instanceof String text ? padded ? withoutPadding(text) : text : UNKNOWN;
   }
 
+  /** A text's bytes depend on the connection's character set, except of ASCII. */
+  private static Object bytes(Object value) {
+    if (value instanceof byte[] bytes) {
+      return ByteBuffer.wrap(bytes);
+    }
+    if (value instanceof String text && text.chars().allMatch(c -> c < 0x80)) {
+      return ByteBuffer.wrap(text.getBytes(StandardCharsets.US_ASCII));
+    }
+    return value instanceof ByteBuffer bytes ? bytes.slice() : UNKNOWN;
+  }
+
   private static String withoutPadding(String text) {
     int end = text.length();
     while (end > 0 && text.charAt(end - 1) == ' ') {
@@ -242,6 +255,9 @@ final class KeyValue {
       return Arrays.compareUnsigned(
           x.getBytes(StandardCharsets.UTF_8), ((String) b).getBytes(StandardCharsets.UTF_8));
     }
+    if (a instanceof ByteBuffer x) {
+      return Arrays.compareUnsigned(array(x, 0), array((ByteBuffer) b, 0));
+    }
     if (a instanceof LocalDate x) {
       return x.compareTo((LocalDate) b);
     }
@@ -252,6 +268,13 @@ final class KeyValue {
       return x.compareTo((Instant) b);
     }
     return a.toString().compareTo(b.toString());
+  }
+
+  /** A copy of bytes, with zeros behind them. */
+  static byte[] array(ByteBuffer bytes, int zeros) {
+    byte[] array = new byte[bytes.remaining() + zeros];
+    bytes.duplicate().get(array, 0, bytes.remaining());
+    return array;
   }
 
   private static BigInteger big(Object integer) {

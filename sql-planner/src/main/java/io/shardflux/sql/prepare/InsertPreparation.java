@@ -142,7 +142,9 @@ public record InsertPreparation(SqlText text, Schema schema, Analysis analysis) 
               ? parts.stream().mapToInt(part -> indexOf(columns, part)).toArray()
               : places;
       for (int i = 0; i < places.length; i++) {
-        keys.add(value(row.values().get(places[i]), parts.get(i)));
+        Expr value = value(row.values().get(places[i]), parts.get(i));
+        analysis.uuids().pair(parts.get(i), value);
+        keys.add(value);
       }
     }
     return keys;
@@ -151,7 +153,7 @@ public record InsertPreparation(SqlText text, Schema schema, Analysis analysis) 
   private static Expr value(@Nullable Expr value, KeyPart part) {
     Expr bare = value == null ? null : value.bare();
     if (!(bare instanceof Expr.Marker)
-        && !(bare instanceof Expr.Literal literal && literal.known())) {
+        && !(bare instanceof Expr.Literal literal && literal.isKeyValue())) {
       throw new RefusedSqlException(
           RefusalCode.KEY_MISSING, part + " is no plain value (expected: a literal or a marker)");
     }

@@ -3,6 +3,7 @@ package io.shardflux.sql.schema;
 import io.shardflux.router.Internal;
 import io.shardflux.router.KeyType;
 import java.math.BigInteger;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.Locale;
 import java.util.Map;
@@ -29,6 +30,8 @@ public record ColumnType(String name, int size, boolean unsigned) {
 
   /** The characters of a UUID's text, as which alone it is sent. */
   private static final int UUID = 36;
+
+  private static final int UUID_BYTES = 16;
 
   /** The type of a {@code COLUMN_TYPE}. */
   static ColumnType of(String columnType) {
@@ -72,12 +75,18 @@ public record ColumnType(String name, int size, boolean unsigned) {
     return switch (type) {
       case INTEGER -> INTEGER_BITS.containsKey(name) || name.equals("decimal");
       case TEXT -> TEXTS.contains(name) || BINARIES.contains(name);
+      case BINARY -> name.equals("binary") || name.equals("varbinary");
       case UUID ->
           name.equals("uuid")
               || ((TEXTS.contains(name) || BINARIES.contains(name)) && length(widest()) >= UUID);
       case DATE -> name.equals("date");
       case DATETIME, INSTANT -> name.equals("datetime") || name.equals("timestamp");
     };
+  }
+
+  /** Tells whether it holds the bytes of a UUID. */
+  boolean isOfUuid() {
+    return name.equals("binary") && size == UUID_BYTES;
   }
 
   /** Tells whether a value is stored to the letter, neither cut nor filled up. */
@@ -87,6 +96,10 @@ public record ColumnType(String name, int size, boolean unsigned) {
     }
     if (value instanceof BigInteger number) {
       return holds(number);
+    }
+    if (value instanceof ByteBuffer bytes) {
+      // BINARY is filled up with zeros.
+      return name.equals("binary") ? bytes.remaining() == length(1) : bytes.remaining() <= size;
     }
     return !(value instanceof String text) || holds(text);
   }

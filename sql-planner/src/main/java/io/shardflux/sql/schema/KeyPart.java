@@ -1,12 +1,16 @@
 package io.shardflux.sql.schema;
 
 import io.shardflux.router.Internal;
+import io.shardflux.router.KeyColumn;
 import io.shardflux.router.KeyType;
+import io.shardflux.router.TableRule;
+import io.shardflux.router.UuidOrder;
 import io.shardflux.sql.statement.RefusalCode;
 import io.shardflux.sql.statement.RefusedSqlException;
 import java.nio.charset.Charset;
 import java.util.Locale;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A column that is a part of a sharded table's key.
@@ -14,6 +18,7 @@ import java.util.Set;
  * @param index which part
  * @param exact whether equal values are the same to the letter, so that they are on one shard
  * @param padded whether its collation ignores spaces at the end
+ * @param uuid how it holds UUIDs as bytes; null if it does not
  */
 @Internal
 public record KeyPart(
@@ -24,17 +29,21 @@ public record KeyPart(
     Catalog.Column column,
     ColumnType columnType,
     boolean exact,
-    boolean padded) {
+    boolean padded,
+    @Nullable UuidOrder uuid) {
 
   private static final Set<String> UNPADDED = Set.of("binary", "utf8mb4_0900_bin");
 
-  static KeyPart of(String table, String strategy, int index, KeyType type, Catalog.Column column) {
+  static KeyPart of(TableRule.Sharded rule, int index, Catalog.Column column) {
+    String table = rule.table();
+    KeyColumn key = rule.key().get(index);
+    KeyType type = key.type();
     String collation = column.collation();
     boolean text = type == KeyType.TEXT;
     boolean exact = !text || collation == null || isBinary(collation);
     boolean padded = text && collation != null && isPadded(collation);
     ColumnType columnType = ColumnType.of(column.type());
-    if (!columnType.suits(type)) {
+    if (!columnType.suits(type) || (key.uuid() != null && !columnType.isOfUuid())) {
       throw new RefusedSqlException(
           RefusalCode.KEY_COLLATION,
           table
@@ -43,21 +52,28 @@ public record KeyPart(
               + ": "
               + column.type()
               + " (expected: "
-              + expected(type)
+              + (key.uuid() == null ? expected(type) : "BINARY(16), as the key is a UUID in bytes")
               + ")",
           "give the key column such a type, or the key the column's type in its rule");
     }
-    return new KeyPart(table, strategy, index, type, column, columnType, exact, padded);
+    return new KeyPart(
+        table, rule.strategy(), index, type, column, columnType, exact, padded, key.uuid());
   }
 
   private static String expected(KeyType type) {
     return switch (type) {
       case INTEGER -> "an integer type, as the key is INTEGER";
       case TEXT -> "a text or binary type, as the key is TEXT";
+      case BINARY -> "BINARY or VARBINARY, as the key is BINARY";
       case UUID -> "text of 36 characters or more, as the key is UUID";
       case DATE -> "DATE, as the key is DATE";
       case DATETIME, INSTANT -> "DATETIME or TIMESTAMP, as the key is " + type;
     };
+  }
+
+  /** The values that it stores as they are. */
+  public String expected() {
+    return type == KeyType.BINARY ? "all bytes of " + column.type() : type.toString();
   }
 
   /** Tells whether the text is in the order of its characters, as strategies compare it. */

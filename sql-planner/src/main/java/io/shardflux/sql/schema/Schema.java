@@ -62,7 +62,7 @@ public record Schema(Catalog catalog, Topology topology) {
                               + "."
                               + column.name()
                               + ": a key column, not in the catalog"));
-      parts.add(KeyPart.of(rule.table(), rule.strategy(), parts.size(), column.type(), known));
+      parts.add(KeyPart.of(rule, parts.size(), known));
     }
     return parts;
   }

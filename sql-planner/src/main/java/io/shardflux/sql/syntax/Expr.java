@@ -1,6 +1,7 @@
 package io.shardflux.sql.syntax;
 
 import io.shardflux.router.Internal;
+import java.nio.ByteBuffer;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -137,10 +138,17 @@ public sealed interface Expr {
    * A constant.
    *
    * @param value a {@code Long}, {@code BigInteger}, {@code BigDecimal}, {@code Double}, {@code
-   *     String}, {@code Boolean}, a date or date-time; null for NULL
+   *     String}, {@code Boolean}, a date or date-time, a {@code ByteBuffer} of hexadecimal digits,
+   *     which are never known; null for NULL
    * @param known whether {@code value} says all of it
    */
   record Literal(Span span, @Nullable Object value, boolean known) implements Expr {
+
+    /** Tells whether {@code value} says what a key column is compared with. */
+    public boolean isKeyValue() {
+      return known || value instanceof ByteBuffer;
+    }
+
     @Override
     public List<Expr> children() {
       return List.of();

@@ -29,9 +29,9 @@ abstract class ExprParser extends FunctionParser {
   private static final Set<String> RESERVED_FUNCTIONS =
       Set.of(
           ("CHAR CONVERT CUME_DIST CURRENT_DATE CURRENT_TIME CURRENT_TIMESTAMP CURRENT_USER"
-                  + " DATABASE DEFAULT DENSE_RANK FIRST_VALUE GROUPING IF INSERT LAG LAST_VALUE LEAD"
-                  + " LEFT LOCALTIME LOCALTIMESTAMP MOD NTH_VALUE NTILE PERCENT_RANK RANK REPEAT"
-                  + " REPLACE RIGHT ROW_NUMBER SCHEMA UTC_DATE UTC_TIME UTC_TIMESTAMP VALUES")
+               + " DATABASE DEFAULT DENSE_RANK FIRST_VALUE GROUPING IF INSERT LAG LAST_VALUE LEAD"
+               + " LEFT LOCALTIME LOCALTIMESTAMP MOD NTH_VALUE NTILE PERCENT_RANK RANK REPEAT"
+               + " REPLACE RIGHT ROW_NUMBER SCHEMA UTC_DATE UTC_TIME UTC_TIMESTAMP VALUES")
               .split(" "));
 
   ExprParser(SqlText text) {
@@ -302,7 +302,7 @@ abstract class ExprParser extends FunctionParser {
       }
       case BITS -> {
         next();
-        return new Expr.Literal(since(start), null, false);
+        return new Expr.Literal(since(start), Literals.bytes(token.value()), false);
       }
       case MARKER -> {
         next();

@@ -2,6 +2,7 @@ package io.shardflux.sql.syntax;
 
 import io.shardflux.router.Internal;
 import io.shardflux.router.KeyColumn;
+import io.shardflux.router.KeyType;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
 import io.shardflux.router.TableRule;
@@ -113,6 +114,10 @@ public final class HintReader {
     return switch (column.type()) {
       case INTEGER -> integer(text);
       case TEXT -> text;
+      case BINARY ->
+          column.uuid() != null && !text.startsWith("0x")
+              ? column.uuid().bytes(UUID.fromString(text))
+              : KeyType.bytes(text);
       case UUID -> UUID.fromString(text);
       case DATE -> LocalDate.parse(text);
       case DATETIME -> LocalDateTime.parse(text.replace(' ', 'T'));

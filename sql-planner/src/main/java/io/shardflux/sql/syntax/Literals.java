@@ -3,6 +3,7 @@ package io.shardflux.sql.syntax;
 import io.shardflux.router.Internal;
 import java.math.BigDecimal;
 import java.math.BigInteger;
+import java.nio.ByteBuffer;
 import java.time.DateTimeException;
 import java.time.LocalDate;
 import java.time.LocalDateTime;
@@ -10,8 +11,10 @@ import java.time.format.DateTimeFormatter;
 import java.time.format.DateTimeFormatterBuilder;
 import java.time.format.ResolverStyle;
 import java.time.temporal.ChronoField;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
+import org.jspecify.annotations.Nullable;
 
 /** The values of constants. */
 @Internal
@@ -50,6 +53,16 @@ public final class Literals {
     return digits.length() > MAX_DIGITS
         ? new Expr.Literal(span, null, false)
         : new Expr.Literal(span, number(digits), true);
+  }
+
+  /** The bytes of {@code x'00ff'} or {@code 0x00ff}; null for binary digits. */
+  static @Nullable ByteBuffer bytes(String token) {
+    boolean quoted = token.endsWith("'");
+    String digits = quoted ? token.substring(2, token.length() - 1) : token.substring(2);
+    boolean odd = digits.length() % 2 != 0;
+    return "xX".indexOf(token.charAt(quoted ? 0 : 1)) < 0 || (quoted && odd)
+        ? null
+        : ByteBuffer.wrap(HexFormat.of().parseHex(odd ? "0" + digits : digits));
   }
 
   public static Expr signed(Span span, String operator, Expr operand) {
