@@ -81,6 +81,17 @@ public final class DriverShards implements AutoCloseable {
     return builder;
   }
 
+  boolean onMariaDb() {
+    String version =
+        router
+            .on(IDS.get(0))
+            .sql("SELECT VERSION()")
+            .map((row, metadata) -> Objects.requireNonNull(row.get(0, String.class)))
+            .one()
+            .block(BOUND);
+    return String.valueOf(version).contains("MariaDB");
+  }
+
   /** Runs it on every shard, not by the driver. */
   void everywhere(String sql) {
     router.onAll().sql(sql).onFailure(FailurePolicy.failFast()).rowsUpdated().blockLast(BOUND);

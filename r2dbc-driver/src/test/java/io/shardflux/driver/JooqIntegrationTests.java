@@ -9,9 +9,11 @@ import static org.jooq.impl.DSL.table;
 
 import java.math.BigDecimal;
 import java.math.RoundingMode;
+import java.util.Map;
 import org.jooq.DSLContext;
 import org.jooq.Field;
 import org.jooq.Record;
+import org.jooq.Record1;
 import org.jooq.SQLDialect;
 import org.jooq.Table;
 import org.jooq.exception.DataAccessException;
@@ -134,6 +136,41 @@ class JooqIntegrationTests {
     StepVerifier.create(Mono.from(jooq.deleteFrom(USERS).where(ID.in(6000L, 6003L))))
         .expectNext(2)
         .expectComplete()
+        .verify(BOUND);
+  }
+
+  /** jOOQ names the key among what it sets. */
+  @Test
+  void writesRecordsWithTheirKey() {
+    // In MariaDB's dialect VALUES(id), in MySQL's an alias of the new row.
+    DSLContext dsl =
+        DSL.using(shards.factory, shards.onMariaDb() ? SQLDialect.MARIADB : SQLDialect.MYSQL);
+    Map<Field<?>, Object> first = Map.of(ID, 7100L, NAME, "first", AGE, 7);
+    Map<Field<?>, Object> second = Map.of(ID, 7100L, NAME, "second");
+    Mono<Integer> changed =
+        Mono.from(dsl.insertInto(USERS).set(first))
+            .then(Mono.from(dsl.update(USERS).set(second).where(ID.eq(7100L))))
+            .then(Mono.from(dsl.insertInto(USERS).set(first).onDuplicateKeyUpdate().set(second)))
+            .then(
+                Mono.from(
+                    dsl.insertInto(USERS)
+                        .columns(ID, NAME)
+                        .values(7100L, "third")
+                        .values(7101L, "other")
+                        .onDuplicateKeyUpdate()
+                        .setAllToExcluded()));
+    StepVerifier.create(
+            changed
+                .thenMany(dsl.select(NAME).from(USERS).where(ID.in(7100L, 7101L)).orderBy(ID))
+                .map(Record1::value1)
+                .concatWith(
+                    Mono.from(dsl.deleteFrom(USERS).where(ID.in(7100L, 7101L)))
+                        .map(String::valueOf)))
+        .expectNext("third", "other", "2")
+        .expectComplete()
+        .verify(BOUND);
+    StepVerifier.create(Mono.from(dsl.update(USERS).set(ID, 7102L).where(ID.eq(7100L))))
+        .expectErrorMatches(error -> String.valueOf(error.getMessage()).contains("KEY_UPDATE"))
         .verify(BOUND);
   }
 

@@ -76,6 +76,26 @@ class RefusalTests {
         "KEY_VALUE | INSERT INTO docs (tenant, id) VALUES (5, 1)",
         "KEY_UPDATE | UPDATE users SET id = 2 WHERE id = 1",
         "KEY_UPDATE | INSERT INTO users (id) VALUES (1) ON DUPLICATE KEY UPDATE id = 2",
+        "KEY_UPDATE | UPDATE users SET id = 1 WHERE id IN (1, 2)",
+        "KEY_UPDATE | UPDATE users SET id = 1",
+        "KEY_UPDATE | UPDATE users SET id = age WHERE id = 1",
+        "KEY_UPDATE | UPDATE users SET id = id + 0 WHERE id = 1",
+        "KEY_UPDATE | UPDATE users SET id = DEFAULT WHERE id = 1",
+        "KEY_UPDATE | UPDATE users SET id = NULL WHERE id = 1",
+        "KEY_UPDATE | UPDATE users SET id = 1 WHERE id = 1 OR age = 1",
+        "KEY_UPDATE | UPDATE users u JOIN orders o ON o.user_id = u.id SET u.id = 1 WHERE u.id = 1",
+        "KEY_UPDATE | UPDATE docs SET tenant = 'x' WHERE tenant = 'x'",
+        "KEY_UPDATE | UPDATE docs SET tenant = 'x', id = 2 WHERE tenant = 'x' AND id = 1",
+        "KEY_VALUE | UPDATE users SET id = 1.5 WHERE id = 1",
+        "KEY_UPDATE | INSERT INTO users (id) VALUES (1), (2) ON DUPLICATE KEY UPDATE id = 1",
+        "KEY_UPDATE | INSERT INTO users (id, age) VALUES (1, 2) ON DUPLICATE KEY UPDATE id ="
+            + " VALUES(age)",
+        "KEY_UPDATE | INSERT INTO users (id) VALUES (1) ON DUPLICATE KEY UPDATE id ="
+            + " VALUES(id) + 0",
+        "KEY_UPDATE | INSERT INTO users (id, age) VALUES (1, 2) AS new (a, b) ON DUPLICATE KEY"
+            + " UPDATE id = b",
+        "KEY_UPDATE | INSERT INTO users (id, age) VALUES (1, 2) AS new ON DUPLICATE KEY UPDATE"
+            + " id = new.age",
         "KEY_UPDATE | UPDATE visits SET n = 2 WHERE slot = 1",
         "KEY_UPDATE | INSERT INTO visits VALUES (1, 1) ON DUPLICATE KEY UPDATE n = 2",
         "CROSS_SHARD_JOIN | SELECT * FROM users u JOIN orders o ON o.id = u.id",

@@ -169,6 +169,16 @@ class RoutingTests {
         "SELECT 1 FROM countries c LEFT JOIN users u ON u.country = c.code AND u.id = 5",
         "DELETE FROM users WHERE id = 5",
         "UPDATE users u JOIN orders o ON o.user_id = u.id SET u.age = 1 WHERE o.user_id = 5",
+        "UPDATE users SET id = 5, age = 1 WHERE id = 5",
+        "UPDATE users SET id = id WHERE id = 5",
+        "UPDATE users u SET u.id = '5' WHERE u.id IN (5) AND age = 2",
+        "INSERT INTO users (age, id) VALUES (1, 5) ON DUPLICATE KEY UPDATE id = VALUES(id), age ="
+            + " 2",
+        "INSERT INTO users (age, id) VALUES (1, 5) ON DUPLICATE KEY UPDATE id = 5",
+        "INSERT INTO users (age, id) VALUES (1, 5) ON DUPLICATE KEY UPDATE users.id = users.id",
+        "INSERT INTO users (age, id) VALUES (1, 5) AS new ON DUPLICATE KEY UPDATE id = new.id",
+        "INSERT INTO users (age, id) VALUES (1, 5) AS new (a, b) ON DUPLICATE KEY UPDATE id = b",
+        "INSERT INTO users SET id = 5, age = 1 AS new ON DUPLICATE KEY UPDATE id = new.id",
         "INSERT INTO orders (user_id, id) SELECT id, age FROM users WHERE id = 5",
         "/* shardflux: key=5 */ SELECT 1 FROM users",
       })

@@ -127,7 +127,7 @@ final class FixedStatements {
           refused(RefusalCode.STATEMENT, "ALTER TABLE customers ADD extra INT"),
           refused(RefusalCode.STATEMENT, "DROP TABLE customers"),
           refused(RefusalCode.STATEMENT, "TRUNCATE TABLE customers"),
-          refused(RefusalCode.KEY_UPDATE, "UPDATE customers SET id = 7 WHERE id = 7"),
+          refused(RefusalCode.KEY_UPDATE, "UPDATE customers SET id = 8 WHERE id = 7"),
           refused(
               RefusalCode.KEY_UPDATE,
               "UPDATE accounts SET code = 'b' WHERE tenant = 1 AND code = 'a'"),

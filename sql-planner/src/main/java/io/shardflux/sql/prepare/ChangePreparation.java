@@ -39,18 +39,38 @@ public record ChangePreparation(SqlText text, Schema schema, Analysis analysis) 
     }
     update.changed().order().forEach(item -> exprs.add(item.expr()));
     Block block = analysis.changed(update.changed(), exprs);
-    for (Statement.Assignment assignment : update.assignments()) {
-      Scope.Column column = block.scope().findHere(assignment.column());
-      if (column != null && column.key() >= 0) {
-        throw new RefusedSqlException(
-            RefusalCode.KEY_UPDATE, analysis.colocation().key(column.key()).toString());
-      }
-    }
+    KeptKey kept = kept(update, block.scope());
     Predicate<Scope.Source> changed =
         source ->
             update.assignments().stream().anyMatch(assignment -> isOf(source, assignment.column()));
     block.scope().sources().stream().filter(changed).forEach(this::checkGivenKey);
-    return change(StatementKind.UPDATE, block, update.changed().isFirst(), changed);
+    return change(StatementKind.UPDATE, block, update.changed().isFirst(), changed, kept);
+  }
+
+  /** What the update gives to key columns. Refuses what may be another value than a row has. */
+  private KeptKey kept(Statement.Update update, Scope scope) {
+    List<KeptKey.Given> kept = new ArrayList<>();
+    for (Statement.Assignment assignment : update.assignments()) {
+      Scope.Column column = scope.findHere(assignment.column());
+      if (column != null && column.key() >= 0) {
+        KeyPart part = analysis.colocation().key(column.key());
+        Expr value = assignment.value() == null ? null : assignment.value().bare();
+        boolean one = scope.sources().size() == 1;
+        if (one && value != null && KeptKey.isKnown(value)) {
+          analysis.uuids().pair(part, value);
+          kept.add(new KeptKey.Given(part, value));
+        } else if (!one || !isItself(value, part, scope)) {
+          throw KeptKey.changed(part);
+        }
+      }
+    }
+    return new KeptKey(List.copyOf(kept));
+  }
+
+  private static boolean isItself(@Nullable Expr value, KeyPart part, Scope scope) {
+    return value instanceof Expr.Name name
+        && name.column().equalsIgnoreCase(part.column().name())
+        && scope.findHere(name) != null;
   }
 
   /** Refuses a key that the server changes by itself as other columns change. */
@@ -59,7 +79,7 @@ public record ChangePreparation(SqlText text, Schema schema, Analysis analysis) 
       if (column.key() >= 0) {
         KeyPart part = analysis.colocation().key(column.key());
         if (part.column().filling() == Catalog.Filling.COMPUTED) {
-          throw new RefusedSqlException(RefusalCode.KEY_UPDATE, part.toString());
+          throw KeptKey.changed(part);
         }
       }
     }
@@ -79,11 +99,16 @@ public record ChangePreparation(SqlText text, Schema schema, Analysis analysis) 
         StatementKind.DELETE,
         block,
         delete.changed().isFirst(),
-        source -> delete.targets().contains(source.alias()));
+        source -> delete.targets().contains(source.alias()),
+        new KeptKey(List.of()));
   }
 
   private StatementPlan change(
-      StatementKind kind, Block block, boolean limited, Predicate<Scope.Source> changed) {
+      StatementKind kind,
+      Block block,
+      boolean limited,
+      Predicate<Scope.Source> changed,
+      KeptKey kept) {
     if (analysis.colocation().rows().isEmpty()) {
       return ScatteredWrite.reference(kind, text, schema, analysis, analysis.tables(), limited);
     }
@@ -92,7 +117,7 @@ public record ChangePreparation(SqlText text, Schema schema, Analysis analysis) 
       throw new RefusedSqlException(
           RefusalCode.SCATTERED_WRITE_FORM, "a reference table changed by the rows of others");
     }
-    ValueRouter router = ClusterRouter.of(analysis.colocation(), schema);
+    ValueRouter router = kept.of(ClusterRouter.of(analysis.colocation(), schema));
     return new StatementPlan(kind, router, several(router, block.refusal(), limited));
   }
 

@@ -51,15 +51,17 @@ public record InsertPreparation(SqlText text, Schema schema, Analysis analysis) 
       return numbered(insert, reference(table, false));
     }
     analysis.keyOf(table);
-    List<KeyPart> parts = checkKey(insert, (TableRule.Sharded) rule);
+    List<KeyPart> parts = checkKey((TableRule.Sharded) rule);
+    KeptKey kept = kept(insert, parts);
     return new StatementPlan(
         StatementKind.INSERT,
-        router(table, parts, keys(insert, parts)),
+        router(table, parts, keys(insert, parts), kept),
         InsertSplit.of(text, insert));
   }
 
-  private static ValueRouter router(String table, List<KeyPart> parts, List<Expr> keys) {
-    return binds -> rows(table, parts, keys, binds);
+  private static ValueRouter router(
+      String table, List<KeyPart> parts, List<Expr> keys, KeptKey kept) {
+    return binds -> rows(table, parts, keys, kept, binds);
   }
 
   private static ShardPlanner copies(SqlText text) {
@@ -86,21 +88,69 @@ public record InsertPreparation(SqlText text, Schema schema, Analysis analysis) 
         });
   }
 
-  private List<KeyPart> checkKey(Statement.Insert insert, TableRule.Sharded rule) {
+  private List<KeyPart> checkKey(TableRule.Sharded rule) {
     List<KeyPart> parts = schema.keyParts(rule);
     for (KeyPart part : parts) {
       if (!part.exact()) {
         throw new RefusedSqlException(
             RefusalCode.KEY_COLLATION, part + ": " + part.column().collation());
       }
+    }
+    return parts;
+  }
+
+  /**
+   * The values that a row that is there is given for its key. Refuses what may lead elsewhere than
+   * the row that was to be inserted.
+   */
+  private KeptKey kept(Statement.Insert insert, List<KeyPart> parts) {
+    List<KeptKey.Given> kept = new ArrayList<>();
+    for (KeyPart part : parts) {
       boolean computed = part.column().filling() == Catalog.Filling.COMPUTED;
       for (Statement.Assignment update : insert.updates()) {
-        if (computed || update.column().column().equalsIgnoreCase(part.column().name())) {
-          throw new RefusedSqlException(RefusalCode.KEY_UPDATE, part.toString());
+        Expr value = update.value() == null ? null : update.value().bare();
+        if (computed) {
+          throw KeptKey.changed(part);
+        }
+        if (update.column().column().equalsIgnoreCase(part.column().name())) {
+          if (value != null && KeptKey.isKnown(value) && insert.query() == null) {
+            analysis.uuids().pair(part, value);
+            kept.add(new KeptKey.Given(part, value));
+          } else if (value == null || !isInserted(value, part, insert)) {
+            throw KeptKey.changed(part);
+          }
         }
       }
     }
-    return parts;
+    return new KeptKey(List.copyOf(kept));
+  }
+
+  /**
+   * Tells whether it is the inserted row's value of that column, or the one that is there: a row is
+   * met on the shard of the inserted one.
+   */
+  private boolean isInserted(Expr value, KeyPart part, Statement.Insert insert) {
+    if (value instanceof Expr.Call call
+        && (call.name().equals("VALUES") || call.name().equals("VALUE"))) {
+      return call.children().size() == 1
+          && call.children().get(0).bare() instanceof Expr.Name name
+          && isOf(name, insert.table().name(), part);
+    }
+    if (!(value instanceof Expr.Name name)) {
+      return false;
+    }
+    Statement.NewRow row = insert.newRow();
+    if (row != null && !row.columns().isEmpty() && !insert.table().name().equals(name.table())) {
+      int index = indexOf(row.columns(), name.column());
+      return index >= 0 && index == indexOf(columns(insert), part.column().name());
+    }
+    return isOf(name, insert.table().name(), part)
+        || (row != null && isOf(name, row.alias(), part));
+  }
+
+  private static boolean isOf(Expr.Name name, String table, KeyPart part) {
+    return name.column().equalsIgnoreCase(part.column().name())
+        && (name.table() == null || name.table().equals(table));
   }
 
   private List<String> columns(Statement.Insert insert) {
@@ -160,14 +210,17 @@ public record InsertPreparation(SqlText text, Schema schema, Analysis analysis) 
     return bare;
   }
 
-  private static Routing rows(String table, List<KeyPart> parts, List<Expr> keys, Binds binds) {
+  private static Routing rows(
+      String table, List<KeyPart> parts, List<Expr> keys, KeptKey kept, Binds binds) {
     List<ShardKey> located = new ArrayList<>(keys.size() / parts.size());
     for (int from = 0; from < keys.size(); from += parts.size()) {
       Object[] values = new Object[parts.size()];
       for (int i = 0; i < values.length; i++) {
         values[i] = KeyRouter.stored(parts.get(i), KeyCondition.value(keys.get(from + i), binds));
       }
-      located.add(ShardKey.of(values));
+      ShardKey key = ShardKey.of(values);
+      kept.check(key, binds);
+      located.add(key);
     }
     return new Routing.Rows(table, located);
   }
@@ -187,7 +240,7 @@ public record InsertPreparation(SqlText text, Schema schema, Analysis analysis) 
     }
     Rows target = analysis.mention(insert.table().name(), place.zone());
     if (target != null && rule instanceof TableRule.Sharded sharded) {
-      checkKey(insert, sharded);
+      kept(insert, checkKey(sharded));
       tie(insert, target, relation, place.zone());
     }
     return new StatementPlan(

@@ -19,6 +19,7 @@ public sealed interface Statement {
    * @param head up to and with {@code VALUES}
    * @param rows the rows; empty for a query
    * @param tail from behind the last row on
+   * @param newRow the names of the row that was to be inserted, null if it has none
    */
   record Insert(
       Query.Table table,
@@ -29,8 +30,12 @@ public sealed interface Statement {
       List<InsertedRow> rows,
       Span tail,
       @Nullable Query query,
+      @Nullable NewRow newRow,
       List<Assignment> updates)
       implements Statement {}
+
+  /** The names of {@code AS new (a, b)}; no column is named if there is no list. */
+  record NewRow(String alias, List<String> columns) {}
 
   /** One row of {@code VALUES}, with its parentheses; a value is null for {@code DEFAULT}. */
   record InsertedRow(Span span, List<@Nullable Expr> values) {}

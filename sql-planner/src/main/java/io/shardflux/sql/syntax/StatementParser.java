@@ -154,6 +154,7 @@ public final class StatementParser extends QueryParser {
           List.of(),
           since(start()),
           query,
+          null,
           updates());
     }
     if (!skip("VALUES")) {
@@ -165,15 +166,18 @@ public final class StatementParser extends QueryParser {
       rows.add(insertedRow());
     } while (skip(","));
     int tail = rows.get(rows.size() - 1).span().end();
-    if (skip("AS")) {
-      name();
-      if (is("(")) {
-        names();
-      }
-    }
+    Statement.NewRow newRow = newRow();
     List<Statement.Assignment> updates = updates();
     return new Statement.Insert(
-        table, columns, named, namesAt, head, rows, since(tail), null, updates);
+        table, columns, named, namesAt, head, rows, since(tail), null, newRow, updates);
+  }
+
+  private Statement.@Nullable NewRow newRow() {
+    if (!skip("AS")) {
+      return null;
+    }
+    String alias = name().value();
+    return new Statement.NewRow(alias, is("(") ? names() : List.of());
   }
 
   /** Column names, perhaps none. */
@@ -194,6 +198,7 @@ public final class StatementParser extends QueryParser {
       values.add(assignment.value());
     }
     Span row = since(rowStart);
+    Statement.NewRow newRow = newRow();
     List<Statement.Assignment> updates = updates();
     return new Statement.Insert(
         table,
@@ -204,6 +209,7 @@ public final class StatementParser extends QueryParser {
         List.of(new Statement.InsertedRow(row, values)),
         since(row.end()),
         null,
+        newRow,
         updates);
   }
 
