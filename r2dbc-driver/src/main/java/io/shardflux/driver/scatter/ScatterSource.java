@@ -62,6 +62,9 @@ public record ScatterSource(
     Function<ShardId, StatementSpec> ofNoRow)
     implements Source {
 
+  /** All rows are alike, so that a merge takes those of the first shard first. */
+  private static final Comparator<@Nullable Object[]> FIRST_SHARD_FIRST = (unused, unusedToo) -> 0;
+
   /** A shard and the statement for it. */
   public record ShardRows(ShardId shard, StatementSpec statement) {}
 
@@ -94,6 +97,12 @@ public record ScatterSource(
   @Override
   public Flux<Long> updates() {
     return snapshot.enter(ids(), tables, entered -> new Run(entered).updates().flux());
+  }
+
+  private List<ShardRows> inTurn() {
+    return merge.shardByShard()
+        ? shards.stream().sorted(Comparator.comparing(part -> part.shard().value())).toList()
+        : shards;
   }
 
   private List<ShardId> ids() {
@@ -189,7 +198,7 @@ public record ScatterSource(
     private Flux<@Nullable Object[]> merged(Map<ShardId, Throwable> late) {
       Comparator<@Nullable Object[]> order = order();
       Map<ShardId, Flux<@Nullable Object[]>> rows = new LinkedHashMap<>();
-      for (ShardRows part : shards) {
+      for (ShardRows part : inTurn()) {
         Throwable error = late.get(part.shard());
         Flux<@Nullable Object[]> own = error == null ? read(part) : Flux.error(error);
         rows.put(part.shard(), order == null ? own : own.doOnNext(new Sorted(order)));
@@ -197,7 +206,7 @@ public record ScatterSource(
       return failed.rows(
           ShardScatter.of(rows)
               .onFailure(policy)
-              .orderedBy(order)
+              .orderedBy(merge.shardByShard() ? FIRST_SHARD_FIRST : order)
               .prefetch(prefetch)
               .endedBy(ScatterSource::endsAll)
               .signalsInTurn());

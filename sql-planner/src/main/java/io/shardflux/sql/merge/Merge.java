@@ -120,6 +120,16 @@ public final class Merge {
   }
 
   /**
+   * {@return whether the first shard's rows come first, then the next one's, in the order of the
+   * shards' names} A limit without an order then takes the same rows each time, as far as servers
+   * give theirs in the same order, so that the pages of a query are parts of one answer.
+   */
+  public boolean shardByShard() {
+    boolean pages = limit != ALL || offset > 0;
+    return pages && shape.order().isEmpty() && shape.grouping() == null && shape.sort().isEmpty();
+  }
+
+  /**
    * {@return whether a shard's rows are the answer's rows as they are, so that the fold would only
    * count them}
    */
@@ -173,7 +183,10 @@ public final class Merge {
   @Override
   public String toString() {
     List<String> steps = new ArrayList<>();
-    steps.add(shape.order().isEmpty() ? "as they come" : "merge by " + joined(shape.order()));
+    steps.add(
+        shardByShard()
+            ? "shard by shard"
+            : shape.order().isEmpty() ? "as they come" : "merge by " + joined(shape.order()));
     Grouping grouping = shape.grouping();
     if (grouping != null) {
       steps.add(grouping.keys().isEmpty() ? "one group" : "group by " + joined(grouping.keys()));
