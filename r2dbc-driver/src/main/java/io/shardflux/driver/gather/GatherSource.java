@@ -31,7 +31,8 @@ import reactor.core.publisher.Mono;
  * The rows of a statement that one server answers. The rows of each mention of a table are read
  * from their shards, one mention after the other. Only then a session is taken, so that no read
  * waits for a connection while it holds one. The session has the rows in temporary tables, which
- * are dropped before it goes back; after an error and a cancel it is closed.
+ * are dropped before it goes back; after a cancel, and an error that is no answer of the server, it
+ * is closed.
  *
  * @param shard whose primary answers
  * @param statement the statement for that shard, of temporary tables
@@ -65,6 +66,12 @@ public record GatherSource(
 
   /** ER_DBACCESS_DENIED_ERROR and ER_TABLEACCESS_DENIED_ERROR. */
   private static final Set<Integer> NO_RIGHT = Set.of(1044, 1142);
+
+  /** ER_WRONG_FIELD_WITH_GROUP. */
+  private static final int NOT_GROUPED = 1055;
+
+  /** ER_DUP_ENTRY. */
+  private static final int DUPLICATE = 1062;
 
   /** Reads the rows of a mention, each as one text; an empty one can't be written down. */
   public interface Reading {
@@ -126,7 +133,7 @@ public record GatherSource(
                   Mono.defer(() -> snapshot.hold(shard, deadline.left())).map(Held::new),
                   held -> held.rows(use),
                   Held::left,
-                  (held, error) -> held.closed(),
+                  (held, error) -> isAnswer(error) ? held.left() : held.closed(),
                   Held::closed));
     }
 
@@ -157,11 +164,35 @@ public record GatherSource(
       <T> Flux<T> rows(Function<Source, Flux<T>> use) {
         return kind()
             .flatMap(this::filled)
-            .thenMany(
-                Flux.defer(
-                    () ->
-                        use.apply(
-                            new DirectSource(session.sql(statement.timeouts(deadline.left()))))));
+            .thenMany(answer(use))
+            .onErrorResume(
+                R2dbcException.class,
+                error ->
+                    error.getErrorCode() == NOT_GROUPED && lacksKeys()
+                        ? keyed().thenMany(answer(use))
+                        : Flux.error(error));
+      }
+
+      private <T> Flux<T> answer(Function<Source, Flux<T>> use) {
+        return Flux.defer(
+            () -> use.apply(new DirectSource(session.sql(statement.timeouts(deadline.left())))));
+      }
+
+      private boolean lacksKeys() {
+        return gather.mentions().stream().anyMatch(Gather.Mention::lacksKey);
+      }
+
+      /** Gives the tables their primary keys, by which a group may have columns beside. */
+      private Mono<Void> keyed() {
+        return Flux.fromIterable(gather.mentions())
+            .filter(Gather.Mention::lacksKey)
+            .concatMap(
+                mention ->
+                    run(mention.addKey())
+                        .onErrorMap(
+                            R2dbcException.class, error -> told(error, mention, "got its key")),
+                1)
+            .then();
       }
 
       private Mono<ServerKind> kind() {
@@ -184,29 +215,38 @@ public record GatherSource(
         return run(rows.mention().create())
             .onErrorMap(R2dbcException.class, GatherSource::denied)
             .thenMany(Flux.fromIterable(rows.chunks()))
-            .concatMap(chunk -> fill(insert, chunk, rows.mention().table()), 1)
+            .concatMap(chunk -> fill(insert, chunk, rows.mention()), 1)
             .then(Mono.fromRunnable(rows.chunks()::clear));
       }
 
       /** The error tells no row. */
-      private Mono<Void> fill(String insert, CharSequence rows, String table) {
+      private Mono<Void> fill(String insert, CharSequence rows, Gather.Mention mention) {
         return Mono.defer(() -> session.run(insert + rows, insert + "…", deadline.left()))
             .onErrorMap(
                 R2dbcException.class,
                 error ->
                     UNFIT.contains(error.getErrorCode())
                         ? new OutdatedColumnsException(
-                            shard, table + ": a row that does not fit its columns")
-                        : error.getErrorCode() > 0
-                            ? ShardScatter.like(
-                                error,
-                                shard
-                                    + ": error "
-                                    + error.getErrorCode()
-                                    + " as rows of "
-                                    + table
-                                    + " were put into a temporary table")
-                            : error);
+                            shard, mention.table() + ": a row that does not fit its columns")
+                        : told(error, mention, "was filled"));
+      }
+
+      /** The error without the row that it tells. */
+      private R2dbcException told(R2dbcException error, Gather.Mention mention, String step) {
+        return isAnswer(error)
+            ? ShardScatter.like(
+                error,
+                shard
+                    + ": error "
+                    + error.getErrorCode()
+                    + " as the temporary table with the rows of "
+                    + mention.table()
+                    + " "
+                    + step
+                    + (error.getErrorCode() == DUPLICATE
+                        ? " (expected: rows of different shards with different primary keys)"
+                        : ""))
+            : error;
       }
 
       /** Gives the session back once it is as it was; otherwise it is closed. */
@@ -215,7 +255,7 @@ public record GatherSource(
             gather.mentions().stream()
                 .map(mention -> "`" + mention.temporary() + "`")
                 .collect(Collectors.joining(", "));
-        Mono<Void> dropped = session.run("DROP TEMPORARY TABLE " + tables, times);
+        Mono<Void> dropped = session.run("DROP TEMPORARY TABLE IF EXISTS " + tables, times);
         Mono<Void> restored = quiet ? dropped.then(session.run(ServerKind.LOUD, times)) : dropped;
         return restored.then(session.giveBack()).onErrorResume(error -> closed());
       }
@@ -228,6 +268,13 @@ public record GatherSource(
         return Mono.defer(() -> session.run(text, deadline.left()));
       }
     }
+  }
+
+  /** Tells whether an error is a server's answer, behind which its session goes on. */
+  private static boolean isAnswer(Throwable error) {
+    return error instanceof R2dbcException said
+        && !(error instanceof R2dbcTimeoutException)
+        && said.getErrorCode() > 0;
   }
 
   private static Throwable denied(R2dbcException error) {

@@ -75,6 +75,7 @@ enum GatherMutation implements UnaryOperator<Gather> {
               mention.table(),
               mention.temporary(),
               mention.columns(),
+              mention.key(),
               mention.keyed(),
               new ShardSql(sql, markers)));
     }

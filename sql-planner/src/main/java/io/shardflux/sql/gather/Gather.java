@@ -64,12 +64,20 @@ public record Gather(
    * @param table the table
    * @param temporary the name of its temporary table
    * @param columns the columns that the statement may need, at least one
-   * @param keyed whether the rows have a primary key among these columns
+   * @param key the columns of the table's primary key, if all are among these and an index may have
+   *     them; otherwise none
+   * @param keyed whether the key is known to tell rows of all shards apart, as it has the sharding
+   *     key
    * @param rows gives one text for each row: its values as literals, in parentheses; NULL where
    *     they can't be written down. Behind the markers of the statement it has one for the limit
    */
   public record Mention(
-      String table, String temporary, List<Catalog.Column> columns, boolean keyed, ShardSql rows) {
+      String table,
+      String temporary,
+      List<Catalog.Column> columns,
+      List<Catalog.Column> key,
+      boolean keyed,
+      ShardSql rows) {
 
     /**
      * Copies the columns.
@@ -77,21 +85,35 @@ public record Gather(
      * @param table see {@link #table()}
      * @param temporary see {@link #temporary()}
      * @param columns see {@link #columns()}
+     * @param key see {@link #key()}
      * @param keyed see {@link #keyed()}
      * @param rows see {@link #rows()}
      */
     public Mention {
       columns = List.copyOf(columns);
+      key = List.copyOf(key);
+    }
+
+    /**
+     * {@return whether there is a key that the temporary table lacks, because rows of several
+     * shards may have it alike}
+     */
+    public boolean lacksKey() {
+      return !keyed && !key.isEmpty();
+    }
+
+    /** {@return the statement that gives the temporary table its key all the same} */
+    public String addKey() {
+      return "ALTER TABLE "
+          + TemporaryTable.quoted(temporary)
+          + " ADD UNIQUE KEY ("
+          + TemporaryTable.names(key)
+          + ")";
     }
 
     /** {@return the statement that makes the temporary table} */
     public String create() {
       return TemporaryTable.create(this);
-    }
-
-    /** {@return the statement that drops the temporary table} */
-    public String drop() {
-      return "DROP TEMPORARY TABLE " + TemporaryTable.quoted(temporary);
     }
 
     /**

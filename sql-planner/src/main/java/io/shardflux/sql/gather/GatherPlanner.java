@@ -82,20 +82,21 @@ public record GatherPlanner(SqlText text, Schema schema) {
       columns =
           List.of(all.stream().filter(Catalog.Column::primary).findFirst().orElse(all.get(0)));
     }
+    List<Catalog.Column> key = all.stream().filter(Catalog.Column::primary).toList();
+    if (!columns.containsAll(key) || !TemporaryTable.isKeyable(key)) {
+      key = List.of();
+    }
     return new Gather.Mention(
         table,
         temporary,
         columns,
-        isKeyed(table, all, columns),
+        key,
+        !key.isEmpty() && tellsApart(table, key),
         rows(found, columns, mentions.embeds()));
   }
 
-  /** Tells whether the primary key is among the columns, and tells rows of all shards apart. */
-  private boolean isKeyed(String table, List<Catalog.Column> all, List<Catalog.Column> columns) {
-    List<Catalog.Column> key = all.stream().filter(Catalog.Column::primary).toList();
-    if (key.isEmpty() || !columns.containsAll(key) || !TemporaryTable.isKeyable(key)) {
-      return false;
-    }
+  /** Tells whether a primary key tells rows of all shards apart. */
+  private boolean tellsApart(String table, List<Catalog.Column> key) {
     TableRule.Sharded sharded = schema.sharded(table);
     return sharded == null
         || (schema.keyParts(sharded).stream().allMatch(KeyPart::exact)

@@ -41,7 +41,7 @@ final class TemporaryTable {
     mention.columns().forEach(column -> parts.add(definition(column)));
     parts.add(
         mention.keyed()
-            ? "PRIMARY KEY (" + key(mention.columns()) + ")"
+            ? "PRIMARY KEY (" + names(mention.key()) + ")"
             : quoted(ROW) + " BIGINT UNSIGNED NOT NULL AUTO_INCREMENT INVISIBLE PRIMARY KEY");
     return "CREATE TEMPORARY TABLE "
         + quoted(mention.temporary())
@@ -50,11 +50,8 @@ final class TemporaryTable {
         + ") ENGINE=InnoDB";
   }
 
-  private static String key(List<Catalog.Column> columns) {
-    return columns.stream()
-        .filter(Catalog.Column::primary)
-        .map(column -> quoted(column.name()))
-        .collect(Collectors.joining(", "));
+  static String names(List<Catalog.Column> columns) {
+    return columns.stream().map(column -> quoted(column.name())).collect(Collectors.joining(", "));
   }
 
   private static String definition(Catalog.Column column) {
