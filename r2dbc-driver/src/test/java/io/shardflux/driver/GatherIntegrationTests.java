@@ -21,6 +21,8 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -38,10 +40,14 @@ class GatherIntegrationTests {
   private static final String PAIRS =
       "SELECT COUNT(*) FROM users a JOIN users b ON a.age = b.age AND a.id < b.id";
 
+  private static final int CANCELS = Integer.getInteger("gather.cancels", 50);
+  private static final int USERS = Integer.getInteger("gather.users", 100);
+
   private @Nullable DriverShards shards;
 
   private DriverShards shards(int users, GatherOptions gathers, PoolOptions pool) {
-    Timeouts patient = Timeouts.of(BOUND).withAcquire(BOUND.minusSeconds(1));
+    Duration most = USERS > 1_000 ? BOUND.multipliedBy(10) : BOUND;
+    Timeouts patient = Timeouts.of(most).withAcquire(most.minusSeconds(1));
     DriverShards made =
         new DriverShards(builder -> builder.gathers(gathers).pool(pool).timeouts(patient));
     shards = made;
@@ -81,9 +87,16 @@ class GatherIntegrationTests {
         .verify(BOUND);
   }
 
-  /** No pooled connection has a temporary table. */
+  /** No pooled connection has a temporary table, none is taken, and no statement goes on. */
   private static void isClean(DriverShards shards) {
     shards.awaitIdle();
+    assertThat(
+            told(
+                shards,
+                "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE '%"
+                    + Gather.PREFIX
+                    + "%' AND db = DATABASE() AND id <> CONNECTION_ID()"))
+        .containsOnly("0");
     Flux.fromIterable(IDS)
         .flatMap(
             shard ->
@@ -167,8 +180,8 @@ class GatherIntegrationTests {
           }
         };
     String recursive =
-        "WITH RECURSIVE n AS (SELECT MIN(id) AS i FROM users UNION ALL SELECT i + 1 FROM n WHERE i <"
-            + " 4) SELECT i FROM n";
+        "WITH RECURSIVE n AS (SELECT MIN(id) AS i FROM users UNION ALL SELECT i + 1 FROM n WHERE i"
+            + " < 4) SELECT i FROM n";
     for (String sql :
         List.of("SELECT ROW_NUMBER() OVER (ORDER BY id) FROM users LIMIT 4", recursive)) {
       expect(some.on(connection -> begun(connection, readOnly, sql)), 1L, 2L, 3L, 4L);
@@ -219,14 +232,66 @@ class GatherIntegrationTests {
   @Test
   void aCancelLeavesNothing() {
     DriverShards given = shards(20);
-    for (int i = 0; i < 25; i++) {
+    for (int i = 0; i < CANCELS; i++) {
       int after = ThreadLocalRandom.current().nextInt(60);
-      Disposable read = numbers(given, PAIRS + " WHERE a.id > 0").subscribe(row -> {}, error -> {});
+      boolean late = i % 2 == 1;
+      Disposable read =
+          numbers(given, (late ? "/* shardflux: timeout=" + (after + 1) + "ms */ " : "") + PAIRS)
+              .subscribe(row -> {}, error -> {});
       Mono.delay(Duration.ofMillis(after)).block(BOUND);
       read.dispose();
     }
     isClean(given);
     expect(numbers(given, PAIRS), 0L);
+  }
+
+  /** A server's error ends no session, as one opened anew would cost more than the answer. */
+  @Test
+  void anErrorOfTheStatementKeepsTheConnection() {
+    DriverShards kept =
+        shards(9, GatherOptions.defaults(), PoolOptions.builder().maxSize(1).minIdle(0).build());
+    expect(numbers(kept, PAIRS), 0L);
+    kept.awaitIdle();
+    List<String> before = told(kept, "SELECT CONNECTION_ID()");
+    StepVerifier.create(
+            numbers(kept, "SELECT (SELECT id FROM users) + COUNT(*) OVER () FROM orders"))
+        .expectErrorSatisfies(error -> assertThat(error).hasMessageContaining("more than 1 row"))
+        .verify(BOUND);
+    isClean(kept);
+    assertThat(told(kept, "SELECT CONNECTION_ID()")).isEqualTo(before);
+  }
+
+  /** By hand with -Xmx96m and -Dgather.users=5000, which are 10,000 rows for each statement. */
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2, 10})
+  void manyAtOnceFitInTheHeap(int connections) {
+    DriverShards many =
+        shards(
+            0,
+            GatherOptions.defaults(),
+            PoolOptions.builder().maxSize(connections).minIdle(0).build());
+    for (int id = 0; id < USERS; id += 500) {
+      String rows =
+          IntStream.rangeClosed(id + 1, Math.min(USERS, id + 500))
+              .mapToObj(
+                  each -> "(" + each + ", '" + each + "x".repeat(80) + "', " + each + ", 'DE')")
+              .collect(Collectors.joining(", "));
+      many.updated("INSERT INTO users (id, name, age, country) VALUES " + rows).block(BOUND);
+    }
+    Flux<Long> all =
+        Flux.range(0, 64)
+            .flatMap(
+                i ->
+                    numbers(
+                        many,
+                        "/* shardflux: timeout=10m */ SELECT COUNT(*) FROM users a JOIN users b ON"
+                            + " b.age = a.id AND b.name = a.name AND b.country = a.country"),
+                64);
+    StepVerifier.create(all)
+        .thenConsumeWhile(count -> count == USERS)
+        .expectComplete()
+        .verify(BOUND.multipliedBy(10));
+    isClean(many);
   }
 
   @Test
@@ -235,10 +300,10 @@ class GatherIntegrationTests {
     StepVerifier.create(
             numbers(
                 late,
-                "/* shardflux: timeout=400ms */ SELECT COUNT(*) FROM users a JOIN users b ON a.age <"
-                    + " b.age JOIN users c JOIN users d JOIN users e JOIN users f JOIN users g JOIN"
-                    + " users h JOIN users i WHERE CRC32(CONCAT(a.id, c.id, d.id, e.id, f.id, g.id,"
-                    + " h.id, i.id)) > 7"))
+                "/* shardflux: timeout=400ms */ SELECT COUNT(*) FROM users a JOIN users b ON a.age"
+                    + " < b.age JOIN users c JOIN users d JOIN users e JOIN users f JOIN users g"
+                    + " JOIN users h JOIN users i WHERE CRC32(CONCAT(a.id, c.id, d.id, e.id, f.id,"
+                    + " g.id, h.id, i.id)) > 7"))
         .expectError(R2dbcTimeoutException.class)
         .verify(BOUND);
     isClean(late);
@@ -267,8 +332,8 @@ class GatherIntegrationTests {
     refused(
         numbers(
             both,
-            "WITH USERS AS (SELECT 5 AS lim) SELECT COUNT(*) FROM users u JOIN orders o ON o.total ="
-                + " u.age JOIN orders p ON p.no = o.no"),
+            "WITH USERS AS (SELECT 5 AS lim) SELECT COUNT(*) FROM users u JOIN orders o ON o.total"
+                + " = u.age JOIN orders p ON p.no = o.no"),
         RefusalCode.CROSS_SHARD_JOIN);
   }
 
@@ -352,7 +417,7 @@ class GatherIntegrationTests {
                     .router
                     .on(shard)
                     .sql(sql)
-                    .map((row, metadata) -> String.valueOf(row.get(0, String.class)))
+                    .map((row, metadata) -> String.valueOf(row.get(0)))
                     .one())
         .collectList()
         .blockOptional(BOUND)
@@ -368,8 +433,8 @@ class GatherIntegrationTests {
                     Flux.from(
                             connection
                                 .createStatement(
-                                    "SELECT users.*, (SELECT COUNT(*) FROM orders), COUNT(*) OVER ()"
-                                        + " FROM users ORDER BY users.id")
+                                    "SELECT users.*, (SELECT COUNT(*) FROM orders), COUNT(*) OVER"
+                                        + " () FROM users ORDER BY users.id")
                                 .execute())
                         .concatMap(
                             result ->

@@ -24,6 +24,7 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -267,6 +268,11 @@ class ReadShapesIntegrationTests {
             "merge",
             "SELECT UPPER(country) AS c, COUNT(*) FROM users GROUP BY country ORDER BY LOWER(c)"),
         shape("merge", "SELECT age AS a, COUNT(*) FROM users GROUP BY age ORDER BY a + 1"),
+        shape("gather", "SELECT no, ROUND(AVG(user_id), 1), title FROM posts GROUP BY no"),
+        shape(
+            "gather",
+            "SELECT p.no, p.title, COUNT(*) FROM posts p JOIN orders o ON o.no = p.user_id GROUP BY"
+                + " p.no"),
         shape("merge", "SELECT a.* FROM users a ORDER BY id LIMIT 3"),
         shape(
             "merge",
@@ -348,6 +354,17 @@ class ReadShapesIntegrationTests {
     assertThat(way(explanation)).isEqualTo(shape.way());
     assertThat(shown(rowsOf(shards.factory, shape.sql(), shape.values()), shape))
         .isEqualTo(shown(rowsOf(one, shape.sql(), shape.values()), shape));
+  }
+
+  @Test
+  void pagesOfAnUnorderedQueryMeetEachRowOnce() {
+    List<String> met = new ArrayList<>();
+    for (int offset = 0; offset < 40; offset += 5) {
+      rowsOf(shards.factory, "SELECT id, name FROM users LIMIT 5 OFFSET " + offset, List.of())
+          .doOnNext(row -> met.add(String.valueOf(row.get(0))))
+          .blockLast(BOUND);
+    }
+    assertThat(met).hasSize(40).doesNotHaveDuplicates();
   }
 
   private static String shown(Flux<List<@Nullable Object>> rows, Shape shape) {
