@@ -70,7 +70,7 @@ public final class TransitionStrategy extends ShardingStrategy {
    * @param shard the shard on which the key lies now
    * @param step the step that moves it, or null if it does not move
    */
-  public record Place(ShardId shard, @Nullable Step step) {}
+  public record KeyPlace(ShardId shard, @Nullable Step step) {}
 
   private final ShardingStrategy old;
   private final ShardingStrategy next;
@@ -125,7 +125,7 @@ public final class TransitionStrategy extends ShardingStrategy {
   }
 
   /** The one place of all rows of tables that move {@linkplain #ofWhole() whole}. */
-  public Place placeOfAll() {
+  public KeyPlace placeOfAll() {
     return place(old.shards().iterator().next(), next.shards().iterator().next());
   }
 
@@ -186,7 +186,7 @@ public final class TransitionStrategy extends ShardingStrategy {
   }
 
   /** The place of a key, looked up in a directory if there is one. Errors as {@link #resolve}. */
-  public Mono<Place> place(ShardKey key) {
+  public Mono<KeyPlace> place(ShardKey key) {
     return Mono.defer(
         () ->
             immediate()
@@ -194,10 +194,10 @@ public final class TransitionStrategy extends ShardingStrategy {
                 : Mono.zip(old.resolve(key), next.resolve(key), this::place));
   }
 
-  private Place place(ShardId before, ShardId after) {
+  private KeyPlace place(ShardId before, ShardId after) {
     Step step = step(before, after);
     boolean there = step != null && step.phase().there();
-    return new Place(there ? after : before, step);
+    return new KeyPlace(there ? after : before, step);
   }
 
   private @Nullable Step step(ShardId before, ShardId after) {

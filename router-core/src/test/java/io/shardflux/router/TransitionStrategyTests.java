@@ -75,7 +75,7 @@ class TransitionStrategyTests {
       @ForAll long number) {
     TransitionStrategy way = transition(old, next, phases);
     ShardKey key = ShardKey.of(number);
-    TransitionStrategy.Place place = way.place(key).blockOptional(BOUND).orElseThrow();
+    TransitionStrategy.KeyPlace place = way.place(key).blockOptional(BOUND).orElseThrow();
     ShardId before = old.locate(key);
     ShardId after = next.locate(key);
     Step step = place.step();

@@ -39,17 +39,17 @@ final class ShardsEndpoint {
   }
 
   /** All shards by name. */
-  record Shards(Map<String, Shard> shards) {
+  record Shards(Map<String, ShardView> shards) {
 
     static Shards of(List<ShardStatistics> statistics) {
-      Map<String, Shard> shards = new LinkedHashMap<>();
-      statistics.forEach(shard -> shards.put(shard.id().value(), Shard.of(shard)));
+      Map<String, ShardView> shards = new LinkedHashMap<>();
+      statistics.forEach(shard -> shards.put(shard.id().value(), ShardView.of(shard)));
       return new Shards(shards);
     }
   }
 
   /** One shard's statistics. */
-  record Shard(
+  record ShardView(
       String host,
       int port,
       ShardStatistics.Status status,
@@ -62,8 +62,8 @@ final class ShardsEndpoint {
       ShardStatistics.Breaker breaker,
       List<ShardStatistics.Replica> replicas) {
 
-    static Shard of(ShardStatistics shard) {
-      return new Shard(
+    static ShardView of(ShardStatistics shard) {
+      return new ShardView(
           shard.host(),
           shard.port(),
           shard.status(),
@@ -85,7 +85,7 @@ final class ShardsEndpoint {
 
   /** Empty, which is a 404, if there is no such shard. */
   @ReadOperation
-  Mono<Shard> shard(@Selector String shard) {
+  Mono<ShardView> shard(@Selector String shard) {
     return shards().flatMap(all -> Mono.justOrEmpty(all.shards().get(shard)));
   }
 
@@ -94,7 +94,7 @@ final class ShardsEndpoint {
    * nothing is in flight. An unknown shard is a 400.
    */
   @WriteOperation
-  Mono<Shard> change(@Selector String shard, Action action) {
+  Mono<ShardView> change(@Selector String shard, Action action) {
     return shard(shard)
         .switchIfEmpty(Mono.error(() -> unknown(shard)))
         .then(Mono.defer(() -> begin(action, ShardId.of(shard))))

@@ -3,8 +3,8 @@ package io.shardflux.driver.differential;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardingStrategy;
 import io.shardflux.router.TransitionStrategy;
+import io.shardflux.router.TransitionStrategy.KeyPlace;
 import io.shardflux.router.TransitionStrategy.Phase;
-import io.shardflux.router.TransitionStrategy.Place;
 import io.shardflux.router.TransitionStrategy.Step;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -60,7 +60,7 @@ final class OnTheWay {
     List<List<@Nullable Object>> copies = new ArrayList<>();
     for (int i = 0; i < table.rows().size(); i++) {
       List<@Nullable Object> row = table.rows().get(i);
-      Place place = way.place(table.keyOf(row)).blockOptional(BOUND).orElseThrow();
+      KeyPlace place = way.place(table.keyOf(row)).blockOptional(BOUND).orElseThrow();
       Step step = place.step();
       if (step == null || (step.phase() == Phase.COPYING && i % 2 == 0)) {
         continue;

@@ -160,7 +160,7 @@ final class DefaultKeyedReads<T> implements KeyedReads<T> {
                 Schedulers.parallel()));
   }
 
-  private final class Destination implements ReadQueue.Shard<T> {
+  private final class Destination implements ReadQueue.Target<T> {
 
     private final ShardServers servers;
     private final ReadPreference effective;

@@ -6,7 +6,7 @@ import io.shardflux.r2dbc.live.LiveShards;
 import io.shardflux.r2dbc.live.Patience;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
-import io.shardflux.router.TransitionStrategy.Place;
+import io.shardflux.router.TransitionStrategy.KeyPlace;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -51,7 +51,7 @@ final class KeysThatLeft<T> {
                 sure || places.stream().allMatch(this::stays) ? left(asked) : confirmed(asked));
   }
 
-  private boolean stays(Place place) {
+  private boolean stays(KeyPlace place) {
     return place.step() == null && place.shard().equals(shard);
   }
 
@@ -77,7 +77,7 @@ final class KeysThatLeft<T> {
   }
 
   private Flux<ReadBatch.Found<T>> each(
-      Epoch epoch, Predicate<Place> wanted, Function<Place, Throwable> error) {
+      Epoch epoch, Predicate<KeyPlace> wanted, Function<KeyPlace, Throwable> error) {
     List<ShardKey> keys = batch.keys();
     return epoch
         .places(table, keys)
@@ -85,7 +85,7 @@ final class KeysThatLeft<T> {
             places -> {
               List<ReadBatch.Found<T>> found = new ArrayList<>();
               for (int i = 0; i < keys.size(); i++) {
-                Place place = places.get(i);
+                KeyPlace place = places.get(i);
                 if (wanted.test(place)) {
                   found.add(new ReadBatch.Found<>(batch.of(keys.get(i)), null, error.apply(place)));
                 }

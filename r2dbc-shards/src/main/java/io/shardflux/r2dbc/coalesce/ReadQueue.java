@@ -27,7 +27,7 @@ import reactor.util.concurrent.Queues;
 final class ReadQueue<T> {
 
   /** Sends batches to a shard. */
-  interface Shard<T> {
+  interface Target<T> {
 
     ShardId id();
 
@@ -49,7 +49,7 @@ final class ReadQueue<T> {
    */
   private static final long PAUSE = TimeUnit.MILLISECONDS.toNanos(10);
 
-  private final Shard<T> shard;
+  private final Target<T> shard;
   private final String statement;
   private final CoalescingOptions bounds;
   private final Scheduler timer;
@@ -69,7 +69,7 @@ final class ReadQueue<T> {
   private final Disposable.Swap alarm = Disposables.swap();
   private long alarmAt = NEVER;
 
-  ReadQueue(Shard<T> shard, String statement, CoalescingOptions bounds, Scheduler timer) {
+  ReadQueue(Target<T> shard, String statement, CoalescingOptions bounds, Scheduler timer) {
     this.shard = shard;
     this.statement = statement;
     this.bounds = bounds;

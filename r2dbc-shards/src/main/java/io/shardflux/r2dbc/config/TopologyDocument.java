@@ -156,14 +156,16 @@ public final class TopologyDocument {
               + " (expected: a TableDirectory, as each router that shares the topology must reach"
               + " it; otherwise leave control out of the document)");
     }
-    TableDirectory.Place place = table.place();
-    Set<Object> servers = published.getOrDefault(List.of(place.name(), place.table()), Set.of());
+    TableDirectory.Location location = table.location();
+    Set<Object> servers =
+        published.getOrDefault(List.of(location.name(), location.table()), Set.of());
     return PublishedDirectory.tree(
-        place.name(),
-        place.table(),
+        location.name(),
+        location.table(),
         servers.size() == 1
             ? servers.iterator().next()
-            : PublishedServer.of("directory " + place.name(), place.server(), accounts).tree());
+            : PublishedServer.of("directory " + location.name(), location.server(), accounts)
+                .tree());
   }
 
   private static Map<String, Object> tree(TableRule rule) {

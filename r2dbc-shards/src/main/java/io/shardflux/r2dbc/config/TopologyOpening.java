@@ -114,41 +114,41 @@ final class TopologyOpening {
 
   private static Map<String, Object> routing(ShardDirectory directory) {
     return directory instanceof TableDirectory table
-        ? Map.of("name", table.place().name(), "table", table.place().table())
+        ? Map.of("name", table.location().name(), "table", table.location().table())
         : Map.of();
   }
 
   private TableDirectory directory(Setting strategy) {
     String name = PublishedDirectory.name(strategy);
     Setting server = PublishedDirectory.server(strategy);
-    TableDirectory.Place place =
-        new TableDirectory.Place(
+    TableDirectory.Location location =
+        new TableDirectory.Location(
             PublishedServer.read(server).options(server, own.accounts()),
             PublishedDirectory.table(strategy),
             name);
-    return known(place).orElseGet(() -> made(place));
+    return known(location).orElseGet(() -> made(location));
   }
 
-  private Optional<TableDirectory> known(TableDirectory.Place place) {
+  private Optional<TableDirectory> known(TableDirectory.Location location) {
     return ownDirectories.stream()
-        .filter(directory -> directory.place().hasRowsOf(place))
+        .filter(directory -> directory.location().hasRowsOf(location))
         .findFirst()
-        .or(() -> opened(place));
+        .or(() -> opened(location));
   }
 
-  private Optional<TableDirectory> opened(TableDirectory.Place place) {
+  private Optional<TableDirectory> opened(TableDirectory.Location location) {
     List<TableDirectory> opened = new ArrayList<>(made);
     if (before != null) {
       opened.addAll(before.directories());
     }
-    return opened.stream().filter(directory -> directory.place().equals(place)).findFirst();
+    return opened.stream().filter(directory -> directory.location().equals(location)).findFirst();
   }
 
-  private TableDirectory made(TableDirectory.Place place) {
+  private TableDirectory made(TableDirectory.Location location) {
     Shard server =
-        Shard.of(ShardId.of(place.name()), place.server()).withPool(own.options().pool());
+        Shard.of(ShardId.of(location.name()), location.server()).withPool(own.options().pool());
     TableDirectory directory =
-        TableDirectory.of(server, place.table(), place.name(), own.options().timeouts());
+        TableDirectory.of(server, location.table(), location.name(), own.options().timeouts());
     made.add(directory);
     return directory;
   }

@@ -98,8 +98,8 @@ public final class TableDirectory implements ShardDirectory {
 
   /** {@return the place where its assignments are} */
   @Internal
-  public Place place() {
-    return new Place(table.server().options(), table.name(), name);
+  public Location location() {
+    return new Location(table.server().options(), table.name(), name);
   }
 
   /**
@@ -120,7 +120,8 @@ public final class TableDirectory implements ShardDirectory {
                 DEFAULT CURRENT_TIMESTAMP(6) ON UPDATE CURRENT_TIMESTAMP(6),
               PRIMARY KEY (directory, key_text, key_types),
               KEY shard (directory, shard)
-            ) ENGINE = InnoDB"""
+            ) ENGINE = InnoDB\
+            """
                 .formatted(MAX_KEY_BYTES));
     return table.update(create).then();
   }
@@ -198,14 +199,14 @@ public final class TableDirectory implements ShardDirectory {
    * @param name the directory's name in the table
    */
   @Internal
-  public record Place(ConnectionFactoryOptions server, String table, String name) {
+  public record Location(ConnectionFactoryOptions server, String table, String name) {
 
     /**
      * {@return whether another place has the same rows, whatever the account and the options}
      *
      * @param other another directory's place
      */
-    public boolean hasRowsOf(Place other) {
+    public boolean hasRowsOf(Location other) {
       return ServerAddress.of(server).equals(ServerAddress.of(other.server))
           && table.equals(other.table)
           && name.equals(other.name);

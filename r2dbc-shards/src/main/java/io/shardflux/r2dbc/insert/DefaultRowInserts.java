@@ -10,7 +10,7 @@ import io.shardflux.r2dbc.statement.Dialect;
 import io.shardflux.r2dbc.statement.Work;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
-import io.shardflux.router.TransitionStrategy.Place;
+import io.shardflux.router.TransitionStrategy.KeyPlace;
 import io.shardflux.router.TransitionStrategy.Step;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -121,7 +121,7 @@ final class DefaultRowInserts<T> implements RowInserts<T> {
         });
   }
 
-  private static boolean takes(Place place, boolean sure) {
+  private static boolean takes(KeyPlace place, boolean sure) {
     Step step = place.step();
     return step == null || (sure && !step.phase().waits());
   }

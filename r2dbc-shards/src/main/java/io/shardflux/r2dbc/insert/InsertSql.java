@@ -157,7 +157,7 @@ public final class InsertSql {
     long bytes = 1 + 3L * group.length();
     for (int i = 0; i < values.length; i++) {
       try {
-        bytes += Literals.maxBytes(values[i]);
+        bytes += EncodedLength.most(values[i]);
       } catch (IllegalArgumentException e) {
         throw new IllegalArgumentException(
             "values: " + template.markers().get(i) + ", " + e.getMessage(), e);

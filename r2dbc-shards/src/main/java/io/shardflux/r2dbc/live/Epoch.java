@@ -11,7 +11,7 @@ import io.shardflux.router.ShardKey;
 import io.shardflux.router.TableRule;
 import io.shardflux.router.Topology;
 import io.shardflux.router.TransitionStrategy;
-import io.shardflux.router.TransitionStrategy.Place;
+import io.shardflux.router.TransitionStrategy.KeyPlace;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Collections;
@@ -204,10 +204,10 @@ public record Epoch(
   }
 
   /** The place of a key. Errors as {@link Topology#locate}. */
-  public Mono<Place> place(String table, ShardKey key) {
+  public Mono<KeyPlace> place(String table, ShardKey key) {
     TransitionStrategy way = moving(table);
     if (way == null) {
-      return topology.locate(table, key).map(shard -> new Place(shard, null));
+      return topology.locate(table, key).map(shard -> new KeyPlace(shard, null));
     }
     if (way.isWhole()) {
       return Mono.just(way.placeOfAll());
@@ -221,7 +221,7 @@ public record Epoch(
   }
 
   /** The places of some keys, in their order. Errors as {@link #place}. */
-  public Mono<List<Place>> places(String table, Collection<ShardKey> keys) {
+  public Mono<List<KeyPlace>> places(String table, Collection<ShardKey> keys) {
     return Flux.fromIterable(keys)
         .flatMapSequential(key -> place(table, key), LOOKUPS_AT_ONCE)
         .collectList();

@@ -5,7 +5,7 @@ import io.shardflux.r2dbc.failure.TopologyChangedException;
 import io.shardflux.r2dbc.shard.ShardServers;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
-import io.shardflux.router.TransitionStrategy.Place;
+import io.shardflux.router.TransitionStrategy.KeyPlace;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.reactivestreams.Publisher;
@@ -60,7 +60,7 @@ final class KeyedFlux<T> extends Flux<T> {
 
   private @Nullable Look look(Epoch epoch, ShardId shard) {
     return work.lasts()
-        ? new Look(live, epoch, table, List.of(key), new Place(shard, null), null)
+        ? new Look(live, epoch, table, List.of(key), new KeyPlace(shard, null), null)
         : null;
   }
 

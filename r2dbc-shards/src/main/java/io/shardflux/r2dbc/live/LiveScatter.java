@@ -11,7 +11,7 @@ import io.shardflux.r2dbc.statement.BoundStatement;
 import io.shardflux.r2dbc.statement.SqlTemplate;
 import io.shardflux.r2dbc.statement.Work;
 import io.shardflux.router.ShardId;
-import io.shardflux.router.TransitionStrategy.Place;
+import io.shardflux.router.TransitionStrategy.KeyPlace;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
@@ -134,7 +134,7 @@ final class LiveScatter<T> {
 
   private Flux<ShardSignal<T>> again(Patience patience) {
     return patience
-        .next(new Place(live.topology().shards().iterator().next(), null))
+        .next(new KeyPlace(live.topology().shards().iterator().next(), null))
         .publishOn(Schedulers.parallel())
         .thenMany(Flux.defer(() -> signals(live.epoch(), patience)));
   }
@@ -143,7 +143,8 @@ final class LiveScatter<T> {
     return TopologyChangedException.of(
         live.topology().shards().iterator().next(),
         look.named()
-            + ": keys moved to another shard (expected: the same shard) while all shards were asked, "
+            + ": keys moved to another shard (expected: the same shard) while all shards were"
+            + " asked, "
             + (statement.writes()
                 ? "and some shards may have done it"
                 : "and rows may be missing; ask again"));
@@ -192,10 +193,10 @@ final class LiveScatter<T> {
     rows.byShard().keySet().forEach(shard -> refuseUnordered(shard, rows.statements()));
     List<Flux<T>> asked =
         rows.streams() ? StreamTurns.of(rows.byShard()) : List.copyOf(rows.byShard().values());
-    List<Scatter.Source<T>> sources = new ArrayList<>();
+    List<Scatter.ShardRows<T>> sources = new ArrayList<>();
     rows.byShard()
         .keySet()
-        .forEach(shard -> sources.add(new Scatter.Source<>(shard, asked.get(sources.size()))));
+        .forEach(shard -> sources.add(new Scatter.ShardRows<>(shard, asked.get(sources.size()))));
     return new Scatter<T>(
             sources,
             new Scatter.Terms<>(policy, order, Scatter.PREFETCH, LocateAnew.class::isInstance))

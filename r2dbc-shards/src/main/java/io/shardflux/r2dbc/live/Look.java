@@ -7,7 +7,7 @@ import io.shardflux.r2dbc.shard.ShardServers;
 import io.shardflux.r2dbc.statement.Work;
 import io.shardflux.router.Internal;
 import io.shardflux.router.ShardKey;
-import io.shardflux.router.TransitionStrategy.Place;
+import io.shardflux.router.TransitionStrategy.KeyPlace;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -31,7 +31,7 @@ public final class Look {
   private final Epoch epoch;
   private final String table;
   private final List<ShardKey> keys;
-  private final Place place;
+  private final KeyPlace place;
   private final Parking.@Nullable Ticket ticket;
 
   /**
@@ -44,7 +44,7 @@ public final class Look {
       Epoch epoch,
       String table,
       List<ShardKey> keys,
-      Place place,
+      KeyPlace place,
       Parking.@Nullable Ticket ticket) {
     this.live = live;
     this.epoch = epoch;
@@ -58,7 +58,7 @@ public final class Look {
     return epoch;
   }
 
-  Place place() {
+  KeyPlace place() {
     return place;
   }
 
@@ -193,7 +193,7 @@ public final class Look {
   }
 
   /** Tells whether a key is where it was, and was nowhere else meanwhile. */
-  private boolean stays(Epoch now, Place found) {
+  private boolean stays(Epoch now, KeyPlace found) {
     boolean still = place.step() == null && found.step() == null && now.moving(table) != null;
     return found.shard().equals(place.shard())
         && (still || !now.movedSince(epoch, List.of(table), place.shard()));

@@ -6,7 +6,7 @@ import io.shardflux.r2dbc.failure.TopologyChangedException;
 import io.shardflux.r2dbc.shard.ShardServers;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
-import io.shardflux.router.TransitionStrategy.Place;
+import io.shardflux.router.TransitionStrategy.KeyPlace;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -66,7 +66,7 @@ final class MovingKeys<T> {
   }
 
   /** The keys by their places. */
-  private Mono<Map<Place, List<ShardKey>>> places(Epoch epoch) {
+  private Mono<Map<KeyPlace, List<ShardKey>>> places(Epoch epoch) {
     if (keys.size() == 1) {
       return epoch.place(table, keys.get(0)).map(place -> Map.of(place, keys));
     }
@@ -74,7 +74,7 @@ final class MovingKeys<T> {
         .places(table, keys)
         .map(
             places -> {
-              Map<Place, List<ShardKey>> byPlace = new LinkedHashMap<>();
+              Map<KeyPlace, List<ShardKey>> byPlace = new LinkedHashMap<>();
               for (int i = 0; i < keys.size(); i++) {
                 byPlace.computeIfAbsent(places.get(i), place -> new ArrayList<>()).add(keys.get(i));
               }
@@ -82,15 +82,15 @@ final class MovingKeys<T> {
             });
   }
 
-  private static Map<Place, List<ShardKey>> byShard(Map<Place, List<ShardKey>> byPlace) {
-    Map<ShardId, Place> ofShard = new LinkedHashMap<>();
+  private static Map<KeyPlace, List<ShardKey>> byShard(Map<KeyPlace, List<ShardKey>> byPlace) {
+    Map<ShardId, KeyPlace> ofShard = new LinkedHashMap<>();
     byPlace
         .keySet()
         .forEach(
             place ->
                 ofShard.merge(
                     place.shard(), place, (one, other) -> one.step() == null ? other : one));
-    Map<Place, List<ShardKey>> joined = new LinkedHashMap<>();
+    Map<KeyPlace, List<ShardKey>> joined = new LinkedHashMap<>();
     byPlace.forEach(
         (place, some) ->
             joined
@@ -101,7 +101,7 @@ final class MovingKeys<T> {
   }
 
   private Flux<T> at(
-      Epoch epoch, Map<Place, List<ShardKey>> places, Parking.@Nullable Ticket ticket) {
+      Epoch epoch, Map<KeyPlace, List<ShardKey>> places, Parking.@Nullable Ticket ticket) {
     if (places.size() == 1) {
       return at(new Look(live, epoch, table, keys, places.keySet().iterator().next(), ticket));
     }
@@ -116,7 +116,7 @@ final class MovingKeys<T> {
   }
 
   /** One statement must give all rows, and no shard has them by now. Nothing was sent. */
-  private RuntimeException apart(Place first) {
+  private RuntimeException apart(KeyPlace first) {
     // It is not for this part of the statement to go on.
     last = null;
     return work.writes()
@@ -129,7 +129,7 @@ final class MovingKeys<T> {
   }
 
   private Flux<T> at(Look look) {
-    Place found = look.place();
+    KeyPlace found = look.place();
     last = look;
     if (found.step() != null) {
       if (!live.confirmed()) {
@@ -169,7 +169,7 @@ final class MovingKeys<T> {
     // The first time the next topology is there already; later it may be a moment late.
     Duration pause = Duration.ofMillis(refusals == 1 ? 0 : 5L << refusals);
     return patience
-        .confirmed(new Place(refusal.shard(), null))
+        .confirmed(new KeyPlace(refusal.shard(), null))
         .then(Mono.delay(pause))
         .thenMany(Flux.defer(this::rows));
   }

@@ -5,7 +5,7 @@ import io.shardflux.r2dbc.statement.Owned;
 import io.shardflux.r2dbc.statement.SqlTemplate;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.TransitionStrategy;
-import io.shardflux.router.TransitionStrategy.Place;
+import io.shardflux.router.TransitionStrategy.KeyPlace;
 import io.shardflux.router.TransitionStrategy.Step;
 import java.time.Duration;
 import java.util.LinkedHashMap;
@@ -67,7 +67,7 @@ final class OwnedScatter {
     for (String table : tables) {
       TransitionStrategy way = epoch.moving(table);
       for (Step step : way == null ? List.<Step>of() : way.steps()) {
-        Place place = new Place(step.from(), step);
+        KeyPlace place = new KeyPlace(step.from(), step);
         if (!live.confirmed()) {
           return patience(table).confirmed(place).then(again());
         }

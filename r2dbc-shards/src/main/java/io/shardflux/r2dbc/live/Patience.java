@@ -4,7 +4,7 @@ import io.shardflux.r2dbc.failure.ShardUnavailableException;
 import io.shardflux.r2dbc.failure.ShardUnavailableException.Why;
 import io.shardflux.router.Internal;
 import io.shardflux.router.ShardId;
-import io.shardflux.router.TransitionStrategy.Place;
+import io.shardflux.router.TransitionStrategy.KeyPlace;
 import io.shardflux.router.TransitionStrategy.Step;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
@@ -45,7 +45,7 @@ public final class Patience {
   }
 
   /** Completes when the statement may be located once more, or errors as it has waited enough. */
-  public Mono<Void> next(Place place) {
+  public Mono<Void> next(KeyPlace place) {
     return Mono.defer(
         () ->
             ++rounds > ROUNDS || left().isNegative()
@@ -54,7 +54,7 @@ public final class Patience {
   }
 
   /** Completes when the newest topology is in force. */
-  public Mono<Void> confirmed(Place place) {
+  public Mono<Void> confirmed(KeyPlace place) {
     return next(place)
         .then(
             Mono.defer(
@@ -69,7 +69,7 @@ public final class Patience {
    * @param located the epoch that the statement was located in
    * @param on what follows; it leaves once it has a connection
    */
-  public <T> Flux<T> parked(Epoch located, Place place, Function<Parking.Ticket, Flux<T>> on) {
+  public <T> Flux<T> parked(Epoch located, KeyPlace place, Function<Parking.Ticket, Flux<T>> on) {
     return next(place)
         .thenMany(
             Flux.using(
@@ -82,7 +82,7 @@ public final class Patience {
                 Parking.Ticket::leave));
   }
 
-  private Parking.Ticket entered(Epoch located, Place place) {
+  private Parking.Ticket entered(Epoch located, KeyPlace place) {
     Parking.Ticket ticket = live.parking().enter(located.topology().epoch());
     if (ticket == null) {
       throw new ShardUnavailableException(
@@ -107,11 +107,11 @@ public final class Patience {
     return atLeast(rest.compareTo(left) < 0 ? rest : left);
   }
 
-  private ShardUnavailableException lateSwitch(Place place) {
+  private ShardUnavailableException lateSwitch(KeyPlace place) {
     return late(place, acquire.compareTo(PARKED) < 0 ? acquire : PARKED, "have not been switched");
   }
 
-  private ShardUnavailableException late(Place place, Duration time, String what) {
+  private ShardUnavailableException late(KeyPlace place, Duration time, String what) {
     return new ShardUnavailableException(
         place.shard(),
         Why.NOT_ASKED,
@@ -126,7 +126,7 @@ public final class Patience {
 
   /** The error where the control server does not say which topology is the newest. */
   public static ShardUnavailableException unconfirmed(
-      String table, Place place, Duration time, Throwable error) {
+      String table, KeyPlace place, Duration time, Throwable error) {
     return new ShardUnavailableException(
         place.shard(),
         Why.NOT_ASKED,
@@ -137,7 +137,7 @@ public final class Patience {
         error);
   }
 
-  static String about(String table, Place place) {
+  static String about(String table, KeyPlace place) {
     Step step = place.step();
     return table + ": its keys move" + (step == null ? "" : " to " + target(place.shard(), step));
   }

@@ -5,7 +5,7 @@ import io.shardflux.r2dbc.scatter.Reach;
 import io.shardflux.r2dbc.settings.ReadPreference;
 import io.shardflux.r2dbc.statement.Work;
 import io.shardflux.router.ShardId;
-import io.shardflux.router.TransitionStrategy.Place;
+import io.shardflux.router.TransitionStrategy.KeyPlace;
 import java.time.Duration;
 import java.util.HashSet;
 import java.util.List;
@@ -98,7 +98,8 @@ final class ScatterLook<T> {
             ? Mono.empty()
             : live.confirm(acquire)
                 .onErrorMap(
-                    error -> Patience.unconfirmed(named(), new Place(shard, null), acquire, error));
+                    error ->
+                        Patience.unconfirmed(named(), new KeyPlace(shard, null), acquire, error));
     return confirmed.then(
         Mono.defer(() -> isMoved(live.epoch()) ? Mono.error(anew()) : Mono.empty()));
   }

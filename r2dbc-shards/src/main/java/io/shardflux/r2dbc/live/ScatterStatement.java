@@ -27,10 +27,10 @@ public record ScatterStatement<T>(
     Binds binds,
     Work.Terms terms,
     boolean counting,
-    Execution<T> execution) {
+    Sending<T> execution) {
 
   /** The work of one of its statements with a connection. */
-  public interface Execution<T> {
+  public interface Sending<T> {
     Flux<T> on(BoundStatement statement, Connection connection, Dialect dialect);
   }
 

@@ -27,7 +27,7 @@ public final class Scatter<T> {
   public static final int PREFETCH = 256;
 
   /** A shard and its rows. */
-  public record Source<T>(ShardId shard, Flux<T> rows) {}
+  public record ShardRows<T>(ShardId shard, Flux<T> rows) {}
 
   /**
    * The way to merge rows.
@@ -47,10 +47,10 @@ public final class Scatter<T> {
     }
   }
 
-  private final List<Source<T>> sources;
+  private final List<ShardRows<T>> sources;
   private final Terms<T> terms;
 
-  public Scatter(List<Source<T>> sources, Terms<T> terms) {
+  public Scatter(List<ShardRows<T>> sources, Terms<T> terms) {
     this.sources = List.copyOf(sources);
     this.terms = terms;
   }
@@ -95,7 +95,7 @@ public final class Scatter<T> {
     return Flux.mergeComparing(terms.prefetch(), comparator, streams.toArray(Flux[]::new));
   }
 
-  private Flux<ShardSignal<T>> stream(Source<T> source, Ending ending) {
+  private Flux<ShardSignal<T>> stream(ShardRows<T> source, Ending ending) {
     return Flux.defer(
         () -> {
           ShardId shard = source.shard();

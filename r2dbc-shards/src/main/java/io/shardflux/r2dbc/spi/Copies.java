@@ -7,7 +7,7 @@ import io.shardflux.r2dbc.live.LiveShards;
 import io.shardflux.r2dbc.live.Patience;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.TableRule;
-import io.shardflux.router.TransitionStrategy.Place;
+import io.shardflux.router.TransitionStrategy.KeyPlace;
 import java.time.Duration;
 import java.util.Set;
 import java.util.TreeSet;
@@ -70,7 +70,7 @@ record Copies(LiveShards shards, Epoch epoch, Set<String> tables) {
     ShardId first = epoch.topology().shards().iterator().next();
     return shards
         .confirm(time)
-        .onErrorMap(error -> Patience.unconfirmed(named(), new Place(first, null), time, error));
+        .onErrorMap(error -> Patience.unconfirmed(named(), new KeyPlace(first, null), time, error));
   }
 
   private Mono<Void> same() {
@@ -81,7 +81,7 @@ record Copies(LiveShards shards, Epoch epoch, Set<String> tables) {
 
   private PlanAnew anew(LocateAnew.After after) {
     ShardId first = epoch.topology().shards().iterator().next();
-    return new PlanAnew(after, named(), new Place(first, null), epoch);
+    return new PlanAnew(after, named(), new KeyPlace(first, null), epoch);
   }
 
   private String named() {

@@ -4,7 +4,7 @@ import io.shardflux.r2dbc.failure.TopologyChangedException;
 import io.shardflux.r2dbc.live.LiveShards;
 import io.shardflux.r2dbc.live.Patience;
 import io.shardflux.router.Internal;
-import io.shardflux.router.TransitionStrategy.Place;
+import io.shardflux.router.TransitionStrategy.KeyPlace;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
@@ -72,7 +72,7 @@ public final class Crossing {
     Duration pause = Duration.ofMillis(refusals == 1 ? 0 : 5L << refusals);
     Mono<Void> confirmed =
         error instanceof TopologyChangedException moved
-            ? patience("rows").confirmed(new Place(moved.shard(), null))
+            ? patience("rows").confirmed(new KeyPlace(moved.shard(), null))
             : shards.confirm(shards.timeouts().acquire()).onErrorMap(unanswered -> error);
     return confirmed.then(Mono.delay(pause)).then();
   }

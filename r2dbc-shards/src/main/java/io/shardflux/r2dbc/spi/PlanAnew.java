@@ -2,7 +2,7 @@ package io.shardflux.r2dbc.spi;
 
 import io.shardflux.r2dbc.failure.LocateAnew;
 import io.shardflux.r2dbc.live.Epoch;
-import io.shardflux.router.TransitionStrategy.Place;
+import io.shardflux.router.TransitionStrategy.KeyPlace;
 
 /** Reports that a statement must be planned by another snapshot, because its keys move. */
 final class PlanAnew extends LocateAnew {
@@ -10,10 +10,10 @@ final class PlanAnew extends LocateAnew {
   private static final long serialVersionUID = 1L;
 
   private final transient String table;
-  private final transient Place place;
+  private final transient KeyPlace place;
   private final transient Epoch epoch;
 
-  PlanAnew(After after, String table, Place place, Epoch epoch) {
+  PlanAnew(After after, String table, KeyPlace place, Epoch epoch) {
     super(after);
     this.table = table;
     this.place = place;
@@ -24,7 +24,7 @@ final class PlanAnew extends LocateAnew {
     return table;
   }
 
-  Place place() {
+  KeyPlace place() {
     return place;
   }
 

@@ -84,9 +84,9 @@ public final class ShardScatter<T> {
   }
 
   private Scatter<T> scatter(List<Flux<T>> asked) {
-    List<Scatter.Source<T>> sources = new ArrayList<>();
+    List<Scatter.ShardRows<T>> sources = new ArrayList<>();
     rows.keySet()
-        .forEach(shard -> sources.add(new Scatter.Source<>(shard, asked.get(sources.size()))));
+        .forEach(shard -> sources.add(new Scatter.ShardRows<>(shard, asked.get(sources.size()))));
     return new Scatter<>(sources, terms);
   }
 

@@ -21,7 +21,7 @@ import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
 import io.shardflux.router.Topology;
 import io.shardflux.router.TransitionStrategy;
-import io.shardflux.router.TransitionStrategy.Place;
+import io.shardflux.router.TransitionStrategy.KeyPlace;
 import io.shardflux.router.TransitionStrategy.Step;
 import java.time.Duration;
 import java.util.Collection;
@@ -133,14 +133,14 @@ public final class Snapshot {
           for (String table : tables) {
             TransitionStrategy way = epoch.moving(table);
             for (Step step : way == null ? List.<Step>of() : way.steps()) {
-              check(table, List.of(new Place(step.from(), step)), true);
+              check(table, List.of(new KeyPlace(step.from(), step)), true);
             }
           }
         });
   }
 
-  private void check(String table, List<Place> places, boolean writes) {
-    for (Place place : places) {
+  private void check(String table, List<KeyPlace> places, boolean writes) {
+    for (KeyPlace place : places) {
       Step step = place.step();
       if (step != null && !shards.confirmed()) {
         throw new PlanAnew(LocateAnew.After.CONFIRMATION, table, place, epoch);
@@ -159,10 +159,10 @@ public final class Snapshot {
    */
   public record KeyPlaces(boolean moving, boolean alike) {
 
-    static KeyPlaces of(List<Place> places) {
+    static KeyPlaces of(List<KeyPlace> places) {
       return new KeyPlaces(
           places.stream().anyMatch(place -> place.step() != null),
-          places.stream().map(Place::step).distinct().limit(2).count() <= 1);
+          places.stream().map(KeyPlace::step).distinct().limit(2).count() <= 1);
     }
   }
 
@@ -185,7 +185,7 @@ public final class Snapshot {
                     new PlanAnew(
                         LocateAnew.After.CONFIRMATION,
                         String.join(", ", tables),
-                        new Place(ids.iterator().next(), null),
+                        new KeyPlace(ids.iterator().next(), null),
                         epoch)));
   }
 
@@ -333,7 +333,7 @@ public final class Snapshot {
         ? new PlanAnew(
             LocateAnew.After.NOTHING,
             String.join(", ", tables),
-            new Place(epoch.topology().shards().iterator().next(), null),
+            new KeyPlace(epoch.topology().shards().iterator().next(), null),
             epoch)
         : null;
   }
@@ -388,7 +388,7 @@ public final class Snapshot {
                 .confirm(time)
                 .onErrorMap(
                     error ->
-                        Patience.unconfirmed(named(), new Place(ids.get(0), null), time, error));
+                        Patience.unconfirmed(named(), new KeyPlace(ids.get(0), null), time, error));
     return settled.then(
         Mono.defer(
             () -> {
@@ -409,7 +409,7 @@ public final class Snapshot {
   }
 
   private PlanAnew anew(ShardId shard) {
-    return new PlanAnew(LocateAnew.After.NOTHING, named(), new Place(shard, null), epoch);
+    return new PlanAnew(LocateAnew.After.NOTHING, named(), new KeyPlace(shard, null), epoch);
   }
 
   private String named() {
@@ -541,7 +541,7 @@ public final class Snapshot {
 
     private PlanAnew elsewhere(ShardId shard) {
       return new PlanAnew(
-          LocateAnew.After.NOTHING, String.join(", ", tables), new Place(shard, null), epoch);
+          LocateAnew.After.NOTHING, String.join(", ", tables), new KeyPlace(shard, null), epoch);
     }
 
     /** A statement for one of the shards, wherever rows lie. */

@@ -667,7 +667,7 @@ class ReadQueueTests {
   }
 
   /** Answers when a test says so. */
-  private static class FakeShard implements ReadQueue.Shard<String> {
+  private static class FakeShard implements ReadQueue.Target<String> {
 
     private final Scheduler timer;
     private final ReadQueue<String> queue;

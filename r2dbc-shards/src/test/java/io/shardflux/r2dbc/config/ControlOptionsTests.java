@@ -200,7 +200,7 @@ class ControlOptionsTests {
   }
 
   private static ConnectionFactoryOptions place(RouterDefinition definition) {
-    return definition.directories().get(0).place().server();
+    return definition.directories().get(0).location().server();
   }
 
   @Test

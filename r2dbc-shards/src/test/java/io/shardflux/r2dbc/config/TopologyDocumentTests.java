@@ -428,9 +428,10 @@ class TopologyDocumentTests {
     RouterParts stranger = stranger(ACCOUNTS);
     TopologyDocument.Opened first = document.open(1, stranger, null);
     assertThat(first.directories()).hasSize(1);
-    TableDirectory.Place place = first.directories().get(0).place();
-    assertThat(place.server().getValue(ConnectionFactoryOptions.PASSWORD)).isEqualTo("Zq7hunter");
-    assertThat(place.name()).isEqualTo("by_account");
+    TableDirectory.Location location = first.directories().get(0).location();
+    assertThat(location.server().getValue(ConnectionFactoryOptions.PASSWORD))
+        .isEqualTo("Zq7hunter");
+    assertThat(location.name()).isEqualTo("by_account");
 
     TopologyDocument.Opened second = document.open(2, stranger, first);
     assertThat(second.directories()).isEqualTo(first.directories());

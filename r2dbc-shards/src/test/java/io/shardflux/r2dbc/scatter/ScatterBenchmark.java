@@ -29,7 +29,7 @@ public class ScatterBenchmark {
   @Param({"3", "30", "300"})
   public int shards;
 
-  private List<Scatter.Source<Integer>> sources = List.of();
+  private List<Scatter.ShardRows<Integer>> sources = List.of();
 
   /** Each shard has every so-maniest number, in order. */
   @Setup
@@ -38,7 +38,7 @@ public class ScatterBenchmark {
         IntStream.range(0, shards)
             .mapToObj(
                 shard ->
-                    new Scatter.Source<>(
+                    new Scatter.ShardRows<>(
                         ShardId.of("s" + shard),
                         Flux.range(0, ROWS / shards).map(i -> i * shards + shard)))
             .toList();

@@ -2,7 +2,7 @@ package io.shardflux.r2dbc.scatter;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.shardflux.r2dbc.scatter.Scatter.Source;
+import io.shardflux.r2dbc.scatter.Scatter.ShardRows;
 import io.shardflux.r2dbc.scatter.ShardSignal.Coverage;
 import io.shardflux.r2dbc.scatter.ShardSignal.Done;
 import io.shardflux.r2dbc.scatter.ShardSignal.Failed;
@@ -33,8 +33,9 @@ class ScatterTests {
   private final TestPublisher<Integer> a = TestPublisher.create();
   private final TestPublisher<Integer> b = TestPublisher.create();
   private final TestPublisher<Integer> c = TestPublisher.create();
-  private final List<Source<Integer>> sources =
-      List.of(new Source<>(A, a.flux()), new Source<>(B, b.flux()), new Source<>(C, c.flux()));
+  private final List<ShardRows<Integer>> sources =
+      List.of(
+          new ShardRows<>(A, a.flux()), new ShardRows<>(B, b.flux()), new ShardRows<>(C, c.flux()));
 
   @Test
   void rowsComeAsTheyComeAndTheCoverageIsLast() {
@@ -129,9 +130,9 @@ class ScatterTests {
     Flux<Integer> merged =
         new Scatter<>(
                 List.of(
-                    new Source<>(A, Flux.range(0, 2_000).map(i -> i * 3)),
-                    new Source<>(B, Flux.range(0, 2_000).map(i -> i * 3 + 1)),
-                    new Source<>(C, Flux.range(0, 2_000).map(i -> i * 3 + 2))),
+                    new ShardRows<>(A, Flux.range(0, 2_000).map(i -> i * 3)),
+                    new ShardRows<>(B, Flux.range(0, 2_000).map(i -> i * 3 + 1)),
+                    new ShardRows<>(C, Flux.range(0, 2_000).map(i -> i * 3 + 2))),
                 Scatter.Terms.<Integer>of(FailurePolicy.tag(), Comparator.naturalOrder()))
             .signals()
             .ofType(Row.class)
@@ -169,10 +170,10 @@ class ScatterTests {
   void backPressureReachesEveryShard(boolean ordered) {
     Comparator<Integer> order = ordered ? Comparator.naturalOrder() : null;
     AtomicLong produced = new AtomicLong();
-    List<Source<Integer>> counted =
+    List<ShardRows<Integer>> counted =
         List.of(
-            new Source<>(A, Flux.range(0, 100_000).doOnNext(i -> produced.incrementAndGet())),
-            new Source<>(B, Flux.range(0, 100_000).doOnNext(i -> produced.incrementAndGet())));
+            new ShardRows<>(A, Flux.range(0, 100_000).doOnNext(i -> produced.incrementAndGet())),
+            new ShardRows<>(B, Flux.range(0, 100_000).doOnNext(i -> produced.incrementAndGet())));
 
     StepVerifier.create(
             new Scatter<>(counted, Scatter.Terms.of(FailurePolicy.tag(), order)).signals(), 5)

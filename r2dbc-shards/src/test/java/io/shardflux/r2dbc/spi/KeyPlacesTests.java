@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.shardflux.r2dbc.spi.Snapshot.KeyPlaces;
 import io.shardflux.router.ShardId;
+import io.shardflux.router.TransitionStrategy.KeyPlace;
 import io.shardflux.router.TransitionStrategy.Phase;
-import io.shardflux.router.TransitionStrategy.Place;
 import io.shardflux.router.TransitionStrategy.Step;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -14,9 +14,9 @@ class KeyPlacesTests {
 
   private static final ShardId A = ShardId.of("a");
   private static final ShardId B = ShardId.of("b");
-  private static final Place RESTS = new Place(A, null);
-  private static final Place MOVES = new Place(A, new Step(A, B, Phase.COPYING));
-  private static final Place MOVES_BACK = new Place(A, new Step(B, A, Phase.SWITCHED));
+  private static final KeyPlace RESTS = new KeyPlace(A, null);
+  private static final KeyPlace MOVES = new KeyPlace(A, new Step(A, B, Phase.COPYING));
+  private static final KeyPlace MOVES_BACK = new KeyPlace(A, new Step(B, A, Phase.SWITCHED));
 
   @Test
   void keysAreAlikeWhereOneStepMovesAllOrNone() {
@@ -27,7 +27,7 @@ class KeyPlacesTests {
 
   @Test
   void keysAreNotAlikeInWhateverOrderTheyCome() {
-    for (List<Place> places :
+    for (List<KeyPlace> places :
         List.of(
             List.of(RESTS, MOVES),
             List.of(MOVES, RESTS),

@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  * Counts the length that a value gets on its way to a server, as r2dbc-mysql 1.4.3 writes it: a
  * literal in UTF-8, or, if a URL asks for prepared statements, binary.
  */
-final class Literals {
+final class EncodedLength {
 
   /** Quotes and what stands before them, or a binary value's length, type and NULL bit. */
   private static final int AROUND = 16;
@@ -44,14 +44,14 @@ final class Literals {
           Instant.class,
           Duration.class);
 
-  private Literals() {}
+  private EncodedLength() {}
 
   /**
    * An upper bound in bytes, and for text and bytes the length itself and a few more.
    *
    * @throws IllegalArgumentException if no bound is known for such a value, or it is not finite
    */
-  static long maxBytes(@Nullable Object value) {
+  static long most(@Nullable Object value) {
     return AROUND + content(value);
   }
 
