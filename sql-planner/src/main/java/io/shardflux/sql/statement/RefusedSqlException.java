@@ -22,6 +22,7 @@ public final class RefusedSqlException extends RuntimeException {
   /** The alternative for the caller. */
   private final String wayOut;
 
+  /** True if one server may give several answers to the statement. */
   private final boolean open;
 
   /**
