@@ -207,7 +207,7 @@ record MovedTable(String name, List<Column> columns, List<Column> primary, List<
    */
   String checksum(String condition) {
     return "SELECT COUNT(*), COUNT(r), CAST(COALESCE(BIT_XOR(CAST(CONV(LEFT(SHA2(r, 256), 16), 16,"
-               + " 10) AS UNSIGNED)), 0) AS CHAR) FROM (SELECT "
+        + " 10) AS UNSIGNED)), 0) AS CHAR) FROM (SELECT "
         + rowLiterals()
         + " AS r FROM "
         + quoted()
