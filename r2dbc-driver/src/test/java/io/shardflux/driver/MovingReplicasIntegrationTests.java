@@ -76,7 +76,7 @@ class MovingReplicasIntegrationTests extends MovingUsers {
     // The router looks at the replica's lag once a second.
     StepVerifier.create(
             read("/* shardflux: shard=shard_2, read-preference=replica-preferred */ SELECT COUNT(*)"
-                     + " FROM users")
+                    + " FROM users")
                 .filter(count -> count == 0)
                 .next()
                 .repeatWhenEmpty(tries -> tries.delayElements(Duration.ofMillis(50))))
