@@ -19,6 +19,7 @@ import io.shardflux.driver.result.Source;
 import io.shardflux.driver.row.Column;
 import io.shardflux.driver.row.Columns;
 import io.shardflux.driver.row.RowHolder;
+import io.shardflux.driver.scatter.Definitions;
 import io.shardflux.driver.scatter.Guard;
 import io.shardflux.driver.scatter.JointWrite;
 import io.shardflux.driver.scatter.ScatterSource;
@@ -252,6 +253,9 @@ final class Execution {
     VirtualTransaction transaction = transactionOf(prepared);
     ShardId bound = transaction == null ? null : transaction.shard();
     checkSession(prepared, binds, hints, transaction);
+    if (prepared.defines() && hints.shard() == null) {
+      Definitions.check(snapshot, prepared, connection.transaction() != null);
+    }
     VirtualTransaction within =
         transaction != null && bound == null && bindsNothing(prepared, binds, hints)
             ? null
@@ -459,7 +463,10 @@ final class Execution {
 
     Mono<Result> run() {
       Plan plan = how.plan();
-      Guard guard = guard(plan);
+      if (plan instanceof Plan.Definitions definitions) {
+        return define(definitions);
+      }
+      Guard guard = prepared.defines() ? null : guard(plan);
       if (plan instanceof Plan.Direct direct) {
         return isUndoable() ? writes(direct, guard) : direct(direct.part(), guard);
       }
@@ -476,6 +483,12 @@ final class Execution {
       Plan.Scatter scatter = (Plan.Scatter) plan;
       engine.noteScatter(sql, scatter);
       return Mono.just(read(scatter(scatter, guard)));
+    }
+
+    private Mono<Result> define(Plan.Definitions plan) {
+      return new Definitions(plan, part -> statement(part).write().rowsUpdated(), engine::redefined)
+          .run()
+          .map(rows -> ChangesResult.of(rows, List.of()));
     }
 
     /** Tells whether it is a write of one shard that must be undone where rows have left. */
@@ -637,7 +650,8 @@ final class Execution {
                     .collectList();
             return held.delayUntil(rows -> looked(shard, rows.isEmpty() && count.get() == 0))
                 .map(rows -> ChangesResult.of(count.get(), bounded(rows)))
-                .doOnSuccess(this::mayHaveChangedTables);
+                .doOnSuccess(this::mayHaveChangedTables)
+                .delayUntil(done -> prepared.defines() ? engine.redefined() : Mono.empty());
           });
     }
 
@@ -668,7 +682,8 @@ final class Execution {
 
     private Mono<Result> writes(Plan plan, @Nullable Guard guard) {
       boolean copies = plan instanceof Plan.Writes writes && writes.copies();
-      if (generated != null) {
+      // Copies are given each number, so that nothing is generated.
+      if (generated != null && !copies) {
         return Mono.error(
             Refusals.refused(
                 RefusalCode.GENERATED_VALUES, "generated values of rows on several shards", sql));

@@ -40,10 +40,16 @@ public final class ShardfluxConnectionFactory implements ConnectionFactory, Clos
 
   private final SqlEngine engine;
   private final Metadata metadata;
+  private final Hints defaults;
 
   ShardfluxConnectionFactory(SqlEngine engine) {
+    this(engine, new Metadata(engine), Hints.NONE);
+  }
+
+  private ShardfluxConnectionFactory(SqlEngine engine, Metadata metadata, Hints defaults) {
     this.engine = engine;
-    this.metadata = new Metadata(engine);
+    this.metadata = metadata;
+    this.defaults = defaults;
   }
 
   /**
@@ -76,6 +82,17 @@ public final class ShardfluxConnectionFactory implements ConnectionFactory, Clos
     return context -> context.put(HINTS, hints);
   }
 
+  /**
+   * {@return a factory over the same router whose statements have hints where neither their text
+   * nor their subscription has others} With {@code everyShard}, scripts can define tables whose
+   * comments are not sent, as Spring's. To close it is to close this factory.
+   *
+   * @param others the hints; what is unspecified in them is left to this factory
+   */
+  public ShardfluxConnectionFactory with(Hints others) {
+    return new ShardfluxConnectionFactory(engine, metadata, others.or(defaults));
+  }
+
   static Hints hints(ContextView context) {
     return context.<Hints>getOrEmpty(HINTS).orElse(Hints.NONE);
   }
@@ -88,7 +105,7 @@ public final class ShardfluxConnectionFactory implements ConnectionFactory, Clos
   private VirtualConnection connection() {
     // Otherwise a stub in the router's place would be met by the first statement.
     var unused = engine.access();
-    return new VirtualConnection(engine, metadata);
+    return new VirtualConnection(engine, metadata, defaults);
   }
 
   @Override
@@ -123,7 +140,8 @@ public final class ShardfluxConnectionFactory implements ConnectionFactory, Clos
 
   private Mono<Explanation> explained(String sql, Function<Prepared, Binds> binds) {
     return Mono.deferContextual(
-        context -> new Execution(connection(), sql, null, 0).explain(binds, hints(context)));
+        context ->
+            new Execution(connection(), sql, null, 0).explain(binds, hints(context).or(defaults)));
   }
 
   /**

@@ -14,6 +14,7 @@ import io.shardflux.driver.transaction.VirtualTransaction;
 import io.shardflux.r2dbc.spi.Snapshot;
 import io.shardflux.r2dbc.statement.StatementSpec;
 import io.shardflux.router.ShardId;
+import io.shardflux.sql.statement.Hints;
 import java.time.Duration;
 import java.util.Set;
 import java.util.function.Function;
@@ -48,6 +49,7 @@ final class VirtualConnection implements Connection {
 
   private final SqlEngine engine;
   private final ConnectionMetadata metadata;
+  private final Hints defaults;
 
   // Written under the lock, because statements may run side by side.
   private volatile @Nullable VirtualTransaction transaction;
@@ -58,7 +60,8 @@ final class VirtualConnection implements Connection {
   private volatile Duration lockWait = Duration.ZERO;
   private volatile Duration statementTime = Duration.ZERO;
 
-  VirtualConnection(SqlEngine engine, ConnectionMetadata metadata) {
+  VirtualConnection(SqlEngine engine, ConnectionMetadata metadata, Hints defaults) {
+    this.defaults = defaults;
     this.engine = engine;
     this.metadata = metadata;
   }
@@ -199,6 +202,11 @@ final class VirtualConnection implements Connection {
   public Mono<Void> setStatementTimeout(Duration time) {
     Arguments.requireTime(time, "statement timeout");
     return set(() -> statementTime = time);
+  }
+
+  /** The hints of its factory. */
+  Hints defaults() {
+    return defaults;
   }
 
   @Override

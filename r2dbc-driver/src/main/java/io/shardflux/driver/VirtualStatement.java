@@ -167,7 +167,7 @@ final class VirtualStatement implements Statement {
     return Mono.deferContextual(
         context -> {
           connection.checkOpen();
-          Hints hints = ShardfluxConnectionFactory.hints(context);
+          Hints hints = ShardfluxConnectionFactory.hints(context).or(connection.defaults());
           return explain
               ? execution.explain(prepared -> binds, hints).map(Execution::shown)
               : execution.run(binds, hints);

@@ -70,6 +70,17 @@ class MovingSqlIntegrationTests extends MovingUsers {
   }
 
   @Test
+  void definitionsAreRefusedMeanwhile() {
+    started();
+    published(Phase.COPYING);
+    known();
+    StepVerifier.create(
+            changed("/* shardflux: every-shard=true */ ALTER TABLE users ADD COLUMN x INT"))
+        .expectErrorMatches(error -> String.valueOf(error.getMessage()).contains("TABLE_MOVING"))
+        .verify(BOUND);
+  }
+
+  @Test
   void whatFindsNothingIsPutAgain() {
     started();
     published(Phase.COPYING);
@@ -143,8 +154,8 @@ class MovingSqlIntegrationTests extends MovingUsers {
           "SELECT id FROM users WHERE n = 1 UNION SELECT id FROM users",
           "SELECT DISTINCT id, (SELECT COUNT(*) FROM users v WHERE v.id = u.id) FROM users u",
           "SELECT DISTINCT (SELECT MAX(v.n) FROM users v WHERE v.id = u.id) + 1, id FROM users u",
-          "SELECT (SELECT MAX(v.n) FROM users v WHERE v.id = u.id), id FROM users u ORDER BY (SELECT"
-              + " MAX(v.n) FROM users v WHERE v.id = u.id), id",
+          "SELECT (SELECT MAX(v.n) FROM users v WHERE v.id = u.id), id FROM users u ORDER BY"
+              + " (SELECT MAX(v.n) FROM users v WHERE v.id = u.id), id",
           "SELECT (SELECT MAX(v.n) FROM users v WHERE v.id = u.id), id FROM users u ORDER BY 1, 2");
 
   private List<List<Long>> answers() {

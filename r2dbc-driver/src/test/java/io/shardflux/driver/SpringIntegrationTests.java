@@ -73,6 +73,24 @@ class SpringIntegrationTests {
     shards.close();
   }
 
+  /** A row of a reference table. */
+  @Table("countries")
+  public record Country(@Id String code, String label) {}
+
+  @Test
+  void insertsIntoReferenceTables() {
+    R2dbcEntityTemplate template = context.getBean(R2dbcEntityTemplate.class);
+    Country country = new Country("ZZ", "nowhere");
+    StepVerifier.create(template.insert(country))
+        .expectNext(country)
+        .expectComplete()
+        .verify(BOUND);
+    StepVerifier.create(template.delete(country))
+        .expectNext(country)
+        .expectComplete()
+        .verify(BOUND);
+  }
+
   /** A user, whose id the application gives. */
   @Table("users")
   public static final class User implements Persistable<Long> {

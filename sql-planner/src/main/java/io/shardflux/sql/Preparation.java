@@ -4,6 +4,7 @@ import io.shardflux.sql.analysis.Analysis;
 import io.shardflux.sql.analysis.NamedColumns;
 import io.shardflux.sql.gather.GatherPlanner;
 import io.shardflux.sql.prepare.ChangePreparation;
+import io.shardflux.sql.prepare.DefinitionPreparation;
 import io.shardflux.sql.prepare.InsertPreparation;
 import io.shardflux.sql.prepare.ReadPreparation;
 import io.shardflux.sql.prepare.StatementPlan;
@@ -57,14 +58,14 @@ final class Preparation {
       String named = new NamedColumns(text, schema).of(statement);
       if (named != null) {
         Preparation again = new Preparation(named, true, schema, options);
-        return again.prepared(again.plan(StatementParser.parse(again.read)));
+        return again.prepared(again.plan(StatementParser.parse(again.read)), false);
       }
-      return prepared(plan(statement));
+      return prepared(plan(statement), statement instanceof Statement.Definition);
     } catch (RefusedSqlException e) {
       if (e.code() == RefusalCode.TOO_LARGE || e.code() == RefusalCode.HINT) {
         throw e;
       }
-      return prepared(refused(e, statement));
+      return prepared(refused(e, statement), statement instanceof Statement.Definition);
     }
   }
 
@@ -89,6 +90,9 @@ final class Preparation {
     if (statement instanceof Statement.Delete delete) {
       return new ChangePreparation(text, schema, analysis).plan(delete);
     }
+    if (statement instanceof Statement.Definition definition) {
+      return new DefinitionPreparation(text, schema, analysis).plan(definition);
+    }
     return session();
   }
 
@@ -99,7 +103,7 @@ final class Preparation {
         StatementKind.OTHER, binds -> anywhere, StatementPlan.refusing(sessionRefusal()));
   }
 
-  private Prepared prepared(StatementPlan plan) {
+  private Prepared prepared(StatementPlan plan, boolean defines) {
     String keyTable = analysis.keyTable();
     boolean tells =
         plan.kind() == StatementKind.READ
@@ -116,6 +120,7 @@ final class Preparation {
             analysis.volatility().usesSession() && !tells ? sessionRefusal() : null,
             analysis.volatility().readsSession(),
             named,
+            defines,
             tells,
             keyTable,
             SqlWriter.whole(text, analysis.sources()),

@@ -90,6 +90,7 @@ public final class Prepared {
    * @param readsSession whether it depends on what other statements left in the session
    * @param assumesColumns whether columns were named in it that its text leaves to the server
    * @param tellsServer whether it asks a server of itself alone
+   * @param defines whether it creates, alters or drops tables
    * @param keyTable the table whose key a hint names; null if there is none
    * @param whole the text without its hint
    * @param gather how one server answers it that is given the rows of all; null where none does
@@ -104,6 +105,7 @@ public final class Prepared {
       @Nullable RefusedSqlException sessionRefusal,
       boolean readsSession,
       boolean assumesColumns,
+      boolean defines,
       boolean tellsServer,
       @Nullable String keyTable,
       ShardSql whole,
@@ -205,6 +207,14 @@ public final class Prepared {
    */
   public boolean tellsServer() {
     return statement.tellsServer();
+  }
+
+  /**
+   * {@return whether the statement creates, alters, empties or drops tables, which commits the
+   * transaction that it is in}
+   */
+  public boolean defines() {
+    return statement.defines();
   }
 
   /**

@@ -170,6 +170,12 @@ public class SqlEngine {
     watch.forget();
   }
 
+  /** Reads the columns of all tables anew, because some were defined. */
+  public Mono<Void> redefined() {
+    distrust();
+    return catalogs.refreshed().then();
+  }
+
   public TableWatch watch() {
     return watch;
   }

@@ -123,7 +123,7 @@ final class FixedStatements {
   static final List<Fixed> REFUSED =
       List.of(
           refused(RefusalCode.SCATTERED_LOCK, "SELECT id FROM customers WHERE active FOR UPDATE"),
-          refused(RefusalCode.STATEMENT, "CREATE TABLE more (id INT)"),
+          refused(RefusalCode.UNKNOWN_TABLE, "CREATE TABLE more (id INT)"),
           refused(RefusalCode.STATEMENT, "ALTER TABLE customers ADD extra INT"),
           refused(RefusalCode.STATEMENT, "DROP TABLE customers"),
           refused(RefusalCode.STATEMENT, "TRUNCATE TABLE customers"),

@@ -75,4 +75,12 @@ public sealed interface Plan {
    * @param keyed whether they are the shards of keys that the statement names
    */
   record Writes(List<Part> parts, boolean copies, boolean keyed) implements Plan {}
+
+  /**
+   * A plan of definitions, which no transaction can undo: one shard after the other, until one
+   * fails.
+   *
+   * @param parts at least two
+   */
+  record Definitions(List<Part> parts) implements Plan {}
 }

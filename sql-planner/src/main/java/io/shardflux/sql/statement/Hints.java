@@ -15,6 +15,8 @@ import org.jspecify.annotations.Nullable;
  * @param scatter {@code scatter=true|false}: whether a read may go to several shards
  * @param scatterWrites {@code scatter-writes=true|false}: whether a write may go to several shards;
  *     where it is unspecified, a write may that names the keys of its rows
+ * @param everyShard {@code every-shard=true}: whether a definition of tables, such as {@code CREATE
+ *     TABLE}, may go to all of their shards
  * @param gather {@code gather=50000}: the rows of several shards that one server may be given to
  *     answer a read, in place of the router's bound; {@code gather=false}, which is 0: no such
  *     answer; {@code gather=true}, which is {@link #GATHER}
@@ -27,6 +29,7 @@ public record Hints(
     @Nullable ShardKey key,
     @Nullable Boolean scatter,
     @Nullable Boolean scatterWrites,
+    @Nullable Boolean everyShard,
     @Nullable Integer gather,
     @Nullable Duration timeout,
     @Nullable String failurePolicy,
@@ -61,6 +64,7 @@ public record Hints(
         .key(placed ? key : others.key)
         .scatter(first(scatter, others.scatter))
         .scatterWrites(first(scatterWrites, others.scatterWrites))
+        .everyShard(first(everyShard, others.everyShard))
         .gather(first(gather, others.gather))
         .timeout(first(timeout, others.timeout))
         .failurePolicy(first(failurePolicy, others.failurePolicy))
@@ -79,6 +83,7 @@ public record Hints(
     private @Nullable ShardKey key;
     private @Nullable Boolean scatter;
     private @Nullable Boolean scatterWrites;
+    private @Nullable Boolean everyShard;
     private @Nullable Integer gather;
     private @Nullable Duration timeout;
     private @Nullable String failurePolicy;
@@ -131,6 +136,17 @@ public record Hints(
     }
 
     /**
+     * Sets {@link Hints#everyShard()}.
+     *
+     * @param value as {@link Hints#everyShard()} says; null for unspecified
+     * @return this builder
+     */
+    public Builder everyShard(@Nullable Boolean value) {
+      everyShard = value;
+      return this;
+    }
+
+    /**
      * Sets {@link Hints#gather()}.
      *
      * @param value as {@link Hints#gather()} says; null for unspecified
@@ -177,7 +193,15 @@ public record Hints(
     /** {@return the hints} */
     public Hints build() {
       return new Hints(
-          shard, key, scatter, scatterWrites, gather, timeout, failurePolicy, readPreference);
+          shard,
+          key,
+          scatter,
+          scatterWrites,
+          everyShard,
+          gather,
+          timeout,
+          failurePolicy,
+          readPreference);
     }
   }
 }

@@ -32,6 +32,7 @@ public final class HintReader {
           "key",
           "scatter",
           "scatter-writes",
+          "every-shard",
           "gather",
           "timeout",
           "failure-policy",
@@ -76,6 +77,7 @@ public final class HintReader {
         .key(key == null ? null : key(key, rule))
         .scatter(truth("scatter"))
         .scatterWrites(truth("scatter-writes"))
+        .everyShard(truth("every-shard"))
         .gather(gather())
         .timeout(time == null ? null : time(time))
         .failurePolicy(plain("failure-policy"))

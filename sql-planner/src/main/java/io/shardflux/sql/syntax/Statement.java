@@ -72,6 +72,14 @@ public sealed interface Statement {
     }
   }
 
+  /**
+   * A definition of tables or their indexes.
+   *
+   * @param verb its first word
+   * @param tables the tables, at least one
+   */
+  record Definition(String verb, List<String> tables) implements Statement {}
+
   /** A change of the session's state. */
   record Session() implements Statement {}
 }

@@ -15,6 +15,9 @@ public final class StatementParser extends QueryParser {
   private static final Set<String> TRANSACTION =
       Set.of("BEGIN", "START", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "XA");
 
+  private static final Set<String> DEFINING =
+      Set.of("CREATE", "ALTER", "DROP", "TRUNCATE", "RENAME");
+
   /** The first words of known statements that are not parsed here. */
   private static final Set<String> OTHERS =
       Set.of(
@@ -69,6 +72,12 @@ public final class StatementParser extends QueryParser {
 
   public static Statement parse(SqlText text) {
     StatementParser parser = new StatementParser(text);
+    if (parser.token().kind() == Token.Kind.WORD && DEFINING.contains(parser.upper())) {
+      Statement definition = DefinitionParser.parse(text);
+      if (definition != null) {
+        return definition;
+      }
+    }
     Statement statement = parser.statement();
     if (parser.token().kind() != Token.Kind.END) {
       throw parser.unexpected();

@@ -1,0 +1,79 @@
+package io.shardflux.driver.scatter;
+
+import io.r2dbc.spi.R2dbcException;
+import io.shardflux.r2dbc.spi.ShardScatter;
+import io.shardflux.r2dbc.spi.Snapshot;
+import io.shardflux.router.Internal;
+import io.shardflux.router.ShardId;
+import io.shardflux.sql.Prepared;
+import io.shardflux.sql.merge.Plan;
+import io.shardflux.sql.statement.RefusalCode;
+import io.shardflux.sql.statement.RefusedSqlException;
+import java.util.List;
+import java.util.function.Function;
+import java.util.function.Supplier;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+
+/**
+ * A definition of tables on its shards, one after the other. No transaction can undo it, so the
+ * first shard that fails ends it, and the error tells which shards have it.
+ *
+ * @param statement the statement of a shard
+ * @param redefined what follows where a shard may have it
+ */
+@Internal
+public record Definitions(
+    Plan.Definitions plan,
+    Function<Plan.Part, Mono<Long>> statement,
+    Supplier<Mono<Void>> redefined) {
+
+  /**
+   * Refuses what can't be told from its outcome.
+   *
+   * @param inTransaction whether the connection is in a transaction
+   */
+  public static void check(Snapshot snapshot, Prepared prepared, boolean inTransaction) {
+    if (inTransaction) {
+      throw new RefusedSqlException(
+          RefusalCode.STATEMENT,
+          "a definition of tables in a transaction, which it would commit",
+          "define tables outside of transactions");
+    }
+    if (!snapshot.movingOf(prepared.tables()).isEmpty()) {
+      throw new RefusedSqlException(
+          RefusalCode.TABLE_MOVING,
+          "a definition of " + snapshot.movingOf(prepared.tables()) + ", whose rows are moved",
+          "define the table once the move is over");
+    }
+  }
+
+  /** Runs it, and gives the rows that a server counts. */
+  public Mono<Long> run() {
+    return Flux.range(0, plan.parts().size())
+        .concatMap(at -> defined(at), 1)
+        .reduce(0L, Long::sum)
+        .onErrorResume(error -> redefined.get().onErrorComplete().then(Mono.error(error)))
+        .delayUntil(rows -> redefined.get().onErrorComplete());
+  }
+
+  private Mono<Long> defined(int at) {
+    return statement
+        .apply(plan.parts().get(at))
+        .defaultIfEmpty(0L)
+        .onErrorMap(R2dbcException.class, error -> told(error, at));
+  }
+
+  private R2dbcException told(R2dbcException error, int at) {
+    List<ShardId> shards = plan.parts().stream().map(Plan.Part::shard).toList();
+    return ShardScatter.like(
+        error,
+        error.getMessage()
+            + "; failed on "
+            + shards.get(at)
+            + ", done on "
+            + shards.subList(0, at)
+            + ", not sent to "
+            + shards.subList(at + 1, shards.size()));
+  }
+}

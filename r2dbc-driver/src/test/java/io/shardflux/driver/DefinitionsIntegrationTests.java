@@ -1,0 +1,199 @@
+package io.shardflux.driver;
+
+import static io.shardflux.driver.DriverShards.BOUND;
+import static io.shardflux.driver.DriverShards.IDS;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.r2dbc.spi.Connection;
+import io.r2dbc.spi.R2dbcBadGrammarException;
+import io.r2dbc.spi.Result;
+import io.shardflux.router.KeyColumn;
+import io.shardflux.router.ShardId;
+import io.shardflux.router.TableRule;
+import io.shardflux.sql.statement.Hints;
+import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+
+/** Definitions of tables over the driver. */
+class DefinitionsIntegrationTests {
+
+  private static final String EVERY = "/* shardflux: every-shard=true */ ";
+
+  @SuppressWarnings("NullAway.Init")
+  private static DriverShards shards;
+
+  @BeforeAll
+  static void start() {
+    shards =
+        new DriverShards(
+            router ->
+                router
+                    .table(sharded("made"))
+                    .table(sharded("other"))
+                    .table(new TableRule.Reference("labels"))
+                    .table(new TableRule.Pinned("notes", IDS.get(2))));
+  }
+
+  @AfterAll
+  static void close() {
+    shards.close();
+  }
+
+  private static TableRule sharded(String table) {
+    return new TableRule.Sharded(table, List.of(KeyColumn.integer("id")), "by_user");
+  }
+
+  private static long updated(String sql, @Nullable Object... values) {
+    return Objects.requireNonNull(shards.updated(sql, values).block(BOUND));
+  }
+
+  private static List<String> having(String table) {
+    return Flux.fromIterable(IDS)
+        .filterWhen(
+            shard ->
+                shards
+                    .router
+                    .on(shard)
+                    .sql(
+                        "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA ="
+                            + " DATABASE() AND TABLE_NAME = :t")
+                    .bind("t", table)
+                    .map((row, metadata) -> Objects.requireNonNull(row.get(0, Long.class)) > 0)
+                    .one())
+        .map(ShardId::value)
+        .collectList()
+        .blockOptional(BOUND)
+        .orElseThrow();
+  }
+
+  private static List<String> names(String sql) {
+    return shards
+        .<String>rows(row -> row.get("name", String.class), sql)
+        .collectList()
+        .blockOptional(BOUND)
+        .orElseThrow();
+  }
+
+  @Test
+  void definesShardedTablesOnEveryShard() {
+    updated(EVERY + "CREATE TABLE IF NOT EXISTS made (id BIGINT PRIMARY KEY, name VARCHAR(20))");
+    assertThat(having("made")).containsExactly("shard_0", "shard_1", "shard_2");
+    updated("INSERT INTO made (id, name) VALUES (1, 'a'), (2, 'b'), (3, 'c')");
+    assertThat(names("SELECT * FROM made ORDER BY id")).containsExactly("a", "b", "c");
+
+    updated(EVERY + "ALTER TABLE made ADD COLUMN age INT NOT NULL DEFAULT 7 FIRST");
+    assertThat(names("SELECT name FROM made WHERE age = 7 ORDER BY id DESC")).hasSize(3);
+    assertThat(names("SELECT *, age + 1 FROM made WHERE id = 2")).containsExactly("b");
+    updated(EVERY + "CREATE INDEX by_name ON made (name)");
+    updated(EVERY + "DROP INDEX by_name ON made");
+    updated(EVERY + "ALTER TABLE made RENAME COLUMN age TO years, RENAME TO other");
+    assertThat(names("SELECT name FROM other WHERE years = 7")).hasSize(3);
+    assertThat(having("made")).isEmpty();
+    updated(EVERY + "RENAME TABLE other TO made");
+    updated(EVERY + "CREATE TABLE other LIKE made");
+    updated(EVERY + "TRUNCATE TABLE made");
+    assertThat(names("SELECT name FROM made")).isEmpty();
+    updated(EVERY + "DROP TABLE IF EXISTS made, other");
+    assertThat(having("made")).isEmpty();
+  }
+
+  @Test
+  void definesReferenceTablesOnEveryShardAndPinnedOnesOnTheirs() {
+    updated(EVERY + "CREATE TABLE labels (id INT PRIMARY KEY, name VARCHAR(20))");
+    updated("INSERT INTO labels (id, name) VALUES (1, 'x')");
+    assertThat(having("labels")).hasSize(3);
+    assertThat(names("SELECT name FROM labels")).containsExactly("x");
+    updated(EVERY + "DROP TABLE labels");
+
+    updated("CREATE TABLE notes (id INT PRIMARY KEY, name VARCHAR(20))");
+    assertThat(having("notes")).containsExactly("shard_2");
+    updated("INSERT INTO notes (id, name) VALUES (1, 'n')");
+    assertThat(names("SELECT name FROM notes")).containsExactly("n");
+    updated("ALTER TABLE notes CHANGE name name VARCHAR(30), ADD KEY (name)");
+    updated("DROP TABLE notes");
+    assertThat(having("notes")).isEmpty();
+  }
+
+  @Test
+  void aFactoryMayPermitItToAllItsStatements() {
+    Flux<Long> made =
+        Flux.usingWhen(
+            shards.factory.with(Hints.builder().everyShard(true).build()).create(),
+            connection ->
+                Flux.from(
+                        connection
+                            .createStatement("CREATE TABLE labels (id INT PRIMARY KEY)")
+                            .execute())
+                    .concatMap(Result::getRowsUpdated),
+            Connection::close);
+    made.blockLast(BOUND);
+    assertThat(having("labels")).hasSize(3);
+    updated(EVERY + "DROP TABLE labels");
+  }
+
+  @Test
+  void theFirstFailureEndsItAndTellsWhere() {
+    shards.router.on(IDS.get(1)).sql("CREATE TABLE other (id INT)").rowsUpdated().block(BOUND);
+    assertThatThrownBy(() -> updated(EVERY + "CREATE TABLE other (id BIGINT PRIMARY KEY)"))
+        .isInstanceOf(R2dbcBadGrammarException.class)
+        .hasMessageContaining("failed on shard_1, done on [shard_0], not sent to [shard_2]");
+    assertThat(having("other")).containsExactly("shard_0", "shard_1");
+    updated(EVERY + "DROP TABLE IF EXISTS other");
+    assertThat(having("other")).isEmpty();
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "STATEMENT: CREATE on 3 shards | CREATE TABLE made (id BIGINT PRIMARY KEY)",
+        "STATEMENT: DROP on 3 shards | DROP TABLE users",
+        "every-shard=true | TRUNCATE users",
+        "STATEMENT | CREATE TABLE made AS SELECT * FROM users",
+        "STATEMENT | CREATE TEMPORARY TABLE made (id INT)",
+        "STATEMENT | CREATE VIEW made AS SELECT 1",
+        "STATEMENT | DROP DATABASE made",
+        "STATEMENT: tables on different shards | DROP TABLE users, notes",
+        "UNKNOWN_TABLE: stranger: not in the topology | CREATE TABLE stranger (id INT)",
+        "UNKNOWN_TABLE: stranger | RENAME TABLE users TO stranger",
+        "UNKNOWN_TABLE: stranger | ALTER TABLE users ADD x INT, RENAME AS stranger",
+        "UNKNOWN_TABLE: a table named with its schema | DROP TABLE mysql.user",
+        "HINT | /* shardflux: every-shard=maybe */ DROP TABLE users",
+      })
+  void refuses(String line) {
+    String[] parts = line.split(" \\| ", 2);
+    assertThatThrownBy(() -> updated(parts[1]))
+        .isInstanceOf(R2dbcBadGrammarException.class)
+        .hasMessageContaining(parts[0]);
+    assertThat(having("users")).hasSize(3);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        EVERY + "CREATE TABLE made (id BIGINT PRIMARY KEY)",
+        "CREATE TABLE notes (id BIGINT PRIMARY KEY)"
+      })
+  void isRefusedInATransaction(String sql) {
+    Mono<Long> inside =
+        shards
+            .on(
+                connection ->
+                    Mono.from(connection.beginTransaction())
+                        .thenMany(connection.createStatement(sql).execute())
+                        .concatMap(Result::getRowsUpdated))
+            .reduce(0L, Long::sum);
+    assertThatThrownBy(() -> inside.block(BOUND))
+        .hasMessageContaining("STATEMENT: a definition of tables in a transaction");
+    assertThat(having("made")).isEmpty();
+    assertThat(having("notes")).isEmpty();
+  }
+}
