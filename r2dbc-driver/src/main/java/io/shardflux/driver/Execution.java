@@ -34,6 +34,7 @@ import io.shardflux.r2dbc.transaction.ShardTransaction;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.Topology;
 import io.shardflux.sql.Prepared;
+import io.shardflux.sql.ahead.Ahead;
 import io.shardflux.sql.merge.Plan;
 import io.shardflux.sql.schema.Catalog;
 import io.shardflux.sql.statement.Binds;
@@ -104,6 +105,7 @@ final class Execution {
   private final @Nullable String @Nullable [] generated;
   private final int prefetch;
   private final Gathering gathering;
+  private final FirstReads firstReads;
 
   /**
    * A statement.
@@ -123,6 +125,7 @@ final class Execution {
     this.prefetch =
         fetchSize == 0 ? ShardScatter.MAX_PREFETCH : Math.min(fetchSize, ShardScatter.MAX_PREFETCH);
     this.gathering = new Gathering(connection, sql);
+    this.firstReads = new FirstReads(connection, sql, fetchSize);
   }
 
   Mono<Result> run(Binds binds, Hints hints) {
@@ -282,8 +285,15 @@ final class Execution {
         .onErrorResume(
             RefusedSqlException.class,
             refusal ->
-                gathering.read(
-                    new Gathering.Asked(snapshot, prepared, binds, hints), refusal, again));
+                otherwise(new Gathering.Asked(snapshot, prepared, binds, hints), refusal, again));
+  }
+
+  /** The result of a read that is refused as it is. */
+  private Mono<Result> otherwise(
+      Gathering.Asked asked, RefusedSqlException refusal, Function<Throwable, Mono<Result>> again) {
+    Ahead ahead = firstReads.of(asked, refusal);
+    Mono<Result> gathered = Mono.defer(() -> gathering.read(asked, refusal, again));
+    return ahead == null ? gathered : Mono.just(firstReads.read(asked, ahead, gathered));
   }
 
   /** What a statement is run by whose keys stay; its copies may be on their way to a shard. */
@@ -380,8 +390,17 @@ final class Execution {
             })
         .onErrorResume(
             RefusedSqlException.class,
-            refusal ->
-                gathering.explain(new Gathering.Asked(snapshot, prepared, binds, hints), refusal));
+            refusal -> otherwise(new Gathering.Asked(snapshot, prepared, binds, hints), refusal));
+  }
+
+  private Mono<Explanation> otherwise(Gathering.Asked asked, RefusedSqlException refusal) {
+    Ahead ahead = firstReads.of(asked, refusal);
+    Mono<Explanation> gathered = Mono.defer(() -> gathering.explain(asked, refusal));
+    return ahead == null
+        ? gathered
+        : firstReads
+            .explain(asked, ahead)
+            .onErrorResume(RefusedSqlException.class, refused -> gathered);
   }
 
   private <T> List<T> bounded(List<T> taken) {

@@ -5,12 +5,14 @@ import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.spi.Snapshot;
 import io.shardflux.router.ShardId;
 import io.shardflux.sql.Prepared;
+import io.shardflux.sql.ahead.Ahead;
 import io.shardflux.sql.gather.Gather;
 import io.shardflux.sql.merge.Plan;
 import io.shardflux.sql.statement.Binds;
 import io.shardflux.sql.statement.Hints;
 import io.shardflux.sql.statement.PlannerOptions;
 import io.shardflux.sql.statement.RefusedSqlException;
+import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Mono;
@@ -25,10 +27,54 @@ public final class MutatedFactory {
     return new ShardfluxConnectionFactory(new Engine(router, mutation));
   }
 
-  /** Over a router, with what it gathers changed. */
+  /** Over a router, with what it gathers changed; no subquery runs first. */
   public static ShardfluxConnectionFactory ofGathers(
       ShardRouter router, UnaryOperator<Gather> mutation) {
     return new ShardfluxConnectionFactory(new GatheringEngine(router, mutation));
+  }
+
+  /** Over a router, with what runs first changed. */
+  public static ShardfluxConnectionFactory ofFirsts(
+      ShardRouter router, UnaryOperator<Ahead> mutation) {
+    return new ShardfluxConnectionFactory(
+        new SqlEngine(router, PlannerOptions.defaults()) {
+          @Override
+          public @Nullable Ahead ahead(Prepared prepared, RefusedSqlException refusal) {
+            Ahead ahead = super.ahead(prepared, refusal);
+            return ahead == null ? null : mutation.apply(ahead);
+          }
+        });
+  }
+
+  /**
+   * Over a router, with what is taken note of counted.
+   *
+   * @param firsts whether subqueries may run first
+   */
+  public static ShardfluxConnectionFactory counting(
+      ShardRouter router, boolean firsts, Consumer<String> plans) {
+    return new ShardfluxConnectionFactory(
+        new SqlEngine(router, PlannerOptions.defaults()) {
+          @Override
+          public @Nullable Ahead ahead(Prepared prepared, RefusedSqlException refusal) {
+            return firsts ? super.ahead(prepared, refusal) : null;
+          }
+
+          @Override
+          public void noteScatter(String sql, Plan.Scatter plan) {
+            plans.accept("merge");
+          }
+
+          @Override
+          public void noteAhead(String sql) {
+            plans.accept("run first");
+          }
+
+          @Override
+          public void noteGather(String sql) {
+            plans.accept("gather");
+          }
+        });
   }
 
   private static final class GatheringEngine extends SqlEngine {
@@ -38,6 +84,11 @@ public final class MutatedFactory {
     GatheringEngine(ShardRouter router, UnaryOperator<Gather> mutation) {
       super(router, PlannerOptions.defaults());
       this.mutation = mutation;
+    }
+
+    @Override
+    public @Nullable Ahead ahead(Prepared prepared, RefusedSqlException refusal) {
+      return null;
     }
 
     @Override

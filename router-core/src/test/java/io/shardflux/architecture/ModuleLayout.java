@@ -27,6 +27,7 @@ public enum ModuleLayout {
           "analysis",
           "scatter",
           "gather",
+          "ahead",
           "prepare"),
       List.of("io.shardflux.router..", "com.github.benmanes.caffeine.."),
       List.of()),

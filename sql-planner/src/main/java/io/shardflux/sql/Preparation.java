@@ -1,5 +1,6 @@
 package io.shardflux.sql;
 
+import io.shardflux.sql.ahead.AheadPlanner;
 import io.shardflux.sql.analysis.Analysis;
 import io.shardflux.sql.analysis.NamedColumns;
 import io.shardflux.sql.gather.GatherPlanner;
@@ -73,7 +74,9 @@ final class Preparation {
   private StatementPlan refused(RefusedSqlException refusal, @Nullable Statement statement) {
     StatementPlan refused = StatementPlan.refused(refusal);
     return statement instanceof Statement.Read read && GatherPlanner.gathers(refusal)
-        ? refused.gathered(new GatherPlanner(text, schema).plan(read.query()))
+        ? refused.or(
+            new AheadPlanner(text, schema, options).plan(read.query()),
+            new GatherPlanner(text, schema).plan(read.query()))
         : refused;
   }
 
@@ -126,6 +129,7 @@ final class Preparation {
             SqlWriter.whole(text, analysis.sources()),
             plan.router(),
             plan.several(),
+            plan.ahead(),
             plan.gather()),
         schema.catalog(),
         text);

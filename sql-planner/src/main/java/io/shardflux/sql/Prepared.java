@@ -2,6 +2,7 @@ package io.shardflux.sql;
 
 import io.shardflux.router.ShardId;
 import io.shardflux.router.UuidOrder;
+import io.shardflux.sql.ahead.Ahead;
 import io.shardflux.sql.gather.Gather;
 import io.shardflux.sql.gather.GatherPlanner;
 import io.shardflux.sql.merge.Plan;
@@ -58,15 +59,18 @@ public final class Prepared {
   Prepared(Statements statement, Catalog catalog, SqlText text) {
     this.statement = statement;
     this.catalog = catalog;
-    this.weight = weight(text, statement.gather());
+    this.weight = weight(text, statement);
     this.kept = text.literals() <= MOST_LITERALS;
     this.ignoring = text.ignoring();
     this.large = text.size() > SMALL_SIZE || text.text().length() > SMALL_LENGTH;
   }
 
-  private static int weight(SqlText text, @Nullable Gather gather) {
+  private static int weight(SqlText text, Statements statement) {
+    Ahead ahead = statement.ahead();
+    Gather gather = statement.gather();
     long weight =
-        (gather == null ? 0 : gather.length())
+        (ahead == null ? 0 : ahead.length())
+            + (gather == null ? 0 : gather.length())
             + BASE_WEIGHT
             + (long) TOKEN_WEIGHT * text.size()
             + (long) CHARACTER_WEIGHT * text.text().length();
@@ -93,6 +97,7 @@ public final class Prepared {
    * @param defines whether it creates, alters or drops tables
    * @param keyTable the table whose key a hint names; null if there is none
    * @param whole the text without its hint
+   * @param ahead what runs first, so that the rest is planned with known values; null for nothing
    * @param gather how one server answers it that is given the rows of all; null where none does
    */
   record Statements(
@@ -111,6 +116,7 @@ public final class Prepared {
       ShardSql whole,
       ValueRouter router,
       ShardPlanner several,
+      @Nullable Ahead ahead,
       @Nullable Gather gather) {}
 
   /**
@@ -223,6 +229,16 @@ public final class Prepared {
    */
   public boolean ignores() {
     return ignoring;
+  }
+
+  /**
+   * {@return which subqueries of a read run first, where {@link #route} or {@link #plan} refuses it
+   * as it is; null where none may}
+   *
+   * @param refusal the refusal
+   */
+  public @Nullable Ahead ahead(RefusedSqlException refusal) {
+    return GatherPlanner.gathers(refusal) ? statement.ahead() : null;
   }
 
   /**

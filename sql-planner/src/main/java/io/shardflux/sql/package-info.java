@@ -28,6 +28,8 @@
  *   <dt>{@code gather}
  *   <dd>{@code GatherPlanner} has one server answer what no merge can: which rows it must be given,
  *       and what it is asked then.
+ *   <dt>{@code ahead}
+ *   <dd>{@code AheadPlanner} says which subqueries run first, so that the rest knows their values.
  *   <dt>{@code prepare}
  *   <dd>The preparation of each kind of statement.
  * </dl>

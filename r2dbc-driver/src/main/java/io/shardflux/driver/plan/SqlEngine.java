@@ -16,6 +16,7 @@ import io.shardflux.router.TableRule;
 import io.shardflux.router.Topology;
 import io.shardflux.sql.Prepared;
 import io.shardflux.sql.SqlPlanner;
+import io.shardflux.sql.ahead.Ahead;
 import io.shardflux.sql.gather.Gather;
 import io.shardflux.sql.merge.Plan;
 import io.shardflux.sql.schema.Catalog;
@@ -201,6 +202,16 @@ public class SqlEngine {
   /** Tells whether a table has, or had lately, a column that a star does not mean. */
   public boolean isInvisible(String table, String column) {
     return catalogs.isInvisible(table, column);
+  }
+
+  /** Which subqueries of a read run first, where it is refused as it is; null where none may. */
+  public @Nullable Ahead ahead(Prepared prepared, RefusedSqlException refusal) {
+    return prepared.ahead(refusal);
+  }
+
+  /** Takes note of a read whose subqueries have run, so that the rest runs with their values. */
+  public void noteAhead(String sql) {
+    scatters.atDebug().log("subqueries first: {}", sql);
   }
 
   /** How one server answers a read that is refused otherwise; null where none does. */

@@ -90,6 +90,11 @@ final class Differential {
     return reads(seed, statements, mostFailures, StatementGenerator::shaped);
   }
 
+  /** Asks so many reads with subqueries that may run first. */
+  Report firsts(long seed, int statements, int mostFailures) {
+    return reads(seed, statements, mostFailures, StatementGenerator::first);
+  }
+
   private Report reads(
       long seed, int statements, int mostFailures, Function<StatementGenerator, Generated> next) {
     Report report = new Report(seed, shards.bugs());

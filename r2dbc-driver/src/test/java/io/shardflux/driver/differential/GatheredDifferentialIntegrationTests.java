@@ -3,7 +3,9 @@ package io.shardflux.driver.differential;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.shardflux.driver.MutatedFactory;
-import io.shardflux.driver.ShardfluxConnectionFactory;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -42,6 +44,17 @@ class GatheredDifferentialIntegrationTests {
     System.out.println(mutation + ": noticed by statement " + report.failedAt().get(0));
   }
 
+  /** Each way to be wrong about values that are known first is noticed. */
+  @ParameterizedTest
+  @EnumSource
+  void isNoticed(FirstMutation mutation) {
+    Differential differential =
+        new Differential(shards, MutatedFactory.ofFirsts(shards.router(), mutation));
+    Report report = differential.firsts(seed, statements, 1);
+    assertThat(report.failures()).isNotEmpty();
+    System.out.println(mutation + ": noticed by statement " + report.failedAt().get(0));
+  }
+
   @Test
   void mergesShapesAsOneDatabaseAnswers() {
     Differential differential =
@@ -54,10 +67,27 @@ class GatheredDifferentialIntegrationTests {
 
   @Test
   void gathersAsOneDatabaseAnswers() {
+    answers(Differential::gathers, false);
+  }
+
+  @Test
+  void runsSubqueriesFirstAsOneDatabaseAnswers() {
+    answers(Differential::firsts, true);
+  }
+
+  private interface Asking {
+    Report of(Differential differential, long seed, int statements, int mostFailures);
+  }
+
+  private void answers(Asking asking, boolean firsts) {
+    Map<String, Integer> plans = new ConcurrentHashMap<>();
     Differential differential =
-        new Differential(shards, ShardfluxConnectionFactory.of(shards.router()));
-    Report report = differential.gathers(seed, statements, MOST_FAILURES);
-    System.out.println(report);
+        new Differential(
+            shards,
+            MutatedFactory.counting(
+                shards.router(), firsts, plan -> plans.merge(plan, 1, Integer::sum)));
+    Report report = asking.of(differential, seed, statements, MOST_FAILURES);
+    System.out.println(report + "plans: " + new TreeMap<>(plans));
     report.failures().forEach(System.out::println);
     assertThat(report.failures()).isEmpty();
   }

@@ -17,6 +17,7 @@ final class GatheredStatements {
 
   private final Dice dice;
   private final Terms terms;
+  private final boolean oddNotIn;
   private final Source customers;
   private final Source orders;
   private final Source readings;
@@ -25,6 +26,7 @@ final class GatheredStatements {
   GatheredStatements(Dice dice, Set<ServerBug> bugs, Function<String, Table> tables) {
     this.dice = dice;
     this.terms = new Terms(dice, bugs);
+    this.oddNotIn = bugs.contains(ServerBug.NOT_IN_BEYOND_TYPE);
     this.customers = new Source(tables.apply("customers"), "a");
     this.orders = new Source(tables.apply("orders"), "b");
     this.readings = new Source(tables.apply("readings"), "c");
@@ -238,7 +240,11 @@ final class GatheredStatements {
         switch (dice.below(6)) {
           case 0 -> "a.score > (SELECT AVG(c.delta) FROM readings c" + where(readings) + ")";
           case 1 -> "a.score IN (SELECT c.delta FROM readings c" + where(readings) + ")";
-          case 2 -> "a.score NOT IN (SELECT b.quantity FROM orders b" + where(orders) + ")";
+          case 2 ->
+              (oddNotIn ? "a.id" : "a.score")
+                  + " NOT IN (SELECT b.quantity FROM orders b"
+                  + where(orders)
+                  + ")";
           case 3 -> dice.pick("", "NOT ") + "EXISTS (SELECT 1 FROM orders b" + where(orders) + ")";
           case 4 -> "a.id >= ALL (SELECT c.delta FROM readings c" + where(readings) + ")";
           default -> "a.id = ANY (SELECT b.order_no FROM orders b" + where(orders) + ")";

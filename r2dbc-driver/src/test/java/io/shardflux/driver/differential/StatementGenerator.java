@@ -99,7 +99,10 @@ final class StatementGenerator {
     if (choice < 95) {
       return fixed(dice.pick(FixedStatements.REFUSED));
     }
-    return choice < 96 ? fixed(dice.pick(FixedStatements.GATHERED)) : gathered();
+    if (choice < 96) {
+      return fixed(dice.pick(FixedStatements.GATHERED));
+    }
+    return choice < 98 ? gathered() : first();
   }
 
   /** A read that is gathered on one server. */
@@ -114,6 +117,13 @@ final class StatementGenerator {
     begin(new Dice(random));
     ShapedStatements.Shaped read = new ShapedStatements(dice, bugs, this::table).next();
     return generated("shaped, " + read.shape(), Support.SUPPORTED, read.sql(), read.expected());
+  }
+
+  /** A read with subqueries that may run first. */
+  Generated first() {
+    begin(new Dice(random));
+    GatheredStatements.Gathered read = new FirstStatements(dice, bugs, this::table).next();
+    return generated("run first, " + read.shape(), Support.SUPPORTED, read.sql(), read.expected());
   }
 
   private Generated fixed(FixedStatements.Fixed fixed) {

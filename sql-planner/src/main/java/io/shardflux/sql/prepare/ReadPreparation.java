@@ -2,6 +2,8 @@ package io.shardflux.sql.prepare;
 
 import io.shardflux.router.Internal;
 import io.shardflux.router.ShardId;
+import io.shardflux.sql.ahead.Ahead;
+import io.shardflux.sql.ahead.AheadPlanner;
 import io.shardflux.sql.analysis.Analysis;
 import io.shardflux.sql.analysis.Block;
 import io.shardflux.sql.analysis.Place;
@@ -40,7 +42,11 @@ public record ReadPreparation(
     ValueRouter router = ClusterRouter.of(analysis.colocation(), schema);
     if (!query.locks()) {
       return new StatementPlan(
-          StatementKind.READ, router, permitted(several.planner()), several.gather());
+          StatementKind.READ,
+          router,
+          permitted(several.planner()),
+          several.ahead(),
+          several.gather());
     }
     RefusedSqlException refusal =
         new RefusedSqlException(RefusalCode.SCATTERED_LOCK, "FOR UPDATE or FOR SHARE");
@@ -52,10 +58,12 @@ public record ReadPreparation(
    * The ways to an answer from several shards.
    *
    * @param planner plans the merge, or refuses it
+   * @param ahead what must run first so that it can be planned again, where the merge is refused;
+   *     null if nothing may
    * @param gather the rows that one server must be given so that it answers alone, where the merge
    *     is refused; null if no server could answer then
    */
-  private record Several(ShardPlanner planner, @Nullable Gather gather) {}
+  private record Several(ShardPlanner planner, @Nullable Ahead ahead, @Nullable Gather gather) {}
 
   /** The plan of a query some of whose markers are written as one. */
   ShardPlanner alike(Query query) {
@@ -80,12 +88,15 @@ public record ReadPreparation(
     try {
       ScatterQuery scattered = planner.get();
       PlannerOptions bounds = options;
-      return new Several((binds, hints, shards) -> scatter(scattered, bounds, binds, shards), null);
+      return new Several(
+          (binds, hints, shards) -> scatter(scattered, bounds, binds, shards), null, null);
     } catch (RefusedSqlException e) {
       boolean mayBeAlike = e.code() == RefusalCode.NOT_GROUPED && text.markers().size() > 1;
+      boolean otherwise = GatherPlanner.gathers(e);
       return new Several(
           mayBeAlike ? new AlikeMarkers(this, e) : StatementPlan.refusing(e),
-          GatherPlanner.gathers(e) ? new GatherPlanner(text, schema).plan(query) : null);
+          otherwise ? new AheadPlanner(text, schema, options).plan(query) : null,
+          otherwise ? new GatherPlanner(text, schema).plan(query) : null);
     }
   }
 

@@ -1,6 +1,7 @@
 package io.shardflux.sql.prepare;
 
 import io.shardflux.router.Internal;
+import io.shardflux.sql.ahead.Ahead;
 import io.shardflux.sql.gather.Gather;
 import io.shardflux.sql.merge.ShardPlanner;
 import io.shardflux.sql.statement.RefusedSqlException;
@@ -11,20 +12,26 @@ import org.jspecify.annotations.Nullable;
 /**
  * Says what a statement does, where, and what it sends to several shards.
  *
+ * @param ahead the way to a read that several shards can answer once some of its subqueries have
+ *     run; null where there is none
  * @param gather the way to answer a read that several shards can't; null where there is none
  */
 @Internal
 public record StatementPlan(
-    StatementKind kind, ValueRouter router, ShardPlanner several, @Nullable Gather gather) {
+    StatementKind kind,
+    ValueRouter router,
+    ShardPlanner several,
+    @Nullable Ahead ahead,
+    @Nullable Gather gather) {
 
-  /** The plan of a statement that is not gathered. */
+  /** The plan of a statement that has no other way. */
   public StatementPlan(StatementKind kind, ValueRouter router, ShardPlanner several) {
-    this(kind, router, several, null);
+    this(kind, router, several, null, null);
   }
 
-  /** This plan of a statement with another way to answer it. */
-  public StatementPlan gathered(@Nullable Gather other) {
-    return new StatementPlan(kind, router, several, other);
+  /** This plan of a statement with other ways to answer it. */
+  public StatementPlan or(@Nullable Ahead first, @Nullable Gather other) {
+    return new StatementPlan(kind, router, several, first, other);
   }
 
   /** The plan of a statement that is refused unless a hint names the shard. */
