@@ -16,8 +16,6 @@ import io.shardflux.sql.statement.Hints;
 import io.shardflux.sql.statement.RefusalCode;
 import io.shardflux.sql.statement.RefusedSqlException;
 import io.shardflux.sql.statement.ShardSql;
-import java.math.BigDecimal;
-import java.math.BigInteger;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -132,7 +130,9 @@ final class FirstReads {
           .run(binds(subquery.sql(), asked.binds(), most + 1L), hints)
           .flatMapMany(
               result ->
-                  result.map((row, metadata) -> Optional.ofNullable(value(row, subquery.kind()))))
+                  result.map(
+                      (row, metadata) ->
+                          Optional.ofNullable(BoundValues.of(row, 0, subquery.kind()))))
           .collect(() -> new Values(most, bounds.maxBytes()), Values::add)
           .map(Values::all);
     }
@@ -141,19 +141,6 @@ final class FirstReads {
   /** Tells whether it was refused before anything was answered. */
   private static boolean isRefused(Throwable error) {
     return error instanceof RefusedSqlException || error.getCause() instanceof RefusedSqlException;
-  }
-
-  private static @Nullable Object value(Row row, Ahead.Kind kind) {
-    return switch (kind) {
-      case WHOLE -> whole(row.get(0, BigInteger.class));
-      case DECIMAL -> row.get(0, BigDecimal.class);
-      case TEXT -> row.get(0, String.class);
-      case ANY -> true;
-    };
-  }
-
-  private static @Nullable Object whole(@Nullable BigInteger number) {
-    return number == null || number.bitLength() >= Long.SIZE ? number : (Object) number.longValue();
   }
 
   /** The values of one subquery. Used by one thread at a time. */

@@ -1,6 +1,7 @@
 package io.shardflux.driver;
 
 import io.r2dbc.spi.Result;
+import io.r2dbc.spi.Row;
 import io.shardflux.driver.catalog.TableWatch;
 import io.shardflux.driver.failure.Refusals;
 import io.shardflux.driver.gather.GatherSource;
@@ -20,6 +21,7 @@ import io.shardflux.sql.statement.Binds;
 import io.shardflux.sql.statement.Hints;
 import io.shardflux.sql.statement.RefusalCode;
 import io.shardflux.sql.statement.RefusedSqlException;
+import io.shardflux.sql.statement.ShardSql;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
@@ -27,6 +29,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Set;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
@@ -69,10 +72,14 @@ final class Gathering {
             snapshot,
             shard,
             snapshot.sql(
-                shard, gather.statement().text(), values(gather.statement().markers(), asked, 0)),
-            (mention, most, time) -> rows(asked, mention, most, time),
+                shard,
+                gather.statement().text(),
+                values(gather.statement().markers(), asked, 0, List.of())),
+            (mention, filters, values, most, time) ->
+                rows(asked, mention, filters, values, most, time),
             Mono.defer(() -> look(asked, gather)),
             engine.gatherTurns(),
+            engine.few(),
             bounds(asked),
             times(asked),
             sql);
@@ -166,15 +173,31 @@ final class Gathering {
     return time.isZero() ? usual : usual.withTotal(time);
   }
 
-  private Flux<String> rows(Asked asked, Gather.Mention mention, int most, Duration time) {
-    return new Execution(connection, mention.rows().text(), null, 0)
+  private Flux<GatherSource.MentionedRow> rows(
+      Asked asked,
+      Gather.Mention mention,
+      List<Gather.Filter> filters,
+      List<Object> values,
+      int most,
+      Duration time) {
+    ShardSql rows = mention.rows(filters);
+    if (!filters.isEmpty()) {
+      engine.noteBindJoin(sql);
+    }
+    return new Execution(connection, rows.text(), null, 0)
         .run(
-            Binds.of(values(mention.rows().markers(), asked, most)),
+            Binds.of(values(rows.markers(), asked, most, values)),
             hints(asked).timeout(time).build())
-        .flatMapMany(
-            result ->
-                result.map(
-                    (row, metadata) -> Objects.requireNonNullElse(row.get(0, String.class), "")));
+        .flatMapMany(result -> result.map((row, metadata) -> row(row, mention)));
+  }
+
+  private static GatherSource.MentionedRow row(Row row, Gather.Mention mention) {
+    List<@Nullable Object> keys = new ArrayList<>(mention.joinColumns().size());
+    for (Gather.JoinColumn key : mention.joinColumns()) {
+      keys.add(BoundValues.of(row, 1 + keys.size(), key.kind()));
+    }
+    return new GatherSource.MentionedRow(
+        Objects.requireNonNullElse(row.get(0, String.class), ""), keys);
   }
 
   /** A part of the rows is never taken for all of them. */
@@ -186,10 +209,16 @@ final class Gathering {
         .readPreference(asked.hints().readPreference());
   }
 
-  private static List<@Nullable Object> values(List<Integer> markers, Asked asked, long limit) {
+  /** The values of the statement's markers, and behind them the limit and the filters' values. */
+  private static List<@Nullable Object> values(
+      List<Integer> markers, Asked asked, long limit, List<Object> filters) {
+    int given = asked.binds().size();
     List<@Nullable Object> values = new ArrayList<>(markers.size());
     for (int marker : markers) {
-      values.add(marker < asked.binds().size() ? asked.binds().get(marker) : (Object) limit);
+      values.add(
+          marker < given
+              ? asked.binds().get(marker)
+              : marker == given ? (Object) limit : filters.get(marker - given - 1));
     }
     return values;
   }
@@ -213,7 +242,8 @@ final class Gathering {
   }
 
   private Mono<Explanation> explained(Asked asked, Gather.Mention mention, GatherOptions bounds) {
-    Binds binds = Binds.of(values(mention.rows().markers(), asked, bounds.maxRows() + 1L));
+    Binds binds =
+        Binds.of(values(mention.rows().markers(), asked, bounds.maxRows() + 1L, List.of()));
     return new Execution(connection, mention.rows().text(), null, 0)
         .explain(prepared -> binds, hints(asked).build())
         .doOnNext(
@@ -227,9 +257,7 @@ final class Gathering {
 
   private static String described(Gather gather, ShardId shard, GatherOptions bounds) {
     List<String> tables = new ArrayList<>();
-    gather
-        .mentions()
-        .forEach(mention -> tables.add(mention.table() + " into " + mention.temporary()));
+    gather.mentions().forEach(mention -> tables.add(described(mention, gather)));
     return "gather on "
         + shard
         + ": "
@@ -239,5 +267,19 @@ final class Gathering {
         + " rows and "
         + bounds.maxBytes()
         + " bytes";
+  }
+
+  private static String described(Gather.Mention mention, Gather gather) {
+    String into = mention.table() + " into " + mention.temporary();
+    return mention.links().isEmpty()
+        ? into
+        : into
+            + mention.links().stream()
+                .map(
+                    link ->
+                        link.column()
+                            + " like "
+                            + gather.mentions().get(link.mention()).temporary())
+                .collect(Collectors.joining(", ", " (", " where that has few values)"));
   }
 }

@@ -169,6 +169,37 @@ class GatherIntegrationTests {
         .verify(BOUND);
   }
 
+  /** What a mention of few rows is joined with is no more than its rows are joined with. */
+  @Test
+  void aSmallSideCutsALargeOneDown() {
+    DriverShards large =
+        shards(100, GatherOptions.builder().maxRows(60).build(), PoolOptions.defaults());
+    large.updated("INSERT INTO settings (label) VALUES ('x'), ('user 2')").block(BOUND);
+    for (String from :
+        List.of(
+            "users u JOIN settings s ON s.id = u.age",
+            "settings s LEFT JOIN users u ON s.id = u.age",
+            "users u RIGHT JOIN settings s ON s.id = u.age AND u.id > s.id - 1",
+            "orders o, users u, settings s WHERE s.id = u.age AND o.no = s.id AND o.total ="
+                + " 1.01")) {
+      expect(numbers(large, "SELECT COUNT(*) FROM " + from), from.startsWith("o") ? 2L : 4L);
+    }
+    expect(
+        numbers(
+            large,
+            "SELECT COUNT(*) FROM settings s WHERE EXISTS (SELECT 1 FROM users u WHERE u.id = s.id"
+                + " AND u.name = 'user 2')"),
+        1L);
+    for (String from :
+        List.of(
+            "users u LEFT JOIN settings s ON s.id = u.age",
+            "users u JOIN settings s ON s.id < u.age",
+            "users u JOIN orders o ON o.total = u.age")) {
+      refused(numbers(large, "SELECT COUNT(*) FROM " + from), RefusalCode.TOO_MANY_GATHERED_ROWS);
+    }
+    isClean(large);
+  }
+
   @Test
   void transactionsThatReadAnywhereGather() {
     DriverShards some = shards(9);

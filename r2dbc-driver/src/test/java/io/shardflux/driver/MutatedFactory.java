@@ -61,6 +61,11 @@ public final class MutatedFactory {
           }
 
           @Override
+          public int few() {
+            return FEW;
+          }
+
+          @Override
           public void noteScatter(String sql, Plan.Scatter plan) {
             plans.accept("merge");
           }
@@ -71,11 +76,19 @@ public final class MutatedFactory {
           }
 
           @Override
+          public void noteBindJoin(String sql) {
+            plans.accept("bind join");
+          }
+
+          @Override
           public void noteGather(String sql) {
             plans.accept("gather");
           }
         });
   }
+
+  /** So few rows that tables of tests are large. */
+  private static final int FEW = 20;
 
   private static final class GatheringEngine extends SqlEngine {
 

@@ -90,12 +90,17 @@ class GatherTests {
       delimiter = '|',
       value = {
         "t a JOIN u b ON a.x = b.x AND b.no > 1 WHERE a.y = 2 | (a.y = 2) | (b.no > 1)",
-        "t a LEFT JOIN u b ON a.x = b.x AND b.no > 1 AND a.y = 3 WHERE a.y = 2 | (a.y = 2) | (b.no > 1)",
+        "t a LEFT JOIN u b ON a.x = b.x AND b.no > 1 AND a.y = 3 WHERE a.y = 2 | (a.y = 2) | (b.no"
+            + " > 1)",
         "t a LEFT JOIN u b ON a.x = b.x WHERE b.no IS NULL | | ",
-        "t a RIGHT JOIN u b ON a.x = b.x AND b.no > 1 AND a.y = 3 WHERE b.no = 2 AND a.y = 4 | (a.y = 3) | (b.no = 2)",
-        "t a LEFT JOIN (u b JOIN r c ON b.no = 5 AND b.x = c.code) ON a.x = b.x AND b.z = 'q' WHERE y = 1 | (y = 1) | (b.z = 'q') AND (b.no = 5)",
-        "t a, u b WHERE a.x = b.x AND (a.y = 1 OR b.no = 2) AND z = 'q' AND y = 4 | (y = 4) | (z = 'q')",
-        "t a JOIN u b ON a.x = b.x WHERE a.y = RAND() AND b.no < NOW() AND a.y IN (SELECT code FROM r) | | ",
+        "t a RIGHT JOIN u b ON a.x = b.x AND b.no > 1 AND a.y = 3 WHERE b.no = 2 AND a.y = 4 | (a.y"
+            + " = 3) | (b.no = 2)",
+        "t a LEFT JOIN (u b JOIN r c ON b.no = 5 AND b.x = c.code) ON a.x = b.x AND b.z = 'q' WHERE"
+            + " y = 1 | (y = 1) | (b.z = 'q') AND (b.no = 5)",
+        "t a, u b WHERE a.x = b.x AND (a.y = 1 OR b.no = 2) AND z = 'q' AND y = 4 | (y = 4) | (z ="
+            + " 'q')",
+        "t a JOIN u b ON a.x = b.x WHERE a.y = RAND() AND b.no < NOW() AND a.y IN (SELECT code FROM"
+            + " r) | | ",
       })
   void onlyWhatIsOfATableAloneGoesAlong(
       String from, @Nullable String first, @Nullable String second) {
@@ -108,6 +113,75 @@ class GatherTests {
     String sql = gather.mentions().get(mention).rows().text();
     int where = sql.indexOf(" WHERE ");
     return where < 0 ? "" : sql.substring(where + 7, sql.lastIndexOf(" LIMIT ?"));
+  }
+
+  /** The columns by which mentions cut each other's rows down, in the order of the mentions. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "t a JOIN u b ON a.x = b.x | x like 1.x; x like 0.x",
+        "t a LEFT JOIN u b ON a.x = b.x AND a.y = b.no | ; x like 0.x, no like 0.y",
+        "t a RIGHT JOIN u b ON b.x = a.y | y like 1.x; ",
+        "t a LEFT JOIN u b ON a.x = b.x WHERE a.y = b.no | y like 1.no; x like 0.x",
+        "t a, u b WHERE a.x = b.no AND b.x = y | x like 1.no, y like 1.x; no like 0.x, x like 0.y",
+        "t a JOIN u b ON a.x = b.z OR a.y = b.x | ; ",
+        "t a JOIN u b ON a.x + 1 = b.x AND a.y = b.z AND a.x <=> b.x | ; ",
+        "t a JOIN u b USING (x) | ; ",
+        "t a JOIN u b USING (x) WHERE a.y = b.x AND x = b.no | y like 1.x; x like 0.y",
+        "t a JOIN r c ON a.x = c.code JOIN u b ON b.no > c.code | ; ",
+        "t a WHERE EXISTS (SELECT 1 FROM u b WHERE b.x = a.x AND a.y = b.no) | ; x like 0.x, no"
+            + " like 0.y",
+        "t a WHERE NOT EXISTS (SELECT 1 FROM u a WHERE a.x = a.no) AND y > (SELECT COUNT(*) FROM u"
+            + " WHERE z > a.y) | ; ; ",
+        "t a JOIN (SELECT b.x FROM u b LIMIT 3) d ON d.x = a.x | ; ",
+        "t a WHERE EXISTS (SELECT 1 FROM t c GROUP BY c.x ORDER BY (SELECT MAX(b.no) FROM u b WHERE"
+            + " b.x = a.x)) AND y = (SELECT COUNT(*) FROM u) | ; ; ; ",
+      })
+  void rowsMatterThatOthersHaveRowsTo(String from, @Nullable String expected) {
+    Gather gather = gathered("SELECT COUNT(*) FROM " + from);
+    String links =
+        String.join(
+            "; ",
+            gather.mentions().stream()
+                .map(
+                    mention ->
+                        String.join(
+                            ", ",
+                            mention.links().stream()
+                                .map(
+                                    link ->
+                                        link.column()
+                                            + " like "
+                                            + link.mention()
+                                            + "."
+                                            + gather
+                                                .mentions()
+                                                .get(link.mention())
+                                                .joinColumns()
+                                                .get(link.joinColumn())
+                                                .column())
+                                .toList()))
+                .toList());
+    assertThat(links.strip()).isEqualTo(expected == null ? "" : expected);
+  }
+
+  @Test
+  void valuesOfOthersStandBesideTheConditions() {
+    Gather gather = gathered("SELECT a.y FROM t a JOIN u b ON a.x = b.x AND b.no > ?");
+    assertThat(gather.mentions().get(1).rows(List.of(new Gather.Filter("x", 2))))
+        .satisfies(
+            rows -> {
+              assertThat(rows.text())
+                  .endsWith(
+                      ", `b`.`x` AS k0 FROM `u` AS `b` WHERE (b.no > ?) AND `b`.`x` IN (?, ?) LIMIT"
+                          + " ?");
+              assertThat(rows.markers()).containsExactly(0, 2, 3, 1);
+            });
+    assertThat(gather.mentions().get(0).rows(List.of(new Gather.Filter("x", 1))).text())
+        .endsWith(" FROM `t` AS `a` WHERE `a`.`x` IN (?) LIMIT ?");
+    assertThat(gather.mentions().get(0).rows(List.of()).text())
+        .isEqualTo(gather.mentions().get(0).rows().text());
   }
 
   @Test
@@ -184,7 +258,8 @@ class GatherTests {
         "SELECT COUNT(*) OVER () FROM t FOR UPDATE",
         "SELECT DISTINCT x, SUM(1) AS s FROM t GROUP BY x HAVING MAX(s) >= s",
         "SELECT x, STDDEV(y) AS s FROM t GROUP BY x ORDER BY MAX(s), x",
-        "WITH d AS (SELECT x, RAND() AS q FROM t) SELECT COUNT(*) OVER () FROM d JOIN d e ON d.q = e.q",
+        "WITH d AS (SELECT x, RAND() AS q FROM t) SELECT COUNT(*) OVER () FROM d JOIN d e ON d.q ="
+            + " e.q",
       })
   void whatOneServerWouldAnswerOtherwiseIsRefused(String sql) {
     assertThat(gather(sql)).isNull();

@@ -20,24 +20,29 @@ import io.shardflux.sql.gather.Gather;
 import io.shardflux.sql.statement.RefusalCode;
 import io.shardflux.sql.statement.RefusedSqlException;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Set;
 import java.util.function.BiFunction;
 import java.util.function.Function;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
 /**
  * The rows of a statement that one server answers. The rows of each mention of a table are read
- * from their shards, one mention after the other. Only then a session is taken, so that no read
- * waits for a connection while it holds one. The session has the rows in temporary tables, which
- * are dropped before it goes back; after a cancel, and an error that is no answer of the server, it
- * is closed.
+ * from their shards, one mention after the other, as {@link ReadOrder} says. Only then a session is
+ * taken, so that no read waits for a connection while it holds one. The session has the rows in
+ * temporary tables, which are dropped before it goes back; after a cancel, and an error that is no
+ * answer of the server, it is closed.
  *
  * @param shard whose primary answers
  * @param statement the statement for that shard, of temporary tables
  * @param reading reads the rows of a mention within a time, at most so many
  * @param look completes if the tables are as the plan has them, once their rows were read
+ * @param few the rows up to which a mention is taken for a small one
  * @param bounds the rows and bytes that are gathered at most
  * @param times those of the whole statement
  */
@@ -50,6 +55,7 @@ public record GatherSource(
     Reading reading,
     Mono<Void> look,
     GatherTurns turns,
+    int few,
     GatherOptions bounds,
     Timeouts times,
     String sql)
@@ -73,9 +79,29 @@ public record GatherSource(
   /** ER_DUP_ENTRY. */
   private static final int DUPLICATE = 1062;
 
-  /** Reads the rows of a mention, each as one text; an empty one can't be written down. */
+  /**
+   * A row of a mention.
+   *
+   * @param literals the row as one text; an empty one can't be written down
+   * @param keys the values of the mention's join columns
+   */
+  public record MentionedRow(String literals, List<@Nullable Object> keys) {}
+
+  /** Reads the rows of a mention. */
   public interface Reading {
-    Flux<String> rows(Gather.Mention mention, int most, Duration time);
+
+    /**
+     * The rows that satisfy filters.
+     *
+     * @param values those of the filters
+     * @param most the rows at most
+     */
+    Flux<MentionedRow> rows(
+        Gather.Mention mention,
+        List<Gather.Filter> filters,
+        List<Object> values,
+        int most,
+        Duration time);
   }
 
   @Override
@@ -138,17 +164,62 @@ public record GatherSource(
     }
 
     private Mono<Void> read() {
-      return Flux.fromIterable(gather.mentions())
-          .concatMap(
-              mention -> {
-                gathered.begin(mention);
-                return reading
-                    .rows(mention, gathered.limit(), deadline.left().total())
-                    .doOnNext(gathered::add)
-                    .then();
-              },
-              1)
-          .then(look);
+      return read(new ReadOrder(gather)).then(look);
+    }
+
+    /** One mention after the other. */
+    private Mono<Void> read(ReadOrder order) {
+      return Mono.defer(
+          () -> {
+            ReadOrder.Step step = order.next();
+            return step == null
+                ? Mono.empty()
+                : read(step, order).then(Mono.defer(() -> read(order)));
+          });
+    }
+
+    private Mono<Void> read(ReadOrder.Step step, ReadOrder order) {
+      Gather.Mention mention = gather.mentions().get(step.mention());
+      List<Set<Object>> keys = new ArrayList<>();
+      mention.joinColumns().forEach(key -> keys.add(new LinkedHashSet<>()));
+      int all = gathered.limit();
+      int most = step.few() ? Math.min(all, few + 1) : all;
+      gathered.begin(mention);
+      return (step.none()
+              ? Flux.<MentionedRow>empty()
+              : reading.rows(mention, step.filters(), step.values(), most, deadline.left().total()))
+          .doOnNext(
+              row -> {
+                gathered.add(row.literals());
+                add(keys, row.keys());
+              })
+          .then(
+              Mono.<Void>fromRunnable(
+                  () -> {
+                    if (step.few() && gathered.isLast(most)) {
+                      postponed(step, order);
+                    } else {
+                      order.done(step, keys);
+                    }
+                  }))
+          .onErrorResume(
+              error -> step.few() && isTooMany(error),
+              error -> Mono.fromRunnable(() -> postponed(step, order)));
+    }
+
+    private void postponed(ReadOrder.Step step, ReadOrder order) {
+      gathered.dropLast();
+      order.tooMany(step);
+    }
+
+    /** NULL is equal to nothing. */
+    private void add(List<Set<Object>> keys, List<@Nullable Object> values) {
+      for (int i = 0; i < keys.size(); i++) {
+        Object value = values.get(i);
+        if (value != null) {
+          keys.get(i).add(value);
+        }
+      }
     }
 
     /** The work in a session. */
@@ -275,6 +346,11 @@ public record GatherSource(
     return error instanceof R2dbcException said
         && !(error instanceof R2dbcTimeoutException)
         && said.getErrorCode() > 0;
+  }
+
+  private static boolean isTooMany(Throwable error) {
+    return error instanceof RefusedSqlException refused
+        && refused.code() == RefusalCode.TOO_MANY_GATHERED_ROWS;
   }
 
   private static Throwable denied(R2dbcException error) {

@@ -20,6 +20,8 @@ final class GatheredRows {
   private final List<OfMention> all = new ArrayList<>();
   private int rows;
   private long bytes;
+  private int rowsBefore;
+  private long bytesBefore;
 
   GatheredRows(int maxRows, int maxBytes) {
     this.maxRows = maxRows;
@@ -37,6 +39,20 @@ final class GatheredRows {
 
   void begin(Gather.Mention mention) {
     all.add(new OfMention(mention, new ArrayList<>()));
+    rowsBefore = rows;
+    bytesBefore = bytes;
+  }
+
+  /** Tells whether the mention that was begun last has so many rows. */
+  boolean isLast(int number) {
+    return rows - rowsBefore == number;
+  }
+
+  /** Drops the mention that was begun last, with its rows. */
+  void dropLast() {
+    all.remove(all.size() - 1);
+    rows = rowsBefore;
+    bytes = bytesBefore;
   }
 
   /** Takes a row of the mention that was begun last; an empty one can't be written down. */

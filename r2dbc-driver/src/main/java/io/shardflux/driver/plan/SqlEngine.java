@@ -50,6 +50,8 @@ public class SqlEngine {
   /** The part of the heap that the rows of all gathers may take. */
   private static final int PART_OF_HEAP = 8;
 
+  private static final int FEW = 500;
+
   private static final Hints SCATTER = Hints.builder().scatter(true).build();
   private static final Hints NO_SCATTER = Hints.builder().scatter(false).build();
 
@@ -212,6 +214,16 @@ public class SqlEngine {
   /** Takes note of a read whose subqueries have run, so that the rest runs with their values. */
   public void noteAhead(String sql) {
     scatters.atDebug().log("subqueries first: {}", sql);
+  }
+
+  /** The rows up to which a mention of a table is taken for a small one. */
+  public int few() {
+    return FEW;
+  }
+
+  /** Takes note of a gathered read of which one mention's rows cut another's down. */
+  public void noteBindJoin(String sql) {
+    scatters.atDebug().log("joined by bound values: {}", sql);
   }
 
   /** How one server answers a read that is refused otherwise; null where none does. */

@@ -95,6 +95,11 @@ final class Differential {
     return reads(seed, statements, mostFailures, StatementGenerator::first);
   }
 
+  /** Asks so many joins of which one side may cut the other down. */
+  Report joins(long seed, int statements, int mostFailures) {
+    return reads(seed, statements, mostFailures, StatementGenerator::joined);
+  }
+
   private Report reads(
       long seed, int statements, int mostFailures, Function<StatementGenerator, Generated> next) {
     Report report = new Report(seed, shards.bugs());

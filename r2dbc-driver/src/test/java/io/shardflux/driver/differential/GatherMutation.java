@@ -3,6 +3,7 @@ package io.shardflux.driver.differential;
 import io.shardflux.sql.gather.Gather;
 import io.shardflux.sql.gather.Gather.Mention;
 import io.shardflux.sql.statement.ShardSql;
+import io.shardflux.sql.statement.ValueKind;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.UnaryOperator;
@@ -39,9 +40,43 @@ enum GatherMutation implements UnaryOperator<Gather> {
   ROW_TWICE {
     @Override
     String rows(String sql, int mention, String statement) {
-      int end = sql.indexOf(" AS r FROM ");
+      int end = sql.indexOf(" AS r");
       String literals = sql.substring("SELECT ".length(), end);
       return "SELECT CONCAT(" + literals + ", ',', " + literals + ")" + sql.substring(end);
+    }
+  },
+  VALUE_DROPPED_FROM_THE_OTHERS_CONDITION {
+    @Override
+    String rows(String sql, int mention, String statement) {
+      return sql.replaceFirst(
+          ", (`[a-z]+`\\.`[a-z_]+`) AS k0", ", IF(CRC32($1) % 2 = 0, NULL, $1) AS k0");
+    }
+  },
+  KEPT_SIDE_OF_AN_OUTER_JOIN_CUT_BY_THE_OTHER {
+    @Override
+    String rows(String sql, int mention, String statement) {
+      return mention == 1 && applies(statement)
+          ? sql.replaceFirst(" AS r( FROM|,)", " AS r, b.quantity AS k0$1")
+          : sql;
+    }
+
+    @Override
+    List<Gather.JoinColumn> joinColumns(Mention mention, int index, String statement) {
+      return index == 1 && applies(statement)
+          ? List.of(new Gather.JoinColumn("quantity", ValueKind.WHOLE))
+          : mention.joinColumns();
+    }
+
+    @Override
+    List<Gather.Link> links(Mention mention, int index, Gather gather) {
+      if (index > 1 || !applies(gather.statement().text())) {
+        return mention.links();
+      }
+      return index == 0 ? List.of(new Gather.Link("score", 1, 0)) : List.of();
+    }
+
+    private boolean applies(String statement) {
+      return statement.contains(" LEFT JOIN ") && statement.contains("a.score = b.quantity");
     }
   },
   BOUND_CUTS {
@@ -62,6 +97,20 @@ enum GatherMutation implements UnaryOperator<Gather> {
     return true;
   }
 
+  /** Tells whether it is wrong about joins by bound values. */
+  boolean isOfJoins() {
+    return this == VALUE_DROPPED_FROM_THE_OTHERS_CONDITION
+        || this == KEPT_SIDE_OF_AN_OUTER_JOIN_CUT_BY_THE_OTHER;
+  }
+
+  List<Gather.JoinColumn> joinColumns(Mention mention, int index, String statement) {
+    return mention.joinColumns();
+  }
+
+  List<Gather.Link> links(Mention mention, int index, Gather gather) {
+    return mention.links();
+  }
+
   @Override
   public Gather apply(Gather gather) {
     List<Mention> mentions = new ArrayList<>();
@@ -73,10 +122,13 @@ enum GatherMutation implements UnaryOperator<Gather> {
       mentions.add(
           new Mention(
               mention.table(),
+              mention.alias(),
               mention.temporary(),
               mention.columns(),
               mention.key(),
               mention.keyed(),
+              joinColumns(mention, mentions.size(), gather.statement().text()),
+              links(mention, mentions.size(), gather),
               new ShardSql(sql, markers)));
     }
     return new Gather(mentions, gather.copies(), gather.names(), gather.statement());

@@ -39,7 +39,10 @@ class GatheredDifferentialIntegrationTests {
   void isNoticed(GatherMutation mutation) {
     Differential differential =
         new Differential(shards, MutatedFactory.ofGathers(shards.router(), mutation));
-    Report report = differential.gathers(seed, statements, 1);
+    Report report =
+        mutation.isOfJoins()
+            ? differential.joins(seed, statements, 1)
+            : differential.gathers(seed, statements, 1);
     assertThat(report.failures()).isNotEmpty();
     System.out.println(mutation + ": noticed by statement " + report.failedAt().get(0));
   }
@@ -73,6 +76,11 @@ class GatheredDifferentialIntegrationTests {
   @Test
   void runsSubqueriesFirstAsOneDatabaseAnswers() {
     answers(Differential::firsts, true);
+  }
+
+  @Test
+  void joinsByBoundValuesAsOneDatabaseAnswers() {
+    answers(Differential::joins, true);
   }
 
   private interface Asking {

@@ -102,7 +102,7 @@ final class StatementGenerator {
     if (choice < 96) {
       return fixed(dice.pick(FixedStatements.GATHERED));
     }
-    return choice < 98 ? gathered() : first();
+    return choice < 98 ? gathered() : choice < 99 ? first() : joined();
   }
 
   /** A read that is gathered on one server. */
@@ -117,6 +117,13 @@ final class StatementGenerator {
     begin(new Dice(random));
     ShapedStatements.Shaped read = new ShapedStatements(dice, bugs, this::table).next();
     return generated("shaped, " + read.shape(), Support.SUPPORTED, read.sql(), read.expected());
+  }
+
+  /** A join of which one side may cut the other down. */
+  Generated joined() {
+    begin(new Dice(random));
+    GatheredStatements.Gathered read = new JoinStatements(dice, bugs, this::table).next();
+    return generated("gathered, " + read.shape(), Support.SUPPORTED, read.sql(), read.expected());
   }
 
   /** A read with subqueries that may run first. */

@@ -2,6 +2,7 @@ package io.shardflux.sql.ahead;
 
 import io.shardflux.sql.statement.Binds;
 import io.shardflux.sql.statement.ShardSql;
+import io.shardflux.sql.statement.ValueKind;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -25,25 +26,13 @@ public record Ahead(List<Subquery> subqueries, List<Piece> statement) {
     statement = List.copyOf(statement);
   }
 
-  /** What the values of a subquery are read as, so that they are bound as they are. */
-  public enum Kind {
-    /** Integers of any width. */
-    WHOLE,
-    /** Decimals. */
-    DECIMAL,
-    /** Texts. */
-    TEXT,
-    /** Whatever: only whether there is a row counts. */
-    ANY
-  }
-
   /**
    * A subquery.
    *
    * @param kind the kind of its only column
    * @param sql the text of it; a marker behind those of the statement is for the limit
    */
-  public record Subquery(Kind kind, ShardSql sql) {}
+  public record Subquery(ValueKind kind, ShardSql sql) {}
 
   /** A piece of the statement. */
   public sealed interface Piece {}

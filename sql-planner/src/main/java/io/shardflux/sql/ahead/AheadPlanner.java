@@ -7,6 +7,7 @@ import io.shardflux.sql.schema.Schema;
 import io.shardflux.sql.statement.PlannerOptions;
 import io.shardflux.sql.statement.RefusedSqlException;
 import io.shardflux.sql.statement.ShardSql;
+import io.shardflux.sql.statement.ValueKind;
 import io.shardflux.sql.syntax.Expr;
 import io.shardflux.sql.syntax.Fragment;
 import io.shardflux.sql.syntax.Query;
@@ -216,7 +217,7 @@ public final class AheadPlanner {
   }
 
   private boolean exists(Expr.Subquery subquery) {
-    place(subquery.span(), subquery.query(), Ahead.Kind.ANY, Ahead.Form.EXISTS, null, List.of());
+    place(subquery.span(), subquery.query(), ValueKind.ANY, Ahead.Form.EXISTS, null, List.of());
     return true;
   }
 
@@ -246,7 +247,7 @@ public final class AheadPlanner {
         && subquery.query().select() != null) {
       Columns.Value beside =
           value(Columns.of(schema, subquery.query().select(), withNames(subquery.query())));
-      return value.kind() != Ahead.Kind.TEXT && beside != null && beside.kind() != Ahead.Kind.TEXT;
+      return value.kind() != ValueKind.TEXT && beside != null && beside.kind() != ValueKind.TEXT;
     }
     return columns.compares(other, value);
   }
@@ -306,7 +307,7 @@ public final class AheadPlanner {
       list(subquery, left, value, all, columns, names);
       return true;
     }
-    if (value.kind() == Ahead.Kind.TEXT) {
+    if (value.kind() == ValueKind.TEXT) {
       return false;
     }
     place(
@@ -323,7 +324,7 @@ public final class AheadPlanner {
   private void place(
       Span span,
       Query query,
-      Ahead.Kind kind,
+      ValueKind kind,
       Ahead.Form form,
       @Nullable String cast,
       List<Ahead.Piece> left) {

@@ -1,9 +1,10 @@
 package io.shardflux.sql.ahead;
 
+import io.shardflux.sql.schema.Bindable;
 import io.shardflux.sql.schema.Catalog;
 import io.shardflux.sql.schema.Schema;
+import io.shardflux.sql.statement.ValueKind;
 import io.shardflux.sql.syntax.Expr;
-import io.shardflux.sql.syntax.Functions;
 import io.shardflux.sql.syntax.Query;
 import io.shardflux.sql.syntax.SelectItems;
 import java.util.ArrayList;
@@ -27,14 +28,9 @@ record Columns(
     Set<String> joined,
     boolean natural) {
 
-  private static final Set<String> INTEGERS =
-      Set.of("tinyint", "smallint", "mediumint", "int", "bigint");
   private static final Set<String> REALS = Set.of("float", "double");
-  private static final Set<String> TEXTS =
-      Set.of("char", "varchar", "tinytext", "text", "mediumtext", "longtext");
   private static final Set<String> COMPUTING = Set.of("+", "-", "*", "/", "%", "DIV", "MOD");
   private static final Set<String> NUMBERS = Set.of("COUNT", "SUM", "AVG", "ABS", "MOD");
-  private static final Set<String> CHARSETS = Set.of("utf8mb4", "utf8mb3", "utf8", "ascii");
 
   /** Of a select, where these names are those of {@code WITH}, in small letters. */
   static Columns of(Schema schema, Query.Select select, Set<String> names) {
@@ -89,41 +85,10 @@ record Columns(
             .anyMatch(item -> item.alias() != null && item.alias().equalsIgnoreCase(name.column()));
   }
 
-  private static String type(Catalog.Column column) {
-    int end = 0;
-    String type = column.type();
-    while (end < type.length() && Character.isLetter(type.charAt(end))) {
-      end++;
-    }
-    return SelectItems.key(type.substring(0, end));
-  }
-
-  private static boolean isUnsigned(Catalog.Column column) {
-    String type = SelectItems.key(column.type());
-    return type.contains("unsigned") || type.contains("zerofill");
-  }
-
-  static boolean isInteger(Catalog.Column column) {
-    return INTEGERS.contains(type(column));
-  }
-
-  static boolean isDecimal(Catalog.Column column) {
-    return type(column).equals("decimal");
-  }
-
   private static boolean isNumber(Catalog.Column column) {
-    return isInteger(column) || isDecimal(column) || REALS.contains(type(column));
-  }
-
-  /** The collation of a text whose characters any session can say; null for anything else. */
-  static @Nullable String collation(Catalog.Column column) {
-    String collation = column.collation();
-    boolean said =
-        collation != null
-            && TEXTS.contains(type(column))
-            && !collation.contains("_nopad_")
-            && CHARSETS.contains(collation.split("_", 2)[0]);
-    return said ? collation : null;
+    Bindable bindable = Bindable.of(column);
+    return (bindable != null && bindable.kind() != ValueKind.TEXT)
+        || REALS.contains(Bindable.type(column));
   }
 
   /** Tells whether an expression is certainly a number, which compares with numbers as one. */
@@ -164,9 +129,13 @@ record Columns(
    *
    * @param cast the type that makes a bound value one of the expression's type; null if there is
    *     none
-   * @param collation of a text
    */
-  record Value(Ahead.Kind kind, @Nullable String cast, @Nullable String collation) {}
+  record Value(Bindable bindable, @Nullable String cast) {
+
+    ValueKind kind() {
+      return bindable.kind();
+    }
+  }
 
   /** How the values of an expression can be bound; null where a bound one may not be the same. */
   @Nullable Value value(Expr expr) {
@@ -190,47 +159,45 @@ record Columns(
     if (column == null) {
       return null;
     }
-    if (isInteger(column)) {
-      return whole(isUnsigned(column));
+    Bindable bindable = Bindable.of(column);
+    if (bindable == null) {
+      return null;
     }
-    if (isDecimal(column)) {
-      return new Value(Ahead.Kind.DECIMAL, isUnsigned(column) ? null : column.type(), null);
-    }
-    String collation = collation(column);
-    return collation == null ? null : new Value(Ahead.Kind.TEXT, null, collation);
+    return switch (bindable.kind()) {
+      case WHOLE -> whole(Bindable.isUnsigned(column));
+      case DECIMAL -> new Value(bindable, Bindable.isUnsigned(column) ? null : column.type());
+      default -> new Value(bindable, null);
+    };
   }
 
   private static Value whole(boolean unsigned) {
-    return new Value(Ahead.Kind.WHOLE, unsigned ? "UNSIGNED" : "SIGNED", null);
+    return new Value(new Bindable(ValueKind.WHOLE, null), unsigned ? "UNSIGNED" : "SIGNED");
   }
 
   private static @Nullable Value sum(Catalog.Column column) {
-    if (isInteger(column)) {
-      return new Value(Ahead.Kind.DECIMAL, "DECIMAL(42, 0)", null);
+    Bindable bindable = Bindable.of(column);
+    if (bindable == null || bindable.kind() == ValueKind.TEXT) {
+      return null;
     }
-    if (!isDecimal(column) || isUnsigned(column)) {
+    if (bindable.kind() == ValueKind.WHOLE) {
+      return new Value(new Bindable(ValueKind.DECIMAL, null), "DECIMAL(42, 0)");
+    }
+    if (Bindable.isUnsigned(column)) {
       return null;
     }
     int comma = column.type().indexOf(',');
     int end = column.type().indexOf(')');
     String scale = comma < 0 ? "0" : column.type().substring(comma + 1, end).trim();
-    return new Value(Ahead.Kind.DECIMAL, "DECIMAL(65, " + scale + ")", null);
+    return new Value(bindable, "DECIMAL(65, " + scale + ")");
   }
 
   /** Tells whether values compare in place of a subquery as the subquery's own do. */
   boolean compares(Expr other, Value value) {
-    if (value.kind() == Ahead.Kind.TEXT) {
-      Catalog.Column column = other.bare() instanceof Expr.Name name ? find(name) : null;
-      return column != null
-          && value.collation() != null
-          && value.collation().equals(collation(column));
+    if (value.kind() != ValueKind.TEXT) {
+      return isNumber(other);
     }
-    return isNumber(other);
-  }
-
-  /** Tells whether an expression may differ each time it is computed. */
-  static boolean isRandom(Expr expr) {
-    return expr.any(
-        each -> each instanceof Expr.Call call && Functions.RANDOM.contains(call.name()));
+    Catalog.Column column = other.bare() instanceof Expr.Name name ? find(name) : null;
+    Bindable bindable = column == null ? null : Bindable.of(column);
+    return bindable != null && value.bindable().comparesWith(bindable);
   }
 }

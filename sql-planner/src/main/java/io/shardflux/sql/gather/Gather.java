@@ -6,6 +6,8 @@ import io.shardflux.sql.schema.Catalog;
 import io.shardflux.sql.schema.Copies;
 import io.shardflux.sql.statement.RefusedSqlException;
 import io.shardflux.sql.statement.ShardSql;
+import io.shardflux.sql.statement.ValueKind;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -59,39 +61,77 @@ public record Gather(
   }
 
   /**
+   * A column whose values are read as such beside a mention's rows, to cut others down.
+   *
+   * @param column its name
+   * @param kind what its values are read as
+   */
+  public record JoinColumn(String column, ValueKind kind) {}
+
+  /**
+   * A way to cut a mention's rows down: they matter only if their column has a value of another
+   * mention's rows.
+   *
+   * @param column the column's name
+   * @param mention the index of the other mention
+   * @param joinColumn the index of the other mention's column
+   */
+  public record Link(String column, int mention, int joinColumn) {}
+
+  /**
+   * The values that one column of a mention's rows must have one of.
+   *
+   * @param column the column's name
+   * @param values how many values there are, at least one
+   */
+  public record Filter(String column, int values) {}
+
+  /**
    * A mention of a table.
    *
    * @param table the table
+   * @param alias the name that its columns are qualified by in {@link #rows()}
    * @param temporary the name of its temporary table
    * @param columns the columns that the statement may need, at least one
    * @param key the columns of the table's primary key, if all are among these and an index may have
    *     them; otherwise none
    * @param keyed whether the key is known to tell rows of all shards apart, as it has the sharding
    *     key
-   * @param rows gives one text for each row: its values as literals, in parentheses; NULL where
-   *     they can't be written down. Behind the markers of the statement it has one for the limit
+   * @param joinColumns the columns whose values are read beside the rows
+   * @param links the ways to cut the rows down
+   * @param rows gives for each row its values as literals in one text, in parentheses; NULL where
+   *     they can't be written down; behind it the {@link #joinColumns()}. Behind the markers of the
+   *     statement it has one for the limit
    */
   public record Mention(
       String table,
+      String alias,
       String temporary,
       List<Catalog.Column> columns,
       List<Catalog.Column> key,
       boolean keyed,
+      List<JoinColumn> joinColumns,
+      List<Link> links,
       ShardSql rows) {
 
     /**
-     * Copies the columns.
+     * Copies the lists.
      *
      * @param table see {@link #table()}
+     * @param alias see {@link #alias()}
      * @param temporary see {@link #temporary()}
      * @param columns see {@link #columns()}
      * @param key see {@link #key()}
      * @param keyed see {@link #keyed()}
+     * @param joinColumns see {@link #joinColumns()}
+     * @param links see {@link #links()}
      * @param rows see {@link #rows()}
      */
     public Mention {
       columns = List.copyOf(columns);
       key = List.copyOf(key);
+      joinColumns = List.copyOf(joinColumns);
+      links = List.copyOf(links);
     }
 
     /**
@@ -109,6 +149,36 @@ public record Gather(
           + " ADD UNIQUE KEY ("
           + TemporaryTable.names(key)
           + ")";
+    }
+
+    /**
+     * {@return {@link #rows()} for fewer rows} Behind the marker for the limit it has one for each
+     * value.
+     *
+     * @param filters what the rows must satisfy besides
+     */
+    public ShardSql rows(List<Filter> filters) {
+      int end = rows.text().lastIndexOf(" LIMIT ");
+      StringBuilder sql = new StringBuilder(rows.text().substring(0, end));
+      List<Integer> markers = new ArrayList<>(rows.markers());
+      Integer limit = markers.remove(markers.size() - 1);
+      int next = limit + 1;
+      String before = rows.text().lastIndexOf(" WHERE (", end) < 0 ? " WHERE " : " AND ";
+      for (Filter filter : filters) {
+        sql.append(before)
+            .append(TemporaryTable.quoted(alias))
+            .append('.')
+            .append(TemporaryTable.quoted(filter.column()))
+            .append(" IN (?")
+            .append(", ?".repeat(filter.values() - 1))
+            .append(')');
+        for (int i = 0; i < filter.values(); i++) {
+          markers.add(next++);
+        }
+        before = " AND ";
+      }
+      markers.add(limit);
+      return new ShardSql(sql + rows.text().substring(end), markers);
     }
 
     /** {@return the statement that makes the temporary table} */

@@ -58,8 +58,9 @@ public record GatherPlanner(SqlText text, Schema schema) {
       return null;
     }
     List<Gather.Mention> gathered = new ArrayList<>();
+    Cuts cuts = new Cuts(mentions.links());
     for (Mentions.Found found : mentions.all()) {
-      Gather.Mention mention = mention(found, mentions, Gather.PREFIX + gathered.size());
+      Gather.Mention mention = mention(found, mentions, cuts, gathered.size());
       if (mentions.looksAtStored() && mention.columns().stream().anyMatch(GatherPlanner::isJson)) {
         return null;
       }
@@ -73,7 +74,7 @@ public record GatherPlanner(SqlText text, Schema schema) {
     return TemporaryTable.type(column).equals("json");
   }
 
-  private Gather.Mention mention(Mentions.Found found, Mentions mentions, String temporary) {
+  private Gather.Mention mention(Mentions.Found found, Mentions mentions, Cuts cuts, int index) {
     String table = found.table().name();
     List<Catalog.Column> all = schema.columns(table);
     List<Catalog.Column> columns =
@@ -88,11 +89,14 @@ public record GatherPlanner(SqlText text, Schema schema) {
     }
     return new Gather.Mention(
         table,
-        temporary,
+        found.table().alias(),
+        Gather.PREFIX + index,
         columns,
         key,
         !key.isEmpty() && tellsApart(table, key),
-        rows(found, columns, mentions.embeds()));
+        cuts.joinColumns(index),
+        cuts.links(index),
+        rows(found, columns, cuts.joinColumns(index), mentions.embeds()));
   }
 
   /** Tells whether a primary key tells rows of all shards apart. */
@@ -106,10 +110,16 @@ public record GatherPlanner(SqlText text, Schema schema) {
                         key.stream().anyMatch(each -> each.name().equalsIgnoreCase(part.name()))));
   }
 
-  private ShardSql rows(Mentions.Found found, List<Catalog.Column> columns, boolean embedded) {
+  private ShardSql rows(
+      Mentions.Found found, List<Catalog.Column> columns, List<Gather.JoinColumn> joined, boolean embedded) {
     Query.Table table = found.table();
     SqlWriter sql = new SqlWriter(text);
-    sql.add("SELECT " + TemporaryTable.literals(columns, table.alias(), embedded) + " AS r FROM ");
+    sql.add("SELECT " + TemporaryTable.literals(columns, table.alias(), embedded) + " AS r");
+    for (int i = 0; i < joined.size(); i++) {
+      String column = Fragment.quoted(joined.get(i).column());
+      sql.add(", " + Fragment.quoted(table.alias()) + "." + column + " AS k" + i);
+    }
+    sql.add(" FROM ");
     sql.add(Fragment.quoted(table.name()) + " AS " + Fragment.quoted(table.alias()));
     String before = " WHERE (";
     for (Expr condition : found.conditions()) {

@@ -59,9 +59,11 @@ final class Mentions {
   private final SqlText text;
   private final Schema schema;
   private final List<Found> all = new ArrayList<>();
+  private final List<Links.Link> links = new ArrayList<>();
   private final Set<String> columns = new HashSet<>();
   private final Set<String> copies = new HashSet<>();
   private List<SqlWriter.Edit> edits = new ArrayList<>();
+  private @Nullable Links around;
   private int definitions;
   private int random;
   private boolean impossible;
@@ -81,6 +83,11 @@ final class Mentions {
 
   List<Found> all() {
     return all;
+  }
+
+  /** The columns by which rows of one mention matter only if another has rows to them. */
+  List<Links.Link> links() {
+    return links;
   }
 
   /** The edits by which the text is one of temporary tables. */
@@ -128,10 +135,14 @@ final class Mentions {
       }
     }
     Query.Select only = query.select();
+    Links outside = around;
+    // What it names is the select's before it.
+    around = null;
     for (Query.OrderItem item : query.order()) {
       impossible |= only != null && item.expr().any(each -> isOfGroups(each, only));
       visit(item.expr(), seen);
     }
+    around = outside;
     for (int i = own.size() - 1; i >= 0; i--) {
       if (own.get(i).size() == 0) {
         copy(own.get(i), own.get(i).cte().name());
@@ -146,15 +157,23 @@ final class Mentions {
       impossible = true;
       return;
     }
-    List<SqlWriter.Edit> around = edits;
+    List<SqlWriter.Edit> outside = edits;
     int before = all.size();
     int chances = random;
     edits = definition.begin(name);
-    query(definition.cte().query(), definition.seen());
-    edits = around;
+    alone(definition.cte().query(), definition.seen());
+    edits = outside;
     definition.end(all.size() > before);
     // Each copy would have other random values.
     impossible |= definition.size() > 1 && random > chances;
+  }
+
+  /** Takes a query that sees no columns of the select that it stands in. */
+  private void alone(Query query, @Nullable Definition seen) {
+    Links outside = around;
+    around = null;
+    query(query, seen);
+    around = outside;
   }
 
   private void select(Query.Select select, @Nullable Definition seen) {
@@ -167,15 +186,20 @@ final class Mentions {
     }
     impossible |= select.having() != null && select.having().any(each -> isOfGroups(each, select));
     Sources sources = new Sources(schema, flat, queries);
+    Links outside = around;
+    Links own = new Links(schema, sources, outside);
+    around = own;
     List<Expr> where = select.where() == null ? List.of() : select.where().conjuncts();
     for (Query.From from : select.from()) {
       from(from, where, select, sources, seen);
     }
+    links.addAll(own.found());
     select.items().forEach(item -> item(item, seen));
     visitAll(select.where() == null ? List.of() : List.of(select.where()), seen);
     visitAll(select.group(), seen);
     visitAll(select.windows(), seen);
     visitAll(select.having() == null ? List.of() : List.of(select.having()), seen);
+    around = outside;
   }
 
   /**
@@ -228,7 +252,7 @@ final class Mentions {
       Sources sources,
       @Nullable Definition seen) {
     if (from instanceof Query.Derived derived) {
-      query(derived.query(), seen);
+      alone(derived.query(), seen);
     } else if (from instanceof Query.Join join) {
       List<Expr> on = join.on() == null ? List.of() : join.on().conjuncts();
       List<Expr> both = new ArrayList<>(conditions);
@@ -243,6 +267,9 @@ final class Mentions {
         visit(join.on(), seen);
       }
       join.using().forEach(column -> columns.add(SelectItems.key(column)));
+      if (around != null) {
+        around.using(join);
+      }
     } else {
       table((Query.Table) from, conditions, select, sources, seen);
     }
@@ -268,6 +295,9 @@ final class Mentions {
     } else {
       impossible |= schema.catalog().isMixed(table.name());
       edits.add(replaced(table, Gather.PREFIX + all.size()));
+      if (around != null && select.from().stream().noneMatch(Mentions::isNatural)) {
+        around.add(table, all.size(), conditions);
+      }
       all.add(new Found(table, isStarred(table, select), sources.own(table, conditions)));
     }
   }

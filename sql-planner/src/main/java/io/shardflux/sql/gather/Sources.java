@@ -62,7 +62,8 @@ record Sources(Schema schema, List<Query.From> all, Set<Query.Table> queries) {
     return !(part instanceof Expr.Subquery) && !(part instanceof Expr.Variable);
   }
 
-  private boolean isColumn(Expr.Name name, Query.Table table) {
+  /** Tells whether a name is certainly a column of a table. */
+  boolean isColumn(Expr.Name name, Query.Table table) {
     if (!has(table.name(), name.column())) {
       return false;
     }

@@ -1,0 +1,114 @@
+package io.shardflux.driver.gather;
+
+import io.shardflux.sql.gather.Gather;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Says which mention's rows are read next, and which of them. A mention that is joined with others
+ * is first asked for a few rows: if these are all, they cut the others down, of which only those
+ * with the same values matter; if not, the others come first. Used by one thread at a time.
+ */
+final class ReadOrder {
+
+  /** The values up to which a list of them is worth its length. */
+  static final int MOST_VALUES = 2_000;
+
+  /**
+   * A reading.
+   *
+   * @param few whether only so many rows are read as a small mention has, and one more
+   * @param filters what the rows must satisfy besides
+   * @param values the values of the filters
+   * @param none whether no row matters
+   */
+  record Step(
+      int mention, boolean few, List<Gather.Filter> filters, List<Object> values, boolean none) {}
+
+  private final List<Gather.Mention> mentions;
+  private final Set<Integer> left = new LinkedHashSet<>();
+  private final Set<Integer> large = new HashSet<>();
+  private final Map<Integer, List<Set<Object>>> read = new LinkedHashMap<>();
+
+  ReadOrder(Gather gather) {
+    this.mentions = gather.mentions();
+    for (int i = 0; i < mentions.size(); i++) {
+      left.add(i);
+    }
+  }
+
+  /** The next reading; null once all mentions were read. */
+  @Nullable Step next() {
+    for (int mention : left) {
+      if (mentions.get(mention).links().stream().anyMatch(this::cuts)) {
+        return cut(mention);
+      }
+    }
+    for (int mention : left) {
+      if (!large.contains(mention)) {
+        return new Step(mention, isLinked(mention), List.of(), List.of(), false);
+      }
+    }
+    return left.isEmpty()
+        ? null
+        : new Step(left.iterator().next(), false, List.of(), List.of(), false);
+  }
+
+  /** Tells whether other mentions that were not read could cut it down, or it them. */
+  private boolean isLinked(int mention) {
+    return mentions.get(mention).links().stream().anyMatch(link -> left.contains(link.mention()));
+  }
+
+  private boolean cuts(Gather.Link link) {
+    List<Set<Object>> keys = read.get(link.mention());
+    return keys != null && keys.get(link.joinColumn()).size() <= MOST_VALUES;
+  }
+
+  private Step cut(int mention) {
+    List<Gather.Filter> filters = new ArrayList<>();
+    List<Object> values = new ArrayList<>();
+    for (Gather.Link link : mentions.get(mention).links()) {
+      if (cuts(link)) {
+        Set<Object> some = read.getOrDefault(link.mention(), List.of()).get(link.joinColumn());
+        if (some.isEmpty()) {
+          return new Step(mention, false, List.of(), List.of(), true);
+        }
+        List<Object> padded = padded(some);
+        filters.add(new Gather.Filter(link.column(), padded.size()));
+        values.addAll(padded);
+      }
+    }
+    return new Step(mention, false, filters, values, false);
+  }
+
+  /** As many values as a power of two, so that texts of few lengths are analysed. */
+  private static List<Object> padded(Set<Object> some) {
+    List<Object> padded = new ArrayList<>(some);
+    int wanted = some.size() == 1 ? 1 : Integer.highestOneBit(some.size() - 1) << 1;
+    while (padded.size() < wanted) {
+      padded.add(padded.get(0));
+    }
+    return padded;
+  }
+
+  /**
+   * Takes the end of a reading that gave all rows.
+   *
+   * @param keys the values of each of its join columns
+   */
+  void done(Step step, List<Set<Object>> keys) {
+    left.remove(step.mention());
+    read.put(step.mention(), keys);
+  }
+
+  /** Takes the end of a reading of few rows that were not all. */
+  void tooMany(Step step) {
+    large.add(step.mention());
+  }
+}
