@@ -3,6 +3,7 @@ package io.shardflux.driver.differential;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.shardflux.driver.MutatedFactory;
+import io.shardflux.driver.ShardfluxConnectionFactory;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
