@@ -111,7 +111,10 @@ public record GatherPlanner(SqlText text, Schema schema) {
   }
 
   private ShardSql rows(
-      Mentions.Found found, List<Catalog.Column> columns, List<Gather.JoinColumn> joined, boolean embedded) {
+      Mentions.Found found,
+      List<Catalog.Column> columns,
+      List<Gather.JoinColumn> joined,
+      boolean embedded) {
     Query.Table table = found.table();
     SqlWriter sql = new SqlWriter(text);
     sql.add("SELECT " + TemporaryTable.literals(columns, table.alias(), embedded) + " AS r");
