@@ -131,7 +131,7 @@ class ScatterTests {
                 "SELECT id FROM users LIMIT 15",
                 List.of(),
                 List.of(users(ShardSql.Way.WHERE, 20, 20))));
-    assertThat(plan.merge()).hasToString("as they come; offset 10; limit 5");
+    assertThat(plan.merge()).hasToString("shard by shard; offset 10; limit 5");
   }
 
   @Test
