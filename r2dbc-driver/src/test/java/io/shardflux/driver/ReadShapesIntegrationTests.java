@@ -206,8 +206,12 @@ class ReadShapesIntegrationTests {
             "gather",
             "SELECT EXISTS(SELECT 1 FROM users WHERE age = 7) AS e, EXISTS(SELECT 1 FROM orders"
                 + " WHERE no > 9) AS f"),
-        shape("gather", "SELECT COUNT(*) > 0 FROM users WHERE age = ?", 7),
-        shape("gather", "SELECT COUNT(*) > 0 AS any_left FROM users WHERE age > 700"),
+        shape("merge", "SELECT COUNT(*) > 0 FROM users WHERE age = ?", 7),
+        shape("merge", "SELECT -SUM(no), -MIN(at IS NULL), COUNT(*) >= 40 FROM posts"),
+        shape("merge", "SELECT country, MAX(age) = 40, -SUM(age) FROM users GROUP BY country"),
+        shape("merge", "SELECT user_id % 3, -SUM(total), SUM(total) < 9 FROM orders GROUP BY 1"),
+        shape("merge", "SELECT MAX(age) > 9, -MAX(age) FROM users WHERE age > 700"),
+        shape("merge", "SELECT COUNT(*) > 0 AS any_left FROM users WHERE age > 700"),
         shape("gather", "SELECT ROUND(AVG(age), 1) FROM users"),
         shape(
             "gather",

@@ -106,6 +106,15 @@ public sealed interface Computation {
     }
   }
 
+  /** A condition as a number, which an item of a select list is. */
+  record Truth(Computation condition) implements Computation {
+    @Override
+    public @Nullable Object of(@Nullable Object[] row, int hidden, Binds binds) {
+      Object value = condition.of(row, hidden, binds);
+      return value == null ? null : value.equals(true) ? 1L : 0L;
+    }
+  }
+
   record All(List<Computation> conditions) implements Computation {
     @Override
     public @Nullable Object of(@Nullable Object[] row, int hidden, Binds binds) {

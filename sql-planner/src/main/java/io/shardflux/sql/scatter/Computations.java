@@ -13,10 +13,13 @@ import io.shardflux.sql.syntax.Functions;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
+import java.util.Set;
 
 /** Plans the computations that are possible over merged rows. */
 record Computations(
     Groups groups, MergedAggregates aggregates, SortKeys keys, ShownDigits digits, Effort effort) {
+
+  private static final Set<String> COMPARISONS = Set.of("=", "<>", "<", "<=", ">", ">=");
 
   /** Each is computed inside the next one, where an event loop has the stack for it. */
   private static final int MAX_CHAIN = 500;
@@ -71,6 +74,15 @@ record Computations(
       checkQuotients(bare, code);
       return arithmetic(bare, code);
     }
+    if (bare instanceof Expr.Op op && COMPARISONS.contains(op.operator()) && isExact(op)) {
+      return new Computation.Truth(
+          new Computation.Comparison(
+              op.operator(), of(op.children().get(0), code), of(op.children().get(1), code)));
+    }
+    if (bare instanceof Expr.Op op && isSigned(op) && isExact(op)) {
+      return new Computation.Arithmetic(
+          "*", of(op.children().get(0), code), new Computation.Constant(-1L), rounds());
+    }
     if (bare instanceof Expr.Call call
         && (call.name().equals("COALESCE") || call.name().equals("IFNULL"))) {
       checkChoice(call, code);
@@ -78,6 +90,20 @@ record Computations(
           call.children().stream().map(child -> of(child, code)).toList(), rounds());
     }
     throw new RefusedSqlException(code, bare.description());
+  }
+
+  private static boolean isSigned(Expr.Op op) {
+    return op.is("-") && op.children().size() == 1;
+  }
+
+  /** Tells whether the operands have no digits that are rounded or not. */
+  private boolean isExact(Expr.Op op) {
+    return !averages(op)
+        && !divides(op)
+        && !op.any(each -> each instanceof Expr.Marker)
+        && op.children().stream()
+            .map(digits::of)
+            .noneMatch(known -> known.fixed() || known.isDouble() || digits.hasMore(known));
   }
 
   private static boolean isArithmetic(Expr expr) {
