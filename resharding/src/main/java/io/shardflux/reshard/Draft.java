@@ -44,8 +44,8 @@ record Draft(
    */
   static List<Draft> of(Intent intent, Topology now) {
     List<Draft> parts = parts(intent, now);
-    List<Draft> all =
-        new ArrayList<>(intent instanceof Intent.CopyReference ? List.of() : copies(parts, now));
+    boolean copies = parts.stream().allMatch(part -> part.kind() == Kind.COPY);
+    List<Draft> all = new ArrayList<>(copies ? List.of() : copies(parts, now));
     all.addAll(parts);
     return all;
   }
@@ -150,6 +150,10 @@ record Draft(
       throw new IllegalArgumentException(
           "shard: " + gone + " (expected: one of " + now.shards() + ")");
     }
+    if (now.shards().size() == 1) {
+      throw new IllegalArgumentException(
+          "shard: " + gone + ", the only one (expected: another one, which gets its rows)");
+    }
     List<Draft> parts = new ArrayList<>();
     now.strategies()
         .forEach(
@@ -171,14 +175,29 @@ record Draft(
     if (!pinned.isEmpty()) {
       parts.add(pinned(now, pinned, heirs(now, removal, Set.of(gone)).get(0)));
     }
-    if (parts.isEmpty()) {
+    return parts.isEmpty() ? List.of(lastCopies(now, removal)) : parts;
+  }
+
+  /** The copies that no other shard has, of a shard that has no other rows. */
+  private static Draft lastCopies(Topology now, Intent.RemoveShard removal) {
+    ShardId gone = removal.shard();
+    List<String> tables =
+        references(now)
+            .filter(rule -> rule.isReadOn(gone))
+            .filter(
+                rule ->
+                    now.shards().stream()
+                        .noneMatch(other -> !other.equals(gone) && rule.isReadOn(other)))
+            .map(TableRule::table)
+            .toList();
+    if (tables.isEmpty()) {
       throw new IllegalArgumentException(
           "shard: "
               + gone
               + ", without a strategy or a pinned table (expected: one that may have rows; this one"
               + " can be removed as it is)");
     }
-    return parts;
+    return copied(now, tables, heirs(now, removal, Set.of(gone)).get(0));
   }
 
   /** Pinned tables that go to another shard, by a strategy that they have meanwhile. */

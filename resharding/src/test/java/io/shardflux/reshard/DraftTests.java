@@ -241,6 +241,30 @@ class DraftTests {
         new Intent.RemoveShard(A, List.of()),
         Topology.builder().shard(A).shard(B).build(),
         "shard: a, without a strategy or a pinned table");
+    refused(
+        new Intent.RemoveShard(A, List.of()),
+        Topology.builder().shard(A).build(),
+        "shard: a, the only one (expected: another one");
+  }
+
+  /** Nobody but the shard that goes has the rows. */
+  @Test
+  void theLastCopyIsMadeElsewhereBeforeItsShardGoes() {
+    Topology now =
+        Topology.builder()
+            .shard(A)
+            .shard(B)
+            .shard(C)
+            .table(new TableRule.Reference("countries").absentOn(B).absentOn(C))
+            .table(new TableRule.Reference("cities").absentOn(B))
+            .build();
+    List<Draft> parts = Draft.of(new Intent.RemoveShard(A, List.of()), now);
+    assertThat(parts).hasSize(1);
+    assertThat(parts.get(0).kind()).isEqualTo(MovePlan.Kind.COPY);
+    assertThat(parts.get(0).tables()).containsExactly("countries");
+    assertThat(parts.get(0).next().shards()).containsExactly(B);
+    assertThat(Draft.of(new Intent.RemoveShard(A, List.of(C)), now).get(0).next().shards())
+        .containsExactly(C);
   }
 
   private static void refused(Intent intent, String message) {

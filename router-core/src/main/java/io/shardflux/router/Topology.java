@@ -167,7 +167,7 @@ public final class Topology {
     if (!fewer.remove(shard)) {
       throw unknownShard("shard", shard);
     }
-    return new Topology(epoch + 1, fewer, strategies, copies(rule -> gone(rule, shard)));
+    return new Topology(epoch + 1, fewer, strategies, copies(rule -> gone(rule, shard, fewer)));
   }
 
   /**
@@ -225,7 +225,8 @@ public final class Topology {
     return ruled;
   }
 
-  private static TableRule.Reference gone(TableRule.Reference rule, ShardId shard) {
+  private static TableRule.Reference gone(
+      TableRule.Reference rule, ShardId shard, Set<ShardId> others) {
     if (rule.joining().contains(shard)) {
       throw new IllegalArgumentException(
           "tables."
@@ -233,6 +234,17 @@ public final class Topology {
               + ".joining: "
               + shard
               + " (expected: none; cancel the move that copies it there, or wait for its end)");
+    }
+    if (rule.isReadOn(shard) && others.stream().noneMatch(rule::isReadOn)) {
+      throw new IllegalArgumentException(
+          "tables."
+              + rule.table()
+              + ": "
+              + shard
+              + " alone has its rows (expected: a whole copy on another shard, too; have a move"
+              + " copy it to one of "
+              + others
+              + " first, as by copy-reference)");
     }
     return rule.thereOn(shard);
   }

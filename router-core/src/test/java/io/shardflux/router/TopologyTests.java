@@ -79,6 +79,18 @@ class TopologyTests {
     assertThatIllegalArgumentException()
         .isThrownBy(() -> joining.withoutShard(id("c")))
         .withMessageStartingWith("tables.countries.joining: c (expected: none; cancel the move");
+    Topology alone =
+        Topology.builder()
+            .shard(id("a"))
+            .shard(id("c"))
+            .table(everywhere.absentOn(id("a")))
+            .build();
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> alone.withoutShard(id("c")))
+        .withMessage(
+            "tables.countries: c alone has its rows (expected: a whole copy on another shard, too;"
+                + " have a move copy it to one of [a] first, as by copy-reference)");
+    assertThat(alone.withoutShard(id("a")).table("countries")).isEqualTo(everywhere);
   }
 
   @Test
