@@ -7,6 +7,8 @@ import io.shardflux.cluster.PublishedTopology.Origin;
 import io.shardflux.r2dbc.config.ControlOptions;
 import io.shardflux.r2dbc.config.RouterParts;
 import io.shardflux.r2dbc.config.TopologyDocument;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.UUID;
 import reactor.core.publisher.Mono;
 import reactor.core.scheduler.Schedulers;
@@ -64,7 +66,7 @@ final class ClusterStart {
 
   private Mono<Start> fromControl(Head head) {
     if (head.epoch() == 0) {
-      return unlessBehind(head, Mono.defer(() -> published(head, "the first topology")));
+      return unlessBehind(head, Mono.defer(() -> published(head, document, "the first topology")));
     }
     return tables
         .published(document.routing())
@@ -96,12 +98,16 @@ final class ClusterStart {
         .flatMap(
             now ->
                 parsed(now)
-                    .filterWhen(
-                        inForce ->
-                            document.keeps(inForce)
-                                ? Mono.just(true)
-                                : tables.published(inForce.routing()))
-                    .flatMap(replaced -> published(head, "control.publish: true"))
+                    .flatMap(
+                        inForce -> {
+                          TopologyDocument copied = document.withCopiesOf(inForce);
+                          return (copied.keeps(inForce)
+                                  ? Mono.just(true)
+                                  : tables.published(inForce.routing()))
+                              .filter(may -> may)
+                              .map(may -> copied);
+                        })
+                    .flatMap(copied -> published(head, copied, "control.publish: true"))
                     .switchIfEmpty(Mono.defer(() -> refused(now, TAKES_BACK))));
   }
 
@@ -115,25 +121,40 @@ final class ClusterStart {
         .subscribeOn(Schedulers.boundedElastic());
   }
 
-  private Mono<Start> published(Head head, String why) {
-    Draft draft =
-        new Draft(document.json(), document.routing(), Origin.DOCUMENT, member.toString(), why);
+  /**
+   * Publishes the document.
+   *
+   * @param copied the same with the copies of reference tables that there are, which is put in
+   *     force
+   */
+  private Mono<Start> published(Head head, TopologyDocument copied, String why) {
+    List<Draft> drafts = new ArrayList<>();
+    drafts.add(draft(document, Origin.DOCUMENT, why));
+    if (!copied.sameRouting(document)) {
+      drafts.add(draft(copied, Origin.OPERATION, "a document makes no copy of a table"));
+    }
     return IdentityTables.on(
         own.shards(),
         own.options().timeouts().total(),
         shards ->
             shards
                 .claim(head.cluster())
-                .then(tables.publish(head.epoch(), draft, null))
+                .then(
+                    tables.publish(
+                        head.epoch(), head.epoch() + 1, drafts, connection -> Mono.empty()))
                 .flatMap(
                     epoch ->
                         shards
-                            .note(head.cluster(), epoch, document.json())
+                            .note(head.cluster(), epoch, copied.json())
                             // A start reads the control server, and other routers note it too.
                             .onErrorResume(IdentityTables::silent, error -> Mono.empty())
-                            .then(opened(head.cluster(), epoch, document.json())))
+                            .then(opened(head.cluster(), epoch, copied.json())))
                 // Another router was quicker.
                 .switchIfEmpty(Mono.defer(this::fromControl)));
+  }
+
+  private Draft draft(TopologyDocument made, Origin origin, String why) {
+    return new Draft(made.json(), made.routing(), origin, member.toString(), why);
   }
 
   private Mono<Start> refused() {

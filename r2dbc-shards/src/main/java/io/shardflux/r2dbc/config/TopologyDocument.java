@@ -248,6 +248,56 @@ public final class TopologyDocument {
   }
 
   /**
+   * This document, where a copy of a reference table is there only if a published one says so: a
+   * document makes no copy. It is this object where that is so already.
+   *
+   * @throws IllegalArgumentException if a table would have no whole copy
+   */
+  public TopologyDocument withCopiesOf(TopologyDocument published) {
+    Set<ShardId> added = new LinkedHashSet<>(shards());
+    added.removeAll(published.shards());
+    Map<String, TableRule.Reference> before = published.references();
+    Map<String, Object> tables = new TreeMap<>(part("tables"));
+    references()
+        .forEach(
+            (name, rule) -> {
+              TableRule.Reference was = before.get(name);
+              if (was != null) {
+                tables.put(name, tree(copies(rule, was, added)));
+              }
+            });
+    if (tables.equals(part("tables"))) {
+      return this;
+    }
+    Map<String, Object> all = new LinkedHashMap<>(tree);
+    all.put("tables", tables);
+    return parse(JsonWriter.write(all));
+  }
+
+  private TableRule.Reference copies(
+      TableRule.Reference rule, TableRule.Reference was, Set<ShardId> added) {
+    TableRule.Reference copies = rule;
+    for (ShardId shard : shards()) {
+      if (was.joining().contains(shard)) {
+        copies = copies.joiningOn(shard);
+      } else if (added.contains(shard) || was.absent().contains(shard)) {
+        copies = copies.absentOn(shard);
+      }
+    }
+    return copies;
+  }
+
+  private Map<String, TableRule.Reference> references() {
+    Map<String, TableRule.Reference> all = new TreeMap<>();
+    for (Setting table : Setting.publishedRoot(tree).get("tables").entries()) {
+      if (RouterDocument.rule(table) instanceof TableRule.Reference rule) {
+        all.put(rule.table(), rule);
+      }
+    }
+    return all;
+  }
+
+  /**
    * The places in which this document differs from a published one, such as {@code shards.shard_3:
    * only in the document}; none where the {@link #sameRouting routing is the same}. At most 20
    * lines, of at most 200 characters.
