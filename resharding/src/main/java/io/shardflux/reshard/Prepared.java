@@ -2,6 +2,7 @@ package io.shardflux.reshard;
 
 import io.r2dbc.spi.R2dbcException;
 import io.r2dbc.spi.Readable;
+import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
 import java.util.stream.Collectors;
@@ -13,6 +14,7 @@ import reactor.core.publisher.Mono;
  */
 final class Prepared {
 
+  private static final Duration LOOK = Duration.ofMillis(500);
   private static final int MOST = 5;
   private static final int MYSQL_NO_WAIT = 3572;
   private static final int MARIADB_NO_WAIT = 1205;
@@ -55,6 +57,33 @@ final class Prepared {
         .collectList()
         .map(Prepared::joined)
         .onErrorReturn(R2dbcException.class, "");
+  }
+
+  /**
+   * Completes when the transactions have ended that were prepared on a side before its triggers
+   * were made, as these note nothing of what they changed. MariaDB makes triggers beside one whose
+   * connection has gone, or that a restart has recovered. MySQL does not.
+   */
+  static Mono<Void> passed(OpenStep step, Session side) {
+    return side.place().mariaDb() && step.move().guards().seesPrepared()
+        ? recovered(side)
+            .flatMap(before -> before.isEmpty() ? Mono.empty() : passed(step, side, before))
+        : Mono.empty();
+  }
+
+  private static Mono<Void> passed(OpenStep step, Session side, List<String> before) {
+    return Mono.defer(() -> recovered(side))
+        .filter(now -> before.stream().noneMatch(now::contains))
+        .switchIfEmpty(
+            Mono.defer(() -> step.move().watch().heldUp(step, side, true).then(Mono.empty())))
+        .repeatWhenEmpty(tries -> tries.delayElements(LOOK))
+        .doOnNext(ended -> step.move().watch().passed())
+        .then();
+  }
+
+  /** All of them. Errors as a statement does. */
+  private static Mono<List<String>> recovered(Session side) {
+    return side.rows("XA RECOVER FORMAT='SQL'", row -> name(side, row)).collectList();
   }
 
   private static String joined(List<String> names) {

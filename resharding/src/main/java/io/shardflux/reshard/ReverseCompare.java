@@ -104,6 +104,7 @@ final class ReverseCompare {
               boolean fits = seen.getT1() && columns(seen.getT2()).equals(columns(before));
               return (fits ? Mono.<Void>empty() : capture.remove(side, move.owned()))
                   .then(capture.install(side, move.owned()))
+                  .then(Mono.defer(() -> Prepared.passed(step, side)))
                   .then(capture.mark(side));
             })
         .doOnNext(mark -> marks.put(name, mark))

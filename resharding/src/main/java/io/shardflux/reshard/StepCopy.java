@@ -48,6 +48,7 @@ final class StepCopy {
     return move.guards()
         .before("install")
         .then(capture.install(session, move.owned()))
+        .then(Mono.defer(() -> Prepared.passed(step, session)))
         .then(capture.mark(session))
         .doOnNext(mark -> marks.put(step.mark(capture, session), mark))
         .then();

@@ -26,6 +26,7 @@ import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.api.parallel.Isolated;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.core.scheduler.Schedulers;
@@ -94,6 +95,52 @@ class PreparedIntegrationTests {
         .blockFirst(BOUND);
     retried(end("COMMIT").thenReturn(1L));
     assertThat(rowsOn(1)).isZero();
+    moves.close().block(BOUND);
+  }
+
+  /** No trigger notes what it changed, as none was there; its connection has gone. */
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void theCopyingWaitsForWhatWasPreparedBefore(boolean sees) {
+    boolean mariaDb =
+        cluster
+            .router()
+            .on(S0)
+            .sql("SELECT VERSION()")
+            .map((row, metadata) -> String.valueOf(row.get(0)))
+            .one()
+            .blockOptional(BOUND)
+            .orElseThrow()
+            .contains("MariaDB");
+    // MySQL makes no trigger beside it.
+    assumeTrue(sees || mariaDb);
+    prepare(false);
+    ShardMoves moves =
+        new DefaultShardMoves(
+            cluster,
+            new MoveJob.Guards() {
+              @Override
+              public boolean seesPrepared() {
+                return sees;
+              }
+            });
+    long job = started(moves);
+    if (mariaDb && sees) {
+      MoveProgress waits =
+          moves.progress(job).filter(at -> at.report().waiting() != null).blockFirst(BOUND);
+      assertThat(Objects.requireNonNull(waits).phase()).isEqualTo("PREPARE");
+      assertThat(Objects.requireNonNull(waits.report().waiting()).on())
+          .startsWith("prepared XA transactions on shard_0, of ")
+          .contains(databases.get(0).name());
+    } else if (sees) {
+      assertThat(moves.progress(job).take(Duration.ofSeconds(4)).blockLast(BOUND))
+          .satisfies(at -> assertThat(at.phase()).isEqualTo("PREPARE"));
+    } else {
+      moves.progress(job).filter(at -> at.phase().equals("HOLD")).blockFirst(BOUND);
+    }
+    assertThat(retried(end("COMMIT").thenReturn(1L))).isOne();
+    moves.progress(job).filter(at -> at.phase().equals("HOLD")).blockFirst(BOUND);
+    assertThat(rowsOn(1)).isEqualTo(sees ? 1 : 0);
     moves.close().block(BOUND);
   }
 
