@@ -4,8 +4,11 @@ import io.shardflux.cluster.ClusterRouter;
 import io.shardflux.cluster.ClusterState;
 import io.shardflux.cluster.RouterState;
 import io.shardflux.cluster.ShardOrder;
+import io.shardflux.router.ShardId;
 import java.time.Instant;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.springframework.boot.actuate.endpoint.InvalidEndpointRequestException;
@@ -77,12 +80,15 @@ final class ClusterEndpoint {
 
   /** Publishes the newest topology over a control server that was restored from an older copy. */
   @WriteOperation
-  Mono<Republished> republish(String republish) {
-    return cluster
-        .republish(republish)
+  Mono<Republished> republish(String republish, @Nullable List<String> givenUp) {
+    Set<ShardId> lost = new LinkedHashSet<>();
+    List<String> names = givenUp == null ? List.of() : givenUp;
+    return Mono.fromRunnable(() -> names.forEach(name -> lost.add(ShardId.of(name))))
+        .then(Mono.defer(() -> cluster.republish(republish, lost)))
         .map(Republished::new)
         .onErrorMap(
-            IllegalStateException.class,
+            error ->
+                error instanceof IllegalStateException || error instanceof IllegalArgumentException,
             error -> {
               String reason = String.valueOf(error.getMessage());
               return new InvalidEndpointRequestException(reason, reason);

@@ -88,6 +88,9 @@ public interface ClusterAccess {
    */
   Mono<Void> noted(ShardId shard);
 
+  /** The shards that every router must take out, by an operator's order. */
+  Mono<Set<ShardId>> takenOut();
+
   /**
    * Completes when every router whose lease is not over was heard of a moment ago, so that writes
    * which wait for all of them do not wait for one that stands still. Errors after a time.

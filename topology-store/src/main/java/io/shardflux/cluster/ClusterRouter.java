@@ -7,6 +7,7 @@ import io.shardflux.r2dbc.config.RouterDocument;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.router.ShardId;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import reactor.core.publisher.Flux;
@@ -115,7 +116,26 @@ public interface ClusterRouter {
    * @return the epoch of it, later than all before; it is in force here by then, and in the other
    *     routers within their {@code control.poll}
    */
-  Mono<Long> republish(String why);
+  default Mono<Long> republish(String why) {
+    return republish(why, Set.of());
+  }
+
+  /**
+   * The same without shards whose servers are lost for good. <b>What only these shards knew is lost
+   * with them:</b> rows, and a later place of keys that was about to be published. Every router has
+   * the order to {@linkplain #takeOut take such a shard out}, so that one which comes back with old
+   * rows serves nothing until {@link #resume}. A switch of keys that none of the others knows to be
+   * done is taken back. A topology is published also where the control server is not behind.
+   *
+   * <p>Errors with {@link IllegalArgumentException} if there is no such shard, or no other one, and
+   * with {@link IllegalStateException} if a shard that is given up answers; otherwise as {@link
+   * #republish(String)}.
+   *
+   * @param why the reason, for the history
+   * @param givenUp the shards
+   * @return as there
+   */
+  Mono<Long> republish(String why, Set<ShardId> givenUp);
 
   /**
    * Has every router drain a shard, until {@link #resume}, also those that start later; see {@link

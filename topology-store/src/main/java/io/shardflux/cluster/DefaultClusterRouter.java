@@ -22,6 +22,7 @@ import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.UnaryOperator;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.BufferOverflowStrategy;
 import reactor.core.publisher.Flux;
@@ -219,8 +220,8 @@ final class DefaultClusterRouter implements ClusterRouter, ClusterAccess {
   }
 
   @Override
-  public Mono<Long> republish(String why) {
-    return new Republication(tables, watch, own, member).done(why);
+  public Mono<Long> republish(String why, Set<ShardId> givenUp) {
+    return new Republication(tables, watch, own, member, Set.copyOf(givenUp)).done(why);
   }
 
   @Override
@@ -416,6 +417,15 @@ final class DefaultClusterRouter implements ClusterRouter, ClusterAccess {
   @Override
   public Mono<Void> takeOut(ShardId shard, String why) {
     return ordered(shard, ShardOrder.Kind.OPEN, why);
+  }
+
+  @Override
+  public Mono<Set<ShardId>> takenOut() {
+    return tables
+        .orders()
+        .filter(order -> order.kind() == ShardOrder.Kind.OPEN)
+        .map(ShardOrder::shard)
+        .collect(Collectors.toSet());
   }
 
   private Mono<Void> ordered(ShardId shard, ShardOrder.Kind kind, String why) {

@@ -33,18 +33,20 @@ public final class JobCopies {
       ) ENGINE = InnoDB\
       """;
 
-  /** A former owner that wakes up changes nothing. */
+  /** A former owner that wakes up changes nothing, and neither does a write that was late. */
   private static final String WRITE =
       """
       INSERT INTO shardflux_job_copy
       VALUES (:job, :kind, :plan, :state, :ended, :number, :token)
       ON DUPLICATE KEY UPDATE
-        plan = IF(VALUES(token) < token, plan, VALUES(plan)),
-        state = IF(VALUES(token) < token, state, VALUES(state)),
-        ended = IF(VALUES(token) < token, ended, VALUES(ended)),
-        number = IF(VALUES(token) < token, number, VALUES(number)),
+        plan = IF(%1$s, plan, VALUES(plan)),
+        state = IF(%1$s, state, VALUES(state)),
+        ended = IF(%1$s, ended, VALUES(ended)),
+        number = IF(%1$s, number, VALUES(number)),
         token = GREATEST(token, VALUES(token))\
-      """;
+      """
+          .formatted(
+              "VALUES(token) < token OR (VALUES(token) = token AND VALUES(number) < number)");
 
   private static final String READ =
       "SELECT job, kind, plan, state, ended, number, token FROM shardflux_job_copy";
@@ -54,7 +56,7 @@ public final class JobCopies {
   /**
    * A job as a shard knows it.
    *
-   * @param ended whether it is done or given up; its plan is empty then
+   * @param ended whether it is done or given up
    * @param number one more with each copy
    * @param token the token of the owner that wrote it
    */
@@ -73,7 +75,8 @@ public final class JobCopies {
   /** Gives some shards a copy. Errors if none of them has it then. */
   public Mono<Void> write(Copy copy, Set<ShardId> shards) {
     return Flux.fromIterable(shards)
-        .flatMapDelayError(shard -> write(copy, shard).thenReturn(shard), shards.size(), 1)
+        .flatMapDelayError(
+            shard -> write(copy, shard).thenReturn(shard), Math.max(1, shards.size()), 1)
         .collectList()
         .then()
         .onErrorResume(error -> written(copy, shards).switchIfEmpty(Mono.error(error)).then());

@@ -38,7 +38,8 @@ public final class Jobs {
             ended_at DATETIME(6) NULL,
             error TEXT CHARACTER SET utf8mb4 NULL,
             report TEXT CHARACTER SET ascii COLLATE ascii_bin NULL
-          ) ENGINE = InnoDB""");
+          ) ENGINE = InnoDB\
+          """);
 
   private static final int LONGEST_ERROR = 16_000;
 
@@ -361,14 +362,15 @@ public final class Jobs {
 
   /**
    * Brings back what shards know of a job and a restored copy does not: that there is such a job,
-   * or that it has ended. Former owners have lost it.
+   * or that it has ended. Former owners have lost it. What was wanted of it may be lost, so that it
+   * waits for an operator.
    */
   static Mono<Void> restore(Connection connection, JobCopies.Copy copy) {
     Statement insert =
         connection
             .createStatement(
                 "INSERT IGNORE INTO shardflux_job (job, kind, wanted, plan, state, owner, token,"
-                    + " owner_until, made_at) VALUES (?, ?, 'run', ?, ?, '', 0, UTC_TIMESTAMP(6),"
+                    + " owner_until, made_at) VALUES (?, ?, 'pause', ?, ?, '', 0, UTC_TIMESTAMP(6),"
                     + " UTC_TIMESTAMP(6))")
             .bind(0, copy.job())
             .bind(1, copy.kind())
@@ -377,9 +379,9 @@ public final class Jobs {
     Statement raise =
         connection
             .createStatement(
-                "UPDATE shardflux_job SET token = GREATEST(token, ?) + 1, owner_until ="
-                    + " UTC_TIMESTAMP(6), error = NULL, ended_at = IF(?, COALESCE(ended_at, UTC_TIMESTAMP(6)),"
-                    + " NULL) WHERE job = ?")
+                "UPDATE shardflux_job SET token = GREATEST(token, ?) + 1, wanted = 'pause',"
+                    + " owner_until = UTC_TIMESTAMP(6), error = NULL, ended_at = IF(?,"
+                    + " COALESCE(ended_at, UTC_TIMESTAMP(6)), NULL) WHERE job = ?")
             .bind(0, copy.token())
             .bind(1, copy.ended() ? 1 : 0)
             .bind(2, copy.job());

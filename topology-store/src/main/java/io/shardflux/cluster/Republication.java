@@ -7,10 +7,17 @@ import io.shardflux.cluster.ControlTables.Member;
 import io.shardflux.cluster.PublishedTopology.Origin;
 import io.shardflux.r2dbc.config.RouterParts;
 import io.shardflux.r2dbc.config.TopologyDocument;
+import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.router.ShardId;
+import io.shardflux.router.ShardingStrategy;
+import io.shardflux.router.Topology;
+import io.shardflux.router.TransitionStrategy;
+import io.shardflux.router.TransitionStrategy.Phase;
+import io.shardflux.router.TransitionStrategy.Step;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.UUID;
 import java.util.function.Function;
 import reactor.core.publisher.Flux;
@@ -24,8 +31,20 @@ final class Republication {
   private final TopologyWatch watch;
   private final RouterParts own;
   private final Member member;
+  private final Set<ShardId> givenUp;
 
-  Republication(ControlTables tables, TopologyWatch watch, RouterParts own, Member member) {
+  /**
+   * Does nothing yet.
+   *
+   * @param givenUp the shards that are not asked
+   */
+  Republication(
+      ControlTables tables,
+      TopologyWatch watch,
+      RouterParts own,
+      Member member,
+      Set<ShardId> givenUp) {
+    this.givenUp = givenUp;
     this.tables = tables;
     this.watch = watch;
     this.own = own;
@@ -33,8 +52,8 @@ final class Republication {
   }
 
   Mono<Long> done(String why) {
-    return tables
-        .head()
+    return Mono.defer(this::lost)
+        .then(tables.head())
         .flatMap(
             head ->
                 inForce(head)
@@ -53,7 +72,31 @@ final class Republication {
   }
 
   private <T> Mono<T> onShards(Function<IdentityTables, Mono<T>> work) {
-    return IdentityTables.on(watch.opened().shards(), own.options().timeouts().total(), work);
+    List<Shard> left =
+        watch.opened().shards().stream().filter(shard -> !givenUp.contains(shard.id())).toList();
+    return IdentityTables.on(left, own.options().timeouts().total(), work);
+  }
+
+  /** None that is given up may answer. */
+  private Mono<Void> lost() {
+    Set<ShardId> all = watch.opened().topology().shards();
+    if (!all.containsAll(givenUp) || givenUp.containsAll(all)) {
+      throw new IllegalArgumentException(
+          "givenUp: " + givenUp + " (expected: some of " + all + ", and not all)");
+    }
+    List<Shard> lost =
+        watch.opened().shards().stream().filter(shard -> givenUp.contains(shard.id())).toList();
+    return lost.isEmpty()
+        ? Mono.empty()
+        : IdentityTables.on(lost, own.options().timeouts().total(), IdentityTables::reached)
+            .filter(answering -> !answering.isEmpty())
+            .flatMap(
+                answering ->
+                    Mono.error(
+                        new IllegalStateException(
+                            "givenUp: "
+                                + answering
+                                + ", which answer (expected: shards whose servers are lost)")));
   }
 
   /** Puts the newest topology of all shards in force here. A later one may name more shards. */
@@ -74,7 +117,7 @@ final class Republication {
                       () ->
                           epoch() > before
                               ? inForce(head)
-                              : head.epoch() < before
+                              : head.epoch() < before || !givenUp.isEmpty()
                                   ? Mono.empty()
                                   : Mono.error(notBehind(head.epoch()))));
         });
@@ -91,9 +134,9 @@ final class Republication {
                         + found.epoch()
                         + " of the database of "
                         + found.shard()
-                        + ", which this router can't put in force (expected: all of its accounts and"
-                        + " servers in this router's document; TopologyRefused in events() and the"
-                        + " log say what is missing; republish where it is in force)"));
+                        + ", which this router can't put in force (expected: all of its accounts"
+                        + " and servers in this router's document; TopologyRefused in events() and"
+                        + " the log say what is missing; republish where it is in force)"));
   }
 
   private static IllegalStateException notBehind(long epoch) {
@@ -132,7 +175,7 @@ final class Republication {
                         head.epoch(),
                         epoch() + 1,
                         drafts(known, why),
-                        connection -> restored(connection, copies))
+                        connection -> restored(connection, head, copies))
                     .switchIfEmpty(
                         Mono.error(
                             () ->
@@ -148,7 +191,12 @@ final class Republication {
     if (!known) {
       drafts.add(draft(TopologyDocument.of(own), Origin.DOCUMENT, why));
     }
-    drafts.add(draft(watch.opened().document(), Origin.OPERATION, why));
+    TopologyDocument.Opened now = watch.opened();
+    TopologyDocument rested =
+        givenUp.isEmpty()
+            ? now.document()
+            : now.document().next(rested(now.topology()), now.shards(), own.accounts());
+    drafts.add(draft(rested, Origin.OPERATION, why));
     return drafts;
   }
 
@@ -156,14 +204,57 @@ final class Republication {
     return new Draft(document.json(), document.routing(), origin, member.toString(), why);
   }
 
-  private Mono<Void> restored(Connection connection, List<JobCopies.Copy> copies) {
+  /** A switch with a shard that is given up can't be ended: the keys stay where they were. */
+  private Topology rested(Topology now) {
+    Topology rested = now;
+    for (Map.Entry<String, ShardingStrategy> each : now.strategies().entrySet()) {
+      if (each.getValue() instanceof TransitionStrategy way) {
+        rested =
+            rested.withStrategy(
+                each.getKey(), way.with(way.steps().stream().map(this::rested).toList()));
+      }
+    }
+    return rested;
+  }
+
+  private Step rested(Step step) {
+    boolean lost = givenUp.contains(step.from()) || givenUp.contains(step.to());
+    return !lost || !step.phase().waits()
+        ? step
+        : step.in(step.phase() == Phase.RETURNING ? Phase.SWITCHED : Phase.COPYING);
+  }
+
+  private Mono<Void> restored(Connection connection, Head head, List<JobCopies.Copy> copies) {
     Mono<Void> jobs =
-        Flux.fromIterable(copies).concatMap(copy -> Jobs.restore(connection, copy)).then();
+        head.epoch() < epoch()
+            ? Flux.fromIterable(copies).concatMap(copy -> Jobs.restore(connection, copy)).then()
+            : Mono.empty();
     return watch
         .orders()
         .known()
         .map(orders -> jobs.then(ordered(connection, orders)))
-        .orElse(jobs);
+        .orElse(jobs)
+        .then(takenOut(connection));
+  }
+
+  private Mono<Void> takenOut(Connection connection) {
+    return Flux.fromIterable(givenUp)
+        .concatMap(
+            shard ->
+                ControlTables.updated(
+                    connection
+                        .createStatement(
+                            "REPLACE INTO shardflux_order VALUES (?, 'OPEN', ?, UTC_TIMESTAMP(6),"
+                                + " 'given up')")
+                        .bind(0, shard.value())
+                        .bind(1, member.toString())))
+        .then(
+            givenUp.isEmpty()
+                ? Mono.empty()
+                : ControlTables.updated(
+                    connection.createStatement(
+                        "UPDATE shardflux_control SET orders = orders + 1 WHERE id = 1")))
+        .then();
   }
 
   /** The orders that this router obeys take the place of the older ones. */

@@ -10,6 +10,7 @@ import io.shardflux.r2dbc.observe.ShardStatistics.Status;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
+import io.shardflux.router.TableRule;
 import io.shardflux.servers.Database;
 import io.shardflux.servers.TestServers;
 import java.time.Duration;
@@ -165,6 +166,38 @@ class ClusterRouterIntegrationTests {
   }
 
   @Test
+  void aLateCopyOfAJobReplacesNoneOfTheSameOwner() {
+    JobCopies copies = ClusterAccess.of(open(document(2))).copies();
+    Set<ShardId> shards = Set.of(S0, S1);
+    JobCopies.Copy newer = new JobCopies.Copy(1, "move", "plan", "newer", false, 5, 7);
+    copies.write(newer, shards).block(BOUND);
+    copies.write(new JobCopies.Copy(1, "move", "plan", "late", false, 4, 7), shards).block(BOUND);
+    assertThat(copies.newest(1, shards).block(BOUND)).isEqualTo(newer);
+  }
+
+  /** Only a move makes a copy, whatever a document says. */
+  @Test
+  void aDocumentAddsAShardWithoutCopiesOfReferenceTables() {
+    ClusterRouter first = open(withCopies(document(2)));
+    TableRule.Reference everywhere = new TableRule.Reference("countries");
+    assertThat(first.router().topology().table("countries")).isEqualTo(everywhere);
+    String wider = withCopies(document(3)) + "  publish: true\n";
+    ClusterRouter second = open(wider);
+    assertThat(second.router().topology().epoch()).isEqualTo(3);
+    assertThat(second.router().topology().table("countries")).isEqualTo(everywhere.absentOn(S2));
+    awaitEpoch(first, 3);
+    assertThat(first.router().topology().tables()).isEqualTo(second.router().topology().tables());
+    assertThat(open(wider).router().topology().epoch()).isEqualTo(3);
+    ClusterRouter third = open(withTable(withCopies(document(3))) + "  publish: true\n");
+    assertThat(third.router().topology().table("countries")).isEqualTo(everywhere.absentOn(S2));
+    assertThat(third.router().topology().tables()).containsKey("orders");
+  }
+
+  private static String withCopies(String document) {
+    return document.replace("tables:\n", "tables:\n  countries: {reference: true}\n");
+  }
+
+  @Test
   void aShardComesAndGoesForAllOfThem() {
     ClusterRouter first = open(document(2));
     ClusterRouter second = open(document(2));
@@ -240,8 +273,8 @@ class ClusterRouterIntegrationTests {
         .on(S2)
         .sql(
             "CREATE TABLE shardflux_identity (id TINYINT NOT NULL PRIMARY KEY, cluster CHAR(36) NOT"
-                + " NULL, shard VARCHAR(64) NOT NULL, epoch BIGINT NOT NULL, document MEDIUMTEXT NOT"
-                + " NULL) ENGINE = InnoDB CHARACTER SET ascii")
+                + " NULL, shard VARCHAR(64) NOT NULL, epoch BIGINT NOT NULL, document MEDIUMTEXT"
+                + " NOT NULL) ENGINE = InnoDB CHARACTER SET ascii")
         .rowsUpdated()
         .block(BOUND);
     Sinks.Empty<Void> holding = Sinks.empty();
@@ -507,7 +540,8 @@ class ClusterRouterIntegrationTests {
   /** Its number may not be given to an older one. */
   @ParameterizedTest
   @CsvSource({
-    "'\"shards\":{', '\"shards\":{\"more\":{\"url\":\"r2dbc:mysql://127.0.0.1/x\",\"credentials\":\"none\"},'",
+    "'\"shards\":{',"
+        + " '\"shards\":{\"more\":{\"url\":\"r2dbc:mysql://127.0.0.1/x\",\"credentials\":\"none\"},'",
     "'{', '{\"later\":{},'",
   })
   void whatCannotBePutInForceIsNotPublishedOver(String part, String refused) {
