@@ -23,6 +23,9 @@ final class Backlog {
   /** Since when fewer wait than a window before; null if that is not so. */
   private @Nullable Sample fewer;
 
+  /** Since when a former owner saw it; null if it did not, or that is over. */
+  private @Nullable Instant before;
+
   private Instant since = Instant.EPOCH;
   private long waiting;
 
@@ -38,9 +41,21 @@ final class Backlog {
     this.clock = clock;
   }
 
+  /** Goes on from where a former owner was, if it is still so at the next look. */
+  synchronized void goesOn(Instant from) {
+    before = from;
+  }
+
   /** Notes how many changes wait at this moment. */
   synchronized void seen(long changes) {
     waiting = changes;
+    Instant inherited = before;
+    before = null;
+    if (changes > limits.changes() && inherited != null) {
+      long elapsed = Math.max(0, Duration.between(inherited, Instant.now()).toNanos());
+      first = new Sample(clock.getAsLong() - elapsed, changes);
+      since = inherited;
+    }
     if (changes <= limits.changes()) {
       samples.clear();
       first = null;
@@ -54,23 +69,23 @@ final class Backlog {
     while (samples.size() > 1 && now.at - second().at >= window) {
       samples.removeFirst();
     }
-    Sample before = samples.getFirst();
-    if (now.at - before.at >= window) {
-      compared(now, before);
+    Sample earlier = samples.getFirst();
+    if (now.at - earlier.at >= window) {
+      compared(now, earlier);
     }
   }
 
-  private void compared(Sample now, Sample before) {
-    if (now.waiting >= before.waiting) {
+  private void compared(Sample now, Sample earlier) {
+    if (now.waiting >= earlier.waiting) {
       fewer = null;
     } else if (fewer == null) {
       fewer = now;
     } else if (now.at - fewer.at >= limits.window().toNanos()) {
       first = null;
     }
-    if (first == null && now.waiting > before.waiting) {
-      first = before;
-      since = Instant.now().minusNanos(now.at - before.at);
+    if (first == null && now.waiting > earlier.waiting) {
+      first = earlier;
+      since = Instant.now().minusNanos(now.at - earlier.at);
     }
   }
 
@@ -81,6 +96,11 @@ final class Backlog {
   /** For how long changes have come faster; zero if they do not. */
   synchronized Duration time() {
     return first == null ? Duration.ZERO : Duration.ofNanos(clock.getAsLong() - first.at);
+  }
+
+  /** Since when that is so; null if it is not. */
+  synchronized @Nullable Instant since() {
+    return first == null ? before : since;
   }
 
   /** The text that tells an operator of it; null if the changes are not behind. */

@@ -1,5 +1,6 @@
 package io.shardflux.reshard;
 
+import io.r2dbc.spi.R2dbcBadGrammarException;
 import io.shardflux.cluster.JobLostException;
 import io.shardflux.cluster.Jobs.Owned;
 import java.time.Duration;
@@ -88,8 +89,43 @@ record Capture(long job, int step, MovedTable table, int number, String moving) 
                     : Mono.error(new JobLostException(owned.job())));
   }
 
+  /** Notes on a side that the owner was there, as its replicas know later. */
+  static Mono<Void> noted(Session session, Owned owned) {
+    return session.inTransaction(
+        check(session, owned)
+            .then(
+                session.update(
+                    "INSERT INTO shardflux_owner VALUES ("
+                        + -owned.job()
+                        + ", "
+                        + owned.token()
+                        + ") ON DUPLICATE KEY UPDATE token = "
+                        + owned.token()))
+            .then());
+  }
+
+  /** The query that gives 1 where that is known. */
+  static String noted(Owned owned) {
+    return "SELECT COUNT(*) FROM shardflux_owner WHERE job = "
+        + -owned.job()
+        + " AND token = "
+        + owned.token();
+  }
+
   String changes() {
+    return changes(job, step, number);
+  }
+
+  static String changes(long job, int step, int number) {
     return "`shardflux_change_" + job + "_" + step + "_" + number + "`";
+  }
+
+  /** How many changes wait, about: numbers of transactions that were rolled back are missing. */
+  static Mono<Long> waiting(Session session, String changes) {
+    return session
+        .number("SELECT COALESCE(MAX(shardflux_seq) - MIN(shardflux_seq) + 1, 0) FROM " + changes)
+        // It is not there yet, or no longer.
+        .onErrorReturn(R2dbcBadGrammarException.class, 0L);
   }
 
   private String trigger(String event) {

@@ -1,6 +1,8 @@
 package io.shardflux.reshard;
 
+import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.reshard.JobState.Phase;
+import io.shardflux.reshard.MoveProgress.Wanted;
 import io.shardflux.reshard.MovedTable.KeyRange;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.TableRule;
@@ -9,9 +11,13 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Function;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
@@ -22,6 +28,8 @@ import reactor.core.publisher.Mono;
  * both are the same it is published that the copy is there.
  */
 final class CopyJob implements MoveWork {
+
+  private static final Logger log = LoggerFactory.getLogger(CopyJob.class);
 
   private static final String THERE =
       "the copies are there, and all routers write them (expected: before that; nothing is taken"
@@ -42,6 +50,9 @@ final class CopyJob implements MoveWork {
   private final StepCopy copy;
   private final Origins origins;
 
+  /** Why there is nothing to copy from, or to; null while there is. */
+  private volatile @Nullable String lost;
+
   CopyJob(OwnedMove move) {
     this.move = move;
     this.copy = new StepCopy(move);
@@ -59,6 +70,32 @@ final class CopyJob implements MoveWork {
     return move;
   }
 
+  /** Rows of a copy that nobody brings up to date refuse what the others take. */
+  @Override
+  public Mono<Void> rested() {
+    return move.cluster()
+        .look()
+        .then(Mono.defer(() -> move.guards().before("rest")))
+        .then(Mono.defer(() -> absent("wait")));
+  }
+
+  /** Has routers no longer write the copy, if they do. */
+  private Mono<Void> absent(String what) {
+    return move.onItsWay()
+        ? move.publish(now -> move.passage().cancelled(now, move.passage().old()), named(what))
+            .then()
+        : Mono.empty();
+  }
+
+  @Override
+  public @Nullable GivenUp givenUp(Wanted wanted, boolean back) {
+    String why =
+        back || lost != null || !move.isBefore(Phase.CLEAN) || isThere()
+            ? lost
+            : move.watch().gaveUp();
+    return back || why == null ? null : new GivenUp(Wanted.CANCEL, Shown.GAVE_UP + why);
+  }
+
   /** No key has left its place. */
   @Override
   public Mono<String> stayed() {
@@ -67,11 +104,53 @@ final class CopyJob implements MoveWork {
 
   @Override
   public Mono<Void> run(boolean complete) {
-    return move.cluster()
-        .look()
-        .then(
-            Mono.defer(
-                () -> OpenStep.onCopies(move, step -> move.watch().during(step, phases(step)))));
+    return move.cluster().look().then(Mono.defer(this::held)).then(Mono.defer(this::goesOn));
+  }
+
+  private Mono<Void> goesOn() {
+    if (lost != null) {
+      // Whoever owns the job gives it up by that.
+      return Mono.never();
+    }
+    return move.isAt(Phase.CLEAN) && !move.now().shards().contains(move.passage().source())
+        // The triggers went with it.
+        ? Mono.empty()
+        : OpenStep.onCopies(move, step -> move.watch().during(step, phases(step)));
+  }
+
+  /** Copies from another shard where the one that it is copied from has gone. */
+  private Mono<Void> held() {
+    Passage passage = move.passage();
+    if (!move.isBefore(Phase.CLEAN) || isThere()) {
+      return Mono.empty();
+    }
+    if (!move.now().shards().contains(passage.target())) {
+      lost = "shard: " + passage.target() + ", which was removed (expected: there)";
+      return Mono.empty();
+    }
+    Optional<ShardId> holder = passage.holder(move.now());
+    if (holder.isEmpty()) {
+      lost =
+          "tables: "
+              + passage.tables()
+              + ", and no shard that has all of them since "
+              + passage.source()
+              + " was removed (expected: one; copy them one by one)";
+      return Mono.empty();
+    }
+    return holder.get().equals(passage.source()) ? Mono.empty() : from(holder.get());
+  }
+
+  private Mono<Void> from(ShardId other) {
+    log.warn(
+        "job {}: {} has gone, the tables are copied from {}",
+        move.owned().job(),
+        move.passage().source(),
+        other);
+    return absent("wait")
+        // Nothing is written there but by the mover while it copies.
+        .then(Mono.defer(() -> move.settledOn(this::writers)))
+        .then(Mono.defer(() -> move.at(move.state().from(other))));
   }
 
   private Mono<Void> phases(OpenStep step) {
@@ -118,6 +197,7 @@ final class CopyJob implements MoveWork {
         .then(Joined.begun(step))
         .then(Mono.defer(this::published))
         .then(Mono.defer(() -> move.guards().appliesWhileJoining() ? same(step) : settled()))
+        .then(Mono.defer(() -> followed(step)))
         .then(move.guards().before("there"))
         .then(Mono.defer(() -> move.publish(move.passage()::finished, named("are there"))))
         .flatMap(move.cluster()::awaited)
@@ -161,6 +241,33 @@ final class CopyJob implements MoveWork {
         // A row whose change waits counts as the same.
         .then(step.each(Transfer::appliedUntilNow))
         .then(Mono.defer(step::sourceIntact));
+  }
+
+  /** Completes when each replica of the target has the rows: any of them may be read then. */
+  private Mono<Void> followed(OpenStep step) {
+    List<Shard> target =
+        move.cluster().opened().shards().stream()
+            .filter(shard -> shard.id().equals(move.passage().target()))
+            .filter(shard -> !shard.replicas().isEmpty())
+            .toList();
+    return target.isEmpty() || !move.guards().awaitsReplicas()
+        ? Mono.empty()
+        : Capture.noted(step.target(), move.owned())
+            .then(
+                Mono.usingWhen(
+                    ReplicaLags.of(target),
+                    replicas -> followed(step, replicas),
+                    ReplicaLags::close))
+            .doOnSuccess(followed -> move.watch().passed());
+  }
+
+  private Mono<Void> followed(OpenStep step, ReplicaLags replicas) {
+    return Mono.defer(() -> replicas.without(Capture.noted(move.owned())))
+        .doOnNext(without -> move.watch().waitsFor(step, without))
+        .filter(List::isEmpty)
+        .switchIfEmpty(Mono.defer(() -> caughtUp(step).then(Mono.empty())))
+        .repeatWhenEmpty(CopyJob::backingOff)
+        .then();
   }
 
   private Mono<Void> caughtUp(OpenStep step) {
@@ -279,26 +386,20 @@ final class CopyJob implements MoveWork {
 
   /** Takes the copy away, once no router writes it any more. */
   private Mono<Void> back() {
-    boolean joining = move.onItsWay();
-    Mono<Void> absent =
-        joining
-            ? move.publish(
-                    now -> move.passage().cancelled(now, move.passage().old()),
-                    named("are given up"))
-                .then()
-            : Mono.empty();
     return Mono.defer(
             () -> move.isAt(Phase.UNDO) ? Mono.empty() : move.at(move.state().at(Phase.UNDO)))
-        .then(absent)
+        .then(Mono.defer(() -> absent("are given up")))
         .then(Mono.defer(() -> move.settledOn(this::writers)))
-        .then(
-            Mono.defer(
-                () ->
-                    OpenStep.onCopies(
-                        move,
-                        step ->
-                            removed(step, transfer -> Mono.empty()).then(origins.restored(step)))))
+        .then(Mono.defer(() -> OpenStep.onCopiesLeft(move, this::takenAway)))
         .then(Mono.defer(() -> move.at(move.state().at(Phase.REVERSED))));
+  }
+
+  private Mono<Void> takenAway(OpenStep step) {
+    return removed(step, transfer -> Mono.empty())
+        .then(
+            step.target().shard().equals(move.passage().target())
+                ? origins.restored(step)
+                : Mono.empty());
   }
 
   /** The state of each table on the target before, which a copy that is given up leaves. */

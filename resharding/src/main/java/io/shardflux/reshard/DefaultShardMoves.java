@@ -10,11 +10,15 @@ import io.shardflux.r2dbc.config.TopologyDocument;
 import io.shardflux.reshard.MovePlan.Code;
 import io.shardflux.reshard.MovePlan.Refusal;
 import io.shardflux.reshard.MoveProgress.Wanted;
+import io.shardflux.reshard.MoveWork.GivenUp;
+import io.shardflux.router.KeyColumn;
 import io.shardflux.router.TableRule;
 import io.shardflux.router.Topology;
 import io.shardflux.router.TransitionStrategy;
 import java.time.Duration;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -140,22 +144,33 @@ final class DefaultShardMoves implements ShardMoves {
   public Mono<Void> unfence(String strategy) {
     return Mono.defer(
         () -> {
-          List<TableRule.Sharded> rules = Draft.rules(cluster.opened().topology(), strategy);
-          if (rules.isEmpty()) {
-            throw new IllegalArgumentException(
-                "strategy: " + strategy + " (expected: one that a table has)");
-          }
+          Map<String, List<KeyColumn>> tables = fenced(strategy);
           return cluster
               .jobs()
               .all(KIND, 1)
               .filter(job -> !job.ended())
               .next()
               .flatMap(job -> Mono.<Void>error(new MoveRefusedException(List.of(UNDER_WAY))))
-              .then(unfenced(rules));
+              .then(unfenced(tables));
         });
   }
 
-  private Mono<Void> unfenced(List<TableRule.Sharded> rules) {
+  /** The tables of a strategy with the columns of their keys; a pinned table stands for itself. */
+  private Map<String, List<KeyColumn>> fenced(String strategy) {
+    Topology now = cluster.opened().topology();
+    Map<String, List<KeyColumn>> tables = new LinkedHashMap<>();
+    Draft.rules(now, strategy).forEach(rule -> tables.put(rule.table(), rule.key()));
+    if (tables.isEmpty() && now.tables().get(strategy) instanceof TableRule.Pinned) {
+      tables.put(strategy, List.of());
+    }
+    if (tables.isEmpty()) {
+      throw new IllegalArgumentException(
+          "strategy: " + strategy + " (expected: one that a table has, or a table that is pinned)");
+    }
+    return tables;
+  }
+
+  private Mono<Void> unfenced(Map<String, List<KeyColumn>> tables) {
     return Mono.usingWhen(
         Mono.fromCallable(this::servers).subscribeOn(Schedulers.boundedElastic()),
         servers ->
@@ -165,9 +180,11 @@ final class DefaultShardMoves implements ShardMoves {
                         servers.on(
                             shard,
                             session ->
-                                Flux.fromIterable(rules)
+                                Flux.fromIterable(tables.entrySet())
                                     .concatMap(
-                                        rule -> MovedTable.read(session, rule.table(), rule.key()))
+                                        table ->
+                                            MovedTable.read(
+                                                session, table.getKey(), table.getValue()))
                                     .concatMap(table -> KeptFence.removed(session, table))
                                     .then(Mono.just(true))))
                 .then(),
@@ -300,16 +317,31 @@ final class DefaultShardMoves implements ShardMoves {
         .doOnNext(this::seen)
         .filter(job -> !job.ended())
         .filterWhen(job -> latencies.before(job.id()).thenReturn(true))
-        .filter(job -> !job.owned() && !job.wanted().equals("pause"))
+        .filter(job -> !job.owned() && (!isPaused(job) || inTheWay(job)))
         .filter(job -> !failure.keepsFrom(job))
         .concatMap(job -> cluster.jobs().take(job.id(), this.owned))
-        .concatMap(owned -> cluster.jobs().get(owned.job()).flatMap(job -> taken(job, owned)))
+        .concatMap(owned -> cluster.jobs().get(owned.job()).flatMap(job -> done(job, owned)))
         .then();
   }
 
-  /** The operator's wish may have changed before the job was taken. */
-  private Mono<Void> taken(Job job, Owned owned) {
-    return job.wanted().equals("pause") ? cluster.jobs().leave(owned) : done(job, owned);
+  private static boolean isPaused(Job job) {
+    return job.wanted().equals("pause");
+  }
+
+  /** Tells whether an owner that died left writers to wait, or to write a copy. */
+  private boolean inTheWay(Job job) {
+    JobPlan plan = Shown.plan(job);
+    Topology now = cluster.opened().topology();
+    return plan != null
+        && (plan.kind() == MovePlan.Kind.COPY
+            ? plan.tables().stream()
+                .map(table -> now.tables().get(table.name()))
+                .anyMatch(
+                    rule ->
+                        rule instanceof TableRule.Reference copies
+                            && copies.joining().contains(plan.pairs().get(0).to()))
+            : now.strategies().get(plan.strategy()) instanceof TransitionStrategy way
+                && way.steps().stream().anyMatch(step -> step.phase().waits()));
   }
 
   private Mono<Void> done(Job job, Owned owned) {
@@ -354,22 +386,48 @@ final class DefaultShardMoves implements ShardMoves {
                       cluster, servers, owned, passage, plan, latencies, job.state(), guards);
               MoveWork work =
                   plan.kind() == MovePlan.Kind.COPY ? new CopyJob(move) : new MoveJob(move);
-              work.noted(report -> seen(Course.at(job, work.state(), report)));
-              return Mono.firstWithSignal(
-                  all(job, work)
-                      .map(why -> goesOn(job, owned, plan, why))
-                      .defaultIfEmpty(Mono.defer(() -> work.ended().then(ended(job, owned, plan))))
-                      .flatMap(end -> end),
-                  kept(job, owned, work));
+              // What is wanted may have changed before the job was taken.
+              return isPaused(job)
+                  ? work.rested().then(cluster.jobs().leave(owned))
+                  : doing(job, owned, plan, work);
             });
   }
 
+  private Mono<Void> doing(Job job, Owned owned, JobPlan plan, MoveWork work) {
+    work.move().watch().goesOn(job.report());
+    work.noted(report -> seen(Course.at(job, work.state(), report)));
+    Mono<Void> all =
+        all(job, work)
+            .map(why -> goesOn(job, owned, plan, work, why))
+            .defaultIfEmpty(Mono.defer(() -> ended(job, owned, plan, work)))
+            .flatMap(end -> end);
+    return Mono.firstWithSignal(all.thenReturn(false), kept(job, owned, work).thenReturn(true))
+        .filter(stopped -> stopped)
+        .flatMap(stopped -> rested(work).then(cluster.jobs().leave(owned)))
+        .onErrorResume(
+            error -> !(error instanceof JobLostException),
+            error -> rested(work).then(Mono.error(error)));
+  }
+
+  private Mono<Void> rested(MoveWork work) {
+    return Mono.defer(work::rested).onErrorResume(this::logged);
+  }
+
   /** Ends a job; the rest of its plan begins, if it was not taken back. */
-  private Mono<Void> ended(Job job, Owned owned, JobPlan plan) {
-    JobPlan following = plan.following(owned.job()).orElse(null);
-    return (Course.goesBack(job) || following == null
-            ? cluster.jobs().end(owned, null)
-            : cluster.jobs().end(owned, job.wanted(), following.text(), JobState.FIRST.text()))
+  private Mono<Void> ended(Job job, Owned owned, JobPlan plan, MoveWork work) {
+    JobPlan following = Course.goesBack(job) ? null : plan.following(owned.job()).orElse(null);
+    OwnedMove move = work.move();
+    return (following == null
+            ? move.ended().then(Mono.defer(() -> cluster.jobs().end(owned, null)))
+            // Who knows of the end alone would never begin the rest.
+            : move.begun()
+                .then(
+                    Mono.defer(
+                        () ->
+                            cluster
+                                .jobs()
+                                .end(owned, job.wanted(), following.text(), JobState.FIRST.text())))
+                .then(Mono.defer(() -> move.ended().onErrorComplete())))
         .then(Mono.defer(() -> toldEnd(owned)));
   }
 
@@ -393,22 +451,20 @@ final class DefaultShardMoves implements ShardMoves {
    * Refuses a cancel, reverse or stay: the job goes on, and says why until something else is
    * wanted; after a cancel it goes on alone, and so does a copy.
    */
-  private Mono<Void> goesOn(Job job, Owned owned, JobPlan plan, String why) {
+  private Mono<Void> goesOn(Job job, Owned owned, JobPlan plan, MoveWork work, String why) {
     log.warn("job {}: {}", owned.job(), why);
     boolean alone = Course.wanted(job) == Wanted.CANCEL || plan.kind() == MovePlan.Kind.COPY;
     JobPlan left = alone ? plan.with(plan.before(), List.of()) : plan;
-    return cluster
-        .jobs()
-        .turn(owned, job.wanted(), "run", left.text(), refused(job, why), why)
+    return work.move()
+        .refused(shortened(why), left.text())
+        .flatMap(state -> cluster.jobs().turn(owned, job.wanted(), "run", left.text(), state, why))
         .then(cluster.jobs().leave(owned))
         // It is told though something else is wanted at this moment, which ends what is done.
         .cache();
   }
 
-  /** A refusal is done before any piece of work. */
-  private static String refused(Job job, String why) {
-    String shortened = why.substring(0, Math.min(why.length(), LONGEST_REFUSAL));
-    return JobState.parse(job.state()).refused(shortened).text();
+  private static String shortened(String why) {
+    return why.substring(0, Math.min(why.length(), LONGEST_REFUSAL));
   }
 
   private Passage passage(JobPlan plan) {
@@ -441,27 +497,38 @@ final class DefaultShardMoves implements ShardMoves {
         .onErrorResume(error -> !(error instanceof JobLostException), error -> Mono.empty())
         .repeat()
         .takeWhile(now -> (now.wanted().equals(job.wanted()) && !closing) || !work.stopped())
-        .takeUntil(now -> gaveUp(job, work) != null && work.stopped())
-        .then(Mono.defer(() -> givenUp(job, owned, work)))
-        .then(Mono.defer(() -> cluster.jobs().leave(owned)));
+        .takeUntil(now -> givenUp(job, work) != null && work.stopped())
+        .then(Mono.defer(() -> givenUp(job, owned, work)));
   }
 
-  private static @Nullable String gaveUp(Job job, MoveWork work) {
-    return Course.goesBack(job) ? null : work.gaveUp();
+  private static @Nullable GivenUp givenUp(Job job, MoveWork work) {
+    return work.givenUp(Course.wanted(job), Course.goesBack(job));
   }
 
-  /** Cancels a move that falls behind, as an operator would. */
+  /** Has a move that falls behind end as an operator would. */
   private Mono<Void> givenUp(Job job, Owned owned, MoveWork work) {
-    String why = gaveUp(job, work);
-    if (why == null || !work.stopped()) {
+    GivenUp end = givenUp(job, work);
+    if (end == null || !work.stopped()) {
       return Mono.empty();
     }
-    log.warn("job {} cancels itself: {}", owned.job(), why);
-    return cluster.jobs().turn(owned, job.wanted(), "cancel", job.plan(), work.gaveUp(why), why);
+    log.warn("job {}: {}", owned.job(), end.text());
+    return work.move()
+        .refused(shortened(end.text()), job.plan())
+        .flatMap(
+            state ->
+                cluster
+                    .jobs()
+                    .turn(
+                        owned,
+                        job.wanted(),
+                        Course.text(end.wanted()),
+                        job.plan(),
+                        state,
+                        end.text()));
   }
 
   private static String report(MoveWork work) {
-    return ReportText.of(work.report());
+    return ReportText.of(work.report()) + work.move().watch().since();
   }
 
   @Override

@@ -1,5 +1,6 @@
 package io.shardflux.reshard;
 
+import io.r2dbc.spi.Readable;
 import io.shardflux.cluster.ClusterAccess.Ahead;
 import io.shardflux.cluster.Jobs.Owned;
 import java.time.Duration;
@@ -67,6 +68,12 @@ record Fence(Owned owned, int step) {
         .then();
   }
 
+  /** Tells whether no side refuses a write, which is so where one of them was given up alone. */
+  Mono<Boolean> bothOpen(Session source, Session target) {
+    return Mono.zip(
+        state(source, OPEN), state(target, CLOSED), (here, there) -> here == OPEN && there == OPEN);
+  }
+
   /** Tells whether the target has the keys. */
   Mono<Boolean> crossed(Session source, Session target) {
     return Mono.zip(
@@ -127,19 +134,30 @@ record Fence(Owned owned, int step) {
   private static Mono<Void> knows(Session session, Ahead ahead) {
     return session
         .update(ahead.note())
-        .then(session.number("SELECT COALESCE(MAX(epoch), 0) FROM shardflux_identity"))
+        .thenMany(
+            session.rows(
+                "SELECT epoch, document FROM shardflux_identity",
+                row -> known(row, ahead) ? "" : "epoch " + row.get(0, Long.class)))
+        .single("no topology")
         .flatMap(
-            epoch ->
-                epoch == ahead.epoch()
+            other ->
+                other.isEmpty()
                     ? Mono.empty()
                     : Mono.error(
                         new IllegalStateException(
                             session.shard()
-                                + ": its database has epoch "
-                                + epoch
-                                + " (expected: "
+                                + ": its database has "
+                                + other
+                                + " (expected: epoch "
                                 + ahead.epoch()
-                                + ", the next one; see ClusterRouter.republish)")));
+                                + ", the next one, as this move publishes it; see"
+                                + " ClusterRouter.republish)")));
+  }
+
+  /** Another topology may have the same number. */
+  private static boolean known(Readable row, Ahead ahead) {
+    return Objects.requireNonNull(row.get(0, Long.class)) == ahead.epoch()
+        && ahead.document().equals(row.get(1, String.class));
   }
 
   /** The topology that a side knows, if that is later than one. */

@@ -2,11 +2,13 @@ package io.shardflux.reshard;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import io.shardflux.router.ShardId;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.Collectors;
 
 /**
@@ -58,6 +60,8 @@ record JobState(
     STAYED
   }
 
+  private static final String SOURCE = "source";
+
   private static final HexFormat HEX = HexFormat.of();
 
   static final JobState FIRST =
@@ -83,6 +87,16 @@ record JobState(
     Map<String, String> all = new LinkedHashMap<>(marks);
     all.putAll(others);
     return new JobState(step, phase, table, key, rows, all, begun, until, refused, copy);
+  }
+
+  /** Tables are copied from another shard, from the beginning. */
+  JobState from(ShardId source) {
+    return marked(Map.of(SOURCE, source.value())).at(Phase.PREPARE);
+  }
+
+  /** The shard that tables are copied from, where it is not the one of the plan. */
+  Optional<ShardId> source() {
+    return Optional.ofNullable(marks.get(SOURCE)).map(ShardId::of);
   }
 
   /** The state with a refusal of what an operator wanted; an empty text takes it away. */

@@ -21,9 +21,6 @@ import reactor.core.publisher.Mono;
  */
 record KeptFence(long job, MovedTable table, int number) {
 
-  /** The fence's row of all tables of a shard, in place of a step's. */
-  private static final int STEP = -1;
-
   private static final String DIRECTORY = "shardflux directory";
   private static final String PREFIX = "shardflux_kept_";
 
@@ -46,6 +43,11 @@ record KeptFence(long job, MovedTable table, int number) {
   /** The kept fence of a step's table. */
   static KeptFence of(Capture capture) {
     return new KeptFence(capture.job(), capture.table(), capture.number());
+  }
+
+  /** The fence's row of the table, in place of a step's. */
+  private int step() {
+    return -1 - number;
   }
 
   private String trigger(String event) {
@@ -71,7 +73,7 @@ record KeptFence(long job, MovedTable table, int number) {
   }
 
   private Mono<Void> made(Session session, Owned owner, @Nullable String owned) {
-    String row = "INSERT IGNORE INTO shardflux_fence VALUES (" + job + ", " + STEP + ", 1)";
+    String row = "INSERT IGNORE INTO shardflux_fence VALUES (" + job + ", " + step() + ", 1)";
     return session
         .update(row)
         .thenMany(Flux.fromIterable(EVENTS))
@@ -91,7 +93,7 @@ record KeptFence(long job, MovedTable table, int number) {
         + ", FALSE) THEN SELECT closed INTO shut FROM shardflux_fence WHERE job = "
         + job
         + " AND step = "
-        + STEP
+        + step()
         + " LOCK IN SHARE MODE; IF shut <> 0 THEN SIGNAL SQLSTATE '45S01' SET MYSQL_ERRNO = "
         + Capture.FENCED
         + ", MESSAGE_TEXT = 'shardflux: the row lies on another shard, write it by a router';"
@@ -110,7 +112,7 @@ record KeptFence(long job, MovedTable table, int number) {
                         + " WHERE job = "
                         + other.job()
                         + " AND step = "
-                        + STEP))
+                        + other.step()))
         .then();
   }
 

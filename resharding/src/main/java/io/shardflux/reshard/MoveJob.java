@@ -1,12 +1,18 @@
 package io.shardflux.reshard;
 
 import io.shardflux.reshard.JobState.Phase;
+import io.shardflux.reshard.OpenStep.Sides;
+import io.shardflux.router.ShardId;
 import io.shardflux.router.TransitionStrategy.Step;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.IntStream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
 /** Moves the keys of one strategy to where another has them, a step after the other. */
@@ -49,6 +55,11 @@ final class MoveJob implements MoveWork {
       return true;
     }
 
+    /** Whether a copy is there only once the replicas have it. */
+    default boolean awaitsReplicas() {
+      return true;
+    }
+
     /** The load of a source above which the copying waits. */
     default MoveWatch.Limits limits() {
       return MoveWatch.Limits.DEFAULTS;
@@ -79,6 +90,55 @@ final class MoveJob implements MoveWork {
   @Override
   public OwnedMove move() {
     return move;
+  }
+
+  /** Writers wait for the end of a switch that an owner left half done. */
+  @Override
+  public Mono<Void> rested() {
+    return move.cluster()
+        .look()
+        .thenMany(Flux.defer(() -> Flux.fromIterable(switching())))
+        .concatMap(number -> OpenStep.on(move, number, Sides.EITHER, turn::placed))
+        .then(Mono.defer(this::freed));
+  }
+
+  /** Where a switch was taken back because one side is lost, the other one takes writes again. */
+  private Mono<Void> freed() {
+    List<Step> steps = move.onItsWay() ? move.transition().steps() : List.of();
+    return move.cluster()
+        .takenOut()
+        .flatMapMany(lost -> Flux.range(0, steps.size()).filter(i -> isHalf(steps.get(i), lost)))
+        .concatMap(number -> freed(steps.get(number), new Fence(move.owned(), number)))
+        .then();
+  }
+
+  private static boolean isHalf(Step step, Set<ShardId> lost) {
+    return !step.phase().waits() && lost.contains(other(step)) && !lost.contains(place(step));
+  }
+
+  private static ShardId place(Step step) {
+    return step.phase().there() ? step.to() : step.from();
+  }
+
+  private static ShardId other(Step step) {
+    return step.phase().there() ? step.from() : step.to();
+  }
+
+  private Mono<Void> freed(Step step, Fence fence) {
+    return move.servers()
+        .on(
+            place(step),
+            session ->
+                Capture.prepare(session, move.owned()).then(fence.opened(session)).thenReturn(true))
+        .then();
+  }
+
+  private List<Integer> switching() {
+    List<Step> steps = move.onItsWay() ? move.transition().steps() : List.of();
+    return IntStream.range(0, steps.size())
+        .filter(number -> steps.get(number).phase().waits())
+        .boxed()
+        .toList();
   }
 
   @Override
@@ -156,12 +216,27 @@ final class MoveJob implements MoveWork {
    * gone.
    */
   private Mono<Void> forgotten(OpenStep step) {
-    return step.crossed()
+    return step.fence()
+        .bothOpen(step.source(), step.target())
+        .flatMap(both -> both ? discarded(step) : Mono.empty())
+        .then(Mono.defer(step::crossed))
         .flatMap(
             crossed ->
                 crossed && move.isBefore(Phase.SWITCH)
                     ? move.at(move.state().at(Phase.SWITCH))
                     : crossed ? Mono.empty() : emptied(step));
+  }
+
+  /** The target was given up when it had got the keys, and is back. */
+  private Mono<Void> discarded(OpenStep step) {
+    log.warn(
+        "job {}: {} has keys that were given up there; it gets them anew",
+        move.owned().job(),
+        step.target().shard());
+    return step.fence()
+        .emptying(step.target())
+        .then(Mono.defer(() -> clean.undone(step)))
+        .then(Mono.defer(() -> move.at(move.state().at(Phase.PREPARE))));
   }
 
   private Mono<Void> emptied(OpenStep step) {

@@ -67,7 +67,9 @@ final class MoveStay {
   private Mono<Void> noted() {
     String places = places();
     log.warn("job {}: {}", move.owned().job(), places);
-    return move.at(move.state().at(0, Phase.STAY).refused(places));
+    String before = move.state().refused();
+    String said = before.startsWith(Shown.GAVE_UP_RETURN) ? before + "; " + places : places;
+    return move.at(move.state().at(0, Phase.STAY).refused(said));
   }
 
   private String places() {

@@ -135,7 +135,7 @@ final class MoveUndo {
             () -> {
               int number = move.state().step();
               return move.isAt(Phase.REVERSE)
-                  ? OpenStep.on(move, number, this::returned)
+                  ? OpenStep.on(move, number, step -> move.watch().during(step, returned(step)))
                       .then(Mono.defer(() -> move.at(number == 0 ? undo() : atStep(number - 1))))
                   : Mono.empty();
             })

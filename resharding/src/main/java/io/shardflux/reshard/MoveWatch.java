@@ -1,6 +1,5 @@
 package io.shardflux.reshard;
 
-import io.r2dbc.spi.R2dbcBadGrammarException;
 import io.shardflux.reshard.JobState.Phase;
 import io.shardflux.reshard.MoveProgress.Holder;
 import io.shardflux.reshard.MoveProgress.Report;
@@ -38,13 +37,21 @@ final class MoveWatch {
   private volatile Throttle throttle = Throttle.NONE;
   private volatile @Nullable Wait waiting;
   private volatile boolean stuck;
+
+  /** Whether replicas are waited for, and not transactions. */
+  private volatile boolean ofReplicas;
+
   private final Backlog backlog;
+
+  /** Of what changes at the new place, and is not applied at the old one. */
+  private final Backlog returning;
 
   MoveWatch(OwnedMove move, Latencies latencies, Gathered gathered) {
     this.move = move;
     this.latencies = latencies;
     this.gathered = gathered;
     this.backlog = new Backlog(move.guards().limits(), System::nanoTime);
+    this.returning = new Backlog(move.guards().limits(), System::nanoTime);
   }
 
   /** Does the work of a step, and looks meanwhile. */
@@ -91,48 +98,85 @@ final class MoveWatch {
 
   /** Changes are noted on the source until the keys have moved. */
   private void seen(OpenStep step, OfSource source) {
-    boolean before = backlog.behind() != null;
-    if (source.changes() == OfSource.NOT_KNOWN || step.step().phase().there()) {
+    if (source.changes() == OfSource.NOT_KNOWN) {
       return;
     }
-    backlog.seen(source.changes());
-    if (!before && backlog.behind() != null) {
-      log.warn("{}: {}", named(step), backlog.behind());
-    } else if (before && backlog.behind() == null) {
-      log.info("{}: changes are applied as fast as they come again", named(step));
+    if (goesBack()) {
+      returning(source.changes());
+    } else if (!step.step().phase().there()) {
+      noted(backlog, source.changes());
     }
+  }
+
+  private boolean goesBack() {
+    return move.isAt(Phase.REVERSE);
+  }
+
+  /** Notes how many changes of the new place wait for the old one. */
+  void returning(long changes) {
+    noted(returning, changes);
+  }
+
+  private void noted(Backlog changes, long waiting) {
+    boolean before = changes.behind() != null;
+    changes.seen(waiting);
+    if (!before && changes.behind() != null) {
+      log.warn("job {}: {}", move.owned().job(), behind());
+    } else if (before && changes.behind() == null) {
+      log.info("job {}: changes are applied as fast as they come again", move.owned().job());
+    }
+  }
+
+  private @Nullable String behind() {
+    String back = returning.behind();
+    return backlog.behind() != null || back == null
+        ? backlog.behind()
+        : "the old place falls behind: " + back;
   }
 
   /** Why the move must be given up, where that is still possible; null if it need not. */
   @Nullable String gaveUp() {
-    Duration behind = backlog.time();
-    return behind.compareTo(move.options().giveUpAfter()) > 0 && !move.keysMoved()
-        ? backlog.behind()
-        : null;
+    return isLate(backlog) && !move.keysMoved() ? backlog.behind() : null;
+  }
+
+  /** Why the way back must be given up; null if it need not. */
+  @Nullable String gaveUpReturn() {
+    return isLate(returning) ? returning.behind() : null;
+  }
+
+  private boolean isLate(Backlog changes) {
+    return changes.time().compareTo(move.options().giveUpAfter()) > 0;
+  }
+
+  private static final String BEHIND_SINCE = "behind-since";
+  private static final String RETURNING_SINCE = "returning-since";
+
+  /** What the next owner goes on from, as further lines of a report. */
+  String since() {
+    return ReportText.since(BEHIND_SINCE, backlog.since())
+        + ReportText.since(RETURNING_SINCE, returning.since());
+  }
+
+  /** Goes on from what a former owner told. */
+  void goesOn(String report) {
+    ReportText.since(report, BEHIND_SINCE).ifPresent(backlog::goesOn);
+    ReportText.since(report, RETURNING_SINCE).ifPresent(returning::goesOn);
   }
 
   /** A connection of its own, as the step's are at work. */
   private Mono<OfSource> onSource(OpenStep step) {
     return move.servers()
         .on(
-            step.step().from(),
+            goesBack() ? step.step().to() : step.step().from(),
             session ->
                 Mono.zip(changes(step, session), history(session), OfSource::new)
                     .flatMap(seen -> refreshed(session).thenReturn(seen)))
         .next();
   }
 
-  /** About, as numbers of transactions that were rolled back are missing. */
   private static Mono<Long> changes(OpenStep step, Session session) {
     return Flux.fromIterable(step.transfers())
-        .concatMap(
-            transfer ->
-                session
-                    .number(
-                        "SELECT COALESCE(MAX(shardflux_seq) - MIN(shardflux_seq) + 1, 0) FROM "
-                            + transfer.capture().changes())
-                    // It is not there yet, or no longer.
-                    .onErrorReturn(R2dbcBadGrammarException.class, 0L))
+        .concatMap(transfer -> Capture.waiting(session, transfer.capture().changes()))
         .reduce(0L, Long::sum);
   }
 
@@ -180,6 +224,19 @@ final class MoveWatch {
         .then();
   }
 
+  /** Notes that replicas of the target hold up that its copy is read; none do no longer. */
+  void waitsFor(OpenStep step, List<String> replicas) {
+    ofReplicas = true;
+    if (replicas.isEmpty()) {
+      passed();
+    } else {
+      heldUp(
+          step,
+          List.of(),
+          "replicas of " + step.step().to() + " without the copy: " + String.join("; ", replicas));
+    }
+  }
+
   private static String on(Session side, boolean prepared, String names) {
     if (prepared) {
       return "prepared XA transactions on "
@@ -209,7 +266,7 @@ final class MoveWatch {
 
   private Mono<Void> refreshed(Session session) {
     Wait wait = waiting;
-    return wait == null
+    return wait == null || ofReplicas
         ? Mono.empty()
         : Holders.of(session)
             .doOnNext(
@@ -230,6 +287,7 @@ final class MoveWatch {
 
   /** Notes that the switch is held up no longer. */
   void passed() {
+    ofReplicas = false;
     waiting = null;
     stuck = false;
   }
@@ -277,7 +335,7 @@ final class MoveWatch {
         reason == null && limited ? "rows-per-second: " + limit : reason,
         throttle.notKnown(),
         waiting,
-        backlog.behind());
+        behind());
   }
 
   /**

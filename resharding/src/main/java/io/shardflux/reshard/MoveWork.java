@@ -1,5 +1,7 @@
 package io.shardflux.reshard;
 
+import io.shardflux.reshard.JobState.Phase;
+import io.shardflux.reshard.MoveProgress.Wanted;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Mono;
@@ -39,19 +41,36 @@ sealed interface MoveWork permits MoveJob, CopyJob {
    */
   boolean stopped();
 
-  /** Has the shards know that it ends. */
-  default Mono<Void> ended() {
-    return move().ended();
+  /** Leaves nothing in the way of writers, before nobody does the job for a while. */
+  Mono<Void> rested();
+
+  /**
+   * What is wanted of a job that can't keep up, in place of what was.
+   *
+   * @param text what the job says of it from then on
+   */
+  record GivenUp(Wanted wanted, String text) {}
+
+  /**
+   * What becomes of it where changes come faster than they are applied; null if they do not.
+   *
+   * @param back whether it goes back
+   */
+  default @Nullable GivenUp givenUp(Wanted wanted, boolean back) {
+    if (!move().onItsWay()) {
+      return null;
+    }
+    String why = back ? null : move().watch().gaveUp();
+    if (why != null) {
+      return new GivenUp(Wanted.CANCEL, Shown.GAVE_UP + why);
+    }
+    Wanted end = back ? Wanted.STAY : Wanted.COMPLETE;
+    String late = wanted == end || (back && !move().isAt(Phase.REVERSE)) ? null : returnGivenUp();
+    return late == null ? null : new GivenUp(end, Shown.GAVE_UP_RETURN + late);
   }
 
-  /** Why it must be given up; null if it need not. */
-  default @Nullable String gaveUp() {
-    return move().onItsWay() ? move().watch().gaveUp() : null;
-  }
-
-  /** The state of the job, as one that has cancelled itself. */
-  default String gaveUp(String why) {
-    return move().numbered(move().state().refused(Shown.GAVE_UP + why)).text();
+  private @Nullable String returnGivenUp() {
+    return move().watch().gaveUpReturn();
   }
 
   /** Has its report be taken whenever it gets on. */

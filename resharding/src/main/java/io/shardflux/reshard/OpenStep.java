@@ -1,5 +1,6 @@
 package io.shardflux.reshard;
 
+import io.shardflux.router.ShardId;
 import io.shardflux.router.TableRule;
 import io.shardflux.router.TransitionStrategy.Phase;
 import io.shardflux.router.TransitionStrategy.Step;
@@ -8,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.function.Function;
+import java.util.stream.Stream;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
@@ -93,16 +95,36 @@ record OpenStep(
   /** Does the work with the tables that are copied; the connections are closed then. */
   static Mono<Void> onCopies(OwnedMove move, Function<OpenStep, Mono<Void>> work) {
     Passage passage = move.passage();
-    Step step = new Step(passage.source(), passage.target(), Phase.COPYING);
+    return onCopies(move, passage.source(), passage.target(), OpenStep::copied, work);
+  }
+
+  /** The same with those that are there, on one of both shards alone where the other has gone. */
+  static Mono<Void> onCopiesLeft(OwnedMove move, Function<OpenStep, Mono<Void>> work) {
+    List<ShardId> both =
+        Stream.of(move.passage().source(), move.passage().target())
+            .filter(move.now().shards()::contains)
+            .toList();
+    return both.isEmpty()
+        ? Mono.empty()
+        : onCopies(move, both.get(0), both.get(both.size() - 1), OpenStep::left, work);
+  }
+
+  private static Mono<Void> onCopies(
+      OwnedMove move,
+      ShardId from,
+      ShardId to,
+      Tables tables,
+      Function<OpenStep, Mono<Void>> work) {
+    Step step = new Step(move.passage().source(), move.passage().target(), Phase.COPYING);
     return move.servers()
         .on(
-            step.from(),
-            step.to(),
+            from,
+            to,
             (source, target) ->
                 taken(move, source)
                     .then(taken(move, target))
-                    .thenMany(Flux.fromIterable(passage.tables()))
-                    .concatMap(table -> copied(source, table))
+                    .thenMany(Flux.fromIterable(move.passage().tables()))
+                    .concatMap(table -> tables.read(source, target, table))
                     .index(
                         (position, table) ->
                             new Transfer(
@@ -176,7 +198,18 @@ record OpenStep(
     return Capture.prepare(session, move.owned()).then(session.update("SET @shardflux_mover = 1"));
   }
 
-  private static Mono<MovedTable> copied(Session source, String table) {
+  /** Reads a table that is copied. */
+  private interface Tables {
+
+    Mono<MovedTable> read(Session source, Session target, String table);
+  }
+
+  private static Mono<MovedTable> left(Session source, Session target, String table) {
+    return MovedTable.read(source, table, List.of())
+        .switchIfEmpty(MovedTable.read(target, table, List.of()));
+  }
+
+  private static Mono<MovedTable> copied(Session source, Session target, String table) {
     return MovedTable.read(source, table, List.of())
         .switchIfEmpty(Mono.error(() -> gone(source, table)));
   }

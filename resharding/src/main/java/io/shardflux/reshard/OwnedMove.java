@@ -79,7 +79,7 @@ final class OwnedMove {
   }
 
   Passage passage() {
-    return passage;
+    return state.source().map(passage::from).orElse(passage);
   }
 
   String strategy() {
@@ -114,7 +114,7 @@ final class OwnedMove {
             && reached.marks().equals(state.marks());
     return guards
         .before("note " + reached.phase())
-        .then(piece ? Mono.empty() : copied(reached, false))
+        .then(piece ? Mono.empty() : copied(reached, plan.text(), false))
         .then(Mono.defer(() -> cluster.jobs().note(owned, numbered(reached).text())))
         .doOnSuccess(
             done -> {
@@ -134,7 +134,7 @@ final class OwnedMove {
   }
 
   /** Has the shards know how far it is, before the control server does. */
-  private Mono<Void> copied(JobState reached, boolean ended) {
+  private Mono<Void> copied(JobState reached, String itsPlan, boolean ended) {
     return Mono.defer(
         () -> {
           copies.incrementAndGet();
@@ -144,7 +144,7 @@ final class OwnedMove {
                   new JobCopies.Copy(
                       owned.job(),
                       DefaultShardMoves.KIND,
-                      ended ? "" : plan.text(),
+                      itsPlan,
                       numbered(reached).text(),
                       ended,
                       copies.get(),
@@ -155,16 +155,32 @@ final class OwnedMove {
 
   /** Has the shards know of the job before they can hold anything of it. */
   Mono<Void> begun() {
-    return copied(state, false);
+    return copied(state, plan.text(), false);
   }
 
   /** Has the shards know that the job ends. */
   Mono<Void> ended() {
-    return copied(state, true);
+    return copied(state, plan.text(), true);
+  }
+
+  /**
+   * How far it is, as a job of which something was refused or given up. The shards know that, too,
+   * if one of them answers.
+   *
+   * @param left what it must do from then on
+   */
+  Mono<String> refused(String why, String left) {
+    return Mono.defer(
+        () -> {
+          JobState refused = state.refused(why);
+          return copied(refused, left, false)
+              .onErrorComplete()
+              .then(Mono.fromSupplier(() -> numbered(refused).text()));
+        });
   }
 
   private Set<ShardId> shards() {
-    Set<ShardId> shards = new LinkedHashSet<>(passage.old().shards());
+    Set<ShardId> shards = new LinkedHashSet<>(passage().old().shards());
     shards.addAll(passage.next().shards());
     shards.retainAll(now().shards());
     return shards;
@@ -217,6 +233,10 @@ final class OwnedMove {
 
   /** True if the keys of any step have moved. */
   boolean keysMoved() {
+    return passage.kind() != MovePlan.Kind.COPY && anyThere();
+  }
+
+  private boolean anyThere() {
     return transition().steps().stream().anyMatch(step -> step.phase().there());
   }
 

@@ -14,6 +14,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * The topology before, during and after a job. Each change is published as one.
@@ -81,7 +82,7 @@ record Passage(
         .filter(
             rule ->
                 !(rule instanceof TableRule.Reference copies)
-                    || !copies.isReadOn(source())
+                    || !has(now, source(), copies)
                     || copies.isReadOn(target())
                     || !now.shards().contains(target()))
         .map(
@@ -94,6 +95,23 @@ record Passage(
                     + target()
                     + ")")
         .findFirst();
+  }
+
+  private static boolean has(Topology now, ShardId shard, TableRule.Reference copies) {
+    return now.shards().contains(shard) && copies.isReadOn(shard);
+  }
+
+  /** A shard that has all tables which are copied, if possible the one that they come from. */
+  Optional<ShardId> holder(Topology now) {
+    return Stream.concat(Stream.of(source()), now.shards().stream())
+        .filter(shard -> !shard.equals(target()))
+        .filter(shard -> copies(now).stream().allMatch(rule -> has(now, shard, rule)))
+        .findFirst();
+  }
+
+  /** The same where tables are copied from another shard. */
+  Passage from(ShardId other) {
+    return new Passage(kind, strategy, tables, ShardingStrategy.fixed(other), next, rules, into);
   }
 
   /** The one shard that tables come from. */
@@ -185,8 +203,27 @@ record Passage(
               ? now.withStrategy(strategy, next)
               : now.with(strategy, null, sharded(now));
       case PINNED -> now.with(strategy, null, pinned(now, next));
-      case COPY -> now.withRules(copies(now).stream().map(rule -> rule.thereOn(target())).toList());
+      case COPY -> {
+        checkCopied(now);
+        yield now.withRules(copies(now).stream().map(rule -> rule.thereOn(target())).toList());
+      }
     };
+  }
+
+  /** What is written elsewhere alone is noted nowhere. */
+  private void checkCopied(Topology now) {
+    for (TableRule.Reference rule : copies(now)) {
+      if (!rule.joining().contains(target()) || !has(now, source(), rule)) {
+        throw new IllegalStateException(
+            "tables: "
+                + rule
+                + " (expected: a copy that joins on "
+                + target()
+                + ", and one on "
+                + source()
+                + " that it is made from; it is made anew)");
+      }
+    }
   }
 
   /** The topology in which all keys are where they were. */

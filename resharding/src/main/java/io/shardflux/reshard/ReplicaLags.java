@@ -1,6 +1,7 @@
 package io.shardflux.reshard;
 
 import io.r2dbc.spi.ConnectionFactoryOptions;
+import io.r2dbc.spi.R2dbcBadGrammarException;
 import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.settings.PoolOptions;
 import io.shardflux.r2dbc.settings.Server;
@@ -13,6 +14,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
@@ -80,6 +82,33 @@ final class ReplicaLags {
             .timeout(BOUND)
             .map(said -> lag(address, said))
             .onErrorResume(error -> Mono.just(new Lag(address, null, "it does not answer")));
+  }
+
+  /**
+   * The replicas that do not have what their shard has, by a query which gives 1 there; each with
+   * why.
+   */
+  Mono<List<String>> without(String query) {
+    return Flux.fromIterable(replicas.entrySet())
+        .flatMap(replica -> without(replica.getKey(), replica.getValue().address(), query))
+        .sort()
+        .collectList();
+  }
+
+  private Mono<String> without(ShardId name, String address, String query) {
+    return router == null
+        ? Mono.empty()
+        : router
+            .on(name)
+            .sql(query)
+            .map((row, metadata) -> Objects.requireNonNull(row.get(0, Long.class)))
+            .one()
+            .timeout(BOUND)
+            // Not even the table is there yet.
+            .onErrorReturn(R2dbcBadGrammarException.class, 0L)
+            .flatMap(found -> found == 1 ? Mono.<String>empty() : Mono.just(address))
+            // It may have the rows of before once it answers again.
+            .onErrorResume(error -> Mono.just(address + ", which does not answer"));
   }
 
   private static Lag lag(String address, ReplicaLag said) {

@@ -12,6 +12,7 @@ import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -50,6 +51,19 @@ final class ReportText {
     }
     String text = String.join("\n", lines);
     return text.length() <= LONGEST ? text : of(Report.of(report.done()));
+  }
+
+  /** A report's further line, which says since when something is so; an empty text for null. */
+  static String since(String name, @Nullable Instant time) {
+    return time == null ? "" : "\n" + name + "=" + time;
+  }
+
+  /** Reads that line; empty if there is none. */
+  static Optional<Instant> since(String text, String name) {
+    return text.lines()
+        .filter(line -> line.startsWith(name + "="))
+        .map(line -> Instant.parse(line.substring(name.length() + 1)))
+        .findFirst();
   }
 
   private static String text(Holder holder) {

@@ -32,6 +32,9 @@ final class ReverseFlow {
   /** The pause where nothing changed. */
   private static final Duration REST = Duration.ofMillis(100);
 
+  /** The time between two looks at what waits. */
+  private static final Duration LOOK = Duration.ofSeconds(1);
+
   /** The pause where it failed, as where a server is down. */
   private static final Duration AGAIN = Duration.ofSeconds(1);
 
@@ -47,6 +50,34 @@ final class ReverseFlow {
 
   /** Goes on until it is over; ends between two pieces of work. A failure ends nothing. */
   Mono<Void> until(BooleanSupplier over) {
+    return Mono.firstWithSignal(
+        flow(over), Mono.delay(LOOK).then(Mono.defer(this::counted)).repeat().then(Mono.never()));
+  }
+
+  /** Tells how many changes wait, beside the work on them. A look that fails stops nothing. */
+  private Mono<Void> counted() {
+    return Flux.fromIterable(switched())
+        .concatMap(this::waiting)
+        .reduce(0L, Long::sum)
+        .timeout(PIECE)
+        .doOnNext(move.watch()::returning)
+        .onErrorComplete()
+        .then();
+  }
+
+  private Flux<Long> waiting(int number) {
+    int tables = move.passage().tables().size();
+    return move.servers()
+        .on(
+            move.transition().steps().get(number).to(),
+            session ->
+                Flux.range(0, tables)
+                    .map(table -> Capture.changes(move.owned().job(), number, table))
+                    .concatMap(changes -> Capture.waiting(session, changes))
+                    .reduce(0L, Long::sum));
+  }
+
+  private Mono<Void> flow(BooleanSupplier over) {
     return Mono.defer(() -> switched().isEmpty() ? Mono.delay(REST).then() : connected(over))
         .onErrorResume(
             error -> !(error instanceof JobLostException),

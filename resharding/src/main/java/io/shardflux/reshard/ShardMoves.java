@@ -106,10 +106,10 @@ public interface ShardMoves {
   /**
    * Takes away what moves have left by {@link MoveOptions#keepsFence()} at a strategy's tables, on
    * all shards. Errors with {@link MoveRefusedException} while a move is under way, with {@link
-   * IllegalArgumentException} if no table has the strategy, and as a statement does if a shard does
-   * not answer; shards before that one are done then.
+   * IllegalArgumentException} if no table has the strategy and no pinned table has that name, and
+   * as a statement does if a shard does not answer; shards before that one are done then.
    *
-   * @param strategy the name of the strategy
+   * @param strategy the name of the strategy, or of a table that is pinned
    * @return completes when all is taken away, also if there was nothing
    */
   Mono<Void> unfence(String strategy);

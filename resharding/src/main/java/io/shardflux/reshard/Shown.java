@@ -17,6 +17,9 @@ final class Shown {
   /** The beginning of the text by which a job says that it has cancelled itself. */
   static final String GAVE_UP = "cancelled: ";
 
+  /** The same of its way back. */
+  static final String GAVE_UP_RETURN = "the way back was given up: ";
+
   private Shown() {}
 
   static MoveProgress of(Job job) {
@@ -38,7 +41,7 @@ final class Shown {
         running,
         state.step(),
         pairs.size(),
-        pair == null ? "" : pair.from().value(),
+        pair == null ? "" : state.source().orElse(pair.from()).value(),
         pair == null ? "" : pair.to().value(),
         state.phase().name(),
         state.rows(),
@@ -58,6 +61,7 @@ final class Shown {
     boolean says =
         state.phase() == JobState.Phase.STAYED
             || state.refused().startsWith(GAVE_UP)
+            || state.refused().startsWith(GAVE_UP_RETURN)
             || (!job.ended() && (job.wanted().equals("run") || job.wanted().equals("pause")));
     return says && !state.refused().isEmpty() ? state.refused() : null;
   }

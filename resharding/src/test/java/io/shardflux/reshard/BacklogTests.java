@@ -3,6 +3,7 @@ package io.shardflux.reshard;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.time.Duration;
+import java.time.Instant;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -43,6 +44,24 @@ class BacklogTests {
     seconds(60, 5_000, -1);
     assertThat(backlog.behind()).isNull();
     seconds(60, 4_000, 0);
+    assertThat(backlog.behind()).isNull();
+  }
+
+  /** Another router may own the job by now. */
+  @Test
+  void goesOnFromWhereAFormerOwnerWas() {
+    Instant since = Instant.now().minusSeconds(60);
+    backlog.goesOn(since);
+    assertThat(backlog.behind()).isNull();
+    assertThat(backlog.since()).isEqualTo(since);
+    seconds(1, 500, 0);
+    assertThat(backlog.behind()).contains("since " + since);
+    assertThat(backlog.time()).isBetween(Duration.ofSeconds(60), Duration.ofSeconds(120));
+    seconds(1, 100, 0);
+    assertThat(backlog.behind()).isNull();
+    backlog.goesOn(since);
+    seconds(1, 50, 0);
+    seconds(1, 500, 0);
     assertThat(backlog.behind()).isNull();
   }
 

@@ -6,12 +6,17 @@ import static io.shardflux.reshard.MoveFixture.S1;
 import static io.shardflux.reshard.MoveFixture.S2;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.shardflux.cluster.ClusterAccess;
+import io.shardflux.cluster.Jobs;
 import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.r2dbc.failure.ShardUnavailableException;
 import io.shardflux.router.HashFunction;
 import io.shardflux.router.KeyRange;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
 import io.shardflux.router.ShardingStrategy;
+import io.shardflux.router.Topology;
+import io.shardflux.router.TransitionStrategy;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -322,6 +327,55 @@ class MoveIntegrationTests {
           .isEqualTo(S1);
       assertThat(fixture.update(7).block(BOUND)).isOne();
     }
+  }
+
+  /** An owner that died left writers to wait, and an operator paused the job. */
+  @Test
+  void aPausedSwitchThatWasLeftHalfDoneIsEnded() {
+    try (MoveFixture fixture = new MoveFixture("{type: fixed, shard: shard_0}")) {
+      fixture.load(20);
+      ShardMoves moves =
+          fixture.hasty(
+              0,
+              new MoveJob.Guards() {
+                @Override
+                public Mono<Void> before(String what) {
+                  return what.equals("verify") ? Mono.never() : Mono.empty();
+                }
+              });
+      long job = fixture.startedBriefly(moves, ShardingStrategy.fixed(S1));
+      moves.progress(job).filter(at -> at.phase().equals("VERIFY")).blockFirst(BOUND);
+      moves.close().block(BOUND);
+      ClusterAccess cluster = ClusterAccess.of(fixture.routers.get(0));
+      moves.want(job, MoveProgress.Wanted.PAUSE).block(BOUND);
+      Jobs.Owned owned =
+          cluster
+              .jobs()
+              .take(job, Duration.ofMinutes(1))
+              .repeatWhenEmpty(tries -> tries.delayElements(Duration.ofMillis(50)))
+              .blockOptional(BOUND)
+              .orElseThrow();
+      cluster.publish(owned, MoveIntegrationTests::switching, "and ends there").block(BOUND);
+      cluster.jobs().leave(owned).block(BOUND);
+      StepVerifier.create(fixture.update(7))
+          .expectError(ShardUnavailableException.class)
+          .verify(BOUND);
+      fixture.moves(0, MoveJob.Guards.ALL);
+      fixture.update(7).retry(20).block(BOUND);
+      assertThat(moves.progress(job).blockFirst(BOUND))
+          .satisfies(at -> assertThat(at.phase()).isEqualTo("VERIFY"));
+    }
+  }
+
+  private static Topology switching(Topology now) {
+    TransitionStrategy way =
+        (TransitionStrategy) Objects.requireNonNull(now.strategies().get(MoveFixture.STRATEGY));
+    return now.withStrategy(
+        MoveFixture.STRATEGY,
+        way.with(
+            way.steps().stream()
+                .map(step -> step.in(TransitionStrategy.Phase.SWITCHING))
+                .toList()));
   }
 
   static void await(CountDownLatch latch) {

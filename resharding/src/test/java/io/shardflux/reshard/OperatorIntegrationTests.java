@@ -28,6 +28,8 @@ import java.util.function.Predicate;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.parallel.Isolated;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.core.publisher.Sinks;
@@ -37,6 +39,9 @@ import reactor.core.scheduler.Schedulers;
 @Tag("same-on-any-server")
 @Isolated
 class OperatorIntegrationTests {
+
+  /** The time of a piece of work, which the application does not wait for. */
+  private static final Duration SLOW = Duration.ofSeconds(3);
 
   private static final String HASH = "{type: hash, shards: [shard_0, shard_1]}";
   private static final ShardingStrategy THREE = ShardingStrategy.hash(List.of(S0, S1, S2));
@@ -302,6 +307,69 @@ class OperatorIntegrationTests {
       assertThat(fixture.rows().keySet()).isEqualTo(before.keySet());
       assertThat(fixture.rows().values())
           .allSatisfy(rows -> assertThat(rows).singleElement().asString().startsWith("shard_0"));
+      fixture.checkClean();
+    }
+  }
+
+  /** The keys have moved, and nothing is applied to their old place. */
+  @ParameterizedTest
+  @ValueSource(strings = {"HOLD", "REVERSE"})
+  void aWayBackThatFallsBehindIsGivenUp(String phase) {
+    try (MoveFixture fixture = new MoveFixture("{type: fixed, shard: shard_0}")) {
+      fixture.load(60);
+      AtomicBoolean over = new AtomicBoolean();
+      ShardMoves moves =
+          fixture.hasty(
+              0,
+              new MoveJob.Guards() {
+                @Override
+                public Mono<Void> before(String what) {
+                  return what.equals(phase.equals("HOLD") ? "flow" : "return verify")
+                      ? Mono.delay(SLOW).then()
+                      : Mono.empty();
+                }
+
+                @Override
+                public MoveWatch.Limits limits() {
+                  return new MoveWatch.Limits(1_000_000, 20, Duration.ofSeconds(1));
+                }
+              });
+      Mono<Void> writing =
+          Flux.range(1, 60)
+              .map(Integer::longValue)
+              .concatMap(id -> fixture.update(id).retry(10))
+              .repeat(() -> !over.get())
+              .then()
+              .cache();
+      MoveOptions options =
+          MoveOptions.builder()
+              .giveUpAfter(Duration.ofSeconds(2))
+              .rollbackWindow(Duration.ofHours(1))
+              .build();
+      long job =
+          moves
+              .plan(STRATEGY, ShardingStrategy.fixed(S1))
+              .flatMap(plan -> moves.start(plan.with(options)))
+              .blockOptional(BOUND)
+              .orElseThrow();
+      awaited(moves, job, move -> move.phase().equals("HOLD"));
+      if (phase.equals("REVERSE")) {
+        moves.want(job, MoveProgress.Wanted.REVERSE).block(BOUND);
+        awaited(moves, job, move -> move.phase().equals("REVERSE"));
+      }
+      writing.subscribe();
+      MoveProgress behind = awaited(moves, job, move -> move.report().fallsBehind() != null);
+      assertThat(behind.stuck()).isTrue();
+      assertThat(behind.phase()).isEqualTo(phase);
+      assertThat(behind.report().fallsBehind())
+          .startsWith("the old place falls behind: changes come faster than they are");
+      MoveProgress end = moves.progress(job).last().blockOptional(BOUND).orElseThrow();
+      over.set(true);
+      writing.block(BOUND);
+      assertThat(end.phase()).isEqualTo(phase.equals("HOLD") ? "CLEAN" : "STAYED");
+      assertThat(end.error()).startsWith("the way back was given up: changes come faster");
+      assertThat(fixture.rows().values())
+          .allSatisfy(rows -> assertThat(rows).singleElement().asString().startsWith("shard_1"));
       fixture.checkClean();
     }
   }

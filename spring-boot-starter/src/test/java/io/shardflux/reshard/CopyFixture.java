@@ -11,6 +11,7 @@ import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.router.ShardId;
 import io.shardflux.servers.Database;
+import io.shardflux.servers.DatabaseServer;
 import io.shardflux.servers.TestServers;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -19,6 +20,7 @@ import java.util.Objects;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
@@ -46,6 +48,24 @@ final class CopyFixture implements AutoCloseable {
    * @param added the third shard, whose name may be before or behind the others'
    */
   CopyFixture(int routers, int rows, String added) {
+    this(routers, rows, added, "[shard_0, shard_1]");
+  }
+
+  /**
+   * The same.
+   *
+   * @param users the shards that have the keys of the other table
+   */
+  CopyFixture(int routers, int rows, String added, String users) {
+    this(routers, rows, added, users, null);
+  }
+
+  /**
+   * The same.
+   *
+   * @param replica the server that follows the third shard's; null for none
+   */
+  CopyFixture(int routers, int rows, String added, String users, @Nullable DatabaseServer replica) {
     this.added = ShardId.of(added);
     this.document =
         """
@@ -53,7 +73,7 @@ final class CopyFixture implements AutoCloseable {
           shard_0: {url: '%s'}
           shard_1: {url: '%s'}
         strategies:
-          by_user: {type: hash, shards: [shard_0, shard_1]}
+          by_user: {type: hash, shards: %s}
         tables:
           users: {key: {id: integer}, strategy: by_user}
           countries: {reference: true}
@@ -63,14 +83,19 @@ final class CopyFixture implements AutoCloseable {
           poll: 100ms
           lease: 2s
         """
-            .formatted(databases.get(0).r2dbcUrl(), databases.get(1).r2dbcUrl());
+            .formatted(databases.get(0).r2dbcUrl(), databases.get(1).r2dbcUrl(), users);
     open(document, routers);
     for (ShardId shard : List.of(S0, S1)) {
       on(shard, "CREATE TABLE users (id BIGINT PRIMARY KEY, country BIGINT NOT NULL)");
       on(shard, TABLE);
       load(shard, rows);
     }
-    this.routers.get(0).addShard(Shard.of(added, databases.get(2).r2dbcUrl()), "room").block(BOUND);
+    Shard third = Shard.of(added, databases.get(2).r2dbcUrl());
+    Shard shard =
+        replica == null
+            ? third
+            : third.withReplica(new Database(replica, databases.get(2).name()).r2dbcUrl());
+    this.routers.get(0).addShard(shard, "room").block(BOUND);
   }
 
   private void load(ShardId shard, int rows) {
