@@ -129,6 +129,8 @@ public enum ModuleLayout {
       List.of(
           "io.shardflux.router..",
           "io.shardflux.r2dbc..",
+          // The hints of its scripts.
+          "io.shardflux.sql.statement..",
           "io.shardflux.driver..",
           "io.shardflux.cluster..",
           "io.shardflux.reshard..",
