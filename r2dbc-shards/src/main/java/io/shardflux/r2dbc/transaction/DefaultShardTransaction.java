@@ -17,7 +17,6 @@ import java.time.Duration;
 import java.util.Set;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.reactivestreams.Publisher;
@@ -40,7 +39,7 @@ final class DefaultShardTransaction implements ShardTransaction, Work.Target {
   private final Function<String, SqlTemplate> templates;
   private final @Nullable Look look;
   private final Sinks.Empty<Void> released = Sinks.empty();
-  private final AtomicReference<Mono<Void>> lastTurn = new AtomicReference<>(Mono.empty());
+  private final Turns turns;
 
   // Guarded by this.
   private int running;
@@ -67,6 +66,7 @@ final class DefaultShardTransaction implements ShardTransaction, Work.Target {
     this.timeouts = timeouts;
     this.templates = templates;
     this.look = look;
+    this.turns = new Turns(server, connection, this::leave, this::noted);
   }
 
   @Override
@@ -213,22 +213,7 @@ final class DefaultShardTransaction implements ShardTransaction, Work.Target {
   }
 
   private <T> Flux<T> attempt(Work<T> work) {
-    return new Attempt<>(server, this::withConnection, work, work.terms().timeouts(), options)
-        .rows();
-  }
-
-  /** The statement's turn comes when all before it have ended, and nothing of them is under way. */
-  private <T> Flux<T> withConnection(Function<Connection, ? extends Publisher<T>> work) {
-    return Flux.usingWhen(
-            Mono.fromSupplier(this::queue),
-            turn ->
-                turn.before.thenMany(
-                    Flux.defer(() -> server.onLoop(connection, work.apply(connection)))),
-            turn -> Mono.fromRunnable(turn::end),
-            (turn, error) ->
-                ShardErrors.answered(error) ? Mono.fromRunnable(turn::end) : turn.givenUp(),
-            Turn::givenUp)
-        .onErrorMap(this::noted);
+    return new Attempt<>(server, turns, work, work.terms().timeouts(), options).rows();
   }
 
   /** A lost connection has it rolled back, unless it was being committed. */
@@ -249,32 +234,6 @@ final class DefaultShardTransaction implements ShardTransaction, Work.Target {
 
   private synchronized boolean rolledBack() {
     return rolledBack;
-  }
-
-  private Turn queue() {
-    Sinks.Empty<Void> mine = Sinks.empty();
-    return new Turn(lastTurn.getAndSet(mine.asMono()), mine);
-  }
-
-  /** A statement's place among the others. */
-  private final class Turn {
-
-    private final Mono<Void> before;
-    private final Sinks.Empty<Void> mine;
-
-    Turn(Mono<Void> before, Sinks.Empty<Void> mine) {
-      this.before = before;
-      this.mine = mine;
-    }
-
-    Mono<Void> givenUp() {
-      return before.then(Mono.defer(() -> server.settle(connection))).doFinally(settled -> end());
-    }
-
-    void end() {
-      leave();
-      var unused = mine.tryEmitEmpty();
-    }
   }
 
   /** Lets a statement in, which must {@link #leave}; the last one says how the transaction ends. */

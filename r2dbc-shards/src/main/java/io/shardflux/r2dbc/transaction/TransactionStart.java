@@ -61,7 +61,7 @@ public record TransactionStart(
   }
 
   /** The first that the source gives. The rest of the source goes on without a subscriber. */
-  static <T> Mono<T> first(Flux<T> held) {
+  public static <T> Mono<T> first(Flux<T> held) {
     return Mono.create(
         sink -> {
           AtomicBoolean told = new AtomicBoolean();
