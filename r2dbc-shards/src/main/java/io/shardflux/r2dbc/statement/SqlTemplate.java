@@ -139,6 +139,11 @@ public final class SqlTemplate {
     return words.read();
   }
 
+  /** Tells whether the statement is a {@code SELECT} that locks what it reads, and no more. */
+  public boolean locksOnly() {
+    return words.locksOnly();
+  }
+
   /**
    * The kinds of server on which its session may have changed behind it; see {@link SessionWords}.
    */
@@ -241,7 +246,13 @@ public final class SqlTemplate {
    * @param first the first word, in capitals
    */
   private record Words(
-      String first, boolean read, boolean limited, boolean bounded, int afterSelect, int rowGroup) {
+      String first,
+      boolean read,
+      boolean locksOnly,
+      boolean limited,
+      boolean bounded,
+      int afterSelect,
+      int rowGroup) {
 
     /**
      * The words with which statements with rows begin. The number of rows of {@code SHOW} is the
@@ -300,7 +311,9 @@ public final class SqlTemplate {
     private boolean positions;
     private String firstWord = "";
     private int afterFirstWord;
-    private boolean onlyReads = true;
+    private boolean harmless = true;
+    private boolean locking;
+    private String previous = "";
     private boolean limited;
     private boolean readsTable;
     private boolean cut;
@@ -347,7 +360,7 @@ public final class SqlTemplate {
       } else if (sql.startsWith("/*", at)) {
         // The server runs the content of such a comment.
         boolean text = !sql.startsWith("/*!", at) && !sql.startsWith("/*M!", at);
-        onlyReads &= text;
+        harmless &= text;
         plainInsert &= text;
         manyRows |= !text;
         if (!text) {
@@ -368,13 +381,13 @@ public final class SqlTemplate {
         word();
       } else if (sql.startsWith("@@", at) && !sql.startsWith("@@@", at)) {
         // A system variable, which a plain statement can but read.
-        onlyReads = false;
+        harmless = false;
         at += 2;
       } else {
         if (!Character.isWhitespace(c)) {
           session.symbol(c);
         }
-        onlyReads &= c != '@' && !sql.startsWith(":=", at);
+        harmless &= c != '@' && !sql.startsWith(":=", at);
         ended |= c == ';';
         parenthesis(c);
         at++;
@@ -412,7 +425,7 @@ public final class SqlTemplate {
       // MariaDB in its Oracle mode has NEXTVAL behind a sequence's name.
       boolean qualified = at > 0 && sql.charAt(at - 1) == '.' && !word.equals("NEXTVAL");
       // A second statement may do anything.
-      onlyReads &= !ended;
+      harmless &= !ended;
       if (firstWord.isEmpty()) {
         firstWord = word;
         afterFirstWord = end;
@@ -421,12 +434,25 @@ public final class SqlTemplate {
           plainInsert &= !Words.NOT_IN_INSERTS.contains(word);
           afterValues = word.equals("VALUES") || word.equals("VALUE") ? end : -1;
         }
-        onlyReads &= !Words.NOT_IN_READS.contains(word);
+        boolean lock = locks(word);
+        locking |= lock;
+        harmless &= lock || !Words.NOT_IN_READS.contains(word);
         limited |= Words.LIMITS.contains(word);
         size(word, end);
-        onlyReads &= !firstWord.equals("WITH") || !Words.CHANGES.contains(word);
+        harmless &= !firstWord.equals("WITH") || !Words.CHANGES.contains(word);
       }
+      previous = word;
       at = end;
+    }
+
+    /** Tells whether the word belongs to a lock of the rows that are read. */
+    private boolean locks(String word) {
+      return switch (word) {
+        case "LOCK" -> true;
+        case "UPDATE" -> previous.equals("FOR");
+        case "SHARE" -> previous.equals("FOR") || previous.equals("IN");
+        default -> false;
+      };
     }
 
     /** Takes what a word, except the first, says of the number of rows. */
@@ -478,7 +504,8 @@ public final class SqlTemplate {
               && !sql.substring(afterFirstWord).stripLeading().startsWith("/*");
       return new Words(
           firstWord,
-          onlyReads && (select || firstWord.equals("WITH")),
+          harmless && !locking && (select || firstWord.equals("WITH")),
+          harmless && locking && select,
           limited,
           bounded(),
           hintable ? afterFirstWord : -1,
