@@ -219,7 +219,8 @@ class MetadataTests {
   private static String literal(String cell) {
     String first = cell.replace("`", "").replaceFirst(",.*", "");
     return first.matches(
-            "[0-9]+(ms|s|m|h|d)?|crc32|shardflux_directory|shardflux_nodes|primary|remove|true|false")
+            "[0-9]+(ms|s|m|h|d)?|crc32|shardflux_directory|shardflux_nodes|primary|remove|single"
+                + "|true|false")
         ? first
         : "";
   }

@@ -13,6 +13,8 @@ import io.shardflux.r2dbc.settings.RouterOptions;
 import io.shardflux.r2dbc.settings.ScatterReads;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.r2dbc.settings.Timeouts;
+import io.shardflux.r2dbc.settings.TransactionMode;
+import io.shardflux.r2dbc.settings.TransactionOptions;
 import io.shardflux.router.Internal;
 import io.shardflux.router.KeyColumn;
 import io.shardflux.router.KeyType;
@@ -76,6 +78,7 @@ public final class RouterDocument {
         "row-counts",
         "sql",
         "coalescing",
+        "transactions",
         "ids",
         "control",
         "resharding",
@@ -238,7 +241,12 @@ public final class RouterDocument {
     root.get("ids").ifPresent(this::idSource);
     boolean hotKeys = root.get("hot-keys").or(false, Setting::truth);
     RouterOptions options =
-        RouterOptions.defaults().with(pool).with(timeouts).with(breaker).with(reads);
+        RouterOptions.defaults()
+            .with(pool)
+            .with(timeouts)
+            .with(breaker)
+            .with(reads)
+            .with(transactions(root.get("transactions")));
     Setting slow = root.get("slow-statement");
     if (slow.present()) {
       options = options.withSlowStatement(slow.time());
@@ -313,6 +321,20 @@ public final class RouterDocument {
         setting.get("retries").or(defaults.retries(), it -> it.integer(0, 10)),
         time(setting, "max-lag", defaults.maxLag()),
         setting.get("hedge").or(defaults.hedge(), Setting::truth));
+  }
+
+  private static TransactionOptions transactions(Setting setting) {
+    setting.only("mode", "recover-every");
+    TransactionOptions defaults = TransactionOptions.defaults();
+    return new TransactionOptions(
+        setting.get("mode").or(defaults.mode(), it -> it.one(TransactionMode.class)),
+        setting
+            .get("recover-every")
+            .or(
+                defaults.recoverEvery(),
+                it ->
+                    it.time(
+                        Duration.ofMillis(100), Duration.ofHours(1), "a time from 100ms to 1h")));
   }
 
   private static RowCountOptions rowCounts(Setting setting) {

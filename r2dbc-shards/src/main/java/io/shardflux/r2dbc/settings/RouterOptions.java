@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
  * @param slowStatement the time from which on a statement is logged, from 1 ms to 365 days; null if
  *     none is
  * @param observations the registry in which each attempt at a server is observed
+ * @param transactions which shards one transaction may write
  * @param shared the topology that the router shares with others, or null if it has its own
  */
 @Internal
@@ -25,6 +26,7 @@ public record RouterOptions(
     ReadOptions reads,
     @Nullable Duration slowStatement,
     ObservationRegistry observations,
+    TransactionOptions transactions,
     @Nullable SharedTopology shared) {
 
   public RouterOptions {
@@ -41,23 +43,28 @@ public record RouterOptions(
         ReadOptions.defaults(),
         null,
         ObservationRegistry.NOOP,
+        TransactionOptions.defaults(),
         null);
   }
 
   public RouterOptions with(PoolOptions other) {
-    return new RouterOptions(other, timeouts, breaker, reads, slowStatement, observations, shared);
+    return new RouterOptions(
+        other, timeouts, breaker, reads, slowStatement, observations, transactions, shared);
   }
 
   public RouterOptions with(Timeouts other) {
-    return new RouterOptions(pool, other, breaker, reads, slowStatement, observations, shared);
+    return new RouterOptions(
+        pool, other, breaker, reads, slowStatement, observations, transactions, shared);
   }
 
   public RouterOptions with(BreakerOptions other) {
-    return new RouterOptions(pool, timeouts, other, reads, slowStatement, observations, shared);
+    return new RouterOptions(
+        pool, timeouts, other, reads, slowStatement, observations, transactions, shared);
   }
 
   public RouterOptions with(ReadOptions other) {
-    return new RouterOptions(pool, timeouts, breaker, other, slowStatement, observations, shared);
+    return new RouterOptions(
+        pool, timeouts, breaker, other, slowStatement, observations, transactions, shared);
   }
 
   /**
@@ -66,14 +73,22 @@ public record RouterOptions(
    * @throws IllegalArgumentException if it is out of its bounds
    */
   public RouterOptions withSlowStatement(Duration other) {
-    return new RouterOptions(pool, timeouts, breaker, reads, other, observations, shared);
+    return new RouterOptions(
+        pool, timeouts, breaker, reads, other, observations, transactions, shared);
   }
 
   public RouterOptions with(ObservationRegistry other) {
-    return new RouterOptions(pool, timeouts, breaker, reads, slowStatement, other, shared);
+    return new RouterOptions(
+        pool, timeouts, breaker, reads, slowStatement, other, transactions, shared);
   }
 
   public RouterOptions with(SharedTopology other) {
-    return new RouterOptions(pool, timeouts, breaker, reads, slowStatement, observations, other);
+    return new RouterOptions(
+        pool, timeouts, breaker, reads, slowStatement, observations, transactions, other);
+  }
+
+  public RouterOptions with(TransactionOptions other) {
+    return new RouterOptions(
+        pool, timeouts, breaker, reads, slowStatement, observations, other, shared);
   }
 }

@@ -629,8 +629,8 @@ class RouterDocumentTests {
         arguments(
             "shard: {}",
             "shard: unknown (expected: one of shards, pool, timeouts, breaker, reads,"
-                + " slow-statement, hot-keys, row-counts, sql, coalescing, ids, control,"
-                + " resharding, strategies, tables)"),
+                + " slow-statement, hot-keys, row-counts, sql, coalescing, transactions, ids,"
+                + " control, resharding, strategies, tables)"),
         arguments(
             "shards: {s0: {}, s1: {}, s0: {}}",
             "document, line 1, column 26: a key that is there already (expected: each key once)"),
@@ -756,6 +756,12 @@ class RouterDocumentTests {
             "sql.gather-max-rows: 0 (expected: a whole number from 1 to 1000000)"),
         arguments("hot-keys: 1", "hot-keys: 1 (expected: true or false)"),
         arguments("slow-statement: 1", "slow-statement: 1 (expected: " + time + ")"),
+        arguments(
+            "transactions: {mode: best-effort}",
+            "transactions.mode: best-effort (expected: one of single, single-writer, atomic)"),
+        arguments(
+            "transactions: {recover-every: 99ms}",
+            "transactions.recover-every: 99ms (expected: a time from 100ms to 1h)"),
         arguments(
             "shards: {s0: {url: \"r2dbc:mysql://app@h/d\", replicas: [{url: x}]}}",
             "shards.s0.replicas[0].url: not shown (expected: " + URL + ")"),
