@@ -1,5 +1,8 @@
 package io.shardflux.r2dbc;
 
+import io.shardflux.r2dbc.atomic.InDoubt;
+import io.shardflux.r2dbc.atomic.SpanningTransactions;
+import io.shardflux.r2dbc.atomic.TransactionOutcome;
 import io.shardflux.r2dbc.live.LiveShards;
 import io.shardflux.r2dbc.observe.HotKey;
 import io.shardflux.r2dbc.observe.RowCountCache;
@@ -19,10 +22,13 @@ final class DefaultShardOperations implements ShardOperations {
   private static final int EVENTS_HELD = 256;
 
   private final LiveShards shards;
+  private final SpanningTransactions transactions;
   private final RowCountCache rowCounts;
 
-  DefaultShardOperations(LiveShards shards, RowCountCache rowCounts) {
+  DefaultShardOperations(
+      LiveShards shards, SpanningTransactions transactions, RowCountCache rowCounts) {
     this.shards = shards;
+    this.transactions = transactions;
     this.rowCounts = rowCounts;
   }
 
@@ -33,7 +39,28 @@ final class DefaultShardOperations implements ShardOperations {
 
   @Override
   public Mono<Void> removeShard(ShardId shard) {
-    return shards.remove(shard);
+    return Mono.defer(() -> transactions.recovery().refuseIfNeeded(shards.of(shard)))
+        .then(shards.remove(shard));
+  }
+
+  @Override
+  public Mono<Void> createTransactionTables() {
+    return transactions.createTables();
+  }
+
+  @Override
+  public Mono<List<InDoubt>> inDoubt() {
+    return transactions.recovery().inDoubt();
+  }
+
+  @Override
+  public Mono<TransactionOutcome> outcome(String transaction) {
+    return transactions.recovery().outcome(transaction);
+  }
+
+  @Override
+  public Mono<TransactionOutcome> resolve(String transaction, TransactionOutcome wanted) {
+    return transactions.recovery().resolve(transaction, wanted);
   }
 
   @Override

@@ -4,6 +4,8 @@ import io.r2dbc.spi.Connection;
 import io.r2dbc.spi.Row;
 import io.r2dbc.spi.RowMetadata;
 import io.r2dbc.spi.TransactionDefinition;
+import io.shardflux.r2dbc.atomic.RouterTransaction;
+import io.shardflux.r2dbc.atomic.SpanningTransactions;
 import io.shardflux.r2dbc.coalesce.CoalescingOptions;
 import io.shardflux.r2dbc.coalesce.KeyedReads;
 import io.shardflux.r2dbc.coalesce.KeyedStatement;
@@ -53,6 +55,7 @@ final class DefaultShardRouter implements ShardRouter, ShardAccess, TopologyAcce
   private final ScatterReads scatterReads;
   private final GatherOptions gathers;
   private final CoalescingOptions coalescing;
+  private final SpanningTransactions transactions;
   private final DefaultShardOperations operations;
 
   DefaultShardRouter(
@@ -67,9 +70,11 @@ final class DefaultShardRouter implements ShardRouter, ShardAccess, TopologyAcce
     this.scatterReads = scatterReads;
     this.gathers = gathers;
     this.coalescing = coalescing;
+    this.transactions = new SpanningTransactions(shards, templates);
     this.operations =
         new DefaultShardOperations(
             shards,
+            transactions,
             new RowCountCache(
                 rowCounts.every(),
                 (shard, table) -> countedRows(rowCounts, shard, table),
@@ -157,6 +162,18 @@ final class DefaultShardRouter implements ShardRouter, ShardAccess, TopologyAcce
   }
 
   @Override
+  public <T> Flux<T> inTransaction(
+      TransactionDefinition definition,
+      Function<? super RouterTransaction, ? extends Publisher<T>> work) {
+    return transactions.run(definition, work);
+  }
+
+  @Override
+  public SpanningTransactions transactions() {
+    return transactions;
+  }
+
+  @Override
   public Mono<Void> warmUp() {
     return Flux.defer(() -> Flux.fromIterable(shards.all())).flatMap(ShardServers::warmUp).then();
   }
@@ -171,7 +188,11 @@ final class DefaultShardRouter implements ShardRouter, ShardAccess, TopologyAcce
   @Override
   public Mono<Void> close() {
     return Flux.concat(
-            Mono.fromSupplier(shards::close),
+            Mono.fromSupplier(
+                () -> {
+                  transactions.close();
+                  return shards.close();
+                }),
             Flux.fromIterable(directories).map(TableDirectory::close))
         .flatMap(closing -> closing)
         .then()

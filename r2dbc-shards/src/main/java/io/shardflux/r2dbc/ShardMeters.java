@@ -7,6 +7,7 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Tags;
 import io.micrometer.core.instrument.TimeGauge;
 import io.micrometer.core.instrument.binder.MeterBinder;
+import io.shardflux.r2dbc.atomic.TransactionCounts;
 import io.shardflux.r2dbc.observe.ErrorCounts;
 import io.shardflux.r2dbc.observe.ShardStatistics;
 import io.shardflux.r2dbc.server.ServerPool;
@@ -49,12 +50,31 @@ public final class ShardMeters implements MeterBinder {
       Gauge.builder("shardflux.imbalance", made, it -> imbalance(it.operations().statisticsNow()))
           .description("Largest load of a shard over the mean load; 1 is even, 0 without any load")
           .register(registry);
+      transactions(registry, made.transactions().counts());
       made.shards().watch(new Bound(registry)::update);
     }
   }
 
   private static double imbalance(Collection<ShardStatistics> shards) {
     return ShardStatistics.imbalance(shards).load();
+  }
+
+  private static void transactions(MeterRegistry registry, TransactionCounts counts) {
+    Gauge.builder("shardflux.transactions.in.doubt", counts, TransactionCounts::inDoubt)
+        .description("Transactions over shards with a prepared part at the last look")
+        .register(registry);
+    FunctionCounter.builder("shardflux.transactions", counts, TransactionCounts::committed)
+        .description("Commits of several shards together")
+        .tags("outcome", "committed")
+        .register(registry);
+    FunctionCounter.builder("shardflux.transactions", counts, TransactionCounts::rolledBack)
+        .description("Commits of several shards together")
+        .tags("outcome", "rolled-back")
+        .register(registry);
+    FunctionCounter.builder(
+            "shardflux.transactions.recovered", counts, TransactionCounts::recovered)
+        .description("Parts of abandoned transactions that this router ended")
+        .register(registry);
   }
 
   /** The meters in one registry. Its updates come one after the other. */

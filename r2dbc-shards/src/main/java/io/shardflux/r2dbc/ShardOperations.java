@@ -1,5 +1,7 @@
 package io.shardflux.r2dbc;
 
+import io.shardflux.r2dbc.atomic.InDoubt;
+import io.shardflux.r2dbc.atomic.TransactionOutcome;
 import io.shardflux.r2dbc.observe.HotKey;
 import io.shardflux.r2dbc.observe.RowCountOptions;
 import io.shardflux.r2dbc.observe.ShardEvent;
@@ -33,12 +35,50 @@ public interface ShardOperations {
    * Removes a shard, and completes when the statements under way on it have ended and its
    * connections are closed. After 30 s the statements are ended. A cancel does not stop that.
    * Errors with {@link IllegalArgumentException} if there is no such shard or a strategy or table
-   * still names it.
+   * still names it, and with {@link IllegalStateException} if a transaction over shards may need
+   * the shard: it has decisions, which are deleted after an hour, or a prepared part.
    *
    * @param shard the shard to remove
    * @return completes when its connections are closed
    */
   Mono<Void> removeShard(ShardId shard);
+
+  /**
+   * Makes the tables that transactions over shards need, {@code shardflux_decision} and {@code
+   * shardflux_barrier}, on each shard where they are not there. They are also in {@code
+   * src/sql/transactions.sql}.
+   *
+   * @return completes when all shards have them
+   */
+  Mono<Void> createTransactionTables();
+
+  /**
+   * {@return the transactions over shards that are in doubt, as the shards that answer have them}
+   * Each is ended by any router in mode {@code ATOMIC} that sees it at two looks in turn.
+   */
+  Mono<List<InDoubt>> inDoubt();
+
+  /**
+   * {@return the outcome of a transaction over shards, as the shard that decides it has it} Empty
+   * if nothing was decided, or the decision is deleted, which it is an hour after the commit at the
+   * earliest. Errors with {@link IllegalStateException} if that shard is unknown or does not
+   * answer.
+   *
+   * @param transaction the name of the transaction
+   */
+  Mono<TransactionOutcome> outcome(String transaction);
+
+  /**
+   * Ends a transaction in doubt by hand. If the shard that decides it answers, its decision stands,
+   * and without one all is rolled back, whatever is wanted. Otherwise the prepared parts on the
+   * shards that answer are ended as wanted. If that is not what the missing shard has decided, or
+   * has committed by itself, the transaction is then stored in part.
+   *
+   * @param transaction the name of the transaction
+   * @param wanted the outcome if the shard that decides it is gone
+   * @return the outcome
+   */
+  Mono<TransactionOutcome> resolve(String transaction, TransactionOutcome wanted);
 
   /**
    * Stops a shard from taking new statements, and completes when those under way have ended, which

@@ -1,7 +1,10 @@
 package io.shardflux.r2dbc;
 
+import io.r2dbc.spi.Option;
 import io.r2dbc.spi.Row;
 import io.r2dbc.spi.RowMetadata;
+import io.r2dbc.spi.TransactionDefinition;
+import io.shardflux.r2dbc.atomic.RouterTransaction;
 import io.shardflux.r2dbc.coalesce.CoalescingOptions;
 import io.shardflux.r2dbc.coalesce.KeyedReads;
 import io.shardflux.r2dbc.config.RouterDocument;
@@ -20,6 +23,7 @@ import java.util.Map;
 import java.util.function.BiFunction;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
+import org.reactivestreams.Publisher;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.util.context.Context;
@@ -266,6 +270,48 @@ public interface ShardRouter {
       String sql,
       Function<? super T, ShardKey> key,
       Function<? super T, ? extends Map<String, ? extends @Nullable Object>> values);
+
+  /**
+   * Runs work in a transaction over shards, of which {@link
+   * io.shardflux.r2dbc.settings.TransactionMode} says which may be written; see {@link
+   * RouterTransaction}. The transaction is committed when the work completes, and rolled back when
+   * the work fails or is cancelled. Rows pass before the commit; only completion says that all is
+   * committed. A commit that was decided goes on if it is cancelled.
+   *
+   * <p>Errors are those of the work and of its statements. If the commit fails, all is rolled back
+   * and the error says so; if the shard that decides it does not answer within {@link
+   * Timeouts#total()}, that is {@link io.shardflux.r2dbc.failure.TransactionInDoubtException}. A
+   * transaction that wrote one shard alone commits there as any other does, and a connection that
+   * is lost under that commit leaves its outcome unknown.
+   *
+   * @param <T> the type that the work gives
+   * @param definition the isolation level and the like, as R2DBC has them, for each shard
+   * @param work uses the transaction until its publisher ends; called once for each subscription
+   * @return what the work gives
+   */
+  <T> Flux<T> inTransaction(
+      TransactionDefinition definition,
+      Function<? super RouterTransaction, ? extends Publisher<T>> work);
+
+  /**
+   * Runs work in a transaction over shards at the servers' own isolation level; see {@link
+   * #inTransaction(TransactionDefinition, Function)}.
+   *
+   * @param <T> the type that the work gives
+   * @param work uses the transaction until its publisher ends; called once for each subscription
+   * @return what the work gives
+   */
+  default <T> Flux<T> inTransaction(
+      Function<? super RouterTransaction, ? extends Publisher<T>> work) {
+    return inTransaction(
+        new TransactionDefinition() {
+          @Override
+          public <V> @Nullable V getAttribute(Option<V> option) {
+            return null;
+          }
+        },
+        work);
+  }
 
   /**
    * Opens every shard's idle minimum of connections. A shard that is down is left out, and the

@@ -21,6 +21,7 @@ import io.shardflux.r2dbc.settings.ScatterReads;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.r2dbc.settings.SharedTopology;
 import io.shardflux.r2dbc.settings.Timeouts;
+import io.shardflux.r2dbc.settings.TransactionOptions;
 import io.shardflux.router.Internal;
 import io.shardflux.router.ShardingStrategy;
 import io.shardflux.router.TableRule;
@@ -124,6 +125,19 @@ public final class ShardRouterBuilder {
    */
   public ShardRouterBuilder reads(ReadOptions reads) {
     options = options.with(reads);
+    return this;
+  }
+
+  /**
+   * Sets which shards one transaction may write; the default is {@link
+   * TransactionOptions#defaults()}. In mode {@code ATOMIC} the router connects to its shards by
+   * itself, to look for transactions in doubt.
+   *
+   * @param transactions which shards are written, and how often a router looks
+   * @return this builder
+   */
+  public ShardRouterBuilder transactions(TransactionOptions transactions) {
+    options = options.with(transactions);
     return this;
   }
 

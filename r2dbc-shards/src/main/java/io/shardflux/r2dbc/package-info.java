@@ -5,7 +5,7 @@
  * <p>The packages stand one above the other. Each uses only those before it: {@code settings},
  * {@code failure}, {@code observe}, {@code statement}, {@code scatter}, {@code server}, {@code
  * shard}, {@code live}, {@code coalesce}, {@code insert}, {@code directory}, {@code transaction},
- * {@code config}, {@code ids}, {@code spi}, and this one. Types marked {@link
+ * {@code atomic}, {@code config}, {@code ids}, {@code spi}, and this one. Types marked {@link
  * io.shardflux.router.Internal} are public for these packages alone.
  */
 @NullMarked

@@ -6,6 +6,7 @@ import io.r2dbc.spi.Row;
 import io.r2dbc.spi.RowMetadata;
 import io.r2dbc.spi.Statement;
 import io.r2dbc.spi.TransactionDefinition;
+import io.shardflux.r2dbc.atomic.RouterTransaction;
 import io.shardflux.r2dbc.coalesce.CoalescingOptions;
 import io.shardflux.r2dbc.coalesce.KeyedReads;
 import io.shardflux.r2dbc.insert.InsertOutcome;
@@ -49,6 +50,13 @@ record HandWrittenRouter(Map<ShardKey, String> names) implements ShardRouter {
       BiFunction<Row, RowMetadata, ShardKey> key,
       BiFunction<Row, RowMetadata, T> mapping) {
     return new Reads<>((Map<ShardKey, T>) names);
+  }
+
+  @Override
+  public <T> Flux<T> inTransaction(
+      TransactionDefinition definition,
+      Function<? super RouterTransaction, ? extends Publisher<T>> work) {
+    return Flux.error(new UnsupportedOperationException());
   }
 
   @Override

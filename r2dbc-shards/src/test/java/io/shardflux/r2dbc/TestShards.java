@@ -2,6 +2,7 @@ package io.shardflux.r2dbc;
 
 import io.r2dbc.spi.Row;
 import io.r2dbc.spi.RowMetadata;
+import io.shardflux.r2dbc.atomic.SpanningTransactions;
 import io.shardflux.r2dbc.live.LiveShards;
 import io.shardflux.r2dbc.scatter.FailurePolicy;
 import io.shardflux.r2dbc.settings.Shard;
@@ -43,7 +44,12 @@ public final class TestShards {
     return ((DefaultShardRouter) router).shards();
   }
 
-  static List<Shard> shards(List<Database> databases) {
+  /** The transactions over shards of a router. */
+  public static SpanningTransactions transactions(ShardRouter router) {
+    return ((DefaultShardRouter) router).transactions();
+  }
+
+  public static List<Shard> shards(List<Database> databases) {
     return IntStream.range(0, databases.size())
         .mapToObj(i -> Shard.of("shard_" + i, databases.get(i).r2dbcUrl()))
         .toList();

@@ -48,6 +48,7 @@ public enum ModuleLayout {
           "insert",
           "directory",
           "transaction",
+          "atomic",
           "config",
           "ids",
           "spi"),

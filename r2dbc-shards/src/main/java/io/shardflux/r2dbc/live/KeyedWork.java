@@ -71,6 +71,17 @@ public interface KeyedWork<T> {
     return new Locating(timeouts, writes);
   }
 
+  /** The same with a look, for what is done there later. */
+  static KeyedWork<LiveShards.Located> located(Timeouts timeouts) {
+    return new Lent<>(timeouts, KeyedWork::located);
+  }
+
+  private static Flux<LiveShards.Located> located(ShardServers servers, @Nullable Look look) {
+    return look != null && look.mayGo()
+        ? Flux.just(new LiveShards.Located(servers.id(), look))
+        : Flux.error(new LocateAnew(LocateAnew.After.NOTHING));
+  }
+
   /** See {@link #of(Work)}. */
   record OfStatement<T>(Work<T> work) implements KeyedWork<T> {
 

@@ -17,6 +17,7 @@ import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
 import io.shardflux.router.TableRule;
 import io.shardflux.router.Topology;
+import io.shardflux.router.TransitionStrategy.KeyPlace;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -141,6 +142,38 @@ public final class LiveShards {
         ? rule.withBytes(key)
         : key;
   }
+
+  /**
+   * The shard of a key, for a transaction that holds a connection there by itself. Where keys are
+   * on their way, it comes once the transaction may write there.
+   *
+   * @param timeouts the statement's
+   */
+  public Mono<Located> located(String table, ShardKey key, Timeouts timeouts) {
+    return Mono.defer(
+        () -> {
+          note(table, key);
+          Epoch epoch = now;
+          List<ShardKey> keys = List.of(key);
+          return epoch.moving(table) == null
+              ? epoch
+                  .topology()
+                  .locate(table, key)
+                  .map(
+                      shard ->
+                          new Located(
+                              shard,
+                              new Look(this, epoch, table, keys, new KeyPlace(shard, null), null)))
+              : new MovingKeys<>(this, table, keys, KeyedWork.located(timeouts)).rows().next();
+        });
+  }
+
+  /**
+   * The shard of a key.
+   *
+   * @param look is asked at the end of what was done there, or null if the shard was named
+   */
+  public record Located(ShardId shard, @Nullable Look look) {}
 
   /** Counts a key that a statement is for, where keys are counted. */
   public void note(String table, ShardKey key) {

@@ -60,13 +60,18 @@ public final class ControlConnections {
 
   /** Lends a connection for at most a second, the wait for it included. */
   public <T> Mono<T> use(Function<Connection, Mono<T>> work) {
+    return use(work, BOUND);
+  }
+
+  /** Lends a connection for at most that time, the wait for it included. */
+  public <T> Mono<T> use(Function<Connection, Mono<T>> work, Duration bound) {
     return Mono.usingWhen(
             pool.acquire(),
             ref -> Mono.fromDirect(connections.onLoop(ref.poolable(), work.apply(ref.poolable()))),
             PooledRef::release,
             (ref, error) -> discard(ref),
             this::discard)
-        .timeout(BOUND, Mono.error(ControlConnections::late));
+        .timeout(bound, Mono.error(() -> late(bound)));
   }
 
   Mono<Void> close() {
@@ -79,10 +84,10 @@ public final class ControlConnections {
         .then();
   }
 
-  private static TimeoutException late() {
+  private static TimeoutException late(Duration bound) {
     return new TimeoutException(
         "control connection: no answer within "
-            + BOUND.toMillis()
+            + bound.toMillis()
             + " ms (expected: a server with room for two more connections that answers by then)");
   }
 

@@ -1,5 +1,6 @@
 package io.shardflux.r2dbc.spi;
 
+import io.shardflux.r2dbc.atomic.SpanningTransactions;
 import io.shardflux.r2dbc.settings.GatherOptions;
 import io.shardflux.r2dbc.settings.ScatterReads;
 import io.shardflux.r2dbc.settings.Timeouts;
@@ -32,6 +33,9 @@ public interface ShardAccess {
 
   /** Tells whether reads that name no key may go to several shards. */
   ScatterReads scatterReads();
+
+  /** The transactions over shards. */
+  SpanningTransactions transactions();
 
   /** Tells how reads are gathered; its concurrency is the number that holds. */
   GatherOptions gathers();

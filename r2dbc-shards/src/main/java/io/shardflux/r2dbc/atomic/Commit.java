@@ -1,0 +1,282 @@
+package io.shardflux.r2dbc.atomic;
+
+import io.r2dbc.spi.R2dbcException;
+import io.r2dbc.spi.R2dbcRollbackException;
+import io.shardflux.r2dbc.atomic.Protocol.Point;
+import io.shardflux.r2dbc.failure.ShardErrors;
+import io.shardflux.r2dbc.failure.TransactionInDoubtException;
+import io.shardflux.router.ShardId;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.CancellationException;
+import java.util.function.BooleanSupplier;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+import reactor.core.Exceptions;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+import reactor.util.retry.Retry;
+
+/**
+ * The end of a transaction. One shard that wrote alone commits by itself. Otherwise all that wrote,
+ * but the lead, are prepared; the lead's own commit has the decision; then the others are
+ * committed. What only read takes no part and keeps its locks until then.
+ */
+final class Commit {
+
+  /** ER_DUP_ENTRY. */
+  private static final int DUPLICATE = 1062;
+
+  private final SpanningTransactions home;
+  private final @Nullable Branch lead;
+  private final List<Branch> branches;
+  private final @Nullable String transaction;
+  private final BooleanSupplier givenUp;
+
+  /**
+   * The end of a transaction that has not begun.
+   *
+   * @param lead the branch that is a plain transaction, or null if there is none
+   * @param branches all, with the lead
+   * @param transaction its name, or null if it has no XA branch
+   * @param givenUp whether nobody waits for it any more
+   */
+  Commit(
+      SpanningTransactions home,
+      @Nullable Branch lead,
+      List<Branch> branches,
+      @Nullable String transaction,
+      BooleanSupplier givenUp) {
+    this.home = home;
+    this.lead = lead;
+    this.branches = branches;
+    this.transaction = transaction;
+    this.givenUp = givenUp;
+  }
+
+  /** Commits. Errors once all is rolled back, or nothing is known in time. */
+  Mono<Void> run() {
+    return Mono.defer(
+        () -> {
+          List<Branch> writers = branches.stream().filter(Branch::wrote).toList();
+          return writers.size() <= 1
+              ? alone(writers.isEmpty() ? null : writers.get(0))
+              : together(Objects.requireNonNull(lead), Objects.requireNonNull(transaction));
+        });
+  }
+
+  /** Rolls all back, and completes when that was answered, or can't be. */
+  Mono<Void> rollBack() {
+    return each(branches, this::rollBack);
+  }
+
+  /** One shard alone has anything to commit. */
+  private Mono<Void> alone(@Nullable Branch writer) {
+    List<Branch> others = branches.stream().filter(branch -> branch != writer).toList();
+    List<Branch> locked = others.stream().filter(Branch::locked).toList();
+    Mono<Void> held = writer == null ? Mono.empty() : each(locked, Branch::hold);
+    return held.onErrorResume(error -> rolledBack(error))
+        .then(Mono.defer(() -> writer == null ? Mono.empty() : committed(writer)))
+        .then(Mono.defer(() -> each(others, this::ended)));
+  }
+
+  private Mono<Void> committed(Branch writer) {
+    return writer
+        .sure(home.options().timeouts())
+        .then(Mono.defer(() -> writer.last(writer.commitAlone())))
+        .doOnSuccess(done -> writer.release())
+        .onErrorResume(
+            error -> {
+              writer.abandon();
+              return each(
+                      branches.stream().filter(branch -> branch != writer).toList(), this::rollBack)
+                  .then(Mono.error(error));
+            });
+  }
+
+  /** Ends what has nothing to commit; its locks were held to the end. */
+  private Mono<Void> ended(Branch branch) {
+    return branch
+        .last(branch.commitAlone())
+        .doOnSuccess(done -> branch.release())
+        .onErrorResume(
+            error -> {
+              branch.abandon();
+              return Mono.empty();
+            });
+  }
+
+  private Mono<Void> together(Branch first, String name) {
+    List<Branch> others = branches.stream().filter(branch -> branch != first).toList();
+    List<Branch> written = others.stream().filter(Branch::wrote).toList();
+    Protocol protocol = home.protocol();
+    return protocol
+        .past(Point.BEGUN, name)
+        .then(Mono.defer(() -> prepared(first, others)))
+        .then(
+            Mono.defer(
+                () -> protocol.decidesFirst() ? Mono.empty() : each(written, this::commitPrepared)))
+        .then(Mono.defer(() -> protocol.past(Point.PREPARED, name)))
+        .then(Mono.<Void>defer(() -> waitedFor(name)))
+        .onErrorResume(this::rolledBack)
+        .then(Mono.defer(() -> decision(first, name, written)))
+        .flatMap(
+            outcome ->
+                protocol
+                    .past(Point.DECIDED, name)
+                    .then(Mono.defer(() -> finished(outcome, others, written)))
+                    .then(protocol.past(Point.COMMITTED, name)));
+  }
+
+  private Mono<Void> prepared(Branch first, List<Branch> others) {
+    List<Mono<Void>> steps = new ArrayList<>();
+    steps.add(first.sure(home.options().timeouts()));
+    others.stream()
+        .filter(branch -> branch.wrote() || branch.locked())
+        .forEach(branch -> steps.add(branch.prepare()));
+    return all(steps);
+  }
+
+  private Mono<Void> waitedFor(String name) {
+    return givenUp.getAsBoolean()
+        ? Mono.error(new CancellationException("transaction " + name + ": given up"))
+        : Mono.empty();
+  }
+
+  /** The lead commits, and decides by that. Errors once all is rolled back. */
+  private Mono<TransactionOutcome> decision(Branch first, String name, List<Branch> written) {
+    List<ShardId> shards = written.stream().map(Branch::shard).toList();
+    String text =
+        home.protocol().writesDecision()
+            ? Decisions.commit(name, home.placeId(first.servers()), shards)
+            : "COMMIT";
+    return first
+        .last(text)
+        .doOnSuccess(done -> first.release())
+        .thenReturn(TransactionOutcome.COMMITTED)
+        .onErrorResume(error -> undecided(first, name, error));
+  }
+
+  private Mono<TransactionOutcome> undecided(Branch first, String name, Throwable error) {
+    if (ShardErrors.refusedWrite(error)) {
+      // The text ends with the statement that is refused.
+      return rolledBack(isDuplicate(error) ? abandoned(first, name, error) : error);
+    }
+    return replaced(first, asked(first, name))
+        .flatMap(
+            outcome ->
+                outcome == TransactionOutcome.COMMITTED
+                    ? Mono.just(outcome)
+                    : this.<TransactionOutcome>rolledBack(error))
+        .doOnError(TransactionInDoubtException.class, doubt -> branches.forEach(Branch::abandon));
+  }
+
+  /** Asks for the outcome, which is that of all: a lead that has none rolls back for ever. */
+  private Mono<TransactionOutcome> asked(Branch first, String name) {
+    Duration time = home.options().timeouts().total();
+    return home.tables()
+        .outcome(first.servers(), name)
+        .retryWhen(
+            Retry.backoff(Long.MAX_VALUE, Duration.ofMillis(50)).maxBackoff(Duration.ofSeconds(1)))
+        .timeout(
+            time,
+            Mono.error(() -> new TransactionInDoubtException(name, first.shard(), time, null)));
+  }
+
+  private static boolean isDuplicate(Throwable error) {
+    return error instanceof R2dbcException said && said.getErrorCode() == DUPLICATE;
+  }
+
+  private static Throwable abandoned(Branch first, String name, Throwable error) {
+    return new R2dbcRollbackException(
+        first.shard()
+            + ": transaction "
+            + name
+            + " was rolled back by a router that took it for abandoned (expected: a commit within"
+            + " transactions.recover-every of its preparation); run it again",
+        null,
+        DUPLICATE,
+        error);
+  }
+
+  private Mono<Void> finished(
+      TransactionOutcome outcome, List<Branch> others, List<Branch> written) {
+    List<Branch> readers = others.stream().filter(branch -> !branch.wrote()).toList();
+    home.counts().ended(outcome);
+    return Mono.when(
+        home.protocol().decidesFirst() ? each(written, this::commitPrepared) : Mono.empty(),
+        each(readers, this::ended));
+  }
+
+  private Mono<Void> commitPrepared(Branch branch) {
+    Xid xid = Objects.requireNonNull(branch.xid());
+    return branch
+        .last("XA COMMIT " + xid.sql())
+        .doOnSuccess(done -> branch.release())
+        .onErrorResume(error -> resolved(branch, xid, TransactionOutcome.COMMITTED));
+  }
+
+  private Mono<Void> rollBack(Branch branch) {
+    String text = branch.rollBack();
+    if (text == null) {
+      branch.abandon();
+      return Mono.empty();
+    }
+    return branch
+        .last(text)
+        .doOnSuccess(done -> branch.release())
+        .onErrorResume(
+            error -> {
+              Xid xid = branch.xid();
+              if (xid == null || !branch.prepared()) {
+                branch.abandon();
+              } else {
+                // It may be prepared all the same.
+                resolved(branch, xid, TransactionOutcome.ROLLED_BACK).subscribe();
+              }
+              return Mono.empty();
+            });
+  }
+
+  /** Ends a branch by another connection, as its own one gave no answer. */
+  private Mono<Void> resolved(Branch branch, Xid xid, TransactionOutcome outcome) {
+    return replaced(branch, home.resolved(branch.servers(), xid, outcome));
+  }
+
+  /** Has a branch's connection closed, and goes on by another, as part of what is under way. */
+  private static <T> Mono<T> replaced(Branch branch, Mono<T> work) {
+    return branch
+        .servers()
+        .inside(
+            Flux.defer(
+                () -> {
+                  branch.abandon();
+                  return work;
+                }))
+        .singleOrEmpty();
+  }
+
+  private <T> Mono<T> rolledBack(Throwable error) {
+    home.counts().ended(TransactionOutcome.ROLLED_BACK);
+    return rollBack().then(Mono.error(() -> nothingWritten(error)));
+  }
+
+  private Throwable nothingWritten(Throwable error) {
+    List<ShardId> all = branches.stream().map(Branch::shard).toList();
+    return error instanceof R2dbcException known
+        ? ShardErrors.like(
+            known, known.getMessage() + "; nothing was written, all of " + all + " rolled back")
+        : error;
+  }
+
+  private static Mono<Void> each(List<Branch> some, Function<Branch, Mono<Void>> step) {
+    return all(some.stream().map(step).toList());
+  }
+
+  /** Takes all steps, and errors with the first error when all have ended. */
+  private static Mono<Void> all(List<Mono<Void>> steps) {
+    return Mono.whenDelayError(steps).onErrorMap(error -> Exceptions.unwrapMultiple(error).get(0));
+  }
+}

@@ -1,0 +1,563 @@
+package io.shardflux.r2dbc.atomic;
+
+import io.r2dbc.spi.IsolationLevel;
+import io.r2dbc.spi.Option;
+import io.r2dbc.spi.R2dbcException;
+import io.r2dbc.spi.R2dbcNonTransientResourceException;
+import io.r2dbc.spi.R2dbcRollbackException;
+import io.r2dbc.spi.TransactionDefinition;
+import io.shardflux.r2dbc.atomic.TransactionTables.Located;
+import io.shardflux.r2dbc.failure.ShardErrors;
+import io.shardflux.r2dbc.failure.TopologyChangedException;
+import io.shardflux.r2dbc.live.LiveShards;
+import io.shardflux.r2dbc.live.Look;
+import io.shardflux.r2dbc.settings.Timeouts;
+import io.shardflux.r2dbc.settings.TransactionMode;
+import io.shardflux.r2dbc.shard.ShardServers;
+import io.shardflux.r2dbc.statement.StatementSpec;
+import io.shardflux.r2dbc.statement.Work;
+import io.shardflux.r2dbc.transaction.TransactionStart;
+import io.shardflux.router.Internal;
+import io.shardflux.router.ShardId;
+import io.shardflux.router.ShardKey;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+import reactor.core.Disposable;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+import reactor.core.scheduler.Schedulers;
+
+/**
+ * A transaction over shards that its holder drives; see {@link RouterTransaction}. Its holder must
+ * commit it or roll it back.
+ */
+@Internal
+public final class SpanningTransaction implements RouterTransaction {
+
+  /** Lets work onto a shard, and leaves that at the work's end. */
+  @FunctionalInterface
+  public interface Entrance {
+
+    <T> Flux<T> on(ShardId shard, Function<ShardServers, Flux<T>> work);
+  }
+
+  /** ER_LOCK_DEADLOCK. */
+  private static final int DEADLOCK = 1213;
+
+  private static final Option<Object> SNAPSHOT = Option.valueOf("withConsistentSnapshot");
+
+  private static final Set<IsolationLevel> LEVELS =
+      Set.of(
+          IsolationLevel.READ_UNCOMMITTED,
+          IsolationLevel.READ_COMMITTED,
+          IsolationLevel.REPEATABLE_READ,
+          IsolationLevel.SERIALIZABLE);
+
+  /** The looks that are held; a transaction of more keys must end in the topology it began in. */
+  private static final int MOST_LOOKS = 10_000;
+
+  private static final Duration SHORTEST = Duration.ofMillis(1);
+
+  private final SpanningTransactions home;
+  private final TransactionDefinition definition;
+  private final Timeouts timeouts;
+  private final TransactionMode mode;
+  private final boolean readOnly;
+  private final Admission.Ticket ticket = new Admission.Ticket();
+  private final String unique;
+
+  // All guarded by this.
+  private final Map<ShardId, Mono<Branch>> joined = new LinkedHashMap<>();
+  private final List<String> savepoints = new ArrayList<>();
+  private final List<Look> looks = new ArrayList<>();
+  private long epoch;
+  private boolean manyKeys;
+  private @Nullable ShardId plain;
+  private @Nullable ShardId writer;
+  private @Nullable String transaction;
+  private @Nullable Throwable doomed;
+  private @Nullable String over;
+  private @Nullable Disposable alarm;
+  private int running;
+  private boolean rolledBack;
+
+  private volatile boolean givenUp;
+
+  SpanningTransaction(
+      SpanningTransactions home,
+      TransactionDefinition definition,
+      Timeouts timeouts,
+      TransactionMode mode,
+      String unique) {
+    this.home = home;
+    this.definition = definition;
+    this.timeouts = timeouts;
+    this.mode = mode;
+    this.readOnly = Boolean.TRUE.equals(definition.getAttribute(TransactionDefinition.READ_ONLY));
+    this.unique = unique;
+    IsolationLevel level = level();
+    if (level != null && !LEVELS.contains(level)) {
+      throw new IllegalArgumentException(
+          "isolation level: " + level.asSql() + " (expected: one of SQL's four)");
+    }
+    if (definition.getAttribute(SNAPSHOT) != null) {
+      throw new IllegalArgumentException(
+          "withConsistentSnapshot: set (expected: not in a transaction over shards, each of which"
+              + " has its own view)");
+    }
+  }
+
+  private @Nullable IsolationLevel level() {
+    return definition.getAttribute(TransactionDefinition.ISOLATION_LEVEL);
+  }
+
+  @Override
+  public TransactionTarget on(String table, ShardKey key) {
+    LiveShards live = home.live();
+    return target(Mono.defer(() -> live.located(table, key, timeouts)), home::enter);
+  }
+
+  @Override
+  public TransactionTarget on(ShardId shard) {
+    return on(shard, home::enter);
+  }
+
+  /** A shard that is entered otherwise. */
+  public TransactionTarget on(ShardId shard, Entrance entrance) {
+    return target(Mono.just(new LiveShards.Located(shard, null)), entrance);
+  }
+
+  /** A statement that was made for that shard, inside the transaction. */
+  public StatementSpec sql(ShardId shard, StatementSpec statement, Entrance entrance) {
+    return new Target(Mono.just(new LiveShards.Located(shard, null)), entrance).moved(statement);
+  }
+
+  private TransactionTarget target(Mono<LiveShards.Located> where, Entrance entrance) {
+    Target target = new Target(where, entrance);
+    return sql -> target.statement(home.template(sql), Work.Terms.of(timeouts));
+  }
+
+  /** Where statements of the transaction go. */
+  private final class Target implements Work.Target {
+
+    private final Mono<LiveShards.Located> where;
+    private final Entrance entrance;
+
+    Target(Mono<LiveShards.Located> where, Entrance entrance) {
+      this.where = where;
+      this.entrance = entrance;
+    }
+
+    @Override
+    public <T> Flux<T> run(Work<T> work) {
+      return inside(
+          where.flatMapMany(
+              found ->
+                  branch(found.shard(), entrance, work)
+                      .flatMapMany(branch -> looked(branch.run(work), found.look()))));
+    }
+  }
+
+  private <T> Flux<T> looked(Flux<T> rows, @Nullable Look look) {
+    if (look == null) {
+      return rows;
+    }
+    keep(look);
+    return rows.concatWith(look.end(timeouts.acquire()));
+  }
+
+  private synchronized void keep(Look look) {
+    if (looks.isEmpty()) {
+      epoch = home.live().topology().epoch();
+    }
+    if (looks.size() < MOST_LOOKS) {
+      looks.add(look);
+    } else {
+      manyKeys = true;
+    }
+  }
+
+  /** The part on the shard of a statement, which may be sent then. */
+  private Mono<Branch> branch(ShardId shard, Entrance entrance, Work<?> work) {
+    return Mono.defer(
+        () -> {
+          boolean writes = !readOnly && writes(work);
+          boolean locks = !work.read() || level() == IsolationLevel.SERIALIZABLE;
+          Mono<Branch> branch;
+          synchronized (this) {
+            if (writes) {
+              mayWrite(shard);
+            }
+            branch = join(shard, entrance);
+          }
+          return branch.doOnNext(
+              there -> {
+                if (writes) {
+                  there.writes();
+                }
+                if (locks) {
+                  there.locks();
+                }
+              });
+        });
+  }
+
+  private boolean writes(Work<?> work) {
+    return !work.read() && (work.terms().write() || !home.template(work.text()).locksOnly());
+  }
+
+  // Called under the lock.
+  private void mayWrite(ShardId shard) {
+    if (mode == TransactionMode.SINGLE_WRITER && writer != null && !writer.equals(shard)) {
+      throw new R2dbcNonTransientResourceException(
+          shard
+              + ": a write in a transaction that has written "
+              + writer
+              + " (expected: writes of one shard; set transactions.mode: atomic to write several)");
+    }
+    writer = shard;
+  }
+
+  // Called under the lock.
+  private Mono<Branch> join(ShardId shard, Entrance entrance) {
+    Mono<Branch> known = joined.get(shard);
+    if (known != null) {
+      return known;
+    }
+    if (mode == TransactionMode.SINGLE && !joined.isEmpty()) {
+      throw new R2dbcNonTransientResourceException(
+          shard
+              + ": in a transaction on "
+              + joined.keySet()
+              + " (expected: one shard; set transactions.mode: single-writer to read several, or"
+              + " atomic to write several)");
+    }
+    boolean first = plain == null;
+    if (first) {
+      plain = shard;
+    }
+    boolean branches = mode == TransactionMode.ATOMIC && !readOnly && !first;
+    Mono<Branch> begun =
+        begun(shard, entrance, branches).doOnError(error -> notJoined(shard, error)).cache();
+    joined.put(shard, begun);
+    return begun;
+  }
+
+  private synchronized void notJoined(ShardId shard, Throwable error) {
+    if (shard.equals(plain)) {
+      doomed = error;
+    } else {
+      joined.remove(shard);
+    }
+  }
+
+  private Mono<Branch> begun(ShardId shard, Entrance entrance, boolean branches) {
+    return Mono.defer(
+        () -> {
+          long start = System.nanoTime();
+          return TransactionStart.first(
+              entrance.on(
+                  shard,
+                  servers ->
+                      home.admission()
+                          .within(
+                              servers,
+                              ticket,
+                              timeouts.acquire(),
+                              Flux.defer(
+                                  () ->
+                                      named(servers, branches)
+                                          .flatMapMany(
+                                              xid ->
+                                                  held(servers, xid.orElse(null), left(start)))))));
+        });
+  }
+
+  private Flux<Branch> held(ShardServers servers, @Nullable Xid xid, Duration acquire) {
+    return servers.hold(
+        acquire,
+        (server, connection) -> {
+          if (definition.getAttribute(TransactionDefinition.LOCK_WAIT_TIMEOUT) != null) {
+            server.retire(connection);
+          }
+          return new Branch(servers, server, connection, home.options(), xid)
+              .begun(beginning(xid), timeouts);
+        });
+  }
+
+  private Duration left(long start) {
+    Duration left = timeouts.acquire().minusNanos(System.nanoTime() - start);
+    return left.compareTo(SHORTEST) < 0 ? SHORTEST : left;
+  }
+
+  /** The name of a branch, by the place of the lead and its own. */
+  private Mono<Optional<Xid>> named(ShardServers servers, boolean branches) {
+    if (!branches) {
+      return Mono.just(Optional.empty());
+    }
+    Mono<Branch> lead;
+    synchronized (this) {
+      lead = Objects.requireNonNull(joined.get(plain));
+    }
+    return lead.flatMap(first -> home.tables().located(first.servers()))
+        .zipWith(home.tables().located(servers))
+        .map(places -> Optional.of(Xid.of(named(places.getT1()), places.getT2().place())));
+  }
+
+  private synchronized String named(Located lead) {
+    if (transaction == null) {
+      transaction = Xid.transaction(lead.place(), unique);
+    }
+    return transaction;
+  }
+
+  private String beginning(@Nullable Xid xid) {
+    List<String> texts = new ArrayList<>();
+    Duration wait = definition.getAttribute(TransactionDefinition.LOCK_WAIT_TIMEOUT);
+    if (wait != null) {
+      texts.add("SET innodb_lock_wait_timeout = " + Math.max(1, wait.toSeconds()));
+    }
+    IsolationLevel level = level();
+    if (level != null) {
+      texts.add("SET TRANSACTION ISOLATION LEVEL " + level.asSql());
+    }
+    texts.add(
+        xid != null
+            ? "XA START " + xid.sql()
+            : readOnly ? "START TRANSACTION READ ONLY" : "START TRANSACTION");
+    synchronized (this) {
+      savepoints.forEach(name -> texts.add("SAVEPOINT " + quoted(name)));
+    }
+    return String.join(";", texts);
+  }
+
+  @Override
+  public Mono<Void> createSavepoint(String name) {
+    String text = "SAVEPOINT " + quoted(name);
+    return everywhere(
+        () -> {
+          savepoints.remove(name);
+          savepoints.add(name);
+        },
+        text);
+  }
+
+  @Override
+  public Mono<Void> releaseSavepoint(String name) {
+    String text = "RELEASE SAVEPOINT " + quoted(name);
+    return everywhere(() -> cut(name, 0), text);
+  }
+
+  @Override
+  public Mono<Void> rollbackToSavepoint(String name) {
+    String text = "ROLLBACK TO SAVEPOINT " + quoted(name);
+    return everywhere(() -> cut(name, 1), text);
+  }
+
+  // Called under the lock.
+  private void cut(String name, int kept) {
+    int at = savepoints.indexOf(name);
+    if (at < 0) {
+      throw new IllegalArgumentException(
+          "savepoint: " + name + " (expected: one of " + savepoints + ")");
+    }
+    savepoints.subList(at + kept, savepoints.size()).clear();
+  }
+
+  /** Has a text run on all shards that have joined; those that join later begin by it. */
+  private Mono<Void> everywhere(Runnable noting, String text) {
+    return inside(
+            Mono.defer(
+                    () -> {
+                      List<Mono<Branch>> all;
+                      synchronized (this) {
+                        noting.run();
+                        all = List.copyOf(joined.values());
+                      }
+                      return Mono.when(
+                          all.stream()
+                              .map(branch -> branch.flatMap(there -> there.step(text, timeouts)))
+                              .toList());
+                    })
+                .flux())
+        .then();
+  }
+
+  private static String quoted(String name) {
+    if (name.isBlank() || name.length() > 64 || name.indexOf('\0') >= 0) {
+      throw new IllegalArgumentException(
+          "savepoint: " + name.length() + " characters (expected: from 1 to 64)");
+    }
+    return "`" + name.replace("`", "``") + "`";
+  }
+
+  /**
+   * Commits. Once that is decided it goes on even if nobody waits for it; a cancel before rolls
+   * back.
+   *
+   * @return completes when all is committed; errors once all is rolled back, or with {@link
+   *     io.shardflux.r2dbc.failure.TransactionInDoubtException}
+   */
+  public Mono<Void> commit() {
+    return Mono.defer(
+        () -> {
+          enter("committed");
+          // Another than the caller ends it if the caller has gone.
+          return ending().cache().doOnCancel(() -> givenUp = true);
+        });
+  }
+
+  private Mono<Void> ending() {
+    return all()
+        .flatMap(
+            branches -> {
+              Commit commit = commit(branches);
+              return moved()
+                  .then(Mono.defer(this::refusedIfDoomed))
+                  .onErrorResume(error -> commit.rollBack().then(Mono.error(error)))
+                  .then(Mono.defer(commit::run));
+            });
+  }
+
+  private Mono<Void> refusedIfDoomed() {
+    Throwable error = doomed();
+    return error == null ? Mono.empty() : Mono.error(undone(error));
+  }
+
+  private synchronized @Nullable Throwable doomed() {
+    return doomed;
+  }
+
+  /** Completes if the keys are where they were. */
+  private Mono<Void> moved() {
+    List<Look> all;
+    synchronized (this) {
+      all = List.copyOf(looks);
+      if (manyKeys && home.live().topology().epoch() != epoch) {
+        return Mono.error(
+            TopologyChangedException.of(
+                Objects.requireNonNull(plain),
+                "a transaction of more than "
+                    + MOST_LOOKS
+                    + " keys, while keys moved (expected: none, or fewer keys); run it again"));
+      }
+    }
+    return Flux.fromIterable(all).concatMap(look -> look.<Void>end(timeouts.acquire()), 1).then();
+  }
+
+  /** Rolls back; completes if that was done already, or a commit is under way. */
+  public Mono<Void> rollback() {
+    return Mono.defer(
+        () -> {
+          synchronized (this) {
+            if (rolledBack || "committed".equals(over)) {
+              return Mono.empty();
+            }
+            rolledBack = true;
+          }
+          enter("rolled back");
+          return all().flatMap(branches -> commit(branches).rollBack()).cache();
+        });
+  }
+
+  /** The parts that have begun, once none is about to. */
+  private Mono<List<Branch>> all() {
+    List<Mono<Branch>> all;
+    synchronized (this) {
+      all = List.copyOf(joined.values());
+    }
+    return Flux.fromIterable(all).concatMap(Mono::onErrorComplete).collectList();
+  }
+
+  private synchronized Commit commit(List<Branch> branches) {
+    Branch lead =
+        branches.stream().filter(branch -> branch.shard().equals(plain)).findAny().orElse(null);
+    return new Commit(home, lead, branches, transaction, () -> givenUp);
+  }
+
+  /** Runs a statement of the transaction. */
+  private <T> Flux<T> inside(Flux<T> statement) {
+    return Flux.using(
+        () -> {
+          enter(null);
+          return this;
+        },
+        it -> statement.onErrorMap(this::noted),
+        it -> leave());
+  }
+
+  private Throwable noted(Throwable error) {
+    if ((error instanceof R2dbcException said && said.getErrorCode() == DEADLOCK)
+        || error instanceof R2dbcRollbackException
+        || ShardErrors.lost(error)
+        || error instanceof TopologyChangedException) {
+      synchronized (this) {
+        if (doomed == null) {
+          doomed = error;
+        }
+      }
+    }
+    return error;
+  }
+
+  private R2dbcException undone(Throwable error) {
+    return new R2dbcRollbackException(
+        "transaction on "
+            + joinedShards()
+            + ": rolled back, as "
+            + error.getMessage()
+            + " (expected: one that is open); run it again",
+        null,
+        0,
+        error);
+  }
+
+  private synchronized Set<ShardId> joinedShards() {
+    return Set.copyOf(joined.keySet());
+  }
+
+  /** Lets a statement in, which must {@link #leave}; the last one says how the transaction ends. */
+  private synchronized void enter(@Nullable String outcome) {
+    if (over != null) {
+      throw new IllegalStateException(
+          "transaction on " + joined.keySet() + ": " + over + " (expected: one that is open)");
+    }
+    if (outcome == null && doomed != null) {
+      throw undone(doomed);
+    }
+    over = outcome;
+    running++;
+    if (alarm != null) {
+      alarm.dispose();
+    }
+  }
+
+  private synchronized void leave() {
+    running--;
+    if (running == 0 && over == null) {
+      alarm =
+          Schedulers.parallel()
+              .schedule(this::expire, timeouts.total().toMillis(), TimeUnit.MILLISECONDS);
+    }
+  }
+
+  private void expire() {
+    synchronized (this) {
+      if (running > 0 || over != null) {
+        return;
+      }
+      over = "rolled back, as nobody used it for " + timeouts.total().toMillis() + " ms";
+      rolledBack = true;
+    }
+    all().flatMap(branches -> commit(branches).rollBack()).subscribe(null, error -> {});
+  }
+}

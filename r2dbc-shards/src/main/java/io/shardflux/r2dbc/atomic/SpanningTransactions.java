@@ -1,0 +1,188 @@
+package io.shardflux.r2dbc.atomic;
+
+import io.r2dbc.spi.TransactionDefinition;
+import io.shardflux.r2dbc.atomic.TransactionTables.Located;
+import io.shardflux.r2dbc.live.LiveShards;
+import io.shardflux.r2dbc.settings.RouterOptions;
+import io.shardflux.r2dbc.settings.Timeouts;
+import io.shardflux.r2dbc.settings.TransactionMode;
+import io.shardflux.r2dbc.shard.ShardServers;
+import io.shardflux.r2dbc.statement.SqlTemplate;
+import io.shardflux.router.Internal;
+import io.shardflux.router.ShardId;
+import java.time.Duration;
+import java.util.Objects;
+import java.util.UUID;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Function;
+import org.reactivestreams.Publisher;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+
+/** The transactions over shards of a router, and the recovery of those that others left behind. */
+@Internal
+public final class SpanningTransactions {
+
+  private static final Logger log = LoggerFactory.getLogger(SpanningTransactions.class);
+
+  /** The time for which a branch is tried to be ended whose own connection gave no answer. */
+  private static final Duration RESOLVING = Duration.ofSeconds(10);
+
+  private static final Duration PAUSE = Duration.ofMillis(100);
+
+  private final LiveShards live;
+  private final Function<String, SqlTemplate> templates;
+  private final Protocol protocol;
+  private final TransactionTables tables = new TransactionTables();
+  private final Admission admission;
+  private final TransactionCounts counts = new TransactionCounts();
+  private final Recovery recovery;
+  private final String router = UUID.randomUUID().toString().substring(0, 8);
+  private final AtomicLong number = new AtomicLong();
+
+  /**
+   * The transactions of a router.
+   *
+   * @param templates reads a text, or knows it already
+   */
+  public SpanningTransactions(LiveShards live, Function<String, SqlTemplate> templates) {
+    this(live, templates, Protocol.WHOLE);
+    if (spans()) {
+      recovery.start(options().transactions().recoverEvery());
+    }
+  }
+
+  /** The same by another protocol, and looking for nothing by itself. */
+  SpanningTransactions(
+      LiveShards live, Function<String, SqlTemplate> templates, Protocol protocol) {
+    this.live = live;
+    this.templates = templates;
+    this.protocol = protocol;
+    this.admission = new Admission(options().pool().maxPending());
+    this.recovery = new Recovery(this);
+    live.watch(tables::keep);
+  }
+
+  /** A transaction that begins with its first statement. */
+  public SpanningTransaction begin(TransactionDefinition definition, Timeouts timeouts) {
+    return begin(definition, timeouts, options().transactions().mode());
+  }
+
+  /** The same in another mode than the router's. */
+  public SpanningTransaction begin(
+      TransactionDefinition definition, Timeouts timeouts, TransactionMode mode) {
+    String unique =
+        router
+            + ":"
+            + Long.toString(System.currentTimeMillis(), Character.MAX_RADIX)
+            + ":"
+            + Long.toString(number.incrementAndGet(), Character.MAX_RADIX);
+    return new SpanningTransaction(this, definition, timeouts, mode, unique);
+  }
+
+  /**
+   * Runs work in a transaction, which is committed when the work completes, and rolled back when it
+   * fails or is cancelled.
+   */
+  public <T> Flux<T> run(
+      TransactionDefinition definition,
+      Function<? super RouterTransaction, ? extends Publisher<T>> work) {
+    return Flux.usingWhen(
+        Mono.fromSupplier(() -> begin(definition, live.timeouts())),
+        transaction ->
+            Flux.concat(
+                Flux.defer(() -> work.apply(transaction)), transaction.commit().then(Mono.empty())),
+        transaction -> Mono.empty(),
+        (transaction, error) -> transaction.rollback(),
+        SpanningTransaction::rollback);
+  }
+
+  public Recovery recovery() {
+    return recovery;
+  }
+
+  public TransactionCounts counts() {
+    return counts;
+  }
+
+  /** Makes the tables on all shards, where they are not there. */
+  public Mono<Void> createTables() {
+    return Flux.defer(() -> Flux.fromIterable(live.all())).concatMap(tables::create).then();
+  }
+
+  /** Looks for no transactions any more. */
+  public void close() {
+    recovery.stop();
+  }
+
+  /** Tells whether the router writes several shards in one transaction. */
+  boolean spans() {
+    return options().transactions().mode() == TransactionMode.ATOMIC;
+  }
+
+  LiveShards live() {
+    return live;
+  }
+
+  RouterOptions options() {
+    return live.options();
+  }
+
+  TransactionTables tables() {
+    return tables;
+  }
+
+  Admission admission() {
+    return admission;
+  }
+
+  Protocol protocol() {
+    return protocol;
+  }
+
+  SqlTemplate template(String sql) {
+    return templates.apply(sql);
+  }
+
+  <T> Flux<T> enter(ShardId shard, Function<ShardServers, Flux<T>> work) {
+    return live.onOne(Mono.just(shard), work);
+  }
+
+  /** The id in the database of a shard that leads a transaction. */
+  String placeId(ShardServers shard) {
+    Located found = tables.knownPlace(shard);
+    return Objects.requireNonNull(found, "place").id();
+  }
+
+  /**
+   * Ends a branch whose own connection gave no answer. Completes when it is over, or the time is;
+   * recovery goes on then.
+   */
+  Mono<Void> resolved(ShardServers shard, Xid branch, TransactionOutcome outcome) {
+    return Mono.defer(() -> resolvedOnce(shard, branch, outcome))
+        .onErrorReturn(false)
+        .filter(over -> over)
+        .repeatWhenEmpty(tries -> tries.delayElements(PAUSE))
+        .timeout(RESOLVING, Mono.fromRunnable(() -> left(shard, branch, outcome)))
+        .then();
+  }
+
+  private Mono<Boolean> resolvedOnce(ShardServers shard, Xid branch, TransactionOutcome outcome) {
+    return tables
+        .end(shard, branch, outcome)
+        .flatMap(
+            ended ->
+                ended
+                    ? Mono.just(true)
+                    : tables.branches(shard).any(branch::equals).map(there -> !there));
+  }
+
+  private static void left(ShardServers shard, Xid branch, TransactionOutcome outcome) {
+    log.atWarn()
+        .addKeyValue("shard", shard.id())
+        .addKeyValue("transaction", branch.transaction())
+        .log("{}: no answer, its part of a transaction is left to recovery: {}", shard, outcome);
+  }
+}
