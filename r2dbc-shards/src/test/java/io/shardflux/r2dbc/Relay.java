@@ -31,7 +31,7 @@ import reactor.util.retry.Retry;
  *
  * <p>Thread-safe. {@link #pass}, {@link #refuse} and {@link #close} block for a bounded time.
  */
-final class Relay implements AutoCloseable {
+public final class Relay implements AutoCloseable {
 
   private static final String HOST = "127.0.0.1";
   private static final Duration BOUND = Duration.ofSeconds(10);
@@ -75,7 +75,7 @@ final class Relay implements AutoCloseable {
     return new Relay(host, port);
   }
 
-  static Relay to(Shard shard) {
+  public static Relay to(Shard shard) {
     ConnectionFactoryOptions options = shard.options();
     return new Relay(
         String.valueOf(options.getRequiredValue(ConnectionFactoryOptions.HOST)),
@@ -87,7 +87,7 @@ final class Relay implements AutoCloseable {
   }
 
   /** The same shard, reached over this relay. */
-  Shard instead(Shard shard) {
+  public Shard instead(Shard shard) {
     return Shard.of(
         shard.id(),
         shard
@@ -99,7 +99,7 @@ final class Relay implements AutoCloseable {
   }
 
   /** Lets bytes pass, and new connections in. */
-  synchronized void pass() {
+  public synchronized void pass() {
     command(Conduct.of(Kind.PASS));
     if (listener.isDisposed()) {
       listener = listen(port);
@@ -110,7 +110,7 @@ final class Relay implements AutoCloseable {
    * Swallows all bytes and tells neither side. A connection that lost some stays silent for ever,
    * as one does whose other end has forgotten it.
    */
-  void drop() {
+  public void drop() {
     command(Conduct.of(Kind.DROP));
   }
 
@@ -120,22 +120,22 @@ final class Relay implements AutoCloseable {
   }
 
   /** Swallows all bytes of the connections that are open, and lets new ones in. */
-  void forget() {
+  public void forget() {
     links.forEach(link -> link.obey(Conduct.of(Kind.DROP)));
   }
 
   /** Holds each chunk of bytes for that time, or until the next command. */
-  void delay(Duration time) {
+  public void delay(Duration time) {
     command(new Conduct(Kind.DELAY, time, Sinks.empty()));
   }
 
   /** Ends every connection by RST, and new ones at once. */
-  void reset() {
+  public void reset() {
     command(Conduct.of(Kind.RESET));
   }
 
   /** Sends FIN towards the router, and goes on taking what comes from there. */
-  void halfClose() {
+  public void halfClose() {
     command(Conduct.of(Kind.HALF_CLOSE));
   }
 
