@@ -37,14 +37,13 @@ public record Definitions(
     if (inTransaction) {
       throw new RefusedSqlException(
           RefusalCode.STATEMENT,
-          "a definition of tables in a transaction, which it would commit",
-          "define tables outside of transactions");
+          "a definition of tables in a transaction, which it would commit; outside of"
+              + " one it is run");
     }
     if (!snapshot.movingOf(prepared.tables()).isEmpty()) {
       throw new RefusedSqlException(
           RefusalCode.TABLE_MOVING,
-          "a definition of " + snapshot.movingOf(prepared.tables()) + ", whose rows are moved",
-          "define the table once the move is over");
+          "a definition of " + snapshot.movingOf(prepared.tables()) + ", whose rows are moved");
     }
   }
 
