@@ -228,8 +228,9 @@ final class Gathering {
     Gather gather = gather(asked, refusal);
     GatherOptions bounds = bounds(asked);
     ShardId shard = place(asked, gather);
-    return Flux.fromIterable(gather.mentions())
-        .concatMap(mention -> explained(asked, mention, bounds), 1)
+    return Flux.range(0, gather.mentions().size())
+        .filter(i -> gather.mentions().get(i).same() == i)
+        .concatMap(i -> explained(asked, gather.mentions().get(i), bounds), 1)
         .collectList()
         .map(
             mentions -> {
@@ -257,7 +258,11 @@ final class Gathering {
 
   private static String described(Gather gather, ShardId shard, GatherOptions bounds) {
     List<String> tables = new ArrayList<>();
-    gather.mentions().forEach(mention -> tables.add(described(mention, gather)));
+    for (int i = 0; i < gather.mentions().size(); i++) {
+      if (gather.mentions().get(i).same() == i) {
+        tables.add(described(gather, i));
+      }
+    }
     return "gather on "
         + shard
         + ": "
@@ -269,8 +274,12 @@ final class Gathering {
         + " bytes";
   }
 
-  private static String described(Gather.Mention mention, Gather gather) {
-    String into = mention.table() + " into " + mention.temporary();
+  private static String described(Gather gather, int index) {
+    Gather.Mention mention = gather.mentions().get(index);
+    String into =
+        gather.likes(index).stream()
+            .map(Gather.Mention::temporary)
+            .collect(Collectors.joining(" and ", mention.table() + " into ", ""));
     return mention.links().isEmpty()
         ? into
         : into

@@ -397,6 +397,39 @@ class GatherIntegrationTests {
         RefusalCode.CROSS_SHARD_JOIN);
   }
 
+  /** One server makes such a query once, or twice of the same rows. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "SELECT name FROM users LIMIT 5 | a.name = b.name | 5",
+        "SELECT name, ROW_NUMBER() OVER (ORDER BY age) AS n FROM users | a.name = b.name AND a.n ="
+            + " b.n | 30",
+        "SELECT GROUP_CONCAT(name) AS names FROM users | a.names = b.names | 1",
+        "SELECT SUM(age) + STDDEV(age) AS total FROM users | a.total = b.total | 1",
+        "WITH d AS (SELECT u.name FROM users u JOIN users v ON u.age = v.age LIMIT 5) SELECT d.name"
+            + " FROM d | a.name = b.name | 5",
+      })
+  void aNameOfWithAgreesWithItself(String query, String alike, long rows) {
+    DriverShards many =
+        shards(
+            30,
+            GatherOptions.builder().maxRows(query.contains(" v ") ? 60 : 30).build(),
+            PoolOptions.defaults());
+    String sql = "WITH c AS (" + query + ") SELECT COUNT(*) FROM c a JOIN c b ON " + alike;
+    Disposable writer =
+        many.updated("/* shardflux: scatter-writes=true */ UPDATE users SET age = age + 1")
+            .repeat()
+            .subscribe();
+    try {
+      Flux<Long> counts = Flux.range(0, 12).concatMap(i -> numbers(many, sql));
+      assertThat(counts.collectList().block(BOUND)).containsOnly(rows);
+    } finally {
+      writer.dispose();
+    }
+    isClean(many);
+  }
+
   @Test
   void anErrorTellsNoRow() {
     DriverShards secret = shards(3);

@@ -249,6 +249,28 @@ class GatherTests {
     assertThat(gather.mentions().get(1).rows().markers()).containsExactly(0, 2);
   }
 
+  /** Whose rows each mention has. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "WITH d AS (SELECT x FROM t LIMIT 2) SELECT COUNT(*) FROM d JOIN d e JOIN t | 0 0 2",
+        "WITH d AS (SELECT x FROM t), e AS (SELECT d.x FROM u JOIN d LIMIT 2) SELECT COUNT(*) FROM e"
+            + " JOIN e f JOIN d | 0 1 0 1 1",
+        "WITH d AS (SELECT x FROM t), e AS (SELECT d.x FROM d JOIN d f JOIN u LIMIT 2) SELECT"
+            + " COUNT(*) FROM e JOIN e f | 0 0 2 0 0 2",
+        "SELECT COUNT(*) FROM t JOIN t e ON t.x < e.x | 0 1",
+      })
+  void copiesOfAQueryHaveTheSameRows(String sql, String expected) {
+    assertThat(
+            String.join(
+                " ",
+                gathered(sql).mentions().stream()
+                    .map(mention -> String.valueOf(mention.same()))
+                    .toList()))
+        .isEqualTo(expected);
+  }
+
   @ParameterizedTest
   @ValueSource(
       strings = {

@@ -281,13 +281,21 @@ public record GatherSource(
             .then();
       }
 
+      /** All mentions that have these rows get them in the same order. */
       private Mono<Void> filled(GatheredRows.OfMention rows, ServerKind kind) {
-        String insert = rows.mention().insert(kind.mariaDb());
-        return run(rows.mention().create())
-            .onErrorMap(R2dbcException.class, GatherSource::denied)
-            .thenMany(Flux.fromIterable(rows.chunks()))
-            .concatMap(chunk -> fill(insert, chunk, rows.mention()), 1)
+        return Flux.fromIterable(gather.likes(rows.mention().same()))
+            .concatMap(mention -> filled(mention, rows.chunks(), kind), 1)
             .then(Mono.fromRunnable(rows.chunks()::clear));
+      }
+
+      private Mono<Void> filled(
+          Gather.Mention mention, List<StringBuilder> chunks, ServerKind kind) {
+        String insert = mention.insert(kind.mariaDb());
+        return run(mention.create())
+            .onErrorMap(R2dbcException.class, GatherSource::denied)
+            .thenMany(Flux.fromIterable(chunks))
+            .concatMap(chunk -> fill(insert, chunk, mention), 1)
+            .then();
       }
 
       /** The error tells no row. */

@@ -12,7 +12,7 @@ final class GatheredRows {
   /** Characters of a statement that fills a table, unless one row has more. */
   private static final int CHUNK = 128 << 10;
 
-  /** Rows of one mention, as pieces of a list of values. */
+  /** Rows of one mention and of those like it, as pieces of a list of values. */
   record OfMention(Gather.Mention mention, List<StringBuilder> chunks) {}
 
   private final int maxRows;

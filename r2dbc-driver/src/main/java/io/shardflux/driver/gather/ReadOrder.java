@@ -13,7 +13,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Says which mention's rows are read next, and which of them. A mention that is joined with others
  * is first asked for a few rows: if these are all, they cut the others down, of which only those
- * with the same values matter; if not, the others come first. Used by one thread at a time.
+ * with the same values matter; if not, the others come first. Mentions that have another one's rows
+ * are not read. Used by one thread at a time.
  */
 final class ReadOrder {
 
@@ -39,7 +40,9 @@ final class ReadOrder {
   ReadOrder(Gather gather) {
     this.mentions = gather.mentions();
     for (int i = 0; i < mentions.size(); i++) {
-      left.add(i);
+      if (mentions.get(i).same() == i) {
+        left.add(i);
+      }
     }
   }
 

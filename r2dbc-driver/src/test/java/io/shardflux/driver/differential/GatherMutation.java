@@ -124,6 +124,7 @@ enum GatherMutation implements UnaryOperator<Gather> {
               mention.table(),
               mention.alias(),
               mention.temporary(),
+              mention.same(),
               mention.columns(),
               mention.key(),
               mention.keyed(),

@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * A query of {@code WITH} in the place where it is defined. MySQL opens a temporary table once, so
  * a query of such tables that is named several times is written as often, each time over tables of
- * its own. Not thread-safe.
+ * its own, which have the same rows. Not thread-safe.
  */
 final class Definition {
 
@@ -18,6 +18,7 @@ final class Definition {
   private final @Nullable Definition outer;
   private final List<List<SqlWriter.Edit>> copies = new ArrayList<>();
   private final List<String> names = new ArrayList<>();
+  private int first;
   private boolean gathered;
   private int open = -1;
 
@@ -77,9 +78,19 @@ final class Definition {
     return names.get(copy);
   }
 
-  /** Begins a copy, and gives the list of its edits. */
-  List<SqlWriter.Edit> begin(String name) {
+  /** The first mention of its first copy. */
+  int first() {
+    return first;
+  }
+
+  /**
+   * Begins a copy, and gives the list of its edits.
+   *
+   * @param mentions those that were found before
+   */
+  List<SqlWriter.Edit> begin(String name, int mentions) {
     List<SqlWriter.Edit> edits = new ArrayList<>();
+    first = copies.isEmpty() ? mentions : first;
     open = copies.size();
     copies.add(edits);
     names.add(name);

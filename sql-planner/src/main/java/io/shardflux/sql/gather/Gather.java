@@ -43,6 +43,11 @@ public record Gather(
     names = Set.copyOf(names);
   }
 
+  /** {@return the mentions whose rows another one has too, with that one, by their index} */
+  public List<Mention> likes(int index) {
+    return mentions.stream().filter(mention -> mention.same() == index).toList();
+  }
+
   /** {@return the characters of all its texts} */
   public int length() {
     return statement.text().length()
@@ -92,6 +97,8 @@ public record Gather(
    * @param table the table
    * @param alias the name that its columns are qualified by in {@link #rows()}
    * @param temporary the name of its temporary table
+   * @param same the index of the mention whose rows it has, as both are of one query that is
+   *     written several times; its own if its rows are read
    * @param columns the columns that the statement may need, at least one
    * @param key the columns of the table's primary key, if all are among these and an index may have
    *     them; otherwise none
@@ -107,6 +114,7 @@ public record Gather(
       String table,
       String alias,
       String temporary,
+      int same,
       List<Catalog.Column> columns,
       List<Catalog.Column> key,
       boolean keyed,
@@ -120,6 +128,7 @@ public record Gather(
      * @param table see {@link #table()}
      * @param alias see {@link #alias()}
      * @param temporary see {@link #temporary()}
+     * @param same see {@link #same()}
      * @param columns see {@link #columns()}
      * @param key see {@link #key()}
      * @param keyed see {@link #keyed()}

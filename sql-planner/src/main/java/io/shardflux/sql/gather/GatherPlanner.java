@@ -91,6 +91,7 @@ public record GatherPlanner(SqlText text, Schema schema) {
         table,
         found.table().alias(),
         Gather.PREFIX + index,
+        mentions.same(index),
         columns,
         key,
         !key.isEmpty() && tellsApart(table, key),

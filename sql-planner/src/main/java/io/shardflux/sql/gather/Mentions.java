@@ -59,6 +59,7 @@ final class Mentions {
   private final SqlText text;
   private final Schema schema;
   private final List<Found> all = new ArrayList<>();
+  private final List<Integer> same = new ArrayList<>();
   private final List<Links.Link> links = new ArrayList<>();
   private final Set<String> columns = new HashSet<>();
   private final Set<String> copies = new HashSet<>();
@@ -83,6 +84,11 @@ final class Mentions {
 
   List<Found> all() {
     return all;
+  }
+
+  /** The mention whose rows a mention has: of another copy of its query, or itself. */
+  int same(int mention) {
+    return same.get(mention);
   }
 
   /** The columns by which rows of one mention matter only if another has rows to them. */
@@ -160,9 +166,13 @@ final class Mentions {
     List<SqlWriter.Edit> outside = edits;
     int before = all.size();
     int chances = random;
-    edits = definition.begin(name);
+    edits = definition.begin(name, before);
     alone(definition.cte().query(), definition.seen());
     edits = outside;
+    // All copies have the same mentions in the same order.
+    for (int i = before; i < all.size(); i++) {
+      same.set(i, same.get(definition.first() + i - before));
+    }
     definition.end(all.size() > before);
     // Each copy would have other random values.
     impossible |= definition.size() > 1 && random > chances;
@@ -298,6 +308,7 @@ final class Mentions {
       if (around != null && select.from().stream().noneMatch(Mentions::isNatural)) {
         around.add(table, all.size(), conditions);
       }
+      same.add(all.size());
       all.add(new Found(table, isStarred(table, select), sources.own(table, conditions)));
     }
   }
