@@ -29,6 +29,9 @@ final class Mentions {
   /** The tables that servers join at most. */
   private static final int MOST = 61;
 
+  /** Names of the column that tells a temporary table's rows apart. */
+  private static final Set<String> HIDDEN = Set.of("_rowid", TemporaryTable.ROW);
+
   /** Functions that see how a document was stored, which a text does not tell. */
   private static final Set<String> STORED = Set.of("JSON_TYPE", "JSON_STORAGE_SIZE");
 
@@ -79,7 +82,7 @@ final class Mentions {
   /** Takes a query; false if one server with temporary tables would answer it otherwise. */
   boolean take(Query query) {
     query(query, null);
-    return !impossible;
+    return !impossible && HIDDEN.stream().noneMatch(columns::contains);
   }
 
   List<Found> all() {
