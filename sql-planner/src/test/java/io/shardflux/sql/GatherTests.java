@@ -286,6 +286,11 @@ class GatherTests {
             + " t.x, t._ROWID FROM t JOIN n ON n.i = t.x",
         "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 3) SELECT"
             + " t.x FROM t JOIN n ON n.i = t.x WHERE _shardflux_row = 1",
+        "WITH RECURSIVE a AS (SELECT x FROM t), t AS (SELECT 5 AS x) SELECT * FROM a JOIN u",
+        "WITH RECURSIVE a AS (SELECT x FROM (SELECT x FROM T) d), t AS (SELECT 5 AS x) SELECT * FROM"
+            + " a JOIN u",
+        "WITH t AS (SELECT 4 AS x) SELECT * FROM u JOIN (WITH RECURSIVE a AS (SELECT x FROM t), t AS"
+            + " (SELECT 5 AS x) SELECT * FROM a) d",
       })
   void whatOneServerWouldAnswerOtherwiseIsRefused(String sql) {
     assertThat(gather(sql)).isNull();

@@ -2,9 +2,11 @@ package io.shardflux.sql.gather;
 
 import io.shardflux.sql.syntax.Fragment;
 import io.shardflux.sql.syntax.Query;
+import io.shardflux.sql.syntax.SelectItems;
 import io.shardflux.sql.syntax.SqlWriter;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -15,6 +17,8 @@ import org.jspecify.annotations.Nullable;
 final class Definition {
 
   private final Query.Cte cte;
+  private final Map<String, Integer> list;
+  private final int place;
   private final @Nullable Definition outer;
   private final List<List<SqlWriter.Edit>> copies = new ArrayList<>();
   private final List<String> names = new ArrayList<>();
@@ -25,10 +29,13 @@ final class Definition {
   /**
    * A definition.
    *
+   * @param list the places of all names in its list, each as {@link SelectItems#key}
    * @param outer the definition that is seen beside it, or null
    */
-  Definition(Query.Cte cte, @Nullable Definition outer) {
+  Definition(Query.Cte cte, Map<String, Integer> list, @Nullable Definition outer) {
     this.cte = cte;
+    this.list = list;
+    this.place = list.getOrDefault(SelectItems.key(cte.name()), 0);
     this.outer = outer;
   }
 
@@ -49,6 +56,17 @@ final class Definition {
   static boolean isLike(@Nullable Definition from, String name) {
     for (Definition at = from; at != null; at = at.outer) {
       if (at.cte.name().equalsIgnoreCase(name)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Tells whether MariaDB takes a name for that of a query further on in a recursive list. */
+  static boolean isLater(@Nullable Definition from, String name) {
+    String key = SelectItems.key(name);
+    for (Definition at = from; at != null && !at.cte.name().equals(name); at = at.outer) {
+      if (at.cte.recursive() && at.list.getOrDefault(key, -1) > at.place) {
         return true;
       }
     }

@@ -11,9 +11,11 @@ import io.shardflux.sql.syntax.SqlText;
 import io.shardflux.sql.syntax.SqlWriter;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -132,8 +134,10 @@ final class Mentions {
     impossible |= query.locks();
     Definition seen = outer;
     List<Definition> own = new ArrayList<>();
+    Map<String, Integer> list = new HashMap<>();
+    query.ctes().forEach(cte -> list.put(SelectItems.key(cte.name()), list.size()));
     for (Query.Cte cte : query.ctes()) {
-      seen = new Definition(cte, seen);
+      seen = new Definition(cte, list, seen);
       own.add(seen);
     }
     for (Query.Branch branch : query.branches()) {
@@ -294,6 +298,7 @@ final class Mentions {
       Query.Select select,
       Sources sources,
       @Nullable Definition seen) {
+    impossible |= Definition.isLater(seen, table.name());
     Definition definition = Definition.find(seen, table.name());
     if (definition != null) {
       named(table, definition);
