@@ -295,4 +295,11 @@ class GatherTests {
   void whatOneServerWouldAnswerOtherwiseIsRefused(String sql) {
     assertThat(gather(sql)).isNull();
   }
+
+  @Test
+  void aStarOfATableInOtherCapitalsHasAllColumns() {
+    // By what servers are set to, it is the table's.
+    assertThat(names("SELECT T.*, COUNT(*) OVER () FROM t", 0)).isEqualTo("id x y");
+    assertThat(names("SELECT e.*, COUNT(*) OVER () FROM t E JOIN u", 1)).isEqualTo("no");
+  }
 }

@@ -326,7 +326,8 @@ final class Mentions {
         || select.items().stream()
             .anyMatch(
                 item ->
-                    item.isStar() && (item.table() == null || item.table().equals(table.alias())));
+                    item.isStar()
+                        && (item.table() == null || item.table().equalsIgnoreCase(table.alias())));
   }
 
   /** Tells whether all columns matter by their names. */
