@@ -1,6 +1,7 @@
 package io.shardflux.sql;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
 import io.shardflux.router.KeyColumn;
 import io.shardflux.router.ShardId;
@@ -15,6 +16,7 @@ import io.shardflux.sql.statement.Binds;
 import io.shardflux.sql.statement.Hints;
 import io.shardflux.sql.statement.PlannerOptions;
 import io.shardflux.sql.statement.RefusedSqlException;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -301,5 +303,37 @@ class GatherTests {
     // By what servers are set to, it is the table's.
     assertThat(names("SELECT T.*, COUNT(*) OVER () FROM t", 0)).isEqualTo("id x y");
     assertThat(names("SELECT e.*, COUNT(*) OVER () FROM t E JOIN u", 1)).isEqualTo("no");
+  }
+
+  /** The time to plan is in proportion to the text. */
+  @Test
+  void namesInAggregatesAreLookedUpAtOnce() {
+    StringBuilder items = new StringBuilder("SELECT STDDEV(x) AS s");
+    for (int i = 0; i < 20_000; i++) {
+      items.append(", 1 k").append(i);
+    }
+    String sql = items + " FROM t HAVING COUNT(DISTINCT x" + ", y".repeat(40_000) + ") > 0";
+    assertTimeoutPreemptively(Duration.ofSeconds(6), () -> assertThat(gather(sql)).isNotNull());
+  }
+
+  @Test
+  void conditionsOfManyTablesAreNotLookedAtForLong() {
+    StringBuilder sql = new StringBuilder("SELECT COUNT(*) FROM t a0");
+    for (int i = 1; i < 61; i++) {
+      sql.append(" JOIN t a").append(i);
+    }
+    sql.append(" WHERE a0.x = a1.y").append(" AND a59.x = a60.y".repeat(40_000));
+    assertTimeoutPreemptively(
+        Duration.ofSeconds(6), () -> assertThat(gather(sql.toString())).isNull());
+  }
+
+  @Test
+  void queriesOfWithAreNotLookedUpForLong() {
+    StringBuilder sql = new StringBuilder("WITH RECURSIVE a AS (SELECT x FROM t)");
+    for (int i = 0; i < 4_000; i++) {
+      sql.append(", a").append(i).append(" AS (SELECT 1)");
+    }
+    sql.append(" SELECT x FROM a").append(" UNION ALL SELECT 1 FROM a0".repeat(4_000));
+    assertThat(gather(sql.toString())).isNull();
   }
 }

@@ -19,6 +19,7 @@ final class Definition {
   private final Query.Cte cte;
   private final Map<String, Integer> list;
   private final int place;
+  private final int depth;
   private final @Nullable Definition outer;
   private final List<List<SqlWriter.Edit>> copies = new ArrayList<>();
   private final List<String> names = new ArrayList<>();
@@ -37,10 +38,16 @@ final class Definition {
     this.list = list;
     this.place = list.getOrDefault(SelectItems.key(cte.name()), 0);
     this.outer = outer;
+    this.depth = depth(outer) + 1;
   }
 
   Query.Cte cte() {
     return cte;
+  }
+
+  /** How many definitions there are from one on. */
+  static int depth(@Nullable Definition from) {
+    return from == null ? 0 : from.depth;
   }
 
   /** The nearest definition of a name from one on, null if there is none. */

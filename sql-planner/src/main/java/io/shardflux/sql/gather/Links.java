@@ -78,7 +78,7 @@ final class Links {
   private void link(Query.Table table, Expr own, Expr other) {
     if (!(own instanceof Expr.Name name)
         || !(other instanceof Expr.Name otherName)
-        || !table.equals(tableOf(name))) {
+        || !isOf(name, table)) {
       return;
     }
     Links at = this;
@@ -104,15 +104,17 @@ final class Links {
 
   /** The table here that a name is certainly of, null if there is none. */
   private Query.@Nullable Table tableOf(Expr.Name name) {
-    if (name.table() == null && joined.contains(SelectItems.key(name.column()))) {
-      return null;
-    }
     for (Query.Table table : mentions.keySet()) {
-      if (sources.isColumn(name, table)) {
+      if (isOf(name, table)) {
         return table;
       }
     }
     return null;
+  }
+
+  private boolean isOf(Expr.Name name, Query.Table table) {
+    return (name.table() != null || !joined.contains(SelectItems.key(name.column())))
+        && sources.isColumn(name, table);
   }
 
   /** Tells whether no source here has the table's name that is before a column's. */

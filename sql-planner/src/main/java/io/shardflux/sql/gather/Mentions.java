@@ -2,6 +2,7 @@ package io.shardflux.sql.gather;
 
 import io.shardflux.router.TableRule;
 import io.shardflux.sql.schema.Schema;
+import io.shardflux.sql.syntax.Effort;
 import io.shardflux.sql.syntax.Expr;
 import io.shardflux.sql.syntax.Fragment;
 import io.shardflux.sql.syntax.Functions;
@@ -17,6 +18,7 @@ import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -63,6 +65,7 @@ final class Mentions {
 
   private final SqlText text;
   private final Schema schema;
+  private final Effort effort;
   private final List<Found> all = new ArrayList<>();
   private final List<Integer> same = new ArrayList<>();
   private final List<Links.Link> links = new ArrayList<>();
@@ -79,6 +82,7 @@ final class Mentions {
   Mentions(SqlText text, Schema schema) {
     this.text = text;
     this.schema = schema;
+    this.effort = new Effort(text);
   }
 
   /** Takes a query; false if one server with temporary tables would answer it otherwise. */
@@ -151,8 +155,9 @@ final class Mentions {
     Links outside = around;
     // What it names is the select's before it.
     around = null;
+    Set<String> aggregated = only == null ? Set.of() : aggregated(only);
     for (Query.OrderItem item : query.order()) {
-      impossible |= only != null && item.expr().any(each -> isOfGroups(each, only));
+      impossible |= item.expr().any(each -> isOfGroups(each, aggregated));
       visit(item.expr(), seen);
     }
     around = outside;
@@ -201,8 +206,10 @@ final class Mentions {
         queries.add(table);
       }
     }
-    impossible |= select.having() != null && select.having().any(each -> isOfGroups(each, select));
-    Sources sources = new Sources(schema, flat, queries);
+    Set<String> aggregated = aggregated(select);
+    impossible |=
+        select.having() != null && select.having().any(each -> isOfGroups(each, aggregated));
+    Sources sources = new Sources(schema, flat, queries, effort);
     Links outside = around;
     Links own = new Links(schema, sources, outside);
     around = own;
@@ -222,20 +229,21 @@ final class Mentions {
   /**
    * Tells of an aggregate of an item's aggregate; MariaDB takes it, and computes it as it likes.
    */
-  private static boolean isOfGroups(Expr expr, Query.Select select) {
+  private static boolean isOfGroups(Expr expr, Set<String> aggregated) {
     return Functions.isAggregate(expr)
         && expr.any(
             part ->
                 part instanceof Expr.Name name
                     && name.table() == null
-                    && select.items().stream().anyMatch(item -> isAggregate(item, name)));
+                    && aggregated.contains(SelectItems.key(name.column())));
   }
 
-  private static boolean isAggregate(Query.Item item, Expr.Name name) {
-    return item.expr() != null
-        && item.alias() != null
-        && item.alias().equalsIgnoreCase(name.column())
-        && item.expr().aggregates();
+  /** The aliases of the items that aggregate. */
+  private static Set<String> aggregated(Query.Select select) {
+    return select.items().stream()
+        .filter(item -> item.expr() != null && item.alias() != null && item.expr().aggregates())
+        .map(item -> SelectItems.key(String.valueOf(item.alias())))
+        .collect(Collectors.toSet());
   }
 
   /** Takes an item; a server makes its name of its text, which may become another one. */
@@ -298,6 +306,7 @@ final class Mentions {
       Query.Select select,
       Sources sources,
       @Nullable Definition seen) {
+    effort.spend(1 + Definition.depth(seen));
     impossible |= Definition.isLater(seen, table.name());
     Definition definition = Definition.find(seen, table.name());
     if (definition != null) {
@@ -360,6 +369,7 @@ final class Mentions {
   private void visit(Expr expr, @Nullable Definition seen) {
     expr.walk(
         each -> {
+          effort.spend(1);
           if (each instanceof Expr.Name name) {
             columns.add(SelectItems.key(name.column()));
           } else if (each instanceof Expr.Subquery subquery) {

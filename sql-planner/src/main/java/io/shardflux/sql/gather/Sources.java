@@ -2,6 +2,7 @@ package io.shardflux.sql.gather;
 
 import io.shardflux.sql.schema.Catalog;
 import io.shardflux.sql.schema.Schema;
+import io.shardflux.sql.syntax.Effort;
 import io.shardflux.sql.syntax.Expr;
 import io.shardflux.sql.syntax.Functions;
 import io.shardflux.sql.syntax.Query;
@@ -14,8 +15,9 @@ import java.util.Set;
  *
  * @param all its tables and derived tables
  * @param queries those of its tables that are names of {@code WITH}
+ * @param effort what it takes to look names up
  */
-record Sources(Schema schema, List<Query.From> all, Set<Query.Table> queries) {
+record Sources(Schema schema, List<Query.From> all, Set<Query.Table> queries, Effort effort) {
 
   /** Functions whose value depends on more than their arguments, or on the table as it is. */
   private static final Set<String> BOUND = Set.of("MATCH", "DEFAULT", "VALUES", "VALUE");
@@ -49,6 +51,7 @@ record Sources(Schema schema, List<Query.From> all, Set<Query.Table> queries) {
   }
 
   private boolean isOwnPart(Expr part, Query.Table table) {
+    effort.spend(1);
     if (part instanceof Expr.Name name) {
       return isColumn(name, table);
     }
@@ -64,12 +67,14 @@ record Sources(Schema schema, List<Query.From> all, Set<Query.Table> queries) {
 
   /** Tells whether a name is certainly a column of a table. */
   boolean isColumn(Expr.Name name, Query.Table table) {
+    effort.spend(1);
+    if (name.table() != null) {
+      return name.table().equals(table.alias()) && has(table.name(), name.column());
+    }
     if (!has(table.name(), name.column())) {
       return false;
     }
-    if (name.table() != null) {
-      return name.table().equals(table.alias());
-    }
+    effort.spend(all.size());
     return all.stream().allMatch(other -> other == table || lacks(other, name.column()));
   }
 
