@@ -305,6 +305,20 @@ class GatherTests {
     assertThat(names("SELECT e.*, COUNT(*) OVER () FROM t E JOIN u", 1)).isEqualTo("no");
   }
 
+  @Test
+  void manyMentionsAreRefused() {
+    String mention = ", (SELECT MAX(x) FROM u)";
+    assertThat(gathered("SELECT COUNT(*) OVER ()" + mention.repeat(60) + " FROM t").mentions())
+        .hasSize(61);
+    assertThat(gather("SELECT COUNT(*) OVER ()" + mention.repeat(61) + " FROM t")).isNull();
+    assertThat(
+            gather(
+                "WITH a AS (SELECT MAX(x) AS m FROM t), b AS (SELECT MAX(x) AS m FROM u) SELECT 1"
+                    + ", (SELECT m FROM a)".repeat(64)
+                    + ", (SELECT m FROM b)"))
+        .isNull();
+  }
+
   /** The time to plan is in proportion to the text. */
   @Test
   void namesInAggregatesAreLookedUpAtOnce() {

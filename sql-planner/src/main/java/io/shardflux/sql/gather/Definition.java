@@ -129,6 +129,9 @@ final class Definition {
 
   /** The edits by which the text has all copies. */
   List<SqlWriter.Edit> edits() {
+    if (copies.isEmpty()) {
+      return List.of();
+    }
     List<SqlWriter.Edit> all = new ArrayList<>(copies.get(0));
     for (int i = 1; i < copies.size(); i++) {
       String columns =

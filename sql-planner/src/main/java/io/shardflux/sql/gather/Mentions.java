@@ -30,7 +30,7 @@ final class Mentions {
   /** The longest name that servers take for a column. */
   private static final int LONGEST_NAME = 256;
 
-  /** The tables that servers join at most. */
+  /** The mentions at most; as many tables are joined by servers. */
   private static final int MOST = 61;
 
   /** Names of the column that tells a temporary table's rows apart. */
@@ -171,8 +171,7 @@ final class Mentions {
 
   /** Reads a query of WITH once more, for a mention of its own. */
   private void copy(Definition definition, String name) {
-    if (all.size() > MOST) {
-      impossible = true;
+    if (impossible) {
       return;
     }
     List<SqlWriter.Edit> outside = edits;
@@ -320,7 +319,7 @@ final class Mentions {
     } else if (rule instanceof TableRule.Reference) {
       copies.add(table.name());
     } else {
-      impossible |= schema.catalog().isMixed(table.name());
+      impossible |= schema.catalog().isMixed(table.name()) || all.size() == MOST;
       edits.add(replaced(table, Gather.PREFIX + all.size()));
       if (around != null && select.from().stream().noneMatch(Mentions::isNatural)) {
         around.add(table, all.size(), conditions);
