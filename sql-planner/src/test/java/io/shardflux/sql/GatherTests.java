@@ -319,6 +319,21 @@ class GatherTests {
         .isNull();
   }
 
+  @Test
+  void textsThatWouldGrowTooLongAreRefused() {
+    String some = "y IN (1" + ", 1".repeat(200_000) + ")";
+    String named = "WITH a AS (SELECT x FROM t WHERE " + some + " LIMIT 5) SELECT COUNT(*) FROM a";
+    assertThat(gathered(named).statement().text().length()).isGreaterThan(600_000);
+    assertThat(gather(named + " JOIN a b ON a.x = b.x")).isNull();
+    assertThat(
+            gather(
+                "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 3), "
+                    + named.substring("WITH ".length())
+                    + " JOIN a b".repeat(50)
+                    + " JOIN n"))
+        .isNull();
+  }
+
   /** The time to plan is in proportion to the text. */
   @Test
   void namesInAggregatesAreLookedUpAtOnce() {

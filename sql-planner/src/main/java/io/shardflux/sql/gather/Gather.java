@@ -24,6 +24,12 @@ import java.util.stream.Collectors;
 public record Gather(
     List<Mention> mentions, Set<String> copies, Set<String> names, ShardSql statement) {
 
+  /** The characters that a router takes in a statement. */
+  static final int MOST_CHARACTERS = 1 << 20;
+
+  /** The characters for the values of a link, and more. */
+  private static final int MOST_OF_LINK = 1 << 13;
+
   private static final String MODES = "NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES,STRICT_ALL_TABLES";
 
   /** The beginning of the names of temporary tables. */
@@ -46,6 +52,16 @@ public record Gather(
   /** {@return the mentions whose rows another one has too, with that one, by their index} */
   public List<Mention> likes(int index) {
     return mentions.stream().filter(mention -> mention.same() == index).toList();
+  }
+
+  /** Tells whether none of its texts is too long, nor becomes so with values. */
+  boolean fits() {
+    return statement.text().length() <= MOST_CHARACTERS
+        && mentions.stream()
+            .allMatch(
+                mention ->
+                    mention.rows().text().length() + MOST_OF_LINK * mention.links().size()
+                        <= MOST_CHARACTERS);
   }
 
   /** {@return the characters of all its texts} */

@@ -66,8 +66,13 @@ public record GatherPlanner(SqlText text, Schema schema) {
       }
       gathered.add(mention);
     }
-    return new Gather(
-        gathered, mentions.copies(), mentions.columns(), SqlWriter.edited(text, mentions.edits()));
+    Gather gather =
+        new Gather(
+            gathered,
+            mentions.copies(),
+            mentions.columns(),
+            SqlWriter.edited(text, mentions.edits()));
+    return gather.fits() ? gather : null;
   }
 
   private static boolean isJson(Catalog.Column column) {

@@ -71,6 +71,7 @@ final class Mentions {
   private final List<Links.Link> links = new ArrayList<>();
   private final Set<String> columns = new HashSet<>();
   private final Set<String> copies = new HashSet<>();
+  private int copied;
   private List<SqlWriter.Edit> edits = new ArrayList<>();
   private @Nullable Links around;
   private int definitions;
@@ -178,6 +179,10 @@ final class Mentions {
     int before = all.size();
     int chances = random;
     edits = definition.begin(name, before);
+    if (definition.size() > 1) {
+      copied += definition.cte().query().span().length();
+      impossible |= copied > Gather.MOST_CHARACTERS;
+    }
     alone(definition.cte().query(), definition.seen());
     edits = outside;
     // All copies have the same mentions in the same order.

@@ -9,6 +9,10 @@ public record Span(int start, int end) {
   /** The span of an expression that isn't in the text. */
   public static final Span NONE = new Span(0, 0);
 
+  public int length() {
+    return end - start;
+  }
+
   public String of(String text) {
     return text.substring(start, end);
   }
