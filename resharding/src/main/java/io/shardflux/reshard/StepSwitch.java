@@ -287,8 +287,10 @@ final class StepSwitch {
     return turn.step()
         .intact()
         .then(before(turn, "drain"))
-        .then(turn.each(Transfer::drained))
+        // In this order: what is committed behind the look is among the last changes.
         .then(move.guards().seesPrepared() ? turn.each(Transfer::nothingPrepared) : Mono.empty())
+        .then(before(turn, "last changes"))
+        .then(turn.each(Transfer::drained))
         // Nobody keeps a side that only gets keys from being emptied; the other one goes now.
         .then(turn.way() == Way.BACK ? Mono.defer(turn.step()::intact) : Mono.empty())
         .then(before(turn, "open"))
