@@ -24,6 +24,7 @@ import io.shardflux.sql.statement.RefusedSqlException;
 import io.shardflux.sql.statement.ShardSql;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Objects;
@@ -115,10 +116,7 @@ final class Gathering {
   /** A temporary table lacks such a column, and its name would be another table's. */
   private boolean namesHidden(Gather gather) {
     return gather.mentions().stream()
-        .anyMatch(
-            mention ->
-                gather.names().stream()
-                    .anyMatch(name -> engine.isInvisible(mention.table(), name)));
+        .anyMatch(mention -> !Collections.disjoint(engine.hidden(mention.table()), gather.names()));
   }
 
   /** Completes if the tables that were gathered are as the plan has them, on all shards. */

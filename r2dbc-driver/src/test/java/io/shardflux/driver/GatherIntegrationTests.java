@@ -430,6 +430,26 @@ class GatherIntegrationTests {
     isClean(many);
   }
 
+  /** A temporary table lacks what its shards don't have alike. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "ADD age INT DEFAULT 100 | MODIFY age BIGINT DEFAULT 100, ADD extra INT | age = 100",
+        "COMMENT '' | ADD country CHAR(2) | COUNTRY IS NULL",
+      })
+  void aColumnThatShardsDoNotHaveAlikeIsNeverAnothers(String all, String one, String condition) {
+    DriverShards uneven = shards(9);
+    String sql =
+        "SELECT u.id, COUNT(*) OVER (), (SELECT COUNT(*) FROM orders WHERE %s) FROM users u";
+    expect(numbers(uneven, sql.formatted("u.age = 1")).count().flux(), 9L);
+    uneven.everywhere("ALTER TABLE orders " + all);
+    uneven.router.on(IDS.get(1)).sql("ALTER TABLE orders " + one).rowsUpdated().block(BOUND);
+    uneven.factory.check().block(BOUND);
+    refused(numbers(uneven, sql.formatted(condition)), RefusalCode.CROSS_SHARD_JOIN);
+    expect(numbers(uneven, sql.formatted("u.id = 1")).count().flux(), 9L);
+  }
+
   @Test
   void anErrorTellsNoRow() {
     DriverShards secret = shards(3);

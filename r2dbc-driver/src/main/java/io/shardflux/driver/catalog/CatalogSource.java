@@ -11,11 +11,14 @@ import io.shardflux.sql.schema.Catalog;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -47,11 +50,17 @@ public final class CatalogSource {
    * The columns that were read.
    *
    * @param shards the columns of each shard
+   * @param hidden the names in lower case that the catalog lacks of a table's columns, where it
+   *     lacks any
    * @param at the time of the reading, of {@link System#nanoTime}
    * @param whole whether all shards are there
    */
   private record Known(
-      Catalog catalog, Map<ShardId, ShardColumns> shards, long at, boolean whole) {}
+      Catalog catalog,
+      Map<ShardId, ShardColumns> shards,
+      Map<String, Set<String>> hidden,
+      long at,
+      boolean whole) {}
 
   private final ShardRouter router;
   private final Map<ShardId, SharedRead<ShardColumns>> looks = new ConcurrentHashMap<>();
@@ -76,7 +85,8 @@ public final class CatalogSource {
     Duration bound = last.whole() ? AT_LEAST_EVERY : AT_LEAST_EVERY_IN_PART;
     if (System.nanoTime() - last.at() >= bound.toNanos()) {
       // Callers that come meanwhile must find nothing to do.
-      known = new Known(last.catalog(), last.shards(), System.nanoTime(), last.whole());
+      known =
+          new Known(last.catalog(), last.shards(), last.hidden(), System.nanoTime(), last.whole());
       behind
           .current(() -> read(true))
           .subscribe(read -> {}, error -> log.warn("columns not read again: {}", error.toString()));
@@ -132,13 +142,12 @@ public final class CatalogSource {
   }
 
   /**
-   * Tells whether a shard has a column that a star does not mean.
-   *
-   * @param column in lower case
+   * The columns of a table that a star does not mean, and those that its shards don't have alike:
+   * their names in lower case.
    */
-  public boolean isInvisible(String table, String column) {
-    return shown().values().stream()
-        .anyMatch(each -> each.invisible().getOrDefault(table, Set.of()).contains(column));
+  public Set<String> hidden(String table) {
+    Known last = known;
+    return last == null ? Set.of() : last.hidden().getOrDefault(table, Set.of());
   }
 
   /** Tells whether all servers refuse a value that does not fit its column. */
@@ -215,7 +224,37 @@ public final class CatalogSource {
       AgreedColumns.warn(topology, shards, catalog);
     }
     boolean whole = read.keySet().containsAll(topology.shards());
-    known = new Known(catalog, Map.copyOf(shards), System.nanoTime(), whole);
+    Map<String, Set<String>> hidden = hidden(shards.values(), catalog);
+    known = new Known(catalog, Map.copyOf(shards), hidden, System.nanoTime(), whole);
     return catalog;
+  }
+
+  private static Map<String, Set<String>> hidden(Collection<ShardColumns> shards, Catalog catalog) {
+    Map<String, Set<String>> hidden = new HashMap<>();
+    for (ShardColumns shard : shards) {
+      shard
+          .invisible()
+          .forEach(
+              (table, names) ->
+                  hidden.computeIfAbsent(table, any -> new HashSet<>()).addAll(names));
+      shard
+          .tables()
+          .forEach(
+              (table, columns) -> {
+                List<Catalog.Column> agreed = catalog.tables().getOrDefault(table, List.of());
+                if (!columns.equals(agreed)) {
+                  Set<String> names = names(columns);
+                  names.removeAll(names(agreed));
+                  hidden.computeIfAbsent(table, any -> new HashSet<>()).addAll(names);
+                }
+              });
+    }
+    return hidden;
+  }
+
+  private static Set<String> names(List<Catalog.Column> columns) {
+    return columns.stream()
+        .map(column -> column.name().toLowerCase(Locale.ROOT))
+        .collect(Collectors.toCollection(HashSet::new));
   }
 }

@@ -201,9 +201,9 @@ public class SqlEngine {
         .map(shards -> prepared.plan(binds, hints, shards));
   }
 
-  /** Tells whether a table has, or had lately, a column that a star does not mean. */
-  public boolean isInvisible(String table, String column) {
-    return catalogs.isInvisible(table, column);
+  /** The names in lower case of a table's columns that are not planned with, as known lately. */
+  public Set<String> hidden(String table) {
+    return catalogs.hidden(table);
   }
 
   /** Which subqueries of a read run first, where it is refused as it is; null where none may. */
