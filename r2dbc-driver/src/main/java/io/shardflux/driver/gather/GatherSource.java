@@ -313,7 +313,7 @@ public record GatherSource(
       /** The error without the row that it tells. */
       private R2dbcException told(R2dbcException error, Gather.Mention mention, String step) {
         return isAnswer(error)
-            ? ShardScatter.like(
+            ? ShardScatter.inPlaceOf(
                 error,
                 shard
                     + ": error "

@@ -324,15 +324,25 @@ public final class ShardErrors {
 
   /** An error of the same category that says more. */
   public static R2dbcException like(R2dbcException error, String message) {
-    R2dbcException same = sameCategory(error, message);
+    return like(error, message, error);
+  }
+
+  /** An error of the same category in place of one that must not be told. */
+  public static R2dbcException inPlaceOf(R2dbcException error, String message) {
+    return like(error, message, null);
+  }
+
+  private static R2dbcException like(
+      R2dbcException error, String message, @Nullable Throwable cause) {
+    R2dbcException same = sameCategory(error, message, cause);
     if (same != null) {
       return same;
     }
     String state = error.getSqlState();
     int code = error.getErrorCode();
     return error instanceof R2dbcTransientException
-        ? new R2dbcTransientResourceException(message, state, code, error.getSql(), error)
-        : new R2dbcNonTransientResourceException(message, state, code, error.getSql(), error);
+        ? new R2dbcTransientResourceException(message, state, code, error.getSql(), cause)
+        : new R2dbcNonTransientResourceException(message, state, code, error.getSql(), cause);
   }
 
   /**
@@ -369,29 +379,34 @@ public final class ShardErrors {
 
   /** Null where R2DBC has no name for its category. */
   private static @Nullable R2dbcException sameCategory(R2dbcException error, String message) {
+    return sameCategory(error, message, error);
+  }
+
+  private static @Nullable R2dbcException sameCategory(
+      R2dbcException error, String message, @Nullable Throwable cause) {
     String state = error.getSqlState();
     int code = error.getErrorCode();
     String sql = error.getSql();
     if (error instanceof R2dbcBadGrammarException) {
-      return new R2dbcBadGrammarException(message, state, code, sql, error);
+      return new R2dbcBadGrammarException(message, state, code, sql, cause);
     }
     if (error instanceof R2dbcDataIntegrityViolationException) {
-      return new R2dbcDataIntegrityViolationException(message, state, code, sql, error);
+      return new R2dbcDataIntegrityViolationException(message, state, code, sql, cause);
     }
     if (error instanceof R2dbcPermissionDeniedException) {
-      return new R2dbcPermissionDeniedException(message, state, code, sql, error);
+      return new R2dbcPermissionDeniedException(message, state, code, sql, cause);
     }
     if (error instanceof R2dbcRollbackException) {
-      return new R2dbcRollbackException(message, state, code, sql, error);
+      return new R2dbcRollbackException(message, state, code, sql, cause);
     }
     if (error instanceof R2dbcTimeoutException) {
-      return new R2dbcTimeoutException(message, state, code, sql, error);
+      return new R2dbcTimeoutException(message, state, code, sql, cause);
     }
     if (error instanceof R2dbcTransientResourceException) {
-      return new R2dbcTransientResourceException(message, state, code, sql, error);
+      return new R2dbcTransientResourceException(message, state, code, sql, cause);
     }
     if (error instanceof R2dbcNonTransientResourceException) {
-      return new R2dbcNonTransientResourceException(message, state, code, sql, error);
+      return new R2dbcNonTransientResourceException(message, state, code, sql, cause);
     }
     return null;
   }

@@ -110,6 +110,11 @@ public final class ShardScatter<T> {
     return ShardErrors.like(error, message);
   }
 
+  /** The same without the error as its cause, for one that tells what must not be told. */
+  public static R2dbcException inPlaceOf(R2dbcException error, String message) {
+    return ShardErrors.inPlaceOf(error, message);
+  }
+
   /**
    * Tells whether a server refused a write by an answer, so that nothing of the write is stored.
    */
