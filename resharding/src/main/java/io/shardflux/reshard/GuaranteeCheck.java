@@ -168,7 +168,8 @@ final class GuaranteeCheck {
         .rows(
             "SELECT DISTINCT USER FROM information_schema.PROCESSLIST WHERE DB = DATABASE() AND"
                 + " USER NOT IN (SUBSTRING_INDEX(USER(), '@', 1), 'system user',"
-                + " 'event_scheduler')",
+                // Whoever is about to log in has no session yet, as a router's new connection.
+                + " 'event_scheduler', 'unauthenticated user')",
             GuaranteeCheck::name)
         .doOnNext(
             account ->
