@@ -1,6 +1,7 @@
 package io.shardflux.sql.scatter;
 
 import io.shardflux.sql.analysis.Block;
+import io.shardflux.sql.analysis.Equivalence;
 import io.shardflux.sql.merge.Aggregate;
 import io.shardflux.sql.merge.SortKey;
 import io.shardflux.sql.schema.Scope;
@@ -26,6 +27,7 @@ final class MergedOrder {
   private final Query query;
   private final Block block;
   private final SelectList list;
+  private final Equivalence equivalence;
   private final SortKeys keys;
   private final ShardExpressions expressions;
   private final Groups groups;
@@ -41,6 +43,7 @@ final class MergedOrder {
   MergedOrder(
       Query query,
       Block block,
+      Equivalence equivalence,
       SortKeys keys,
       Groups groups,
       MergedAggregates aggregates,
@@ -48,6 +51,7 @@ final class MergedOrder {
     this.query = query;
     this.block = block;
     this.list = keys.list();
+    this.equivalence = equivalence;
     this.keys = keys;
     this.expressions = keys.expressions();
     this.groups = groups;
@@ -178,6 +182,9 @@ final class MergedOrder {
     checkSorted(expr);
     int index = list.named(item.expr());
     if (index < 0) {
+      if (keys.groups()) {
+        checkNames(expr);
+      }
       index = list.indexOf(expr);
     }
     if (merges) {
@@ -232,6 +239,29 @@ final class MergedOrder {
       throw new RefusedSqlException(
           RefusalCode.AGGREGATE_EXPRESSION,
           "an order by an expression of " + name.column() + ", which is the alias of an aggregate");
+    }
+  }
+
+  /**
+   * Refuses a name inside an expression over groups that could be a column or an alias: servers
+   * settle that in ways of their own.
+   */
+  private void checkNames(Expr expr) {
+    expr.walk(
+        each -> {
+          if (each instanceof Expr.Name name) {
+            checkName(name);
+          }
+          return true;
+        });
+  }
+
+  private void checkName(Expr.Name name) {
+    Expr aliased = block.select().items().aliased(name);
+    if (aliased != null
+        && block.scope().findHere(name) != null
+        && !equivalence.same(aliased.bare(), name)) {
+      throw new RefusedSqlException(RefusalCode.AMBIGUOUS_NAME, name.column());
     }
   }
 

@@ -250,7 +250,7 @@ public final class ScatterPlanner {
   }
 
   private MergedOrder order(Groups groups) {
-    return new MergedOrder(query, block, keys, groups, aggregates, merges);
+    return new MergedOrder(query, block, equivalence, keys, groups, aggregates, merges);
   }
 
   private List<SortKey> keys(Groups groups) {
