@@ -30,6 +30,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Set;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
@@ -78,7 +79,7 @@ final class Gathering {
                 values(gather.statement().markers(), asked, 0, List.of())),
             (mention, filters, values, most, time) ->
                 rows(asked, mention, filters, values, most, time),
-            Mono.defer(() -> look(asked, gather)),
+            left -> look(asked, gather, left),
             engine.gatherTurns(),
             engine.few(),
             bounds(asked),
@@ -120,17 +121,17 @@ final class Gathering {
   }
 
   /** Completes if the tables that were gathered are as the plan has them, on all shards. */
-  private Mono<Void> look(Asked asked, Gather gather) {
+  private Mono<Void> look(Asked asked, Gather gather, Supplier<Timeouts> left) {
     Snapshot snapshot = asked.snapshot();
     return Flux.fromIterable(tables(gather, false))
         .concatMap(
             table ->
                 Flux.fromIterable(snapshot.owning(Set.of(table), snapshot.having(Set.of(table))))
-                    .flatMap(shard -> looked(asked, table, shard)))
+                    .flatMap(shard -> looked(asked, table, shard, left)))
         .then();
   }
 
-  private Mono<Void> looked(Asked asked, String table, ShardId shard) {
+  private Mono<Void> looked(Asked asked, String table, ShardId shard, Supplier<Timeouts> left) {
     Mono<Void> look =
         new Guard(
                 engine.watch(),
@@ -139,7 +140,7 @@ final class Gathering {
                 TableWatch.Way.LISTED,
                 asked.prepared().catalog(),
                 true,
-                null)
+                statement -> statement.timeouts(left.get()))
             .before(shard, text -> asked.snapshot().sql(shard, text));
     return look == null ? Mono.empty() : look;
   }

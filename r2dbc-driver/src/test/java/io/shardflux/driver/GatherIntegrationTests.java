@@ -22,7 +22,9 @@ import java.io.StringWriter;
 import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
@@ -339,6 +341,51 @@ class GatherIntegrationTests {
                     + " g.id, h.id, i.id)) > 7"))
         .expectError(R2dbcTimeoutException.class)
         .verify(BOUND);
+    isClean(late);
+  }
+
+  /** A server that hangs once its rows were read, before it told whether its table is the same. */
+  @Test
+  void aLateLookIsWithinTheStatementsTime() {
+    TestServers servers = TestServers.shared();
+    assumeTrue(servers.controllable(), "these servers can't be paused");
+    DriverShards late = shards(9);
+    AtomicInteger looks = new AtomicInteger();
+    AtomicInteger hangs = new AtomicInteger(Integer.MAX_VALUE);
+    ShardfluxConnectionFactory factory =
+        MutatedFactory.watching(
+            late.router,
+            () -> {
+              if (looks.incrementAndGet() == hangs.get()) {
+                // Nothing may park an event loop.
+                CompletableFuture<Void> paused =
+                    CompletableFuture.runAsync(() -> servers.pause(late.databases.get(0).server()));
+                while (!paused.isDone()) {
+                  looks.getPlain();
+                }
+              }
+            });
+    Flux<Long> read =
+        Flux.usingWhen(
+            factory.create(),
+            connection -> longs(connection, "/* shardflux: timeout=2s */ " + PAIRS),
+            Connection::close);
+    expect(read, 0L);
+    expect(read, 0L);
+    int before = looks.getAndSet(0);
+    expect(read, 0L);
+    // The last three are of the shards' tables behind their rows.
+    hangs.set(looks.getAndSet(0) - 2);
+    assertThat(hangs.get()).isBetween(2, before);
+    try {
+      Duration took =
+          StepVerifier.create(read).expectError(R2dbcTimeoutException.class).verify(BOUND);
+      assertThat(took).isBetween(Duration.ofSeconds(1), Duration.ofSeconds(8));
+      assertThat(looks.get()).isEqualTo(hangs.get() + 2);
+    } finally {
+      servers.restore();
+    }
+    hangs.set(Integer.MAX_VALUE);
     isClean(late);
   }
 

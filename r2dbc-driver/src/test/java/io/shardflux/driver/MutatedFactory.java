@@ -1,5 +1,6 @@
 package io.shardflux.driver;
 
+import io.shardflux.driver.catalog.TableWatch;
 import io.shardflux.driver.plan.SqlEngine;
 import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.spi.Snapshot;
@@ -83,6 +84,18 @@ public final class MutatedFactory {
           @Override
           public void noteGather(String sql) {
             plans.accept("gather");
+          }
+        });
+  }
+
+  /** Over a router, told whenever a look at tables is made ready. */
+  static ShardfluxConnectionFactory watching(ShardRouter router, Runnable look) {
+    return new ShardfluxConnectionFactory(
+        new SqlEngine(router, PlannerOptions.defaults()) {
+          @Override
+          public TableWatch watch() {
+            look.run();
+            return super.watch();
           }
         });
   }

@@ -26,6 +26,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.function.BiFunction;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
@@ -41,7 +42,8 @@ import reactor.core.publisher.Mono;
  * @param shard whose primary answers
  * @param statement the statement for that shard, of temporary tables
  * @param reading reads the rows of a mention within a time, at most so many
- * @param look completes if the tables are as the plan has them, once their rows were read
+ * @param look completes within the times that are left if the tables are as the plan has them, once
+ *     their rows were read
  * @param few the rows up to which a mention is taken for a small one
  * @param bounds the rows and bytes that are gathered at most
  * @param times those of the whole statement
@@ -53,7 +55,7 @@ public record GatherSource(
     ShardId shard,
     StatementSpec statement,
     Reading reading,
-    Mono<Void> look,
+    Function<Supplier<Timeouts>, Mono<Void>> look,
     GatherTurns turns,
     int few,
     GatherOptions bounds,
@@ -164,7 +166,7 @@ public record GatherSource(
     }
 
     private Mono<Void> read() {
-      return read(new ReadOrder(gather)).then(look);
+      return read(new ReadOrder(gather)).then(Mono.defer(() -> look.apply(deadline::left)));
     }
 
     /** One mention after the other. */
