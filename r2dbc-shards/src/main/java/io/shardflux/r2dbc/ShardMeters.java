@@ -72,7 +72,7 @@ public final class ShardMeters implements MeterBinder {
         .tags("outcome", "rolled-back")
         .register(registry);
     FunctionCounter.builder(
-            "shardflux.transactions.recovered", counts, TransactionCounts::recovered)
+            "shardflux.transactions.parts.recovered", counts, TransactionCounts::recovered)
         .description("Parts of abandoned transactions that this router ended")
         .register(registry);
   }

@@ -26,7 +26,8 @@ class SettingsInMessagesTests {
       Path.of("src/main/resources/META-INF/additional-spring-configuration-metadata.json");
   private static final String PREFIX = "shardflux.";
 
-  private static final Pattern LITERAL = Pattern.compile("\"((?:[^\"\\\\]|\\\\.)*)\"");
+  private static final Pattern LITERAL =
+      Pattern.compile("\"([^\"\\\\\n]*+(?:\\\\.[^\"\\\\\n]*+)*+)\"");
 
   /**
    * Lower case with dots; a hyphen, or a map of the document before the dot, makes it a setting.
