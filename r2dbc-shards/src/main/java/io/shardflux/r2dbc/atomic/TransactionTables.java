@@ -184,7 +184,19 @@ public final class TransactionTables {
   Mono<TransactionOutcome> outcome(ShardServers lead, String transaction) {
     return run(lead, Decisions.rollback(transaction))
         .thenReturn(TransactionOutcome.ROLLED_BACK)
-        .onErrorResume(error -> isCode(error, DUPLICATE), error -> decided(lead, transaction));
+        .onErrorResume(error -> isCode(error, DUPLICATE), error -> met(lead, transaction));
+  }
+
+  private Mono<TransactionOutcome> met(ShardServers lead, String transaction) {
+    return decided(lead, transaction)
+        .switchIfEmpty(
+            Mono.error(
+                () ->
+                    new IllegalStateException(
+                        lead.id()
+                            + ": the decision of transaction "
+                            + transaction
+                            + " was there, and is gone (expected: one that stays)")));
   }
 
   /** The outcome as it was decided; empty if nothing was. */
