@@ -32,27 +32,34 @@ final class Commit {
   private final SpanningTransactions home;
   private final @Nullable Branch lead;
   private final List<Branch> branches;
-  private final @Nullable String transaction;
+  private final @Nullable Name name;
   private final BooleanSupplier givenUp;
+
+  /**
+   * What the decision names.
+   *
+   * @param placeId the id in the lead's database, as it was when the transaction got its name
+   */
+  record Name(String transaction, String placeId) {}
 
   /**
    * The end of a transaction that has not begun.
    *
    * @param lead the branch that is a plain transaction, or null if there is none
    * @param branches all, with the lead
-   * @param transaction its name, or null if it has no XA branch
+   * @param name its name, or null if it has no XA branch
    * @param givenUp whether nobody waits for it any more
    */
   Commit(
       SpanningTransactions home,
       @Nullable Branch lead,
       List<Branch> branches,
-      @Nullable String transaction,
+      @Nullable Name name,
       BooleanSupplier givenUp) {
     this.home = home;
     this.lead = lead;
     this.branches = branches;
-    this.transaction = transaction;
+    this.name = name;
     this.givenUp = givenUp;
   }
 
@@ -63,7 +70,7 @@ final class Commit {
           List<Branch> writers = branches.stream().filter(Branch::wrote).toList();
           return writers.size() <= 1
               ? alone(writers.isEmpty() ? null : writers.get(0))
-              : together(Objects.requireNonNull(lead), Objects.requireNonNull(transaction));
+              : together(Objects.requireNonNull(lead), Objects.requireNonNull(name));
         });
   }
 
@@ -108,7 +115,8 @@ final class Commit {
             });
   }
 
-  private Mono<Void> together(Branch first, String name) {
+  private Mono<Void> together(Branch first, Name named) {
+    String name = named.transaction();
     List<Branch> others = branches.stream().filter(branch -> branch != first).toList();
     List<Branch> written = others.stream().filter(Branch::wrote).toList();
     Protocol protocol = home.protocol();
@@ -121,7 +129,7 @@ final class Commit {
         .then(Mono.defer(() -> protocol.past(Point.PREPARED, name)))
         .then(Mono.<Void>defer(() -> waitedFor(name)))
         .onErrorResume(this::rolledBack)
-        .then(Mono.defer(() -> decision(first, name, written)))
+        .then(Mono.defer(() -> decision(first, named, written)))
         .flatMap(
             outcome ->
                 protocol
@@ -146,11 +154,12 @@ final class Commit {
   }
 
   /** The lead commits, and decides by that. Errors once all is rolled back. */
-  private Mono<TransactionOutcome> decision(Branch first, String name, List<Branch> written) {
+  private Mono<TransactionOutcome> decision(Branch first, Name named, List<Branch> written) {
+    String name = named.transaction();
     List<ShardId> shards = written.stream().map(Branch::shard).toList();
     String text =
         home.protocol().writesDecision()
-            ? Decisions.commit(name, home.placeId(first.servers()), shards)
+            ? Decisions.commit(name, named.placeId(), shards)
             : "COMMIT";
     return first
         .last(text)
@@ -169,8 +178,7 @@ final class Commit {
             outcome ->
                 outcome == TransactionOutcome.COMMITTED
                     ? Mono.just(outcome)
-                    : this.<TransactionOutcome>rolledBack(error))
-        .doOnError(TransactionInDoubtException.class, doubt -> branches.forEach(Branch::abandon));
+                    : this.<TransactionOutcome>rolledBack(error));
   }
 
   /** Asks for the outcome, which is that of all: a lead that has none rolls back for ever. */

@@ -83,7 +83,7 @@ public final class SpanningTransaction implements RouterTransaction {
   private boolean manyKeys;
   private @Nullable ShardId plain;
   private @Nullable ShardId writer;
-  private @Nullable String transaction;
+  private Commit.@Nullable Name name;
   private @Nullable Throwable doomed;
   private @Nullable String over;
   private @Nullable Disposable alarm;
@@ -314,10 +314,10 @@ public final class SpanningTransaction implements RouterTransaction {
   }
 
   private synchronized String named(Located lead) {
-    if (transaction == null) {
-      transaction = Xid.transaction(lead.place(), unique);
+    if (name == null) {
+      name = new Commit.Name(Xid.transaction(lead.place(), unique), lead.id());
     }
-    return transaction;
+    return name.transaction();
   }
 
   private String beginning(@Nullable Xid xid) {
@@ -424,7 +424,9 @@ public final class SpanningTransaction implements RouterTransaction {
               return moved()
                   .then(Mono.defer(this::refusedIfDoomed))
                   .onErrorResume(error -> commit.rollBack().then(Mono.error(error)))
-                  .then(Mono.defer(commit::run));
+                  .then(Mono.defer(commit::run))
+                  // Whatever is open or prepared still goes on without this router.
+                  .doOnError(error -> branches.forEach(Branch::abandon));
             });
   }
 
@@ -481,7 +483,7 @@ public final class SpanningTransaction implements RouterTransaction {
   private synchronized Commit commit(List<Branch> branches) {
     Branch lead =
         branches.stream().filter(branch -> branch.shard().equals(plain)).findAny().orElse(null);
-    return new Commit(home, lead, branches, transaction, () -> givenUp);
+    return new Commit(home, lead, branches, name, () -> givenUp);
   }
 
   /** Runs a statement of the transaction. */

@@ -1,7 +1,6 @@
 package io.shardflux.r2dbc.atomic;
 
 import io.r2dbc.spi.TransactionDefinition;
-import io.shardflux.r2dbc.atomic.TransactionTables.Located;
 import io.shardflux.r2dbc.live.LiveShards;
 import io.shardflux.r2dbc.settings.RouterOptions;
 import io.shardflux.r2dbc.settings.Timeouts;
@@ -11,7 +10,6 @@ import io.shardflux.r2dbc.statement.SqlTemplate;
 import io.shardflux.router.Internal;
 import io.shardflux.router.ShardId;
 import java.time.Duration;
-import java.util.Objects;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
@@ -148,12 +146,6 @@ public final class SpanningTransactions {
 
   <T> Flux<T> enter(ShardId shard, Function<ShardServers, Flux<T>> work) {
     return live.onOne(Mono.just(shard), work);
-  }
-
-  /** The id in the database of a shard that leads a transaction. */
-  String placeId(ShardServers shard) {
-    Located found = tables.knownPlace(shard);
-    return Objects.requireNonNull(found, "place").id();
   }
 
   /**

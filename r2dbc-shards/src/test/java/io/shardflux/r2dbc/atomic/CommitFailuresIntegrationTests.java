@@ -14,7 +14,9 @@ import io.shardflux.r2dbc.settings.TransactionMode;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -138,6 +140,34 @@ class CommitFailuresIntegrationTests {
       assertThat(transactions.counts().committed()).isEqualTo(point == Point.DECIDED ? 1 : 0);
       assertThat(bank.amount(1)).isEqualTo(point == Point.DECIDED ? 130 : 100);
     }
+  }
+
+  /** As by a topology that is taken over meanwhile. */
+  @Test
+  void aLeadThatIsForgottenUnderTheCommitDecidesAllTheSame() {
+    AtomicReference<SpanningTransactions> own = new AtomicReference<>();
+    SpanningTransactions transactions =
+        bank.transactions(
+            at(
+                Point.PREPARED,
+                Mono.fromRunnable(
+                    () -> Objects.requireNonNull(own.get()).tables().keep(List.of()))));
+    own.set(transactions);
+    StepVerifier.create(both(transactions)).expectNext(1L).expectComplete().verify(BOUND);
+    assertThat(List.of(bank.amount(0), bank.amount(1))).containsExactly(70L, 130L);
+  }
+
+  /** No connection of it is left, by which MariaDB would keep the part from recovery. */
+  @Test
+  void anErrorThatNobodyForesawLeavesThePartsToRecovery() {
+    SpanningTransactions transactions =
+        bank.transactions(at(Point.DECIDED, Mono.error(new IllegalStateException("unforeseen"))));
+    StepVerifier.create(both(transactions))
+        .expectNext(1L)
+        .expectErrorMessage("unforeseen")
+        .verify(BOUND);
+    bank.recovered(bank.transactions(Protocol.WHOLE));
+    assertThat(List.of(bank.amount(0), bank.amount(1))).containsExactly(70L, 130L);
   }
 
   private static Protocol at(Point wanted, Mono<Void> doing) {
