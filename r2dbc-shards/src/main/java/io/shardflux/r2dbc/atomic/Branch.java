@@ -15,6 +15,7 @@ import io.shardflux.router.ShardId;
 import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.CancellationException;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
@@ -40,8 +41,13 @@ final class Branch {
   private volatile boolean ended;
   private volatile boolean prepared;
 
-  /** Whether an error came since the driver last knew whether the server is in a transaction. */
-  private volatile boolean doubtful;
+  /**
+   * The statements that failed or were given up, behind which the driver may not know whether the
+   * server is in a transaction.
+   */
+  private final AtomicInteger doubts = new AtomicInteger();
+
+  private volatile int cleared;
 
   private volatile @Nullable Throwable broken;
 
@@ -122,16 +128,21 @@ final class Branch {
         .concatWith(Mono.defer(this::still));
   }
 
-  /** Completes if its part is still there, which is asked where an error came before. */
+  /** Completes if its part is still there, which is asked where a statement failed before. */
   Mono<Void> sure(Timeouts times) {
+    return Mono.defer(() -> doubts.get() == cleared ? this.<Void>still() : there(times));
+  }
+
+  /** Completes if its part is still there behind all that was sent before. */
+  Mono<Void> there(Timeouts times) {
     return Mono.defer(
-        () ->
-            doubtful
-                ? this.<Void>attempt(own("DO 0", times))
-                    .then()
-                    .doOnSuccess(done -> doubtful = false)
-                    .then(Mono.<Void>defer(this::still))
-                : this.<Void>still());
+        () -> {
+          int asked = doubts.get();
+          return this.<Void>attempt(own("DO 0", times))
+              .then()
+              .doOnSuccess(done -> cleared = asked)
+              .then(Mono.<Void>defer(this::still));
+        });
   }
 
   private <T> Mono<T> still() {
@@ -207,7 +218,10 @@ final class Branch {
   }
 
   private <T> Flux<T> attempt(Work<T> work) {
-    return new Attempt<>(server, turns, work, work.terms().timeouts(), options).rows();
+    return new Attempt<>(server, turns, work, work.terms().timeouts(), options)
+        .rows()
+        .doOnError(error -> doubts.incrementAndGet())
+        .doOnCancel(doubts::incrementAndGet);
   }
 
   /** A text of the transaction's own, told without its name. */
@@ -228,7 +242,6 @@ final class Branch {
   }
 
   private Throwable noted(Throwable error) {
-    doubtful = true;
     if (!ShardErrors.lost(ShardErrors.named(shard(), error))) {
       return error;
     }

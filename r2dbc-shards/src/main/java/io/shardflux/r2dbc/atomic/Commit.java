@@ -140,7 +140,8 @@ final class Commit {
 
   private Mono<Void> prepared(Branch first, List<Branch> others) {
     List<Mono<Void>> steps = new ArrayList<>();
-    steps.add(first.sure(home.options().timeouts()));
+    // Decided in a session whose transaction is gone, it would be stored alone.
+    steps.add(first.there(home.options().timeouts()));
     others.stream()
         .filter(branch -> branch.wrote() || branch.locked())
         .forEach(branch -> steps.add(branch.prepare()));

@@ -23,6 +23,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import reactor.core.Disposable;
 import reactor.core.Disposables;
 import reactor.core.publisher.Flux;
@@ -33,6 +34,7 @@ import reactor.test.StepVerifier;
 /** A commit whose connections break between two of its steps, or under one. */
 class CommitFailuresIntegrationTests {
 
+  private static final IsolationLevel LEVEL = IsolationLevel.READ_COMMITTED;
   private static final Duration TIME = Duration.ofSeconds(2);
   private static final Duration SILENCE = Duration.ofMillis(500);
 
@@ -142,6 +144,30 @@ class CommitFailuresIntegrationTests {
     }
   }
 
+  /** The answer that tells of it comes when the driver's view of the session was looked at. */
+  @ParameterizedTest
+  @ValueSource(ints = {0, 1})
+  void aLeadWhosePartIsGoneUnseenCommitsNothing(int other) {
+    Relay lead = relays.get(0);
+    SpanningTransaction transaction = relayed(Protocol.WHOLE).begin(LEVEL, Timeouts.of(BOUND));
+    StepVerifier.create(
+            Bank.add(transaction, 0, -30)
+                .then(other == 0 ? Mono.just(0L) : Bank.add(transaction, other, 30))
+                .then(Mono.fromRunnable(() -> lead.delay(SILENCE.dividedBy(2))))
+                .then(
+                    transaction
+                        .on(bank.shard(0))
+                        .sql("ROLLBACK")
+                        .rowsUpdated()
+                        .timeout(SILENCE.multipliedBy(2).dividedBy(3), Mono.empty()))
+                .then(transaction.commit()))
+        .expectError()
+        .verify(BOUND);
+    lead.pass();
+    bank.recovered(bank.transactions(Protocol.WHOLE));
+    assertThat(List.of(bank.amount(0), bank.amount(1))).containsExactly(100L, 100L);
+  }
+
   /** As by a topology that is taken over meanwhile. */
   @Test
   void aLeadThatIsForgottenUnderTheCommitDecidesAllTheSame() {
@@ -229,8 +255,7 @@ class CommitFailuresIntegrationTests {
 
   private static Flux<Long> both(SpanningTransactions transactions) {
     return transactions.run(
-        IsolationLevel.READ_COMMITTED,
-        transaction -> Bank.add(transaction, 0, -30).then(Bank.add(transaction, 1, 30)));
+        LEVEL, transaction -> Bank.add(transaction, 0, -30).then(Bank.add(transaction, 1, 30)));
   }
 
   /** A transfer of 30; whether it was told to be committed. */
