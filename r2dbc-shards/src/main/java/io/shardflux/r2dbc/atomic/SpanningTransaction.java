@@ -233,6 +233,7 @@ public final class SpanningTransaction implements RouterTransaction {
     if (known != null) {
       return known;
     }
+    refuseIfOver();
     if (mode == TransactionMode.SINGLE && !joined.isEmpty()) {
       throw new R2dbcNonTransientResourceException(
           shard
@@ -410,10 +411,25 @@ public final class SpanningTransaction implements RouterTransaction {
   public Mono<Void> commit() {
     return Mono.defer(
         () -> {
-          enter("committed");
+          int others = enter("committed");
+          Mono<Void> ending = others == 0 ? ending() : refused(others);
           // Another than the caller ends it if the caller has gone.
-          return ending().cache().doOnCancel(() -> givenUp = true);
+          return ending.cache().doOnCancel(() -> givenUp = true);
         });
+  }
+
+  private Mono<Void> refused(int others) {
+    return all()
+        .flatMap(branches -> commit(branches).rollBack())
+        .then(
+            Mono.error(
+                () ->
+                    new IllegalStateException(
+                        "commit: "
+                            + others
+                            + " statements under way (expected: none, so wait for the end of each);"
+                            + " rolled back on "
+                            + joinedShards())));
   }
 
   private Mono<Void> ending() {
@@ -527,19 +543,27 @@ public final class SpanningTransaction implements RouterTransaction {
     return Set.copyOf(joined.keySet());
   }
 
-  /** Lets a statement in, which must {@link #leave}; the last one says how the transaction ends. */
-  private synchronized void enter(@Nullable String outcome) {
-    if (over != null) {
-      throw new IllegalStateException(
-          "transaction on " + joined.keySet() + ": " + over + " (expected: one that is open)");
-    }
+  /**
+   * Lets a statement in, which must {@link #leave}; the last one says how the transaction ends.
+   * Gives the number of those inside.
+   */
+  private synchronized int enter(@Nullable String outcome) {
+    refuseIfOver();
     if (outcome == null && doomed != null) {
       throw undone(doomed);
     }
     over = outcome;
-    running++;
     if (alarm != null) {
       alarm.dispose();
+    }
+    return running++;
+  }
+
+  // Called under the lock.
+  private void refuseIfOver() {
+    if (over != null) {
+      throw new IllegalStateException(
+          "transaction on " + joined.keySet() + ": " + over + " (expected: one that is open)");
     }
   }
 

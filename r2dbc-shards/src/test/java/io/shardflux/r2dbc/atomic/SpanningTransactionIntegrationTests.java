@@ -249,6 +249,35 @@ class SpanningTransactionIntegrationTests {
   }
 
   @Test
+  void aCommitRollsBackWhileAStatementIsUnderWay() {
+    SpanningTransaction transaction = begin();
+    StepVerifier.create(Bank.add(transaction, 0, 1).then(Bank.add(transaction, 1, 1)))
+        .expectNext(1L)
+        .expectComplete()
+        .verify(BOUND);
+    Mono<Long> forgotten =
+        transaction
+            .on(bank.shard(2))
+            .sql("UPDATE accounts SET amount = amount + SLEEP(0.01) + 1")
+            .rowsUpdated()
+            .cache();
+    forgotten.onErrorComplete().subscribe();
+    StepVerifier.create(transaction.commit())
+        .expectErrorSatisfies(
+            error ->
+                assertThat(error)
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessageStartingWith(
+                        "commit: 1 statements under way (expected: none, so wait for the end of"
+                            + " each); rolled back on ["))
+        .verify(BOUND);
+    StepVerifier.create(forgotten.onErrorComplete().then()).expectComplete().verify(BOUND);
+    assertThat(bank.sum()).isEqualTo(Bank.SUM);
+    assertThat(bank.router.operations().statistics().block(BOUND))
+        .allMatch(shard -> shard.pool().acquired() == 0);
+  }
+
+  @Test
   void aStatementThatCommitsByItselfIsTold() {
     StepVerifier.create(
             bank.router.inTransaction(
