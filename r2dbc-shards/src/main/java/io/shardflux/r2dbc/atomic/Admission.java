@@ -12,7 +12,10 @@ import java.util.Iterator;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Queue;
 import java.util.Set;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
@@ -32,6 +35,9 @@ final class Admission {
   private final Map<ShardServers, Integer> held = new HashMap<>();
   private final Set<Pass> waiting = new LinkedHashSet<>();
   private @Nullable Ticket preferred;
+
+  private final Queue<Pass> through = new ConcurrentLinkedQueue<>();
+  private final AtomicInteger letting = new AtomicInteger();
 
   /**
    * An admission.
@@ -62,7 +68,22 @@ final class Admission {
                 .asMono()
                 .timeout(time, Mono.error(() -> late(shard.id(), time)))
                 .thenMany(use),
-        pass -> leave(pass).forEach(next -> next.granted.tryEmitEmpty()));
+        pass -> letThrough(leave(pass)));
+  }
+
+  /** One after the other: a use that fails at once lets the next one through, in the same stack. */
+  private void letThrough(List<Pass> granted) {
+    through.addAll(granted);
+    if (letting.getAndIncrement() > 0) {
+      return;
+    }
+    int seen = 1;
+    do {
+      for (Pass next = through.poll(); next != null; next = through.poll()) {
+        next.granted.tryEmitEmpty();
+      }
+      seen = letting.addAndGet(-seen);
+    } while (seen > 0);
   }
 
   private static ShardTimeoutException late(ShardId shard, Duration time) {
@@ -90,7 +111,7 @@ final class Admission {
 
   private Pass queue(ShardServers shard, Ticket ticket) {
     Pass pass = new Pass(shard, ticket);
-    List<Pass> through;
+    List<Pass> granted;
     synchronized (this) {
       if (waiting.stream().filter(each -> each.shard == shard).count() >= mostWaiting) {
         throw new ShardUnavailableException(
@@ -103,9 +124,9 @@ final class Admission {
             null);
       }
       waiting.add(pass);
-      through = granted();
+      granted = granted();
     }
-    through.forEach(each -> each.granted.tryEmitEmpty());
+    letThrough(granted);
     return pass;
   }
 
@@ -121,17 +142,17 @@ final class Admission {
 
   // Called under the lock.
   private List<Pass> granted() {
-    List<Pass> through = new ArrayList<>();
+    List<Pass> all = new ArrayList<>();
     for (Iterator<Pass> each = waiting.iterator(); each.hasNext(); ) {
       Pass pass = each.next();
       if (mayHave(pass)) {
         each.remove();
         held.merge(pass.shard, 1, Integer::sum);
         pass.ticket.passes++;
-        through.add(pass);
+        all.add(pass);
       }
     }
-    return through;
+    return all;
   }
 
   // Called under the lock.

@@ -5,15 +5,20 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.shardflux.r2dbc.Await;
 import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.r2dbc.TestShards;
 import io.shardflux.r2dbc.observe.ShardStatistics;
 import io.shardflux.r2dbc.settings.PoolOptions;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.r2dbc.settings.TransactionMode;
+import io.shardflux.r2dbc.shard.ShardServers;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import reactor.core.Disposable;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.core.scheduler.Schedulers;
@@ -50,6 +55,32 @@ class AdmissionIntegrationTests {
       assertThat(done).isEqualTo(CALLERS);
       assertIdle(router);
     }
+  }
+
+  /** As behind a breaker that opens while many wait. */
+  @Test
+  void thoseThatFailAtOnceDoNotCallEachOther() {
+    int waiters = 5_000;
+    try (Bank bank = new Bank()) {
+      ShardServers shard = TestShards.live(bank.router).all().iterator().next();
+      Admission admission = new Admission(waiters);
+      List<Disposable> holders =
+          IntStream.range(1, shard.maxConnections())
+              .mapToObj(i -> within(admission, shard, Flux.never()).subscribe())
+              .toList();
+      AtomicInteger failed = new AtomicInteger();
+      for (int i = 0; i < waiters; i++) {
+        within(admission, shard, Flux.error(new IllegalStateException("at once")))
+            .subscribe(none -> {}, error -> failed.incrementAndGet());
+      }
+      assertThat(failed).hasValue(0);
+      holders.get(0).dispose();
+      assertThat(failed).hasValue(waiters);
+    }
+  }
+
+  private static Flux<Object> within(Admission admission, ShardServers shard, Flux<Object> use) {
+    return admission.within(shard, new Admission.Ticket(), BOUND, use);
   }
 
   /** Cancelled anywhere, they leave no connection, no lock and no branch. */
