@@ -28,8 +28,10 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.CancellationException;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import reactor.core.Disposable;
 import reactor.core.publisher.Flux;
@@ -361,7 +363,21 @@ public final class SpanningTransaction implements RouterTransaction {
   @Override
   public Mono<Void> rollbackToSavepoint(String name) {
     String text = "ROLLBACK TO SAVEPOINT " + quoted(name);
-    return everywhere(() -> cut(name, 1), text);
+    return everywhere(() -> cut(name, 1), text, this::undoneInPart);
+  }
+
+  /** Some shards may have what others have no more. */
+  private Mono<Void> undoneInPart(Mono<Void> steps) {
+    return steps
+        .doOnError(this::doom)
+        .doOnCancel(
+            () -> doom(new CancellationException("a rollback to a savepoint was cancelled")));
+  }
+
+  private synchronized void doom(Throwable error) {
+    if (doomed == null) {
+      doomed = error;
+    }
   }
 
   // Called under the lock.
@@ -376,6 +392,10 @@ public final class SpanningTransaction implements RouterTransaction {
 
   /** Has a text run on all shards that have joined; those that join later begin by it. */
   private Mono<Void> everywhere(Runnable noting, String text) {
+    return everywhere(noting, text, steps -> steps);
+  }
+
+  private Mono<Void> everywhere(Runnable noting, String text, UnaryOperator<Mono<Void>> watching) {
     return inside(
             Mono.defer(
                     () -> {
@@ -384,10 +404,12 @@ public final class SpanningTransaction implements RouterTransaction {
                         noting.run();
                         all = List.copyOf(joined.values());
                       }
-                      return Mono.when(
-                          all.stream()
-                              .map(branch -> branch.flatMap(there -> there.step(text, timeouts)))
-                              .toList());
+                      return watching.apply(
+                          Mono.when(
+                              all.stream()
+                                  .map(
+                                      branch -> branch.flatMap(there -> there.step(text, timeouts)))
+                                  .toList()));
                     })
                 .flux())
         .then();
@@ -518,11 +540,7 @@ public final class SpanningTransaction implements RouterTransaction {
         || error instanceof R2dbcRollbackException
         || ShardErrors.lost(error)
         || error instanceof TopologyChangedException) {
-      synchronized (this) {
-        if (doomed == null) {
-          doomed = error;
-        }
-      }
+      doom(error);
     }
     return error;
   }

@@ -179,6 +179,30 @@ class SpanningTransactionIntegrationTests {
   }
 
   @Test
+  void aRollbackToASavepointThatOneShardHasNotLeavesNothing() {
+    StepVerifier.create(
+            bank.router.inTransaction(
+                transaction ->
+                    transaction
+                        .createSavepoint("here")
+                        .then(Bank.add(transaction, 0, -30))
+                        .then(Bank.add(transaction, 1, 30))
+                        .then(
+                            transaction
+                                .on(bank.shard(1))
+                                .sql("RELEASE SAVEPOINT here")
+                                .rowsUpdated())
+                        .then(transaction.rollbackToSavepoint("here").onErrorComplete())))
+        .expectErrorSatisfies(
+            error ->
+                assertThat(error)
+                    .isInstanceOf(R2dbcRollbackException.class)
+                    .hasMessageContaining("rolled back, as shard_1: "))
+        .verify(BOUND);
+    assertThat(List.of(bank.amount(0), bank.amount(1))).containsExactly(100L, 100L);
+  }
+
+  @Test
   void eachShardHasTheIsolationLevelThatIsAskedFor() {
     StepVerifier.create(seen(IsolationLevel.READ_COMMITTED))
         .expectNext(101L, 101L, 101L)
