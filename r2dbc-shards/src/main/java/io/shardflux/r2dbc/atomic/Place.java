@@ -9,8 +9,8 @@ import java.util.HexFormat;
 /**
  * A shard's database, as far as transactions name it.
  *
- * @param key a hash of the id in its table and of its name: a copy of a database has the same id,
- *     but on one server another name
+ * @param key a hash of the id in its table, of its name and of the shard's: a copy of a database
+ *     has the same id, but is another shard, or has another name
  */
 record Place(ShardId shard, String key) {
 
@@ -21,7 +21,7 @@ record Place(ShardId shard, String key) {
     try {
       byte[] digest =
           MessageDigest.getInstance("SHA-256")
-              .digest((id + ' ' + database).getBytes(StandardCharsets.UTF_8));
+              .digest((id + ' ' + database + ' ' + shard).getBytes(StandardCharsets.UTF_8));
       return new Place(shard, HexFormat.of().formatHex(digest, 0, LENGTH / 2));
     } catch (NoSuchAlgorithmException e) {
       throw new IllegalStateException("SHA-256: unknown (expected: known to every Java)", e);
