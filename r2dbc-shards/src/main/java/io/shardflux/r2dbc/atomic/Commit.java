@@ -29,6 +29,9 @@ final class Commit {
   /** ER_DUP_ENTRY. */
   private static final int DUPLICATE = 1062;
 
+  /** ER_BAD_NULL_ERROR: no barrier with the id that the transaction began with. */
+  private static final int NO_BARRIER = 1048;
+
   private final SpanningTransactions home;
   private final @Nullable Branch lead;
   private final List<Branch> branches;
@@ -172,7 +175,7 @@ final class Commit {
   private Mono<TransactionOutcome> undecided(Branch first, String name, Throwable error) {
     if (ShardErrors.refusedWrite(error)) {
       // The text ends with the statement that is refused.
-      return rolledBack(isDuplicate(error) ? abandoned(first, name, error) : error);
+      return rolledBack(said(first, name, error));
     }
     return replaced(first, asked(first, name))
         .flatMap(
@@ -194,8 +197,23 @@ final class Commit {
             Mono.error(() -> new TransactionInDoubtException(name, first.shard(), time, null)));
   }
 
-  private static boolean isDuplicate(Throwable error) {
-    return error instanceof R2dbcException said && said.getErrorCode() == DUPLICATE;
+  private Throwable said(Branch first, String name, Throwable error) {
+    int code = error instanceof R2dbcException said ? said.getErrorCode() : 0;
+    if (code == NO_BARRIER) {
+      home.tables().forget(first.servers());
+      return madeAnew(first, error);
+    }
+    return code == DUPLICATE ? abandoned(first, name, error) : error;
+  }
+
+  private static Throwable madeAnew(Branch first, Throwable error) {
+    return new R2dbcRollbackException(
+        first.shard()
+            + ": another place in shardflux_barrier than at the beginning (expected: tables that"
+            + " nobody makes anew while transactions are open); run it again",
+        null,
+        NO_BARRIER,
+        error);
   }
 
   private static Throwable abandoned(Branch first, String name, Throwable error) {

@@ -123,10 +123,13 @@ public final class Recovery {
 
   private record Seen(ShardServers shard, Place place, Set<Xid> branches) {}
 
-  /** A server has the branches of all its databases; here those of this one count. */
+  /**
+   * A server has the branches of all its databases; here those of this one count. Its place may
+   * have become another one since the last look.
+   */
   private Mono<Seen> seenThere(ShardServers shard) {
     return tables
-        .located(shard)
+        .place(shard)
         .map(Located::place)
         .flatMap(
             place ->

@@ -102,16 +102,26 @@ public final class TransactionTables {
     known.keySet().retainAll(shards);
   }
 
+  /** Has the shard's place asked for anew. */
+  void forget(ShardServers shard) {
+    known.remove(shard);
+  }
+
   private Mono<Located> asked(ShardServers shard) {
+    return place(shard)
+        .delayUntil(found -> branches(shard).then())
+        .doOnNext(found -> known.put(shard, found));
+  }
+
+  /** The shard's place as it is now. */
+  Mono<Located> place(ShardServers shard) {
     return rows(
             shard,
             "SELECT version, place, DATABASE(), @@wait_timeout FROM shardflux_barrier WHERE id = 1",
             row -> located(shard.id(), row))
         .singleOrEmpty()
         .switchIfEmpty(Mono.error(() -> missing(shard.id())))
-        .onErrorMap(error -> isCode(error, NO_SUCH_TABLE), error -> missing(shard.id()))
-        .delayUntil(found -> branches(shard).then())
-        .doOnNext(found -> known.put(shard, found));
+        .onErrorMap(error -> isCode(error, NO_SUCH_TABLE), error -> missing(shard.id()));
   }
 
   private static Located located(ShardId shard, Readable row) {

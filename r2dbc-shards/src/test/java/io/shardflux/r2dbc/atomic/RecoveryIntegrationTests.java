@@ -234,10 +234,11 @@ class RecoveryIntegrationTests {
 
   @Test
   void aBranchWhoseLeadIsGoneIsEndedByHand() {
+    SpanningTransactions recoverer = bank.transactions(Protocol.WHOLE);
+    recoverer.recovery().look().block(BOUND);
     stop(new Stopped(Guard.ALL, Point.DECIDED), true);
     // The lead's tables are made anew, as another database would have them.
     Bank.run(bank.shards.get(0), "UPDATE shardflux_barrier SET place = UUID()").block(BOUND);
-    SpanningTransactions recoverer = bank.transactions(Protocol.WHOLE);
     recoverer.recovery().look().block(BOUND);
     recoverer.recovery().look().block(BOUND);
     List<InDoubt> doubts = Objects.requireNonNull(recoverer.recovery().inDoubt().block(BOUND));

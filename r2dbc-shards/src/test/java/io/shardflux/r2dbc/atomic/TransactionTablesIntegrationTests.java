@@ -6,10 +6,12 @@ import static org.assertj.core.api.Assertions.catchThrowable;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.r2dbc.spi.ConnectionFactoryOptions;
+import io.r2dbc.spi.R2dbcRollbackException;
 import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.TestShards;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.r2dbc.settings.TransactionMode;
+import io.shardflux.router.ShardId;
 import io.shardflux.servers.TestServers;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -73,6 +75,29 @@ class TransactionTablesIntegrationTests {
           .hasMessageStartingWith(
               "shard_2: tables of transactions of version 9 (expected: version 1,");
     }
+  }
+
+  @Test
+  void tablesThatWereMadeAnewAreSeenByTheNextTransaction() {
+    try (Bank bank = new Bank()) {
+      transfer(bank.router).block(BOUND);
+      Bank.run(bank.shards.get(0), "UPDATE shardflux_barrier SET place = UUID()").block(BOUND);
+      assertThat(catchThrowable(() -> transfer(bank.router).block(BOUND)))
+          .isInstanceOf(R2dbcRollbackException.class)
+          .hasMessageStartingWith(
+              "shard_0: another place in shardflux_barrier than at the beginning (expected:");
+      assertThat(transfer(bank.router).block(BOUND)).isOne();
+      assertThat(List.of(bank.amount(0), bank.amount(1))).containsExactly(98L, 102L);
+    }
+  }
+
+  /** A copy of a database has all of its rows, and often its name. */
+  @Test
+  void aCopyUnderAnotherShardsNameIsAnotherPlace() {
+    String id = "00000000-0000-0000-0000-000000000000";
+    assertThat(Place.of(ShardId.of("copy"), id, "app").key())
+        .isNotEqualTo(Place.of(ShardId.of("origin"), id, "app").key())
+        .isEqualTo(Place.of(ShardId.of("copy"), id, "app").key());
   }
 
   /** MySQL alone asks for a right. */
