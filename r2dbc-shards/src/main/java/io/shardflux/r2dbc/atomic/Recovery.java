@@ -44,6 +44,8 @@ public final class Recovery {
   private final Map<Found, Sight> seen = new ConcurrentHashMap<>();
   private final Map<ShardId, String> silent = new ConcurrentHashMap<>();
   private volatile @Nullable Disposable looking;
+  // Guarded by this.
+  private boolean stopped;
 
   Recovery(SpanningTransactions home) {
     this.home = home;
@@ -68,8 +70,17 @@ public final class Recovery {
     }
   }
 
-  /** Looks now, and then again and again. */
+  /** Looks now, and then again and again, unless it does so already or was stopped. */
   void start(Duration every) {
+    if (looking == null) {
+      startOnce(every);
+    }
+  }
+
+  private synchronized void startOnce(Duration every) {
+    if (looking != null || stopped) {
+      return;
+    }
     looking =
         Flux.interval(Duration.ZERO, every)
             .onBackpressureDrop()
@@ -77,7 +88,8 @@ public final class Recovery {
             .subscribe();
   }
 
-  void stop() {
+  synchronized void stop() {
+    stopped = true;
     Disposable now = looking;
     if (now != null) {
       now.dispose();

@@ -37,6 +37,7 @@ public final class SpanningTransactions {
   private final Admission admission;
   private final TransactionCounts counts = new TransactionCounts();
   private final Recovery recovery;
+  private final boolean recovers;
   private final String router = UUID.randomUUID().toString().substring(0, 8);
   private final AtomicLong number = new AtomicLong();
 
@@ -46,20 +47,29 @@ public final class SpanningTransactions {
    * @param templates reads a text, or knows it already
    */
   public SpanningTransactions(LiveShards live, Function<String, SqlTemplate> templates) {
-    this(live, templates, Protocol.WHOLE);
+    this(live, templates, Protocol.WHOLE, true);
     if (spans()) {
-      recovery.start(options().transactions().recoverEvery());
+      recovering();
     }
   }
 
   /** The same by another protocol, and looking for nothing by itself. */
   SpanningTransactions(
       LiveShards live, Function<String, SqlTemplate> templates, Protocol protocol) {
+    this(live, templates, protocol, false);
+  }
+
+  private SpanningTransactions(
+      LiveShards live,
+      Function<String, SqlTemplate> templates,
+      Protocol protocol,
+      boolean recovers) {
     this.live = live;
     this.templates = templates;
     this.protocol = protocol;
     this.admission = new Admission(options().pool().maxPending());
     this.recovery = new Recovery(this);
+    this.recovers = recovers;
     live.watch(tables::keep);
   }
 
@@ -71,6 +81,9 @@ public final class SpanningTransactions {
   /** The same in another mode than the router's. */
   public SpanningTransaction begin(
       TransactionDefinition definition, Timeouts timeouts, TransactionMode mode) {
+    if (mode == TransactionMode.ATOMIC) {
+      recovering();
+    }
     String unique =
         router
             + ":"
@@ -108,6 +121,12 @@ public final class SpanningTransactions {
   /** Makes the tables on all shards, where they are not there. */
   public Mono<Void> createTables() {
     return Flux.defer(() -> Flux.fromIterable(live.all())).concatMap(tables::create).then();
+  }
+
+  private void recovering() {
+    if (recovers) {
+      recovery.start(options().transactions().recoverEvery());
+    }
   }
 
   /** Looks for no transactions any more. */
