@@ -1,9 +1,14 @@
 package io.shardflux.r2dbc.atomic;
 
+import io.r2dbc.spi.Readable;
 import io.shardflux.router.ShardId;
 import java.time.Duration;
 import java.util.Collection;
+import java.util.Objects;
+import java.util.Set;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The statements about the outcomes of transactions, which stand in their leads' databases. Every
@@ -20,7 +25,7 @@ final class Decisions {
    */
   static final Duration ROLLBACKS_KEPT = Duration.ofDays(7);
 
-  /** The rows that are deleted at once. */
+  /** The rows that are looked at and deleted at once. */
   static final int BATCH = 1_000;
 
   private Decisions() {}
@@ -50,15 +55,51 @@ final class Decisions {
     return "SELECT outcome FROM shardflux_decision WHERE gtrid = '" + transaction + "'";
   }
 
-  /** The oldest decisions that are kept no longer, with their branches' shards. */
-  static String old() {
-    return "SELECT gtrid, shards FROM shardflux_decision WHERE decided_at < UTC_TIMESTAMP(6)"
-        + " - INTERVAL IF(outcome = 1, "
-        + COMMITS_KEPT.toSeconds()
-        + ", "
-        + ROLLBACKS_KEPT.toSeconds()
-        + ") SECOND ORDER BY decided_at LIMIT "
+  /**
+   * A decision that is old enough to be deleted.
+   *
+   * @param shards its branches'
+   * @param oldest whether no prepared part is as old
+   */
+  record Old(String transaction, String decidedAt, Set<ShardId> shards, boolean oldest) {
+
+    static Old of(Readable row) {
+      String names = Objects.requireNonNull(row.get(2, String.class));
+      return new Old(
+          Objects.requireNonNull(row.get(0, String.class)),
+          Objects.requireNonNull(row.get(1, String.class)),
+          Stream.of(names.split(","))
+              .filter(name -> !name.isEmpty())
+              .map(ShardId::of)
+              .collect(Collectors.toSet()),
+          Objects.requireNonNull(row.get(3, Long.class)) == 1);
+    }
+  }
+
+  /**
+   * The oldest decisions that are kept no longer, or those that come next behind one. The order is
+   * that of the index.
+   */
+  static String old(@Nullable Old last) {
+    String behind =
+        last == null
+            ? ""
+            : " AND decided_at >= '%1$s' AND (decided_at > '%1$s' OR gtrid > '%2$s')"
+                .formatted(last.decidedAt(), last.transaction());
+    return "SELECT gtrid, CAST(decided_at AS CHAR), shards, "
+        + before(ROLLBACKS_KEPT)
+        + " FROM shardflux_decision WHERE "
+        + before(COMMITS_KEPT)
+        + " AND (outcome = 1 OR "
+        + before(ROLLBACKS_KEPT)
+        + ")"
+        + behind
+        + " ORDER BY decided_at, gtrid LIMIT "
         + BATCH;
+  }
+
+  private static String before(Duration kept) {
+    return "decided_at < UTC_TIMESTAMP(6) - INTERVAL " + kept.toSeconds() + " SECOND";
   }
 
   static String delete(Collection<String> transactions) {

@@ -1,6 +1,6 @@
 package io.shardflux.r2dbc.atomic;
 
-import io.r2dbc.spi.Readable;
+import io.shardflux.r2dbc.atomic.Decisions.Old;
 import io.shardflux.r2dbc.atomic.TransactionTables.Located;
 import io.shardflux.r2dbc.failure.ShardErrors;
 import io.shardflux.r2dbc.shard.ShardServers;
@@ -16,11 +16,12 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Predicate;
 import java.util.stream.Collectors;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.event.Level;
 import reactor.core.Disposable;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
@@ -38,11 +39,16 @@ public final class Recovery {
 
   private static final int SHARDS_AT_ONCE = 16;
 
+  /** The batches of decisions that are deleted of a shard at a look. */
+  private static final int BATCHES = 100;
+
   private final SpanningTransactions home;
   private final TransactionTables tables;
   // Of the branches that were there at the last look of their shard.
   private final Map<Found, Sight> seen = new ConcurrentHashMap<>();
   private final Map<ShardId, String> silent = new ConcurrentHashMap<>();
+  private final Map<ShardId, Old> reached = new ConcurrentHashMap<>();
+  private final Set<ShardId> undeleted = ConcurrentHashMap.newKeySet();
   private volatile @Nullable Disposable looking;
   // Guarded by this.
   private boolean stopped;
@@ -307,41 +313,61 @@ public final class Recovery {
               answered.add(shard.id());
               branches.forEach(branch -> needed.add(branch.transaction()));
             });
+    Set<ShardId> all = home.live().all().stream().map(ShardServers::id).collect(Collectors.toSet());
+    // A shard that this router does not know may be one that another router has had added.
+    Predicate<Old> needless =
+        old ->
+            !needed.contains(old.transaction())
+                && old.shards().stream()
+                    .allMatch(
+                        shard ->
+                            answered.contains(shard) || (old.oldest() && !all.contains(shard)));
     return Flux.fromIterable(view.branches().keySet())
         .concatMap(
             shard ->
-                forgotten(shard, needed, answered)
-                    .onErrorResume(
-                        error -> {
-                          log.debug("{}: old decisions stay: {}", shard.id(), error.toString());
-                          return Mono.empty();
-                        }))
+                forgotten(shard, needless)
+                    .doOnSuccess(done -> undeleted.remove(shard.id()))
+                    .onErrorResume(error -> kept(shard, error)))
         .then();
   }
 
-  /** A decision that is old enough to be deleted, with its branches' shards. */
-  private record Old(String transaction, Set<ShardId> shards) {
-
-    static Old of(Readable row) {
-      String names = Objects.requireNonNull(row.get(1, String.class));
-      return new Old(
-          Objects.requireNonNull(row.get(0, String.class)),
-          Stream.of(names.split(","))
-              .filter(name -> !name.isEmpty())
-              .map(ShardId::of)
-              .collect(Collectors.toSet()));
-    }
+  private Mono<Void> kept(ShardServers shard, Throwable error) {
+    boolean first = undeleted.add(shard.id());
+    log.atLevel(first ? Level.WARN : Level.DEBUG)
+        .addKeyValue("shard", shard.id())
+        .log("{}: old decisions of transactions stay: {}", shard.id(), ShardErrors.brief(error));
+    return Mono.empty();
   }
 
-  private Mono<Void> forgotten(ShardServers lead, Set<String> needed, Set<ShardId> answered) {
+  /** Goes on until no batch is full; the next look goes on where this one must end. */
+  private Mono<Void> forgotten(ShardServers lead, Predicate<Old> needless) {
+    return Mono.defer(() -> batchForgotten(lead, needless))
+        .repeat(BATCHES - 1)
+        .takeUntil(full -> !full)
+        .then();
+  }
+
+  /** Deletes what is needless of a batch, and tells whether the batch was full. */
+  private Mono<Boolean> batchForgotten(ShardServers lead, Predicate<Old> needless) {
     return tables
-        .rows(lead, Decisions.old(), Old::of)
-        .filter(old -> !needed.contains(old.transaction()) && answered.containsAll(old.shards()))
-        .map(Old::transaction)
+        .rows(lead, Decisions.old(reached.get(lead.id())), Old::of)
         .collectList()
-        .filter(old -> !old.isEmpty())
-        .flatMap(old -> tables.run(lead, Decisions.delete(old)))
-        .then();
+        .flatMap(
+            batch -> {
+              List<String> gone = batch.stream().filter(needless).map(Old::transaction).toList();
+              Mono<Long> deletion =
+                  gone.isEmpty() ? Mono.just(0L) : tables.run(lead, Decisions.delete(gone));
+              return deletion.map(done -> full(lead, batch));
+            });
+  }
+
+  private boolean full(ShardServers lead, List<Old> batch) {
+    if (batch.size() < Decisions.BATCH) {
+      reached.remove(lead.id());
+      return false;
+    }
+    reached.put(lead.id(), batch.get(batch.size() - 1));
+    return true;
   }
 
   /** The outcome of a transaction, or empty if its lead has decided nothing. */

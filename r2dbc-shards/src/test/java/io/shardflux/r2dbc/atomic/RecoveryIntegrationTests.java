@@ -16,6 +16,8 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -281,6 +283,32 @@ class RecoveryIntegrationTests {
     another.look().block(BOUND);
     assertThat(bank.decisions(1)).isZero();
     assertThat(List.of(bank.amount(0), bank.amount(1))).containsExactly(-20L, 220L);
+  }
+
+  /** Those that name a shard which is gone stand before the others. */
+  @Test
+  void decisionsThatMustStayDoNotKeepThoseBehindThem() {
+    int staying = Decisions.BATCH + 200;
+    int going = 2 * Decisions.BATCH;
+    Shard lead = bank.shards.get(0);
+    Bank.run(
+            lead,
+            IntStream.range(0, staying + going)
+                .mapToObj(
+                    i ->
+                        "('sf1:%016d:%06d', 1, 1, '%s', '2001-01-01 00:00:00.000001')"
+                            .formatted(0, i, i < staying ? "gone" : bank.shard(1)))
+                .collect(Collectors.joining(",", "INSERT INTO shardflux_decision VALUES ", "")))
+        .block(BOUND);
+    Bank.run(lead, "UPDATE shardflux_decision SET decided_at = UTC_TIMESTAMP(6) - INTERVAL 2 HOUR")
+        .block(BOUND);
+    Recovery recovery = bank.transactions(Protocol.WHOLE).recovery();
+    recovery.look().block(BOUND);
+    assertThat(bank.decisions(1)).isEqualTo(staying);
+    Bank.run(lead, "UPDATE shardflux_decision SET decided_at = UTC_TIMESTAMP(6) - INTERVAL 8 DAY")
+        .block(BOUND);
+    recovery.look().block(BOUND);
+    assertThat(bank.decisions(1)).isZero();
   }
 
   @Test
