@@ -39,8 +39,11 @@ final class DefaultShardOperations implements ShardOperations {
 
   @Override
   public Mono<Void> removeShard(ShardId shard) {
-    return Mono.defer(() -> transactions.recovery().refuseIfNeeded(shards.of(shard)))
-        .then(shards.remove(shard));
+    return needless(shard).then(shards.remove(shard));
+  }
+
+  Mono<Void> needless(ShardId shard) {
+    return Mono.defer(() -> transactions.recovery().refuseIfNeeded(shards.of(shard)));
   }
 
   @Override

@@ -102,6 +102,11 @@ final class DefaultShardRouter implements ShardRouter, ShardAccess, TopologyAcce
   }
 
   @Override
+  public Mono<Void> needless(ShardId shard) {
+    return operations.needless(shard);
+  }
+
+  @Override
   public Mono<ShardId> locate(String table, ShardKey key) {
     return Mono.defer(() -> topology().locate(table, key));
   }

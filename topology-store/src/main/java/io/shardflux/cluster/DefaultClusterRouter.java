@@ -9,6 +9,7 @@ import io.shardflux.r2dbc.config.ControlOptions;
 import io.shardflux.r2dbc.config.ReshardingOptions;
 import io.shardflux.r2dbc.config.RouterDefinition;
 import io.shardflux.r2dbc.config.RouterParts;
+import io.shardflux.r2dbc.config.TopologyAccess;
 import io.shardflux.r2dbc.config.TopologyDocument;
 import io.shardflux.r2dbc.directory.TableDirectory;
 import io.shardflux.r2dbc.settings.Shard;
@@ -167,7 +168,7 @@ final class DefaultClusterRouter implements ClusterRouter, ClusterAccess {
           more.add(shard);
           return more;
         },
-        shard);
+        claimed(shard));
   }
 
   @Override
@@ -176,28 +177,30 @@ final class DefaultClusterRouter implements ClusterRouter, ClusterAccess {
         why,
         now -> now.withoutShard(shard),
         shards -> shards.stream().filter(each -> !each.id().equals(shard)).toList(),
-        null);
+        Mono.defer(() -> TopologyAccess.of(router()).needless(shard)));
   }
 
   /**
    * Publishes what is made of the newest topology, anew where another router publishes meanwhile.
+   *
+   * @param before completes if it may be published, behind all else that may refuse it
    */
   private Mono<Long> published(
       String why,
       UnaryOperator<Topology> topology,
       UnaryOperator<List<Shard>> shards,
-      @Nullable Shard added) {
+      Mono<Void> before) {
     return settled()
         .flatMap(
             now ->
                 drafted(why, now, topology, shards)
                     .flatMap(
                         draft ->
-                            claimed(added)
+                            before
                                 // The draft was made of this epoch; another may be in force by now.
                                 .then(tables.publish(now.topology().epoch(), draft, null))))
         .flatMap(epoch -> watch.seen(epoch).thenReturn(epoch))
-        .switchIfEmpty(Mono.defer(() -> published(why, topology, shards, added)));
+        .switchIfEmpty(Mono.defer(() -> published(why, topology, shards, before)));
   }
 
   /**
@@ -402,11 +405,13 @@ final class DefaultClusterRouter implements ClusterRouter, ClusterAccess {
         .subscribeOn(Schedulers.boundedElastic());
   }
 
-  private Mono<Void> claimed(@Nullable Shard added) {
-    return added == null
-        ? Mono.empty()
-        : IdentityTables.on(
-            List.of(added), own.options().timeouts().total(), shards -> shards.claim(cluster()));
+  private Mono<Void> claimed(Shard added) {
+    return Mono.defer(
+        () ->
+            IdentityTables.on(
+                List.of(added),
+                own.options().timeouts().total(),
+                shards -> shards.claim(cluster())));
   }
 
   @Override

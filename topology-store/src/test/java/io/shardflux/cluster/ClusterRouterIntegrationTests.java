@@ -198,6 +198,30 @@ class ClusterRouterIntegrationTests {
   }
 
   @Test
+  void aShardWithDecisionsIsNotRemoved() {
+    ClusterRouter cluster = open("transactions: {mode: atomic}\n" + document(2));
+    ShardRouter router = cluster.router();
+    router.operations().createTransactionTables().block(BOUND);
+    router.onAll().sql("CREATE TABLE written (id INT)").rowsUpdated().blockLast(BOUND);
+    router
+        .inTransaction(
+            transaction ->
+                Flux.just(S1, S0)
+                    .concatMap(
+                        shard ->
+                            transaction
+                                .on(shard)
+                                .sql("INSERT INTO written VALUES (1)")
+                                .rowsUpdated()))
+        .blockLast(BOUND);
+    assertThatThrownBy(() -> cluster.removeShard(S1, "not needed").block(BOUND))
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessageStartingWith("shard_1: has 1 decisions of transactions over shards and 0 ");
+    router.on(S1).sql("DELETE FROM shardflux_decision").rowsUpdated().block(BOUND);
+    assertThat(cluster.removeShard(S1, "not needed").block(BOUND)).isEqualTo(2);
+  }
+
+  @Test
   void aShardComesAndGoesForAllOfThem() {
     ClusterRouter first = open(document(2));
     ClusterRouter second = open(document(2));

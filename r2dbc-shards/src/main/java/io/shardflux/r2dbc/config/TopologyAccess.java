@@ -2,6 +2,7 @@ package io.shardflux.r2dbc.config;
 
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.router.Internal;
+import io.shardflux.router.ShardId;
 import io.shardflux.router.Topology;
 import java.util.List;
 import reactor.core.publisher.Mono;
@@ -31,4 +32,10 @@ public interface TopologyAccess {
    * @return whether it was put in force
    */
   Mono<Boolean> swap(Topology topology, List<Shard> shards);
+
+  /**
+   * Completes if transactions over shards need nothing of a shard; errors with {@link
+   * IllegalStateException} while they may.
+   */
+  Mono<Void> needless(ShardId shard);
 }
