@@ -330,6 +330,26 @@ class ReadShapesIntegrationTests {
         shape("gather", "SELECT COUNT(*) FROM users HAVING COUNT(*) > 3 AND MAX(name) LIKE 'u%'"),
         shape("merge", "SELECT id FROM users HAVING id > 38"),
         shape("merge", "SELECT id, age FROM users LIMIT 0"),
+        shape(
+            "gather",
+            "SELECT * FROM (SELECT id, age FROM users ORDER BY age DESC LIMIT 30) d WHERE d.id = 7"),
+        shape(
+            "gather",
+            "SELECT * FROM (SELECT id, age FROM users ORDER BY age DESC LIMIT 30) d WHERE d.id = ?",
+            17),
+        shape(
+            "gather",
+            "WITH d AS (SELECT id FROM users ORDER BY age LIMIT 1) SELECT * FROM d WHERE id = ?",
+            2),
+        shape(
+            "gather",
+            "SELECT * FROM (SELECT id FROM users WHERE age < 3 UNION ALL (SELECT user_id FROM"
+                + " orders ORDER BY 1 DESC LIMIT 1)) d WHERE d.id IN (2, 38)"),
+        shape(
+            "gather",
+            "SELECT u.id, (SELECT COUNT(*) FROM (SELECT * FROM orders ORDER BY total LIMIT 2) d"
+                + " WHERE d.user_id = u.id) FROM users u WHERE u.id IN (7, 9, 10, 11)"),
+        shape("one", "SELECT * FROM (SELECT id FROM users WHERE id = 7 ORDER BY age LIMIT 1) d"),
         shape("one", "SELECT VERSION()"),
         shape("merge", "SELECT id, (SELECT label FROM countries WHERE code = country) FROM users"),
         shape("gather", "SELECT COUNT(*) + (SELECT COUNT(*) FROM countries) FROM users"));

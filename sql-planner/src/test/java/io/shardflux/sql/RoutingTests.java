@@ -204,6 +204,44 @@ class RoutingTests {
     assertThat(Shop.shards(Shop.route(sql))).hasSize(3);
   }
 
+  /** A condition on the rows that a limit, a window or a group left is none of the rows in it. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "SELECT * FROM (SELECT id FROM users ORDER BY age LIMIT 1) d WHERE d.id = 5",
+        "SELECT * FROM (SELECT * FROM users ORDER BY age LIMIT 1 OFFSET 1) d WHERE d.id IN (5, 6)",
+        "SELECT * FROM (SELECT * FROM (SELECT id FROM users LIMIT 1) d) e WHERE e.id = 5",
+        "SELECT * FROM (SELECT * FROM (SELECT id FROM users) d LIMIT 1) e WHERE e.id = 5",
+        "WITH d AS (SELECT id FROM users ORDER BY age LIMIT 1) SELECT * FROM d WHERE id = 5",
+        "WITH d AS (SELECT id FROM users LIMIT 1), e (k) AS (SELECT id FROM d) SELECT * FROM e"
+            + " WHERE k = 5",
+        "SELECT * FROM (SELECT id FROM users UNION ALL (SELECT user_id FROM orders LIMIT 1)) d"
+            + " WHERE d.id = 5",
+        "SELECT * FROM (SELECT id FROM users UNION SELECT user_id FROM orders LIMIT 1) d WHERE"
+            + " d.id = 5",
+        "SELECT * FROM (SELECT id, tenant FROM docs UNION ALL SELECT user_id, note FROM orders"
+            + " LIMIT 1) d WHERE d.id = 5 AND d.tenant = 'x'",
+        "SELECT * FROM users u JOIN (SELECT user_id k FROM orders ORDER BY total LIMIT 1) d ON"
+            + " d.k = u.id WHERE u.id = 5",
+        "SELECT * FROM users u JOIN (SELECT user_id id FROM orders ORDER BY total LIMIT 1) d USING"
+            + " (id) WHERE u.id = 5",
+        "SELECT * FROM users u WHERE u.id = 5 AND u.id IN (SELECT k FROM (SELECT user_id k FROM"
+            + " orders LIMIT 1) d)",
+        "SELECT * FROM users u WHERE u.id = 5 AND EXISTS (SELECT 1 FROM (SELECT user_id k FROM"
+            + " orders ORDER BY total LIMIT 1) d WHERE d.k = u.id)",
+        "SELECT (SELECT MAX(d.total) FROM (SELECT * FROM orders ORDER BY total LIMIT 1) d WHERE"
+            + " d.user_id = u.id) FROM users u WHERE u.id = 5",
+        "SELECT * FROM (SELECT id, ROW_NUMBER() OVER (ORDER BY age) FROM users) d WHERE d.id = 5",
+        "SELECT * FROM (SELECT id, COUNT(*) FROM users GROUP BY age) d WHERE d.id = 5",
+        "SELECT * FROM (SELECT MIN(age), id FROM users) d WHERE d.id = 5",
+        "SELECT * FROM (SELECT id, COUNT(*) FROM users GROUP BY id WITH ROLLUP) d WHERE d.id = 5",
+        "DELETE FROM users WHERE id IN (SELECT id FROM (SELECT id FROM users LIMIT 1) d) AND id"
+            + " IN (5, 6)",
+      })
+  void takesNoKeyThroughWhatChoosesAmongAllRows(String sql) {
+    assertThat(Shop.shards(Shop.route(sql))).hasSize(3);
+  }
+
   @Test
   void routesTablesOfOneShardAndOfAll() {
     assertThat(Shop.route("SELECT * FROM config")).isEqualTo(new Routing.On(Shop.B));

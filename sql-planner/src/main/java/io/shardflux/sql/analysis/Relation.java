@@ -23,15 +23,17 @@ public record Relation(
     @Nullable RefusedSqlException rowsRefusal,
     @Nullable RefusedSqlException refusal) {
 
-  /** This relation with a limit to its rows. */
+  /**
+   * This relation with a limit to its rows. A condition from outside of it chooses among the rows
+   * that the limit left, so that it says nothing of where to look for them.
+   */
   Relation limited() {
-    return refusal == null
-        ? new Relation(
-            columns,
-            rows,
-            rowsRefusal,
-            new RefusedSqlException(
-                RefusalCode.CROSS_SHARD_SUBQUERY, "a LIMIT inside the statement"))
-        : this;
+    RefusedSqlException limit =
+        refusal == null
+            ? new RefusedSqlException(
+                RefusalCode.CROSS_SHARD_SUBQUERY, "a LIMIT inside the statement")
+            : refusal;
+    List<Scope.Column> keyless = columns.stream().map(Scope.Column::withoutKey).toList();
+    return new Relation(keyless, rows, rowsRefusal, limit);
   }
 }
