@@ -350,6 +350,15 @@ class ReadShapesIntegrationTests {
             "SELECT u.id, (SELECT COUNT(*) FROM (SELECT * FROM orders ORDER BY total LIMIT 2) d"
                 + " WHERE d.user_id = u.id) FROM users u WHERE u.id IN (7, 9, 10, 11)"),
         shape("one", "SELECT * FROM (SELECT id FROM users WHERE id = 7 ORDER BY age LIMIT 1) d"),
+        shape("gather", "SELECT SUM(age) IN (SELECT no FROM orders WHERE no > 1000) FROM users"),
+        shape("gather", "SELECT SUM(age) NOT IN (SELECT no FROM orders WHERE no > 9) FROM users"),
+        shape(
+            "gather",
+            "SELECT 1 FROM users HAVING MAX(id) NOT IN (SELECT no FROM orders WHERE no > 9)"),
+        shape("gather", "SELECT MAX(age) <> ALL (SELECT no FROM orders WHERE no > 9) FROM users"),
+        shape(
+            "first",
+            "SELECT COUNT(*) FROM users WHERE age IN (SELECT no FROM orders WHERE no > 9)"),
         shape("one", "SELECT VERSION()"),
         shape("merge", "SELECT id, (SELECT label FROM countries WHERE code = country) FROM users"),
         shape("gather", "SELECT COUNT(*) + (SELECT COUNT(*) FROM countries) FROM users"));

@@ -151,6 +151,20 @@ class AheadTests {
     assertThat(ahead("SELECT id FROM users WHERE " + condition)).isNull();
   }
 
+  /** Without a value nothing is left of the comparison, and it is what makes one row of all. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "SELECT SUM(age) IN (SELECT id FROM orders) FROM users",
+        "SELECT COUNT(*) + 1 = ANY (SELECT id FROM orders) FROM users",
+        "SELECT MAX(age) <> ALL (SELECT id FROM orders) FROM users",
+        "SELECT 1 FROM users HAVING MAX(id) NOT IN (SELECT id FROM orders)",
+        "SELECT 1 FROM users ORDER BY (MAX(id) IN (SELECT id FROM orders))",
+      })
+  void anAggregateStaysWithItsSubquery(String sql) {
+    assertThat(ahead(sql)).isNull();
+  }
+
   @Test
   void aNameOfWithIsNoTable() {
     assertThat(

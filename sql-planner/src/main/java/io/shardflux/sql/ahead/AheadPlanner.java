@@ -262,12 +262,20 @@ public final class AheadPlanner {
   private boolean in(Expr.Subquery subquery, Columns own, Columns columns, Set<String> names) {
     Expr left = subquery.left();
     Columns.Value value = value(own);
-    if (left == null || value == null || !columns.compares(left, value)) {
+    if (left == null || value == null || !columns.compares(left, value) || !mayGo(left)) {
       return false;
     }
     boolean negated = subquery.use() == Expr.Subquery.Use.NOT_IN;
     list(subquery, left, value, negated, columns, names);
     return true;
+  }
+
+  /**
+   * Tells whether a left side may be left out, as it is where a list has no value. An aggregate may
+   * be what makes one row of all.
+   */
+  private static boolean mayGo(Expr left) {
+    return !left.aggregates();
   }
 
   private void list(
@@ -304,6 +312,9 @@ public final class AheadPlanner {
     boolean equal = quantifier.group(1).equals("=");
     boolean unequal = quantifier.group(1).equals("<>") || quantifier.group(1).equals("!=");
     if (all ? unequal : equal) {
+      if (!mayGo(left)) {
+        return false;
+      }
       list(subquery, left, value, all, columns, names);
       return true;
     }
