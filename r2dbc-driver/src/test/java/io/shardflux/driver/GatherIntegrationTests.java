@@ -296,6 +296,23 @@ class GatherIntegrationTests {
     assertThat(told(kept, "SELECT CONNECTION_ID()")).isEqualTo(before);
   }
 
+  /** As a count is usually taken. */
+  @Test
+  void aReaderOfTheFirstRowKeepsTheConnection() {
+    DriverShards kept =
+        shards(9, GatherOptions.defaults(), PoolOptions.builder().maxSize(1).minIdle(0).build());
+    expect(numbers(kept, PAIRS), 0L);
+    kept.awaitIdle();
+    List<String> before = told(kept, "SELECT CONNECTION_ID()");
+    for (String sql : List.of(PAIRS, "SELECT ROW_NUMBER() OVER (ORDER BY age) - 1 FROM users")) {
+      for (int i = 0; i < 5; i++) {
+        expect(numbers(kept, sql).next().flux(), 0L);
+      }
+    }
+    isClean(kept);
+    assertThat(told(kept, "SELECT CONNECTION_ID()")).isEqualTo(before);
+  }
+
   /** By hand with -Xmx96m and -Dgather.users=5000, which are 10,000 rows for each statement. */
   @ParameterizedTest
   @ValueSource(ints = {1, 2, 10})

@@ -36,8 +36,8 @@ import reactor.core.publisher.Mono;
  * The rows of a statement that one server answers. The rows of each mention of a table are read
  * from their shards, one mention after the other, as {@link ReadOrder} says. Only then a session is
  * taken, so that no read waits for a connection while it holds one. The session has the rows in
- * temporary tables, which are dropped before it goes back; after a cancel, and an error that is no
- * answer of the server, it is closed.
+ * temporary tables, which are dropped before it goes back, also after a cancel; after an error that
+ * is no answer of the server it is closed.
  *
  * @param shard whose primary answers
  * @param statement the statement for that shard, of temporary tables
@@ -162,7 +162,7 @@ public record GatherSource(
                   held -> held.rows(use),
                   Held::left,
                   (held, error) -> isAnswer(error) ? held.left() : held.closed(),
-                  Held::closed));
+                  Held::left));
     }
 
     private Mono<Void> read() {
