@@ -284,6 +284,8 @@ class GatherTests {
         "SELECT x, STDDEV(y) AS s FROM t GROUP BY x ORDER BY MAX(s), x",
         "WITH d AS (SELECT x, RAND() AS q FROM t) SELECT COUNT(*) OVER () FROM d JOIN d e ON d.q ="
             + " e.q",
+        "WITH d AS (SELECT x, SYSDATE(6) AS q FROM t) SELECT COUNT(*) OVER () FROM d JOIN d e ON"
+            + " d.q = e.q",
         "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 3) SELECT"
             + " t.x, t._ROWID FROM t JOIN n ON n.i = t.x",
         "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 3) SELECT"

@@ -392,6 +392,7 @@ final class Mentions {
         !Functions.isKnown(name) || Functions.SESSION.contains(name) || OF_TABLES.contains(name);
     looksAtStored |= STORED.contains(name);
     embeds |= EMBEDDING.contains(name);
-    random += Functions.RANDOM.contains(name) ? 1 : 0;
+    // SYSDATE is the moment of each call.
+    random += Functions.RANDOM.contains(name) || name.equals("SYSDATE") ? 1 : 0;
   }
 }
