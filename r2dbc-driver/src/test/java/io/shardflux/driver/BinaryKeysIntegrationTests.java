@@ -272,6 +272,54 @@ class BinaryKeysIntegrationTests {
     }
   }
 
+  /** Its text would be no row's, and the answer would be empty without a word. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "SELECT a.name FROM things a RIGHT JOIN swapped USING (id) WHERE swapped.id = ?",
+        "WITH RECURSIVE n AS (SELECT 1 x UNION ALL SELECT x + 1 FROM n WHERE x < 3) SELECT name"
+            + " FROM n JOIN swapped b ON n.x < 9 WHERE b.id = ?",
+        "SELECT name FROM (SELECT id, name, ROW_NUMBER() OVER (ORDER BY name) n FROM swapped) d"
+            + " WHERE d.id = ?",
+        "SELECT name FROM (SELECT id, MAX(name) name FROM swapped GROUP BY id, name) d WHERE d.id"
+            + " = ?",
+        "SELECT name FROM (SELECT id, name FROM swapped ORDER BY name LIMIT 100) d WHERE d.id = ?",
+        "SELECT name FROM swapped WHERE COALESCE(id) = ?",
+        "SELECT name FROM swapped WHERE CASE id WHEN ? THEN 1 END",
+        "SELECT name FROM swapped WHERE NULLIF(id, ?) IS NULL",
+        "SELECT name FROM things WHERE ? IN (SELECT id FROM swapped)",
+      })
+  void aUuidIsSentAsBytesOrRefused(String sql) {
+    UUID id = UUID.randomUUID();
+    updated("INSERT INTO swapped (id, name) VALUES (?, 'here')", id);
+    try {
+      assertThat(names(sql, id)).contains("here");
+    } catch (R2dbcBadGrammarException refused) {
+      assertThat(refused).hasMessageContaining("KEY_VALUE: a UUID");
+    } finally {
+      updated("DELETE FROM swapped WHERE id = ?", id);
+    }
+  }
+
+  /** Where it is certain that no such key is meant, a UUID is its text. */
+  @Test
+  void aUuidOfAnotherColumnIsText() {
+    UUID id = UUID.randomUUID();
+    updated("INSERT INTO swapped (id, name) VALUES (?, LOWER(?))", id, id);
+    assertThat(names("SELECT name FROM swapped WHERE name = ?", id)).containsExactly("" + id);
+    assertThat(updated("UPDATE swapped SET name = CONCAT('x', ?) WHERE id = ?", id, id)).isOne();
+    assertThat(names("SELECT name FROM swapped WHERE name = CONCAT('x', ?)", id)).hasSize(1);
+    assertThat(
+            updated(
+                "INSERT INTO swapped (id, name) SELECT ?, 'copy' FROM swapped WHERE id = ? ON"
+                    + " DUPLICATE KEY UPDATE name = 'copied'",
+                id,
+                id))
+        .isPositive();
+    assertThat(names("SELECT name FROM swapped WHERE id = ?", id)).containsExactly("copied");
+    updated("DELETE FROM swapped WHERE id = ?", id);
+  }
+
   /** As MySQL's own function has it, where the server is one. */
   @Test
   void theOrdersAreThoseOfTheServer() {

@@ -34,6 +34,9 @@ final class Preparation {
   private final Analysis analysis;
   private final boolean named;
 
+  /** Whether the analysis ended early, so that more tables than it knows may be named. */
+  private boolean ended;
+
   Preparation(String sql, Schema schema, PlannerOptions options) {
     this(sql, false, schema, options);
   }
@@ -66,6 +69,7 @@ final class Preparation {
       if (e.code() == RefusalCode.TOO_LARGE || e.code() == RefusalCode.HINT) {
         throw e;
       }
+      ended = true;
       return prepared(refused(e, statement), statement instanceof Statement.Definition);
     }
   }
@@ -117,6 +121,7 @@ final class Preparation {
             plan.kind(),
             text.markers(),
             analysis.uuids().orders(),
+            holdUuids() ? analysis.uuids().texts() : null,
             HintReader.read(text.hint(), keyTable == null ? null : schema.sharded(keyTable)),
             Set.copyOf(analysis.tables()),
             new Copies(schema.topology(), analysis.tables()),
@@ -133,6 +138,15 @@ final class Preparation {
             plan.gather()),
         schema.catalog(),
         text);
+  }
+
+  /** Tells whether a key of the statement's tables may hold UUIDs as bytes. */
+  private boolean holdUuids() {
+    Set<String> tables = ended ? schema.topology().tables().keySet() : analysis.tables();
+    return tables.stream()
+        .map(schema::sharded)
+        .anyMatch(
+            rule -> rule != null && rule.key().stream().anyMatch(part -> part.uuid() != null));
   }
 
   private static RefusedSqlException sessionRefusal() {

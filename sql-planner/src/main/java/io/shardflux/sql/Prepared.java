@@ -91,6 +91,7 @@ public final class Prepared {
    * The analysed properties of a statement.
    *
    * @param uuids the markers of key columns that hold UUIDs as bytes
+   * @param texts the other markers of which a UUID is sent as text; null if all are
    * @param readsSession whether it depends on what other statements left in the session
    * @param assumesColumns whether columns were named in it that its text leaves to the server
    * @param tellsServer whether it asks a server of itself alone
@@ -104,6 +105,7 @@ public final class Prepared {
       StatementKind kind,
       List<@Nullable String> markers,
       Map<Integer, UuidOrder> uuids,
+      @Nullable Set<Integer> texts,
       Hints hints,
       Set<String> tables,
       Copies copies,
@@ -150,6 +152,8 @@ public final class Prepared {
    * stands for, or otherwise as its text}
    *
    * @param binds the values of the markers
+   * @throws RefusedSqlException if a UUID may be compared with such a key column, and it is not
+   *     certain that it is: its text would be no row's
    */
   public Binds sent(Binds binds) {
     @Nullable Object[] values = new Object[binds.size()];
@@ -157,12 +161,25 @@ public final class Prepared {
     for (int i = 0; i < values.length; i++) {
       values[i] = binds.get(i);
       if (values[i] instanceof UUID uuid) {
-        UuidOrder order = statement.uuids().get(i);
-        values[i] = order == null ? uuid.toString() : order.bytes(uuid);
+        values[i] = sent(i, uuid);
         some = true;
       }
     }
     return some ? Binds.of(Arrays.asList(values)) : binds;
+  }
+
+  private Object sent(int marker, UUID uuid) {
+    UuidOrder order = statement.uuids().get(marker);
+    if (order != null) {
+      return order.bytes(uuid);
+    }
+    if (statement.texts() != null && !statement.texts().contains(marker)) {
+      throw new RefusedSqlException(
+          RefusalCode.KEY_VALUE,
+          "a UUID that is not compared with one column, where a key holds UUIDs as bytes",
+          "bind it as the column holds it: its bytes in the key's order, or its text");
+    }
+    return uuid.toString();
   }
 
   /** {@return the hints of the text's first comment} */

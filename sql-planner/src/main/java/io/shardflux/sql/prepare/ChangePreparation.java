@@ -35,6 +35,7 @@ public record ChangePreparation(SqlText text, Schema schema, Analysis analysis) 
       exprs.add(assignment.column());
       if (assignment.value() != null) {
         exprs.add(assignment.value());
+        analysis.uuids().text(assignment.value());
       }
     }
     update.changed().order().forEach(item -> exprs.add(item.expr()));

@@ -76,6 +76,7 @@ public record InsertPreparation(SqlText text, Schema schema, Analysis analysis) 
 
   /** Checks an expression that may name no column of a table. */
   private void checkPlain(Expr expr) {
+    analysis.uuids().text(expr);
     expr.walk(
         each -> {
           if (each instanceof Expr.Subquery) {
@@ -266,6 +267,7 @@ public record InsertPreparation(SqlText text, Schema schema, Analysis analysis) 
       Expr expr = plain && select != null ? select.items().get(index).expr() : null;
       if (expr != null
           && (expr.bare() instanceof Expr.Marker || expr.bare() instanceof Expr.Literal)) {
+        analysis.uuids().pair(analysis.colocation().key(number), expr);
         zone.add(new KeyCondition.Points(List.of(number), List.of(List.of(expr.bare())), true));
       }
     }
