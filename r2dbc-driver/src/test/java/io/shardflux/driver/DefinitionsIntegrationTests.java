@@ -10,6 +10,7 @@ import io.r2dbc.spi.R2dbcBadGrammarException;
 import io.r2dbc.spi.Result;
 import io.shardflux.router.KeyColumn;
 import io.shardflux.router.ShardId;
+import io.shardflux.router.ShardingStrategy;
 import io.shardflux.router.TableRule;
 import io.shardflux.sql.statement.Hints;
 import java.util.List;
@@ -39,6 +40,14 @@ class DefinitionsIntegrationTests {
                 router
                     .table(sharded("made"))
                     .table(sharded("other"))
+                    .strategy(
+                        "elsewhere",
+                        ShardingStrategy.hash(List.of(IDS.get(1), IDS.get(2), IDS.get(0))))
+                    .table(
+                        new TableRule.Sharded(
+                            "archive", List.of(KeyColumn.integer("id")), "elsewhere"))
+                    .table(
+                        new TableRule.Sharded("words", List.of(KeyColumn.text("word")), "by_user"))
                     .table(new TableRule.Reference("labels"))
                     .table(new TableRule.Pinned("notes", IDS.get(2))));
   }
@@ -107,6 +116,24 @@ class DefinitionsIntegrationTests {
   }
 
   @Test
+  void takesNoOtherWordForAQueryOrAKey() {
+    updated(
+        EVERY
+            + "CREATE TABLE made (id BIGINT PRIMARY KEY, name VARCHAR(20) DEFAULT 'x', age INT, KEY"
+            + " by_name (name)) PARTITION BY RANGE (id) (PARTITION p VALUES LESS THAN (1000))");
+    updated(
+        EVERY
+            + "ALTER TABLE made DROP PRIMARY KEY, ADD PRIMARY KEY (id), DROP INDEX by_name, ALTER"
+            + " COLUMN name DROP DEFAULT, DROP COLUMN age");
+    updated(EVERY + "ALTER TABLE made MODIFY name VARCHAR(30) CHARACTER SET latin1");
+    updated(EVERY + "ALTER TABLE made CONVERT TO CHARACTER SET utf8mb4");
+    updated("INSERT INTO made (id, name) VALUES (1, 'a')");
+    assertThat(names("SELECT name FROM made")).containsExactly("a");
+    updated(EVERY + "RENAME TABLE made TO other");
+    updated(EVERY + "DROP TABLE other");
+  }
+
+  @Test
   void definesReferenceTablesOnEveryShardAndPinnedOnesOnTheirs() {
     updated(EVERY + "CREATE TABLE labels (id INT PRIMARY KEY, name VARCHAR(20))");
     updated("INSERT INTO labels (id, name) VALUES (1, 'x')");
@@ -162,6 +189,22 @@ class DefinitionsIntegrationTests {
         "STATEMENT | CREATE VIEW made AS SELECT 1",
         "STATEMENT | DROP DATABASE made",
         "STATEMENT: tables on different shards | DROP TABLE users, notes",
+        "STATEMENT: CREATE TABLE of a query's rows | " + EVERY + "CREATE TABLE made AS TABLE users",
+        "STATEMENT: CREATE TABLE of a query's rows | " + EVERY + "CREATE TABLE made TABLE users",
+        "STATEMENT: CREATE TABLE of a query's rows | "
+            + EVERY
+            + "CREATE TABLE made (id BIGINT) VALUES ROW(1)",
+        "rule places rows otherwise | " + EVERY + "RENAME TABLE users TO archive",
+        "rule places rows otherwise | " + EVERY + "RENAME TABLE made TO other, users TO labels",
+        "rule places rows otherwise | " + EVERY + "ALTER TABLE users ADD x INT, RENAME AS labels",
+        "rule places rows otherwise | " + EVERY + "ALTER TABLE labels RENAME users",
+        "users.id: a key column | " + EVERY + "ALTER TABLE users MODIFY id INT",
+        "users.id: a key column | " + EVERY + "ALTER TABLE users CHANGE COLUMN `ID` no BIGINT",
+        "users.id: a key column | " + EVERY + "ALTER TABLE users ADD (x INT), CHANGE age id INT",
+        "users.id: a key column | " + EVERY + "ALTER TABLE users DROP id, RENAME COLUMN age TO id",
+        "users.id: a key column | " + EVERY + "ALTER TABLE users DROP COLUMN IF EXISTS id",
+        "users.id: a key column | " + EVERY + "ALTER TABLE users RENAME COLUMN age TO id",
+        "words.word: a key column | " + EVERY + "ALTER TABLE words CONVERT TO CHARACTER SET latin1",
         "UNKNOWN_TABLE: stranger: not in the topology | CREATE TABLE stranger (id INT)",
         "UNKNOWN_TABLE: stranger | RENAME TABLE users TO stranger",
         "UNKNOWN_TABLE: stranger | ALTER TABLE users ADD x INT, RENAME AS stranger",

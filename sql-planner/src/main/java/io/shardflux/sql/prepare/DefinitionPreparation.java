@@ -1,6 +1,8 @@
 package io.shardflux.sql.prepare;
 
 import io.shardflux.router.Internal;
+import io.shardflux.router.KeyColumn;
+import io.shardflux.router.KeyType;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.TableRule;
 import io.shardflux.sql.analysis.Analysis;
@@ -31,6 +33,8 @@ public record DefinitionPreparation(SqlText text, Schema schema, Analysis analys
     if (places.size() > 1) {
       throw refused("tables on different shards", "define each table by a statement of its own");
     }
+    definition.renamed().forEach(this::checkRenamed);
+    checkKey(definition);
     Routing place = places.iterator().next();
     return new StatementPlan(
         StatementKind.OTHER,
@@ -38,13 +42,18 @@ public record DefinitionPreparation(SqlText text, Schema schema, Analysis analys
         (binds, hints, shards) -> everyShard(definition.verb(), hints, shards));
   }
 
-  private Routing place(String table) {
+  private TableRule rule(String table) {
     TableRule rule = schema.topology().tables().get(table);
     if (rule == null) {
       throw new RefusedSqlException(
           RefusalCode.UNKNOWN_TABLE,
           table + ": not in the topology (" + schema.topology().tables().keySet() + ")");
     }
+    return rule;
+  }
+
+  private Routing place(String table) {
+    TableRule rule = rule(table);
     if (schema.topology().pinnedWhile(rule) instanceof TableRule.Pinned pinned) {
       return new Routing.On(pinned.shard());
     }
@@ -59,6 +68,39 @@ public record DefinitionPreparation(SqlText text, Schema schema, Analysis analys
           new Copies(schema.topology(), Set.of(table)).written(Set.of(table)));
     }
     return new Routing.Everywhere(schema.shards(table));
+  }
+
+  /** Refuses to give rows a name whose rule has them elsewhere. */
+  private void checkRenamed(Statement.Definition.Renamed renamed) {
+    TableRule from = rule(renamed.from());
+    TableRule to = rule(renamed.to());
+    boolean alike =
+        (from instanceof TableRule.Sharded some && to instanceof TableRule.Sharded other)
+            ? some.strategy().equals(other.strategy()) && some.key().equals(other.key())
+            : from.getClass() == to.getClass();
+    if (!alike) {
+      throw refused(
+          renamed.from() + " as " + renamed.to() + ", whose rule places rows otherwise",
+          "write the rows into a table of that rule");
+    }
+  }
+
+  /** Refuses what may change the values that the rows of a sharded table are placed by. */
+  private void checkKey(Statement.Definition definition) {
+    String table = definition.tables().get(0);
+    TableRule.Sharded rule = definition.verb().equals("ALTER") ? schema.sharded(table) : null;
+    if (rule == null) {
+      return;
+    }
+    for (KeyColumn part : rule.key()) {
+      boolean named = definition.changed().stream().anyMatch(part.name()::equalsIgnoreCase);
+      if (named || (definition.converts() && part.type() == KeyType.TEXT)) {
+        throw refused(
+            table + "." + part.name() + ": a key column, by which the rows are placed",
+            "write the rows into a table that has the key so, or name each shard by a hint where no"
+                + " value changes");
+      }
+    }
   }
 
   private Plan everyShard(String verb, Hints hints, List<ShardId> shards) {

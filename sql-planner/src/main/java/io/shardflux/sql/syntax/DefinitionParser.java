@@ -10,6 +10,9 @@ import org.jspecify.annotations.Nullable;
 final class DefinitionParser extends Parser {
 
   private final List<String> tables = new ArrayList<>();
+  private final List<Statement.Definition.Renamed> renamed = new ArrayList<>();
+  private final List<String> changed = new ArrayList<>();
+  private boolean converts;
 
   DefinitionParser(SqlText text) {
     super(text);
@@ -29,7 +32,12 @@ final class DefinitionParser extends Parser {
           case "RENAME" -> parser.rename();
           default -> false;
         };
-    return known ? new Statement.Definition(verb, List.copyOf(parser.tables)) : null;
+    return known ? parser.definition(verb) : null;
+  }
+
+  private Statement.Definition definition(String verb) {
+    return new Statement.Definition(
+        verb, List.copyOf(tables), List.copyOf(renamed), List.copyOf(changed), converts);
   }
 
   private boolean create() {
@@ -40,7 +48,7 @@ final class DefinitionParser extends Parser {
         table();
       }
       while (token().kind() != Token.Kind.END) {
-        if (isAny("SELECT", "VALUES", "WITH") && !isSequence("WITH", "PARSER")) {
+        if (isQuery()) {
           throw new RefusedSqlException(
               RefusalCode.STATEMENT,
               "CREATE TABLE of a query's rows",
@@ -56,6 +64,12 @@ final class DefinitionParser extends Parser {
     return index();
   }
 
+  private boolean isQuery() {
+    return isAny("SELECT", "TABLE")
+        || (is("VALUES") && !isSequence("VALUES", "LESS") && !isSequence("VALUES", "IN"))
+        || (is("WITH") && !isSequence("WITH", "PARSER"));
+  }
+
   private boolean alter() {
     while (isAny("ONLINE", "OFFLINE", "IGNORE")) {
       next();
@@ -68,19 +82,69 @@ final class DefinitionParser extends Parser {
     int depth = 0;
     while (token().kind() != Token.Kind.END) {
       depth += is("(") ? 1 : is(")") ? -1 : 0;
-      boolean renames = depth == 0 && skip("RENAME");
-      if (renames && !isAny("COLUMN", "INDEX", "KEY")) {
-        if (!skip("TO") && !skip("AS")) {
-          skip("=");
-        }
-        table();
-      } else if (depth == 0 && isAny("EXCHANGE", "TABLESPACE") && !renames) {
-        throw new RefusedSqlException(RefusalCode.STATEMENT, "ALTER TABLE … " + upper());
-      } else if (!renames) {
+      if (depth > 0) {
         next();
+      } else {
+        action();
       }
     }
     return true;
+  }
+
+  /** Takes a part of what is altered, as long as it may be. */
+  private void action() {
+    if (skip("RENAME")) {
+      renaming();
+    } else if (skip("CHANGE")) {
+      column();
+      column();
+    } else if (skip("MODIFY")) {
+      column();
+    } else if (skip("DROP")) {
+      dropped();
+    } else if (skip("CONVERT")) {
+      converts = true;
+    } else if (isAny("EXCHANGE", "TABLESPACE")) {
+      throw new RefusedSqlException(RefusalCode.STATEMENT, "ALTER TABLE … " + upper());
+    } else {
+      next();
+    }
+  }
+
+  private void renaming() {
+    if (is("COLUMN")) {
+      column();
+      expect("TO");
+      column();
+    } else if (!isAny("INDEX", "KEY")) {
+      if (!skip("TO") && !skip("AS")) {
+        skip("=");
+      }
+      table();
+      renamed.add(new Statement.Definition.Renamed(tables.get(0), tables.get(tables.size() - 1)));
+    }
+  }
+
+  private void dropped() {
+    if (!isAny(
+        "INDEX",
+        "KEY",
+        "PRIMARY",
+        "FOREIGN",
+        "CHECK",
+        "CONSTRAINT",
+        "DEFAULT",
+        "PARTITION",
+        "PERIOD",
+        "SYSTEM")) {
+      column();
+    }
+  }
+
+  private void column() {
+    skip("COLUMN");
+    skip("IF", "EXISTS");
+    changed.add(next().value());
   }
 
   private boolean drop() {
@@ -112,6 +176,8 @@ final class DefinitionParser extends Parser {
       table();
       expect("TO");
       table();
+      int last = tables.size() - 1;
+      renamed.add(new Statement.Definition.Renamed(tables.get(last - 1), tables.get(last)));
     } while (skip(","));
     return true;
   }

@@ -77,8 +77,21 @@ public sealed interface Statement {
    *
    * @param verb its first word
    * @param tables the tables, at least one
+   * @param renamed pairs of these, each with the name that the first one gets
+   * @param changed the columns, old and new, whose name or type it may change
+   * @param converts whether it changes the character set of all columns
    */
-  record Definition(String verb, List<String> tables) implements Statement {}
+  record Definition(
+      String verb,
+      List<String> tables,
+      List<Renamed> renamed,
+      List<String> changed,
+      boolean converts)
+      implements Statement {
+
+    /** A table and the name that it gets. */
+    public record Renamed(String from, String to) {}
+  }
 
   /** A change of the session's state. */
   record Session() implements Statement {}
