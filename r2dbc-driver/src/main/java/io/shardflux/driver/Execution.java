@@ -135,6 +135,7 @@ final class Execution {
               return planned(snapshot, prepared, prepared.sent(binds), hints, again);
             },
             Anew.NOT_YET)
+        .onErrorMap(Definitions.Ended.class, Definitions.Ended::told)
         .onErrorMap(error -> Refusals.named(error, sql));
   }
 
@@ -505,7 +506,11 @@ final class Execution {
     }
 
     private Mono<Result> define(Plan.Definitions plan) {
-      return new Definitions(plan, part -> statement(part).write().rowsUpdated(), engine::redefined)
+      return new Definitions(
+              plan,
+              part -> statement(part).write().rowsUpdated(),
+              () -> engine.snapshot().movingOf(prepared.tables()),
+              engine::redefined)
           .run()
           .map(rows -> ChangesResult.of(rows, List.of()));
     }

@@ -8,13 +8,18 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.r2dbc.spi.Connection;
 import io.r2dbc.spi.R2dbcBadGrammarException;
 import io.r2dbc.spi.Result;
+import io.shardflux.driver.scatter.Definitions;
 import io.shardflux.router.KeyColumn;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardingStrategy;
 import io.shardflux.router.TableRule;
+import io.shardflux.sql.merge.Plan;
 import io.shardflux.sql.statement.Hints;
+import io.shardflux.sql.statement.ShardSql;
 import java.util.List;
 import java.util.Objects;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -176,6 +181,61 @@ class DefinitionsIntegrationTests {
     assertThat(having("other")).containsExactly("shard_0", "shard_1");
     updated(EVERY + "DROP TABLE IF EXISTS other");
     assertThat(having("other")).isEmpty();
+  }
+
+  /** That columns were others than it was planned for is no reason to begin it anew. */
+  @Test
+  void isNeverRunAgainWhereAShardHasIt() {
+    updated(EVERY + "CREATE TABLE made (id BIGINT PRIMARY KEY, c INT)");
+    on(1, "DROP TABLE made");
+    assertThatThrownBy(() -> updated(EVERY + "ALTER TABLE made ADD COLUMN d INT"))
+        .hasMessageContaining("doesn't exist")
+        .hasMessageContaining("failed on shard_1, done on [shard_0], not sent to [shard_2]");
+    on(1, "CREATE TABLE made (id BIGINT PRIMARY KEY)");
+    assertThatThrownBy(() -> updated(EVERY + "ALTER TABLE made ADD e INT, ADD INDEX (c)"))
+        .hasMessageContaining("failed on shard_1, done on [shard_0], not sent to [shard_2]");
+    updated(EVERY + "DROP TABLE made");
+  }
+
+  /** Statements behind a cancelled one know what it did. */
+  @Test
+  void aCancelledOneLeavesNoOldColumns() {
+    AtomicInteger asked = new AtomicInteger();
+    Plan.Definitions plan =
+        new Plan.Definitions(
+            Plan.Part.each(IDS, new ShardSql("ALTER TABLE made ADD c INT", List.of())));
+    Definitions definitions =
+        new Definitions(
+            plan, part -> Mono.never(), Set::of, () -> Mono.fromRunnable(asked::incrementAndGet));
+    definitions.run().subscribe().dispose();
+    assertThat(asked).hasValue(1);
+  }
+
+  /** A move that begins meanwhile would meet other columns on one side. */
+  @Test
+  void endsWhereAMoveBegins() {
+    Plan.Definitions plan =
+        new Plan.Definitions(
+            Plan.Part.each(IDS, new ShardSql("ALTER TABLE made ADD c INT", List.of())));
+    AtomicInteger sent = new AtomicInteger();
+    Definitions definitions =
+        new Definitions(
+            plan,
+            part -> Mono.fromSupplier(() -> (long) sent.incrementAndGet()),
+            () -> sent.get() < 2 ? Set.of() : Set.of("made"),
+            Mono::empty);
+    assertThatThrownBy(() -> definitions.run().block(BOUND))
+        .isInstanceOfSatisfying(
+            Definitions.Ended.class,
+            ended ->
+                assertThat(ended.told())
+                    .hasMessageContaining("TABLE_MOVING")
+                    .hasMessageContaining("done on [shard_0, shard_1], not sent to []"));
+    assertThat(sent).hasValue(2);
+  }
+
+  private static void on(int shard, String sql) {
+    shards.router.on(IDS.get(shard)).sql(sql).rowsUpdated().block(BOUND);
   }
 
   @ParameterizedTest

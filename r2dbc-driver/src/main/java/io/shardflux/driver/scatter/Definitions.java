@@ -10,6 +10,7 @@ import io.shardflux.sql.merge.Plan;
 import io.shardflux.sql.statement.RefusalCode;
 import io.shardflux.sql.statement.RefusedSqlException;
 import java.util.List;
+import java.util.Set;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import reactor.core.publisher.Flux;
@@ -20,12 +21,14 @@ import reactor.core.publisher.Mono;
  * first shard that fails ends it, and the error tells which shards have it.
  *
  * @param statement the statement of a shard
+ * @param moving the tables whose rows are moved by then
  * @param redefined what follows where a shard may have it
  */
 @Internal
 public record Definitions(
     Plan.Definitions plan,
     Function<Plan.Part, Mono<Long>> statement,
+    Supplier<Set<String>> moving,
     Supplier<Mono<Void>> redefined) {
 
   /**
@@ -40,39 +43,71 @@ public record Definitions(
           "a definition of tables in a transaction, which it would commit; outside of"
               + " one it is run");
     }
-    if (!snapshot.movingOf(prepared.tables()).isEmpty()) {
+    checkMoving(snapshot.movingOf(prepared.tables()), "");
+  }
+
+  private static void checkMoving(Set<String> moving, String where) {
+    if (!moving.isEmpty()) {
       throw new RefusedSqlException(
-          RefusalCode.TABLE_MOVING,
-          "a definition of " + snapshot.movingOf(prepared.tables()) + ", whose rows are moved");
+          RefusalCode.TABLE_MOVING, "a definition of " + moving + ", whose rows are moved" + where);
     }
   }
 
-  /** Runs it, and gives the rows that a server counts. */
+  /**
+   * The failure of a definition that some shards may have by then, so that it is never run again
+   * from the first one.
+   */
+  public static final class Ended extends RuntimeException {
+
+    private final Throwable told;
+
+    Ended(Throwable told) {
+      super(null, told, false, false);
+      this.told = told;
+    }
+
+    /** What is told of it. */
+    public Throwable told() {
+      return told;
+    }
+  }
+
+  /**
+   * Runs it, and gives the rows that a server counts; fails with {@link Ended}. Whoever cancels it
+   * is told nothing, but the tables' columns are read anew.
+   */
   public Mono<Long> run() {
     return Flux.range(0, plan.parts().size())
         .concatMap(at -> defined(at), 1)
         .reduce(0L, Long::sum)
+        .onErrorMap(Ended::new)
         .onErrorResume(error -> redefined.get().onErrorComplete().then(Mono.error(error)))
+        .doOnCancel(() -> redefined.get().onErrorComplete().subscribe())
         .delayUntil(rows -> redefined.get().onErrorComplete());
   }
 
   private Mono<Long> defined(int at) {
-    return statement
-        .apply(plan.parts().get(at))
+    return Mono.defer(
+            () -> {
+              checkMoving(moving.get(), "; " + places(at));
+              return statement.apply(plan.parts().get(at));
+            })
         .defaultIfEmpty(0L)
+        .onErrorMap(Snapshot::told)
         .onErrorMap(R2dbcException.class, error -> told(error, at));
   }
 
   private R2dbcException told(R2dbcException error, int at) {
+    return ShardScatter.like(error, error.getMessage() + "; " + places(at));
+  }
+
+  private String places(int failed) {
     List<ShardId> shards = plan.parts().stream().map(Plan.Part::shard).toList();
-    return ShardScatter.like(
-        error,
-        error.getMessage()
-            + "; failed on "
-            + shards.get(at)
-            + ", done on "
-            + shards.subList(0, at)
-            + ", not sent to "
-            + shards.subList(at + 1, shards.size()));
+    return "failed on "
+        + shards.get(failed)
+        + ", done on "
+        + shards.subList(0, failed)
+        + ", not sent to "
+        + shards.subList(failed + 1, shards.size());
   }
 }
