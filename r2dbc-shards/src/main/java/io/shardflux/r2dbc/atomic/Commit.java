@@ -87,7 +87,8 @@ final class Commit {
     List<Branch> others = branches.stream().filter(branch -> branch != writer).toList();
     List<Branch> locked = others.stream().filter(Branch::locked).toList();
     Mono<Void> held = writer == null ? Mono.empty() : each(locked, Branch::hold);
-    return held.onErrorResume(error -> rolledBack(error))
+    return held.then(Mono.defer(this::waitedFor))
+        .onErrorResume(this::rolledBack)
         .then(Mono.defer(() -> writer == null ? Mono.empty() : committed(writer)))
         .then(Mono.defer(() -> each(others, this::ended)));
   }
@@ -130,7 +131,7 @@ final class Commit {
             Mono.defer(
                 () -> protocol.decidesFirst() ? Mono.empty() : each(written, this::commitPrepared)))
         .then(Mono.defer(() -> protocol.past(Point.PREPARED, name)))
-        .then(Mono.<Void>defer(() -> waitedFor(name)))
+        .then(Mono.<Void>defer(this::waitedFor))
         .onErrorResume(this::rolledBack)
         .then(Mono.defer(() -> decision(first, named, written)))
         .flatMap(
@@ -151,9 +152,9 @@ final class Commit {
     return all(steps);
   }
 
-  private Mono<Void> waitedFor(String name) {
+  private Mono<Void> waitedFor() {
     return givenUp.getAsBoolean()
-        ? Mono.error(new CancellationException("transaction " + name + ": given up"))
+        ? Mono.error(new CancellationException("transaction: given up"))
         : Mono.empty();
   }
 

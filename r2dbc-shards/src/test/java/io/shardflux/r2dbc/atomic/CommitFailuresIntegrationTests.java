@@ -196,6 +196,24 @@ class CommitFailuresIntegrationTests {
     assertThat(List.of(bank.amount(0), bank.amount(1))).containsExactly(70L, 130L);
   }
 
+  @Test
+  void aCancelBeforeTheOnlyWriterCommitsRollsBack() {
+    SpanningTransactions transactions = relayed(Protocol.WHOLE);
+    SpanningTransaction transaction = transactions.begin(LEVEL, Timeouts.of(BOUND));
+    StepVerifier.create(
+            Bank.add(transaction, 0, -30)
+                .then(Bank.amount(transaction, 1, " FOR UPDATE"))
+                .then(Mono.fromRunnable(() -> relays.get(1).delay(SILENCE.dividedBy(2))))
+                .then(transaction.commit().timeout(SILENCE.dividedBy(5), Mono.empty())))
+        .expectComplete()
+        .verify(BOUND);
+    Await.until(
+        "rolled back",
+        Mono.fromSupplier(() -> transactions.counts().rolledBack()),
+        count -> count == 1);
+    assertThat(bank.amount(0)).isEqualTo(100);
+  }
+
   private static Protocol at(Point wanted, Mono<Void> doing) {
     return new Protocol() {
       @Override
