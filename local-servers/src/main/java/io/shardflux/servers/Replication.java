@@ -68,7 +68,13 @@ public final class Replication implements AutoCloseable {
     String outcome = Sql.value(replica, wait, CATCH_UP_BOUND.plus(BOUND));
     if (outcome.equals("null") || outcome.startsWith("-")) {
       throw new IllegalStateException(
-          replica + ": does not catch up with " + source + "; " + dialect.status + " says why");
+          replica
+              + ": does not catch up with "
+              + source
+              + "; "
+              + dialect.status
+              + " says: "
+              + Sql.value(replica, dialect.status, "Last_SQL_Error", BOUND));
     }
   }
 

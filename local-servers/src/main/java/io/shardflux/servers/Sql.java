@@ -33,6 +33,17 @@ final class Sql {
     return answer(server, bound, connection -> firstColumn(connection, query));
   }
 
+  /** A column of the only row, as text. */
+  static String value(DatabaseServer server, String query, String column, Duration bound) {
+    return answer(
+        server,
+        bound,
+        connection ->
+            Flux.from(connection.createStatement(query).execute())
+                .flatMap(result -> result.map(row -> String.valueOf(row.get(column))))
+                .single());
+  }
+
   /** The number of rows that the query has. */
   static long count(DatabaseServer server, String query, Duration bound) {
     return Long.parseLong(
