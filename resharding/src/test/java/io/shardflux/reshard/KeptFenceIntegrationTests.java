@@ -21,6 +21,7 @@ import java.util.function.Predicate;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -34,17 +35,24 @@ class KeptFenceIntegrationTests {
   private static final ShardingStrategy HALF = ShardingStrategy.modulo(List.of(S0, S1));
   private static final ShardId ONE = ShardId.of("one");
 
-  private final MoveFixture fixture = new MoveFixture("{type: fixed, shard: shard_0}");
   private volatile Predicate<String> holds = what -> false;
-  private final ShardMoves moves =
-      fixture.hasty(
-          0,
-          new MoveJob.Guards() {
-            @Override
-            public Mono<Void> before(String what) {
-              return holds.test(what) ? Mono.never() : Mono.empty();
-            }
-          });
+  private MoveFixture fixture;
+  private ShardMoves moves;
+
+  /** Not with the instance, which disabled tests have, too, and nobody closes. */
+  @BeforeEach
+  void open() {
+    fixture = new MoveFixture("{type: fixed, shard: shard_0}");
+    moves =
+        fixture.hasty(
+            0,
+            new MoveJob.Guards() {
+              @Override
+              public Mono<Void> before(String what) {
+                return holds.test(what) ? Mono.never() : Mono.empty();
+              }
+            });
+  }
 
   @AfterEach
   void close() {
