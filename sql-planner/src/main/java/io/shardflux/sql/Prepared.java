@@ -297,7 +297,22 @@ public final class Prepared {
     if (statement.keyTable() == null) {
       throw new RefusedSqlException(RefusalCode.HINT, "a key for a statement of no sharded table");
     }
+    checkKeptKey(binds);
     return new Routing.Keys(statement.keyTable(), List.of(hints.key()));
+  }
+
+  /** Refuses a write that gives rows another known key, which may be another shard's. */
+  private void checkKeptKey(Binds binds) {
+    if (statement.kind() != StatementKind.UPDATE && statement.kind() != StatementKind.INSERT) {
+      return;
+    }
+    try {
+      statement.router().route(binds);
+    } catch (RefusedSqlException refusal) {
+      if (refusal.code() == RefusalCode.KEY_UPDATE) {
+        throw refusal;
+      }
+    }
   }
 
   /**

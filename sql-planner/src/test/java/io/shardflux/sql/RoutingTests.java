@@ -242,6 +242,22 @@ class RoutingTests {
     assertThat(Shop.shards(Shop.route(sql))).hasSize(3);
   }
 
+  /** The row would stay on the shard of the key that it had. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "UPDATE users SET id = 7 WHERE id = 5",
+        "UPDATE users SET id = 5 WHERE age = 1",
+        "INSERT INTO users (id) VALUES (5) ON DUPLICATE KEY UPDATE id = 7",
+      })
+  void aHintOfAKeyPermitsNoOtherKnownKey(String sql) {
+    assertThatThrownBy(() -> Shop.route("/* shardflux: key=5 */ " + sql))
+        .hasMessageContaining("KEY_UPDATE: users.id");
+    assertThat(Shop.route("/* shardflux: shard=b */ " + sql)).isEqualTo(new Routing.On(Shop.B));
+    assertThat(Shop.route("/* shardflux: key=5 */ UPDATE users SET id = 5 WHERE id = 5"))
+        .isEqualTo(new Routing.Keys("users", List.of(ShardKey.of(5))));
+  }
+
   @Test
   void routesTablesOfOneShardAndOfAll() {
     assertThat(Shop.route("SELECT * FROM config")).isEqualTo(new Routing.On(Shop.B));
