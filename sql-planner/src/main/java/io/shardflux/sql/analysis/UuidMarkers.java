@@ -20,7 +20,19 @@ import java.util.Set;
 public final class UuidMarkers {
 
   private static final Set<String> COMPARISONS =
-      Set.of("=", "<=>", "<>", "!=", "<", "<=", ">", ">=", "BETWEEN", "NOT BETWEEN");
+      Set.of(
+          "=",
+          "<=>",
+          "<>",
+          "!=",
+          "<",
+          "<=",
+          ">",
+          ">=",
+          "BETWEEN",
+          "NOT BETWEEN",
+          "LIKE",
+          "NOT LIKE");
 
   /** Functions that take the text of a UUID, whatever they make of it. */
   private static final Set<String> OF_TEXTS =
