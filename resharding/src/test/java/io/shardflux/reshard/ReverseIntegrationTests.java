@@ -28,6 +28,7 @@ import reactor.core.publisher.Mono;
 import reactor.util.retry.Retry;
 
 /** Moves that are taken back: each write that was acknowledged at the new place is at the old. */
+@Tag("same-on-any-server")
 @Execution(ExecutionMode.CONCURRENT)
 @ResourceLock(value = "servers", mode = ResourceAccessMode.READ)
 class ReverseIntegrationTests {
@@ -59,7 +60,6 @@ class ReverseIntegrationTests {
   }
 
   /** The control: without what is noted at the new place the same check must see lost writes. */
-  @Tag("same-on-any-server")
   @Test
   void withoutTheFlowBackWritesAreLost() {
     try (MoveFixture fixture = new MoveFixture(OLD)) {
@@ -88,7 +88,6 @@ class ReverseIntegrationTests {
   }
 
   /** The control: so it must where the new place takes writes while the keys leave it. */
-  @Tag("same-on-any-server")
   @Test
   void withTheFenceOpenWritesAreLost() {
     try (MoveFixture fixture = new MoveFixture(OLD)) {

@@ -37,6 +37,7 @@ import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
 /** Tables that are altered, emptied, made anew or wrong once a reverse has begun. */
+@Tag("same-on-any-server")
 @Execution(ExecutionMode.CONCURRENT)
 @ResourceLock(value = "servers", mode = ResourceAccessMode.READ)
 class StuckReverseIntegrationTests {
@@ -313,7 +314,6 @@ class StuckReverseIntegrationTests {
   }
 
   /** It is told until something else is wanted. */
-  @Tag("same-on-any-server")
   @Test
   void aRefusalIsToldUntilSomethingElseIsWanted() {
     try (MoveFixture fixture = new MoveFixture(OLD)) {

@@ -44,7 +44,7 @@ import reactor.core.publisher.Mono;
  */
 class StrategySqlIntegrationTests {
 
-  private static final int ROWS = Integer.getInteger("strategies.rows", 20_000);
+  private static final int ROWS = Integer.getInteger("strategies.rows", 5_000);
 
   /** The pairs of strategies whose moving rows are compared; all where there are more rows. */
   private static final int PAIRS = ROWS > 20_000 ? Integer.MAX_VALUE : 8;
