@@ -1,17 +1,20 @@
 package io.shardflux.sql;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.shardflux.sql.ahead.Ahead;
 import io.shardflux.sql.statement.Binds;
 import io.shardflux.sql.statement.Hints;
 import io.shardflux.sql.statement.PlannerOptions;
+import io.shardflux.sql.statement.RefusalCode;
 import io.shardflux.sql.statement.RefusedSqlException;
 import java.math.BigDecimal;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
+import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -163,6 +166,19 @@ class AheadTests {
       })
   void anAggregateStaysWithItsSubquery(String sql) {
     assertThat(ahead(sql)).isNull();
+  }
+
+  /** A list is filled up to a power of two, and a server takes 65,535 markers. */
+  @Test
+  void moreValuesThanAServerTakesAreGathered() {
+    Ahead ahead = some("SELECT id FROM users WHERE age IN (SELECT id FROM orders)");
+    List<Long> most = LongStream.range(0, 32_768).boxed().toList();
+    assertThat(ahead.bound(Binds.NONE, List.of(most)).values()).hasSize(32_768);
+    List<Long> more = LongStream.range(0, 32_769).boxed().toList();
+    assertThatThrownBy(() -> ahead.bound(Binds.NONE, List.of(more)))
+        .isInstanceOfSatisfying(
+            RefusedSqlException.class,
+            refused -> assertThat(refused.code()).isEqualTo(RefusalCode.TOO_MANY_GATHERED_ROWS));
   }
 
   @Test

@@ -1,6 +1,8 @@
 package io.shardflux.sql.ahead;
 
 import io.shardflux.sql.statement.Binds;
+import io.shardflux.sql.statement.RefusalCode;
+import io.shardflux.sql.statement.RefusedSqlException;
 import io.shardflux.sql.statement.ShardSql;
 import java.math.BigDecimal;
 import java.util.ArrayList;
@@ -17,6 +19,9 @@ final class BoundText {
   private static final String TRUE = "(1 = 1)";
   private static final String FALSE = "(1 = 0)";
 
+  /** The markers that a server takes in one statement. */
+  private static final int MOST_MARKERS = 65_535;
+
   private final Binds binds;
   private final List<? extends List<? extends @Nullable Object>> found;
   private final StringBuilder sql = new StringBuilder();
@@ -28,6 +33,11 @@ final class BoundText {
   }
 
   Ahead.Bound done() {
+    if (values.size() > MOST_MARKERS) {
+      throw new RefusedSqlException(
+          RefusalCode.TOO_MANY_GATHERED_ROWS,
+          "more than " + MOST_MARKERS + " values of subqueries in one statement");
+    }
     return new Ahead.Bound(sql.toString(), Collections.unmodifiableList(values));
   }
 
