@@ -4,8 +4,10 @@ import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.router.TableRule;
 import java.util.List;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 
 /** The TestKit's tables on one of three shards. */
+@Tag("same-on-any-server")
 class PinnedTestKitIntegrationTests extends ShardsTestKit {
 
   PinnedTestKitIntegrationTests() {

@@ -24,6 +24,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import reactor.core.Disposable;
 import reactor.core.publisher.Flux;
@@ -34,6 +35,7 @@ import reactor.core.publisher.Mono;
  * back. Nothing may be lost, be there twice, or be read as it was before. {@code
  * -Dshardflux.moves=40} moves them more often.
  */
+@Tag("same-on-any-server")
 class MovingRacesIntegrationTests {
 
   private static final int WRITERS = 16;

@@ -15,6 +15,7 @@ import io.shardflux.servers.TestServers;
 import java.util.List;
 import java.util.stream.Stream;
 import org.awaitility.Awaitility;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.springframework.boot.test.system.CapturedOutput;
@@ -27,6 +28,7 @@ import reactor.test.StepVerifier;
 
 /** Applications that share a topology, on real servers. */
 @ExtendWith(OutputCaptureExtension.class)
+@Tag("same-on-any-server")
 class ClusterIntegrationTests {
 
   private static final String[] CONTROL = {
