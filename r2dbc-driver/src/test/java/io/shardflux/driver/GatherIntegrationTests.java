@@ -473,8 +473,8 @@ class GatherIntegrationTests {
             + " b.n | 30",
         "SELECT GROUP_CONCAT(name) AS names FROM users | a.names = b.names | 1",
         "SELECT SUM(age) + STDDEV(age) AS total FROM users | a.total = b.total | 1",
-        "WITH d AS (SELECT u.name FROM users u JOIN users v ON u.age = v.age LIMIT 5) SELECT d.name"
-            + " FROM d | a.name = b.name | 5",
+        "WITH d AS (SELECT DISTINCT u.name FROM users u JOIN users v ON u.age = v.age LIMIT 5)"
+            + " SELECT d.name FROM d | a.name = b.name | 5",
       })
   void aNameOfWithAgreesWithItself(String query, String alike, long rows) {
     DriverShards many =
