@@ -81,6 +81,7 @@ public record Definitions(
         .concatMap(at -> defined(at), 1)
         .reduce(0L, Long::sum)
         .onErrorMap(Ended::new)
+        // Columns that can't be read now are read with the next look; the outcome is told as it is.
         .onErrorResume(error -> redefined.get().onErrorComplete().then(Mono.error(error)))
         .doOnCancel(() -> redefined.get().onErrorComplete().subscribe())
         .delayUntil(rows -> redefined.get().onErrorComplete());
