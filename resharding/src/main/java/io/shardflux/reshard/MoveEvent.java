@@ -69,7 +69,8 @@ public sealed interface MoveEvent {
   record HeldUp(Instant at, long job, Wait waiting) implements MoveEvent {}
 
   /**
-   * The move can't go on, as {@link MoveProgress#stuck()} says. It is told once until it gets on.
+   * The move can't go on, as {@link MoveProgress#stuck()} says. It is told once for each error,
+   * until the move gets on.
    *
    * @param at see {@link MoveEvent#at()}
    * @param job see {@link MoveEvent#job()}

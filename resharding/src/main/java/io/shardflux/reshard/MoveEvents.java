@@ -96,7 +96,7 @@ final class MoveEvents {
     if (wait != null && before.report().waiting() == null) {
       tell(new MoveEvent.HeldUp(Instant.now(), now.job(), wait));
     }
-    if (now.stuck() && !before.stuck()) {
+    if (now.stuck() && !(before.stuck() && Objects.equals(before.error(), now.error()))) {
       tell(new MoveEvent.Stuck(Instant.now(), now.job(), reason(now)));
     }
     if (now.ended()) {
