@@ -7,10 +7,33 @@ import io.shardflux.cluster.Jobs.Job;
 import io.shardflux.cluster.Jobs.Owned;
 import io.shardflux.r2dbc.config.RouterDocument;
 import io.shardflux.r2dbc.config.TopologyDocument;
-import io.shardflux.reshard.MovePlan.Code;
-import io.shardflux.reshard.MovePlan.Refusal;
-import io.shardflux.reshard.MoveProgress.Wanted;
-import io.shardflux.reshard.MoveWork.GivenUp;
+import io.shardflux.reshard.job.CopyJob;
+import io.shardflux.reshard.job.MoveJob;
+import io.shardflux.reshard.job.MoveWork;
+import io.shardflux.reshard.job.MoveWork.GivenUp;
+import io.shardflux.reshard.job.OwnedMove;
+import io.shardflux.reshard.plan.Draft;
+import io.shardflux.reshard.plan.Intent;
+import io.shardflux.reshard.plan.MovePlan;
+import io.shardflux.reshard.plan.MovePlan.Code;
+import io.shardflux.reshard.plan.MovePlan.Refusal;
+import io.shardflux.reshard.plan.MovePlanner;
+import io.shardflux.reshard.plan.MoveRefusedException;
+import io.shardflux.reshard.plan.Passage;
+import io.shardflux.reshard.progress.Course;
+import io.shardflux.reshard.progress.Failure;
+import io.shardflux.reshard.progress.JobPlan;
+import io.shardflux.reshard.progress.JobState;
+import io.shardflux.reshard.progress.MoveEvent;
+import io.shardflux.reshard.progress.MoveEvents;
+import io.shardflux.reshard.progress.MoveProgress;
+import io.shardflux.reshard.progress.MoveProgress.Wanted;
+import io.shardflux.reshard.progress.ReportText;
+import io.shardflux.reshard.progress.Shown;
+import io.shardflux.reshard.transfer.KeptFence;
+import io.shardflux.reshard.transfer.MovedTable;
+import io.shardflux.reshard.transfer.Servers;
+import io.shardflux.reshard.watch.Latencies;
 import io.shardflux.router.KeyColumn;
 import io.shardflux.router.TableRule;
 import io.shardflux.router.Topology;
@@ -33,7 +56,6 @@ import reactor.core.scheduler.Schedulers;
 final class DefaultShardMoves implements ShardMoves {
 
   private static final Logger log = LoggerFactory.getLogger(DefaultShardMoves.class);
-  static final String KIND = "move";
   private static final int SHOWN = 20;
   private static final Duration LOOK = Duration.ofSeconds(1);
   private static final Duration SHOW = Duration.ofMillis(500);
@@ -117,7 +139,7 @@ final class DefaultShardMoves implements ShardMoves {
             first ->
                 cluster
                     .jobs()
-                    .add(KIND, first.text(), JobState.FIRST.text())
+                    .add(JobPlan.JOB_KIND, first.text(), JobState.FIRST.text())
                     .switchIfEmpty(Mono.error(() -> new MoveRefusedException(List.of(UNDER_WAY)))))
         // One that is not heard is met by the next look.
         .doOnNext(started::tryEmitNext);
@@ -147,7 +169,7 @@ final class DefaultShardMoves implements ShardMoves {
           Map<String, List<KeyColumn>> tables = fenced(strategy);
           return cluster
               .jobs()
-              .all(KIND, 1)
+              .all(JobPlan.JOB_KIND, 1)
               .filter(job -> !job.ended())
               .next()
               .flatMap(job -> Mono.<Void>error(new MoveRefusedException(List.of(UNDER_WAY))))
@@ -260,7 +282,11 @@ final class DefaultShardMoves implements ShardMoves {
   }
 
   private Mono<Job> following(long job) {
-    return cluster.jobs().all(KIND, SHOWN).filter(later -> beforeOf(later) == job).next();
+    return cluster
+        .jobs()
+        .all(JobPlan.JOB_KIND, SHOWN)
+        .filter(later -> beforeOf(later) == job)
+        .next();
   }
 
   /** The parts that must follow a job; none are known of a plan of another version. */
@@ -286,7 +312,7 @@ final class DefaultShardMoves implements ShardMoves {
 
   @Override
   public Flux<MoveProgress> all() {
-    return cluster.jobs().all(KIND, SHOWN).map(Shown::of);
+    return cluster.jobs().all(JobPlan.JOB_KIND, SHOWN).map(Shown::of);
   }
 
   private void seen(Job job) {
@@ -312,7 +338,7 @@ final class DefaultShardMoves implements ShardMoves {
   private Mono<Void> work() {
     return cluster
         .jobs()
-        .all(KIND, 1)
+        .all(JobPlan.JOB_KIND, 1)
         .concatMap(job -> seenBefore(job).thenReturn(job))
         .doOnNext(this::seen)
         .filter(job -> !job.ended())

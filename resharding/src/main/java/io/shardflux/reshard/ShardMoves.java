@@ -1,6 +1,13 @@
 package io.shardflux.reshard;
 
 import io.shardflux.cluster.ClusterRouter;
+import io.shardflux.reshard.job.MoveJob;
+import io.shardflux.reshard.plan.Intent;
+import io.shardflux.reshard.plan.MoveOptions;
+import io.shardflux.reshard.plan.MovePlan;
+import io.shardflux.reshard.plan.MoveRefusedException;
+import io.shardflux.reshard.progress.MoveEvent;
+import io.shardflux.reshard.progress.MoveProgress;
 import io.shardflux.router.ShardingStrategy;
 import java.util.Optional;
 import reactor.core.publisher.Flux;

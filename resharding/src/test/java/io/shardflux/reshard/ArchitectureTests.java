@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.shardflux.architecture.ModuleLayout;
 import io.shardflux.architecture.ModuleRules;
 import io.shardflux.architecture.OptionsContract;
+import io.shardflux.reshard.plan.MoveOptions;
 import org.junit.jupiter.api.Test;
 
 final class ArchitectureTests extends ModuleRules {

@@ -5,7 +5,11 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.groups.Tuple.tuple;
 
-import io.shardflux.reshard.MovePlan.Kind;
+import io.shardflux.reshard.plan.Draft;
+import io.shardflux.reshard.plan.Intent;
+import io.shardflux.reshard.plan.MovePlan;
+import io.shardflux.reshard.plan.MovePlan.Kind;
+import io.shardflux.reshard.plan.Passage;
 import io.shardflux.router.KeyColumn;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;

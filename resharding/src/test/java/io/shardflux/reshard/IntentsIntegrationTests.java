@@ -8,7 +8,11 @@ import static io.shardflux.reshard.MoveFixture.STRATEGY;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.groups.Tuple.tuple;
 
-import io.shardflux.reshard.MovePlan.Pair;
+import io.shardflux.reshard.job.MoveJob;
+import io.shardflux.reshard.plan.Intent;
+import io.shardflux.reshard.plan.MovePlan;
+import io.shardflux.reshard.plan.MovePlan.Pair;
+import io.shardflux.reshard.progress.MoveProgress;
 import io.shardflux.router.KeyRange;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.shardflux.cluster.Jobs.Job;
 import io.shardflux.reshard.ProcessesFixture.Child;
+import io.shardflux.reshard.progress.JobState;
 import io.shardflux.router.ShardingStrategy;
 import java.io.IOException;
 import java.time.Duration;

@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import io.r2dbc.spi.R2dbcException;
 import io.shardflux.cluster.ClusterRouter;
 import io.shardflux.cluster.ShardOrder;
+import io.shardflux.reshard.job.MoveJob;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
 import io.shardflux.router.ShardingStrategy;

@@ -5,6 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.shardflux.cluster.ClusterRouter;
+import io.shardflux.reshard.job.MoveJob;
+import io.shardflux.reshard.plan.MovePlan;
+import io.shardflux.reshard.progress.MoveProgress;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
 import io.shardflux.router.ShardingStrategy;

@@ -6,6 +6,10 @@ import io.shardflux.cluster.ClusterRouter;
 import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.scatter.FailurePolicy;
 import io.shardflux.r2dbc.settings.Shard;
+import io.shardflux.reshard.job.MoveJob;
+import io.shardflux.reshard.plan.MovePlan;
+import io.shardflux.reshard.progress.MoveProgress;
+import io.shardflux.reshard.watch.LoadLimits;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
 import io.shardflux.router.ShardingStrategy;
@@ -173,7 +177,7 @@ final class MoveFixture implements AutoCloseable {
           }
 
           @Override
-          public MoveWatch.Limits limits() {
+          public LoadLimits limits() {
             return guards.limits();
           }
 

@@ -5,6 +5,7 @@ import static io.shardflux.reshard.MoveFixture.S1;
 import static io.shardflux.reshard.MoveFixture.S2;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.shardflux.reshard.job.MoveJob;
 import io.shardflux.router.ShardingStrategy;
 import java.util.List;
 import java.util.concurrent.ThreadLocalRandom;

@@ -11,6 +11,13 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import io.r2dbc.spi.Connection;
 import io.shardflux.cluster.ClusterAccess;
 import io.shardflux.r2dbc.settings.Shard;
+import io.shardflux.reshard.job.MoveJob;
+import io.shardflux.reshard.plan.MoveOptions;
+import io.shardflux.reshard.plan.MovePlan;
+import io.shardflux.reshard.progress.MoveEvent;
+import io.shardflux.reshard.progress.MoveProgress;
+import io.shardflux.reshard.watch.LoadLimits;
+import io.shardflux.reshard.watch.ReplicaLags;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardingStrategy;
 import io.shardflux.servers.DatabaseServer;
@@ -185,8 +192,8 @@ class OperatorIntegrationTests {
               0,
               new MoveJob.Guards() {
                 @Override
-                public MoveWatch.Limits limits() {
-                  return new MoveWatch.Limits(limit.get(), Long.MAX_VALUE, Duration.ofMinutes(2));
+                public LoadLimits limits() {
+                  return new LoadLimits(limit.get(), Long.MAX_VALUE, Duration.ofMinutes(2));
                 }
               });
       long job = started(moves, MoveOptions.defaults());
@@ -280,8 +287,8 @@ class OperatorIntegrationTests {
                 }
 
                 @Override
-                public MoveWatch.Limits limits() {
-                  return new MoveWatch.Limits(1_000_000, 20, Duration.ofSeconds(1));
+                public LoadLimits limits() {
+                  return new LoadLimits(1_000_000, 20, Duration.ofSeconds(1));
                 }
               });
       Mono<Void> writing =
@@ -330,8 +337,8 @@ class OperatorIntegrationTests {
                 }
 
                 @Override
-                public MoveWatch.Limits limits() {
-                  return new MoveWatch.Limits(1_000_000, 20, Duration.ofSeconds(1));
+                public LoadLimits limits() {
+                  return new LoadLimits(1_000_000, 20, Duration.ofSeconds(1));
                 }
               });
       Mono<Void> writing =

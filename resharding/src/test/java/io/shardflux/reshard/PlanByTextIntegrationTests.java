@@ -4,6 +4,8 @@ import static io.shardflux.reshard.MoveFixture.BOUND;
 import static io.shardflux.reshard.MoveFixture.STRATEGY;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.shardflux.reshard.job.MoveJob;
+import io.shardflux.reshard.plan.MovePlan;
 import io.shardflux.router.ShardingStrategy;
 import java.util.List;
 import org.junit.jupiter.api.Test;

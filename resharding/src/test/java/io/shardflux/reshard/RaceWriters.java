@@ -6,6 +6,7 @@ import io.r2dbc.spi.R2dbcException;
 import io.r2dbc.spi.R2dbcTransientException;
 import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.scatter.FailurePolicy;
+import io.shardflux.reshard.transfer.Capture;
 import io.shardflux.router.ShardKey;
 import io.shardflux.router.ShardingStrategy;
 import java.time.Duration;

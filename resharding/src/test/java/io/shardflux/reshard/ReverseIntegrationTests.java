@@ -6,7 +6,9 @@ import static io.shardflux.reshard.MoveFixture.S1;
 import static io.shardflux.reshard.MoveFixture.S2;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.shardflux.reshard.MoveProgress.Wanted;
+import io.shardflux.reshard.job.MoveJob;
+import io.shardflux.reshard.progress.MoveProgress;
+import io.shardflux.reshard.progress.MoveProgress.Wanted;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
 import io.shardflux.router.ShardingStrategy;

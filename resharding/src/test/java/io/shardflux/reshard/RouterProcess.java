@@ -3,7 +3,9 @@ package io.shardflux.reshard;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.shardflux.cluster.ClusterRouter;
-import io.shardflux.reshard.MoveProgress.Wanted;
+import io.shardflux.reshard.plan.MoveOptions;
+import io.shardflux.reshard.plan.MovePlan;
+import io.shardflux.reshard.progress.MoveProgress.Wanted;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;

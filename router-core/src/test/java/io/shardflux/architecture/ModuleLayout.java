@@ -91,7 +91,7 @@ public enum ModuleLayout {
   RESHARDING(
       "io.shardflux.reshard",
       false,
-      List.of(),
+      List.of("transfer", "plan", "progress", "watch", "job"),
       List.of(
           "io.shardflux.router..",
           "io.shardflux.r2dbc..",
@@ -126,7 +126,7 @@ public enum ModuleLayout {
   SPRING_BOOT_STARTER(
       "io.shardflux.spring",
       false,
-      List.of(),
+      List.of("property", "lifecycle", "failure", "actuate"),
       List.of(
           "io.shardflux.router..",
           "io.shardflux.r2dbc..",

@@ -2,6 +2,7 @@ package io.shardflux.spring;
 
 import io.shardflux.cluster.ClusterRouter;
 import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.spring.property.RouterProperties;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;

@@ -5,6 +5,7 @@ import io.micrometer.observation.ObservationRegistry;
 import io.shardflux.r2dbc.ShardMeters;
 import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.reshard.ShardMoves;
+import io.shardflux.spring.actuate.MoveMeters;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;

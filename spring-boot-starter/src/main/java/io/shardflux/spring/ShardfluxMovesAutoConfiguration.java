@@ -2,6 +2,7 @@ package io.shardflux.spring;
 
 import io.shardflux.cluster.ClusterRouter;
 import io.shardflux.reshard.ShardMoves;
+import io.shardflux.spring.lifecycle.RouterLifecycle;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnBooleanProperty;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;

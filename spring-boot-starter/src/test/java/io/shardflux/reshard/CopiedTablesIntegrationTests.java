@@ -2,7 +2,11 @@ package io.shardflux.reshard;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.shardflux.reshard.MoveProgress.Wanted;
+import io.shardflux.reshard.job.MoveJob;
+import io.shardflux.reshard.plan.Intent;
+import io.shardflux.reshard.plan.MovePlan;
+import io.shardflux.reshard.progress.MoveProgress;
+import io.shardflux.reshard.progress.MoveProgress.Wanted;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.TableRule;
 import java.io.IOException;

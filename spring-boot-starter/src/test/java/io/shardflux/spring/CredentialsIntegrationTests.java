@@ -8,6 +8,7 @@ import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.router.ShardId;
 import io.shardflux.servers.Database;
 import io.shardflux.servers.TestServers;
+import io.shardflux.spring.lifecycle.RouterLifecycle;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.util.ArrayList;

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.spring.property.InvalidSettingException;
+import io.shardflux.spring.property.RouterProperties;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -3,6 +3,9 @@ package io.shardflux.spring;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.spring.actuate.ShardfluxSecrets;
+import io.shardflux.spring.actuate.ShardsEndpoint;
+import io.shardflux.spring.actuate.ShardsHealthIndicator;
 import java.time.Duration;
 import java.util.Map;
 import org.junit.jupiter.api.Test;

@@ -10,6 +10,7 @@ import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.settings.ScatterReads;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.r2dbc.spi.ShardAccess;
+import io.shardflux.spring.property.InvalidSettingException;
 import org.junit.jupiter.api.Test;
 import org.springframework.boot.autoconfigure.AutoConfigurations;
 import org.springframework.boot.r2dbc.autoconfigure.R2dbcAutoConfiguration;

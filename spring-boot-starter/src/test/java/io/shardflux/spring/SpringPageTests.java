@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.router.ShardId;
+import io.shardflux.spring.actuate.ShardsEndpoint;
+import io.shardflux.spring.actuate.ShardsHealthIndicator;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

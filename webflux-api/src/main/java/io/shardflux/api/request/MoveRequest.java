@@ -1,11 +1,11 @@
 package io.shardflux.api.request;
 
 import io.shardflux.api.failure.Refusal;
-import io.shardflux.reshard.Intent;
-import io.shardflux.reshard.MovePlan;
-import io.shardflux.reshard.MovePlan.Code;
-import io.shardflux.reshard.MoveProgress.Wanted;
 import io.shardflux.reshard.ShardMoves;
+import io.shardflux.reshard.plan.Intent;
+import io.shardflux.reshard.plan.MovePlan;
+import io.shardflux.reshard.plan.MovePlan.Code;
+import io.shardflux.reshard.progress.MoveProgress.Wanted;
 import io.shardflux.router.Internal;
 import java.nio.ByteBuffer;
 import java.util.List;

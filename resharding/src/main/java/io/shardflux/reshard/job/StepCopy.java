@@ -1,0 +1,128 @@
+package io.shardflux.reshard.job;
+
+import io.shardflux.reshard.plan.MovePlan;
+import io.shardflux.reshard.progress.JobState.Phase;
+import io.shardflux.reshard.transfer.Capture;
+import io.shardflux.reshard.transfer.KeptFence;
+import io.shardflux.reshard.transfer.MovedTable;
+import io.shardflux.reshard.transfer.MovedTable.KeyRange;
+import io.shardflux.reshard.transfer.Session;
+import io.shardflux.reshard.transfer.Transfer;
+import io.shardflux.router.TransitionStrategy.Step;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import reactor.core.publisher.Mono;
+
+/** Makes the moving rows of a step the same on its target, and compares them. */
+final class StepCopy {
+
+  /** Rows that differ are compared again, as their changes may have been on their way. */
+  private static final int COMPARISONS = 20;
+
+  private static final Duration COMPARE_GAP = Duration.ofMillis(100);
+  private static final int COMPARED_ROWS = 10_000;
+
+  private final OwnedMove move;
+
+  StepCopy(OwnedMove move) {
+    this.move = move;
+  }
+
+  /** Makes the tables on the target, and has changes noted on both sides from now on. */
+  Mono<Void> prepared(OpenStep step) {
+    Map<String, String> marks = new LinkedHashMap<>();
+    return step.fence()
+        .made(step.source(), step.target())
+        .then(step.each(transfer -> prepared(step, transfer.capture(), marks)))
+        // A statement that was planned while no key moved must not find a row twice.
+        .then(Mono.defer(() -> step.number() == 0 ? move.settled(Step::from) : Mono.<Void>empty()))
+        .then(Mono.defer(() -> move.at(move.state().marked(marks).at(Phase.COPY))));
+  }
+
+  private Mono<Void> prepared(OpenStep step, Capture capture, Map<String, String> marks) {
+    return created(step, capture.table())
+        .then(installed(step, capture, step.source(), marks))
+        .then(installed(step, capture, step.target(), marks))
+        // From here on this step's triggers refuse what must not come there yet.
+        .then(KeptFence.of(capture).shut(step.target(), false));
+  }
+
+  Mono<Void> installed(OpenStep step, Capture capture, Session session, Map<String, String> marks) {
+    return move.guards()
+        .before("install")
+        .then(capture.install(session, move.owned()))
+        .then(Mono.defer(() -> step.move().watch().preparedPassed(step, session)))
+        .then(capture.mark(session))
+        .doOnNext(mark -> marks.put(step.mark(capture, session), mark))
+        .then();
+  }
+
+  /** Makes a table that the target does not have yet. */
+  static Mono<Void> created(OpenStep step, MovedTable table) {
+    return step.source()
+        .rows(
+            "SHOW CREATE TABLE " + table.quoted(),
+            row -> Objects.requireNonNull(row.get(1, String.class)))
+        .single()
+        .map(sql -> sql.replaceFirst("^CREATE TABLE ", "CREATE TABLE IF NOT EXISTS "))
+        // A table that goes whole counts on where it was.
+        .map(
+            sql ->
+                step.move().passage().kind() == MovePlan.Kind.PINNED
+                    ? sql
+                    : sql.replaceFirst(" AUTO_INCREMENT=\\d+", ""))
+        .flatMap(step.target()::update)
+        .then();
+  }
+
+  Mono<Void> copied(OpenStep step) {
+    return move.ranges(
+            step.transfers(),
+            (transfer, after) -> transfer.bound(after, move.pace().rows(Transfer.ROWS)),
+            (transfer, range) -> copied(step, transfer, range))
+        .then(Mono.defer(() -> move.at(move.state().at(Phase.VERIFY))));
+  }
+
+  /** Changes of all tables are applied behind each piece, and while the copying waits. */
+  private Mono<Void> copied(OpenStep step, Transfer transfer, KeyRange range) {
+    Mono<Void> applied = move.guards().before("apply").then(step.each(Transfer::keptUp));
+    return move.watch()
+        .clear(step, applied)
+        .then(move.guards().before("copy"))
+        .then(move.pace().kept(transfer.copy(range)))
+        .doOnNext(move::copied)
+        .then(applied);
+  }
+
+  Mono<Void> verified(OpenStep step) {
+    return move.ranges(
+            step.transfers(),
+            (transfer, after) -> transfer.bound(after, COMPARED_ROWS),
+            this::verified)
+        .then(Mono.defer(() -> move.at(move.state().at(Phase.SWITCH))));
+  }
+
+  private Mono<Void> verified(Transfer transfer, KeyRange range) {
+    return move.guards()
+        .before("verify")
+        .then(transfer.different(range))
+        .doOnNext(keys -> move.watch().rows(COMPARED_ROWS))
+        .flatMap(keys -> settled(transfer, keys, COMPARISONS));
+  }
+
+  /** Looks at rows that differ again and again, as their changes may have been on their way. */
+  private static Mono<Void> settled(Transfer transfer, List<List<String>> keys, int tries) {
+    if (keys.isEmpty()) {
+      return Mono.empty();
+    }
+    if (tries == 0) {
+      return Mono.error(transfer.unlike(keys, "the same after their changes were applied"));
+    }
+    return Mono.delay(COMPARE_GAP)
+        .then(Mono.defer(() -> transfer.different(keys)))
+        .flatMap(left -> settled(transfer, left, tries - 1));
+  }
+}

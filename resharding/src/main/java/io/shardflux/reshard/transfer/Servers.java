@@ -1,0 +1,127 @@
+package io.shardflux.reshard.transfer;
+
+import io.r2dbc.spi.Connection;
+import io.r2dbc.spi.ConnectionFactoryOptions;
+import io.r2dbc.spi.Option;
+import io.r2dbc.spi.Wrapped;
+import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.r2dbc.settings.PoolOptions;
+import io.shardflux.r2dbc.settings.Shard;
+import io.shardflux.r2dbc.settings.Timeouts;
+import io.shardflux.router.Internal;
+import io.shardflux.router.ShardId;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.function.BiFunction;
+import java.util.function.Function;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+
+/**
+ * The mover's own few connections to the shards, with sessions in which a literal that one server
+ * made is the same value on another. Thread-safe.
+ */
+@Internal
+public final class Servers {
+
+  /** Bytes of a chunk's text. */
+  private static final int LONGEST_TEXT = 64 << 20;
+
+  /** The time to a connection; a server that is gone must not hold up the others for long. */
+  private static final Duration ACQUIRE = Duration.ofSeconds(10);
+
+  private static final String[] SESSION = {
+    "time_zone='+00:00'",
+    "sql_mode='NO_AUTO_VALUE_ON_ZERO'",
+    "foreign_key_checks=0",
+    "innodb_lock_wait_timeout=50",
+    "group_concat_max_len=" + LONGEST_TEXT,
+    "net_write_timeout=600",
+    "transaction_isolation='READ-COMMITTED'"
+  };
+
+  private final ShardRouter router;
+
+  /** Connects to nothing. */
+  public Servers(List<Shard> shards, int connections) {
+    var builder =
+        ShardRouter.builder()
+            .pool(PoolOptions.builder().maxSize(connections).build())
+            .timeouts(Timeouts.of(Duration.ofMinutes(10)).withAcquire(ACQUIRE));
+    shards.forEach(shard -> builder.shard(prepared(shard)));
+    this.router = builder.build();
+  }
+
+  private static Shard prepared(Shard shard) {
+    ConnectionFactoryOptions options =
+        shard.options().mutate().option(Option.valueOf("sessionVariables"), SESSION).build();
+    return new Shard(shard.id(), options, null, List.of());
+  }
+
+  /** Does the work with a connection to a shard; it is closed then. */
+  public <T> Flux<T> on(ShardId shard, Function<Session, Mono<T>> work) {
+    return router.on(shard).inConnection(lent -> session(shard, lent).flatMap(work));
+  }
+
+  /** Does the work with a connection to each of two shards. */
+  public <T> Flux<T> on(
+      ShardId source, ShardId target, BiFunction<Session, Session, Mono<T>> work) {
+    return router
+        .on(source)
+        .inConnection(
+            from ->
+                router
+                    .on(target)
+                    .inConnection(
+                        to ->
+                            Mono.zip(session(source, from), session(target, to))
+                                .flatMap(both -> work.apply(both.getT1(), both.getT2()))));
+  }
+
+  /** Does the work with a connection to each of some shards. */
+  public <T> Flux<T> onEach(List<ShardId> shards, Function<Map<ShardId, Session>, Mono<T>> work) {
+    return onEach(shards, new LinkedHashMap<>(), work);
+  }
+
+  private <T> Flux<T> onEach(
+      List<ShardId> left,
+      Map<ShardId, Session> sessions,
+      Function<Map<ShardId, Session>, Mono<T>> work) {
+    return left.isEmpty()
+        ? Flux.from(work.apply(sessions))
+        : on(
+            left.get(0),
+            session -> {
+              sessions.put(session.shard(), session);
+              return onEach(left.subList(1, left.size()), sessions, work).single();
+            });
+  }
+
+  /** The driver's connection: the texts are long, and no other statement follows on it. */
+  private Mono<Session> session(ShardId shard, Connection lent) {
+    Connection driver =
+        lent instanceof Wrapped<?> wrapped && wrapped.unwrap() instanceof Connection inner
+            ? inner
+            : lent;
+    return Flux.from(
+            driver.createStatement("SELECT CONNECTION_ID(), DATABASE(), VERSION()").execute())
+        .concatMap(
+            result ->
+                result.map(
+                    row ->
+                        new Session.Place(
+                            shard,
+                            Objects.requireNonNull(row.get(0, Long.class)),
+                            Objects.requireNonNull(row.get(1, String.class)),
+                            Objects.requireNonNull(row.get(2, String.class)).contains("MariaDB"))))
+        .single()
+        .map(place -> new Session(router, driver, place));
+  }
+
+  public Mono<Void> close() {
+    return router.close();
+  }
+}
