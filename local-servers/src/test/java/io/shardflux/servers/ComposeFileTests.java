@@ -81,6 +81,23 @@ class ComposeFileTests {
     assertThat(Files.readString(folder.resolve("users.sql"))).contains("TABLE IF NOT EXISTS users");
   }
 
+  /** An account without SUPER makes the triggers of a move, and sees who else is connected. */
+  @ParameterizedTest
+  @ValueSource(ints = {0, 1, 2})
+  void eachLetsItsAccountMoveRows(int shard) throws IOException {
+    Map<?, ?> service = map(services.get("shard_" + shard));
+    assertThat(service.get("command"))
+        .asString()
+        .contains("--log-bin-trust-function-creators=1")
+        .contains("--collation-server=utf8mb4_bin ");
+    assertThat(Files.readString(ROOT.resolve("src/sql/rights.sql")))
+        .contains("GRANT PROCESS, XA_RECOVER_ADMIN ON *.* TO " + environment(service));
+  }
+
+  private static Object environment(Map<?, ?> service) {
+    return Objects.requireNonNull(map(service.get("environment")).get("MYSQL_USER"));
+  }
+
   private static Map<?, ?> map(@Nullable Object value) {
     return (Map<?, ?>) Objects.requireNonNull(value);
   }
