@@ -146,9 +146,6 @@ final class DefaultShardMoves implements ShardMoves {
   }
 
   private JobPlan jobPlan(MovePlan plan) {
-    if (plan.options().keepsFence()) {
-      plan.parts().forEach(part -> KeptFence.check(part.next()));
-    }
     if (!plan.refusals().isEmpty()) {
       throw new MoveRefusedException(plan.refusals());
     }

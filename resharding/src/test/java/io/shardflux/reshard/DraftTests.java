@@ -11,6 +11,7 @@ import io.shardflux.reshard.plan.MovePlan;
 import io.shardflux.reshard.plan.MovePlan.Kind;
 import io.shardflux.reshard.plan.Passage;
 import io.shardflux.router.KeyColumn;
+import io.shardflux.router.ShardDirectory;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
 import io.shardflux.router.ShardingStrategy;
@@ -18,8 +19,11 @@ import io.shardflux.router.TableRule;
 import io.shardflux.router.Topology;
 import io.shardflux.router.TransitionStrategy;
 import java.util.List;
+import java.util.Map;
 import java.util.TreeSet;
 import org.junit.jupiter.api.Test;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
 
 /** What intents mean in a topology, without a server. */
 class DraftTests {
@@ -249,6 +253,55 @@ class DraftTests {
         new Intent.RemoveShard(A, List.of()),
         Topology.builder().shard(A).build(),
         "shard: a, the only one (expected: another one");
+  }
+
+  /** A key that it gets while rows move would be at no trigger, and deleted at the end. */
+  @Test
+  void whatADirectoryHasDoesNotMove() {
+    ShardingStrategy directory = ShardingStrategy.directory(new OnA(), List.of(A, B)).build();
+    ShardingStrategy inside =
+        ShardingStrategy.tenant(Map.of(ShardKey.of(1), ShardingStrategy.fixed(A)), directory);
+    Topology now =
+        Topology.builder()
+            .shard(A)
+            .shard(B)
+            .strategy("asked", directory)
+            .strategy("inside", inside)
+            .strategy("hashed", ShardingStrategy.hash(List.of(A)))
+            .table(new TableRule.Pinned("jobs", A))
+            .build();
+    ShardingStrategy hash = ShardingStrategy.hash(List.of(A, B));
+    refused(new Intent.Change("asked", hash), now, "strategy: asked, directory");
+    refused(new Intent.Change("inside", hash), now, "strategy: inside, tenant");
+    refused(new Intent.Change("hashed", directory), now, "strategy: hashed, directory");
+    refused(new Intent.Isolate("asked", ShardKey.of(7), B), now, "strategy: asked, directory");
+    refused(
+        new Intent.ShardTables(List.of(new TableRule.Sharded("jobs", ID, "new")), directory),
+        now,
+        "strategy: new, directory");
+  }
+
+  private record OnA() implements ShardDirectory {
+
+    @Override
+    public Mono<ShardId> find(ShardKey key) {
+      return Mono.just(A);
+    }
+
+    @Override
+    public Mono<ShardId> assign(ShardKey key, ShardId shard) {
+      return Mono.just(A);
+    }
+
+    @Override
+    public Mono<Boolean> reassign(ShardKey key, ShardId from, ShardId to) {
+      return Mono.just(false);
+    }
+
+    @Override
+    public Flux<ShardKey> assigned(ShardId shard) {
+      return Flux.empty();
+    }
   }
 
   /** Nobody but the shard that goes has the rows. */

@@ -103,6 +103,8 @@ public record Draft(
 
   private static Draft keys(Topology now, String strategy, ShardingStrategy next) {
     ShardingStrategy old = resting(now, strategy);
+    withoutDirectory(strategy, old);
+    withoutDirectory(strategy, next);
     // Refuses shards that are not there.
     var unused = now.withStrategy(strategy, next);
     List<TableRule.Sharded> rules = rules(now, strategy);
@@ -114,6 +116,19 @@ public record Draft(
         rules.stream().map(TableRule.Sharded::table).toList(),
         rules,
         strategy);
+  }
+
+  /** A directory may give a new key its shard while rows move, which no trigger would know. */
+  private static void withoutDirectory(String name, ShardingStrategy strategy) {
+    if (!strategy.immediate()) {
+      throw new IllegalArgumentException(
+          "strategy: "
+              + name
+              + ", "
+              + strategy
+              + " (expected: none with a directory; its keys change their shards by the directory"
+              + " alone, without their rows)");
+    }
   }
 
   /** A strategy that is not on its way. */
@@ -235,6 +250,7 @@ public record Draft(
       throw new IllegalArgumentException(
           "strategy: " + into + ", " + there + " (expected: one that is not there, or this one)");
     }
+    withoutDirectory(into, wanted.next());
     String strategy = there == null ? into : unused(now, into + "_from_" + from);
     List<TableRule.Sharded> rules =
         wanted.tables().stream()

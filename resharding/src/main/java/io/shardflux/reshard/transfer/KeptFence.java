@@ -2,10 +2,7 @@ package io.shardflux.reshard.transfer;
 
 import io.shardflux.cluster.Jobs.Owned;
 import io.shardflux.router.Internal;
-import io.shardflux.router.ShardingStrategy;
-import io.shardflux.router.StrategyTree;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
@@ -23,24 +20,9 @@ import reactor.core.publisher.Mono;
 @Internal
 public record KeptFence(long job, MovedTable table, int number) {
 
-  private static final String DIRECTORY = "shardflux directory";
   private static final String PREFIX = "shardflux_kept_";
 
   private static final List<String> EVENTS = List.of("insert", "update");
-
-  /**
-   * Refuses a strategy whose keys change their places without a move.
-   *
-   * @throws IllegalArgumentException if it has a directory
-   */
-  public static void check(ShardingStrategy strategy) {
-    Map<String, Object> tree = new StrategyTree(directory -> Map.of(DIRECTORY, true)).of(strategy);
-    if (tree.toString().contains(DIRECTORY)) {
-      throw new IllegalArgumentException(
-          "resharding.clean: keep-fence (expected: remove, as keys of a directory change their"
-              + " places without a move)");
-    }
-  }
 
   /** The kept fence of a step's table. */
   public static KeptFence of(Capture capture) {
