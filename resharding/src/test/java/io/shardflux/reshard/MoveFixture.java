@@ -113,6 +113,17 @@ final class MoveFixture implements AutoCloseable {
     plain.close().block(BOUND);
   }
 
+  /** A number that the first shard's server gives. */
+  long number(String sql) {
+    return router(0)
+        .on(S0)
+        .sql(sql)
+        .map((row, metadata) -> longOf(row.get(0)))
+        .one()
+        .blockOptional(BOUND)
+        .orElseThrow();
+  }
+
   /** Opens one more router. */
   ClusterRouter router() {
     return router(document);

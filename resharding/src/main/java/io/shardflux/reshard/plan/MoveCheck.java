@@ -133,11 +133,11 @@ final class MoveCheck {
   private Mono<Void> statements(Session session) {
     return session
         .rows(
-            "SELECT CONCAT(@@log_bin, @@binlog_format)",
+            "SELECT CONCAT(@@log_bin, @@GLOBAL.binlog_format, @@binlog_format)",
             row -> String.valueOf(row.get(0, String.class)))
         .doOnNext(
             format -> {
-              if (format.endsWith("STATEMENT") && !format.startsWith("0")) {
+              if (format.contains("STATEMENT") && !format.startsWith("0")) {
                 refuse(
                     Code.STATEMENT_BINLOG,
                     session.shard().value(),
@@ -302,15 +302,41 @@ final class MoveCheck {
                                 .on(
                                     target,
                                     session -> MovedTable.read(session, rule.table(), rule.key()))
-                                .filter(found -> !found.equals(expected))
                                 .doOnNext(
-                                    found ->
-                                        refuse(
-                                            Code.TABLE_DIFFERS,
-                                            rule.table() + " on " + target,
-                                            "other columns than on "
-                                                + first
-                                                + " (expected: the same)"))))
+                                    found -> {
+                                      if (!found.equals(expected)) {
+                                        differs(rule.table(), target, "other columns", first);
+                                      }
+                                    })
+                                .concatMap(found -> promises(first, target, rule.table()))))
         .then();
+  }
+
+  /** A key or check that one side lacks would let rows in that the other refuses. */
+  private Mono<Void> promises(ShardId first, ShardId target, String table) {
+    Mono<TableDefinition> there =
+        servers
+            .on(
+                target,
+                session ->
+                    (old.shards().contains(target)
+                            ? Mono.<Void>empty()
+                            : engine(session, table).then(foreignKeys(session, table)))
+                        .then(TableDefinition.read(session, table)))
+            .next();
+    return servers
+        .on(first, session -> TableDefinition.read(session, table))
+        .next()
+        .zipWith(there, (expected, found) -> found.unlike(expected))
+        .filter(unlike -> !unlike.isEmpty())
+        .doOnNext(unlike -> differs(table, target, unlike, first))
+        .then();
+  }
+
+  private void differs(String table, ShardId target, String what, ShardId first) {
+    refuse(
+        Code.TABLE_DIFFERS,
+        table + " on " + target,
+        what + " than on " + first + " (expected: the same)");
   }
 }
