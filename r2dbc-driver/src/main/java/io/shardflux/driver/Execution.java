@@ -35,6 +35,7 @@ import io.shardflux.router.ShardId;
 import io.shardflux.router.Topology;
 import io.shardflux.sql.Prepared;
 import io.shardflux.sql.ahead.Ahead;
+import io.shardflux.sql.gather.QueriedWrite;
 import io.shardflux.sql.merge.Plan;
 import io.shardflux.sql.schema.Catalog;
 import io.shardflux.sql.statement.Binds;
@@ -47,8 +48,10 @@ import io.shardflux.sql.statement.StatementKind;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BiFunction;
@@ -106,6 +109,7 @@ final class Execution {
   private final int prefetch;
   private final Gathering gathering;
   private final FirstReads firstReads;
+  private final QueriedWrites queriedWrites;
 
   /**
    * A statement.
@@ -126,6 +130,7 @@ final class Execution {
         fetchSize == 0 ? ShardScatter.MAX_PREFETCH : Math.min(fetchSize, ShardScatter.MAX_PREFETCH);
     this.gathering = new Gathering(connection, sql);
     this.firstReads = new FirstReads(connection, sql, fetchSize);
+    this.queriedWrites = new QueriedWrites(connection, sql, gathering);
   }
 
   Mono<Result> run(Binds binds, Hints hints) {
@@ -279,7 +284,7 @@ final class Execution {
                 return resting(snapshot, prepared, hints, plan)
                     .flatMap(ready -> new Run(ready, prepared, binds, hints, within, again).run());
               }
-              return moving(tables, prepared, binds, hints, plan)
+              return moving(tables, prepared, prepared.route(binds, hints), hints, plan)
                   .ready(snapshot, waits(within), prepared.tables())
                   .flatMap(ready -> new Run(ready, prepared, binds, hints, within, again).run());
             })
@@ -289,12 +294,47 @@ final class Execution {
                 otherwise(new Gathering.Asked(snapshot, prepared, binds, hints), refusal, again));
   }
 
-  /** The result of a read that is refused as it is. */
+  /** The result of a statement that is refused as it is. */
   private Mono<Result> otherwise(
       Gathering.Asked asked, RefusedSqlException refusal, Function<Throwable, Mono<Result>> again) {
+    QueriedWrite write = queriedWrites.of(asked, refusal);
+    if (write != null) {
+      return queried(asked, write, refusal, again);
+    }
     Ahead ahead = firstReads.of(asked, refusal);
-    Mono<Result> gathered = Mono.defer(() -> gathering.read(asked, refusal, again));
-    return ahead == null ? gathered : Mono.just(firstReads.read(asked, ahead, gathered));
+    return ahead == null
+        ? Mono.defer(() -> gathering.read(asked, refusal, again))
+        : Mono.just(firstReads.read(asked, ahead, then -> gathering.read(then, refusal, again)));
+  }
+
+  /** The result of a write whose rows are found first. */
+  private Mono<Result> queried(
+      Gathering.Asked asked,
+      QueriedWrite write,
+      RefusedSqlException refusal,
+      Function<Throwable, Mono<Result>> again) {
+    if (generated != null) {
+      return Mono.error(
+          Refusals.refused(
+              RefusalCode.GENERATED_VALUES, "generated values of rows on several shards", sql));
+    }
+    return queriedWrites
+        .found(asked, write, refusal)
+        .flatMap(found -> written(asked.snapshot(), found, again))
+        .switchIfEmpty(Mono.fromSupplier(() -> ChangesResult.of(0, List.of())));
+  }
+
+  private Mono<Result> written(
+      Snapshot snapshot, QueriedWrites.Found found, Function<Throwable, Mono<Result>> again) {
+    Prepared prepared = found.prepared();
+    Set<String> tables = snapshot.movingOf(prepared.tables());
+    Mono<MovingTables.Ready> ready =
+        tables.isEmpty()
+            ? resting(snapshot, prepared, found.hints(), found.plan())
+            : moving(tables, prepared, found.routing(), found.hints(), found.plan())
+                .ready(snapshot, true, prepared.tables());
+    return ready.flatMap(
+        how -> new Run(how, prepared, found.binds(), found.hints(), null, again).run());
   }
 
   /** What a statement is run by whose keys stay; its copies may be on their way to a shard. */
@@ -312,9 +352,8 @@ final class Execution {
   }
 
   private static MovingTables moving(
-      Set<String> tables, Prepared prepared, Binds binds, Hints hints, Plan plan) {
-    return new MovingTables(
-        tables, prepared.kind(), hints.shard() != null, prepared.route(binds, hints), plan);
+      Set<String> tables, Prepared prepared, Routing routing, Hints hints, Plan plan) {
+    return new MovingTables(tables, prepared.kind(), hints.shard() != null, routing, plan);
   }
 
   private static boolean waits(@Nullable VirtualTransaction within) {
@@ -385,7 +424,7 @@ final class Execution {
               Set<String> tables = snapshot.movingOf(prepared.tables());
               return tables.isEmpty()
                   ? Mono.just(explained(plan, OwnedRows.ALL))
-                  : moving(tables, prepared, binds, hints, plan)
+                  : moving(tables, prepared, prepared.route(binds, hints), hints, plan)
                       .ready(snapshot, false, prepared.tables())
                       .map(ready -> explained(ready.plan(), ready.owned()));
             })
@@ -395,6 +434,10 @@ final class Execution {
   }
 
   private Mono<Explanation> otherwise(Gathering.Asked asked, RefusedSqlException refusal) {
+    QueriedWrite write = queriedWrites.of(asked, refusal);
+    if (write != null) {
+      return queriedWrites.explain(asked, write, refusal);
+    }
     Ahead ahead = firstReads.of(asked, refusal);
     Mono<Explanation> gathered = Mono.defer(() -> gathering.explain(asked, refusal));
     return ahead == null
@@ -712,13 +755,17 @@ final class Execution {
             Refusals.refused(
                 RefusalCode.GENERATED_VALUES, "generated values of rows on several shards", sql));
       }
+      Map<ShardId, List<StatementSpec>> statements = new LinkedHashMap<>();
+      for (Plan.Part part : plan.parts()) {
+        statements.computeIfAbsent(part.shard(), any -> new ArrayList<>()).add(statement(part));
+      }
       List<JointWrite.Share> shares =
-          plan.parts().stream()
+          statements.entrySet().stream()
               .map(
-                  part ->
+                  each ->
                       new JointWrite.Share(
-                          part.shard(),
-                          statement(part),
+                          each.getKey(),
+                          each.getValue(),
                           before(copies, guard),
                           behind(copies, guard)))
               .toList();

@@ -35,4 +35,12 @@ public record Explanation(
   public Explanation {
     parts = List.copyOf(parts);
   }
+
+  /** This explanation; throws the refusal if it is one. */
+  Explanation unrefused() {
+    if (refusal != null) {
+      throw refusal;
+    }
+    return this;
+  }
 }

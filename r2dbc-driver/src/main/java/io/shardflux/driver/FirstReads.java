@@ -1,6 +1,5 @@
 package io.shardflux.driver;
 
-import io.r2dbc.spi.R2dbcTimeoutException;
 import io.r2dbc.spi.Result;
 import io.r2dbc.spi.Row;
 import io.r2dbc.spi.RowMetadata;
@@ -16,7 +15,6 @@ import io.shardflux.sql.statement.Hints;
 import io.shardflux.sql.statement.RefusalCode;
 import io.shardflux.sql.statement.RefusedSqlException;
 import io.shardflux.sql.statement.ShardSql;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -62,9 +60,10 @@ final class FirstReads {
   /**
    * The result.
    *
-   * @param otherwise the result without anything that runs first
+   * @param otherwise the result without anything that runs first, of what is asked then
    */
-  Result read(Gathering.Asked asked, Ahead ahead, Mono<Result> otherwise) {
+  Result read(
+      Gathering.Asked asked, Ahead ahead, Function<Gathering.Asked, Mono<Result>> otherwise) {
     return new RowsResult(new AheadSource(asked, ahead, otherwise));
   }
 
@@ -72,9 +71,10 @@ final class FirstReads {
 
     private final Gathering.Asked asked;
     private final Ahead ahead;
-    private final Mono<Result> otherwise;
+    private final Function<Gathering.Asked, Mono<Result>> otherwise;
 
-    AheadSource(Gathering.Asked asked, Ahead ahead, Mono<Result> otherwise) {
+    AheadSource(
+        Gathering.Asked asked, Ahead ahead, Function<Gathering.Asked, Mono<Result>> otherwise) {
       this.asked = asked;
       this.ahead = ahead;
       this.otherwise = otherwise;
@@ -103,29 +103,31 @@ final class FirstReads {
     }
 
     private <T> Flux<T> answered(Function<Result, Publisher<T>> use, AtomicBoolean given) {
-      long from = System.nanoTime();
+      StatementTime time = StatementTime.of(asked, connection, sql);
       return Flux.fromIterable(ahead.subqueries())
-          .concatMap(subquery -> values(subquery, from), 1)
+          .concatMap(subquery -> values(subquery, time), 1)
           .collectList()
-          .flatMap(found -> rest(ahead.bound(asked.binds(), found), from))
+          .flatMap(found -> rest(ahead.bound(asked.binds(), found), time))
           .flatMapMany(use)
           .onErrorResume(
               error -> !given.getPlain() && isRefused(error),
               error ->
-                  otherwise.onErrorMap(refused -> Refusals.named(refused, sql)).flatMapMany(use));
+                  Mono.defer(() -> otherwise.apply(asked.within(time.left())))
+                      .onErrorMap(refused -> Refusals.named(refused, sql))
+                      .flatMapMany(use));
     }
 
-    private Mono<Result> rest(Ahead.Bound bound, long from) {
+    private Mono<Result> rest(Ahead.Bound bound, StatementTime time) {
       engine.noteAhead(sql);
       return new Execution(connection, bound.sql(), null, fetchSize)
-          .run(Binds.of(bound.values()), hints(asked).timeout(left(asked, from)).build());
+          .run(Binds.of(bound.values()), hints(asked).timeout(time.left()).build());
     }
 
     /** All values of a subquery, of which there may be only so many. */
-    private Mono<List<@Nullable Object>> values(Ahead.Subquery subquery, long from) {
+    private Mono<List<@Nullable Object>> values(Ahead.Subquery subquery, StatementTime time) {
       GatherOptions bounds = engine.access().gathers();
       int most = most(asked, bounds);
-      Hints hints = hints(asked).failurePolicy("fail").timeout(left(asked, from)).build();
+      Hints hints = hints(asked).failurePolicy("fail").timeout(time.left()).build();
       return new Execution(connection, subquery.sql().text(), null, 0)
           .run(binds(subquery.sql(), asked.binds(), most + 1L), hints)
           .flatMapMany(
@@ -177,26 +179,6 @@ final class FirstReads {
     return hint == null || hint <= 0 ? bounds.maxRows() : hint;
   }
 
-  /** The time that is left of the statement's since a moment. */
-  private Duration left(Gathering.Asked asked, long from) {
-    Duration said = asked.hints().timeout();
-    Duration time = said == null ? connection.statementTime() : said;
-    Duration all = time.isZero() ? engine.router().timeouts().total() : time;
-    Duration left = all.minusNanos(System.nanoTime() - from);
-    if (left.toMillis() < 1) {
-      throw new R2dbcTimeoutException(
-          "subqueries: not done within "
-              + all.toMillis()
-              + " ms (expected: within the statement's time; narrow them, or raise"
-              + " timeouts.total)",
-          null,
-          0,
-          sql,
-          (Throwable) null);
-    }
-    return left;
-  }
-
   private static Hints.Builder hints(Gathering.Asked asked) {
     Hints given = asked.hints();
     return Hints.builder()
@@ -227,7 +209,7 @@ final class FirstReads {
     Binds binds = binds(subquery.sql(), asked.binds(), most + 1L);
     return new Execution(connection, subquery.sql().text(), null, 0)
         .explain(prepared -> binds, hints(asked).failurePolicy("fail").build())
-        .map(FirstReads::unrefused);
+        .map(Explanation::unrefused);
   }
 
   /** The rest, as it would be with values that are no keys. */
@@ -239,7 +221,7 @@ final class FirstReads {
     Binds binds = Binds.of(bound.values());
     return new Execution(connection, bound.sql(), null, 0)
         .explain(prepared -> binds, hints(asked).build())
-        .map(FirstReads::unrefused)
+        .map(Explanation::unrefused)
         .map(rest -> described(firsts, rest, most));
   }
 
@@ -272,14 +254,6 @@ final class FirstReads {
     public String toString() {
       return "0";
     }
-  }
-
-  private static Explanation unrefused(Explanation explanation) {
-    RefusedSqlException refused = explanation.refusal();
-    if (refused != null) {
-      throw refused;
-    }
-    return explanation;
   }
 
   private static Explanation described(List<Explanation> firsts, Explanation rest, int most) {

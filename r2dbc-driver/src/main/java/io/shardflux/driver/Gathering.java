@@ -44,7 +44,22 @@ import reactor.core.publisher.Mono;
 final class Gathering {
 
   /** What was asked for. */
-  record Asked(Snapshot snapshot, Prepared prepared, Binds binds, Hints hints) {}
+  record Asked(Snapshot snapshot, Prepared prepared, Binds binds, Hints hints) {
+
+    /** The same within a time. */
+    Asked within(Duration time) {
+      return with(Hints.builder().timeout(time));
+    }
+
+    /** The same of primaries. */
+    Asked preferringPrimaries() {
+      return with(Hints.builder().readPreference("primary"));
+    }
+
+    private Asked with(Hints.Builder other) {
+      return new Asked(snapshot, prepared, binds, other.build().or(hints));
+    }
+  }
 
   private final VirtualConnection connection;
   private final SqlEngine engine;
@@ -59,7 +74,7 @@ final class Gathering {
   /** The result, or the refusal where it can't be gathered either. */
   Mono<Result> read(
       Asked asked, RefusedSqlException refusal, Function<Throwable, Mono<Result>> again) {
-    Gather gather = gather(asked, refusal);
+    Gather gather = checked(asked, engine.gather(asked.prepared(), refusal), refusal);
     if (IntStream.range(0, asked.binds().size())
         .anyMatch(i -> VirtualStatement.once(asked.binds().get(i)))) {
       return Mono.error(
@@ -67,27 +82,39 @@ final class Gathering {
     }
     engine.noteGather(sql);
     Snapshot snapshot = asked.snapshot();
-    ShardId shard = place(asked, gather);
-    GatherSource source =
-        new GatherSource(
-            gather,
-            snapshot,
-            shard,
-            snapshot.sql(
-                shard,
-                gather.statement().text(),
-                values(gather.statement().markers(), asked, 0, List.of())),
-            (mention, filters, values, most, time) ->
-                rows(asked, mention, filters, values, most, time),
-            left -> look(asked, gather, left),
-            engine.gatherTurns(),
-            engine.few(),
-            bounds(asked),
-            times(asked),
-            sql);
     return Mono.just(
         new RowsResult(
-            new FreshSource(source, again, () -> snapshot.overtaken(tables(gather, true)), sql)));
+            new FreshSource(
+                source(asked, gather),
+                again,
+                () -> snapshot.overtaken(tables(gather, true)),
+                sql)));
+  }
+
+  /** The rows that one server makes of those of all shards, as literals. */
+  Flux<String> made(Asked asked, Gather gather, RefusedSqlException refusal) {
+    return source(asked, checked(asked, gather, refusal))
+        .rows((row, metadata) -> Objects.requireNonNullElse(row.get(0, String.class), ""));
+  }
+
+  private GatherSource source(Asked asked, Gather gather) {
+    Snapshot snapshot = asked.snapshot();
+    ShardId shard = place(asked, gather);
+    return new GatherSource(
+        gather,
+        snapshot,
+        shard,
+        snapshot.sql(
+            shard,
+            gather.statement().text(),
+            values(gather.statement().markers(), asked, 0, List.of())),
+        (mention, filters, values, most, time) -> rows(asked, mention, filters, values, most, time),
+        left -> look(asked, gather, left),
+        engine.gatherTurns(),
+        engine.few(),
+        bounds(asked),
+        times(asked),
+        sql);
   }
 
   /** A shard that has all reference tables of the statement. */
@@ -97,8 +124,7 @@ final class Gathering {
     return shard;
   }
 
-  private Gather gather(Asked asked, RefusedSqlException refusal) {
-    Gather gather = engine.gather(asked.prepared(), refusal);
+  private Gather checked(Asked asked, @Nullable Gather gather, RefusedSqlException refusal) {
     if (gather == null || bounds(asked).reads() == ScatterReads.REFUSED || namesHidden(gather)) {
       throw refusal;
     }
@@ -152,7 +178,7 @@ final class Gathering {
   }
 
   /** The router's bounds, or what a hint says in their place. */
-  private GatherOptions bounds(Asked asked) {
+  GatherOptions bounds(Asked asked) {
     GatherOptions usual = engine.access().gathers();
     Integer hint = asked.hints().gather();
     if (hint == null) {
@@ -224,7 +250,12 @@ final class Gathering {
 
   /** Says what would be gathered, or why nothing would be. */
   Mono<Explanation> explain(Asked asked, RefusedSqlException refusal) {
-    Gather gather = gather(asked, refusal);
+    return explain(asked, engine.gather(asked.prepared(), refusal), refusal);
+  }
+
+  /** The same of what is gathered for a write. */
+  Mono<Explanation> explain(Asked asked, @Nullable Gather planned, RefusedSqlException refusal) {
+    Gather gather = checked(asked, planned, refusal);
     GatherOptions bounds = bounds(asked);
     ShardId shard = place(asked, gather);
     return Flux.range(0, gather.mentions().size())
@@ -246,13 +277,7 @@ final class Gathering {
         Binds.of(values(mention.rows().markers(), asked, bounds.maxRows() + 1L, List.of()));
     return new Execution(connection, mention.rows().text(), null, 0)
         .explain(prepared -> binds, hints(asked).build())
-        .doOnNext(
-            explanation -> {
-              RefusedSqlException refused = explanation.refusal();
-              if (refused != null) {
-                throw refused;
-              }
-            });
+        .map(Explanation::unrefused);
   }
 
   private static String described(Gather gather, ShardId shard, GatherOptions bounds) {
@@ -265,7 +290,7 @@ final class Gathering {
     return "gather on "
         + shard
         + ": "
-        + String.join(", ", tables)
+        + (tables.isEmpty() ? "nothing" : String.join(", ", tables))
         + "; at most "
         + bounds.maxRows()
         + " rows and "

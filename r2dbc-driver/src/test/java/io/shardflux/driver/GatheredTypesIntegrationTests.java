@@ -182,19 +182,7 @@ class GatheredTypesIntegrationTests {
                   .map(each -> "IFNULL(" + each + ", 'NULL')")
                   .collect(Collectors.joining(", "))
               + ", g)) AS v";
-      List<String> stored =
-          Flux.fromIterable(DriverShards.IDS)
-              .concatMap(
-                  shard ->
-                      shards
-                          .router
-                          .on(shard)
-                          .sql(sql + " FROM users")
-                          .map((row, metadata) -> String.valueOf(row.get(0, String.class)))
-                          .all())
-              .collectList()
-              .blockOptional(BOUND)
-              .orElseThrow();
+      List<String> stored = all(shards, sql + " FROM users");
       List<String> gathered =
           shards
               .rows(
@@ -206,6 +194,62 @@ class GatheredTypesIntegrationTests {
       assertThat(stored).hasSizeGreaterThan(types.size());
       assertThat(gathered).containsExactlyInAnyOrderElementsOf(stored);
     }
+  }
+
+  /** The rows of a query are stored on other shards as they were. */
+  @Test
+  void valuesAreInsertedAsTheyAreStored() {
+    try (DriverShards shards = new DriverShards()) {
+      boolean mariaDb = isMariaDb(shards);
+      Map<String, String> types = types();
+      // Those that a strict session stores.
+      types.put("DATE", "'1000-01-01', '9999-12-31'");
+      types.put("DATETIME(6)", "'1000-01-01 00:00:00', '9999-12-31 23:59:59.999999'");
+      types.put("TIMESTAMP(6) NULL", "'2024-03-31 01:30:00.000001', '1971-01-01 00:00:00'");
+      fill(shards, types, mariaDb);
+      List<String> columns = IntStream.range(0, types.size()).mapToObj(i -> "c" + i).toList();
+      List<String> typed = new ArrayList<>();
+      types.keySet().forEach(type -> typed.add("c" + typed.size() + " " + type));
+      shards.everywhere("DROP TABLE orders");
+      shards.everywhere(
+          "CREATE TABLE orders (user_id BIGINT PRIMARY KEY, "
+              + String.join(", ", typed)
+              + ") CHARACTER SET utf8mb4 COLLATE utf8mb4_bin");
+      String names = String.join(", ", columns);
+      shards
+          .updated(
+              "INSERT INTO orders (user_id, "
+                  + names
+                  + ") SELECT id + 1, "
+                  + names
+                  + " FROM users WHERE id >= 0")
+          .block(BOUND);
+      List<String> told = new ArrayList<>();
+      types.keySet().forEach(type -> told.add(told(told.size(), type)));
+      String values =
+          told.stream()
+              .map(each -> "IFNULL(" + each + ", 'NULL')")
+              .collect(Collectors.joining(", ", ", ':', CONCAT_WS('|', ", ")) AS v FROM "));
+      List<String> stored = all(shards, "SELECT CONCAT(id + 1" + values + "users");
+      assertThat(stored).hasSizeGreaterThan(types.size());
+      assertThat(all(shards, "SELECT CONCAT(user_id" + values + "orders"))
+          .containsExactlyInAnyOrderElementsOf(stored);
+    }
+  }
+
+  private static List<String> all(DriverShards shards, String sql) {
+    return Flux.fromIterable(DriverShards.IDS)
+        .concatMap(
+            shard ->
+                shards
+                    .router
+                    .on(shard)
+                    .sql(sql)
+                    .map((row, metadata) -> String.valueOf(row.get(0, String.class)))
+                    .all())
+        .collectList()
+        .blockOptional(BOUND)
+        .orElseThrow();
   }
 
   @Test

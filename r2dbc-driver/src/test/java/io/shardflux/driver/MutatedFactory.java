@@ -8,6 +8,7 @@ import io.shardflux.router.ShardId;
 import io.shardflux.sql.Prepared;
 import io.shardflux.sql.ahead.Ahead;
 import io.shardflux.sql.gather.Gather;
+import io.shardflux.sql.gather.QueriedWrite;
 import io.shardflux.sql.merge.Plan;
 import io.shardflux.sql.statement.Binds;
 import io.shardflux.sql.statement.Hints;
@@ -32,6 +33,19 @@ public final class MutatedFactory {
   public static ShardfluxConnectionFactory ofGathers(
       ShardRouter router, UnaryOperator<Gather> mutation) {
     return new ShardfluxConnectionFactory(new GatheringEngine(router, mutation));
+  }
+
+  /** Over a router, with what writes find first changed. */
+  public static ShardfluxConnectionFactory ofWrites(
+      ShardRouter router, UnaryOperator<QueriedWrite> mutation) {
+    return new ShardfluxConnectionFactory(
+        new SqlEngine(router, PlannerOptions.defaults()) {
+          @Override
+          public @Nullable QueriedWrite queried(Prepared prepared, RefusedSqlException refusal) {
+            QueriedWrite write = super.queried(prepared, refusal);
+            return write == null ? null : mutation.apply(write);
+          }
+        });
   }
 
   /** Over a router, with what runs first changed. */

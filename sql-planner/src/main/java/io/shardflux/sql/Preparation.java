@@ -4,6 +4,7 @@ import io.shardflux.sql.ahead.AheadPlanner;
 import io.shardflux.sql.analysis.Analysis;
 import io.shardflux.sql.analysis.NamedColumns;
 import io.shardflux.sql.gather.GatherPlanner;
+import io.shardflux.sql.gather.WritePlanner;
 import io.shardflux.sql.prepare.ChangePreparation;
 import io.shardflux.sql.prepare.DefinitionPreparation;
 import io.shardflux.sql.prepare.InsertPreparation;
@@ -77,6 +78,9 @@ final class Preparation {
   /** The plan of a statement that is refused before it is known where it would go. */
   private StatementPlan refused(RefusedSqlException refusal, @Nullable Statement statement) {
     StatementPlan refused = StatementPlan.refused(refusal);
+    if (WritePlanner.plans(refusal) && !(statement instanceof Statement.Read)) {
+      return refused.or(new WritePlanner(text, schema).plan(statement));
+    }
     return statement instanceof Statement.Read read && GatherPlanner.gathers(refusal)
         ? refused.or(
             new AheadPlanner(text, schema, options).plan(read.query()),
@@ -135,7 +139,8 @@ final class Preparation {
             plan.router(),
             plan.several(),
             plan.ahead(),
-            plan.gather()),
+            plan.gather(),
+            plan.queried()),
         schema.catalog(),
         text);
   }

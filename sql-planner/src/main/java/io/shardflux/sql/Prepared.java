@@ -5,6 +5,8 @@ import io.shardflux.router.UuidOrder;
 import io.shardflux.sql.ahead.Ahead;
 import io.shardflux.sql.gather.Gather;
 import io.shardflux.sql.gather.GatherPlanner;
+import io.shardflux.sql.gather.QueriedWrite;
+import io.shardflux.sql.gather.WritePlanner;
 import io.shardflux.sql.merge.Plan;
 import io.shardflux.sql.merge.ShardPlanner;
 import io.shardflux.sql.schema.Catalog;
@@ -68,9 +70,11 @@ public final class Prepared {
   private static int weight(SqlText text, Statements statement) {
     Ahead ahead = statement.ahead();
     Gather gather = statement.gather();
+    QueriedWrite queried = statement.queried();
     long weight =
         (ahead == null ? 0 : ahead.length())
             + (gather == null ? 0 : gather.length())
+            + (queried == null ? 0 : queried.length())
             + BASE_WEIGHT
             + (long) TOKEN_WEIGHT * text.size()
             + (long) CHARACTER_WEIGHT * text.text().length();
@@ -100,6 +104,7 @@ public final class Prepared {
    * @param whole the text without its hint
    * @param ahead what runs first, so that the rest is planned with known values; null for nothing
    * @param gather how one server answers it that is given the rows of all; null where none does
+   * @param queried how a write's rows are found first; null where none may be
    */
   record Statements(
       StatementKind kind,
@@ -119,7 +124,8 @@ public final class Prepared {
       ValueRouter router,
       ShardPlanner several,
       @Nullable Ahead ahead,
-      @Nullable Gather gather) {}
+      @Nullable Gather gather,
+      @Nullable QueriedWrite queried) {}
 
   /**
    * {@return whether {@link #route} and {@link #plan} may take more than a millisecond, so that an
@@ -266,6 +272,16 @@ public final class Prepared {
    */
   public @Nullable Gather gather(RefusedSqlException refusal) {
     return GatherPlanner.gathers(refusal) ? statement.gather() : null;
+  }
+
+  /**
+   * {@return how a write that {@link #route} or {@link #plan} refuses is done by rows that are
+   * found first; null where it is not}
+   *
+   * @param refusal the refusal
+   */
+  public @Nullable QueriedWrite queried(RefusedSqlException refusal) {
+    return WritePlanner.plans(refusal) ? statement.queried() : null;
   }
 
   /** {@return whether it is a read that one server may answer by {@link #gather}} */

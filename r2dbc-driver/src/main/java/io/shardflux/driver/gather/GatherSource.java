@@ -28,6 +28,7 @@ import java.util.function.BiFunction;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
@@ -248,7 +249,21 @@ public record GatherSource(
 
       private <T> Flux<T> answer(Function<Source, Flux<T>> use) {
         return Flux.defer(
-            () -> use.apply(new DirectSource(session.sql(statement.timeouts(deadline.left())))));
+            () -> {
+              StatementSpec sent = session.sql(statement.timeouts(deadline.left()));
+              return gather.target() == null
+                  ? use.apply(new DirectSource(sent))
+                  : sent.rowsUpdated().thenMany(made(gather.target(), use));
+            });
+      }
+
+      /** The rows that the statement made. */
+      private <T> Flux<T> made(Gather.Target target, Function<Source, Flux<T>> use) {
+        return Flux.defer(
+            () -> {
+              StatementSpec rows = snapshot.sql(shard, target.rows(), List.of());
+              return use.apply(new DirectSource(session.sql(rows.timeouts(deadline.left()))));
+            });
       }
 
       private boolean lacksKeys() {
@@ -278,9 +293,17 @@ public record GatherSource(
         quiet = kind.logs();
         return (quiet ? run(ServerKind.QUIET) : Mono.<Void>empty())
             .onErrorMap(R2dbcException.class, GatherSource::logged)
+            .then(target())
             .thenMany(Flux.fromIterable(gathered.all()))
             .concatMap(each -> filled(each, kind), 1)
             .then();
+      }
+
+      private Mono<Void> target() {
+        Gather.Target target = gather.target();
+        return target == null
+            ? Mono.empty()
+            : run(target.create()).onErrorMap(R2dbcException.class, GatherSource::denied);
       }
 
       /** All mentions that have these rows get them in the same order. */
@@ -332,10 +355,11 @@ public record GatherSource(
 
       /** Gives the session back once it is as it was; otherwise it is closed. */
       Mono<Void> left() {
+        Stream<String> made =
+            gather.target() == null ? Stream.empty() : Stream.of(Gather.Target.NAME);
         String tables =
-            gather.mentions().stream()
-                .map(mention -> "`" + mention.temporary() + "`")
-                .collect(Collectors.joining(", "));
+            Stream.concat(gather.mentions().stream().map(Gather.Mention::temporary), made)
+                .collect(Collectors.joining("`, `", "`", "`"));
         Mono<Void> dropped = session.run("DROP TEMPORARY TABLE IF EXISTS " + tables, times);
         Mono<Void> restored = quiet ? dropped.then(session.run(ServerKind.LOUD, times)) : dropped;
         return restored.then(session.giveBack()).onErrorResume(error -> closed());

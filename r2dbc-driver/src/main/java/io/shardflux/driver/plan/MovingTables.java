@@ -81,7 +81,7 @@ public record MovingTables(
   }
 
   private Mono<Ready> owned(Snapshot snapshot, Set<String> all) {
-    List<ShardId> shards = plan.parts().stream().map(Plan.Part::shard).toList();
+    List<ShardId> shards = plan.parts().stream().map(Plan.Part::shard).distinct().toList();
     if (plan instanceof Plan.Direct && !snapshot.holdsOthers(tables, shards.get(0))) {
       return Mono.just(new Ready(snapshot.watching(tables), OwnedRows.ALL, plan, true));
     }

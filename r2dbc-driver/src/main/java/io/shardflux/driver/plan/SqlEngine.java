@@ -18,6 +18,7 @@ import io.shardflux.sql.Prepared;
 import io.shardflux.sql.SqlPlanner;
 import io.shardflux.sql.ahead.Ahead;
 import io.shardflux.sql.gather.Gather;
+import io.shardflux.sql.gather.QueriedWrite;
 import io.shardflux.sql.merge.Plan;
 import io.shardflux.sql.schema.Catalog;
 import io.shardflux.sql.statement.Binds;
@@ -209,6 +210,16 @@ public class SqlEngine {
   /** Which subqueries of a read run first, where it is refused as it is; null where none may. */
   public @Nullable Ahead ahead(Prepared prepared, RefusedSqlException refusal) {
     return prepared.ahead(refusal);
+  }
+
+  /** How the rows of a write that is refused as it is are found first; null where they are not. */
+  public @Nullable QueriedWrite queried(Prepared prepared, RefusedSqlException refusal) {
+    return prepared.queried(refusal);
+  }
+
+  /** Takes note of a write whose rows are found first. */
+  public void noteQueried(String sql) {
+    scatters.atDebug().log("rows first: {}", sql);
   }
 
   /** Takes note of a read whose subqueries have run, so that the rest runs with their values. */

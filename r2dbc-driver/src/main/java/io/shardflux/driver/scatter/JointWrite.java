@@ -47,13 +47,14 @@ public final class JointWrite {
   /**
    * A shard's part.
    *
-   * @param statement the statement, which must be put into a transaction on the shard
-   * @param before asks the shard something before the statement, within the given times
+   * @param statements the statements, which must be put into a transaction on the shard one after
+   *     the other
+   * @param before asks the shard something before the first one, within the given times
    * @param behind asks the shard something before the commit, within the given times
    */
   public record Share(
       ShardId shard,
-      StatementSpec statement,
+      List<StatementSpec> statements,
       BiFunction<ShardTransaction, Timeouts, Mono<Void>> before,
       BiFunction<ShardTransaction, Timeouts, Mono<Void>> behind) {}
 
@@ -167,7 +168,13 @@ public final class JointWrite {
         .begun(share.shard(), left(start))
         .delayUntil(there -> inTime())
         .delayUntil(there -> share.before().apply(there, left(start)))
-        .flatMap(there -> there.sql(share.statement()).timeouts(left(start)).rowsUpdated());
+        .flatMap(there -> rows(share, there, start));
+  }
+
+  private Mono<Long> rows(Share share, ShardTransaction there, long start) {
+    return Flux.fromIterable(share.statements())
+        .concatMap(each -> there.sql(each).timeouts(left(start)).rowsUpdated(), 1)
+        .reduce(0L, Long::sum);
   }
 
   /**

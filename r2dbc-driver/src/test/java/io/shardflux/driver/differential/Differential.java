@@ -8,6 +8,7 @@ import io.shardflux.driver.differential.Generated.Value;
 import java.util.List;
 import java.util.Random;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
@@ -52,7 +53,7 @@ final class Differential {
         int index = block * BLOCK + i;
         read(reads, index, Math.min(READS, wanted(report, statements, mostFailures)), report);
         write(
-            writes,
+            writes::write,
             index + READS,
             Math.min(WRITES, wanted(report, statements, mostFailures)),
             report);
@@ -115,6 +116,19 @@ final class Differential {
     return report;
   }
 
+  /** Asks so many writes whose rows are found first, with fresh tables again and again. */
+  Report queried(long seed, int statements, int mostFailures) {
+    Report report = new Report(seed, shards.bugs());
+    QueriedStatements writes = new QueriedStatements(new Random(seed), shards.tables());
+    int left = wanted(report, statements, mostFailures);
+    while (left > 0) {
+      shards.reset();
+      write(writes::next, report.asked(), Math.min(3 * WRITES, left), report);
+      left = wanted(report, statements, mostFailures);
+    }
+    return report;
+  }
+
   /** Asks so many writes, one after the other. */
   Report writes(long seed, int statements, int mostFailures) {
     shards.reset();
@@ -122,7 +136,7 @@ final class Differential {
     WriteGenerator writes = new WriteGenerator(new Random(seed), shards.tables());
     int left = wanted(report, statements, mostFailures);
     while (left > 0) {
-      write(writes, report.asked(), Math.min(WRITES, left), report);
+      write(writes::write, report.asked(), Math.min(WRITES, left), report);
       left = wanted(report, statements, mostFailures);
     }
     return report;
@@ -145,10 +159,10 @@ final class Differential {
         .forEach(answer -> judge(answer, report));
   }
 
-  private void write(WriteGenerator generator, int index, int count, Report report) {
+  private void write(Supplier<Generated> next, int index, int count, Report report) {
     for (int i = 0; i < count; i++) {
       Asking asked =
-          ask(index + i, generator.write()).blockOptional(DifferentialShards.BOUND).orElseThrow();
+          ask(index + i, next.get()).blockOptional(DifferentialShards.BOUND).orElseThrow();
       judge(asked, report);
       Table table = asked.statement().writes();
       String difference = table == null ? null : shards.difference(table);

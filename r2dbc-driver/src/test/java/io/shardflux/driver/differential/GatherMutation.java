@@ -132,7 +132,8 @@ enum GatherMutation implements UnaryOperator<Gather> {
               links(mention, mentions.size(), gather),
               new ShardSql(sql, markers)));
     }
-    return new Gather(mentions, gather.copies(), gather.names(), gather.statement());
+    return new Gather(
+        mentions, gather.copies(), gather.names(), gather.statement(), gather.target());
   }
 
   private static String only(String sql, String condition) {

@@ -24,6 +24,9 @@ class GatheredDifferentialIntegrationTests {
   private final DifferentialShards shards = DifferentialShards.fresh();
   private final int statements = Integer.getInteger("differential.gathers", 500);
 
+  /** Each is followed by a look at all shards. */
+  private final int writes = statements / 4;
+
   @BeforeAll
   void fill() {
     shards.reset();
@@ -57,6 +60,29 @@ class GatheredDifferentialIntegrationTests {
     Report report = differential.firsts(seed, statements, 1);
     assertThat(report.failures()).isNotEmpty();
     System.out.println(mutation + ": noticed by statement " + report.failedAt().get(0));
+  }
+
+  /** Each way to be wrong about rows that a write finds first is noticed. */
+  @ParameterizedTest
+  @EnumSource
+  void isNoticed(WriteMutation mutation) {
+    Differential differential =
+        new Differential(shards, MutatedFactory.ofWrites(shards.router(), mutation));
+    Report report = differential.queried(seed, writes, 1);
+    assertThat(report.failures()).isNotEmpty();
+    System.out.println(mutation + ": noticed by statement " + report.failedAt().get(0));
+  }
+
+  @Test
+  void writesFoundRowsAsOneDatabaseDoes() {
+    Differential differential =
+        new Differential(shards, ShardfluxConnectionFactory.of(shards.router()));
+    Report report = differential.queried(seed, writes, MOST_FAILURES);
+    System.out.println(report);
+    report.failures().forEach(System.out::println);
+    assertThat(report.failures()).isEmpty();
+    assertThat(shards.astray()).isEmpty();
+    shards.reset();
   }
 
   @Test

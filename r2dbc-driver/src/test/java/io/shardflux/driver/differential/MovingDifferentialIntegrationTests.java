@@ -65,6 +65,25 @@ class MovingDifferentialIntegrationTests {
     assertThat(ofAll.failures()).isNotEmpty();
   }
 
+  /** So do writes whose rows are found first. */
+  @ParameterizedTest
+  @EnumSource(names = {"COPYING", "SWITCHED"})
+  void changesFoundRowsAsOneDatabase(Phase phase) {
+    shards.moving(phase);
+    Report report =
+        new Differential(shards, ShardfluxConnectionFactory.of(shards.router()))
+            .queried(seed, statements, MOST_FAILURES);
+    System.out.println(phase + " " + report);
+    report.failures().forEach(System.out::println);
+    assertThat(report.failures()).isEmpty();
+    Report ofAll =
+        new Differential(
+                shards,
+                MutatedFactory.of(shards.router(), MovingDifferentialIntegrationTests::ofAll))
+            .queried(seed, statements, 1);
+    assertThat(ofAll.failures()).isNotEmpty();
+  }
+
   private Report report(ShardfluxConnectionFactory factory, int mostFailures) {
     return new Differential(shards, factory).reads(seed, statements, mostFailures);
   }

@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A read that one server answers which has the rows of all shards: each mention of a table stands
@@ -20,9 +21,14 @@ import java.util.stream.Collectors;
  * @param copies the tables that the server must have itself, because each server has all their rows
  * @param names the names of all columns in the text, in lower case
  * @param statement the text that the server is sent once it has the rows
+ * @param target what the statement fills in place of giving rows; null if it gives them
  */
 public record Gather(
-    List<Mention> mentions, Set<String> copies, Set<String> names, ShardSql statement) {
+    List<Mention> mentions,
+    Set<String> copies,
+    Set<String> names,
+    ShardSql statement,
+    @Nullable Target target) {
 
   /** The characters that a router takes in a statement. */
   static final int MOST_CHARACTERS = 1 << 20;
@@ -42,11 +48,76 @@ public record Gather(
    * @param copies see {@link #copies()}
    * @param names see {@link #names()}
    * @param statement see {@link #statement()}
+   * @param target see {@link #target()}
    */
   public Gather {
     mentions = List.copyOf(mentions);
     copies = Set.copyOf(copies);
     names = Set.copyOf(names);
+  }
+
+  /**
+   * A temporary table like the table that an {@code INSERT … SELECT} is for, so that the server
+   * makes the values what the table would store.
+   *
+   * @param columns the columns that get values, in that order
+   * @param keys the names of those that tell a row's shard
+   */
+  public record Target(List<Catalog.Column> columns, List<String> keys) {
+
+    /** The name of the temporary table. */
+    public static final String NAME = "_shardflux_gt";
+
+    /**
+     * Copies the lists.
+     *
+     * @param columns see {@link #columns()}
+     * @param keys see {@link #keys()}
+     */
+    public Target {
+      columns = List.copyOf(columns);
+      keys = List.copyOf(keys);
+    }
+
+    /** {@return the statement that makes the temporary table} */
+    public String create() {
+      return TemporaryTable.create(
+          NAME, columns.stream().map(Target::unnumbered).toList(), List.of());
+    }
+
+    /** A table numbers its rows itself, of values that this one keeps as they are. */
+    private static Catalog.Column unnumbered(Catalog.Column column) {
+      boolean numbered = column.filling() == Catalog.Filling.NUMBERED;
+      return new Catalog.Column(
+          column.name(),
+          column.type(),
+          numbered || column.nullable(),
+          column.collation(),
+          false,
+          Catalog.Filling.GIVEN);
+    }
+
+    /** The beginning of the statement that fills it, up to the query. */
+    String insert(boolean ignoring) {
+      return (ignoring ? "INSERT IGNORE INTO `" : "INSERT INTO `")
+          + NAME
+          + "` ("
+          + TemporaryTable.names(columns)
+          + ") ";
+    }
+
+    /**
+     * {@return the statement that gives its rows in the order in which they came} Each is one text,
+     * its values as literals in parentheses; NULL where they can't be written down.
+     */
+    public String rows() {
+      return "SELECT "
+          + TemporaryTable.inserted(columns, NAME, keys)
+          + " AS r FROM `"
+          + NAME
+          + "` ORDER BY "
+          + TemporaryTable.quoted(TemporaryTable.ROW);
+    }
   }
 
   /** {@return the mentions whose rows another one has too, with that one, by their index} */
@@ -208,7 +279,7 @@ public record Gather(
 
     /** {@return the statement that makes the temporary table} */
     public String create() {
-      return TemporaryTable.create(this);
+      return TemporaryTable.create(temporary, columns, keyed ? key : List.of());
     }
 
     /**

@@ -44,17 +44,27 @@ public record GatherPlanner(SqlText text, Schema schema) {
   /** The plan for a read; null where one server with the rows would not give the answer either. */
   @Nullable
   public Gather plan(Query query) {
+    return plan(query, null, false);
+  }
+
+  /**
+   * The plan for the query of an {@code INSERT}.
+   *
+   * @param target what the query fills
+   * @param ignoring whether values are made fit
+   */
+  @Nullable Gather plan(Query query, Gather.@Nullable Target target, boolean ignoring) {
     try {
-      return planned(query);
+      return planned(query, target, ignoring);
     } catch (RefusedSqlException refused) {
       // The reason that the read was refused for before is told.
       return null;
     }
   }
 
-  private @Nullable Gather planned(Query query) {
+  private @Nullable Gather planned(Query query, Gather.@Nullable Target target, boolean ignoring) {
     Mentions mentions = new Mentions(text, schema);
-    if (!mentions.take(query) || mentions.all().isEmpty()) {
+    if (!mentions.take(query) || (target == null && mentions.all().isEmpty())) {
       return null;
     }
     List<Gather.Mention> gathered = new ArrayList<>();
@@ -71,7 +81,13 @@ public record GatherPlanner(SqlText text, Schema schema) {
             gathered,
             mentions.copies(),
             mentions.columns(),
-            SqlWriter.edited(text, mentions.edits()));
+            target == null
+                ? SqlWriter.edited(text, mentions.edits())
+                : new SqlWriter(text)
+                    .add(target.insert(ignoring))
+                    .add(SqlWriter.edited(query.span(), mentions.edits()))
+                    .done(),
+            target);
     return gather.fits() ? gather : null;
   }
 

@@ -9,6 +9,7 @@ import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** A table like the columns that are gathered, and these columns' values as literals. */
 final class TemporaryTable {
@@ -36,15 +37,20 @@ final class TemporaryTable {
     return Fragment.quoted(name);
   }
 
-  static String create(Gather.Mention mention) {
+  /**
+   * The statement that makes a table.
+   *
+   * @param key its primary key; none for one that numbers the rows
+   */
+  static String create(String name, List<Catalog.Column> columns, List<Catalog.Column> key) {
     List<String> parts = new ArrayList<>();
-    mention.columns().forEach(column -> parts.add(definition(column)));
+    columns.forEach(column -> parts.add(definition(column)));
     parts.add(
-        mention.keyed()
-            ? "PRIMARY KEY (" + names(mention.key()) + ")"
-            : quoted(ROW) + " BIGINT UNSIGNED NOT NULL AUTO_INCREMENT INVISIBLE PRIMARY KEY");
+        key.isEmpty()
+            ? quoted(ROW) + " BIGINT UNSIGNED NOT NULL AUTO_INCREMENT INVISIBLE PRIMARY KEY"
+            : "PRIMARY KEY (" + names(key) + ")");
     return "CREATE TEMPORARY TABLE "
-        + quoted(mention.temporary())
+        + quoted(name)
         + " ("
         + String.join(", ", parts)
         + ") ENGINE=InnoDB";
@@ -99,9 +105,71 @@ final class TemporaryTable {
    * @param embedded whether the statement puts values into documents
    */
   static String literals(List<Catalog.Column> columns, String alias, boolean embedded) {
-    return columns.stream()
-        .map(column -> literal(column, quoted(alias) + "." + quoted(column.name()), embedded))
-        .collect(Collectors.joining(", ',', ", "CONCAT('(', ", ", ')')"));
+    return row(
+        columns.stream()
+            .map(column -> literal(column, quoted(alias) + "." + quoted(column.name()), embedded)));
+  }
+
+  /**
+   * The values of a row as one text, from which a session of any settings stores the same.
+   *
+   * @param keys the names of columns whose values are written so that they tell a row's shard
+   */
+  static String inserted(List<Catalog.Column> columns, String alias, List<String> keys) {
+    return row(columns.stream().map(column -> inserted(column, alias, keys)));
+  }
+
+  private static String inserted(Catalog.Column column, String alias, List<String> keys) {
+    String value = quoted(alias) + "." + quoted(column.name());
+    boolean key = keys.stream().anyMatch(column.name()::equalsIgnoreCase);
+    String written = key ? plain(column, value) : stored(column, value);
+    return "IF(" + value + " IS NULL, 'NULL', " + written + ")";
+  }
+
+  private static String row(Stream<String> literals) {
+    return literals.collect(Collectors.joining(", ',', ", "CONCAT('(', ", ", ')')"));
+  }
+
+  /** Tells whether a value can be written as a literal that compares as the value does. */
+  static boolean isPlain(Catalog.Column column) {
+    String type = type(column);
+    return AS_THEY_ARE.contains(type)
+        || TEXTS.contains(type)
+        || type.endsWith("binary")
+        || type.equals("date")
+        || type.equals("datetime");
+  }
+
+  private static String plain(Catalog.Column column, String value) {
+    return TEXTS.contains(type(column)) ? unescaped(value) : written(column, value);
+  }
+
+  /** A text as a literal in which no backslash stands before a quote, for whoever reads it. */
+  private static String unescaped(String value) {
+    return "CONCAT('''', REPLACE(REPLACE(CONVERT("
+        + value
+        + " USING utf8mb4), '\\\\', '\\\\\\\\'), '''', ''''''), '''')";
+  }
+
+  private static String stored(Catalog.Column column, String value) {
+    if (!type(column).equals("timestamp")) {
+      return written(column, value);
+    }
+    // Where a clock shows one time twice, a session would take the other moment.
+    String moment = "UNIX_TIMESTAMP(" + value + ")";
+    return "IF("
+        + value
+        + " + 0 = 0, '''0000-00-00 00:00:00''', IF("
+        + moment
+        + " = UNIX_TIMESTAMP(CAST("
+        + value
+        + " AS DATETIME(6))), CONCAT('FROM_UNIXTIME(', "
+        + moment
+        + ", ')'), NULL))";
+  }
+
+  private static String text(String value) {
+    return "QUOTE(CAST(" + value + " AS CHAR CHARACTER SET utf8mb4))";
   }
 
   private static String literal(Catalog.Column column, String value, boolean embedded) {
@@ -150,7 +218,7 @@ final class TemporaryTable {
       // A text as its bytes: no character is converted, and none is taken for a marker.
       return digits(value);
     }
-    return "QUOTE(CAST(" + value + " AS CHAR CHARACTER SET utf8mb4))";
+    return text(value);
   }
 
   /** A double with an exponent: without one, a negative zero would be an integer. */

@@ -3,6 +3,7 @@ package io.shardflux.sql.prepare;
 import io.shardflux.router.Internal;
 import io.shardflux.sql.analysis.Analysis;
 import io.shardflux.sql.analysis.Block;
+import io.shardflux.sql.gather.WritePlanner;
 import io.shardflux.sql.keys.ClusterRouter;
 import io.shardflux.sql.merge.ShardPlanner;
 import io.shardflux.sql.schema.Catalog;
@@ -45,7 +46,11 @@ public record ChangePreparation(SqlText text, Schema schema, Analysis analysis) 
         source ->
             update.assignments().stream().anyMatch(assignment -> isOf(source, assignment.column()));
     block.scope().sources().stream().filter(changed).forEach(this::checkGivenKey);
-    return change(StatementKind.UPDATE, block, update.changed().isFirst(), changed, kept);
+    return queried(
+        change(StatementKind.UPDATE, block, update.changed().isFirst(), changed, kept),
+        block,
+        update,
+        update.changed());
   }
 
   /** What the update gives to key columns. Refuses what may be another value than a row has. */
@@ -96,12 +101,24 @@ public record ChangePreparation(SqlText text, Schema schema, Analysis analysis) 
         analysis.changed(
             delete.changed(),
             delete.changed().order().stream().map(Query.OrderItem::expr).toList());
-    return change(
-        StatementKind.DELETE,
+    return queried(
+        change(
+            StatementKind.DELETE,
+            block,
+            delete.changed().isFirst(),
+            source -> delete.targets().contains(source.alias()),
+            new KeptKey(List.of())),
         block,
-        delete.changed().isFirst(),
-        source -> delete.targets().contains(source.alias()),
-        new KeptKey(List.of()));
+        delete,
+        delete.changed());
+  }
+
+  /** The plan with another way to a write that several shards can't do as it is. */
+  private StatementPlan queried(
+      StatementPlan plan, Block block, Statement statement, Statement.Changed changed) {
+    return block.refusal() == null && !changed.isFirst()
+        ? plan
+        : plan.or(new WritePlanner(text, schema).plan(statement));
   }
 
   private StatementPlan change(

@@ -6,6 +6,7 @@ import io.shardflux.router.TableRule;
 import io.shardflux.sql.analysis.Analysis;
 import io.shardflux.sql.analysis.Place;
 import io.shardflux.sql.analysis.Relation;
+import io.shardflux.sql.gather.WritePlanner;
 import io.shardflux.sql.keys.ClusterRouter;
 import io.shardflux.sql.keys.KeyCondition;
 import io.shardflux.sql.keys.KeyRouter;
@@ -227,6 +228,10 @@ public record InsertPreparation(SqlText text, Schema schema, Analysis analysis) 
   }
 
   private StatementPlan query(Statement.Insert insert, TableRule rule, Query query) {
+    return queried(insert, rule, query).or(new WritePlanner(text, schema).plan(insert));
+  }
+
+  private StatementPlan queried(Statement.Insert insert, TableRule rule, Query query) {
     Place place = Place.outermost();
     Relation relation = analysis.query(query, place);
     if (rule instanceof TableRule.Reference) {

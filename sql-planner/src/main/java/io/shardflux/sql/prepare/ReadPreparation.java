@@ -46,7 +46,8 @@ public record ReadPreparation(
           router,
           permitted(several.planner()),
           several.ahead(),
-          several.gather());
+          several.gather(),
+          null);
     }
     RefusedSqlException refusal =
         new RefusedSqlException(RefusalCode.SCATTERED_LOCK, "FOR UPDATE or FOR SHARE");

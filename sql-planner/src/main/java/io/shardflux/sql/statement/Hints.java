@@ -15,6 +15,8 @@ import org.jspecify.annotations.Nullable;
  * @param scatter {@code scatter=true|false}: whether a read may go to several shards
  * @param scatterWrites {@code scatter-writes=true|false}: whether a write may go to several shards;
  *     where it is unspecified, a write may that names the keys of its rows
+ * @param readThenWrite {@code read-then-write=true}: whether an {@code UPDATE} or {@code DELETE}
+ *     may find its rows by a read before it writes them by their keys
  * @param everyShard {@code every-shard=true}: whether a definition of tables, such as {@code CREATE
  *     TABLE}, may go to all of their shards
  * @param gather {@code gather=50000}: the rows of several shards that one server may be given to
@@ -29,6 +31,7 @@ public record Hints(
     @Nullable ShardKey key,
     @Nullable Boolean scatter,
     @Nullable Boolean scatterWrites,
+    @Nullable Boolean readThenWrite,
     @Nullable Boolean everyShard,
     @Nullable Integer gather,
     @Nullable Duration timeout,
@@ -64,6 +67,7 @@ public record Hints(
         .key(placed ? key : others.key)
         .scatter(first(scatter, others.scatter))
         .scatterWrites(first(scatterWrites, others.scatterWrites))
+        .readThenWrite(first(readThenWrite, others.readThenWrite))
         .everyShard(first(everyShard, others.everyShard))
         .gather(first(gather, others.gather))
         .timeout(first(timeout, others.timeout))
@@ -83,6 +87,7 @@ public record Hints(
     private @Nullable ShardKey key;
     private @Nullable Boolean scatter;
     private @Nullable Boolean scatterWrites;
+    private @Nullable Boolean readThenWrite;
     private @Nullable Boolean everyShard;
     private @Nullable Integer gather;
     private @Nullable Duration timeout;
@@ -132,6 +137,17 @@ public record Hints(
      */
     public Builder scatterWrites(@Nullable Boolean value) {
       scatterWrites = value;
+      return this;
+    }
+
+    /**
+     * Sets {@link Hints#readThenWrite()}.
+     *
+     * @param value as {@link Hints#readThenWrite()} says; null for unspecified
+     * @return this builder
+     */
+    public Builder readThenWrite(@Nullable Boolean value) {
+      readThenWrite = value;
       return this;
     }
 
@@ -197,6 +213,7 @@ public record Hints(
           key,
           scatter,
           scatterWrites,
+          readThenWrite,
           everyShard,
           gather,
           timeout,

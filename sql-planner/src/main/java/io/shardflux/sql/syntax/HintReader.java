@@ -32,6 +32,7 @@ public final class HintReader {
           "key",
           "scatter",
           "scatter-writes",
+          "read-then-write",
           "every-shard",
           "gather",
           "timeout",
@@ -77,6 +78,7 @@ public final class HintReader {
         .key(key == null ? null : key(key, rule))
         .scatter(truth("scatter"))
         .scatterWrites(truth("scatter-writes"))
+        .readThenWrite(truth("read-then-write"))
         .everyShard(truth("every-shard"))
         .gather(gather())
         .timeout(time == null ? null : time(time))

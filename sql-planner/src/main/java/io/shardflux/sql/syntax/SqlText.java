@@ -164,7 +164,7 @@ public final class SqlText {
   }
 
   /** The span from the first token's start to the last token's end. */
-  Span body() {
+  public Span body() {
     return body;
   }
 

@@ -13,6 +13,7 @@ public sealed interface Statement {
   /**
    * {@code INSERT} or {@code REPLACE}.
    *
+   * @param ignoring whether it says {@code IGNORE}
    * @param columns the columns that are named; empty if none is
    * @param named whether there is a list of columns, which may be empty
    * @param namesAt the place of the list, or where it would stand behind the table's name
@@ -22,6 +23,7 @@ public sealed interface Statement {
    * @param newRow the names of the row that was to be inserted, null if it has none
    */
   record Insert(
+      boolean ignoring,
       Query.Table table,
       List<String> columns,
       boolean named,
@@ -42,7 +44,12 @@ public sealed interface Statement {
 
   record Assignment(Expr.Name column, @Nullable Expr value) {}
 
-  record Update(Changed changed, List<Assignment> assignments) implements Statement {}
+  /**
+   * An update.
+   *
+   * @param set the assignments
+   */
+  record Update(Changed changed, List<Assignment> assignments, Span set) implements Statement {}
 
   /**
    * A delete.
@@ -54,10 +61,16 @@ public sealed interface Statement {
   /**
    * The rows that are changed.
    *
+   * @param with the span of its {@code WITH}
+   * @param ignoring whether it says {@code IGNORE}
+   * @param sources the tables
    * @param condition what stands behind {@code WHERE}, null if there is none
    * @param end the end of that, or where it would stand
    */
   record Changed(
+      @Nullable Span with,
+      boolean ignoring,
+      Span sources,
       List<Query.From> tables,
       @Nullable Expr where,
       @Nullable Span condition,

@@ -95,8 +95,8 @@ public final class StatementParser extends QueryParser {
     String verb = upper();
     return switch (verb) {
       case "INSERT", "REPLACE" -> insert();
-      case "UPDATE" -> update(List.of());
-      case "DELETE" -> delete(List.of());
+      case "UPDATE" -> update(null, List.of());
+      case "DELETE" -> delete(null, List.of());
       case "SET", "USE", "LOCK", "UNLOCK" -> session();
       default -> throw refused(verb);
     };
@@ -127,10 +127,10 @@ public final class StatementParser extends QueryParser {
     List<Query.Cte> ctes = with();
     Span with = since(start);
     if (is("UPDATE")) {
-      return update(ctes);
+      return update(with, ctes);
     }
     if (is("DELETE")) {
-      return delete(ctes);
+      return delete(with, ctes);
     }
     return new Statement.Read(query(start, with, ctes));
   }
@@ -138,9 +138,7 @@ public final class StatementParser extends QueryParser {
   private Statement insert() {
     int start = start();
     next();
-    while (isAny("LOW_PRIORITY", "DELAYED", "HIGH_PRIORITY", "IGNORE")) {
-      next();
-    }
+    boolean ignoring = skipsIgnore("LOW_PRIORITY", "DELAYED", "HIGH_PRIORITY");
     skip("INTO");
     Query.Table table = plainTable();
     int namesAt = since(start).end();
@@ -150,11 +148,12 @@ public final class StatementParser extends QueryParser {
       columns = columnNames();
     }
     if (skip("SET")) {
-      return insertSet(start, table, namesAt);
+      return insertSet(start, ignoring, table, namesAt);
     }
     if (isQuery(token()) || is("(")) {
       Query query = query();
       return new Statement.Insert(
+          ignoring,
           table,
           columns,
           named,
@@ -178,7 +177,17 @@ public final class StatementParser extends QueryParser {
     Statement.NewRow newRow = newRow();
     List<Statement.Assignment> updates = updates();
     return new Statement.Insert(
-        table, columns, named, namesAt, head, rows, since(tail), null, newRow, updates);
+        ignoring, table, columns, named, namesAt, head, rows, since(tail), null, newRow, updates);
+  }
+
+  /** Skips the words before a table; tells whether IGNORE is among them. */
+  private boolean skipsIgnore(String... others) {
+    boolean ignoring = false;
+    while (is("IGNORE") || isAny(others)) {
+      ignoring |= is("IGNORE");
+      next();
+    }
+    return ignoring;
   }
 
   private Statement.@Nullable NewRow newRow() {
@@ -197,7 +206,7 @@ public final class StatementParser extends QueryParser {
     return names();
   }
 
-  private Statement insertSet(int start, Query.Table table, int namesAt) {
+  private Statement insertSet(int start, boolean ignoring, Query.Table table, int namesAt) {
     Span head = since(start);
     List<String> columns = new ArrayList<>();
     List<@Nullable Expr> values = new ArrayList<>();
@@ -210,6 +219,7 @@ public final class StatementParser extends QueryParser {
     Statement.NewRow newRow = newRow();
     List<Statement.Assignment> updates = updates();
     return new Statement.Insert(
+        ignoring,
         table,
         columns,
         true,
@@ -264,28 +274,32 @@ public final class StatementParser extends QueryParser {
     return assignments;
   }
 
-  private Statement update(List<Query.Cte> ctes) {
+  private Statement update(@Nullable Span with, List<Query.Cte> ctes) {
     next();
-    while (isAny("LOW_PRIORITY", "IGNORE")) {
-      next();
-    }
+    boolean ignoring = skipsIgnore("LOW_PRIORITY");
+    int start = start();
     List<Query.From> tables = from();
+    Span sources = since(start);
     expect("SET");
+    int set = start();
     List<Statement.Assignment> assignments = assignments();
-    return new Statement.Update(changed(tables, ctes), assignments);
+    Span assigned = since(set);
+    return new Statement.Update(
+        changed(with, ignoring, sources, tables, ctes), assignments, assigned);
   }
 
-  private Statement delete(List<Query.Cte> ctes) {
+  private Statement delete(@Nullable Span with, List<Query.Cte> ctes) {
     next();
-    while (isAny("LOW_PRIORITY", "QUICK", "IGNORE")) {
-      next();
-    }
+    boolean ignoring = skipsIgnore("LOW_PRIORITY", "QUICK");
     List<String> targets = new ArrayList<>();
     List<Query.From> tables;
+    int start;
     if (skip("FROM")) {
+      start = start();
       tables = from();
       if (skip("USING")) {
         tables.forEach(table -> targets.add(target(table)));
+        start = start();
         tables = from();
       } else {
         targets.add(target(tables.get(0)));
@@ -301,12 +315,18 @@ public final class StatementParser extends QueryParser {
         }
       } while (skip(","));
       expect("FROM");
+      start = start();
       tables = from();
     }
-    return new Statement.Delete(changed(tables, ctes), targets);
+    return new Statement.Delete(changed(with, ignoring, since(start), tables, ctes), targets);
   }
 
-  private Statement.Changed changed(List<Query.From> tables, List<Query.Cte> ctes) {
+  private Statement.Changed changed(
+      @Nullable Span with,
+      boolean ignoring,
+      Span sources,
+      List<Query.From> tables,
+      List<Query.Cte> ctes) {
     int end = since(0).end();
     boolean conditional = skip("WHERE");
     int start = start();
@@ -317,7 +337,8 @@ public final class StatementParser extends QueryParser {
     if (limited) {
       limit();
     }
-    return new Statement.Changed(tables, where, condition, end, order, limited, ctes);
+    return new Statement.Changed(
+        with, ignoring, sources, tables, where, condition, end, order, limited, ctes);
   }
 
   private String target(Query.From table) {
