@@ -23,6 +23,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Queue;
+import java.util.Set;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -31,6 +32,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
+import reactor.core.publisher.Sinks;
 import reactor.core.scheduler.Schedulers;
 import reactor.test.StepVerifier;
 
@@ -65,16 +67,18 @@ class MovingManyIntegrationTests {
   }
 
   private List<InsertOutcome<Long>> insert(Collection<Long> ids) {
+    return insert(Flux.fromIterable(ids)).blockOptional(BOUND).orElseThrow();
+  }
+
+  private Mono<List<InsertOutcome<Long>>> insert(Flux<Long> ids) {
     return move.router
         .<Long>inserts(
             "users",
             "INSERT INTO users (id, n) VALUES (:id, 1)",
             ShardKey::of,
             id -> Map.of("id", id))
-        .store(Flux.fromIterable(ids))
-        .collectList()
-        .blockOptional(BOUND)
-        .orElseThrow();
+        .store(ids)
+        .collectList();
   }
 
   private void started() {
@@ -295,6 +299,42 @@ class MovingManyIntegrationTests {
             });
     assertThat(stored(insert(ALL))).containsExactlyInAnyOrderElementsOf(ALL);
     assertAll(1);
+  }
+
+  /** Rows that were located before a move began, and whose turn comes when it is over. */
+  @Test
+  void rowsThatWaitedOverAWholeMoveGoWhereTheirKeysWent() {
+    long held =
+        STAYING.stream()
+            .filter(id -> FROM.equals(MovedByHand.OLD.locate(ShardKey.of(id))))
+            .findFirst()
+            .orElseThrow();
+    move.run(FROM, "BEGIN");
+    move.run(FROM, "INSERT INTO users VALUES (" + held + ", 0)");
+    Sinks.Many<Long> rows = Sinks.many().unicast().onBackpressureBuffer();
+    Mono<List<InsertOutcome<Long>>> outcomes = insert(rows.asFlux()).cache();
+    outcomes.subscribe();
+    rows.tryEmitNext(held).orThrow();
+    Await.until(
+        "the first row's statement waits",
+        Mono.fromSupplier(
+                () ->
+                    move.rows(
+                        FROM,
+                        "SELECT COUNT(*), 0 FROM information_schema.PROCESSLIST"
+                            + " WHERE DB = DATABASE() AND COMMAND <> 'Sleep'"
+                            + " AND ID <> CONNECTION_ID()"))
+            .subscribeOn(Schedulers.boundedElastic()),
+        found -> found.get(0).get(0) == 1);
+    MOVING.forEach(id -> rows.tryEmitNext(id).orThrow());
+    rows.tryEmitComplete().orThrow();
+    move.published(Phase.SWITCHED).known();
+    move.published(null).known();
+    move.run(FROM, "ROLLBACK");
+    assertThat(stored(outcomes.blockOptional(BOUND).orElseThrow()))
+        .hasSize(1 + MOVING.size())
+        .containsAll(MOVING);
+    assertThat(MOVING).allMatch(id -> move.values(id).keySet().equals(Set.of(MovedByHand.TO)));
   }
 
   @Test

@@ -82,11 +82,15 @@ final class DefaultRowInserts<T> implements RowInserts<T> {
   /** The row with its shard, or with why it has none. Never errors. */
   Mono<InsertRow<T>> place(InsertRow<T> row) {
     ShardKey where = row.key();
-    return where == null
-        ? Mono.just(row)
-        : live.asked(table, where, live.timeouts(), true)
-            .map(row::on)
-            .onErrorResume(error -> Mono.just(row.refused(error)));
+    return where == null ? Mono.just(row) : Mono.defer(() -> place(row, where));
+  }
+
+  private Mono<InsertRow<T>> place(InsertRow<T> row, ShardKey where) {
+    // A row may wait for long, and its key leave that shard meanwhile.
+    long epoch = live.topology().epoch();
+    return live.asked(table, where, live.timeouts(), true)
+        .map(shard -> row.on(shard, epoch))
+        .onErrorResume(error -> Mono.just(row.refused(error)));
   }
 
   /**
@@ -119,6 +123,13 @@ final class DefaultRowInserts<T> implements RowInserts<T> {
                       places.stream()
                           .allMatch(place -> place.shard().equals(shard) && takes(place, sure)));
         });
+  }
+
+  /** Tells whether all rows lie as they did when they were located, and none of them moves. */
+  private boolean rest(Batch<T> batch) {
+    Epoch epoch = live.epoch();
+    return epoch.moving(table) == null
+        && batch.rows().stream().allMatch(row -> row.located() == epoch.topology().epoch());
   }
 
   private static boolean takes(KeyPlace place, boolean sure) {
@@ -155,7 +166,7 @@ final class DefaultRowInserts<T> implements RowInserts<T> {
                       if (batch.bytes() > room) {
                         return Mono.just(new Answer(null, room));
                       }
-                      return live.epoch().moving(table) == null
+                      return rest(batch)
                           ? sent(connection, dialect, batch, room, decided)
                           : stay(shard, batch)
                               .flatMap(

@@ -17,6 +17,7 @@ final class InsertRow<T> {
   private final @Nullable Object[] values;
   private final long bytes;
   private final @Nullable ShardId shard;
+  private final long located;
   private final @Nullable Throwable refusal;
   private final int moves;
 
@@ -26,6 +27,7 @@ final class InsertRow<T> {
       @Nullable Object[] values,
       long bytes,
       @Nullable ShardId shard,
+      long located,
       @Nullable Throwable refusal,
       int moves) {
     this.row = row;
@@ -33,33 +35,34 @@ final class InsertRow<T> {
     this.values = values;
     this.bytes = bytes;
     this.shard = shard;
+    this.located = located;
     this.refusal = refusal;
     this.moves = moves;
   }
 
   /** A row whose shard must still be found. */
   static <T> InsertRow<T> of(T row, ShardKey key, @Nullable Object[] values, long bytes) {
-    return new InsertRow<>(row, key, values, bytes, null, null, 0);
+    return new InsertRow<>(row, key, values, bytes, null, 0, null, 0);
   }
 
   /** A row that goes to no shard. */
   static <T> InsertRow<T> refused(T row, Throwable refusal) {
-    return new InsertRow<>(row, null, NO_VALUES, 0, null, refusal, 0);
+    return new InsertRow<>(row, null, NO_VALUES, 0, null, 0, refusal, 0);
   }
 
-  /** This one, to be stored there. */
-  InsertRow<T> on(ShardId found) {
-    return new InsertRow<>(row, key, values, bytes, found, null, moves);
+  /** This one, to be stored there, where it lies by the topology of that epoch. */
+  InsertRow<T> on(ShardId found, long epoch) {
+    return new InsertRow<>(row, key, values, bytes, found, epoch, null, moves);
   }
 
   /** This row, which must not be stored. */
   InsertRow<T> refused(Throwable why) {
-    return new InsertRow<>(row, key, values, bytes, null, why, moves);
+    return new InsertRow<>(row, key, values, bytes, null, 0, why, moves);
   }
 
   /** This one, whose shard left. */
   InsertRow<T> moved() {
-    return new InsertRow<>(row, key, values, bytes, null, null, moves + 1);
+    return new InsertRow<>(row, key, values, bytes, null, 0, null, moves + 1);
   }
 
   T row() {
@@ -82,6 +85,11 @@ final class InsertRow<T> {
   /** The shard that will store it, or null. */
   @Nullable ShardId shard() {
     return shard;
+  }
+
+  /** The epoch by which that is its shard. */
+  long located() {
+    return located;
   }
 
   /** The reason why it must not be stored, or null. */
