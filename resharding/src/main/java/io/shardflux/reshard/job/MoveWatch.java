@@ -17,6 +17,7 @@ import io.shardflux.reshard.watch.ReplicaLags;
 import io.shardflux.reshard.watch.SourceLoad;
 import io.shardflux.reshard.watch.Throttle;
 import io.shardflux.router.Internal;
+import io.shardflux.router.TransitionStrategy.Step;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -52,8 +53,8 @@ public final class MoveWatch {
   private volatile @Nullable Wait waiting;
   private volatile boolean stuck;
 
-  /** Whether replicas are waited for, and not transactions. */
-  private volatile boolean ofReplicas;
+  /** Whether the holders of the source's fence are waited for, and looked for again. */
+  private volatile boolean ofFence;
 
   private final Backlog backlog;
 
@@ -234,8 +235,35 @@ public final class MoveWatch {
   Mono<Void> heldUp(OpenStep step, Session side, boolean prepared) {
     return Mono.zip(Holders.of(side), Prepared.named(side))
         .timeout(BOUND, Mono.just(Tuples.of(List.of(), "")))
-        .doOnNext(found -> heldUp(step, found.getT1(), on(side, prepared, found.getT2())))
+        .doOnNext(
+            found -> {
+              ofFence = true;
+              heldUp(named(step), found.getT1(), on(side, prepared, found.getT2()));
+            })
         .then();
+  }
+
+  /** Notes the open transactions that hold up changes of tables' definitions in a step. */
+  Session.Delays delays(int number, Step step) {
+    return new Session.Delays() {
+      @Override
+      public Mono<Void> heldUp(Session side, String table) {
+        return Mono.zip(Holders.of(side, table), Prepared.named(side))
+            .timeout(BOUND, Mono.just(Tuples.of(List.of(), "")))
+            .doOnNext(
+                found ->
+                    MoveWatch.this.heldUp(
+                        named(number, step),
+                        found.getT1(),
+                        "table " + table + ", used by " + on(side, false, found.getT2())))
+            .then();
+      }
+
+      @Override
+      public void passed() {
+        MoveWatch.this.passed();
+      }
+    };
   }
 
   /**
@@ -261,12 +289,11 @@ public final class MoveWatch {
 
   /** Notes that replicas of the target hold up that its copy is read; none do no longer. */
   void waitsFor(OpenStep step, List<String> replicas) {
-    ofReplicas = true;
     if (replicas.isEmpty()) {
       passed();
     } else {
       heldUp(
-          step,
+          named(step),
           List.of(),
           "replicas of " + step.step().to() + " without the copy: " + String.join("; ", replicas));
     }
@@ -285,23 +312,23 @@ public final class MoveWatch {
         + (names.isEmpty() ? "" : ", perhaps prepared ones, of " + names);
   }
 
-  private void heldUp(OpenStep step, List<Holder> holders, String on) {
+  private void heldUp(String named, List<Holder> holders, String on) {
     Wait before = waiting;
     Wait wait = new Wait(before == null ? Instant.now() : before.since(), on, holders);
     waiting = wait;
     boolean patient =
         Duration.between(wait.since(), Instant.now()).compareTo(move.options().patience()) < 0;
     if (before == null) {
-      log.info("{}: the switch waits for {}", named(step), shown(wait));
+      log.info("{}: it waits for {}", named, shown(wait));
     } else if (!patient && !stuck) {
       stuck = true;
-      log.warn("{}: the switch is stuck since {}, on {}", named(step), wait.since(), shown(wait));
+      log.warn("{}: it is stuck since {}, on {}", named, wait.since(), shown(wait));
     }
   }
 
   private Mono<Void> refreshed(Session session) {
     Wait wait = waiting;
-    return wait == null || ofReplicas
+    return wait == null || !ofFence
         ? Mono.empty()
         : Holders.of(session)
             .doOnNext(
@@ -322,7 +349,7 @@ public final class MoveWatch {
 
   /** Notes that the switch is held up no longer. */
   void passed() {
-    ofReplicas = false;
+    ofFence = false;
     waiting = null;
     stuck = false;
   }
@@ -346,16 +373,20 @@ public final class MoveWatch {
   }
 
   private String named(OpenStep step) {
+    return named(step.number(), step.step());
+  }
+
+  private String named(int number, Step step) {
     return "job "
         + move.owned().job()
         + ", step "
-        + (step.number() + 1)
+        + (number + 1)
         + " of "
         + move.steps()
         + ", "
-        + step.step().from()
+        + step.from()
         + " to "
-        + step.step().to();
+        + step.to();
   }
 
   /** The report of this moment. */

@@ -97,7 +97,8 @@ public record OpenStep(
             rules ->
                 moving(move, step, rules)
                     .flatMap(
-                        moving -> transfers(move, number, rules, moving, source, target, sides)))
+                        moving ->
+                            transfers(move, number, step, rules, moving, source, target, sides)))
         .map(all -> new OpenStep(move, step, number, all, source, target));
   }
 
@@ -130,8 +131,8 @@ public record OpenStep(
             from,
             to,
             (source, target) ->
-                taken(move, source)
-                    .then(taken(move, target))
+                taken(move, 0, step, source)
+                    .then(taken(move, 0, step, target))
                     .thenMany(Flux.fromIterable(move.passage().tables()))
                     .concatMap(table -> tables.read(source, target, table))
                     .index(
@@ -178,13 +179,14 @@ public record OpenStep(
   private static Mono<List<Transfer>> transfers(
       OwnedMove move,
       int number,
+      Step step,
       List<TableRule.Sharded> rules,
       Map<String, String> moving,
       Session source,
       Session target,
       Sides sides) {
-    return taken(move, source)
-        .then(taken(move, target))
+    return taken(move, number, step, source)
+        .then(taken(move, number, step, target))
         .thenMany(Flux.fromIterable(rules))
         .concatMap(rule -> table(source, target, sides, rule))
         .index(
@@ -203,8 +205,9 @@ public record OpenStep(
   }
 
   /** Writes of the mover are not noted, and no fence refuses them. */
-  private static Mono<Long> taken(OwnedMove move, Session session) {
-    return Capture.prepare(session, move.owned()).then(session.update("SET @shardflux_mover = 1"));
+  private static Mono<Long> taken(OwnedMove move, int number, Step step, Session session) {
+    return Capture.prepare(session.telling(move.watch().delays(number, step)), move.owned())
+        .then(session.update("SET @shardflux_mover = 1"));
   }
 
   /** Reads a table that is copied. */

@@ -2,6 +2,7 @@ package io.shardflux.reshard.job;
 
 import io.shardflux.cluster.ClusterAccess.Ahead;
 import io.shardflux.reshard.progress.JobState;
+import io.shardflux.reshard.transfer.Backoff;
 import io.shardflux.reshard.transfer.Fence;
 import io.shardflux.reshard.transfer.Prepared;
 import io.shardflux.reshard.transfer.Session;
@@ -25,9 +26,6 @@ final class StepSwitch {
 
   /** The time in which each router must know that writes wait. */
   private static final Duration CONFIRMED = Duration.ofSeconds(1);
-
-  private static final Duration FIRST_BACKOFF = Duration.ofSeconds(1);
-  private static final Duration MOST_BACKOFF = Duration.ofSeconds(60);
 
   private final OwnedMove move;
   private final StepClean clean;
@@ -193,7 +191,7 @@ final class StepSwitch {
         .then(Mono.defer(move.cluster()::attentive))
         .then(Mono.defer(() -> turned(turn)))
         .filter(done -> done)
-        .repeatWhenEmpty(this::backingOff);
+        .repeatWhenEmpty(Backoff::between);
   }
 
   /** Lets writers go on where they were; published first, as a place that was not seen is met. */
@@ -204,14 +202,6 @@ final class StepSwitch {
                     ? Mono.empty()
                     : publish(turn, turn.way().before, why))
         .then(Mono.defer(() -> turn.step().fence().opened(turn.from())));
-  }
-
-  private Flux<Long> backingOff(Flux<Long> tries) {
-    return tries.concatMap(
-        failed -> {
-          Duration pause = FIRST_BACKOFF.multipliedBy(1L << Math.min(failed, 6));
-          return Mono.delay(pause.compareTo(MOST_BACKOFF) < 0 ? pause : MOST_BACKOFF);
-        });
   }
 
   /**

@@ -4,12 +4,10 @@ import io.r2dbc.spi.R2dbcBadGrammarException;
 import io.shardflux.cluster.JobLostException;
 import io.shardflux.cluster.Jobs.Owned;
 import io.shardflux.router.Internal;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Collectors;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
@@ -49,17 +47,6 @@ public record Capture(long job, int step, MovedTable table, int number, String m
             token BIGINT NOT NULL
           ) ENGINE = InnoDB\
           """);
-
-  private static final Duration PATIENCE = Duration.ofMillis(200);
-
-  /**
-   * A change of a table's definition waits for the transactions that have used the table, and holds
-   * up all later ones; it is ended after that time, which doubles where it is always too short.
-   */
-  private static final Duration LOCK_BOUND = Duration.ofMillis(100);
-
-  private static final int DOUBLINGS = 3;
-  private static final int TRIES_A_BOUND = 10;
 
   /** Makes the tables that every shard of a job needs, and takes the shard for this owner. */
   public static Mono<Void> prepare(Session session, Owned owned) {
@@ -164,23 +151,8 @@ public record Capture(long job, int step, MovedTable table, int number, String m
    * Runs it as soon as no open transaction is in its way, without holding others up for long. A
    * former owner is refused right before, as no transaction can hold it off here.
    */
-  public static Mono<Long> patiently(Session source, Owned owned, String change) {
-    return patiently(source, check(source, owned), change);
-  }
-
-  /** The same where no job is under way. */
-  public static Mono<Long> patiently(Session source, String change) {
-    return patiently(source, Mono.empty(), change);
-  }
-
-  private static Mono<Long> patiently(Session source, Mono<Void> check, String change) {
-    AtomicInteger tries = new AtomicInteger();
-    return Mono.defer(
-            () -> {
-              int doublings = Math.min(tries.getAndIncrement() / TRIES_A_BOUND, DOUBLINGS);
-              return check.then(source.bounded(change, LOCK_BOUND.multipliedBy(1L << doublings)));
-            })
-        .repeatWhenEmpty(again -> again.delayElements(PATIENCE));
+  private Mono<Long> patiently(Session source, Owned owned, String change) {
+    return Definitions.changed(source, check(source, owned), table.name(), change);
   }
 
   private String changeTable() {

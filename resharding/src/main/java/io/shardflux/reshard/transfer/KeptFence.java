@@ -61,7 +61,7 @@ public record KeptFence(long job, MovedTable table, int number) {
     return session
         .update(row)
         .thenMany(Flux.fromIterable(EVENTS))
-        .concatMap(event -> Capture.patiently(session, owner, create(event, owned)))
+        .concatMap(event -> patiently(session, owner, create(event, owned)))
         .then();
   }
 
@@ -108,11 +108,15 @@ public record KeptFence(long job, MovedTable table, int number) {
         .then();
   }
 
+  private Mono<Long> patiently(Session session, Owned owner, String change) {
+    return Definitions.changed(session, Capture.check(session, owner), table.name(), change);
+  }
+
   private static Mono<Void> removed(Session session, Owned owner, KeptFence other) {
     return Flux.fromIterable(EVENTS)
         .concatMap(
             event ->
-                Capture.patiently(session, owner, "DROP TRIGGER IF EXISTS " + other.trigger(event)))
+                other.patiently(session, owner, "DROP TRIGGER IF EXISTS " + other.trigger(event)))
         .then();
   }
 
@@ -147,8 +151,11 @@ public record KeptFence(long job, MovedTable table, int number) {
                 Flux.fromIterable(EVENTS)
                     .concatMap(
                         event ->
-                            Capture.patiently(
-                                session, "DROP TRIGGER IF EXISTS " + kept.trigger(event))))
+                            Definitions.changed(
+                                session,
+                                Mono.empty(),
+                                table.name(),
+                                "DROP TRIGGER IF EXISTS " + kept.trigger(event))))
         .then();
   }
 }

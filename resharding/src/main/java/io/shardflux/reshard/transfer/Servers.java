@@ -33,11 +33,14 @@ public final class Servers {
   /** The time to a connection; a server that is gone must not hold up the others for long. */
   private static final Duration ACQUIRE = Duration.ofSeconds(10);
 
+  /** The seconds in which a row's lock must be had. */
+  static final int LOCK_WAIT = 50;
+
   private static final String[] SESSION = {
     "time_zone='+00:00'",
     "sql_mode='NO_AUTO_VALUE_ON_ZERO'",
     "foreign_key_checks=0",
-    "innodb_lock_wait_timeout=50",
+    "innodb_lock_wait_timeout=" + LOCK_WAIT,
     "group_concat_max_len=" + LONGEST_TEXT,
     "net_write_timeout=600",
     "transaction_isolation='READ-COMMITTED'"

@@ -11,6 +11,7 @@ import io.shardflux.router.Internal;
 import io.shardflux.router.ShardId;
 import java.time.Duration;
 import java.util.Objects;
+import java.util.Set;
 import java.util.function.Function;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
@@ -22,7 +23,15 @@ import reactor.core.publisher.Mono;
 @Internal
 public final class Session {
 
-  private static final int INTERRUPTED = 1317;
+  /** ER_QUERY_INTERRUPTED, ER_LOCK_WAIT_TIMEOUT and ER_LOCK_DEADLOCK. */
+  private static final Set<Integer> GIVEN = Set.of(1317, 1205, 1213);
+
+  /** The least that both servers take, in whole seconds: for a mover that dies and ends nothing. */
+  private static final String SHORT_WAITS =
+      "SET lock_wait_timeout = 1, innodb_lock_wait_timeout = 1";
+
+  private static final String LONG_WAITS =
+      "SET lock_wait_timeout = DEFAULT, innodb_lock_wait_timeout = " + Servers.LOCK_WAIT;
 
   /**
    * The other side of the connection.
@@ -39,6 +48,7 @@ public final class Session {
   private final ShardRouter servers;
   private final Connection connection;
   private final Place place;
+  private volatile Delays delays = Delays.NONE;
   private volatile boolean hurried;
   private volatile boolean late;
 
@@ -54,6 +64,36 @@ public final class Session {
 
   public ShardId shard() {
     return place.shard();
+  }
+
+  /** Hears of open transactions that hold up a change of a table's definition. */
+  public interface Delays {
+
+    Delays NONE =
+        new Delays() {
+          @Override
+          public Mono<Void> heldUp(Session side, String table) {
+            return Mono.empty();
+          }
+
+          @Override
+          public void passed() {}
+        };
+
+    /** Tells of it after a try in vain; may ask the session. */
+    Mono<Void> heldUp(Session side, String table);
+
+    void passed();
+  }
+
+  /** Has delays be told from now on. */
+  public Session telling(Delays listener) {
+    delays = listener;
+    return this;
+  }
+
+  Delays delays() {
+    return delays;
   }
 
   /** Bounds each statement from now on, or does no longer. A late one costs the connection. */
@@ -121,7 +161,7 @@ public final class Session {
 
   /**
    * Runs a statement that may wait for others' locks and holds up all behind it, so that it is
-   * ended after a time. Empty if it was.
+   * ended after a time. Empty if it was. The server itself ends it soon after a mover that died.
    */
   public Mono<Long> bounded(String sql, Duration bound) {
     Mono<Long> killing =
@@ -129,14 +169,24 @@ public final class Session {
             .then(servers.on(place.shard()).sql("KILL QUERY " + place.id()).rowsUpdated())
             .onErrorComplete()
             .then(Mono.never());
-    return Mono.firstWithSignal(update(sql), killing)
-        .onErrorResume(Session::given, error -> Mono.empty());
+    return Mono.usingWhen(
+        update(SHORT_WAITS),
+        set ->
+            Mono.firstWithSignal(update(sql), killing)
+                .onErrorResume(Session::given, error -> Mono.empty()),
+        set -> usual(),
+        (set, error) -> usual(),
+        set -> Mono.empty());
+  }
+
+  /** A late KILL may hit the first try. A session that is lost needs none. */
+  private Mono<Void> usual() {
+    return update(LONG_WAITS).retry(1).then().onErrorComplete();
   }
 
   /** Tells whether a statement was ended, or gave way to others, without an effect. */
   private static boolean given(Throwable error) {
     return error instanceof R2dbcTimeoutException
-        || (error instanceof R2dbcException said
-            && (said.getErrorCode() == INTERRUPTED || said.getErrorCode() == 1213));
+        || (error instanceof R2dbcException said && GIVEN.contains(said.getErrorCode()));
   }
 }

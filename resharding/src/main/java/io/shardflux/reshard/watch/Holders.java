@@ -3,6 +3,7 @@ package io.shardflux.reshard.watch;
 import io.r2dbc.spi.R2dbcException;
 import io.r2dbc.spi.Readable;
 import io.shardflux.reshard.progress.MoveProgress.Holder;
+import io.shardflux.reshard.transfer.MovedTable;
 import io.shardflux.reshard.transfer.Session;
 import io.shardflux.router.Internal;
 import java.time.Duration;
@@ -43,7 +44,33 @@ public final class Holders {
   private static final String ALL =
       COLUMNS + " AND x.trx_rows_locked > 0 AND (p.DB IS NULL OR p.DB = DATABASE())" + ORDER;
 
+  private static final String ANY = COLUMNS + " AND (p.DB IS NULL OR p.DB = DATABASE())" + ORDER;
+
+  /** A transaction may have used a table without a lock on any of its rows. */
+  private static final String BY_TABLE =
+      "SELECT t.PROCESSLIST_ID, COALESCE(p.USER, ''), COALESCE(p.HOST, ''), COALESCE("
+          + AGE
+          + ", p.TIME * 1000000, 0) FROM performance_schema.metadata_locks m JOIN"
+          + " performance_schema.threads t ON t.THREAD_ID = m.OWNER_THREAD_ID LEFT JOIN"
+          + " information_schema.INNODB_TRX x ON x.trx_mysql_thread_id = t.PROCESSLIST_ID LEFT JOIN"
+          + " information_schema.PROCESSLIST p ON p.ID = t.PROCESSLIST_ID WHERE m.OBJECT_TYPE ="
+          + " 'TABLE' AND m.LOCK_STATUS = 'GRANTED' AND m.OBJECT_SCHEMA = DATABASE() AND"
+          + " t.PROCESSLIST_ID <> CONNECTION_ID() AND m.OBJECT_NAME = ";
+
   private Holders() {}
+
+  /**
+   * The oldest transactions that have used a table, be it to read it. Where the server or the
+   * account does not say which ones, all of the database.
+   */
+  public static Mono<List<Holder>> of(Session side, String table) {
+    Mono<List<Holder>> all = holders(side, ANY);
+    return (side.place().mariaDb()
+            ? all
+            : holders(side, BY_TABLE + MovedTable.text(table) + ORDER)
+                .onErrorResume(R2dbcException.class, error -> all))
+        .onErrorReturn(R2dbcException.class, List.of());
+  }
 
   /** The oldest of them; none where the account may not see them. */
   public static Mono<List<Holder>> of(Session source) {
