@@ -26,11 +26,12 @@ import io.shardflux.driver.scatter.ScatterSource;
 import io.shardflux.driver.transaction.VirtualTransaction;
 import io.shardflux.r2dbc.settings.ReadPreference;
 import io.shardflux.r2dbc.settings.Timeouts;
+import io.shardflux.r2dbc.settings.TransactionMode;
 import io.shardflux.r2dbc.spi.Crossing;
+import io.shardflux.r2dbc.spi.ShardPart;
 import io.shardflux.r2dbc.spi.ShardScatter;
 import io.shardflux.r2dbc.spi.Snapshot;
 import io.shardflux.r2dbc.statement.StatementSpec;
-import io.shardflux.r2dbc.transaction.ShardTransaction;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.Topology;
 import io.shardflux.sql.Prepared;
@@ -260,13 +261,18 @@ final class Execution {
       Function<Throwable, Mono<Result>> again) {
     Hints hints = engine.withDefaults(prepared.hints().or(given));
     VirtualTransaction transaction = transactionOf(prepared);
-    ShardId bound = transaction == null ? null : transaction.shard();
+    if (transaction != null && hints.transactions() != null) {
+      transaction.in(ShardfluxConnectionFactory.mode(hints));
+    }
+    ShardId bound = bound(snapshot, prepared, transaction);
     checkSession(prepared, binds, hints, transaction);
     if (prepared.defines() && hints.shard() == null) {
       Definitions.check(snapshot, prepared, connection.transaction() != null);
     }
     VirtualTransaction within =
-        transaction != null && bound == null && bindsNothing(prepared, binds, hints)
+        transaction != null
+                && transaction.joined().isEmpty()
+                && bindsNothing(prepared, binds, hints)
             ? null
             : transaction;
     Throwable old =
@@ -357,18 +363,26 @@ final class Execution {
   }
 
   private static boolean waits(@Nullable VirtualTransaction within) {
-    return within == null || within.shard() == null;
+    return within == null || within.joined().isEmpty();
+  }
+
+  /** The shard of its transaction that answers what any shard could, or null. */
+  private static @Nullable ShardId bound(
+      Snapshot snapshot, Prepared prepared, @Nullable VirtualTransaction transaction) {
+    return transaction == null ? null : transaction.anyOf(snapshot.having(prepared.tables()));
   }
 
   /**
    * Refuses a statement that needs a session which it doesn't have: a statement outside a
-   * transaction, or the first one of a transaction, if it names no shard or relies on what others
+   * transaction, or in one that is not on one shard, if it names no shard or relies on what others
    * left in the session.
    */
   private static void checkSession(
       Prepared prepared, Binds binds, Hints hints, @Nullable VirtualTransaction transaction) {
     RefusedSqlException needsSession = prepared.sessionRefusal();
-    if (needsSession == null || (transaction != null && transaction.shard() != null)) {
+    if (needsSession == null
+        || (transaction != null
+            && (transaction.onlyShard() != null || names(hints, transaction)))) {
       return;
     }
     if (transaction == null
@@ -376,6 +390,11 @@ final class Execution {
         || isAnyShards(prepared.route(binds, hints))) {
       throw needsSession;
     }
+  }
+
+  /** Tells whether it is for the session of a shard of the transaction, by name. */
+  private static boolean names(Hints hints, VirtualTransaction transaction) {
+    return hints.shard() != null && transaction.joined().contains(hints.shard());
   }
 
   private static boolean isAnyShards(Routing routing) {
@@ -416,7 +435,7 @@ final class Execution {
       Snapshot snapshot, Prepared prepared, Binds binds, Hints given) {
     Hints hints = engine.withDefaults(prepared.hints().or(given));
     VirtualTransaction transaction = connection.transaction();
-    ShardId bound = transaction == null ? null : transaction.shard();
+    ShardId bound = bound(snapshot, prepared, transaction);
     checkSession(prepared, binds, hints, transaction);
     return Mono.defer(() -> engine.plan(snapshot, prepared, binds, hints, bound))
         .flatMap(
@@ -530,11 +549,11 @@ final class Execution {
         return define(definitions);
       }
       Guard guard = prepared.defines() ? null : guard(plan);
+      if (transaction != null) {
+        checkPlace(plan, transaction);
+      }
       if (plan instanceof Plan.Direct direct) {
         return isUndoable() ? writes(direct, guard) : direct(direct.part(), guard);
-      }
-      if (transaction != null) {
-        return Mono.error(several(plan, transaction));
       }
       if (sharesStream(plan)) {
         return Mono.error(
@@ -563,8 +582,7 @@ final class Execution {
       return how.several()
           && !(snapshot.writesCopies() && generated != null)
           && transaction == null
-          && prepared.kind() != StatementKind.READ
-          && prepared.kind() != StatementKind.LOCKING_READ;
+          && !reads();
     }
 
     private @Nullable Guard guard(Plan plan) {
@@ -590,12 +608,27 @@ final class Execution {
           .anyMatch(marker -> !seen.add(marker));
     }
 
-    private R2dbcException several(Plan plan, VirtualTransaction within) {
-      List<ShardId> shards = plan.parts().stream().map(Plan.Part::shard).toList();
-      ShardId pinned = within.shard();
-      return pinned == null
-          ? Refusals.severalInTransaction(shards, sql)
-          : Refusals.elsewhere(shards, pinned, sql);
+    /** Refuses a plan for shards that may not be used so in the transaction. */
+    private void checkPlace(Plan plan, VirtualTransaction within) {
+      List<ShardId> shards = plan.parts().stream().map(Plan.Part::shard).distinct().toList();
+      RefusedSqlException needsSession = prepared.sessionRefusal();
+      boolean sessions =
+          needsSession != null
+              && (shards.size() > 1
+                  || (prepared.readsSession()
+                      && !shards.get(0).equals(within.onlyShard())
+                      && !names(hints, within)));
+      if (needsSession != null && sessions) {
+        throw needsSession;
+      }
+      R2dbcException refused = within.refusal(shards, !reads(), sql);
+      if (refused != null) {
+        throw refused;
+      }
+    }
+
+    private boolean reads() {
+      return prepared.kind() == StatementKind.READ || prepared.kind() == StatementKind.LOCKING_READ;
     }
 
     private Mono<Result> direct(Plan.Part part, @Nullable Guard guard) {
@@ -610,14 +643,11 @@ final class Execution {
       if (snapshot.watches() || snapshot.writesCopies()) {
         transaction.moving(snapshot);
       }
-      return transaction
-          .on(snapshot, part.shard(), sql)
-          .flatMap(
-              there ->
-                  direct(
-                      part.shard(),
-                      there.sql(statement),
-                      () -> guard == null ? null : guard.within(transaction, there)));
+      ShardPart there = transaction.on(snapshot, part.shard());
+      return direct(
+          part.shard(),
+          there.sql(statement),
+          () -> guard == null ? null : guard.within(transaction, there));
     }
 
     private Mono<Result> direct(
@@ -652,6 +682,7 @@ final class Execution {
       boolean keyed = isKeyed();
       return new ScatterSource(
           snapshot,
+          transaction,
           scatter.parts().stream()
               .map(
                   part ->
@@ -706,9 +737,10 @@ final class Execution {
           () -> {
             AtomicLong count = new AtomicLong();
             RowHolder holder = new RowHolder();
+            // In a transaction, what only locks is not taken for a write.
+            boolean locks = transaction != null && reads();
             Mono<List<Row>> held =
-                statement
-                    .write()
+                (locks ? statement : statement.write())
                     .<Row>results(
                         this::generating,
                         result ->
@@ -769,24 +801,37 @@ final class Execution {
                           before(copies, guard),
                           behind(copies, guard)))
               .toList();
-      return new JointWrite(
-              snapshot, prepared.tables(), connection.definition(), times(), shares, sql)
-          .run()
+      JointWrite write = new JointWrite(snapshot, prepared.tables(), times(), shares);
+      return (transaction == null
+              ? write.alone(() -> connection.begin(jointMode(), times()))
+              : write.within(transaction))
           .map(rows -> ChangesResult.of(changed(copies, rows), List.of()));
     }
 
-    private BiFunction<ShardTransaction, Timeouts, Mono<Void>> before(
+    /** Where the mode does not bind shards together, each commits its part of a write by itself. */
+    private TransactionMode jointMode() {
+      TransactionMode mode =
+          hints.transactions() == null
+              ? engine.access().transactions().mode(null)
+              : ShardfluxConnectionFactory.mode(hints);
+      return mode == TransactionMode.ATOMIC ? mode : TransactionMode.BEST_EFFORT;
+    }
+
+    private BiFunction<ShardPart, Timeouts, Mono<Void>> before(
         boolean copies, @Nullable Guard guard) {
       return guard == null || !guard.first()
           ? (there, left) -> Mono.empty()
           : (there, left) -> guard.inside(there, copies, left);
     }
 
-    private BiFunction<ShardTransaction, Timeouts, Mono<Void>> behind(
+    private BiFunction<ShardPart, Timeouts, Mono<Void>> behind(
         boolean copies, @Nullable Guard guard) {
-      return guard == null || guard.first()
+      if (guard != null && !guard.first()) {
+        return (there, left) -> guard.inside(there, copies, left);
+      }
+      return transaction == null
           ? (there, left) -> there.sql("DO 0").timeouts(left).rowsUpdated().then()
-          : (there, left) -> guard.inside(there, copies, left);
+          : (there, left) -> Mono.empty();
     }
 
     private static long changed(boolean copies, List<Long> rows) {

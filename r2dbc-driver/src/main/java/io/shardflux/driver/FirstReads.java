@@ -52,7 +52,7 @@ final class FirstReads {
     Binds binds = asked.binds();
     boolean once =
         IntStream.range(0, binds.size()).anyMatch(i -> VirtualStatement.once(binds.get(i)));
-    return once || (transaction != null && !transaction.readsAnywhere())
+    return once || (transaction != null && !transaction.readsSeveral())
         ? null
         : engine.ahead(asked.prepared(), refusal);
   }

@@ -7,13 +7,16 @@ import io.r2dbc.spi.ConnectionFactoryMetadata;
 import io.r2dbc.spi.ConnectionMetadata;
 import io.shardflux.driver.plan.SqlEngine;
 import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.r2dbc.settings.TransactionMode;
 import io.shardflux.sql.Prepared;
 import io.shardflux.sql.schema.Catalog;
 import io.shardflux.sql.statement.Binds;
 import io.shardflux.sql.statement.Hints;
 import io.shardflux.sql.statement.PlannerOptions;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Mono;
@@ -94,7 +97,25 @@ public final class ShardfluxConnectionFactory implements ConnectionFactory, Clos
   }
 
   static Hints hints(ContextView context) {
-    return context.<Hints>getOrEmpty(HINTS).orElse(Hints.NONE);
+    Hints hints = context.<Hints>getOrEmpty(HINTS).orElse(Hints.NONE);
+    TransactionMode mode = TransactionMode.of(context);
+    return mode == null ? hints : hints.or(Hints.builder().transactions(named(mode)).build());
+  }
+
+  private static String named(TransactionMode mode) {
+    return mode.name().toLowerCase(Locale.ROOT).replace('_', '-');
+  }
+
+  /** The mode that the hint {@code transactions} names, which must be there. */
+  static TransactionMode mode(Hints hints) {
+    String hint = Objects.requireNonNull(hints.transactions());
+    try {
+      return TransactionMode.valueOf(hint.toUpperCase(Locale.ROOT).replace('-', '_'));
+    } catch (IllegalArgumentException unknown) {
+      throw new IllegalArgumentException(
+          "transactions: " + hint + " (expected: single, single-writer, atomic or best-effort)",
+          unknown);
+    }
   }
 
   @Override

@@ -11,9 +11,12 @@ import io.r2dbc.spi.ValidationDepth;
 import io.shardflux.driver.plan.SqlEngine;
 import io.shardflux.driver.row.Arguments;
 import io.shardflux.driver.transaction.VirtualTransaction;
+import io.shardflux.r2dbc.atomic.SpanningTransaction;
+import io.shardflux.r2dbc.atomic.SpanningTransactions;
+import io.shardflux.r2dbc.settings.Timeouts;
+import io.shardflux.r2dbc.settings.TransactionMode;
 import io.shardflux.r2dbc.spi.Snapshot;
 import io.shardflux.r2dbc.statement.StatementSpec;
-import io.shardflux.router.ShardId;
 import io.shardflux.sql.statement.Hints;
 import java.time.Duration;
 import java.util.Set;
@@ -25,8 +28,8 @@ import reactor.core.publisher.Mono;
 
 /**
  * A connection to all shards. Outside a transaction it holds no connection to a shard: each
- * statement takes its shards' connections and gives them back. A transaction has one connection, to
- * its shard.
+ * statement takes its shards' connections and gives them back. A transaction has one connection to
+ * each shard that has joined it.
  */
 final class VirtualConnection implements Connection {
 
@@ -72,17 +75,31 @@ final class VirtualConnection implements Connection {
 
   /** The transaction that a statement is in, or null. */
   @Nullable VirtualTransaction transaction() {
-    return autoCommit ? transaction : open(NOTHING_SAID);
+    return autoCommit ? transaction : open(NOTHING_SAID, defaults);
   }
 
   /** The open transaction, which is begun if there is none. */
-  private synchronized VirtualTransaction open(TransactionDefinition wanted) {
+  private synchronized VirtualTransaction open(TransactionDefinition wanted, Hints hints) {
     VirtualTransaction now = transaction;
     if (now == null) {
-      now = new VirtualTransaction(definition(wanted));
+      TransactionDefinition whole = definition(wanted);
+      TransactionMode mode =
+          hints.transactions() == null ? null : ShardfluxConnectionFactory.mode(hints);
+      now = new VirtualTransaction(whole, begin(whole, mode, engine.access().timeouts()));
       transaction = now;
     }
     return now;
+  }
+
+  private SpanningTransaction begin(
+      TransactionDefinition whole, @Nullable TransactionMode mode, Timeouts times) {
+    SpanningTransactions all = engine.access().transactions();
+    return all.begin(whole, times, all.mode(mode));
+  }
+
+  /** A transaction of a statement's own. */
+  SpanningTransaction begin(TransactionMode mode, Timeouts times) {
+    return begin(definition(NOTHING_SAID), mode, times);
   }
 
   /** Takes the transaction that was open, or null. None is open from then on. */
@@ -111,10 +128,11 @@ final class VirtualConnection implements Connection {
   @Override
   public Mono<Void> beginTransaction(TransactionDefinition wanted) {
     Arguments.require(wanted, "definition");
-    return step(
-        () -> {
+    return Mono.deferContextual(
+        context -> {
+          checkOpen();
           requireKnown(wanted.getAttribute(TransactionDefinition.ISOLATION_LEVEL));
-          open(wanted);
+          open(wanted, ShardfluxConnectionFactory.hints(context).or(defaults));
           return Mono.empty();
         });
   }
@@ -137,7 +155,12 @@ final class VirtualConnection implements Connection {
   @Override
   public Mono<Void> createSavepoint(String name) {
     Arguments.requireName(name, "savepoint");
-    return step(() -> open(NOTHING_SAID).createSavepoint(name));
+    return Mono.deferContextual(
+        context -> {
+          checkOpen();
+          Hints hints = ShardfluxConnectionFactory.hints(context).or(defaults);
+          return open(NOTHING_SAID, hints).createSavepoint(name);
+        });
   }
 
   @Override
@@ -239,18 +262,20 @@ final class VirtualConnection implements Connection {
         });
   }
 
-  /** Asks the transaction's own connection if there is one, otherwise one shard after the other. */
+  /**
+   * Asks all of the transaction's own connections if there are any, otherwise one shard after the
+   * other until one answers.
+   */
   private Mono<Boolean> someShardAnswers() {
     VirtualTransaction now = transaction;
-    ShardId bound = now == null ? null : now.shard();
     Snapshot snapshot = engine.snapshot();
-    return now == null || bound == null
+    return now == null || now.joined().isEmpty()
         ? Flux.fromIterable(snapshot.topology().shards())
             .concatMap(shard -> answers(Mono.fromSupplier(() -> snapshot.sql(shard, PING))), 1)
-            .filter(answers -> answers)
-            .next()
-            .defaultIfEmpty(false)
-        : answers(now.on(snapshot, bound, PING).map(there -> there.sql(PING)));
+            .any(answers -> answers)
+        : Flux.fromIterable(now.joined())
+            .concatMap(shard -> answers(Mono.fromSupplier(() -> now.on(snapshot, shard).sql(PING))))
+            .all(answers -> answers);
   }
 
   private static Mono<Boolean> answers(Mono<StatementSpec> ping) {
@@ -278,11 +303,6 @@ final class VirtualConnection implements Connection {
           checkOpen();
           return work.get();
         });
-  }
-
-  /** This connection's settings for each transaction. */
-  TransactionDefinition definition() {
-    return definition(NOTHING_SAID);
   }
 
   /** The definition, completed by this connection's settings. */

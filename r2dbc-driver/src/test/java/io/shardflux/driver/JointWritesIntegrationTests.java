@@ -255,7 +255,7 @@ class JointWritesIntegrationTests {
       assertThat(failure(write))
           .isInstanceOf(R2dbcNonTransientResourceException.class)
           .hasMessageStartingWith(
-              "write: {shard_0=rolled back, shard_1=committed, shard_2=committed}");
+              "commit: {shard_0=rolled back, shard_1=committed, shard_2=committed}");
     } finally {
       first.run("UNLOCK TABLES");
     }
@@ -273,7 +273,8 @@ class JointWritesIntegrationTests {
       first.run("KILL " + first.connectionOf("COMMIT"));
       assertThat(failure(write))
           .isInstanceOf(R2dbcNonTransientResourceException.class)
-          .hasMessageStartingWith("write: {shard_0=unknown, shard_1=committed, shard_2=committed}");
+          .hasMessageStartingWith(
+              "commit: {shard_0=unknown, shard_1=committed, shard_2=committed}");
     } finally {
       first.run("UNLOCK TABLES");
     }

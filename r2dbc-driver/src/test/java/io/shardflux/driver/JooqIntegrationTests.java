@@ -7,6 +7,7 @@ import static org.jooq.impl.DSL.field;
 import static org.jooq.impl.DSL.name;
 import static org.jooq.impl.DSL.table;
 
+import io.shardflux.sql.statement.Hints;
 import java.math.BigDecimal;
 import java.math.RoundingMode;
 import java.util.Map;
@@ -46,6 +47,7 @@ class JooqIntegrationTests {
     System.setProperty("org.jooq.no-logo", "true");
     System.setProperty("org.jooq.no-tips", "true");
     shards = new DriverShards();
+    shards.router.operations().createTransactionTables().block(BOUND);
     shards.load(60);
     jooq = DSL.using(shards.factory, SQLDialect.MYSQL);
   }
@@ -137,6 +139,36 @@ class JooqIntegrationTests {
         .expectNext(2)
         .expectComplete()
         .verify(BOUND);
+  }
+
+  /** Users 40 and 41 are on two shards. */
+  @Test
+  void writesTwoShardsOrNone() {
+    DSLContext atomic =
+        DSL.using(
+            shards.factory.with(Hints.builder().transactions("atomic").build()), SQLDialect.MYSQL);
+    StepVerifier.create(
+            atomic.transactionPublisher(
+                inside ->
+                    given(inside.dsl())
+                        .then(Mono.<Integer>error(new IllegalStateException("on purpose")))))
+        .expectError()
+        .verify(BOUND);
+    Flux<Integer> ages =
+        Flux.from(jooq.select(AGE).from(USERS).where(ID.in(40L, 41L)).orderBy(ID))
+            .map(row -> row.get(AGE));
+    StepVerifier.create(ages).expectNext(40, 41).expectComplete().verify(BOUND);
+    StepVerifier.create(
+            Flux.from(atomic.transactionPublisher(inside -> given(inside.dsl()))).thenMany(ages))
+        .expectNext(35, 46)
+        .expectComplete()
+        .verify(BOUND);
+    shards.updated("UPDATE users SET age = id WHERE id IN (40, 41)").block(BOUND);
+  }
+
+  private static Mono<Integer> given(DSLContext dsl) {
+    return Mono.from(dsl.update(USERS).set(AGE, AGE.minus(5)).where(ID.eq(40L)))
+        .then(Mono.from(dsl.update(USERS).set(AGE, AGE.plus(5)).where(ID.eq(41L))));
   }
 
   /** jOOQ names the key among what it sets. */

@@ -55,8 +55,9 @@ class LostTransactionsIntegrationTests {
         .verify(BOUND);
     StepVerifier.create(insert(36))
         .expectErrorMessage(
-            "transaction on shard_0: rolled back, as its connection was lost (expected: one that is"
-                + " open)")
+            "transaction on [shard_0]: rolled back, as shard_0: connection lost (expected: an answer;"
+                + " the transaction on it is rolled back) (expected: one that is open); run it"
+                + " again")
         .verify(BOUND);
     await(connection.rollbackTransaction());
     goesOn();

@@ -96,10 +96,13 @@ class RefusalsIntegrationTests {
                     "UPDATE users SET age = 1 WHERE id IN (1, 2)")),
         refusal(
             RefusalCode.TRANSACTION_SHARD,
-            "a read of several shards",
+            "a read of several shards, where one alone may be used",
             connection ->
                 Flux.from(connection.beginTransaction())
-                    .thenMany(run(connection, "SELECT * FROM users"))),
+                    .thenMany(
+                        run(
+                            connection,
+                            "/* shardflux: transactions=single */ SELECT * FROM users"))),
         refusal(
             RefusalCode.READ_ONLY_TRANSACTION,
             "a write in a transaction that reads",

@@ -34,6 +34,7 @@ abstract class ShardsTestKit implements TestKit<Integer> {
         .forEach(builder::shard);
     tables.forEach(builder::table);
     router = builder.build();
+    router.operations().createTransactionTables().block(BOUND);
     factory = ShardfluxConnectionFactory.of(router);
     jdbc = new ShardsJdbc(router, factory);
   }

@@ -4,6 +4,7 @@ import static io.shardflux.driver.DriverShards.BOUND;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.r2dbc.spi.ConnectionFactory;
+import io.shardflux.r2dbc.settings.TransactionMode;
 import io.shardflux.sql.statement.Hints;
 import java.math.BigDecimal;
 import java.util.List;
@@ -60,6 +61,7 @@ class SpringIntegrationTests {
   @BeforeAll
   static void start() {
     shards = new DriverShards();
+    shards.router.operations().createTransactionTables().block(BOUND);
     shards.load(60);
     context = new AnnotationConfigApplicationContext();
     context.registerBean(ConnectionFactory.class, () -> shards.factory);
@@ -121,6 +123,12 @@ class SpringIntegrationTests {
       return user;
     }
 
+    /** Older by some years. */
+    User older(int years) {
+      age = Objects.requireNonNull(age) + years;
+      return this;
+    }
+
     @Override
     public @Nullable Long getId() {
       return id;
@@ -162,6 +170,9 @@ class SpringIntegrationTests {
   public interface Users extends R2dbcRepository<User, Long> {
     /** By a column that is not the key. */
     Flux<User> findByCountryOrderByAgeDescIdAsc(String country, Pageable page);
+
+    /** By a column that is not the key. */
+    Mono<User> findByName(String name);
 
     /** A count. */
     Mono<Long> countByAgeGreaterThan(int age);
@@ -205,6 +216,24 @@ class SpringIntegrationTests {
     @Transactional
     public Mono<Void> saveAndFail(User user) {
       return users.save(user).then(Mono.error(new IllegalStateException("on purpose")));
+    }
+
+    /** Looked for on all shards, and saved on its own. */
+    @Transactional
+    public Mono<User> celebrate(String name) {
+      return users.findByName(name).flatMap(user -> users.save(user.older(1)));
+    }
+
+    /** Takes years from one user and gives them to another one. */
+    @Transactional
+    public Mono<Void> give(long from, long to, int years, Mono<Void> between) {
+      return users
+          .findById(from)
+          .flatMap(user -> users.save(user.older(-years)))
+          .then(between)
+          .then(users.findById(to))
+          .flatMap(user -> users.save(user.older(years)))
+          .then();
     }
 
     /** Two of one shard. */
@@ -292,6 +321,34 @@ class SpringIntegrationTests {
         .verify(BOUND);
     assertThat(exists(3000)).isTrue();
     shards.updated("DELETE FROM users WHERE id = 3000").block(BOUND);
+  }
+
+  @Test
+  void anOperatorWritesTwoShardsOrNone() {
+    DatabaseClient client = context.getBean(DatabaseClient.class);
+    TransactionalOperator operator =
+        TransactionalOperator.create(context.getBean(ReactiveTransactionManager.class));
+    Mono<Long> both =
+        client
+            .sql("UPDATE users SET age = age + 1 WHERE id = 40")
+            .fetch()
+            .rowsUpdated()
+            .then(client.sql("UPDATE users SET age = age - 1 WHERE id = 41").fetch().rowsUpdated());
+    StepVerifier.create(
+            both.then(Mono.error(new IllegalStateException("on purpose")))
+                .as(operator::transactional)
+                .contextWrite(TransactionMode.ATOMIC.inContext()))
+        .expectErrorMessage("on purpose")
+        .verify(BOUND);
+    assertThat(ages()).containsExactly(40, 41);
+    Hints atomic = Hints.builder().transactions("atomic").build();
+    StepVerifier.create(
+            both.as(operator::transactional).contextWrite(ShardfluxConnectionFactory.hints(atomic)))
+        .expectNext(1L)
+        .expectComplete()
+        .verify(BOUND);
+    assertThat(ages()).containsExactly(41, 40);
+    shards.updated("UPDATE users SET age = id WHERE id IN (40, 41)").block(BOUND);
   }
 
   @Test
@@ -386,10 +443,65 @@ class SpringIntegrationTests {
                     .isInstanceOf(DataAccessException.class)
                     .rootCause()
                     .hasMessageStartingWith(
-                        "TRANSACTION_SHARD: shard_1: not in this transaction, which is on shard_0"))
+                        "TRANSACTION_SHARD: shard_1: a write in a transaction that has written"
+                            + " shard_0"))
         .verify(BOUND);
     assertThat(exists(5007)).isFalse();
     shards.updated("DELETE FROM users WHERE id IN (5001, 5004)").block(BOUND);
+  }
+
+  @Test
+  void aTransactionFindsOnAllShardsAndSavesOnOne() {
+    Service service = context.getBean(Service.class);
+    StepVerifier.create(
+            service
+                .celebrate("user 31")
+                .map(SpringIntegrationTests::age)
+                .concatWith(service.celebrate("user 31").map(SpringIntegrationTests::age)))
+        .expectNext(32, 33)
+        .expectComplete()
+        .verify(BOUND);
+    shards.updated("UPDATE users SET age = 31 WHERE id = 31").block(BOUND);
+  }
+
+  /** Users 40 and 41 are on two shards. */
+  @Test
+  void aServiceWritesTwoShardsOrNone() {
+    Service service = context.getBean(Service.class);
+    StepVerifier.create(
+            service
+                .give(40, 41, 5, Mono.error(new IllegalStateException("in the middle")))
+                .contextWrite(TransactionMode.ATOMIC.inContext()))
+        .expectErrorMessage("in the middle")
+        .verify(BOUND);
+    assertThat(ages()).containsExactly(40, 41);
+    StepVerifier.create(
+            service.give(40, 41, 5, Mono.empty()).contextWrite(TransactionMode.ATOMIC.inContext()))
+        .expectComplete()
+        .verify(BOUND);
+    assertThat(ages()).containsExactly(35, 46);
+    StepVerifier.create(service.give(41, 40, 5, Mono.empty()))
+        .expectErrorSatisfies(
+            error ->
+                assertThat(error)
+                    .rootCause()
+                    .hasMessageStartingWith(
+                        "TRANSACTION_SHARD: shard_1: a write in a transaction that has written"
+                            + " shard_2"))
+        .verify(BOUND);
+    assertThat(ages()).containsExactly(35, 46);
+    shards.updated("UPDATE users SET age = 40 WHERE id = 40").block(BOUND);
+    shards.updated("UPDATE users SET age = 41 WHERE id = 41").block(BOUND);
+  }
+
+  private static List<Integer> ages() {
+    return shards
+        .rows(
+            row -> row.get(0, Integer.class),
+            "SELECT age FROM users WHERE id IN (40, 41) ORDER BY id")
+        .collectList()
+        .blockOptional(BOUND)
+        .orElseThrow();
   }
 
   @Test
@@ -526,6 +638,10 @@ class SpringIntegrationTests {
 
   private static String name(User user) {
     return Objects.requireNonNull(user.getName());
+  }
+
+  private static Integer age(User user) {
+    return Objects.requireNonNull(user.getAge());
   }
 
   private static Long id(User user) {

@@ -121,7 +121,10 @@ public enum ModuleLayout {
           "reactor..",
           "org.reactivestreams..",
           "org.slf4j.."),
-      List.of("io.shardflux.r2dbc.spi..")),
+      List.of(
+          "io.shardflux.r2dbc.spi..",
+          // The transactions that a connection's own are.
+          "io.shardflux.r2dbc.atomic")),
 
   SPRING_BOOT_STARTER(
       "io.shardflux.spring",

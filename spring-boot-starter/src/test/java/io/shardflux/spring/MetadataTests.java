@@ -101,6 +101,7 @@ class MetadataTests {
     "reads.preference, reads.preference,",
     "sql.allow-scatter, sql.allow-scatter,",
     "resharding.clean, resharding.clean,",
+    "transactions.mode, transactions.mode,",
     "strategies.*.type, strategies.by_id.type,",
     "strategies.*.function, strategies.by_id.function, hash",
     "strategies.*.period, strategies.by_id.period, time",
@@ -127,6 +128,7 @@ class MetadataTests {
         switch (path.substring(0, path.indexOf('.'))) {
           case "reads" -> Map.of("reads", Map.of(key, "nope"));
           case "resharding" -> Map.of("resharding", Map.of(key, "nope"));
+          case "transactions" -> Map.of("transactions", Map.of(key, "nope"));
           case "sql" -> Map.of("sql", Map.of(key, "nope"));
           case "tables" -> Map.of("tables", Map.of("users", table));
           default -> Map.of("strategies", Map.of("by_id", strategy));
@@ -219,8 +221,8 @@ class MetadataTests {
   private static String literal(String cell) {
     String first = cell.replace("`", "").replaceFirst(",.*", "");
     return first.matches(
-            "[0-9]+(ms|s|m|h|d)?|crc32|shardflux_directory|shardflux_nodes|primary|remove|single"
-                + "|true|false")
+            "[0-9]+(ms|s|m|h|d)?|crc32|shardflux_directory|shardflux_nodes|primary|remove"
+                + "|single-writer|true|false")
         ? first
         : "";
   }

@@ -163,7 +163,8 @@ class SqlIntegrationTests {
                 assertThat(error)
                     .rootCause()
                     .hasMessageStartingWith(
-                        "TRANSACTION_SHARD: shard_1: not in this transaction, which is on shard_0"))
+                        "TRANSACTION_SHARD: shard_1: a write in a transaction that has written"
+                            + " shard_0"))
         .verify(BOUND);
     assertThat(counts()).containsExactly(2L, 0L, 0L);
   }

@@ -6,6 +6,7 @@ import io.shardflux.router.Internal;
 import io.shardflux.router.ShardId;
 import io.shardflux.sql.statement.RefusalCode;
 import io.shardflux.sql.statement.RefusedSqlException;
+import java.util.List;
 
 /** Turns refusals into R2DBC's errors. A retry gives the same error. */
 @Internal
@@ -34,16 +35,26 @@ public final class Refusals {
         String.valueOf(refused.getMessage()), NOT_SUPPORTED, 0, sql, refused);
   }
 
-  public static R2dbcException elsewhere(Object wanted, ShardId pinned, String sql) {
-    return refused(
-        RefusalCode.TRANSACTION_SHARD,
-        wanted + ": not in this transaction, which is on " + pinned,
-        sql);
+  public static R2dbcException elsewhere(List<ShardId> wanted, ShardId pinned, String sql) {
+    return ofTransaction(
+        wanted, "not in this transaction of mode single, which is on " + pinned, sql);
   }
 
-  public static R2dbcException severalInTransaction(Object shards, String sql) {
-    return refused(
-        RefusalCode.TRANSACTION_SHARD, shards + ": several shards in a transaction", sql);
+  public static R2dbcException severalInTransaction(List<ShardId> shards, String sql) {
+    return ofTransaction(shards, "several shards in a transaction of mode single", sql);
+  }
+
+  public static R2dbcException secondWriter(List<ShardId> wanted, ShardId writer, String sql) {
+    return ofTransaction(wanted, "a write in a transaction that has written " + writer, sql);
+  }
+
+  public static R2dbcException severalWritten(List<ShardId> shards, String sql) {
+    return ofTransaction(shards, "a write on several shards in a transaction", sql);
+  }
+
+  private static R2dbcException ofTransaction(List<ShardId> shards, String reason, String sql) {
+    Object named = shards.size() == 1 ? shards.get(0) : shards;
+    return refused(RefusalCode.TRANSACTION_SHARD, named + ": " + reason, sql);
   }
 
   public static R2dbcException readOnly(String sql) {

@@ -3,8 +3,8 @@ package io.shardflux.driver.scatter;
 import io.shardflux.driver.catalog.TableWatch;
 import io.shardflux.driver.transaction.VirtualTransaction;
 import io.shardflux.r2dbc.settings.Timeouts;
+import io.shardflux.r2dbc.spi.ShardPart;
 import io.shardflux.r2dbc.statement.StatementSpec;
-import io.shardflux.r2dbc.transaction.ShardTransaction;
 import io.shardflux.router.Internal;
 import io.shardflux.router.KeyType;
 import io.shardflux.router.ShardId;
@@ -118,14 +118,14 @@ public record Guard(
    * The same as {@code before} in a transaction, which keeps tables as they are once they were
    * looked at.
    */
-  public Mono<Void> within(VirtualTransaction transaction, ShardTransaction there) {
-    Set<String> unseen = transaction.unseen(tables);
+  public Mono<Void> within(VirtualTransaction transaction, ShardPart there) {
+    Set<String> unseen = transaction.unseen(there.shard(), tables);
     return unseen.isEmpty() || watch.isShown(there.shard(), unseen, within)
         ? Mono.empty()
         : watch
             .shownBy(
                 there.shard(), unseen, TableWatch.Way.TOLD_BY_A_ROW, sql -> told(there.sql(sql)))
-            .doOnSuccess(done -> transaction.seen(unseen))
+            .doOnSuccess(done -> transaction.seen(there.shard(), unseen))
             .then(watch.still(planned, there.shard(), tables));
   }
 
@@ -148,7 +148,7 @@ public record Guard(
    * @param copies whether the statement writes each shard's copy, so that values that the server
    *     fills in count too
    */
-  public Mono<Void> inside(ShardTransaction there, boolean copies, Timeouts times) {
+  public Mono<Void> inside(ShardPart there, boolean copies, Timeouts times) {
     Function<String, StatementSpec> statements = sql -> there.sql(sql).timeouts(times);
     Mono<Void> told =
         watch.shownBy(there.shard(), tables, TableWatch.Way.TOLD_BY_A_ROW, statements);

@@ -9,6 +9,7 @@ import io.shardflux.driver.result.DirectSource;
 import io.shardflux.driver.result.Source;
 import io.shardflux.driver.row.Columns;
 import io.shardflux.driver.row.HeldRow;
+import io.shardflux.driver.transaction.VirtualTransaction;
 import io.shardflux.r2dbc.scatter.FailurePolicy;
 import io.shardflux.r2dbc.spi.ShardScatter;
 import io.shardflux.r2dbc.spi.Snapshot;
@@ -37,6 +38,7 @@ import reactor.core.publisher.Mono;
  * The rows of several shards as those of one database: merged in their order, folded, and without
  * their hidden columns. All shards are entered before any is asked, and left behind the last row.
  *
+ * @param transaction the transaction that they are read in, or null
  * @param shards the shards and the statement for each
  * @param tables the tables that the statement names
  * @param guard looks at tables before and behind the rows, or null
@@ -52,6 +54,7 @@ import reactor.core.publisher.Mono;
 @Internal
 public record ScatterSource(
     Snapshot snapshot,
+    @Nullable VirtualTransaction transaction,
     List<ShardRows> shards,
     Set<String> tables,
     @Nullable Guard guard,
@@ -164,7 +167,13 @@ public record ScatterSource(
               .filter(each -> !failed.errors().containsKey(each))
               .findFirst()
               .orElseThrow();
-      return new DirectSource(entered.sql(shard, ofNoRow.apply(shard)));
+      return new DirectSource(sql(shard, ofNoRow.apply(shard)));
+    }
+
+    private StatementSpec sql(ShardId shard, StatementSpec statement) {
+      return transaction == null
+          ? entered.sql(shard, statement)
+          : entered.sql(transaction.on(snapshot, shard), statement);
     }
 
     /**
@@ -175,8 +184,7 @@ public record ScatterSource(
       return Flux.fromIterable(ids())
           .flatMap(
               shard -> {
-                Mono<Void> first =
-                    guard == null ? null : look.by(guard, shard, sql -> entered.sql(shard, sql));
+                Mono<Void> first = looked(shard, look);
                 return first == null
                     ? Mono.<Map.Entry<ShardId, Throwable>>empty()
                     : first
@@ -186,6 +194,15 @@ public record ScatterSource(
               shards.size())
           .collectMap(Map.Entry::getKey, Map.Entry::getValue)
           .doOnNext(ScatterSource::checkColumns);
+    }
+
+    private @Nullable Mono<Void> looked(ShardId shard, Look look) {
+      if (guard == null) {
+        return null;
+      }
+      return transaction == null
+          ? look.by(guard, shard, sql -> entered.sql(shard, sql))
+          : guard.within(transaction, transaction.on(snapshot, shard));
     }
 
     /** Looks again: a shard may have read its rows long after the first look. */
@@ -216,7 +233,7 @@ public record ScatterSource(
       return Flux.defer(
           () -> {
             AtomicReference<@Nullable Reading> reading = new AtomicReference<>();
-            return new DirectSource(entered.sql(part.shard(), part.statement()))
+            return new DirectSource(sql(part.shard(), part.statement()))
                 .rows(
                     (row, metadata) -> {
                       Reading known = reading.getPlain();

@@ -1,41 +1,46 @@
 package io.shardflux.driver.transaction;
 
 import io.r2dbc.spi.IsolationLevel;
+import io.r2dbc.spi.R2dbcException;
 import io.r2dbc.spi.TransactionDefinition;
 import io.shardflux.driver.failure.Refusals;
+import io.shardflux.r2dbc.atomic.SpanningTransaction;
+import io.shardflux.r2dbc.settings.TransactionMode;
+import io.shardflux.r2dbc.spi.ShardPart;
 import io.shardflux.r2dbc.spi.Snapshot;
-import io.shardflux.r2dbc.transaction.ShardTransaction;
 import io.shardflux.router.Internal;
 import io.shardflux.router.ShardId;
-import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
-import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
-/**
- * A transaction of a connection. It is nothing until its first statement names a shard, and from
- * then on a transaction on that shard.
- */
+/** A transaction of a connection, which each shard joins with its first statement there. */
 @Internal
 public final class VirtualTransaction {
 
   private final TransactionDefinition definition;
+  private final SpanningTransaction shards;
 
   // Guarded by this.
-  private final List<String> savepoints = new ArrayList<>();
-  private final Set<String> seen = new HashSet<>();
-  private @Nullable ShardId shard;
-  private @Nullable Mono<ShardTransaction> begun;
+  private final Map<ShardId, Set<String>> seen = new HashMap<>();
+  private final Map<ShardId, Snapshot> first = new HashMap<>();
   private @Nullable Snapshot watching;
-  private @Nullable Snapshot first;
 
-  public VirtualTransaction(TransactionDefinition definition) {
+  /**
+   * A transaction that no shard has joined.
+   *
+   * @param shards the same over the router's shards
+   */
+  public VirtualTransaction(TransactionDefinition definition, SpanningTransaction shards) {
     this.definition = definition;
+    this.shards = shards;
   }
 
   public boolean readOnly() {
@@ -43,8 +48,8 @@ public final class VirtualTransaction {
   }
 
   /**
-   * Tells whether any shard may be read, because each of the transaction's reads has a view of its
-   * own: it only reads, and asks for no more isolation than that.
+   * Tells whether each of its reads has a view of its own, so that it needs no transaction: it only
+   * reads, and asks for no more isolation than that.
    */
   public boolean readsAnywhere() {
     IsolationLevel level = isolationLevel();
@@ -54,45 +59,103 @@ public final class VirtualTransaction {
             || level.equals(IsolationLevel.READ_UNCOMMITTED));
   }
 
+  /** Tells whether its reads may be of several shards. */
+  public boolean readsSeveral() {
+    return readsAnywhere() || shards.mode() != TransactionMode.SINGLE;
+  }
+
   /** The isolation level that its definition has, or null. */
   @Nullable
   public IsolationLevel isolationLevel() {
     return definition.getAttribute(TransactionDefinition.ISOLATION_LEVEL);
   }
 
-  /** The transaction's shard, or null. */
-  public synchronized @Nullable ShardId shard() {
-    return shard;
-  }
-
   /**
-   * The transaction on that shard; errors if it is on another one.
+   * Goes on in another mode.
    *
-   * @param snapshot the snapshot of the statement that asks, which may be the transaction's first
+   * @throws IllegalArgumentException if a shard has joined in this one
    */
-  public synchronized Mono<ShardTransaction> on(Snapshot snapshot, ShardId wanted, String sql) {
-    if (begun == null) {
-      shard = wanted;
-      first = snapshot;
-      begun =
-          snapshot
-              .begin(wanted, definition)
-              .flatMap(this::withSavepoints)
-              .doOnError(this::forget)
-              .cache();
+  public void in(TransactionMode mode) {
+    shards.in(mode);
+  }
+
+  /** The shards that have joined, in the order in which they came. */
+  public List<ShardId> joined() {
+    return shards.joined();
+  }
+
+  /** The shard that is the only one to have joined, or null. */
+  public @Nullable ShardId onlyShard() {
+    List<ShardId> joined = joined();
+    return joined.size() == 1 ? joined.get(0) : null;
+  }
+
+  /** The shard for a statement that any of some shards could answer, or null. */
+  public @Nullable ShardId anyOf(Collection<ShardId> having) {
+    return joined().stream().filter(having::contains).findFirst().orElse(null);
+  }
+
+  /** The error of a statement for shards that the transaction's mode does not permit, or null. */
+  public @Nullable R2dbcException refusal(List<ShardId> wanted, boolean writes, String sql) {
+    return switch (shards.mode()) {
+      case SINGLE -> ofSingle(wanted, sql);
+      case SINGLE_WRITER -> writes ? ofSingleWriter(wanted, sql) : null;
+      case ATOMIC, BEST_EFFORT -> null;
+    };
+  }
+
+  private @Nullable R2dbcException ofSingle(List<ShardId> wanted, String sql) {
+    List<ShardId> joined = joined();
+    if (!joined.isEmpty()) {
+      return joined.containsAll(wanted) ? null : Refusals.elsewhere(wanted, joined.get(0), sql);
     }
-    return wanted.equals(shard) && begun != null
-        ? begun
-        : Mono.error(Refusals.elsewhere(wanted, shard == null ? wanted : shard, sql));
+    return wanted.size() == 1 ? null : Refusals.severalInTransaction(wanted, sql);
+  }
+
+  private @Nullable R2dbcException ofSingleWriter(List<ShardId> wanted, String sql) {
+    ShardId writer = shards.writer();
+    if (writer != null && !wanted.equals(List.of(writer))) {
+      return Refusals.secondWriter(wanted, writer, sql);
+    }
+    return wanted.size() == 1 ? null : Refusals.severalWritten(wanted, sql);
   }
 
   /**
-   * The error of a statement of some tables where keys of them have come to the shard, or left it,
-   * since the transaction began: it may not see the rows of the former, because its view is older.
-   * Null otherwise.
+   * A shard inside the transaction.
+   *
+   * @param snapshot the snapshot of the statement that asks, with which the shard may join
    */
-  public synchronized @Nullable Throwable overtaken(Snapshot now, Set<String> tables) {
-    return first == null || shard == null ? null : now.movedSince(first, tables, shard);
+  public ShardPart on(Snapshot snapshot, ShardId shard) {
+    boolean joined = joined().contains(shard);
+    synchronized (this) {
+      if (joined) {
+        first.putIfAbsent(shard, snapshot);
+      } else {
+        seen.remove(shard);
+        first.put(shard, snapshot);
+      }
+    }
+    return snapshot.in(shards, shard);
+  }
+
+  /**
+   * The error of a statement of some tables where keys of them have come to a shard of the
+   * transaction, or left it, since that joined: the statement may not see the rows of the former,
+   * because the shard's view is older. Null otherwise.
+   */
+  public @Nullable Throwable overtaken(Snapshot now, Set<String> tables) {
+    for (ShardId shard : joined()) {
+      Snapshot then = first(shard);
+      Throwable moved = then == null ? null : now.movedSince(then, tables, shard);
+      if (moved != null) {
+        return moved;
+      }
+    }
+    return null;
+  }
+
+  private synchronized @Nullable Snapshot first(ShardId shard) {
+    return first.get(shard);
   }
 
   /** Notes a snapshot by which it uses keys that are on their way; the first one's places count. */
@@ -101,75 +164,58 @@ public final class VirtualTransaction {
     watching = known == null ? snapshot : known.watchingToo(snapshot);
   }
 
-  /** The tables of these that were not looked at in the transaction. */
-  public synchronized Set<String> unseen(Set<String> tables) {
-    return tables.stream().filter(table -> !seen.contains(table)).collect(Collectors.toSet());
+  /** The tables of these that were not looked at on the shard in the transaction. */
+  public synchronized Set<String> unseen(ShardId shard, Set<String> tables) {
+    Set<String> known = seen.getOrDefault(shard, Set.of());
+    return tables.stream().filter(table -> !known.contains(table)).collect(Collectors.toSet());
   }
 
   /**
-   * Notes that these tables were looked at in the transaction, which keeps them as they are until
-   * its end.
+   * Notes that these tables were looked at on the shard in the transaction, which keeps them as
+   * they are until its end.
    */
-  public synchronized void seen(Set<String> tables) {
-    seen.addAll(tables);
+  public synchronized void seen(ShardId shard, Set<String> tables) {
+    seen.computeIfAbsent(shard, known -> new HashSet<>()).addAll(tables);
   }
 
-  private Mono<ShardTransaction> withSavepoints(ShardTransaction transaction) {
-    return Flux.fromIterable(names())
-        .concatMap(transaction::createSavepoint)
-        .then(Mono.just(transaction))
-        // Nobody knows of the transaction yet, so it would keep its connection. The first error is
-        // told.
-        .onErrorResume(error -> transaction.rollback().onErrorComplete().then(Mono.error(error)));
-  }
-
-  private synchronized List<String> names() {
-    return List.copyOf(savepoints);
-  }
-
-  private synchronized void forget(Throwable error) {
-    seen.clear();
-    begun = null;
-    shard = null;
-    watching = null;
-    first = null;
+  /** Runs a write on several shards, which is done on all or on none. */
+  public <T> Mono<T> undoable(Mono<T> step) {
+    return shards.undoable(step).doOnError(error -> forgetTables());
   }
 
   public Mono<Void> createSavepoint(String name) {
-    return savepoint(
-        transaction -> transaction.createSavepoint(name),
-        () -> {
-          savepoints.remove(name);
-          savepoints.add(name);
-        });
+    return shards.createSavepoint(name);
   }
 
   public Mono<Void> releaseSavepoint(String name) {
-    return savepoint(
-        transaction -> transaction.releaseSavepoint(name),
-        () -> cut(name, savepoints.indexOf(name)));
+    return shards.releaseSavepoint(name);
   }
 
   public Mono<Void> rollbackToSavepoint(String name) {
-    return savepoint(
-        transaction -> transaction.rollbackToSavepoint(name),
-        () -> cut(name, savepoints.indexOf(name) + 1));
+    return shards.rollbackToSavepoint(name).doFirst(this::forgetTables);
   }
 
+  /** The work since a savepoint is undone, and its tables may be let go. */
+  private synchronized void forgetTables() {
+    seen.clear();
+  }
+
+  /** Commits, unless keys that it used have left their shard. */
   public Mono<Void> commit() {
-    return Mono.defer(() -> end(this::commit));
+    return Mono.defer(
+        () -> {
+          Snapshot watched = watching();
+          return watched == null ? shards.commit() : commit(watched);
+        });
   }
 
-  /** Commits, unless keys that it used have left the shard. */
-  private Mono<Void> commit(ShardTransaction transaction) {
-    Snapshot watched = watching();
-    return watched == null
-        ? transaction.commit()
-        : watched
-            .<Void>unmoved(transaction.shard())
-            // The keys that have left are told; a connection that can't roll back is closed.
-            .onErrorResume(gone -> transaction.rollback().onErrorComplete().then(Mono.error(gone)))
-            .then(Mono.defer(transaction::commit));
+  private Mono<Void> commit(Snapshot watched) {
+    return Flux.fromIterable(joined())
+        .concatMap(watched::<Void>unmoved, 1)
+        .then()
+        // The keys that have left are told; a connection that can't roll back is closed.
+        .onErrorResume(gone -> rollback().onErrorComplete().then(Mono.error(gone)))
+        .then(Mono.defer(shards::commit));
   }
 
   private synchronized @Nullable Snapshot watching() {
@@ -177,37 +223,6 @@ public final class VirtualTransaction {
   }
 
   public Mono<Void> rollback() {
-    return Mono.defer(() -> end(ShardTransaction::rollback));
-  }
-
-  private synchronized Mono<Void> end(Function<ShardTransaction, Mono<Void>> ending) {
-    return begun == null ? Mono.empty() : begun.flatMap(ending);
-  }
-
-  /**
-   * Changes the shard's savepoints if there is a shard, otherwise the list of those to set there.
-   */
-  private Mono<Void> savepoint(Function<ShardTransaction, Mono<Void>> there, Runnable here) {
-    return Mono.defer(
-        () -> {
-          synchronized (this) {
-            if (begun != null) {
-              // The work since a savepoint may be undone, and its tables may be let go.
-              seen.clear();
-              return begun.flatMap(there);
-            }
-            here.run();
-            return Mono.empty();
-          }
-        });
-  }
-
-  // Called under the lock.
-  private void cut(String name, int from) {
-    if (!savepoints.contains(name)) {
-      throw new IllegalArgumentException(
-          "savepoint: " + name + " (expected: one of " + savepoints + ")");
-    }
-    savepoints.subList(from, savepoints.size()).clear();
+    return shards.rollback();
   }
 }

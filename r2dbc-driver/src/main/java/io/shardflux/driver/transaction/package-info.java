@@ -1,6 +1,6 @@
 /**
- * The transaction of a connection, which is on one shard. Start at {@link VirtualTransaction}. This
- * package may use {@code failure}.
+ * The transaction of a connection, over the shards that have joined it. Start at {@link
+ * VirtualTransaction}. This package may use {@code failure}.
  */
 @NullMarked
 package io.shardflux.driver.transaction;

@@ -28,6 +28,12 @@ import reactor.core.publisher.Sinks;
  */
 final class Branch {
 
+  /** Keeps what the session had, for {@link #GIVE_LOCK_WAIT_BACK}. */
+  static final String KEEP_LOCK_WAIT = "SET @shardflux_lock_wait = @@innodb_lock_wait_timeout";
+
+  private static final String GIVE_LOCK_WAIT_BACK =
+      "SET innodb_lock_wait_timeout = @shardflux_lock_wait;";
+
   private final ShardServers servers;
   private final ServerPool server;
   private final Connection connection;
@@ -38,6 +44,11 @@ final class Branch {
 
   private volatile boolean wrote;
   private volatile boolean locked;
+
+  /** Whether its session still has another lock wait than it had. */
+  private volatile boolean waitsOtherwise;
+
+  private volatile boolean ending;
   private volatile boolean ended;
   private volatile boolean prepared;
 
@@ -55,18 +66,21 @@ final class Branch {
    * A part that must begin.
    *
    * @param xid the branch, or null for a plain transaction
+   * @param waitsOtherwise whether it begins with another lock wait than its session's
    */
   Branch(
       ShardServers servers,
       ServerPool server,
       Connection connection,
       RouterOptions options,
-      @Nullable Xid xid) {
+      @Nullable Xid xid,
+      boolean waitsOtherwise) {
     this.servers = servers;
     this.server = server;
     this.connection = connection;
     this.options = options;
     this.xid = xid;
+    this.waitsOtherwise = waitsOtherwise;
     this.turns = new Turns(server, connection, () -> {}, this::noted);
   }
 
@@ -165,7 +179,13 @@ final class Branch {
 
   /** Runs a text of the end. */
   Mono<Void> last(String text) {
-    return this.<Void>attempt(own(text, options.timeouts())).then();
+    return Mono.defer(
+        () -> {
+          ending = true;
+          String restored = waitsOtherwise ? GIVE_LOCK_WAIT_BACK + text : text;
+          waitsOtherwise = false;
+          return this.<Void>attempt(own(restored, options.timeouts())).then();
+        });
   }
 
   /** Ends an XA branch, which keeps its locks, and prepares it where it wrote. */
@@ -238,14 +258,15 @@ final class Branch {
   }
 
   private static String told(String text) {
-    return text.startsWith("INSERT") ? "INSERT INTO shardflux_decision;COMMIT" : text;
+    return text.contains("INSERT") ? "INSERT INTO shardflux_decision;COMMIT" : text;
   }
 
   private Throwable noted(Throwable error) {
     if (!ShardErrors.lost(ShardErrors.named(shard(), error))) {
       return error;
     }
-    Throwable lost = ShardErrors.named(shard(), error);
+    Throwable lost =
+        ending ? ShardErrors.named(shard(), error) : ShardErrors.lostInTransaction(shard(), error);
     if (broken == null) {
       broken = lost;
     }

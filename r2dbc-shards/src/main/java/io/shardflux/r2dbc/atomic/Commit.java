@@ -1,6 +1,7 @@
 package io.shardflux.r2dbc.atomic;
 
 import io.r2dbc.spi.R2dbcException;
+import io.r2dbc.spi.R2dbcNonTransientResourceException;
 import io.r2dbc.spi.R2dbcRollbackException;
 import io.shardflux.r2dbc.atomic.Protocol.Point;
 import io.shardflux.r2dbc.failure.ShardErrors;
@@ -9,7 +10,9 @@ import io.shardflux.router.ShardId;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
+import java.util.TreeMap;
 import java.util.concurrent.CancellationException;
 import java.util.function.BooleanSupplier;
 import java.util.function.Function;
@@ -22,7 +25,8 @@ import reactor.util.retry.Retry;
 /**
  * The end of a transaction. One shard that wrote alone commits by itself. Otherwise all that wrote,
  * but the lead, are prepared; the lead's own commit has the decision; then the others are
- * committed. What only read takes no part and keeps its locks until then.
+ * committed. Without XA branches each commits by itself. What only read takes no part and keeps its
+ * locks until then.
  */
 final class Commit {
 
@@ -66,15 +70,27 @@ final class Commit {
     this.givenUp = givenUp;
   }
 
-  /** Commits. Errors once all is rolled back, or nothing is known in time. */
-  Mono<Void> run() {
+  /**
+   * Commits. Errors once all is rolled back, or nothing is known in time.
+   *
+   * @param answered whether each shard has just answered
+   */
+  Mono<Void> run(boolean answered) {
     return Mono.defer(
         () -> {
           List<Branch> writers = branches.stream().filter(Branch::wrote).toList();
-          return writers.size() <= 1
-              ? alone(writers.isEmpty() ? null : writers.get(0))
-              : together(Objects.requireNonNull(lead), Objects.requireNonNull(name));
+          if (writers.size() <= 1) {
+            return alone(writers.isEmpty() ? onlyOne() : writers.get(0));
+          }
+          return name == null
+              ? apart(writers, answered)
+              : together(Objects.requireNonNull(lead), name);
         });
+  }
+
+  /** A shard that is alone commits its locks as it would commit changes. */
+  private @Nullable Branch onlyOne() {
+    return branches.size() == 1 && branches.get(0).locked() ? branches.get(0) : null;
   }
 
   /** Rolls all back, and completes when that was answered, or can't be. */
@@ -85,8 +101,7 @@ final class Commit {
   /** One shard alone has anything to commit. */
   private Mono<Void> alone(@Nullable Branch writer) {
     List<Branch> others = branches.stream().filter(branch -> branch != writer).toList();
-    List<Branch> locked = others.stream().filter(Branch::locked).toList();
-    Mono<Void> held = writer == null ? Mono.empty() : each(locked, Branch::hold);
+    Mono<Void> held = writer == null ? Mono.empty() : each(lockedOf(others), Branch::hold);
     return held.then(Mono.defer(this::waitedFor))
         .onErrorResume(this::rolledBack)
         .then(Mono.defer(() -> writer == null ? Mono.empty() : committed(writer)))
@@ -117,6 +132,108 @@ final class Commit {
               branch.abandon();
               return Mono.empty();
             });
+  }
+
+  /** Each commits by itself, once all have answered. */
+  private Mono<Void> apart(List<Branch> writers, boolean answered) {
+    List<Branch> others = branches.stream().filter(branch -> !writers.contains(branch)).toList();
+    Parts parts = new Parts();
+    return (answered ? Mono.<Void>empty() : each(writers, Branch::hold))
+        .then(Mono.<Void>defer(() -> each(lockedOf(others), Branch::hold)))
+        .then(Mono.<Void>defer(this::waitedFor))
+        .onErrorResume(this::rolledBack)
+        .then(Mono.<Void>defer(() -> each(writers, writer -> committed(writer, parts))))
+        .then(Mono.<Void>defer(() -> each(others, this::ended)))
+        .then(Mono.defer(() -> told(parts)));
+  }
+
+  private static List<Branch> lockedOf(List<Branch> some) {
+    return some.stream().filter(Branch::locked).toList();
+  }
+
+  private Mono<Void> committed(Branch writer, Parts parts) {
+    return writer
+        .sure(home.options().timeouts())
+        .doOnError(error -> parts.add(writer.shard(), Parts.ROLLED_BACK, error))
+        .then(
+            Mono.defer(
+                () ->
+                    writer
+                        .last(writer.commitAlone())
+                        .doOnError(
+                            error ->
+                                parts.add(
+                                    writer.shard(),
+                                    ShardErrors.refusedWrite(error)
+                                        ? Parts.ROLLED_BACK
+                                        : Parts.UNKNOWN,
+                                    error))))
+        .doOnSuccess(
+            done -> {
+              parts.add(writer.shard(), Parts.COMMITTED, null);
+              writer.release();
+            })
+        .onErrorResume(
+            error -> {
+              writer.abandon();
+              return Mono.empty();
+            });
+  }
+
+  private Mono<Void> told(Parts parts) {
+    Throwable first = parts.error();
+    if (first == null) {
+      home.counts().ended(TransactionOutcome.COMMITTED);
+      return Mono.empty();
+    }
+    if (parts.noneCommitted()) {
+      home.counts().ended(TransactionOutcome.ROLLED_BACK);
+      return Mono.error(nothingWritten(first));
+    }
+    return Mono.error(parts.inPart());
+  }
+
+  /** What became of each shard's part, of those that commit by themselves. */
+  private static final class Parts {
+
+    static final String COMMITTED = "committed";
+    static final String ROLLED_BACK = "rolled back";
+    static final String UNKNOWN = "unknown";
+
+    // Guarded by this.
+    private final Map<ShardId, String> all = new TreeMap<>();
+    private final List<Throwable> errors = new ArrayList<>();
+
+    synchronized void add(ShardId shard, String outcome, @Nullable Throwable error) {
+      all.put(shard, outcome);
+      if (error != null) {
+        errors.add(error);
+      }
+    }
+
+    synchronized @Nullable Throwable error() {
+      return errors.isEmpty() ? null : errors.get(0);
+    }
+
+    synchronized boolean noneCommitted() {
+      return all.values().stream().allMatch(ROLLED_BACK::equals);
+    }
+
+    synchronized R2dbcException inPart() {
+      Throwable first = errors.get(0);
+      R2dbcException known = first instanceof R2dbcException said ? said : null;
+      R2dbcException told =
+          new R2dbcNonTransientResourceException(
+              "commit: "
+                  + all
+                  + " (expected: all committed; look at the rows before it is run again); "
+                  + first.getMessage(),
+              known == null ? null : known.getSqlState(),
+              known == null ? 0 : known.getErrorCode(),
+              first);
+      errors.stream().skip(1).forEach(told::addSuppressed);
+      return told;
+    }
   }
 
   private Mono<Void> together(Branch first, Name named) {

@@ -14,7 +14,6 @@ import io.shardflux.r2dbc.live.Look;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.r2dbc.settings.TransactionMode;
 import io.shardflux.r2dbc.shard.ShardServers;
-import io.shardflux.r2dbc.statement.StatementSpec;
 import io.shardflux.r2dbc.statement.Work;
 import io.shardflux.r2dbc.transaction.TransactionStart;
 import io.shardflux.router.Internal;
@@ -55,6 +54,9 @@ public final class SpanningTransaction implements RouterTransaction {
   /** ER_LOCK_DEADLOCK. */
   private static final int DEADLOCK = 1213;
 
+  /** The savepoint before a step over shards; a user's own of the same name would be replaced. */
+  private static final String STEP = "shardflux step";
+
   private static final Option<Object> SNAPSHOT = Option.valueOf("withConsistentSnapshot");
 
   private static final Set<IsolationLevel> LEVELS =
@@ -72,12 +74,12 @@ public final class SpanningTransaction implements RouterTransaction {
   private final SpanningTransactions home;
   private final TransactionDefinition definition;
   private final Timeouts timeouts;
-  private final TransactionMode mode;
   private final boolean readOnly;
   private final Admission.Ticket ticket = new Admission.Ticket();
   private final String unique;
 
   // All guarded by this.
+  private TransactionMode mode;
   private final Map<ShardId, Mono<Branch>> joined = new LinkedHashMap<>();
   private final List<String> savepoints = new ArrayList<>();
   private final List<Look> looks = new ArrayList<>();
@@ -122,6 +124,61 @@ public final class SpanningTransaction implements RouterTransaction {
     return definition.getAttribute(TransactionDefinition.ISOLATION_LEVEL);
   }
 
+  /** The mode that it is in. */
+  public synchronized TransactionMode mode() {
+    return mode;
+  }
+
+  /**
+   * Goes on in another mode.
+   *
+   * @throws IllegalArgumentException if a shard has joined in this one
+   */
+  public void in(TransactionMode wanted) {
+    synchronized (this) {
+      if (wanted != mode && !joined.isEmpty()) {
+        throw new IllegalArgumentException(
+            "transactions: "
+                + wanted
+                + " (expected: "
+                + mode
+                + ", in which the transaction on "
+                + joined.keySet()
+                + " has begun)");
+      }
+      mode = wanted;
+    }
+    home.begins(wanted);
+  }
+
+  /** The shards that have joined, or are about to, in the order in which they came. */
+  public synchronized List<ShardId> joined() {
+    return List.copyOf(joined.keySet());
+  }
+
+  /** The shard that was written last, which in mode SINGLE_WRITER is the only one; or null. */
+  public synchronized @Nullable ShardId writer() {
+    return writer;
+  }
+
+  /**
+   * Completes when a shard has joined, which it otherwise does with its first statement.
+   *
+   * @param times the times of the joining
+   */
+  public Mono<Void> join(ShardId shard, Entrance entrance, Timeouts times) {
+    return inside(
+            Flux.<Void>defer(
+                () -> {
+                  Mono<Branch> branch;
+                  synchronized (this) {
+                    branch = join(shard, entrance, times, false);
+                  }
+                  return branch.thenMany(Flux.empty());
+                }))
+        .then();
+  }
+
   @Override
   public TransactionTarget on(String table, ShardKey key) {
     LiveShards live = home.live();
@@ -138,9 +195,9 @@ public final class SpanningTransaction implements RouterTransaction {
     return target(Mono.just(new LiveShards.Located(shard, null)), entrance);
   }
 
-  /** A statement that was made for that shard, inside the transaction. */
-  public StatementSpec sql(ShardId shard, StatementSpec statement, Entrance entrance) {
-    return new Target(Mono.just(new LiveShards.Located(shard, null)), entrance).moved(statement);
+  /** Where statements that were made for that shard are inside the transaction. */
+  public Work.Target at(ShardId shard, Entrance entrance) {
+    return new Target(Mono.just(new LiveShards.Located(shard, null)), entrance);
   }
 
   private TransactionTarget target(Mono<LiveShards.Located> where, Entrance entrance) {
@@ -196,10 +253,7 @@ public final class SpanningTransaction implements RouterTransaction {
           boolean locks = !work.read() || level() == IsolationLevel.SERIALIZABLE;
           Mono<Branch> branch;
           synchronized (this) {
-            if (writes) {
-              mayWrite(shard);
-            }
-            branch = join(shard, entrance);
+            branch = join(shard, entrance, timeouts, writes);
           }
           return branch.doOnNext(
               there -> {
@@ -218,7 +272,7 @@ public final class SpanningTransaction implements RouterTransaction {
   }
 
   // Called under the lock.
-  private void mayWrite(ShardId shard) {
+  private void checkWriter(ShardId shard) {
     if (mode == TransactionMode.SINGLE_WRITER && writer != null && !writer.equals(shard)) {
       throw new R2dbcNonTransientResourceException(
           shard
@@ -226,11 +280,22 @@ public final class SpanningTransaction implements RouterTransaction {
               + writer
               + " (expected: writes of one shard; set transactions.mode: atomic to write several)");
     }
-    writer = shard;
   }
 
   // Called under the lock.
-  private Mono<Branch> join(ShardId shard, Entrance entrance) {
+  private Mono<Branch> join(ShardId shard, Entrance entrance, Timeouts times, boolean writes) {
+    if (writes) {
+      checkWriter(shard);
+    }
+    Mono<Branch> branch = joined(shard, entrance, times);
+    if (writes) {
+      writer = shard;
+    }
+    return branch;
+  }
+
+  // Called under the lock.
+  private Mono<Branch> joined(ShardId shard, Entrance entrance, Timeouts times) {
     Mono<Branch> known = joined.get(shard);
     if (known != null) {
       return known;
@@ -250,20 +315,23 @@ public final class SpanningTransaction implements RouterTransaction {
     }
     boolean branches = mode == TransactionMode.ATOMIC && !readOnly && !first;
     Mono<Branch> begun =
-        begun(shard, entrance, branches).doOnError(error -> notJoined(shard, error)).cache();
+        begun(shard, entrance, times, branches).doOnError(error -> notJoined(shard)).cache();
     joined.put(shard, begun);
     return begun;
   }
 
-  private synchronized void notJoined(ShardId shard, Throwable error) {
+  /** Forgets the shard, which has nothing of the transaction; others are named by no such lead. */
+  private synchronized void notJoined(ShardId shard) {
+    joined.remove(shard);
     if (shard.equals(plain)) {
-      doomed = error;
-    } else {
-      joined.remove(shard);
+      plain = null;
+    }
+    if (shard.equals(writer)) {
+      writer = null;
     }
   }
 
-  private Mono<Branch> begun(ShardId shard, Entrance entrance, boolean branches) {
+  private Mono<Branch> begun(ShardId shard, Entrance entrance, Timeouts times, boolean branches) {
     return Mono.defer(
         () -> {
           long start = System.nanoTime();
@@ -271,34 +339,38 @@ public final class SpanningTransaction implements RouterTransaction {
               entrance.on(
                   shard,
                   servers ->
-                      home.admission()
-                          .within(
-                              servers,
-                              ticket,
-                              timeouts.acquire(),
-                              Flux.defer(
-                                  () ->
-                                      named(servers, branches)
-                                          .flatMapMany(
-                                              xid ->
-                                                  held(servers, xid.orElse(null), left(start)))))));
+                      admitted(
+                          servers,
+                          times,
+                          Flux.defer(
+                              () ->
+                                  named(servers, branches)
+                                      .flatMapMany(
+                                          xid -> held(servers, xid.orElse(null), times, start))))));
         });
   }
 
-  private Flux<Branch> held(ShardServers servers, @Nullable Xid xid, Duration acquire) {
+  /** Only who may have several connections could wait for another one in a circle. */
+  private Flux<Branch> admitted(ShardServers servers, Timeouts times, Flux<Branch> use) {
+    return mode() == TransactionMode.SINGLE
+        ? use
+        : home.admission().within(servers, ticket, times.acquire(), use);
+  }
+
+  private Flux<Branch> held(ShardServers servers, @Nullable Xid xid, Timeouts times, long start) {
     return servers.hold(
-        acquire,
-        (server, connection) -> {
-          if (definition.getAttribute(TransactionDefinition.LOCK_WAIT_TIMEOUT) != null) {
-            server.retire(connection);
-          }
-          return new Branch(servers, server, connection, home.options(), xid)
-              .begun(beginning(xid), timeouts);
-        });
+        left(times, start),
+        (server, connection) ->
+            new Branch(servers, server, connection, home.options(), xid, lockWait() != null)
+                .begun(beginning(xid), times));
   }
 
-  private Duration left(long start) {
-    Duration left = timeouts.acquire().minusNanos(System.nanoTime() - start);
+  private @Nullable Duration lockWait() {
+    return definition.getAttribute(TransactionDefinition.LOCK_WAIT_TIMEOUT);
+  }
+
+  private static Duration left(Timeouts times, long start) {
+    Duration left = times.acquire().minusNanos(System.nanoTime() - start);
     return left.compareTo(SHORTEST) < 0 ? SHORTEST : left;
   }
 
@@ -309,7 +381,13 @@ public final class SpanningTransaction implements RouterTransaction {
     }
     Mono<Branch> lead;
     synchronized (this) {
-      lead = Objects.requireNonNull(joined.get(plain));
+      lead = plain == null ? null : joined.get(plain);
+    }
+    if (lead == null) {
+      return Mono.error(
+          new R2dbcRollbackException(
+              servers.id()
+                  + ": the transaction's first shard did not join (expected: all); run it again"));
     }
     return lead.flatMap(first -> home.tables().located(first.servers()))
         .zipWith(home.tables().located(servers))
@@ -325,8 +403,9 @@ public final class SpanningTransaction implements RouterTransaction {
 
   private String beginning(@Nullable Xid xid) {
     List<String> texts = new ArrayList<>();
-    Duration wait = definition.getAttribute(TransactionDefinition.LOCK_WAIT_TIMEOUT);
+    Duration wait = lockWait();
     if (wait != null) {
+      texts.add(Branch.KEEP_LOCK_WAIT);
       texts.add("SET innodb_lock_wait_timeout = " + Math.max(1, wait.toSeconds()));
     }
     IsolationLevel level = level();
@@ -364,6 +443,22 @@ public final class SpanningTransaction implements RouterTransaction {
   public Mono<Void> rollbackToSavepoint(String name) {
     String text = "ROLLBACK TO SAVEPOINT " + quoted(name);
     return everywhere(() -> cut(name, 1), text, this::undoneInPart);
+  }
+
+  /**
+   * Runs a step over shards that is done on all or on none: its error undoes it and leaves the
+   * transaction open, a cancel leaves nothing but a rollback of all.
+   */
+  public <T> Mono<T> undoable(Mono<T> step) {
+    Mono<T> undoable =
+        createSavepoint(STEP)
+            .then(step)
+            .onErrorResume(
+                error -> rollbackToSavepoint(STEP).onErrorComplete().then(Mono.error(error)))
+            .doOnCancel(
+                () ->
+                    doom(new CancellationException("a statement on several shards was cancelled")));
+    return inside(undoable.flux()).singleOrEmpty();
   }
 
   /** Some shards may have what others have no more. */
@@ -431,10 +526,19 @@ public final class SpanningTransaction implements RouterTransaction {
    *     io.shardflux.r2dbc.failure.TransactionInDoubtException}
    */
   public Mono<Void> commit() {
+    return commit(false);
+  }
+
+  /** The same behind an answer of each shard, so that none needs to be asked once more. */
+  public Mono<Void> commitAnswered() {
+    return commit(true);
+  }
+
+  private Mono<Void> commit(boolean answered) {
     return Mono.defer(
         () -> {
           int others = enter("committed");
-          Mono<Void> ending = others == 0 ? ending() : refused(others);
+          Mono<Void> ending = others == 0 ? ending(answered) : refused(others);
           // Another than the caller ends it if the caller has gone.
           return ending.cache().doOnCancel(() -> givenUp = true);
         });
@@ -454,7 +558,7 @@ public final class SpanningTransaction implements RouterTransaction {
                             + joinedShards())));
   }
 
-  private Mono<Void> ending() {
+  private Mono<Void> ending(boolean answered) {
     return all()
         .flatMap(
             branches -> {
@@ -462,7 +566,7 @@ public final class SpanningTransaction implements RouterTransaction {
               return moved()
                   .then(Mono.defer(this::refusedIfDoomed))
                   .onErrorResume(error -> commit.rollBack().then(Mono.error(error)))
-                  .then(Mono.defer(commit::run))
+                  .then(Mono.defer(() -> commit.run(answered)))
                   // Whatever is open or prepared still goes on without this router.
                   .doOnError(error -> branches.forEach(Branch::abandon));
             });
@@ -587,7 +691,7 @@ public final class SpanningTransaction implements RouterTransaction {
 
   private synchronized void leave() {
     running--;
-    if (running == 0 && over == null) {
+    if (running == 0 && over == null && !joined.isEmpty()) {
       alarm =
           Schedulers.parallel()
               .schedule(this::expire, timeouts.total().toMillis(), TimeUnit.MILLISECONDS);

@@ -13,6 +13,7 @@ import java.time.Duration;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 import org.reactivestreams.Publisher;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -75,15 +76,13 @@ public final class SpanningTransactions {
 
   /** A transaction that begins with its first statement. */
   public SpanningTransaction begin(TransactionDefinition definition, Timeouts timeouts) {
-    return begin(definition, timeouts, options().transactions().mode());
+    return begin(definition, timeouts, mode(null));
   }
 
   /** The same in another mode than the router's. */
   public SpanningTransaction begin(
       TransactionDefinition definition, Timeouts timeouts, TransactionMode mode) {
-    if (mode == TransactionMode.ATOMIC) {
-      recovering();
-    }
+    begins(mode);
     String unique =
         router
             + ":"
@@ -101,7 +100,10 @@ public final class SpanningTransactions {
       TransactionDefinition definition,
       Function<? super RouterTransaction, ? extends Publisher<T>> work) {
     return Flux.usingWhen(
-        Mono.fromSupplier(() -> begin(definition, live.timeouts())),
+        Mono.deferContextual(
+            context ->
+                Mono.fromSupplier(
+                    () -> begin(definition, live.timeouts(), mode(TransactionMode.of(context))))),
         transaction ->
             Flux.concat(
                 Flux.defer(() -> work.apply(transaction)), transaction.commit().then(Mono.empty())),
@@ -121,6 +123,18 @@ public final class SpanningTransactions {
   /** Makes the tables on all shards, where they are not there. */
   public Mono<Void> createTables() {
     return Flux.defer(() -> Flux.fromIterable(live.all())).concatMap(tables::create).then();
+  }
+
+  /** The mode of transactions that have none of their own, or the given one. */
+  public TransactionMode mode(@Nullable TransactionMode said) {
+    return said == null ? options().transactions().mode() : said;
+  }
+
+  /** What is left behind in that mode is looked for from now on. */
+  void begins(TransactionMode mode) {
+    if (mode == TransactionMode.ATOMIC) {
+      recovering();
+    }
   }
 
   private void recovering() {

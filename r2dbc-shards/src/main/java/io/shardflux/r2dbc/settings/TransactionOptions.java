@@ -7,7 +7,7 @@ import java.time.Duration;
  * another one left behind.
  *
  * @param mode which shards a transaction over several of them may write (default {@link
- *     TransactionMode#SINGLE})
+ *     TransactionMode#SINGLE_WRITER})
  * @param recoverEvery the time from one look at the shards for transactions in doubt to the next,
  *     in mode {@link TransactionMode#ATOMIC} (default 10 s, from 100 ms to 3,600 s). One that is
  *     there at two looks in turn is brought to its end
@@ -15,7 +15,7 @@ import java.time.Duration;
 public record TransactionOptions(TransactionMode mode, Duration recoverEvery) {
 
   private static final TransactionOptions DEFAULTS =
-      new TransactionOptions(TransactionMode.SINGLE, Duration.ofSeconds(10));
+      new TransactionOptions(TransactionMode.SINGLE_WRITER, Duration.ofSeconds(10));
 
   /**
    * Checks the bounds.

@@ -1,6 +1,6 @@
 package io.shardflux.r2dbc.spi;
 
-import io.r2dbc.spi.TransactionDefinition;
+import io.shardflux.r2dbc.atomic.SpanningTransaction;
 import io.shardflux.r2dbc.failure.LocateAnew;
 import io.shardflux.r2dbc.failure.PoolClosingException;
 import io.shardflux.r2dbc.failure.TopologyChangedException;
@@ -14,8 +14,6 @@ import io.shardflux.r2dbc.statement.SqlTemplate;
 import io.shardflux.r2dbc.statement.StatementSpec;
 import io.shardflux.r2dbc.statement.Work;
 import io.shardflux.r2dbc.transaction.Holding;
-import io.shardflux.r2dbc.transaction.ShardTransaction;
-import io.shardflux.r2dbc.transaction.TransactionStart;
 import io.shardflux.router.Internal;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
@@ -455,10 +453,9 @@ public final class Snapshot {
     return target(shard).statement(templates.apply(sql), values, terms());
   }
 
-  /** Begins a transaction on a shard; the shard is entered until the transaction's end. */
-  public Mono<ShardTransaction> begin(ShardId shard, TransactionDefinition definition) {
-    return new TransactionStart(definition, shards.timeouts(), templates)
-        .on(shards.options(), work -> entered(shard, work));
+  /** A shard inside a transaction; once it has joined it is entered until the transaction's end. */
+  public ShardPart in(SpanningTransaction transaction, ShardId shard) {
+    return new ShardPart(transaction, shard, this::entered);
   }
 
   /** Holds a session on a shard's primary; the shard is entered until the session's end. */
@@ -554,11 +551,24 @@ public final class Snapshot {
       return targetOn(shard, tables).moved(statement);
     }
 
-    /** Begins a transaction on one of the shards. */
-    public Mono<ShardTransaction> begin(
-        ShardId shard, TransactionDefinition definition, Timeouts timeouts) {
-      return new TransactionStart(definition, timeouts, templates)
-          .on(shards.options(), work -> entered.on(shard).inside(work));
+    /** The same inside a transaction. */
+    public StatementSpec sql(ShardPart part, StatementSpec statement) {
+      Work.Target inside = part.target();
+      return new Work.Target() {
+        @Override
+        public <T> Flux<T> run(Work<T> work) {
+          return inside.run(tables.isEmpty() ? work : sentThere(part.shard(), work));
+        }
+      }.moved(statement);
+    }
+
+    /** One of the shards inside a transaction. */
+    public ShardPart in(SpanningTransaction transaction, ShardId shard) {
+      return new ShardPart(transaction, shard, this::inside);
+    }
+
+    private <T> Flux<T> inside(ShardId shard, Function<ShardServers, Flux<T>> work) {
+      return entered.on(shard).inside(work);
     }
 
     private Work.Target targetOn(ShardId shard, Set<String> lying) {

@@ -757,8 +757,9 @@ class RouterDocumentTests {
         arguments("hot-keys: 1", "hot-keys: 1 (expected: true or false)"),
         arguments("slow-statement: 1", "slow-statement: 1 (expected: " + time + ")"),
         arguments(
-            "transactions: {mode: best-effort}",
-            "transactions.mode: best-effort (expected: one of single, single-writer, atomic)"),
+            "transactions: {mode: both}",
+            "transactions.mode: both (expected: one of single, single-writer, atomic,"
+                + " best-effort)"),
         arguments(
             "transactions: {recover-every: 99ms}",
             "transactions.recover-every: 99ms (expected: a time from 100ms to 1h)"),

@@ -4,10 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import io.r2dbc.spi.TransactionDefinition;
+import io.shardflux.r2dbc.atomic.SpanningTransactions;
 import io.shardflux.r2dbc.failure.ShardUnavailableException;
 import io.shardflux.r2dbc.live.LiveShards;
 import io.shardflux.r2dbc.settings.RouterOptions;
 import io.shardflux.r2dbc.settings.Shard;
+import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.r2dbc.statement.SqlTemplate;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.Topology;
@@ -42,12 +44,15 @@ class SnapshotTests {
         }
       };
 
-  private final LiveShards live =
-      new LiveShards(
-          Topology.builder().shard(A).shard(B).build(),
-          List.of(shard("a"), shard("b")),
-          RouterOptions.defaults(),
-          null);
+  private final LiveShards live = live();
+
+  private static LiveShards live() {
+    return new LiveShards(
+        Topology.builder().shard(A).shard(B).build(),
+        List.of(shard("a"), shard("b")),
+        RouterOptions.defaults(),
+        null);
+  }
 
   private Snapshot now() {
     return Snapshot.of(live, SqlTemplate::of);
@@ -76,7 +81,14 @@ class SnapshotTests {
         Named.of("a read", each -> each.sql(B, "SELECT 1").map((row, columns) -> 1).all()),
         Named.of("a row", each -> each.sql(B, "SELECT 1").map((row, columns) -> 1).one()),
         Named.of("a write", each -> each.sql(B, "DO ?", List.of(1)).rowsUpdated()),
-        Named.of("a transaction", each -> each.begin(B, PLAIN)),
+        Named.of(
+            "a transaction",
+            each ->
+                each.in(
+                        new SpanningTransactions(live(), SqlTemplate::of)
+                            .begin(PLAIN, Timeouts.defaults()),
+                        B)
+                    .joined(Timeouts.defaults())),
         Named.of("several", each -> each.enter(List.of(A, B), entered -> Flux.just(1))),
         Named.of("several, first", each -> each.enter(List.of(B, A), entered -> Flux.just(1))));
   }

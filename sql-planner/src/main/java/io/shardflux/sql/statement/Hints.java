@@ -25,6 +25,8 @@ import org.jspecify.annotations.Nullable;
  * @param timeout {@code timeout=250ms}, {@code 3s} or {@code 1m}
  * @param failurePolicy {@code failure-policy=…}, as the driver knows it
  * @param readPreference {@code read-preference=…}, as the driver knows it
+ * @param transactions {@code transactions=…}: the mode of the transaction that the statement is in,
+ *     or that it makes of its parts on several shards, as the driver knows it
  */
 public record Hints(
     @Nullable ShardId shard,
@@ -36,7 +38,8 @@ public record Hints(
     @Nullable Integer gather,
     @Nullable Duration timeout,
     @Nullable String failurePolicy,
-    @Nullable String readPreference) {
+    @Nullable String readPreference,
+    @Nullable String transactions) {
 
   /** As many rows may be gathered as the router says, even where it refuses that. */
   public static final int GATHER = -1;
@@ -73,6 +76,7 @@ public record Hints(
         .timeout(first(timeout, others.timeout))
         .failurePolicy(first(failurePolicy, others.failurePolicy))
         .readPreference(first(readPreference, others.readPreference))
+        .transactions(first(transactions, others.transactions))
         .build();
   }
 
@@ -93,6 +97,7 @@ public record Hints(
     private @Nullable Duration timeout;
     private @Nullable String failurePolicy;
     private @Nullable String readPreference;
+    private @Nullable String transactions;
 
     private Builder() {}
 
@@ -206,6 +211,17 @@ public record Hints(
       return this;
     }
 
+    /**
+     * Sets {@link Hints#transactions()}.
+     *
+     * @param value as {@link Hints#transactions()} says; null for unspecified
+     * @return this builder
+     */
+    public Builder transactions(@Nullable String value) {
+      transactions = value;
+      return this;
+    }
+
     /** {@return the hints} */
     public Hints build() {
       return new Hints(
@@ -218,7 +234,8 @@ public record Hints(
           gather,
           timeout,
           failurePolicy,
-          readPreference);
+          readPreference,
+          transactions);
     }
   }
 }

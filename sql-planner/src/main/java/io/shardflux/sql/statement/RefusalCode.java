@@ -17,7 +17,7 @@ public enum RefusalCode {
   /** Transaction control as text. */
   TRANSACTION_CONTROL("use the connection's own methods for transactions"),
   /** A session's state: SET, user variables, LAST_INSERT_ID(), locks by name. */
-  SESSION_STATE("use it inside a transaction that is bound to one shard"),
+  SESSION_STATE("use it inside a transaction that one shard alone has joined"),
   /** A table that the topology or the catalog doesn't know, or of another schema. */
   UNKNOWN_TABLE("give the table a rule in the topology, or name the shard by a hint"),
   /** A column that no table of the statement has, or that several have. */
@@ -89,10 +89,9 @@ public enum RefusalCode {
           + " SYSTEM_VARIABLES_ADMIN)"),
   /** Columns that changed while a statement ran, or that shards have otherwise than is known. */
   COLUMNS_CHANGED("ask again once the table is the same on all shards"),
-  /** A statement of other shards than the transaction's one. */
+  /** A statement of shards that its transaction's mode does not permit. */
   TRANSACTION_SHARD(
-      "keep a transaction's statements to one shard, run it outside, or make the transaction read"
-          + " only"),
+      "write one shard in a transaction, or set transactions.mode: atomic to write several"),
   /** A change or a lock in a transaction that only reads. */
   READ_ONLY_TRANSACTION("use a transaction that may write"),
   /** Rows that may stand on two shards, of a table whose keys are being moved. */

@@ -37,7 +37,8 @@ public final class HintReader {
           "gather",
           "timeout",
           "failure-policy",
-          "read-preference");
+          "read-preference",
+          "transactions");
   private static final int MAX_TIME_DIGITS = 9;
   private static final int MOST_GATHERED = 1_000_000;
 
@@ -84,6 +85,7 @@ public final class HintReader {
         .timeout(time == null ? null : time(time))
         .failurePolicy(plain("failure-policy"))
         .readPreference(plain("read-preference"))
+        .transactions(plain("transactions"))
         .build();
   }
 
