@@ -112,6 +112,10 @@ class RefusalTests {
         "CROSS_SHARD_JOIN | SELECT * FROM users a WHERE a.age IN (SELECT b.id FROM users b WHERE"
             + " b.id = a.id UNION ALL SELECT user_id FROM orders)",
         "CROSS_SHARD_SUBQUERY | SELECT * FROM countries WHERE code IN (SELECT country FROM users)",
+        "CROSS_SHARD_SUBQUERY | SELECT * FROM countries c JOIN countries d ON c.code = d.code AND"
+            + " c.code IN (SELECT country FROM users)",
+        "CROSS_SHARD_SUBQUERY | SELECT * FROM countries c LEFT JOIN countries d ON c.code = d.code"
+            + " AND EXISTS (SELECT 1 FROM users)",
         "CROSS_SHARD_SUBQUERY | SELECT * FROM (SELECT id FROM users LIMIT 3) x",
         "CROSS_SHARD_SUBQUERY | SELECT * FROM (SELECT age, COUNT(*) FROM users GROUP BY age) x",
         "CROSS_SHARD_SUBQUERY | SELECT * FROM (SELECT DISTINCT age FROM users) x",

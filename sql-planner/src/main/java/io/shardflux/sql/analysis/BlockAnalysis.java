@@ -86,8 +86,12 @@ final class BlockAnalysis {
 
   /** Takes the sources; whether rows of a sharded or pinned table are among theirs. */
   private boolean from(List<Query.From> tables) {
-    tables.forEach(table -> sources.add(table, place.zone(), false));
-    return !rows.mentions().isEmpty();
+    boolean sharded = false;
+    for (Query.From table : tables) {
+      // A query inside an ON may take other rows.
+      sharded |= !sources.add(table, place.zone(), false).isEmpty();
+    }
+    return sharded;
   }
 
   private void where(@Nullable Expr where) {
