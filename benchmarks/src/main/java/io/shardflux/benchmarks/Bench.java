@@ -24,6 +24,10 @@ public final class Bench {
   private static final double SETTLED = 1.1;
 
   private static final TimeValue LOOKUP_TIME = TimeValue.milliseconds(500);
+
+  /** The rows that may be gathered by default. */
+  private static final int GATHERED = 10_000;
+
   private static final String SMALL_HEAP = "64m";
 
   private final Options options;
@@ -32,7 +36,8 @@ public final class Bench {
   private final List<Result> results = new ArrayList<>();
   private final List<SmallHeap> smallHeaps = new ArrayList<>();
   private final List<Lookup> lookups = new ArrayList<>();
-  private Moves.Measured moves = new Moves.Measured(List.of(), List.of());
+  private Measured moves = Measured.NOTHING;
+  private Measured joins = Measured.NOTHING;
 
   private Bench(Options options, List<Endpoint> shards) {
     this.options = options;
@@ -62,7 +67,7 @@ public final class Bench {
       run(scenario);
     }
     return Report.of(
-        Setting.of(options, data.serverVersion()), results, smallHeaps, lookups, moves);
+        Setting.of(options, data.serverVersion()), results, smallHeaps, lookups, moves, joins);
   }
 
   private void run(Scenario scenario) throws IOException, SQLException {
@@ -74,6 +79,11 @@ public final class Bench {
     if (scenario == Scenario.MOVES) {
       say(scenario + ": in this process");
       move();
+      return;
+    }
+    if (scenario == Scenario.JOINS) {
+      say(scenario + ": in this process");
+      join();
       return;
     }
     List<ContenderProcess> contenders = new ArrayList<>();
@@ -102,6 +112,14 @@ public final class Bench {
       each.copy();
       each.writers();
       moves = each.measured();
+    }
+  }
+
+  private void join() {
+    int rows = Math.min(GATHERED, options.users());
+    Duration pass = Duration.ofSeconds(options.seconds());
+    try (Joins each = new Joins(TestServers.shared().freshDatabases("joins"), rows, pass)) {
+      joins = each.measured();
     }
   }
 

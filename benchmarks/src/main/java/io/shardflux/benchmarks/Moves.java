@@ -47,19 +47,8 @@ final class Moves implements AutoCloseable {
   private final Duration pass;
   private final ClusterRouter cluster;
   private final ShardMoves moves;
-  private final List<MoveFigure> figures = new ArrayList<>();
+  private final List<Measured.OneFigure> figures = new ArrayList<>();
   private final List<Ratio> ratios = new ArrayList<>();
-
-  /**
-   * What was measured.
-   *
-   * @param what of what it is a figure
-   * @param unit of the value
-   */
-  record MoveFigure(String what, double value, String unit) {}
-
-  /** All of it, and the ratios of one run. */
-  record Measured(List<MoveFigure> figures, List<Ratio> ratios) {}
 
   /**
    * Makes the table on the first server.
@@ -123,7 +112,7 @@ final class Moves implements AutoCloseable {
 
   /** What was measured until now. */
   Measured measured() {
-    return new Measured(List.copyOf(figures), List.copyOf(ratios));
+    return new Measured(figures, ratios);
   }
 
   /** Alternately with and without a control server. */
@@ -303,7 +292,7 @@ final class Moves implements AutoCloseable {
   }
 
   private void figure(String what, double value, String unit) {
-    figures.add(new MoveFigure(what, value, unit));
+    figures.add(new Measured.OneFigure(what, value, unit));
   }
 
   @Override

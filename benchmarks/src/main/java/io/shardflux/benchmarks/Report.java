@@ -18,7 +18,8 @@ record Report(
     List<Result> results,
     List<SmallHeap> smallHeaps,
     List<Lookup> lookups,
-    List<Moves.MoveFigure> moves,
+    List<Measured.OneFigure> moves,
+    List<Measured.OneFigure> joins,
     List<Ratio> ratios) {
 
   private static final JsonMapper JSON =
@@ -39,14 +40,18 @@ record Report(
       List<Result> results,
       List<SmallHeap> smallHeaps,
       List<Lookup> lookups,
-      Moves.Measured moves) {
+      Measured moves,
+      Measured joins) {
     return new Report(
         setting,
         List.copyOf(results),
         List.copyOf(smallHeaps),
         List.copyOf(lookups),
         moves.figures(),
-        Stream.concat(Ratios.of(results, lookups).stream(), moves.ratios().stream()).toList());
+        joins.figures(),
+        Stream.of(Ratios.of(results, lookups), moves.ratios(), joins.ratios())
+            .flatMap(List::stream)
+            .toList());
   }
 
   String json() {
@@ -90,17 +95,22 @@ record Report(
                 number(one.nanos(), 1),
                 number(one.error(), 1),
                 number(one.bytes(), 1)));
-    table.section(
-        moves,
-        "%-45s %11s %9s",
-        List.of("moves", "is", ""),
-        one -> List.of(one.what(), number(one.value(), 1), one.unit()));
+    section(table, "moves", moves);
+    section(table, "joins", joins);
     table.section(
         ratios,
         "%-66s %9s",
         List.of("ratio of medians", "is"),
         one -> List.of(one.name(), number(one.value(), 2)));
     return table.toString();
+  }
+
+  private static void section(Table table, String name, List<Measured.OneFigure> figures) {
+    table.section(
+        figures,
+        "%-60s %11s %9s",
+        List.of(name, "is", ""),
+        one -> List.of(one.what(), number(one.value(), 2), one.unit()));
   }
 
   private static List<String> row(Result result) {

@@ -67,6 +67,18 @@ enum Scenario {
       return List.of();
     }
   },
+  /** Joins and gathers by the driver; see {@link Joins}. */
+  JOINS("512m") {
+    @Override
+    List<Way> ways() {
+      return List.of();
+    }
+
+    @Override
+    List<Task> tasks(Options options) {
+      return List.of();
+    }
+  },
   /** Measures the router alone, by JMH; see {@link Lookups}. */
   LOOKUPS("512m") {
     @Override

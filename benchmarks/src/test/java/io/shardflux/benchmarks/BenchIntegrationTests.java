@@ -79,7 +79,7 @@ final class BenchIntegrationTests {
     try (Moves moves = new Moves(databases, USERS, TIME)) {
       moves.reads();
       moves.writers();
-      Moves.Measured measured = moves.measured();
+      Measured measured = moves.measured();
       assertThat(measured.figures()).hasSize(14).allMatch(each -> each.value() > 0);
       assertThat(measured.ratios())
           .allMatch(each -> each.value() > 0)
@@ -89,6 +89,16 @@ final class BenchIntegrationTests {
     }
     Double seconds = Dump.seconds(databases.get(1), databases.get(2), "users");
     assertThat(seconds == null || seconds > 0).isTrue();
+  }
+
+  @Test
+  void joinsGiveFiguresOfEachKind() {
+    List<Database> databases = TestServers.shared().freshDatabases("joins");
+    try (Joins joins = new Joins(databases, USERS, Duration.ofMillis(1))) {
+      Measured measured = joins.measured();
+      assertThat(measured.figures()).hasSize(6).allMatch(each -> each.value() > 0);
+      assertThat(measured.ratios()).hasSize(3).allMatch(each -> each.value() > 0);
+    }
   }
 
   @Test

@@ -28,9 +28,12 @@ class ReportTests {
               Result.of(READS, Way.ROUTER, List.of(figures(3_000, 33), figures(1_000, 27)))),
           List.of(new SmallHeap("64m", Act.STREAM, 1_000_000, 250_000, 21.04)),
           List.of(new Lookup("hash", 20, 0.5, 0), new Lookup("ringOf1000", 300, 1, 0)),
-          new Moves.Measured(
-              List.of(new Moves.MoveFigure("copy", 1_234.56, "rows/s")),
-              List.of(new Ratio("moves: a / b", 3))));
+          new Measured(
+              List.of(new Measured.OneFigure("copy", 1_234.56, "rows/s")),
+              List.of(new Ratio("moves: a / b", 3))),
+          new Measured(
+              List.of(new Measured.OneFigure("join", 1.5, "ms")),
+              List.of(new Ratio("joins: a / b", 4))));
 
   @Test
   void mediansAndSpreadsAreThoseOfTheRounds() {
@@ -46,7 +49,8 @@ class ReportTests {
             new Ratio("read by key, 64: CPU, router / by hand", 1),
             new Ratio("lookup hash: time / 40 ns", 0.5),
             new Ratio("lookup ringOf1000: time / 150 ns", 2),
-            new Ratio("moves: a / b", 3));
+            new Ratio("moves: a / b", 3),
+            new Ratio("joins: a / b", 4));
   }
 
   @Test
@@ -55,6 +59,7 @@ class ReportTests {
         .contains("server MySQL 9\n")
         .contains("read by key, 64 by hand 2,000 1,000 - 4,000 30.00 512 150 900 12.0\n")
         .contains("all rows as they come, -Xmx64m 1,000,000 250,000 21.0\n")
+        .contains("join 1.50 ms\n")
         .contains("ringOf1000 300.0 1.0 0.0\n")
         .contains("lookup hash: time / 40 ns 0.50\n");
   }
