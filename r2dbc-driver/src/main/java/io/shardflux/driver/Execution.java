@@ -5,6 +5,7 @@ import io.r2dbc.spi.Result;
 import io.r2dbc.spi.Row;
 import io.r2dbc.spi.Statement;
 import io.shardflux.driver.failure.OutdatedColumnsException;
+import io.shardflux.driver.failure.PlanAgainException;
 import io.shardflux.driver.failure.Refusals;
 import io.shardflux.driver.plan.MovingTables;
 import io.shardflux.driver.plan.OwnedRows;
@@ -143,6 +144,15 @@ final class Execution {
             Anew.NOT_YET)
         .onErrorMap(Definitions.Ended.class, Definitions.Ended::told)
         .onErrorMap(error -> Refusals.named(error, sql));
+  }
+
+  /**
+   * Runs a read that was analysed before. Errors for which it might have to be planned again are
+   * carried to its caller.
+   */
+  Mono<Result> run(Snapshot snapshot, Prepared prepared, Binds binds, Hints hints) {
+    return planned(
+        snapshot, prepared, binds, hints, error -> Mono.error(new PlanAgainException(error)));
   }
 
   /** Not all markers of a long text are known when its values are bound. */

@@ -11,12 +11,15 @@ import io.shardflux.driver.result.RowsResult;
 import io.shardflux.driver.scatter.Guard;
 import io.shardflux.driver.transaction.VirtualTransaction;
 import io.shardflux.r2dbc.settings.GatherOptions;
+import io.shardflux.r2dbc.settings.ReadPreference;
 import io.shardflux.r2dbc.settings.ScatterReads;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.r2dbc.spi.Snapshot;
+import io.shardflux.r2dbc.statement.StatementSpec;
 import io.shardflux.router.ShardId;
 import io.shardflux.sql.Prepared;
 import io.shardflux.sql.gather.Gather;
+import io.shardflux.sql.merge.Plan;
 import io.shardflux.sql.statement.Binds;
 import io.shardflux.sql.statement.Hints;
 import io.shardflux.sql.statement.RefusalCode;
@@ -24,11 +27,13 @@ import io.shardflux.sql.statement.RefusedSqlException;
 import io.shardflux.sql.statement.ShardSql;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Collections;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
+import java.util.SortedSet;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
@@ -108,10 +113,9 @@ final class Gathering {
             shard,
             gather.statement().text(),
             values(gather.statement().markers(), asked, 0, List.of())),
-        (mention, filters, values, most, time) -> rows(asked, mention, filters, values, most, time),
-        left -> look(asked, gather, left),
+        new Readings(asked, gather, shard),
         engine.gatherTurns(),
-        engine.few(),
+        engine.sizes(sql),
         bounds(asked),
         times(asked),
         sql);
@@ -146,29 +150,103 @@ final class Gathering {
         .anyMatch(mention -> !Collections.disjoint(engine.hidden(mention.table()), gather.names()));
   }
 
-  /** Completes if the tables that were gathered are as the plan has them, on all shards. */
-  private Mono<Void> look(Asked asked, Gather gather, Supplier<Timeouts> left) {
-    Snapshot snapshot = asked.snapshot();
-    return Flux.fromIterable(tables(gather, false))
-        .concatMap(
-            table ->
-                Flux.fromIterable(snapshot.owning(Set.of(table), snapshot.having(Set.of(table))))
-                    .flatMap(shard -> looked(asked, table, shard, left)))
-        .then();
+  /** The reads of one gathered read. */
+  private final class Readings implements GatherSource.Reading {
+
+    private final Asked asked;
+    private final Gather gather;
+    private final ShardId shard;
+
+    Readings(Asked asked, Gather gather, ShardId shard) {
+      this.asked = asked;
+      this.gather = gather;
+      this.shard = shard;
+    }
+
+    @Override
+    public Flux<GatherSource.MentionedRow> rows(
+        Gather.Mention mention,
+        List<Gather.Filter> filters,
+        List<Object> values,
+        int most,
+        Duration time) {
+      return Gathering.this.rows(asked, mention, filters, values, most, time);
+    }
+
+    @Override
+    public Mono<Void> look(Collection<Integer> mentions, Supplier<Timeouts> left) {
+      Set<String> tables = new LinkedHashSet<>();
+      mentions.forEach(mention -> tables.add(gather.mentions().get(mention).table()));
+      Snapshot snapshot = asked.snapshot();
+      return Flux.fromIterable(tables)
+          .flatMap(
+              table ->
+                  Flux.fromIterable(snapshot.owning(Set.of(table), snapshot.having(Set.of(table))))
+                      .flatMap(each -> looked(asked, table, each, left)))
+          .then();
+    }
+
+    @Override
+    public boolean sendsRows() {
+      return gather.target() == null && engine.readsJson();
+    }
+
+    @Override
+    public Mono<Result> withRows(SortedSet<Integer> mentions, List<String> json, Duration time) {
+      return engine
+          .withRows(asked.prepared(), mentions, time, sql)
+          .flatMap(with -> sent(with, json, time));
+    }
+
+    private Mono<Result> sent(Prepared.WithRows with, List<String> json, Duration time) {
+      List<@Nullable Object> values = new ArrayList<>();
+      with.markers().forEach(marker -> values.add(asked.binds().get(marker)));
+      values.addAll(json);
+      Hints.Builder hints = hints(asked).timeout(time);
+      return new Execution(connection, sql, null, 0)
+          .run(asked.snapshot(), with.prepared(), Binds.of(values), hints.build())
+          .doOnNext(result -> engine.noteBroadcast(sql));
+    }
+
+    @Override
+    public void noteTables() {
+      engine.noteTables(sql);
+    }
+
+    @Override
+    public StatementSpec withAll(ShardSql text, List<String> json) {
+      engine.noteSent(sql);
+      return asked
+          .snapshot()
+          .sql(
+              shard,
+              text.text(),
+              values(text.markers(), asked, 0, Collections.unmodifiableList(json)))
+          .prefer(ReadPreference.PRIMARY);
+    }
   }
 
+  /** Completes if a table that was gathered is as the plan has it on a shard. */
   private Mono<Void> looked(Asked asked, String table, ShardId shard, Supplier<Timeouts> left) {
     Mono<Void> look =
         new Guard(
                 engine.watch(),
                 Set.of(table),
                 Duration.ZERO,
-                TableWatch.Way.LISTED,
+                hasListedValues(asked, table)
+                    ? TableWatch.Way.LISTED
+                    : TableWatch.Way.TOLD_BY_A_ROW,
                 asked.prepared().catalog(),
                 true,
                 statement -> statement.timeouts(left.get()))
             .before(shard, text -> asked.snapshot().sql(shard, text));
     return look == null ? Mono.empty() : look;
+  }
+
+  /** A row tells the type of a column, and not the values that are a part of the type. */
+  private static boolean hasListedValues(Asked asked, String table) {
+    return asked.prepared().catalog().tables().getOrDefault(table, List.of()).stream()
+        .anyMatch(column -> column.type().startsWith("enum") || column.type().startsWith("set"));
   }
 
   private static Set<String> tables(Gather gather, boolean copies) {
@@ -236,7 +314,7 @@ final class Gathering {
 
   /** The values of the statement's markers, and behind them the limit and the filters' values. */
   private static List<@Nullable Object> values(
-      List<Integer> markers, Asked asked, long limit, List<Object> filters) {
+      List<Integer> markers, Asked asked, long limit, List<? extends Object> filters) {
     int given = asked.binds().size();
     List<@Nullable Object> values = new ArrayList<>(markers.size());
     for (int marker : markers) {
@@ -258,18 +336,54 @@ final class Gathering {
     Gather gather = checked(asked, planned, refusal);
     GatherOptions bounds = bounds(asked);
     ShardId shard = place(asked, gather);
-    return Flux.range(0, gather.mentions().size())
-        .filter(i -> gather.mentions().get(i).same() == i)
+    Mono<List<String>> sent =
+        Flux.fromIterable(gather.read()).concatMap(i -> sent(asked, gather, i), 1).collectList();
+    return Flux.fromIterable(gather.read())
         .concatMap(i -> explained(asked, gather.mentions().get(i), bounds), 1)
         .collectList()
-        .map(
-            mentions -> {
+        .zipWith(
+            sent,
+            (mentions, first) -> {
               List<Explanation.Part> parts = new ArrayList<>();
               mentions.forEach(mention -> parts.addAll(mention.parts()));
               parts.add(new Explanation.Part(shard, gather.statement().text()));
+              List<String> ways = new ArrayList<>(first);
+              ways.add(described(gather, shard, bounds));
               return new Explanation(
-                  parts, described(gather, shard, bounds), bounds.maxRows(), null);
+                  parts, String.join("; otherwise ", ways), bounds.maxRows(), null);
             });
+  }
+
+  /** Says which shards would be sent the rows of a mention; nothing where none would. */
+  private Mono<String> sent(Asked asked, Gather gather, int index) {
+    if (!engine.readsJson()) {
+      return Mono.empty();
+    }
+    return engine
+        .withRows(asked.prepared(), Set.of(index), times(asked).total(), sql)
+        .flatMap(
+            with -> {
+              List<@Nullable Object> values = new ArrayList<>();
+              with.markers().forEach(marker -> values.add(asked.binds().get(marker)));
+              values.add("[]");
+              return engine.plan(
+                  asked.snapshot(), with.prepared(), Binds.of(values), hints(asked).build(), null);
+            })
+        .map(plan -> sent(gather, index, plan))
+        .onErrorResume(RefusedSqlException.class, refused -> Mono.empty());
+  }
+
+  private String sent(Gather gather, int index, Plan plan) {
+    return "broadcast of "
+        + gather.mentions().get(index).table()
+        + " ("
+        + engine.sizes(sql).about(index)
+        + "; at most "
+        + GatherSource.MOST_TEXT
+        + " characters) to "
+        + plan.parts().stream().map(part -> part.shard().value()).collect(Collectors.joining(", "))
+        + (plan instanceof Plan.Scatter scatter ? ", " + scatter.merge() : "")
+        + ", if it is read before the others";
   }
 
   private Mono<Explanation> explained(Asked asked, Gather.Mention mention, GatherOptions bounds) {

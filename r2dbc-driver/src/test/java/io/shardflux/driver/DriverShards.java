@@ -60,9 +60,20 @@ public final class DriverShards implements AutoCloseable {
    * @param settings what else it is told
    */
   DriverShards(UnaryOperator<ShardRouterBuilder> settings) {
+    this(settings, ShardfluxConnectionFactory::of);
+  }
+
+  /**
+   * The same with a driver of its own kind.
+   *
+   * @param driver makes the driver over the router
+   */
+  DriverShards(
+      UnaryOperator<ShardRouterBuilder> settings,
+      Function<ShardRouter, ShardfluxConnectionFactory> driver) {
     databases = TestServers.shared().freshDatabases("driver");
     router = settings.apply(builder(databases)).build();
-    factory = ShardfluxConnectionFactory.of(router);
+    factory = driver.apply(router);
     TABLES.forEach(this::everywhere);
   }
 

@@ -38,7 +38,7 @@ import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.test.StepVerifier;
 
-/** Reads that one server answers which is given the rows of the others. */
+/** Reads that one server answers which is given the rows of the others, in temporary tables. */
 class GatherIntegrationTests {
 
   private static final String PAIRS =
@@ -53,7 +53,9 @@ class GatherIntegrationTests {
     Duration most = USERS > 1_000 ? BOUND.multipliedBy(10) : BOUND;
     Timeouts patient = Timeouts.of(most).withAcquire(most.minusSeconds(1));
     DriverShards made =
-        new DriverShards(builder -> builder.gathers(gathers).pool(pool).timeouts(patient));
+        new DriverShards(
+            builder -> builder.gathers(gathers).pool(pool).timeouts(patient),
+            MutatedFactory::inTables);
     shards = made;
     made.load(users);
     return made;

@@ -3,12 +3,18 @@ package io.shardflux.driver;
 import static io.shardflux.driver.DriverShards.BOUND;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.r2dbc.spi.Blob;
+import io.r2dbc.spi.Clob;
 import io.shardflux.r2dbc.ShardTarget;
 import io.shardflux.sql.statement.RefusalCode;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -26,6 +32,16 @@ class GatheredTypesIntegrationTests {
       ", (?![^(]*\\))(?![^\\[]*\\])(?=x?'|b'|_|-?[0-9]|ST_)";
   private static final String DATES =
       "'1000-01-01', '9999-12-31', '0000-00-00', '2024-00-00', '2023-02-31'";
+
+  private static final String OF_TEXTS =
+      "(TINY|SMALL|MEDIUM|BIG)?INT( UNSIGNED|\\(1\\))?|FLOAT.*|DOUBLE.*|DECIMAL.*|DATE|DATETIME.*"
+          + "|TIME\\(6\\)|CHAR\\(5\\).*|VARCHAR\\(20\\) COLLATE.*|TINYTEXT|TEXT|LONGTEXT";
+
+  /** All characters that a text of JSON has otherwise. */
+  private static final String CONTROLS =
+      IntStream.range(0, 128)
+          .mapToObj("%02X"::formatted)
+          .collect(Collectors.joining("", "x'", "'"));
 
   private static final String TEXT = "VARCHAR(60) COLLATE utf8mb4_general_ci";
 
@@ -162,6 +178,41 @@ class GatheredTypesIntegrationTests {
             : "CONCAT(" + name + ")";
   }
 
+  /** The types whose values may stand in a text, with more values of some. */
+  private static Map<String, String> typesOfTexts() {
+    Map<String, String> types = types();
+    types.keySet().removeIf(type -> !type.matches(OF_TEXTS));
+    types.put("DATE", "'1000-01-01', '9999-12-31', '2023-02-28'");
+    types.put("DATETIME(6)", "'1000-01-01 00:00:00', '9999-12-31 23:59:59.999999'");
+    types.put("DATETIME", "'2024-03-31 02:30:00'");
+    types.put("TIME", "'-838:59:59', '00:00:00'");
+    types.put("DECIMAL(9,0)", "-999999999, 0");
+    types.put("DECIMAL(5,5) UNSIGNED", "0.00001, 0.99999");
+    types.put("INT UNSIGNED", "0, 4294967295");
+    types.put("VARCHAR(200)", CONTROLS);
+    types.put("TEXT CHARACTER SET ascii", "x'7F', 'a\"b'");
+    types.put("VARCHAR(5) COLLATE utf8mb3_general_ci", "x'E697A5', 'a '");
+    types.put("VARCHAR(5) COLLATE utf8mb4_unicode_ci", "x'F09F9880', 'ß'");
+    return types;
+  }
+
+  /** A text that a server is sent with rows in it is as exact as its temporary table. */
+  @Test
+  void valuesArriveInATextAsTheyAreStored() {
+    Map<String, Integer> plans = new ConcurrentHashMap<>();
+    try (DriverShards shards =
+        new DriverShards(
+            UnaryOperator.identity(),
+            router -> MutatedFactory.noting(router, plan -> plans.merge(plan, 1, Integer::sum)))) {
+      arriveAsTheyAreStored(shards, typesOfTexts(), isMariaDb(shards));
+      assertThat(plans).containsKey("rows in the text").doesNotContainKey("temporary tables");
+      int rows = javaValues(shards, "SELECT u.id, 1 FROM users u").size();
+      assertThat(javaValues(shards, "SELECT u.*, COUNT(*) OVER () FROM users u WHERE id >= 0"))
+          .hasSize(rows)
+          .containsExactlyInAnyOrderElementsOf(javaValues(shards, "SELECT u.*, 1 FROM users u"));
+    }
+  }
+
   @Test
   void valuesArriveAsTheyAreStored() {
     try (DriverShards shards = new DriverShards()) {
@@ -173,27 +224,59 @@ class GatheredTypesIntegrationTests {
       if (mariaDb) {
         types.put("INET6", "'::1', '2001:db8::ff'");
       }
-      fill(shards, types, mariaDb);
-      List<String> told = new ArrayList<>();
-      types.keySet().forEach(type -> told.add(told(told.size(), type)));
-      String sql =
-          "SELECT CONCAT(id, ':', CONCAT_WS('|', "
-              + told.stream()
-                  .map(each -> "IFNULL(" + each + ", 'NULL')")
-                  .collect(Collectors.joining(", "))
-              + ", g)) AS v";
-      List<String> stored = all(shards, sql + " FROM users");
-      List<String> gathered =
-          shards
-              .rows(
-                  row -> row.get(0, String.class),
-                  sql + ", COUNT(*) OVER () FROM users WHERE id >= 0")
-              .collectList()
-              .blockOptional(BOUND)
-              .orElseThrow();
-      assertThat(stored).hasSizeGreaterThan(types.size());
-      assertThat(gathered).containsExactlyInAnyOrderElementsOf(stored);
+      arriveAsTheyAreStored(shards, types, mariaDb);
     }
+  }
+
+  private static void arriveAsTheyAreStored(
+      DriverShards shards, Map<String, String> types, boolean mariaDb) {
+    fill(shards, types, mariaDb);
+    List<String> told = new ArrayList<>();
+    types.keySet().forEach(type -> told.add(told(told.size(), type)));
+    String sql =
+        "SELECT CONCAT(id, ':', CONCAT_WS('|', "
+            + told.stream()
+                .map(each -> "IFNULL(" + each + ", 'NULL')")
+                .collect(Collectors.joining(", "))
+            + ", g)) AS v";
+    List<String> stored = all(shards, sql + " FROM users");
+    List<String> gathered =
+        shards
+            .rows(
+                row -> row.get(0, String.class),
+                sql + ", COUNT(*) OVER () FROM users WHERE id >= 0")
+            .collectList()
+            .blockOptional(BOUND)
+            .orElseThrow();
+    assertThat(stored).hasSizeGreaterThan(types.size());
+    assertThat(gathered).containsExactlyInAnyOrderElementsOf(stored);
+  }
+
+  /** What a driver makes of each row, with the classes of its values. */
+  private static List<String> javaValues(DriverShards shards, String sql) {
+    return shards
+        .rows(
+            row -> {
+              StringBuilder all = new StringBuilder();
+              for (int i = 0; i < row.getMetadata().getColumnMetadatas().size() - 1; i++) {
+                Object value = row.get(i);
+                all.append(value == null ? "" : value.getClass().getSimpleName())
+                    .append(
+                        value instanceof ByteBuffer
+                                || value instanceof Blob
+                                || value instanceof Clob
+                                || value instanceof BitSet
+                            ? ""
+                            : value)
+                    .append(row.getMetadata().getColumnMetadata(i).getType().getName())
+                    .append('|');
+              }
+              return all.toString();
+            },
+            sql)
+        .collectList()
+        .blockOptional(BOUND)
+        .orElseThrow();
   }
 
   /** The rows of a query are stored on other shards as they were. */

@@ -14,6 +14,9 @@ import io.shardflux.sql.statement.Binds;
 import io.shardflux.sql.statement.Hints;
 import io.shardflux.sql.statement.PlannerOptions;
 import io.shardflux.sql.statement.RefusedSqlException;
+import java.time.Duration;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
@@ -68,6 +71,7 @@ public final class MutatedFactory {
    */
   public static ShardfluxConnectionFactory counting(
       ShardRouter router, boolean firsts, Consumer<String> plans) {
+    AtomicInteger asked = new AtomicInteger();
     return new ShardfluxConnectionFactory(
         new SqlEngine(router, PlannerOptions.defaults()) {
           @Override
@@ -96,8 +100,106 @@ public final class MutatedFactory {
           }
 
           @Override
+          public void noteBroadcast(String sql) {
+            plans.accept("broadcast");
+          }
+
+          @Override
+          public void noteSent(String sql) {
+            plans.accept("rows in the text");
+          }
+
+          @Override
+          public void noteTables(String sql) {
+            plans.accept("temporary tables");
+          }
+
+          @Override
           public void noteGather(String sql) {
             plans.accept("gather");
+          }
+
+          @Override
+          public boolean readsJson() {
+            return super.readsJson() && asked.incrementAndGet() % 3 != 0;
+          }
+        });
+  }
+
+  /** Over a router, told which ways a read takes that is not merged; no subquery runs first. */
+  static ShardfluxConnectionFactory noting(ShardRouter router, Consumer<String> plans) {
+    return new ShardfluxConnectionFactory(
+        new SqlEngine(router, PlannerOptions.defaults()) {
+          @Override
+          public @Nullable Ahead ahead(Prepared prepared, RefusedSqlException refusal) {
+            return null;
+          }
+
+          @Override
+          public void noteBroadcast(String sql) {
+            plans.accept("broadcast");
+          }
+
+          @Override
+          public void noteSent(String sql) {
+            plans.accept("rows in the text");
+          }
+
+          @Override
+          public void noteTables(String sql) {
+            plans.accept("temporary tables");
+          }
+
+          @Override
+          public void noteGather(String sql) {
+            plans.accept("gather");
+          }
+        });
+  }
+
+  /** Over a router, with rows always in temporary tables. */
+  static ShardfluxConnectionFactory inTables(ShardRouter router) {
+    return new ShardfluxConnectionFactory(
+        new SqlEngine(router, PlannerOptions.defaults()) {
+          @Override
+          public boolean readsJson() {
+            return false;
+          }
+        });
+  }
+
+  /**
+   * Over a router, with the plans of reads changed that shards are sent rows with.
+   *
+   * @param joined the text that is planned in place of another
+   */
+  public static ShardfluxConnectionFactory ofBroadcasts(
+      ShardRouter router, UnaryOperator<String> joined, UnaryOperator<Plan> mutation) {
+    return new ShardfluxConnectionFactory(
+        new SqlEngine(router, PlannerOptions.defaults()) {
+          @Override
+          public Mono<Prepared.WithRows> withRows(
+              Prepared prepared, Set<Integer> mentions, Duration time, String sql) {
+            String other = joined.apply(sql);
+            return other.equals(sql)
+                ? super.withRows(prepared, mentions, time, sql)
+                : prepare(other, router.topology(), time)
+                    .flatMap(planned -> super.withRows(planned, mentions, time, other));
+          }
+
+          @Override
+          public Mono<Plan> plan(
+              Snapshot snapshot,
+              Prepared prepared,
+              Binds binds,
+              Hints hints,
+              @Nullable ShardId bound) {
+            return super.plan(snapshot, prepared, binds, hints, bound)
+                .map(
+                    plan ->
+                        plan.parts().get(0).sql().text().contains("JSON_TABLE(")
+                            ? mutation.apply(plan)
+                            : plan);
           }
         });
   }

@@ -372,7 +372,7 @@ class ReadShapesIntegrationTests {
     String merge = explanation.merge();
     return merge == null
         ? explanation.parts().size() == 1 ? "one" : "?"
-        : merge.startsWith("gather") ? "gather" : merge.contains("first") ? "first" : "merge";
+        : merge.contains("gather on") ? "gather" : merge.contains("first") ? "first" : "merge";
   }
 
   @ParameterizedTest

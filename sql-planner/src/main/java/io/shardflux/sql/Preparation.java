@@ -140,7 +140,8 @@ final class Preparation {
             plan.several(),
             plan.ahead(),
             plan.gather(),
-            plan.queried()),
+            plan.queried(),
+            plan.gather() == null ? null : new Inlining(text, schema, options, plan.gather())),
         schema.catalog(),
         text);
   }

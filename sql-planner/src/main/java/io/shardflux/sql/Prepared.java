@@ -6,6 +6,7 @@ import io.shardflux.sql.ahead.Ahead;
 import io.shardflux.sql.gather.Gather;
 import io.shardflux.sql.gather.GatherPlanner;
 import io.shardflux.sql.gather.QueriedWrite;
+import io.shardflux.sql.gather.RowsInText;
 import io.shardflux.sql.gather.WritePlanner;
 import io.shardflux.sql.merge.Plan;
 import io.shardflux.sql.merge.ShardPlanner;
@@ -21,10 +22,13 @@ import io.shardflux.sql.statement.StatementKind;
 import io.shardflux.sql.statement.ValueRouter;
 import io.shardflux.sql.syntax.Overflow;
 import io.shardflux.sql.syntax.SqlText;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
@@ -67,6 +71,15 @@ public final class Prepared {
     this.large = text.size() > SMALL_SIZE || text.text().length() > SMALL_LENGTH;
   }
 
+  private Prepared(Statements statement, Prepared like) {
+    this.statement = statement;
+    this.catalog = like.catalog;
+    this.weight = like.weight;
+    this.kept = like.kept;
+    this.ignoring = like.ignoring;
+    this.large = like.large;
+  }
+
   private static int weight(SqlText text, Statements statement) {
     Ahead ahead = statement.ahead();
     Gather gather = statement.gather();
@@ -105,6 +118,7 @@ public final class Prepared {
    * @param ahead what runs first, so that the rest is planned with known values; null for nothing
    * @param gather how one server answers it that is given the rows of all; null where none does
    * @param queried how a write's rows are found first; null where none may be
+   * @param inlining plans it with rows of some tables in its text; null where it is not gathered
    */
   record Statements(
       StatementKind kind,
@@ -125,7 +139,58 @@ public final class Prepared {
       ShardPlanner several,
       @Nullable Ahead ahead,
       @Nullable Gather gather,
-      @Nullable QueriedWrite queried) {}
+      @Nullable QueriedWrite queried,
+      @Nullable Inlining inlining) {
+
+    Statements behind(RowsInText rows, Set<String> names, ShardSql all) {
+      Set<String> others = new LinkedHashSet<>(tables);
+      others.removeAll(names);
+      List<@Nullable String> more = new ArrayList<>(markers);
+      rows.markers().forEach(marker -> more.add(null));
+      return new Statements(
+          kind,
+          Collections.unmodifiableList(more),
+          uuids,
+          texts,
+          hints,
+          others,
+          copies.without(names),
+          sessionRefusal,
+          readsSession,
+          assumesColumns,
+          defines,
+          tellsServer,
+          keyTable,
+          all,
+          router,
+          (binds, given, shards) -> behind(rows, several.plan(binds, given, shards)),
+          null,
+          null,
+          null,
+          null);
+    }
+
+    private static Plan behind(RowsInText rows, Plan plan) {
+      if (plan instanceof Plan.Scatter scatter) {
+        return new Plan.Scatter(
+            scatter.parts().stream().map(part -> behind(rows, part)).toList(),
+            scatter.merge(),
+            scatter.columns());
+      }
+      if (plan instanceof Plan.Direct direct) {
+        return new Plan.Direct(behind(rows, direct.part()));
+      }
+      throw new IllegalStateException("a plan of a write");
+    }
+
+    private static Plan.Part behind(RowsInText rows, Plan.Part part) {
+      ShardSql sql = rows.in(part.sql());
+      if (sql == null) {
+        throw new RefusedSqlException(RefusalCode.SYNTAX, "a text with no place for rows");
+      }
+      return new Plan.Part(part.shard(), sql);
+    }
+  }
 
   /**
    * {@return whether {@link #route} and {@link #plan} may take more than a millisecond, so that an
@@ -282,6 +347,58 @@ public final class Prepared {
    */
   public @Nullable QueriedWrite queried(RefusedSqlException refusal) {
     return WritePlanner.plans(refusal) ? statement.queried() : null;
+  }
+
+  /**
+   * A read that is sent with the rows of some of its tables.
+   *
+   * @param prepared the read, as if these were tables of each shard. The values of its last markers
+   *     are these rows, of each mention as {@link Gather.Mention#json} gives them
+   * @param markers the indexes of the other markers among those of the read as it was given
+   */
+  public record WithRows(Prepared prepared, List<Integer> markers) {
+
+    /**
+     * Copies the list.
+     *
+     * @param prepared see {@link #prepared()}
+     * @param markers see {@link #markers()}
+     */
+    public WithRows {
+      markers = List.copyOf(markers);
+    }
+  }
+
+  /**
+   * {@return the read that is sent with the rows of some mentions of {@link #gather}, of which
+   * others are left} Empty where it can't be. It may still be refused.
+   *
+   * @param mentions the indexes of the mentions
+   */
+  public Optional<WithRows> withRows(Set<Integer> mentions) {
+    return statement.inlining() == null ? Optional.empty() : statement.inlining().with(mentions);
+  }
+
+  /**
+   * {@return whether {@link #withRows} takes as long as the analysis of a new text, so that an
+   * event loop must not call it}
+   *
+   * @param mentions the indexes of the mentions
+   */
+  public boolean isNewWithRows(Set<Integer> mentions) {
+    return statement.inlining() != null && !statement.inlining().isKnown(mentions);
+  }
+
+  /**
+   * This read with rows in front of its texts; null where they can't stand there.
+   *
+   * @param names the tables that stand for them
+   */
+  @Nullable Prepared behind(RowsInText rows, Set<String> names) {
+    ShardSql whole = rows.in(statement.whole());
+    return whole == null || statement.kind() != StatementKind.READ
+        ? null
+        : new Prepared(statement.behind(rows, names, whole), this);
   }
 
   /** {@return whether it is a read that one server may answer by {@link #gather}} */

@@ -135,6 +135,13 @@ public final class CatalogSource {
     return shown().values().stream().map(ShardColumns::version).findFirst().orElse("");
   }
 
+  /** Tells whether all servers are known to have {@code JSON_TABLE}. */
+  public boolean readJson() {
+    Collection<ShardColumns> all = shown().values();
+    return !all.isEmpty()
+        && all.stream().allMatch(shard -> ServerVersion.readsJson(shard.version()));
+  }
+
   /** Tells whether these tables' columns are known to be what they were then. */
   boolean isStill(Catalog then, Collection<String> tables) {
     Known last = known;

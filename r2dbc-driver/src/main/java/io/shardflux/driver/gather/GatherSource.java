@@ -2,10 +2,12 @@ package io.shardflux.driver.gather;
 
 import io.r2dbc.spi.R2dbcException;
 import io.r2dbc.spi.R2dbcTimeoutException;
+import io.r2dbc.spi.Result;
 import io.r2dbc.spi.Row;
 import io.r2dbc.spi.RowMetadata;
 import io.shardflux.driver.failure.OutdatedColumnsException;
 import io.shardflux.driver.plan.GatherTurns;
+import io.shardflux.driver.plan.KnownSizes;
 import io.shardflux.driver.result.DirectSource;
 import io.shardflux.driver.result.Source;
 import io.shardflux.r2dbc.settings.GatherOptions;
@@ -19,11 +21,16 @@ import io.shardflux.router.ShardId;
 import io.shardflux.sql.gather.Gather;
 import io.shardflux.sql.statement.RefusalCode;
 import io.shardflux.sql.statement.RefusedSqlException;
+import io.shardflux.sql.statement.ShardSql;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
+import java.util.SortedSet;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.BiFunction;
 import java.util.function.Function;
 import java.util.function.Supplier;
@@ -34,18 +41,18 @@ import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
 /**
- * The rows of a statement that one server answers. The rows of each mention of a table are read
- * from their shards, one mention after the other, as {@link ReadOrder} says. Only then a session is
- * taken, so that no read waits for a connection while it holds one. The session has the rows in
- * temporary tables, which are dropped before it goes back, also after a cancel; after an error that
- * is no answer of the server it is closed.
+ * The rows of a statement that no shard answers from its own rows. The rows of each mention of a
+ * table are read from their shards, one mention after the other, as {@link ReadOrder} says. Once
+ * shards can answer that are sent the rows that were read with the text, the rest is left to them.
+ * Otherwise one server answers, once all rows were read: few rows are sent with the text, more are
+ * put into temporary tables. For these a session is taken only then, so that no read waits for a
+ * connection while it holds one. The tables are dropped before it goes back, also after a cancel;
+ * after an error that is no answer of the server it is closed.
  *
  * @param shard whose primary answers
  * @param statement the statement for that shard, of temporary tables
- * @param reading reads the rows of a mention within a time, at most so many
- * @param look completes within the times that are left if the tables are as the plan has them, once
- *     their rows were read
- * @param few the rows up to which a mention is taken for a small one
+ * @param reading reads the rows of mentions, and asks with them
+ * @param known what is known of the mentions' sizes
  * @param bounds the rows and bytes that are gathered at most
  * @param times those of the whole statement
  */
@@ -56,13 +63,18 @@ public record GatherSource(
     ShardId shard,
     StatementSpec statement,
     Reading reading,
-    Function<Supplier<Timeouts>, Mono<Void>> look,
     GatherTurns turns,
-    int few,
+    KnownSizes.Of known,
     GatherOptions bounds,
     Timeouts times,
     String sql)
     implements Source {
+
+  /** The characters of all rows that are sent with a text. */
+  public static final int MOST_TEXT = 256 << 10;
+
+  /** The rows that one server is sent with a text; in a temporary table it finds more by a key. */
+  private static final int MOST_ROWS = 1_000;
 
   /** ER_SPECIFIC_ACCESS_DENIED_ERROR. */
   private static final int DENIED = 1227;
@@ -90,7 +102,7 @@ public record GatherSource(
    */
   public record MentionedRow(String literals, List<@Nullable Object> keys) {}
 
-  /** Reads the rows of a mention. */
+  /** Reads the rows of mentions, and asks with them. */
   public interface Reading {
 
     /**
@@ -105,6 +117,33 @@ public record GatherSource(
         List<Object> values,
         int most,
         Duration time);
+
+    /**
+     * Completes within the times that are left if the tables of some mentions, whose rows were
+     * read, are as the plan has them.
+     */
+    Mono<Void> look(Collection<Integer> mentions, Supplier<Timeouts> left);
+
+    /** Tells whether servers can be sent rows with a text. */
+    boolean sendsRows();
+
+    /**
+     * The answer of shards that are sent the rows of some mentions with the text; empty, or a
+     * refusal, where they could not give it.
+     *
+     * @param json the rows of each of these mentions
+     */
+    Mono<Result> withRows(SortedSet<Integer> mentions, List<String> json, Duration time);
+
+    /**
+     * A statement for the shard that answers with the rows of all mentions.
+     *
+     * @param json the rows of each mention that was read
+     */
+    StatementSpec withAll(ShardSql sql, List<String> json);
+
+    /** Takes note that rows are put into temporary tables. */
+    void noteTables();
   }
 
   @Override
@@ -156,29 +195,102 @@ public record GatherSource(
     }
 
     <T> Flux<T> rows(Function<Source, Flux<T>> use) {
-      return read()
-          .thenMany(
-              Flux.usingWhen(
-                  Mono.defer(() -> snapshot.hold(shard, deadline.left())).map(Held::new),
-                  held -> held.rows(use),
-                  Held::left,
-                  (held, error) -> isAnswer(error) ? held.left() : held.closed(),
-                  Held::left));
+      return rows(new ReadOrder(gather, known, reading.sendsRows()), use);
     }
 
-    private Mono<Void> read() {
-      return read(new ReadOrder(gather)).then(Mono.defer(() -> look.apply(deadline::left)));
-    }
-
-    /** One mention after the other. */
-    private Mono<Void> read(ReadOrder order) {
-      return Mono.defer(
+    /** One mention after the other, until the rest can be asked with the rows that were read. */
+    private <T> Flux<T> rows(ReadOrder order, Function<Source, Flux<T>> use) {
+      return Flux.defer(
           () -> {
             ReadOrder.Step step = order.next();
             return step == null
-                ? Mono.empty()
-                : read(step, order).then(Mono.defer(() -> read(order)));
+                ? look(gather.read()).thenMany(whole(use))
+                : read(step, order).thenMany(Flux.defer(() -> next(step, order, use)));
           });
+    }
+
+    private <T> Flux<T> next(ReadOrder.Step step, ReadOrder order, Function<Source, Flux<T>> use) {
+      Flux<T> otherwise = rows(order, use);
+      SortedSet<Integer> read = order.read();
+      List<String> json = read.contains(step.mention()) && order.isLeft() ? json(read) : List.of();
+      if (json.isEmpty()) {
+        return otherwise;
+      }
+      return reading
+          .withRows(read, json, deadline.left().total())
+          .onErrorResume(RefusedSqlException.class, refused -> Mono.empty())
+          .map(Optional::of)
+          .defaultIfEmpty(Optional.empty())
+          .flatMapMany(
+              found ->
+                  found
+                      .map(
+                          result ->
+                              look(read)
+                                  .thenMany(
+                                      firstOf(new ResultSource(result), use, any -> otherwise)))
+                      .orElse(otherwise));
+    }
+
+    private Mono<Void> look(Collection<Integer> mentions) {
+      return Mono.defer(() -> reading.look(mentions, deadline::left));
+    }
+
+    /** The rows of mentions as texts; none where they can't be sent so. */
+    private List<String> json(Collection<Integer> mentions) {
+      if (!reading.sendsRows()) {
+        return List.of();
+      }
+      int left = MOST_TEXT;
+      List<String> all = new ArrayList<>();
+      for (int index : mentions) {
+        Gather.Mention mention = gather.mentions().get(index);
+        String json = mention.fitsText() ? mention.json(gathered.chunks(mention), left) : null;
+        if (json == null) {
+          return List.of();
+        }
+        left -= json.length();
+        all.add(json);
+      }
+      return all;
+    }
+
+    /** What one server answers, once all rows were read. */
+    private <T> Flux<T> whole(Function<Source, Flux<T>> use) {
+      ShardSql sql = gathered.rows() <= MOST_ROWS ? gather.inText() : null;
+      List<String> json = sql == null ? List.of() : json(gather.read());
+      return sql == null || json.isEmpty()
+          ? held(use)
+          : firstOf(
+              new DirectSource(reading.withAll(sql, json).timeouts(deadline.left())),
+              use,
+              any -> held(use));
+    }
+
+    /**
+     * What a source gives; where it is refused, or a server answers with an error, before a row was
+     * given, what else there is: temporary tables have keys, and the server's own error is of them.
+     */
+    private <T> Flux<T> firstOf(
+        Source first, Function<Source, Flux<T>> use, Function<Throwable, Flux<T>> otherwise) {
+      AtomicBoolean given = new AtomicBoolean();
+      return use.apply(new NotedSource(first, given))
+          .onErrorResume(
+              error ->
+                  !given.getPlain()
+                      && (isAnswer(error)
+                          || error instanceof RefusedSqlException
+                          || error.getCause() instanceof RefusedSqlException),
+              otherwise);
+    }
+
+    private <T> Flux<T> held(Function<Source, Flux<T>> use) {
+      return Flux.usingWhen(
+          Mono.defer(() -> snapshot.hold(shard, deadline.left())).map(Held::new),
+          held -> held.rows(use),
+          Held::left,
+          (held, error) -> isAnswer(error) ? held.left() : held.closed(),
+          Held::left);
     }
 
     private Mono<Void> read(ReadOrder.Step step, ReadOrder order) {
@@ -186,7 +298,7 @@ public record GatherSource(
       List<Set<Object>> keys = new ArrayList<>();
       mention.joinColumns().forEach(key -> keys.add(new LinkedHashSet<>()));
       int all = gathered.limit();
-      int most = step.few() ? Math.min(all, few + 1) : all;
+      int most = step.few() ? Math.min(all, known.few() + 1) : all;
       gathered.begin(mention);
       return (step.none()
               ? Flux.<MentionedRow>empty()
@@ -202,15 +314,19 @@ public record GatherSource(
                     if (step.few() && gathered.isLast(most)) {
                       postponed(step, order);
                     } else {
+                      if (step.filters().isEmpty()) {
+                        known.note(step.mention(), gathered.ofLast());
+                      }
                       order.done(step, keys);
                     }
                   }))
           .onErrorResume(
-              error -> step.few() && isTooMany(error),
+              error -> isTooMany(error) && order.hasOther(step),
               error -> Mono.fromRunnable(() -> postponed(step, order)));
     }
 
     private void postponed(ReadOrder.Step step, ReadOrder order) {
+      known.noteMore(step.mention());
       gathered.dropLast();
       order.tooMany(step);
     }
@@ -236,6 +352,7 @@ public record GatherSource(
       }
 
       <T> Flux<T> rows(Function<Source, Flux<T>> use) {
+        reading.noteTables();
         return kind()
             .flatMap(this::filled)
             .thenMany(answer(use))
@@ -291,48 +408,43 @@ public record GatherSource(
 
       private Mono<Void> filled(ServerKind kind) {
         quiet = kind.logs();
-        return (quiet ? run(ServerKind.QUIET) : Mono.<Void>empty())
-            .onErrorMap(R2dbcException.class, GatherSource::logged)
-            .then(target())
-            .thenMany(Flux.fromIterable(gathered.all()))
-            .concatMap(each -> filled(each, kind), 1)
-            .then();
-      }
-
-      private Mono<Void> target() {
-        Gather.Target target = gather.target();
-        return target == null
-            ? Mono.empty()
-            : run(target.create()).onErrorMap(R2dbcException.class, GatherSource::denied);
+        Script script = new Script(session, deadline::left);
+        if (quiet) {
+          script.add(ServerKind.QUIET, GatherSource::logged);
+        }
+        if (gather.target() != null) {
+          script.add(gather.target().create(), GatherSource::denied);
+        }
+        return Flux.fromIterable(gathered.all())
+            .concatMap(each -> filled(each, kind, script), 1)
+            .then(Mono.defer(script::run));
       }
 
       /** All mentions that have these rows get them in the same order. */
-      private Mono<Void> filled(GatheredRows.OfMention rows, ServerKind kind) {
+      private Mono<Void> filled(GatheredRows.OfMention rows, ServerKind kind, Script script) {
         return Flux.fromIterable(gather.likes(rows.mention().same()))
-            .concatMap(mention -> filled(mention, rows.chunks(), kind), 1)
+            .concatMap(mention -> filled(mention, rows.chunks(), kind, script), 1)
             .then(Mono.fromRunnable(rows.chunks()::clear));
       }
 
       private Mono<Void> filled(
-          Gather.Mention mention, List<StringBuilder> chunks, ServerKind kind) {
+          Gather.Mention mention, List<StringBuilder> chunks, ServerKind kind, Script script) {
         String insert = mention.insert(kind.mariaDb());
-        return run(mention.create())
-            .onErrorMap(R2dbcException.class, GatherSource::denied)
+        return script
+            .with(mention.create(), mention.create(), GatherSource::denied)
             .thenMany(Flux.fromIterable(chunks))
-            .concatMap(chunk -> fill(insert, chunk, mention), 1)
+            .concatMap(
+                chunk -> script.with(insert + chunk, insert + "…", error -> unfit(error, mention)),
+                1)
             .then();
       }
 
       /** The error tells no row. */
-      private Mono<Void> fill(String insert, CharSequence rows, Gather.Mention mention) {
-        return Mono.defer(() -> session.run(insert + rows, insert + "…", deadline.left()))
-            .onErrorMap(
-                R2dbcException.class,
-                error ->
-                    UNFIT.contains(error.getErrorCode())
-                        ? new OutdatedColumnsException(
-                            shard, mention.table() + ": a row that does not fit its columns")
-                        : told(error, mention, "was filled"));
+      private Throwable unfit(R2dbcException error, Gather.Mention mention) {
+        return UNFIT.contains(error.getErrorCode())
+            ? new OutdatedColumnsException(
+                shard, mention.table() + ": a row that does not fit its columns")
+            : told(error, mention, "was filled");
       }
 
       /** The error without the row that it tells. */

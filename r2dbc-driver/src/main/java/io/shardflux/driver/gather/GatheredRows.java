@@ -32,6 +32,24 @@ final class GatheredRows {
     return all;
   }
 
+  /** The rows of a mention so far. */
+  List<StringBuilder> chunks(Gather.Mention mention) {
+    return all.stream()
+        .filter(each -> each.mention().equals(mention))
+        .findFirst()
+        .orElseThrow()
+        .chunks();
+  }
+
+  int rows() {
+    return rows;
+  }
+
+  /** The rows of the mention that was begun last. */
+  int ofLast() {
+    return rows - rowsBefore;
+  }
+
   /** The rows that may still come, and one more that tells of too many. */
   int limit() {
     return maxRows - rows + 1;
@@ -45,7 +63,7 @@ final class GatheredRows {
 
   /** Tells whether the mention that was begun last has so many rows. */
   boolean isLast(int number) {
-    return rows - rowsBefore == number;
+    return ofLast() == number;
   }
 
   /** Drops the mention that was begun last, with its rows. */

@@ -1,5 +1,6 @@
 package io.shardflux.driver.gather;
 
+import io.shardflux.driver.plan.KnownSizes;
 import io.shardflux.sql.gather.Gather;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -8,6 +9,8 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.SortedSet;
+import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -33,17 +36,34 @@ final class ReadOrder {
       int mention, boolean few, List<Gather.Filter> filters, List<Object> values, boolean none) {}
 
   private final List<Gather.Mention> mentions;
+  private final boolean sends;
   private final Set<Integer> left = new LinkedHashSet<>();
   private final Set<Integer> large = new HashSet<>();
+  private final Set<Integer> huge = new HashSet<>();
   private final Map<Integer, List<Set<Object>>> read = new LinkedHashMap<>();
 
-  ReadOrder(Gather gather) {
+  /**
+   * The order for a statement.
+   *
+   * @param known says which mentions were large before
+   * @param sends whether shards may be sent the rows of one mention, so that others need not be
+   *     read
+   */
+  ReadOrder(Gather gather, KnownSizes.Of known, boolean sends) {
     this.mentions = gather.mentions();
-    for (int i = 0; i < mentions.size(); i++) {
-      if (mentions.get(i).same() == i) {
-        left.add(i);
-      }
-    }
+    this.sends = sends;
+    left.addAll(gather.read());
+    left.stream().filter(known::isLarge).forEach(large::add);
+  }
+
+  /** The mentions whose rows were read. */
+  SortedSet<Integer> read() {
+    return new TreeSet<>(read.keySet());
+  }
+
+  /** Tells whether rows of others are left to be read. */
+  boolean isLeft() {
+    return !left.isEmpty();
   }
 
   /** The next reading; null once all mentions were read. */
@@ -55,12 +75,23 @@ final class ReadOrder {
     }
     for (int mention : left) {
       if (!large.contains(mention)) {
-        return new Step(mention, isLinked(mention), List.of(), List.of(), false);
+        boolean few = isLinked(mention) || (sends && left.size() > 1);
+        return new Step(mention, few, List.of(), List.of(), false);
       }
     }
-    return left.isEmpty()
-        ? null
-        : new Step(left.iterator().next(), false, List.of(), List.of(), false);
+    for (int mention : left) {
+      if (!huge.contains(mention)) {
+        return new Step(mention, false, List.of(), List.of(), false);
+      }
+    }
+    return null;
+  }
+
+  /** Tells whether another mention may be read in place of one that has more rows than may be. */
+  boolean hasOther(Step step) {
+    return step.few()
+        || (sends
+            && left.stream().anyMatch(other -> other != step.mention() && !huge.contains(other)));
   }
 
   /** Tells whether other mentions that were not read could cut it down, or it them. */
@@ -110,8 +141,11 @@ final class ReadOrder {
     read.put(step.mention(), keys);
   }
 
-  /** Takes the end of a reading of few rows that were not all. */
+  /** Takes the end of a reading of rows that were not all. */
   void tooMany(Step step) {
     large.add(step.mention());
+    if (!step.few()) {
+      huge.add(step.mention());
+    }
   }
 }

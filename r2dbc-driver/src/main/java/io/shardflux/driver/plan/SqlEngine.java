@@ -51,8 +51,6 @@ public class SqlEngine {
   /** The part of the heap that the rows of all gathers may take. */
   private static final int PART_OF_HEAP = 8;
 
-  private static final int FEW = 500;
-
   private static final Hints SCATTER = Hints.builder().scatter(true).build();
   private static final Hints NO_SCATTER = Hints.builder().scatter(false).build();
 
@@ -61,6 +59,7 @@ public class SqlEngine {
   private final CatalogSource catalogs;
   private final TableWatch watch;
   private final int maxHeldRows;
+  private final KnownSizes sizes = new KnownSizes();
   private volatile @Nullable GatherTurns turns;
 
   public SqlEngine(ShardRouter router, PlannerOptions options) {
@@ -229,7 +228,40 @@ public class SqlEngine {
 
   /** The rows up to which a mention of a table is taken for a small one. */
   public int few() {
-    return FEW;
+    return KnownSizes.FEW;
+  }
+
+  /** What is known of the sizes of a statement's mentions. */
+  public KnownSizes.Of sizes(String sql) {
+    return sizes.of(sql, few());
+  }
+
+  /** Tells whether all servers are known to read rows that stand as JSON in a text. */
+  public boolean readsJson() {
+    return catalogs.readJson();
+  }
+
+  /** A read that is sent with the rows of some mentions; empty where it can't be. */
+  public Mono<Prepared.WithRows> withRows(
+      Prepared prepared, Set<Integer> mentions, Duration time, String sql) {
+    return prepared.isNewWithRows(mentions)
+        ? Planning.run(() -> prepared.withRows(mentions), time, sql).flatMap(Mono::justOrEmpty)
+        : Mono.justOrEmpty(prepared.withRows(mentions));
+  }
+
+  /** Takes note of a read that shards answer which were sent rows of others. */
+  public void noteBroadcast(String sql) {
+    scatters.atDebug().log("broadcast: {}", sql);
+  }
+
+  /** Takes note of a read that one server answers which has all rows in temporary tables. */
+  public void noteTables(String sql) {
+    scatters.atDebug().log("temporary tables: {}", sql);
+  }
+
+  /** Takes note of a read that one server answers which was sent all rows with the text. */
+  public void noteSent(String sql) {
+    scatters.atDebug().log("rows in the text: {}", sql);
   }
 
   /** Takes note of a gathered read of which one mention's rows cut another's down. */

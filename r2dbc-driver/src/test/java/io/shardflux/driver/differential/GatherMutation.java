@@ -130,7 +130,8 @@ enum GatherMutation implements UnaryOperator<Gather> {
               mention.keyed(),
               joinColumns(mention, mentions.size(), gather.statement().text()),
               links(mention, mentions.size(), gather),
-              new ShardSql(sql, markers)));
+              new ShardSql(sql, markers),
+              mention.place()));
     }
     return new Gather(
         mentions, gather.copies(), gather.names(), gather.statement(), gather.target());

@@ -73,6 +73,18 @@ class GatheredDifferentialIntegrationTests {
     System.out.println(mutation + ": noticed by statement " + report.failedAt().get(0));
   }
 
+  /** Each way to be wrong about rows that are sent to shards is noticed. */
+  @ParameterizedTest
+  @EnumSource
+  void isNoticed(BroadcastMutation mutation) {
+    Differential differential =
+        new Differential(
+            shards, MutatedFactory.ofBroadcasts(shards.router(), mutation::planned, mutation));
+    Report report = differential.joins(seed, statements, 1);
+    assertThat(report.failures()).isNotEmpty();
+    System.out.println(mutation + ": noticed by statement " + report.failedAt().get(0));
+  }
+
   @Test
   void writesFoundRowsAsOneDatabaseDoes() {
     Differential differential =

@@ -32,22 +32,23 @@ public final class HeldSession {
 
   /** Runs a text of the driver's own, without markers, for its effect. */
   public Mono<Void> run(String sql, Timeouts times) {
-    return run(sql, sql, times);
-  }
-
-  /**
-   * The same with a text that has values.
-   *
-   * @param told the text without them, for errors and logs
-   */
-  public Mono<Void> run(String sql, String told, Timeouts times) {
-    return held.<Long>run(sql, told, times, Result::getRowsUpdated).then();
+    return this.<Long>rows(sql, sql, times, Result::getRowsUpdated).then();
   }
 
   /** Runs a text of the driver's own, without markers. */
   public <T> Flux<T> rows(
       String sql, Timeouts times, Function<Result, ? extends Publisher<T>> consumer) {
-    return held.run(sql, sql, times, consumer);
+    return rows(sql, sql, times, consumer);
+  }
+
+  /**
+   * The same with a text that has values, or of several statements.
+   *
+   * @param told the text without them, for errors and logs
+   */
+  public <T> Flux<T> rows(
+      String sql, String told, Timeouts times, Function<Result, ? extends Publisher<T>> consumer) {
+    return held.run(sql, told, times, consumer);
   }
 
   /** A statement that the snapshot made for the shard, in this session. */

@@ -142,6 +142,34 @@ public record Gather(
   }
 
   /**
+   * {@return the statement with the rows of all mentions in it, for a server that is given them so}
+   * Behind the marker for the limit it has one for each mention that is read. Null where a value
+   * may not arrive exactly so.
+   */
+  public @Nullable ShardSql inText() {
+    List<Integer> read = read();
+    return target == null && !read.isEmpty() && mentions.stream().allMatch(Mention::fitsText)
+        ? RowsInText.of(this, read, limitMarker() + 1).in(statement)
+        : null;
+  }
+
+  /** {@return the indexes of the mentions whose rows are read, as no other one has them} */
+  public List<Integer> read() {
+    List<Integer> read = new ArrayList<>();
+    for (int i = 0; i < mentions.size(); i++) {
+      if (mentions.get(i).same() == i) {
+        read.add(i);
+      }
+    }
+    return read;
+  }
+
+  private int limitMarker() {
+    List<Integer> markers = mentions.get(0).rows().markers();
+    return markers.get(markers.size() - 1);
+  }
+
+  /**
    * Checks that a shard has the {@link #copies()}.
    *
    * @param topology says where they are
@@ -179,6 +207,14 @@ public record Gather(
   public record Filter(String column, int values) {}
 
   /**
+   * A place in the statement's text.
+   *
+   * @param start where the table's name begins
+   * @param end the place behind the table's alias
+   */
+  public record Place(int start, int end) {}
+
+  /**
    * A mention of a table.
    *
    * @param table the table
@@ -196,6 +232,8 @@ public record Gather(
    * @param rows gives for each row its values as literals in one text, in parentheses; NULL where
    *     they can't be written down; behind it the {@link #joinColumns()}. Behind the markers of the
    *     statement it has one for the limit
+   * @param place where the statement names the table; null where other rows of it must not stand
+   *     there in the table's place
    */
   public record Mention(
       String table,
@@ -207,7 +245,8 @@ public record Gather(
       boolean keyed,
       List<JoinColumn> joinColumns,
       List<Link> links,
-      ShardSql rows) {
+      ShardSql rows,
+      @Nullable Place place) {
 
     /**
      * Copies the lists.
@@ -222,6 +261,7 @@ public record Gather(
      * @param joinColumns see {@link #joinColumns()}
      * @param links see {@link #links()}
      * @param rows see {@link #rows()}
+     * @param place see {@link #place()}
      */
     public Mention {
       columns = List.copyOf(columns);
@@ -275,6 +315,25 @@ public record Gather(
       }
       markers.add(limit);
       return new ShardSql(sql + rows.text().substring(end), markers);
+    }
+
+    /**
+     * {@return whether a text may have its rows in it, because values of all its columns arrive so
+     * exactly}
+     */
+    public boolean fitsText() {
+      return JsonRows.fit(columns);
+    }
+
+    /**
+     * {@return its rows as one JSON text, for a text that has them in it} Null where a value would
+     * not arrive exactly, or there are too many.
+     *
+     * @param chunks lists of rows, each as {@link #rows()} gives it
+     * @param most the characters at most
+     */
+    public @Nullable String json(List<? extends CharSequence> chunks, int most) {
+      return JsonRows.of(columns, chunks, most);
     }
 
     /** {@return the statement that makes the temporary table} */

@@ -118,7 +118,10 @@ public record GatherPlanner(SqlText text, Schema schema) {
         !key.isEmpty() && tellsApart(table, key),
         cuts.joinColumns(index),
         cuts.links(index),
-        rows(found, columns, cuts.joinColumns(index), mentions.embeds()));
+        rows(found, columns, cuts.joinColumns(index), mentions.embeds()),
+        mentions.isReplaceable()
+            ? new Gather.Place(found.table().span().start(), found.table().span().end())
+            : null);
   }
 
   /** Tells whether a primary key tells rows of all shards apart. */

@@ -106,6 +106,11 @@ final class Mentions {
     return links;
   }
 
+  /** Tells whether each mention alone can be replaced, and all else be left as it is. */
+  boolean isReplaceable() {
+    return edits.size() == all.size();
+  }
+
   /** The edits by which the text is one of temporary tables. */
   List<SqlWriter.Edit> edits() {
     return edits;

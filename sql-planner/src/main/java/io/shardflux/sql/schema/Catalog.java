@@ -5,6 +5,7 @@ import io.shardflux.router.TableRule;
 import io.shardflux.router.Topology;
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -126,6 +127,21 @@ public final class Catalog {
                         Objects.equals(columns(table), other.columns(table))
                             && isUneven(table) == other.isUneven(table)
                             && isMixed(table) == other.isMixed(table)));
+  }
+
+  /**
+   * {@return a catalog of other tables with what this one knows of some}
+   *
+   * @param some the tables of this catalog that are among the others
+   * @param all the tables of the other
+   */
+  @Internal
+  public Catalog only(Set<String> some, Map<String, List<Column>> all) {
+    Set<String> stillUneven = new HashSet<>(uneven);
+    stillUneven.retainAll(some);
+    Set<String> stillMixed = new HashSet<>(mixed);
+    stillMixed.retainAll(some);
+    return of(all, stillUneven, stillMixed, quotients);
   }
 
   /** {@return the tables with their columns in order} */

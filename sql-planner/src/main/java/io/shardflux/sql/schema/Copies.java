@@ -20,6 +20,12 @@ import java.util.Set;
 @Internal
 public record Copies(Set<ShardId> shards, List<TableRule.Reference> rules) {
 
+  /** Those without some tables. */
+  public Copies without(Set<String> tables) {
+    return new Copies(
+        shards, rules.stream().filter(rule -> !tables.contains(rule.table())).toList());
+  }
+
   /** Those of some tables, which may have others among them. */
   public Copies(Topology topology, Collection<String> tables) {
     this(
