@@ -36,7 +36,7 @@ final class MoveFixture implements AutoCloseable {
   static final ShardId S2 = ShardId.of("shard_2");
   static final String STRATEGY = "by_user";
 
-  private static final List<String> TABLES =
+  static final List<String> TABLES =
       List.of(
           "CREATE TABLE users (id BIGINT PRIMARY KEY, name VARCHAR(100), version INT NOT NULL)",
           "CREATE TABLE orders (user_id BIGINT, no INT, total DECIMAL(10,2), note VARBINARY(20),"
