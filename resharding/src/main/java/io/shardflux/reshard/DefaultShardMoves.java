@@ -467,7 +467,7 @@ final class DefaultShardMoves implements ShardMoves {
     }
     return Course.goesBack(job)
         ? work.undone(wanted != Wanted.CANCEL)
-        : work.run(wanted == Wanted.COMPLETE).then(Mono.empty());
+        : work.run(wanted).then(Mono.empty());
   }
 
   /**

@@ -16,9 +16,11 @@ import io.shardflux.reshard.plan.MoveOptions;
 import io.shardflux.reshard.plan.MovePlan;
 import io.shardflux.reshard.progress.MoveEvent;
 import io.shardflux.reshard.progress.MoveProgress;
+import io.shardflux.reshard.progress.MoveProgress.Wanted;
 import io.shardflux.reshard.watch.LoadLimits;
 import io.shardflux.reshard.watch.ReplicaLags;
 import io.shardflux.router.ShardId;
+import io.shardflux.router.ShardKey;
 import io.shardflux.router.ShardingStrategy;
 import io.shardflux.servers.DatabaseServer;
 import io.shardflux.servers.Replication;
@@ -89,10 +91,46 @@ class OperatorIntegrationTests {
     }
   }
 
+  @Test
+  void keysMoveWhenThatIsWanted() {
+    try (MoveFixture fixture = new MoveFixture("{type: fixed, shard: shard_0}")) {
+      fixture.load(20);
+      ShardMoves moves = fixture.hasty(0, MoveJob.Guards.ALL);
+      MoveOptions told = MoveOptions.defaults().with("{switch: when-told}");
+      long job = started(moves, told);
+      String reason = "switch: when-told, and not wanted yet";
+      awaited(moves, job, at -> reason.equals(at.report().throttledBy()));
+      // What is written meanwhile goes with the rest.
+      fixture.update(7).block(BOUND);
+      MoveProgress later = moves.progress(job).skip(4).blockFirst(BOUND);
+      assertThat(later).extracting(MoveProgress::phase).isEqualTo("SWITCH");
+      assertThat(fixture.router(0).topology().locate("users", ShardKey.of(7)).block(BOUND))
+          .isEqualTo(S0);
+      Map<Long, List<String>> before = fixture.rows();
+
+      moves.want(job, Wanted.SWITCH).block(BOUND);
+
+      MoveProgress end = moves.progress(job).last().blockOptional(BOUND).orElseThrow();
+      assertThat(end.error()).isNull();
+      before.replaceAll((id, rows) -> List.of(rows.get(0)));
+      fixture.check(before, ShardingStrategy.fixed(S1));
+
+      job = started(moves, ShardingStrategy.fixed(S0), told);
+      awaited(moves, job, at -> reason.equals(at.report().throttledBy()));
+      moves.want(job, Wanted.CANCEL).block(BOUND);
+      assertThat(moves.progress(job).last().blockOptional(BOUND).orElseThrow().error()).isNull();
+      fixture.checkClean();
+    }
+  }
+
   /** A move that ends where it is let to, and what was told of it. */
   private static long started(ShardMoves moves, MoveOptions options) {
+    return started(moves, ShardingStrategy.fixed(S1), options);
+  }
+
+  private static long started(ShardMoves moves, ShardingStrategy next, MoveOptions options) {
     return moves
-        .plan(STRATEGY, ShardingStrategy.fixed(S1))
+        .plan(STRATEGY, next)
         .flatMap(plan -> moves.start(MoveFixture.brief(plan.with(options))))
         .blockOptional(BOUND)
         .orElseThrow();

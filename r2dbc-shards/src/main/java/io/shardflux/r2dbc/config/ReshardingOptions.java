@@ -17,6 +17,7 @@ import java.time.Duration;
  * @param maxLag how far a replica may be behind before a move waits for it
  * @param giveUpAfter the time for which a move may fall behind the application's changes before it
  *     cancels itself
+ * @param switching whether keys move as soon as they can, or when an operator says so
  * @param clean what is left where keys have moved away
  */
 @Internal
@@ -29,7 +30,16 @@ public record ReshardingOptions(
     Duration patience,
     Duration maxLag,
     Duration giveUpAfter,
+    Switching switching,
     Clean clean) {
+
+  /** When the keys of a step change their place. */
+  public enum Switching {
+    /** As soon as both sides are alike. */
+    AT_ONCE,
+    /** Once an operator wants it. */
+    WHEN_TOLD
+  }
 
   /** What is left of a move at the old place of its keys. */
   public enum Clean {
@@ -72,6 +82,7 @@ public record ReshardingOptions(
     private Duration patience = Duration.ofMinutes(10);
     private Duration maxLag = Duration.ofSeconds(5);
     private Duration giveUpAfter = Duration.ofHours(1);
+    private Switching switching = Switching.AT_ONCE;
     private Clean clean = Clean.REMOVE;
 
     private Builder() {}
@@ -116,6 +127,11 @@ public record ReshardingOptions(
       return this;
     }
 
+    public Builder switching(Switching when) {
+      switching = when;
+      return this;
+    }
+
     public Builder clean(Clean what) {
       clean = what;
       return this;
@@ -131,6 +147,7 @@ public record ReshardingOptions(
           patience,
           maxLag,
           giveUpAfter,
+          switching,
           clean);
     }
   }

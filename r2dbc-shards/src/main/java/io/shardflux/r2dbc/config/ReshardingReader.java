@@ -1,6 +1,7 @@
 package io.shardflux.r2dbc.config;
 
 import io.shardflux.r2dbc.config.ReshardingOptions.Clean;
+import io.shardflux.r2dbc.config.ReshardingOptions.Switching;
 import java.time.Duration;
 
 /** Reads the section {@code resharding} of a document. */
@@ -18,6 +19,7 @@ final class ReshardingReader {
         "patience",
         "max-lag",
         "give-up-after",
+        "switch",
         "clean");
     return read(resharding, ReshardingOptions.DEFAULTS);
   }
@@ -31,6 +33,7 @@ final class ReshardingReader {
         "patience",
         "max-lag",
         "give-up-after",
+        "switch",
         "clean");
     return read(options, defaults);
   }
@@ -86,6 +89,7 @@ final class ReshardingReader {
                 ReshardingOptions.SHORTEST_GIVE_UP,
                 ReshardingOptions.LONGEST_GIVE_UP,
                 "a time from 1s to 7d"))
+        .switching(resharding.get("switch").or(defaults.switching(), it -> it.one(Switching.class)))
         .clean(resharding.get("clean").or(defaults.clean(), it -> it.one(Clean.class)))
         .build();
   }

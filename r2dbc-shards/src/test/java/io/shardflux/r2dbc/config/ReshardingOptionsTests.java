@@ -30,7 +30,7 @@ class ReshardingOptionsTests {
             read(
                 "enabled: false, max-connections: 5, rows-per-second: 70, rollback-window: 7m,"
                     + " close-bound: 80ms, patience: 9m, max-lag: 11s, give-up-after: 13m,"
-                    + " clean: keep-fence"))
+                    + " switch: when-told, clean: keep-fence"))
         .isEqualTo(
             ReshardingOptions.builder()
                 .enabled(false)
@@ -41,6 +41,7 @@ class ReshardingOptionsTests {
                 .patience(Duration.ofMinutes(9))
                 .maxLag(Duration.ofSeconds(11))
                 .giveUpAfter(Duration.ofMinutes(13))
+                .switching(ReshardingOptions.Switching.WHEN_TOLD)
                 .clean(ReshardingOptions.Clean.KEEP_FENCE)
                 .build());
   }
@@ -48,14 +49,24 @@ class ReshardingOptionsTests {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "max-connections: 4", "max-connections: 64",
-        "rows-per-second: 0", "rows-per-second: 1000000000",
-        "rollback-window: 0s", "rollback-window: 365d",
-        "close-bound: 10ms", "close-bound: 1s",
-        "patience: 1s", "patience: 7d",
-        "max-lag: 1s", "max-lag: 1h",
-        "give-up-after: 1s", "give-up-after: 7d",
-        "clean: remove", "clean: keep-fence"
+        "max-connections: 4",
+        "max-connections: 64",
+        "rows-per-second: 0",
+        "rows-per-second: 1000000000",
+        "rollback-window: 0s",
+        "rollback-window: 365d",
+        "close-bound: 10ms",
+        "close-bound: 1s",
+        "patience: 1s",
+        "patience: 7d",
+        "max-lag: 1s",
+        "max-lag: 1h",
+        "give-up-after: 1s",
+        "give-up-after: 7d",
+        "clean: remove",
+        "clean: keep-fence",
+        "switch: at-once",
+        "switch: when-told"
       })
   void takesEachBound(String key) {
     assertThat(read(key)).isNotNull();
@@ -81,6 +92,7 @@ class ReshardingOptionsTests {
         "give-up-after: 999ms        | give-up-after: 999ms (expected: a time from 1s to 7d)",
         "give-up-after: 8d           | give-up-after: 8d (expected: a time from 1s to 7d)",
         "max-lag: 0                  | max-lag: 0 (expected: a time",
+        "switch: later               | switch: later (expected: one of at-once, when-told)",
         "clean: all                  | clean: all (expected: one of remove, keep-fence)",
         "lag: 1s                     | lag: unknown (expected: one of enabled, max-connections,",
       })

@@ -113,7 +113,7 @@ public final class CopyJob implements MoveWork {
   }
 
   @Override
-  public Mono<Void> run(boolean complete) {
+  public Mono<Void> run(Wanted wanted) {
     return move.cluster().look().then(Mono.defer(this::held)).then(Mono.defer(this::goesOn));
   }
 

@@ -2,11 +2,13 @@ package io.shardflux.reshard.job;
 
 import io.shardflux.reshard.job.OpenStep.Sides;
 import io.shardflux.reshard.progress.JobState.Phase;
+import io.shardflux.reshard.progress.MoveProgress.Wanted;
 import io.shardflux.reshard.transfer.Capture;
 import io.shardflux.reshard.transfer.Fence;
 import io.shardflux.reshard.watch.LoadLimits;
 import io.shardflux.router.Internal;
 import io.shardflux.router.ShardId;
+import io.shardflux.router.TransitionStrategy;
 import io.shardflux.router.TransitionStrategy.Step;
 import java.time.Duration;
 import java.time.Instant;
@@ -147,7 +149,7 @@ public final class MoveJob implements MoveWork {
   }
 
   @Override
-  public Mono<Void> run(boolean complete) {
+  public Mono<Void> run(Wanted wanted) {
     return move.cluster()
         .look()
         .then(
@@ -156,7 +158,7 @@ public final class MoveJob implements MoveWork {
                     move.isAt(Phase.CLEAN) && !move.onItsWay()
                         // It was published at the end, and not noted.
                         ? Mono.empty()
-                        : begun().then(moved(complete)).then(cleaned()).then(finished())));
+                        : begun().then(moved(wanted)).then(cleaned()).then(finished())));
   }
 
   /** Publishes that the strategy is on its way, unless that was done before. */
@@ -176,7 +178,7 @@ public final class MoveJob implements MoveWork {
   }
 
   /** Moves all keys, and keeps the old place for a while. */
-  private Mono<Void> moved(boolean complete) {
+  private Mono<Void> moved(Wanted wanted) {
     return Mono.defer(
         () -> {
           if (!move.isBefore(Phase.CLEAN)) {
@@ -184,19 +186,19 @@ public final class MoveJob implements MoveWork {
           }
           AtomicBoolean over = new AtomicBoolean();
           return Mono.when(
-              steps().then(held(complete)).doFinally(end -> over.set(true)),
+              steps(wanted).then(held(wanted == Wanted.COMPLETE)).doFinally(end -> over.set(true)),
               new ReverseFlow(move).until(over::get));
         });
   }
 
-  private Mono<Void> steps() {
+  private Mono<Void> steps(Wanted wanted) {
     return Mono.defer(
             () -> {
               if (!move.isBefore(Phase.HOLD)) {
                 return Mono.<Void>empty();
               }
               return move.state().step() < move.transition().steps().size()
-                  ? OpenStep.on(move, move.state().step(), this::phases)
+                  ? OpenStep.on(move, move.state().step(), step -> phases(step, wanted))
                   // No key lies elsewhere by the next strategy.
                   : move.at(move.state().held(0));
             })
@@ -205,11 +207,11 @@ public final class MoveJob implements MoveWork {
   }
 
   /** Goes on with a step where it is. */
-  private Mono<Void> phases(OpenStep step) {
+  private Mono<Void> phases(OpenStep step, Wanted wanted) {
     Mono<Void> all =
         forgotten(step)
             .thenMany(
-                Mono.defer(() -> move.watch().told(step, move.state().phase(), phase(step)))
+                Mono.defer(() -> move.watch().told(step, move.state().phase(), phase(step, wanted)))
                     .repeat(
                         () -> move.state().step() == step.number() && move.isBefore(Phase.HOLD)))
             .then();
@@ -254,13 +256,27 @@ public final class MoveJob implements MoveWork {
                     : Mono.empty());
   }
 
-  private Mono<Void> phase(OpenStep step) {
+  private Mono<Void> phase(OpenStep step, Wanted wanted) {
     return switch (move.state().phase()) {
       case PREPARE -> copy.prepared(step);
       case COPY -> copy.copied(step);
       case VERIFY -> copy.verified(step);
-      default -> turn.switched(step).then(Mono.defer(this::switched));
+      default ->
+          told(step, wanted)
+              .then(Mono.defer(() -> turn.switched(step)))
+              .then(Mono.defer(this::switched));
     };
+  }
+
+  /** Waits for an operator, if he wants that; writers may wait for a switch that has begun. */
+  private Mono<Void> told(OpenStep step, Wanted wanted) {
+    TransitionStrategy.Phase now = move.transition().steps().get(step.number()).phase();
+    if (!move.options().switchesWhenTold()
+        || wanted != Wanted.RUN
+        || now != TransitionStrategy.Phase.COPYING) {
+      return Mono.empty();
+    }
+    return step.crossed().flatMap(crossed -> crossed ? Mono.empty() : move.watch().untilTold(step));
   }
 
   private Mono<Void> switched() {

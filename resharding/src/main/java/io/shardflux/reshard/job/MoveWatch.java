@@ -10,6 +10,7 @@ import io.shardflux.reshard.progress.ReportText;
 import io.shardflux.reshard.transfer.Capture;
 import io.shardflux.reshard.transfer.Prepared;
 import io.shardflux.reshard.transfer.Session;
+import io.shardflux.reshard.transfer.Transfer;
 import io.shardflux.reshard.watch.Backlog;
 import io.shardflux.reshard.watch.Holders;
 import io.shardflux.reshard.watch.Latencies;
@@ -46,12 +47,17 @@ public final class MoveWatch {
   /** A latency may have other causes than the move, which goes on slowly then. */
   private static final Duration LONGEST_PAUSE = Duration.ofSeconds(10);
 
+  private static final String UNTOLD = "switch: when-told, and not wanted yet";
+
   private final OwnedMove move;
   private final Latencies latencies;
   private final Gathered gathered;
   private volatile Throttle throttle = Throttle.NONE;
   private volatile @Nullable Wait waiting;
   private volatile boolean stuck;
+
+  /** Whether an operator is waited for. */
+  private volatile boolean untold;
 
   /** Whether the holders of the source's fence are waited for, and looked for again. */
   private volatile boolean ofFence;
@@ -219,6 +225,21 @@ public final class MoveWatch {
               .then(Mono.delay(PAUSE))
               .repeat(() -> throttle.waits(System.nanoTime() - until < 0))
               .then();
+        });
+  }
+
+  /** Applies changes for ever; what is wanted of the job next ends it. */
+  Mono<Void> untilTold(OpenStep step) {
+    return Mono.defer(
+        () -> {
+          log.info("{}: both sides are alike; it waits until the switch is wanted", named(step));
+          untold = true;
+          return Flux.fromIterable(step.transfers())
+              .concatMap(Transfer::keptUp)
+              .then(Mono.delay(PAUSE))
+              .repeat()
+              .then()
+              .doFinally(end -> untold = false);
         });
   }
 
@@ -398,7 +419,7 @@ public final class MoveWatch {
     return gathered.report(
         state,
         throttle.changes(),
-        reason == null && limited ? "rows-per-second: " + limit : reason,
+        untold ? UNTOLD : reason == null && limited ? "rows-per-second: " + limit : reason,
         throttle.notKnown(),
         waiting,
         behind());

@@ -21,9 +21,9 @@ public sealed interface MoveWork permits MoveJob, CopyJob {
   /**
    * Does all that is left.
    *
-   * @param complete whether the old place is not kept any longer
+   * @param wanted what is wanted of it, and is no way back
    */
-  Mono<Void> run(boolean complete);
+  Mono<Void> run(Wanted wanted);
 
   /**
    * Takes all back, from wherever it is.

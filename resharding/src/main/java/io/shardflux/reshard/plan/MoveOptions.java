@@ -2,6 +2,7 @@ package io.shardflux.reshard.plan;
 
 import io.shardflux.r2dbc.config.ReshardingOptions;
 import io.shardflux.r2dbc.config.ReshardingOptions.Clean;
+import io.shardflux.r2dbc.config.ReshardingOptions.Switching;
 import io.shardflux.r2dbc.config.RouterDocument;
 import java.time.Duration;
 
@@ -23,6 +24,8 @@ import java.time.Duration;
  * @param giveUpAfter the time for which the application's changes of moving rows may come faster
  *     than they are applied, before the move cancels itself; it goes on all the same once keys have
  *     moved (default 1 h, from 1 s to 7 days)
+ * @param switchesWhenTold whether the keys of each step wait, once both sides are alike, until an
+ *     operator wants the switch; changes are applied meanwhile (default false)
  * @param keepsFence whether triggers stay where keys have moved away, which refuse rows of other
  *     shards by error 45001 for clients that are no routers (default false)
  */
@@ -33,6 +36,7 @@ public record MoveOptions(
     Duration patience,
     Duration maxLag,
     Duration giveUpAfter,
+    boolean switchesWhenTold,
     boolean keepsFence) {
 
   private static final MoveOptions DEFAULTS = builder().build();
@@ -46,6 +50,7 @@ public record MoveOptions(
    * @param patience see {@link #patience()}
    * @param maxLag see {@link #maxLag()}
    * @param giveUpAfter see {@link #giveUpAfter()}
+   * @param switchesWhenTold see {@link #switchesWhenTold()}
    * @param keepsFence see {@link #keepsFence()}
    * @throws IllegalArgumentException if a number or a time is out of its bounds
    */
@@ -110,6 +115,7 @@ public record MoveOptions(
             .patience(patience)
             .maxLag(maxLag)
             .giveUpAfter(giveUpAfter)
+            .switching(switchesWhenTold ? Switching.WHEN_TOLD : Switching.AT_ONCE)
             .clean(keepsFence ? Clean.KEEP_FENCE : Clean.REMOVE)
             .build();
     return toBuilder().with(RouterDocument.move(text, own)).build();
@@ -134,6 +140,7 @@ public record MoveOptions(
         .patience(patience)
         .maxLag(maxLag)
         .giveUpAfter(giveUpAfter)
+        .switchesWhenTold(switchesWhenTold)
         .keepsFence(keepsFence);
   }
 
@@ -146,6 +153,8 @@ public record MoveOptions(
     private Duration patience = ReshardingOptions.DEFAULTS.patience();
     private Duration maxLag = ReshardingOptions.DEFAULTS.maxLag();
     private Duration giveUpAfter = ReshardingOptions.DEFAULTS.giveUpAfter();
+    private boolean switchesWhenTold =
+        ReshardingOptions.DEFAULTS.switching() == Switching.WHEN_TOLD;
     private boolean keepsFence = ReshardingOptions.DEFAULTS.clean() == Clean.KEEP_FENCE;
 
     private Builder() {}
@@ -157,6 +166,7 @@ public record MoveOptions(
           .patience(settings.patience())
           .maxLag(settings.maxLag())
           .giveUpAfter(settings.giveUpAfter())
+          .switchesWhenTold(settings.switching() == Switching.WHEN_TOLD)
           .keepsFence(settings.clean() == Clean.KEEP_FENCE);
     }
 
@@ -227,6 +237,17 @@ public record MoveOptions(
     }
 
     /**
+     * Sets {@link MoveOptions#switchesWhenTold()}.
+     *
+     * @param waits as {@link MoveOptions#switchesWhenTold()} says
+     * @return this builder
+     */
+    public Builder switchesWhenTold(boolean waits) {
+      switchesWhenTold = waits;
+      return this;
+    }
+
+    /**
      * Sets {@link MoveOptions#keepsFence()}.
      *
      * @param keeps as {@link MoveOptions#keepsFence()} says
@@ -244,7 +265,14 @@ public record MoveOptions(
      */
     public MoveOptions build() {
       return new MoveOptions(
-          rowsPerSecond, rollbackWindow, closeBound, patience, maxLag, giveUpAfter, keepsFence);
+          rowsPerSecond,
+          rollbackWindow,
+          closeBound,
+          patience,
+          maxLag,
+          giveUpAfter,
+          switchesWhenTold,
+          keepsFence);
     }
   }
 }

@@ -104,6 +104,9 @@ public record JobPlan(
     lines.add("patience=" + options.patience());
     lines.add("max-lag=" + options.maxLag());
     lines.add("give-up-after=" + options.giveUpAfter());
+    if (options.switchesWhenTold()) {
+      lines.add("switch=when-told");
+    }
     if (options.keepsFence()) {
       lines.add("clean=keep-fence");
     }
@@ -145,7 +148,8 @@ public record JobPlan(
         case "patience" -> options.patience(Duration.parse(value));
         case "max-lag" -> options.maxLag(Duration.parse(value));
         case "give-up-after" -> options.giveUpAfter(Duration.parse(value));
-        case "clean" -> options.keepsFence(keepsFence(value));
+        case "switch" -> options.switchesWhenTold(only(name, value, "when-told"));
+        case "clean" -> options.keepsFence(only(name, value, "keep-fence"));
         default -> throw unknown(name, "a name that this router knows");
       }
     }
@@ -162,9 +166,10 @@ public record JobPlan(
         List.copyOf(rest));
   }
 
-  private static boolean keepsFence(String value) {
-    if (!value.equals("keep-fence")) {
-      throw unknown("clean=" + value, "clean=keep-fence");
+  /** An option that is written where it has its one other value. */
+  private static boolean only(String name, String value, String known) {
+    if (!value.equals(known)) {
+      throw unknown(name + "=" + value, name + "=" + known);
     }
     return true;
   }

@@ -148,6 +148,11 @@ public record MoveProgress(
   public enum Wanted {
     /** It goes on. */
     RUN,
+    /**
+     * It goes on, and keys move as soon as they can, in this step and in those behind it; see
+     * {@link io.shardflux.reshard.plan.MoveOptions#switchesWhenTold()}.
+     */
+    SWITCH,
     /** It stops at the next safe place, until it shall go on. Changes are noted meanwhile. */
     PAUSE,
     /** It is undone, as long as no key has moved. */

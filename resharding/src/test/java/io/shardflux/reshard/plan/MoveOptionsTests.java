@@ -30,6 +30,7 @@ class MoveOptionsTests {
             Duration.ofHours(1),
             Duration.ofMinutes(2),
             Duration.ofHours(3),
+            true,
             true);
 
     assertThat(options.toBuilder().build()).isEqualTo(options);
@@ -42,6 +43,8 @@ class MoveOptionsTests {
     assertThat(options.with("{\"rows-per-second\": 5000, \"max-lag\": \"9s\"}"))
         .isEqualTo(options.toBuilder().rowsPerSecond(5_000).maxLag(Duration.ofSeconds(9)).build());
     assertThat(options.with("{}")).isEqualTo(options);
+    assertThat(options.with("{switch: when-told}"))
+        .isEqualTo(options.toBuilder().switchesWhenTold(true).build());
     assertThat(options.with("{clean: keep-fence}"))
         .isEqualTo(options.toBuilder().keepsFence(true).build());
   }

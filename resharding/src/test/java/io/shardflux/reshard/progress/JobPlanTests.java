@@ -30,6 +30,7 @@ class JobPlanTests {
               .patience(Duration.ofMinutes(3))
               .maxLag(Duration.ofSeconds(7))
               .giveUpAfter(Duration.ofMinutes(4))
+              .switchesWhenTold(true)
               .keepsFence(true)
               .build(),
           "{\"a\": \"b=c\"}",
