@@ -14,6 +14,7 @@ import io.r2dbc.spi.R2dbcRollbackException;
 import io.r2dbc.spi.Result;
 import io.r2dbc.spi.TransactionDefinition;
 import io.r2dbc.spi.ValidationDepth;
+import io.shardflux.r2dbc.atomic.TransactionsInDoubt;
 import io.shardflux.r2dbc.settings.PoolOptions;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.r2dbc.settings.TransactionMode;
@@ -21,6 +22,7 @@ import io.shardflux.r2dbc.settings.TransactionOptions;
 import io.shardflux.sql.statement.Hints;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -63,7 +65,8 @@ class TransactionModesIntegrationTests {
   @AfterEach
   void close() {
     shards.awaitIdle();
-    assertThat(shards.router.operations().inDoubt().block(BOUND)).isEmpty();
+    assertThat(shards.router.operations().inDoubt().blockOptional(BOUND).orElseThrow())
+        .isEqualTo(new TransactionsInDoubt(List.of(), Map.of()));
     shards.close();
   }
 

@@ -1,8 +1,8 @@
 package io.shardflux.r2dbc;
 
-import io.shardflux.r2dbc.atomic.InDoubt;
 import io.shardflux.r2dbc.atomic.SpanningTransactions;
 import io.shardflux.r2dbc.atomic.TransactionOutcome;
+import io.shardflux.r2dbc.atomic.TransactionsInDoubt;
 import io.shardflux.r2dbc.live.LiveShards;
 import io.shardflux.r2dbc.observe.HotKey;
 import io.shardflux.r2dbc.observe.RowCountCache;
@@ -52,7 +52,7 @@ final class DefaultShardOperations implements ShardOperations {
   }
 
   @Override
-  public Mono<List<InDoubt>> inDoubt() {
+  public Mono<TransactionsInDoubt> inDoubt() {
     return transactions.recovery().inDoubt();
   }
 

@@ -63,6 +63,17 @@ public final class ShardMeters implements MeterBinder {
     Gauge.builder("shardflux.transactions.in.doubt", counts, TransactionCounts::inDoubt)
         .description("Transactions over shards with a prepared part at the last look")
         .register(registry);
+    TimeGauge.builder(
+            "shardflux.transactions.in.doubt.age",
+            counts,
+            TimeUnit.MILLISECONDS,
+            all -> all.oldest().toMillis())
+        .description("Time for which the oldest of them was seen")
+        .register(registry);
+    FunctionCounter.builder("shardflux.transactions", counts, TransactionCounts::inPart)
+        .description("Commits of several shards together")
+        .tags("outcome", "in-part")
+        .register(registry);
     FunctionCounter.builder("shardflux.transactions", counts, TransactionCounts::committed)
         .description("Commits of several shards together")
         .tags("outcome", "committed")

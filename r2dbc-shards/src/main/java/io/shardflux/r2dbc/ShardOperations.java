@@ -1,7 +1,7 @@
 package io.shardflux.r2dbc;
 
-import io.shardflux.r2dbc.atomic.InDoubt;
 import io.shardflux.r2dbc.atomic.TransactionOutcome;
+import io.shardflux.r2dbc.atomic.TransactionsInDoubt;
 import io.shardflux.r2dbc.observe.HotKey;
 import io.shardflux.r2dbc.observe.RowCountOptions;
 import io.shardflux.r2dbc.observe.ShardEvent;
@@ -53,10 +53,11 @@ public interface ShardOperations {
   Mono<Void> createTransactionTables();
 
   /**
-   * {@return the transactions over shards that are in doubt, as the shards that answer have them}
-   * Each is ended by any router in mode {@code ATOMIC} that sees it at two looks in turn.
+   * {@return the transactions over shards that are in doubt, as the shards that answer have them,
+   * and the other shards} Each is ended by any router in mode {@code ATOMIC} that sees it at two
+   * looks in turn.
    */
-  Mono<List<InDoubt>> inDoubt();
+  Mono<TransactionsInDoubt> inDoubt();
 
   /**
    * {@return the outcome of a transaction over shards, as the shard that decides it has it} Empty

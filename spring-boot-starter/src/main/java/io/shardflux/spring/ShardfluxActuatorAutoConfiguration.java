@@ -9,6 +9,7 @@ import io.shardflux.spring.actuate.ShardfluxSecrets;
 import io.shardflux.spring.actuate.ShardsEndpoint;
 import io.shardflux.spring.actuate.ShardsHealthIndicator;
 import io.shardflux.spring.actuate.StuckMove;
+import io.shardflux.spring.actuate.TransactionsEndpoint;
 import java.util.List;
 import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.boot.actuate.autoconfigure.endpoint.condition.ConditionalOnAvailableEndpoint;
@@ -29,8 +30,9 @@ import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 
 /**
- * Shows a {@link ShardRouter} in the actuator: health, and the endpoint {@code shards}. The
- * endpoints {@code cluster} and {@code moves} show what is there of a shared topology.
+ * Shows a {@link ShardRouter} in the actuator: health, and the endpoints {@code shards} and {@code
+ * transactions}. The endpoints {@code cluster} and {@code moves} show what is there of a shared
+ * topology.
  */
 @AutoConfiguration(
     after = ShardfluxAutoConfiguration.class,
@@ -53,6 +55,14 @@ public final class ShardfluxActuatorAutoConfiguration {
   @ConditionalOnSingleCandidate(ShardRouter.class)
   ShardsEndpoint shardsEndpoint(ShardRouter router) {
     return new ShardsEndpoint(router);
+  }
+
+  @Bean
+  @ConditionalOnMissingBean
+  @ConditionalOnAvailableEndpoint
+  @ConditionalOnSingleCandidate(ShardRouter.class)
+  TransactionsEndpoint transactionsEndpoint(ShardRouter router) {
+    return new TransactionsEndpoint(router);
   }
 
   @Configuration(proxyBeanMethods = false)

@@ -190,6 +190,7 @@ final class Commit {
       home.counts().ended(TransactionOutcome.ROLLED_BACK);
       return Mono.error(nothingWritten(first));
     }
+    home.counts().endedInPart();
     return Mono.error(parts.inPart());
   }
 

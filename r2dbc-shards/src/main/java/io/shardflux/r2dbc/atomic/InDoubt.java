@@ -11,8 +11,8 @@ import org.jspecify.annotations.Nullable;
  * was left behind by a router.
  *
  * @param transaction its name, in {@code XA RECOVER} too
- * @param lead the shard that decides it, or null if no shard of this router is its lead: it was
- *     removed, or its tables were made anew
+ * @param lead the shard that decides it, or null if no shard that answers is its lead: it is
+ *     silent, was removed, or its tables were made anew
  * @param shards the shards that have a prepared part
  * @param seen the time since this router saw it first
  * @param state what is being done about it

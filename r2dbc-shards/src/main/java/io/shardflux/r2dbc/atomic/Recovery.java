@@ -8,6 +8,7 @@ import io.shardflux.router.Internal;
 import io.shardflux.router.ShardId;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -68,8 +69,11 @@ public final class Recovery {
    */
   private record Sight(long since, int looks, InDoubt.State state) {}
 
-  /** What a look found: the places of the shards that answered, and the branches there. */
-  private record View(Map<String, ShardServers> places, Map<ShardServers, Set<Xid>> branches) {
+  /** What a look found: the places of the shards that answered, the branches there, the others. */
+  private record View(
+      Map<String, ShardServers> places,
+      Map<ShardServers, Set<Xid>> branches,
+      Map<ShardId, String> unanswered) {
 
     @Nullable ShardServers lead(String transaction) {
       return places.get(Xid.lead(transaction));
@@ -118,25 +122,32 @@ public final class Recovery {
   }
 
   /** The transactions in doubt, as all shards that answer have them now. */
-  public Mono<List<InDoubt>> inDoubt() {
-    return view().map(this::told);
+  public Mono<TransactionsInDoubt> inDoubt() {
+    return view().map(view -> new TransactionsInDoubt(told(view), view.unanswered()));
   }
 
   private Mono<View> view() {
-    return Flux.defer(() -> Flux.fromIterable(home.live().all()))
-        .flatMap(shard -> seenThere(shard).onErrorResume(e -> unseen(shard, e)), SHARDS_AT_ONCE)
-        .collectList()
-        .map(
-            all -> {
-              Map<String, ShardServers> places = new HashMap<>();
-              Map<ShardServers, Set<Xid>> branches = new HashMap<>();
-              all.forEach(
-                  each -> {
-                    places.put(each.place().key(), each.shard());
-                    branches.put(each.shard(), each.branches());
-                  });
-              return new View(places, branches);
-            });
+    return Mono.fromSupplier(() -> home.live().all())
+        .flatMap(
+            shards ->
+                Flux.fromIterable(shards)
+                    .flatMap(
+                        shard -> seenThere(shard).onErrorResume(e -> unseen(shard, e)),
+                        SHARDS_AT_ONCE)
+                    .collectList()
+                    .map(all -> view(shards, all)));
+  }
+
+  private View view(Collection<ShardServers> shards, List<Seen> all) {
+    Map<String, ShardServers> places = new HashMap<>();
+    Map<ShardServers, Set<Xid>> branches = new HashMap<>();
+    all.forEach(
+        each -> {
+          places.put(each.place().key(), each.shard());
+          branches.put(each.shard(), each.branches());
+        });
+    silent.keySet().retainAll(shards.stream().map(ShardServers::id).toList());
+    return new View(places, branches, Map.copyOf(silent));
   }
 
   private record Seen(ShardServers shard, Place place, Set<Xid> branches) {}
@@ -171,14 +182,12 @@ public final class Recovery {
 
   private void note(View view) {
     Set<Found> there = new HashSet<>();
-    Set<ShardId> answered = new HashSet<>();
     view.branches()
         .forEach(
-            (shard, branches) -> {
-              answered.add(shard.id());
-              branches.forEach(branch -> there.add(new Found(shard.id(), branch)));
-            });
-    seen.keySet().removeIf(each -> answered.contains(each.shard()) && !there.contains(each));
+            (shard, branches) ->
+                branches.forEach(branch -> there.add(new Found(shard.id(), branch))));
+    seen.keySet()
+        .removeIf(each -> !view.unanswered().containsKey(each.shard()) && !there.contains(each));
     long now = System.nanoTime();
     there.forEach(
         each ->
@@ -189,7 +198,9 @@ public final class Recovery {
                         ? new Sight(now, 1, InDoubt.State.FRESH)
                         : new Sight(sight.since(), sight.looks() + 1, sight.state())));
     home.counts()
-        .inDoubt((int) there.stream().map(f -> f.branch().transaction()).distinct().count());
+        .inDoubt(
+            (int) there.stream().map(f -> f.branch().transaction()).distinct().count(),
+            seen.values().stream().mapToLong(sight -> now - sight.since()).max().orElse(0));
   }
 
   private Mono<Void> ended(View view) {
@@ -209,8 +220,10 @@ public final class Recovery {
     ShardServers lead = view.lead(transaction);
     if (lead == null) {
       InDoubt.State state =
-          silent.isEmpty() ? InDoubt.State.LEAD_UNKNOWN : InDoubt.State.LEAD_SILENT;
-      branches.forEach(each -> mark(each, state));
+          view.unanswered().isEmpty() ? InDoubt.State.LEAD_UNKNOWN : InDoubt.State.LEAD_SILENT;
+      if (branches.stream().anyMatch(each -> mark(each, state) != state)) {
+        warn(transaction, branches, state);
+      }
       return Mono.empty();
     }
     branches.forEach(each -> mark(each, InDoubt.State.ENDING));
@@ -236,8 +249,23 @@ public final class Recovery {
             });
   }
 
-  private void mark(Found found, InDoubt.State state) {
+  /** Notes what is done about a branch, and gives what was done before. */
+  private InDoubt.State mark(Found found, InDoubt.State state) {
+    Sight before = seen.get(found);
     seen.computeIfPresent(found, (same, sight) -> new Sight(sight.since(), sight.looks(), state));
+    return before == null ? state : before.state();
+  }
+
+  private static void warn(String transaction, List<Found> branches, InDoubt.State state) {
+    log.atWarn()
+        .addKeyValue("transaction", transaction)
+        .log(
+            "transaction {} stays in doubt on {}: {}",
+            transaction,
+            branches.stream().map(Found::shard).toList(),
+            state == InDoubt.State.LEAD_SILENT
+                ? "a shard that may be its lead does not answer"
+                : "no shard is its lead (expected: one; end it by operations().resolve)");
   }
 
   private Mono<Void> ended(View view, Found found, TransactionOutcome outcome) {

@@ -103,7 +103,8 @@ class CommitFailuresIntegrationTests {
                         "shard_0: no answer within 2000 ms, transaction sf1:\\S+ is in doubt"
                             + " \\(expected: .*"))
         .verify(BOUND);
-    assertThat(bank.router.operations().inDoubt().block(BOUND))
+    assertThat(
+            Objects.requireNonNull(bank.router.operations().inDoubt().block(BOUND)).transactions())
         .singleElement()
         .satisfies(
             doubt -> {

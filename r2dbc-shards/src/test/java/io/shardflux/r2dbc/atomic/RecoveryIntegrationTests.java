@@ -15,6 +15,7 @@ import io.shardflux.servers.TestServers;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -225,7 +226,8 @@ class RecoveryIntegrationTests {
       SpanningTransactions foreign = others.transactions(Protocol.WHOLE);
       foreign.recovery().look().block(BOUND);
       foreign.recovery().look().block(BOUND);
-      assertThat(foreign.recovery().inDoubt().block(BOUND)).isEmpty();
+      assertThat(foreign.recovery().inDoubt().block(BOUND))
+          .isEqualTo(new TransactionsInDoubt(List.of(), Map.of()));
       assertThat(bank.branches()).hasSize(1);
       bank.recovered(bank.transactions(Protocol.WHOLE));
       Bank.run(shard, "XA ROLLBACK 'mine','branch',7").block(BOUND);
@@ -243,7 +245,8 @@ class RecoveryIntegrationTests {
     Bank.run(bank.shards.get(0), "UPDATE shardflux_barrier SET place = UUID()").block(BOUND);
     recoverer.recovery().look().block(BOUND);
     recoverer.recovery().look().block(BOUND);
-    List<InDoubt> doubts = Objects.requireNonNull(recoverer.recovery().inDoubt().block(BOUND));
+    List<InDoubt> doubts =
+        Objects.requireNonNull(recoverer.recovery().inDoubt().block(BOUND)).transactions();
     assertThat(doubts)
         .singleElement()
         .satisfies(
