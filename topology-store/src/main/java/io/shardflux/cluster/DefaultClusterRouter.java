@@ -135,6 +135,10 @@ final class DefaultClusterRouter implements ClusterRouter, ClusterAccess {
         .orElse("development");
   }
 
+  TopologyWatch watch() {
+    return watch;
+  }
+
   @Override
   public ShardRouter router() {
     return watch.router();

@@ -147,7 +147,9 @@ final class TopologyWatch implements SharedTopology {
 
   @Override
   public Mono<Void> confirm() {
-    return look();
+    return fresh()
+        .repeatWhen(looks -> looks.takeWhile(look -> !confirmed()).delayElements(CATCH_UP_GAP))
+        .then();
   }
 
   /** The topology in force, as it was published. */
@@ -216,11 +218,22 @@ final class TopologyWatch implements SharedTopology {
     var unused = events.tryEmitComplete();
   }
 
+  /** Looks once, and not before the call: what a look that is under way has read may be old. */
+  private Mono<Void> fresh() {
+    return Mono.defer(
+        () -> {
+          Mono<Void> before = underWay.get();
+          return before == null ? look() : before.onErrorComplete().then(Mono.defer(this::look));
+        });
+  }
+
   /** Looks once. A caller that comes while a look is under way gets the end of that one. */
   Mono<Void> look() {
     return Mono.defer(
         () -> {
-          Mono<Void> fresh = Mono.defer(this::lookNow).doFinally(end -> underWay.set(null)).cache();
+          // Over before its end is told, so that nobody who is told joins it again.
+          Mono<Void> fresh =
+              Mono.defer(this::lookNow).doOnTerminate(() -> underWay.set(null)).cache();
           Mono<Void> first = underWay.compareAndExchange(null, fresh);
           return first == null ? fresh : first;
         });

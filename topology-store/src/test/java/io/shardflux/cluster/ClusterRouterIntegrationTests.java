@@ -4,10 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.r2dbc.spi.IsolationLevel;
 import io.r2dbc.spi.Result;
 import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.observe.ShardStatistics.Status;
 import io.shardflux.r2dbc.settings.Shard;
+import io.shardflux.r2dbc.transaction.ShardTransaction;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
 import io.shardflux.router.TableRule;
@@ -602,6 +604,54 @@ class ClusterRouterIntegrationTests {
     assertThat(second.router().topology().epoch()).isEqualTo(1);
     assertThat(read(second.router(), S1).block(BOUND)).isEqualTo(1);
     assertThat(second.router().topology().epoch()).isEqualTo(2);
+  }
+
+  /** A look that is under way may have read the epoch before what is to be confirmed. */
+  @Test
+  void aConfirmationReadsTheEpochAnew() {
+    ClusterRouter router =
+        open(document(1).replace("poll: 100ms", "poll: 20s").replace("lease: 1s", "lease: 60s"));
+    TopologyWatch watch = ((DefaultClusterRouter) router).watch();
+    // The next look tells that the router lives.
+    Mono.delay(TopologyWatch.RENEWAL).block(BOUND);
+    ShardTransaction lock =
+        router
+            .router()
+            .on(S0)
+            .begin(IsolationLevel.READ_COMMITTED)
+            .blockOptional(BOUND)
+            .orElseThrow();
+    lock.sql("SELECT epoch FROM shardflux_router FOR UPDATE")
+        .map((row, metadata) -> 1)
+        .all()
+        .blockLast(BOUND);
+    Mono<Void> early = watch.look().cache();
+    early.subscribe();
+    await(
+        "the look waits",
+        () ->
+            router
+                .router()
+                .on(S0)
+                .sql(
+                    "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE DB = DATABASE()"
+                        + " AND COMMAND <> 'Sleep' AND ID <> CONNECTION_ID()")
+                .map((row, metadata) -> Objects.requireNonNull(row.get(0, Long.class)))
+                .one()
+                .blockOptional(BOUND)
+                .orElseThrow(),
+        count -> count == 1);
+    run(
+        "INSERT INTO shardflux_topology SELECT 2, document, routing, origin, made_by, made_at, why"
+            + " FROM shardflux_topology WHERE epoch = 1",
+        router);
+    run("UPDATE shardflux_control SET epoch = 2", router);
+    Mono<Void> confirmed = watch.confirm().cache();
+    confirmed.subscribe();
+    lock.rollback().block(BOUND);
+    confirmed.block(BOUND);
+    assertThat(router.router().topology().epoch()).isEqualTo(2);
+    assertThat(watch.confirmed()).isTrue();
   }
 
   @Test
