@@ -356,10 +356,14 @@ final class Execution {
   /** What a statement is run by whose keys stay; its copies may be on their way to a shard. */
   private static Mono<MovingTables.Ready> resting(
       Snapshot snapshot, Prepared prepared, Hints hints, Plan plan) {
-    if (hints.shard() != null || !prepared.writesCopies()) {
+    if (hints.shard() != null) {
       return Mono.just(new MovingTables.Ready(snapshot, OwnedRows.ALL, plan, false));
     }
-    Snapshot copying = snapshot.copying(prepared.tables());
+    Snapshot resting = snapshot.resting(prepared.tables());
+    if (!prepared.writesCopies()) {
+      return Mono.just(new MovingTables.Ready(resting, OwnedRows.ALL, plan, false));
+    }
+    Snapshot copying = resting.copying(prepared.tables());
     return copying
         .copied()
         .then(
@@ -650,7 +654,7 @@ final class Execution {
             sized(statement),
             () -> guard == null ? null : guard.before(part.shard(), there));
       }
-      if (snapshot.watches() || snapshot.writesCopies()) {
+      if (snapshot.looks() || snapshot.writesCopies()) {
         transaction.moving(snapshot);
       }
       ShardPart there = transaction.on(snapshot, part.shard());
@@ -673,7 +677,7 @@ final class Execution {
     }
 
     private Source looked(ShardId shard, Source source) {
-      return snapshot.watches()
+      return snapshot.looks()
           ? new LookedSource(source, snapshot, shard, transaction != null)
           : source;
     }
@@ -766,7 +770,7 @@ final class Execution {
 
     /** Completes if what was changed counts. */
     private Mono<Void> looked(ShardId shard, boolean nothing) {
-      if (!snapshot.watches() || !(nothing || how.several())) {
+      if (!snapshot.looks() || !(nothing || how.several())) {
         return Mono.empty();
       }
       return transaction == null ? snapshot.looked(shard, false) : snapshot.unmoved(shard);

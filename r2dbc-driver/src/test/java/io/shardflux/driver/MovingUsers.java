@@ -59,7 +59,7 @@ abstract class MovingUsers {
         List.of(first, IDS.get(1), IDS.get(0), IDS.get(1)), HashFunction.CRC32);
   }
 
-  private static boolean stays(long id) {
+  static boolean stays(long id) {
     return OLD.locate(ShardKey.of(id)).equals(NEXT.locate(ShardKey.of(id)));
   }
 

@@ -69,6 +69,7 @@ final class MovedByHand implements SharedTopology {
   private volatile boolean expired;
   private volatile boolean blind;
   private final AtomicInteger sureFor = new AtomicInteger(Integer.MAX_VALUE);
+  private final AtomicInteger followedFor = new AtomicInteger(Integer.MAX_VALUE);
   private volatile ShardingStrategy before = OLD;
 
   MovedByHand(TestServers testServers, UnaryOperator<RouterOptions> options) {
@@ -179,6 +180,11 @@ final class MovedByHand implements SharedTopology {
   }
 
   @Override
+  public boolean followed() {
+    return blind || followedFor.get() == Integer.MAX_VALUE || followedFor.getAndDecrement() > 0;
+  }
+
+  @Override
   public Mono<Void> confirm() {
     return Mono.defer(
         () -> {
@@ -191,6 +197,7 @@ final class MovedByHand implements SharedTopology {
                       done -> {
                         expired = false;
                         sureFor.set(Integer.MAX_VALUE);
+                        followedFor.set(Integer.MAX_VALUE);
                       })
               : Mono.never();
         });
@@ -208,6 +215,12 @@ final class MovedByHand implements SharedTopology {
   /** The router's lease is over. */
   void expire() {
     expired = true;
+  }
+
+  /** The router stands still after that many looks at its lease, for longer than that lasts. */
+  void standsStill(int looks) {
+    followedFor.set(looks);
+    sureFor.set(0);
   }
 
   /** The router takes what it knows for the newest, and never asks. */

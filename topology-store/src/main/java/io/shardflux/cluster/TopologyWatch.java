@@ -80,6 +80,10 @@ final class TopologyWatch implements SharedTopology {
   private volatile long followedAt;
 
   private volatile boolean lost;
+
+  /** True if the last look failed; used by one look at a time. */
+  private volatile boolean failing;
+
   // Used by one look at a time.
   private volatile long registeredAt = System.nanoTime() - RENEWAL_NANOS;
   private volatile long registeredEpoch;
@@ -149,6 +153,13 @@ final class TopologyWatch implements SharedTopology {
   public Mono<Void> confirm() {
     return fresh()
         .repeatWhen(looks -> looks.takeWhile(look -> !confirmed()).delayElements(CATCH_UP_GAP))
+        .then();
+  }
+
+  @Override
+  public Mono<Void> follow() {
+    return Mono.defer(() -> followed() ? Mono.empty() : look().onErrorComplete())
+        .repeatWhen(looks -> looks.takeWhile(look -> !followed()).delayElements(CATCH_UP_GAP))
         .then();
   }
 
@@ -267,19 +278,26 @@ final class TopologyWatch implements SharedTopology {
     long sentAt = System.nanoTime();
     // Others may have gone on meanwhile, and the control server have forgotten it.
     boolean gap = sentAt - confirmedAt >= control.lease().toNanos();
-    return tables
-        .head()
-        .flatMap(head -> follow(head, gap))
-        .doOnSuccess(done -> confirmed(sentAt))
-        .doOnError(this::unconfirmed)
-        .onErrorResume(
-            error -> (lost ? fromShards(sentAt) : Mono.<Void>empty()).then(Mono.error(error)));
+    Mono<Void> asked =
+        tables
+            .head()
+            .flatMap(head -> follow(head, gap))
+            .doOnSuccess(done -> confirmed(sentAt))
+            .doOnError(this::unconfirmed);
+    // A control server that is silent takes its time, in which the shards tell.
+    return failing
+        ? fromShards().then(asked)
+        : asked.onErrorResume(error -> fromShards().then(Mono.error(error)));
   }
 
   /**
    * Follows what the shards know, so that a router which alone has lost the control server does not
    * go on by a topology that the others have left.
    */
+  private Mono<Void> fromShards() {
+    return Mono.defer(() -> fromShards(System.nanoTime()));
+  }
+
   private Mono<Void> fromShards(long sentAt) {
     AtomicBoolean answered = new AtomicBoolean();
     return IdentityTables.later(
@@ -472,6 +490,7 @@ final class TopologyWatch implements SharedTopology {
 
   private void confirmed(long sentAt) {
     confirmedAt = sentAt;
+    failing = false;
     if (lost) {
       lost = false;
       tell(new ClusterEvent.ControlBack(Instant.now()));
@@ -479,6 +498,7 @@ final class TopologyWatch implements SharedTopology {
   }
 
   private void unconfirmed(Throwable error) {
+    failing = true;
     if (!lost && System.nanoTime() - confirmedAt > control.lease().toNanos()) {
       lost = true;
       tell(

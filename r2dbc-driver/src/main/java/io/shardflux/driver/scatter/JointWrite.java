@@ -127,7 +127,7 @@ public final class JointWrite {
   }
 
   private Mono<Void> keptIn(VirtualTransaction transaction) {
-    if (snapshot.watches() || snapshot.writesCopies()) {
+    if (snapshot.looks() || snapshot.writesCopies()) {
       transaction.moving(snapshot);
     }
     return snapshot.watches()
@@ -145,7 +145,7 @@ public final class JointWrite {
   }
 
   private Mono<Void> inTime() {
-    Throwable late = snapshot.overtaken(tables);
+    Throwable late = snapshot.late(tables);
     return late == null ? snapshot.copied() : Mono.error(late);
   }
 

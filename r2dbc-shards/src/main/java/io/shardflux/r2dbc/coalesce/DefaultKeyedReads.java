@@ -110,6 +110,11 @@ final class DefaultKeyedReads<T> implements KeyedReads<T> {
   private class Way implements PointRead.Way<T> {
 
     @Override
+    public long epoch() {
+      return live.topology().epoch();
+    }
+
+    @Override
     public Mono<ShardId> locate(ShardKey key) {
       return live.asked(statement.table(), key, timeouts, false);
     }
@@ -208,7 +213,7 @@ final class DefaultKeyedReads<T> implements KeyedReads<T> {
                       .bounded(dialect, batch.timeouts())
                       .rows(connection, (row, metadata) -> found(batch, row, metadata)));
       Flux<ReadBatch.Found<T>> found = servers.batch(work, batch.size());
-      return moving
+      return moving || live.isShared()
           ? found.concatWith(
               Flux.defer(
                   () -> new KeysThatLeft<>(live, sent, statement.table(), id(), batch).found()))

@@ -42,29 +42,45 @@ final class KeysThatLeft<T> {
   /** One for each read that must be put again, or that is not known to be right. */
   Flux<ReadBatch.Found<T>> found() {
     // Before the look at the epoch: what is confirmed later may be a later one.
+    boolean followed = live.followed();
     boolean sure = live.confirmed();
     Epoch asked = live.epoch();
+    boolean rests = followed && asked.moving(table) == null;
+    if (rests && asked.topology().epoch() == batch.located()) {
+      return Flux.empty();
+    }
     return asked
         .places(table, batch.keys())
         .flatMapMany(
             places ->
-                sure || places.stream().allMatch(this::stays) ? left(asked) : confirmed(asked));
+                sure || (followed && places.stream().allMatch(this::stays))
+                    ? left(asked)
+                    : confirmed());
   }
 
   private boolean stays(KeyPlace place) {
     return place.step() == null && place.shard().equals(shard);
   }
 
-  private Flux<ReadBatch.Found<T>> confirmed(Epoch asked) {
+  private Flux<ReadBatch.Found<T>> confirmed() {
     Duration acquire = batch.timeouts().acquire();
     return live.confirm(acquire)
         .thenMany(Flux.defer(() -> left(live.epoch())))
-        .onErrorResume(
-            error ->
-                each(
-                    asked,
-                    place -> place.step() != null,
-                    place -> Patience.unconfirmed(table, place, acquire, error)));
+        .onErrorResume(error -> unconfirmed(acquire, error));
+  }
+
+  /** Of keys at rest the databases of the shards tell, too. */
+  private Flux<ReadBatch.Found<T>> unconfirmed(Duration acquire, Throwable error) {
+    boolean followed = live.followed();
+    return each(
+        live.epoch(),
+        place -> !followed || !stays(place),
+        place ->
+            place.step() != null
+                ? Patience.unconfirmed(table, place, acquire, error)
+                : followed
+                    ? new LocateAnew(LocateAnew.After.NOTHING)
+                    : Patience.unfollowed(table, shard, acquire, error));
   }
 
   private Flux<ReadBatch.Found<T>> left(Epoch epoch) {

@@ -42,6 +42,9 @@ final class PointRead<T> implements Subscription {
   /** The way of reads to their queues. */
   interface Way<T> {
 
+    /** The epoch of the topology in force. */
+    long epoch();
+
     Mono<ShardId> locate(ShardKey key);
 
     /**
@@ -72,6 +75,7 @@ final class PointRead<T> implements Subscription {
   private volatile @Nullable ReadQueue<T> queue;
   private int swaps;
   private int moves;
+  private long located;
 
   private volatile long requested;
   private final AtomicInteger emitting = new AtomicInteger();
@@ -122,6 +126,11 @@ final class PointRead<T> implements Subscription {
     return start;
   }
 
+  /** The epoch by which its shard was found, or an earlier one. */
+  long located() {
+    return located;
+  }
+
   ContextView context() {
     return actual.currentContext();
   }
@@ -142,6 +151,7 @@ final class PointRead<T> implements Subscription {
 
   private void locate() {
     if (stage == Phase.LOCATING) {
+      located = way.epoch();
       way.locate(key).subscribe(new Lookup());
     }
   }

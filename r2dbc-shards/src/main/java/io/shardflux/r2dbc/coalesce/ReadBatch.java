@@ -49,6 +49,7 @@ final class ReadBatch<T> implements CoreSubscriber<ReadBatch.Found<T>>, PointRea
   private volatile boolean ended;
   private @Nullable PointRead<T> last;
   private long firstDeadline = Long.MAX_VALUE;
+  private long located = Long.MAX_VALUE;
   private boolean sent;
   private Context context = Context.empty();
   private int rows;
@@ -72,6 +73,7 @@ final class ReadBatch<T> implements CoreSubscriber<ReadBatch.Found<T>>, PointRea
       same.addSibling(read);
     }
     firstDeadline = Math.min(firstDeadline, read.deadline());
+    located = Math.min(located, read.located());
     if (last == null || read.deadline() > last.deadline()) {
       last = read;
     }
@@ -101,6 +103,11 @@ final class ReadBatch<T> implements CoreSubscriber<ReadBatch.Found<T>>, PointRea
   /** The number of keys that it asks for. */
   int size() {
     return reads.size();
+  }
+
+  /** The earliest epoch by which the shard of a read was found. */
+  long located() {
+    return located;
   }
 
   List<ShardKey> keys() {

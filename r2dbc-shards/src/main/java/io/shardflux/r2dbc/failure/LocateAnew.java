@@ -15,6 +15,8 @@ public class LocateAnew extends RuntimeException {
   public enum After {
     /** Nothing. */
     NOTHING,
+    /** A later topology must be looked for, of which the databases of the shards tell, too. */
+    FOLLOWING,
     /** The epoch must be read from the control server. */
     CONFIRMATION,
     /** The next topology must be in force. */

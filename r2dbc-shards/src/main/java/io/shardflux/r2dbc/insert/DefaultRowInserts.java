@@ -2,9 +2,11 @@ package io.shardflux.r2dbc.insert;
 
 import io.r2dbc.spi.Connection;
 import io.shardflux.r2dbc.failure.LocateAnew;
+import io.shardflux.r2dbc.failure.TopologyChangedException;
 import io.shardflux.r2dbc.insert.InsertQueue.Batch;
 import io.shardflux.r2dbc.live.Epoch;
 import io.shardflux.r2dbc.live.LiveShards;
+import io.shardflux.r2dbc.live.Patience;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.r2dbc.statement.Dialect;
 import io.shardflux.r2dbc.statement.Work;
@@ -112,23 +114,29 @@ final class DefaultRowInserts<T> implements RowInserts<T> {
   private Mono<Boolean> stay(ShardId shard, Batch<T> batch) {
     return Mono.defer(
         () -> {
-          Epoch epoch = live.epoch();
+          // Before the look at the epoch: what is confirmed later may be a later one.
           boolean sure = live.confirmed();
+          boolean followed = live.followed();
+          Epoch epoch = live.epoch();
           List<ShardKey> keys = new ArrayList<>(batch.size());
           batch.rows().forEach(row -> keys.add(Objects.requireNonNull(row.key())));
           return epoch
               .places(table, keys)
               .map(
                   places ->
-                      places.stream()
-                          .allMatch(place -> place.shard().equals(shard) && takes(place, sure)));
+                      followed
+                          && places.stream()
+                              .allMatch(
+                                  place -> place.shard().equals(shard) && takes(place, sure)));
         });
   }
 
   /** Tells whether all rows lie as they did when they were located, and none of them moves. */
   private boolean rest(Batch<T> batch) {
+    boolean followed = live.followed();
     Epoch epoch = live.epoch();
-    return epoch.moving(table) == null
+    return followed
+        && epoch.moving(table) == null
         && batch.rows().stream().allMatch(row -> row.located() == epoch.topology().epoch());
   }
 
@@ -173,8 +181,20 @@ final class DefaultRowInserts<T> implements RowInserts<T> {
                                   all ->
                                       all
                                           ? sent(connection, dialect, batch, room, decided)
-                                          : Mono.error(new LocateAnew(LocateAnew.After.NOTHING)));
+                                          : Mono.error(anew()));
                     })));
+  }
+
+  private LocateAnew anew() {
+    return new LocateAnew(live.followed() ? LocateAnew.After.NOTHING : LocateAnew.After.FOLLOWING);
+  }
+
+  /** The error of a row that was located again and again, and never sent. */
+  Throwable neverSent(ShardId shard, LocateAnew error) {
+    return error.after() == LocateAnew.After.FOLLOWING
+        ? Patience.unfollowed(table, shard, live.timeouts().acquire(), error)
+        : TopologyChangedException.of(
+            shard, "its key moves again and again (expected: one that stays; try again)");
   }
 
   private Mono<Answer> sent(

@@ -388,10 +388,7 @@ final class InsertFlux<T> extends Flux<InsertOutcome<T>> {
       }
 
       private Throwable told(Throwable error) {
-        return error instanceof LocateAnew
-            ? TopologyChangedException.of(
-                shard, "its key moves again and again (expected: one that stays; try again)")
-            : error;
+        return error instanceof LocateAnew anew ? inserts.neverSent(shard, anew) : error;
       }
 
       /** The shard is leaving: its rows are located anew. */

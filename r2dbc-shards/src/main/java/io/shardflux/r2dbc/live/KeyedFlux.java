@@ -1,5 +1,6 @@
 package io.shardflux.r2dbc.live;
 
+import io.shardflux.r2dbc.failure.LocateAnew;
 import io.shardflux.r2dbc.failure.PoolClosingException;
 import io.shardflux.r2dbc.failure.TopologyChangedException;
 import io.shardflux.r2dbc.shard.ShardServers;
@@ -14,7 +15,8 @@ import reactor.core.publisher.Flux;
 
 /**
  * Work on the shard of a key, which is located with each subscription. A table whose keys stay
- * costs a look at the epoch; the rest is left to {@link MovingKeys}.
+ * costs a look at the epoch, and where the topology is shared at its lease; the rest is left to
+ * {@link MovingKeys}.
  */
 final class KeyedFlux<T> extends Flux<T> {
 
@@ -59,13 +61,16 @@ final class KeyedFlux<T> extends Flux<T> {
   }
 
   private @Nullable Look look(Epoch epoch, ShardId shard) {
-    return work.lasts()
+    return work.lasts() || live.isShared()
         ? new Look(live, epoch, table, List.of(key), new KeyPlace(shard, null), null)
         : null;
   }
 
-  /** A pool may begin to close under it, and a fence refuse what was located before a step. */
+  /** A pool may begin to close under it, its key leave, and a fence refuse what is late. */
   private Publisher<T> again(Throwable error) {
+    if (error instanceof LocateAnew) {
+      return new MovingKeys<>(live, table, List.of(key), work).rows();
+    }
     if (error instanceof PoolClosingException closing) {
       return attempts == 0
           ? Flux.error(closing.asUnavailable())

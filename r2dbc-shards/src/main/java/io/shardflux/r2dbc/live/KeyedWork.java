@@ -79,7 +79,7 @@ public interface KeyedWork<T> {
   private static Flux<LiveShards.Located> located(ShardServers servers, @Nullable Look look) {
     return look != null && look.mayGo()
         ? Flux.just(new LiveShards.Located(servers.id(), look))
-        : Flux.error(new LocateAnew(LocateAnew.After.NOTHING));
+        : Flux.error(look == null ? new LocateAnew(LocateAnew.After.NOTHING) : look.anew());
   }
 
   /** See {@link #of(Work)}. */
@@ -157,9 +157,7 @@ public interface KeyedWork<T> {
 
     @Override
     public Flux<ShardId> on(ShardServers servers, List<ShardKey> keys, @Nullable Look look) {
-      return look == null || look.mayGo()
-          ? Flux.just(servers.id())
-          : Flux.error(new LocateAnew(LocateAnew.After.NOTHING));
+      return look == null || look.mayGo() ? Flux.just(servers.id()) : Flux.error(look.anew());
     }
   }
 }

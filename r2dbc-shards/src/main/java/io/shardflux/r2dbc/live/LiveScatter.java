@@ -128,13 +128,15 @@ final class LiveScatter<T> {
                   anew ->
                       given.getPlain() || (statement.writes() && look.sent())
                           ? Flux.error(changed(look))
-                          : again(patience));
+                          : again(anew, patience));
         });
   }
 
-  private Flux<ShardSignal<T>> again(Patience patience) {
-    return patience
-        .next(new KeyPlace(live.topology().shards().iterator().next(), null))
+  private Flux<ShardSignal<T>> again(LocateAnew anew, Patience patience) {
+    KeyPlace first = new KeyPlace(live.topology().shards().iterator().next(), null);
+    return (anew.after() == LocateAnew.After.FOLLOWING
+            ? patience.followed(first)
+            : patience.next(first))
         .publishOn(Schedulers.parallel())
         .thenMany(Flux.defer(() -> signals(live.epoch(), patience)));
   }

@@ -216,6 +216,17 @@ public final class LiveShards {
     return shared == null || shared.followed();
   }
 
+  /** Tells whether other routers, or moves, may change the topology. */
+  public boolean isShared() {
+    return options.shared() != null;
+  }
+
+  /** Completes when a later topology would be known. Errors if that is not so in time. */
+  public Mono<Void> follow(Duration time) {
+    SharedTopology shared = options.shared();
+    return shared == null || shared.followed() ? Mono.empty() : shared.follow().timeout(time);
+  }
+
   /** Completes when the newest topology is in force. Errors if that is not so in time. */
   public Mono<Void> confirm(Duration time) {
     SharedTopology shared = options.shared();

@@ -64,11 +64,8 @@ public final class Look {
 
   /** A statement's answer; errors with {@link LocateAnew} where it must be put again. */
   <T> Flux<T> answer(ShardServers servers, Work<T> work) {
-    if (place.step() == null) {
-      return servers.run(sent(work));
-    }
     // A replica may not have the rows that came to its shard.
-    Flux<T> rows = servers.run(sent(work).onPrimary());
+    Flux<T> rows = servers.run(place.step() == null ? sent(work) : sent(work).onPrimary());
     Duration time = work.terms().timeouts().acquire();
     if (work.counting()) {
       return rows.concatMap(
@@ -112,34 +109,15 @@ public final class Look {
   public <T> Function<Connection, Publisher<T>> lent(
       Duration time, Function<Connection, ? extends Publisher<T>> work) {
     return connection ->
-        mayGo()
-            ? Flux.concat(work.apply(connection), this.<T>end(time))
-            : Flux.error(new LocateAnew(LocateAnew.After.NOTHING));
+        mayGo() ? Flux.concat(work.apply(connection), this.<T>end(time)) : Flux.error(anew());
   }
 
   /** Completes if the key is still there, so that a transaction may commit. */
   public <T> Mono<T> end(Duration time) {
     return Mono.defer(
         () ->
-            place.step() == null
-                ? live.epoch().isSame(epoch) ? Mono.<T>empty() : this.<T>begunAtRest(time)
-                : holds() ? Mono.<T>empty() : this.<T>settledThere(time));
-  }
-
-  /** A key that did not move may do so by now. */
-  private <T> Mono<T> begunAtRest(Duration time) {
-    Epoch now = live.epoch();
-    return now.places(table, keys)
-        .flatMap(
-            places ->
-                places.stream().allMatch(each -> each.step() == null && stays(now, each))
-                    ? Mono.<T>empty()
-                    : this.<T>settledThere(time));
-  }
-
-  private <T> Mono<T> settledThere(Duration time) {
-    return settled(time)
-        .then(elsewhere(() -> changed("while they were used; run the transaction again")));
+            this.<T>looked(
+                time, given -> changed("while they were used; run the transaction again"), true));
   }
 
   /** Tells whether a statement that has its connection may be sent. */
@@ -147,20 +125,33 @@ public final class Look {
     if (ticket != null) {
       ticket.leave();
     }
-    return place.step() == null || holds();
+    return holds();
+  }
+
+  /** The error of a statement that must not be sent. */
+  public LocateAnew anew() {
+    return new LocateAnew(
+        place.step() == null && !live.followed()
+            ? LocateAnew.After.FOLLOWING
+            : LocateAnew.After.NOTHING);
   }
 
   private <T> Work<T> sent(Work<T> work) {
     return work.doing(
         (connection, dialect) ->
-            mayGo()
-                ? work.execution().apply(connection, dialect)
-                : Flux.error(new LocateAnew(LocateAnew.After.NOTHING)));
+            mayGo() ? work.execution().apply(connection, dialect) : Flux.error(anew()));
   }
 
   private boolean holds() {
     // In this order: what is confirmed later may be a later epoch.
-    return live.confirmed() && live.epoch().isSame(epoch);
+    boolean sure = place.step() == null ? live.followed() : live.confirmed();
+    Epoch now = live.epoch();
+    return sure && (now.isSame(epoch) || (place.step() == null && rests(now)));
+  }
+
+  /** Tells whether keys that did not move don't either by a later topology. */
+  private boolean rests(Epoch now) {
+    return now.moving(table) == null && !now.movedSince(epoch, List.of(table), place.shard());
   }
 
   /**
@@ -176,7 +167,30 @@ public final class Look {
   private Mono<Void> settled(Duration time) {
     return live.confirmed()
         ? Mono.empty()
-        : live.confirm(time).onErrorMap(error -> Patience.unconfirmed(table, place, time, error));
+        : stayed()
+            .flatMap(
+                stayed ->
+                    stayed
+                        ? live.follow(time)
+                            .onErrorMap(
+                                error -> Patience.unfollowed(table, place.shard(), time, error))
+                            .then(Mono.defer(this::stayed))
+                        : Mono.just(false))
+            .flatMap(
+                stayed ->
+                    stayed
+                        ? Mono.empty()
+                        : live.confirm(time)
+                            .onErrorMap(error -> Patience.unconfirmed(table, place, time, error)));
+  }
+
+  /** Tells whether none of the keys is on its way, or was. */
+  private Mono<Boolean> stayed() {
+    return place.step() != null
+        ? Mono.just(false)
+        : live.epoch()
+            .places(table, keys)
+            .map(places -> places.stream().allMatch(each -> each.step() == null));
   }
 
   private <T> Mono<T> elsewhere(Supplier<RuntimeException> error) {

@@ -150,6 +150,7 @@ final class MovingKeys<T> {
     if (error instanceof LocateAnew anew && look != null) {
       return switch (anew.after()) {
         case NOTHING -> patience.next(look.place()).thenMany(Flux.defer(this::rows));
+        case FOLLOWING -> patience.followed(look.place()).thenMany(Flux.defer(this::rows));
         case CONFIRMATION -> patience.confirmed(look.place()).thenMany(Flux.defer(this::rows));
         case SWITCH -> guarded(patience.parked(look.epoch(), look.place(), this::once));
       };

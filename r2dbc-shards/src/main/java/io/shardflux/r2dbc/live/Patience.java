@@ -63,6 +63,30 @@ public final class Patience {
                         .onErrorMap(error -> unconfirmed(table, place, acquire, error))));
   }
 
+  /** Completes when a later topology would be known. */
+  public Mono<Void> followed(KeyPlace place) {
+    return next(place)
+        .then(
+            Mono.defer(
+                () ->
+                    live.follow(left())
+                        .onErrorMap(error -> unfollowed(table, place.shard(), acquire, error))));
+  }
+
+  /** The error where nothing tells whether keys that stayed have moved. */
+  public static ShardUnavailableException unfollowed(
+      String table, ShardId shard, Duration time, Throwable error) {
+    return new ShardUnavailableException(
+        shard,
+        Why.NOT_ASKED,
+        table
+            + ": its keys may have moved, and neither the control server nor a shard's database"
+            + " tells (expected: an answer within "
+            + time.toMillis()
+            + " ms)",
+        error);
+  }
+
   /**
    * Waits for the next topology before it goes on.
    *

@@ -56,7 +56,8 @@ final class ScatterLook<T> {
             Flux.defer(
                 () -> {
                   // Whether it is the newest topology is asked when the answer has come.
-                  if (isMoved(live.epoch())) {
+                  boolean followed = live.followed();
+                  if (!followed || isMoved(live.epoch())) {
                     return Flux.error(anew());
                   }
                   sent.set(true);
@@ -94,19 +95,23 @@ final class ScatterLook<T> {
   private <V> Mono<V> settled(ShardId shard) {
     Duration acquire = statement.terms().timeouts().acquire();
     Mono<Void> confirmed =
-        moving.isEmpty() || live.confirmed()
+        live.confirmed()
             ? Mono.empty()
-            : live.confirm(acquire)
-                .onErrorMap(
-                    error ->
-                        Patience.unconfirmed(named(), new KeyPlace(shard, null), acquire, error));
+            : moving.isEmpty()
+                ? live.follow(acquire)
+                    .onErrorMap(error -> Patience.unfollowed(named(), shard, acquire, error))
+                : live.confirm(acquire)
+                    .onErrorMap(
+                        error ->
+                            Patience.unconfirmed(
+                                named(), new KeyPlace(shard, null), acquire, error));
     return confirmed.then(
         Mono.defer(() -> isMoved(live.epoch()) ? Mono.error(anew()) : Mono.empty()));
   }
 
   private boolean lie() {
     // Before the look at the epoch: what is confirmed later may be a later one.
-    boolean sure = moving.isEmpty() || live.confirmed();
+    boolean sure = moving.isEmpty() ? live.followed() : live.confirmed();
     Epoch now = live.epoch();
     return sure && !isMoved(now);
   }
@@ -134,7 +139,7 @@ final class ScatterLook<T> {
     return moving.isEmpty() ? "rows" : String.join(", ", moving);
   }
 
-  private static LocateAnew anew() {
-    return new LocateAnew(LocateAnew.After.NOTHING);
+  private LocateAnew anew() {
+    return new LocateAnew(live.followed() ? LocateAnew.After.NOTHING : LocateAnew.After.FOLLOWING);
   }
 }

@@ -35,8 +35,16 @@ public interface SharedTopology {
   }
 
   /**
-   * Reads the epoch from the control server. Completes when the topology of that epoch is in force;
-   * errors if the control server does not answer in time.
+   * Reads the epoch from the control server, and not before the call. Completes when the topology
+   * of that epoch is in force; errors if the control server does not answer in time.
    */
   Mono<Void> confirm();
+
+  /**
+   * Looks for a later topology until it is {@link #followed()}, at the control server or else in
+   * the databases of the shards. Never errors; the caller bounds the time.
+   */
+  default Mono<Void> follow() {
+    return confirm();
+  }
 }

@@ -51,6 +51,7 @@ public final class Crossing {
       Patience waiting = patience(anew.table());
       return switch (anew.after()) {
         case NOTHING -> waiting.next(anew.place());
+        case FOLLOWING -> waiting.followed(anew.place());
         case CONFIRMATION -> waiting.confirmed(anew.place());
         case SWITCH ->
             waiting

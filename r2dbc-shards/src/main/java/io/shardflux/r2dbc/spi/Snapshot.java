@@ -17,6 +17,7 @@ import io.shardflux.r2dbc.transaction.Holding;
 import io.shardflux.router.Internal;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
+import io.shardflux.router.TableRule;
 import io.shardflux.router.Topology;
 import io.shardflux.router.TransitionStrategy;
 import io.shardflux.router.TransitionStrategy.KeyPlace;
@@ -30,6 +31,7 @@ import java.util.Set;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
@@ -53,6 +55,7 @@ public final class Snapshot {
   private final Epoch epoch;
   private final Function<String, SqlTemplate> templates;
   private final Set<String> watched;
+  private final Set<String> resting;
   private final Copies copies;
 
   private Snapshot(
@@ -60,11 +63,13 @@ public final class Snapshot {
       Epoch epoch,
       Function<String, SqlTemplate> templates,
       Set<String> watched,
+      Set<String> resting,
       Set<String> copied) {
     this.shards = shards;
     this.epoch = epoch;
     this.templates = templates;
     this.watched = watched;
+    this.resting = resting;
     this.copies = new Copies(shards, epoch, copied);
   }
 
@@ -74,7 +79,7 @@ public final class Snapshot {
    * @param templates reads a text, or knows it already
    */
   public static Snapshot of(LiveShards shards, Function<String, SqlTemplate> templates) {
-    return new Snapshot(shards, shards.epoch(), templates, Set.of(), Set.of());
+    return new Snapshot(shards, shards.epoch(), templates, Set.of(), Set.of(), Set.of());
   }
 
   public Topology topology() {
@@ -224,7 +229,29 @@ public final class Snapshot {
 
   /** This snapshot, which sends statements only while the keys of these tables lie as it says. */
   public Snapshot watching(Set<String> tables) {
-    return new Snapshot(shards, epoch, templates, Set.copyOf(tables), copies.tables());
+    return new Snapshot(shards, epoch, templates, Set.copyOf(tables), resting, copies.tables());
+  }
+
+  /**
+   * This snapshot, which sends statements, and lets their answers count, only while keys of these
+   * tables that stay are known not to have moved. Nothing is looked at where the topology is not
+   * shared.
+   */
+  public Snapshot resting(Set<String> tables) {
+    return shards.isShared()
+        ? new Snapshot(
+            shards,
+            epoch,
+            templates,
+            watched,
+            tables.stream().filter(this::mayMove).collect(Collectors.toSet()),
+            copies.tables())
+        : this;
+  }
+
+  private boolean mayMove(String table) {
+    TableRule rule = topology().tables().get(table);
+    return rule instanceof TableRule.Sharded || rule instanceof TableRule.Pinned;
   }
 
   /**
@@ -234,7 +261,7 @@ public final class Snapshot {
   public Snapshot copying(Set<String> references) {
     return shards.options().shared() == null
         ? this
-        : new Snapshot(shards, epoch, templates, watched, Set.copyOf(references));
+        : new Snapshot(shards, epoch, templates, watched, resting, Set.copyOf(references));
   }
 
   /**
@@ -266,12 +293,19 @@ public final class Snapshot {
     both.addAll(other.watched);
     Set<String> copied = new HashSet<>(copies.tables());
     copied.addAll(other.copies.tables());
-    return new Snapshot(shards, epoch, templates, Set.copyOf(both), Set.copyOf(copied));
+    Set<String> rest = new HashSet<>(resting);
+    rest.addAll(other.resting);
+    return new Snapshot(shards, epoch, templates, Set.copyOf(both), rest, Set.copyOf(copied));
+  }
+
+  /** Tells whether keys of its tables are on their way. */
+  public boolean watches() {
+    return !watched.isEmpty();
   }
 
   /** Tells whether it looks at the keys of tables; see {@link #looked}. */
-  public boolean watches() {
-    return !watched.isEmpty();
+  public boolean looks() {
+    return watches() || !resting.isEmpty();
   }
 
   /**
@@ -293,7 +327,7 @@ public final class Snapshot {
   /** Completes if the keys still lie as the snapshot says, in a transaction or at its end. */
   public <T> Mono<T> unmoved(ShardId shard) {
     Mono<T> keys =
-        watched.isEmpty() && writesCopies()
+        !looks() && writesCopies()
             ? Mono.empty()
             : looked(
                 List.of(shard),
@@ -336,6 +370,13 @@ public final class Snapshot {
         : null;
   }
 
+  /** The same of a write, which is sent or committed only while a later topology is known of. */
+  public @Nullable Throwable late(Set<String> tables) {
+    return shards.followed()
+        ? overtaken(tables)
+        : anew(String.join(", ", tables), epoch.topology().shards().iterator().next());
+  }
+
   /**
    * The error for a caller that has got rows of a statement that would have to be planned anew; any
    * other error as it is.
@@ -364,37 +405,44 @@ public final class Snapshot {
   private boolean lies(Set<String> tables) {
     boolean rest = epoch.movingOf(tables).isEmpty();
     // Before the look at the epoch: what is confirmed later may be a later one.
-    boolean sure = rest || shards.confirmed();
+    boolean sure = rest ? shards.followed() : shards.confirmed();
     Epoch now = shards.epoch();
     return sure
         && (now.isSame(epoch)
             || (!now.movedSince(epoch, tables) && (!rest || now.movingOf(tables).isEmpty())));
   }
 
-  /** Tells whether the snapshot is known to be of the newest topology. */
+  /** Tells whether the keys of its tables are known to lie as it has it. */
   public boolean holds() {
     // In this order: what is confirmed later may be a later epoch.
-    return shards.confirmed() && shards.epoch().isSame(epoch);
+    return watches() ? shards.confirmed() && shards.epoch().isSame(epoch) : lies(resting);
   }
 
   private <T> Mono<T> settled(List<ShardId> ids, Supplier<RuntimeException> gone) {
     Duration time = shards.timeouts().acquire();
-    Mono<Void> settled =
-        shards.confirmed()
-            ? Mono.empty()
-            : shards
-                .confirm(time)
-                .onErrorMap(
-                    error ->
-                        Patience.unconfirmed(named(), new KeyPlace(ids.get(0), null), time, error));
-    return settled.then(
-        Mono.defer(
-            () -> {
-              Epoch now = shards.epoch();
-              return ids.stream().anyMatch(shard -> now.movedSince(epoch, watched, shard))
-                  ? Mono.error(gone.get())
-                  : Mono.empty();
-            }));
+    Set<String> tables = new HashSet<>(watched);
+    tables.addAll(resting);
+    return settled(ids.get(0), time)
+        .then(
+            Mono.defer(
+                () -> {
+                  Epoch now = shards.epoch();
+                  return ids.stream().anyMatch(shard -> now.movedSince(epoch, tables, shard))
+                      ? Mono.error(gone.get())
+                      : Mono.empty();
+                }));
+  }
+
+  private Mono<Void> settled(ShardId first, Duration time) {
+    if (shards.confirmed()) {
+      return Mono.empty();
+    }
+    return watches() || !shards.epoch().movingOf(resting).isEmpty()
+        ? shards
+            .confirm(time)
+            .onErrorMap(
+                error -> Patience.unconfirmed(named(), new KeyPlace(first, null), time, error))
+        : shards.follow(time).onErrorMap(error -> Patience.unfollowed(named(), first, time, error));
   }
 
   private RuntimeException changed(ShardId shard, String when) {
@@ -407,11 +455,17 @@ public final class Snapshot {
   }
 
   private PlanAnew anew(ShardId shard) {
-    return new PlanAnew(LocateAnew.After.NOTHING, named(), new KeyPlace(shard, null), epoch);
+    return anew(named(), shard);
+  }
+
+  private PlanAnew anew(String tables, ShardId shard) {
+    LocateAnew.After after =
+        shards.followed() ? LocateAnew.After.NOTHING : LocateAnew.After.FOLLOWING;
+    return new PlanAnew(after, tables, new KeyPlace(shard, null), epoch);
   }
 
   private String named() {
-    return String.join(", ", watched);
+    return String.join(", ", watches() ? watched : resting);
   }
 
   private <T> Work<T> sent(ShardId shard, Work<T> work) {
@@ -420,9 +474,14 @@ public final class Snapshot {
           (connection, dialect) ->
               copies
                   .hold()
-                  .thenMany(Flux.defer(() -> work.execution().apply(connection, dialect))));
+                  .thenMany(
+                      Flux.defer(
+                          () ->
+                              watches() || holds()
+                                  ? work.execution().apply(connection, dialect)
+                                  : Flux.error(anew(shard)))));
     }
-    return watched.isEmpty()
+    return !looks()
         ? work
         : work.doing(
             (connection, dialect) ->
@@ -537,8 +596,7 @@ public final class Snapshot {
     }
 
     private PlanAnew elsewhere(ShardId shard) {
-      return new PlanAnew(
-          LocateAnew.After.NOTHING, String.join(", ", tables), new KeyPlace(shard, null), epoch);
+      return anew(String.join(", ", tables), shard);
     }
 
     /** A statement for one of the shards, wherever rows lie. */

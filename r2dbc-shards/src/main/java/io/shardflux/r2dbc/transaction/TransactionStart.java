@@ -1,7 +1,6 @@
 package io.shardflux.r2dbc.transaction;
 
 import io.r2dbc.spi.TransactionDefinition;
-import io.shardflux.r2dbc.failure.LocateAnew;
 import io.shardflux.r2dbc.live.KeyedWork;
 import io.shardflux.r2dbc.live.LiveShards;
 import io.shardflux.r2dbc.live.Look;
@@ -57,7 +56,7 @@ public record TransactionStart(
                 ? new DefaultShardTransaction(
                         server, connection, options, timeouts, templates, look)
                     .begun(definition)
-                : Flux.error(new LocateAnew(LocateAnew.After.NOTHING)));
+                : Flux.error(look.anew()));
   }
 
   /** The first that the source gives. The rest of the source goes on without a subscriber. */

@@ -746,6 +746,11 @@ class ReadQueueTests {
       PointRead.Way<String> way =
           new PointRead.Way<>() {
             @Override
+            public long epoch() {
+              return 1;
+            }
+
+            @Override
             public Mono<ShardId> locate(ShardKey located) {
               return lookup;
             }
