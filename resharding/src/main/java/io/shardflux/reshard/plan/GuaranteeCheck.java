@@ -169,7 +169,8 @@ final class GuaranteeCheck {
   private Mono<Void> others(Session session) {
     return session
         .rows(
-            "SELECT DISTINCT USER FROM information_schema.PROCESSLIST WHERE DB = DATABASE() AND"
+            "SELECT DISTINCT CONCAT(USER, ' at ', LEFT(HOST, CHAR_LENGTH(HOST) - LOCATE(':',"
+                + " REVERSE(HOST)))) FROM information_schema.PROCESSLIST WHERE DB = DATABASE() AND"
                 + " USER NOT IN (SUBSTRING_INDEX(USER(), '@', 1), 'system user',"
                 // Whoever is about to log in has no session yet, as a router's new connection.
                 + " 'event_scheduler', 'unauthenticated user')",
