@@ -108,6 +108,7 @@ final class Execution {
   private final SqlEngine engine;
   private final String sql;
   private final @Nullable String @Nullable [] generated;
+  private final boolean apart;
   private final int prefetch;
   private final Gathering gathering;
   private final FirstReads firstReads;
@@ -124,6 +125,21 @@ final class Execution {
       String sql,
       @Nullable String @Nullable [] generated,
       int fetchSize) {
+    this(connection, sql, generated, fetchSize, false);
+  }
+
+  /** A read whose groups each shard makes of its own rows. */
+  static Execution apart(VirtualConnection connection, String sql) {
+    return new Execution(connection, sql, null, 0, true);
+  }
+
+  private Execution(
+      VirtualConnection connection,
+      String sql,
+      @Nullable String @Nullable [] generated,
+      int fetchSize,
+      boolean apart) {
+    this.apart = apart;
     this.connection = connection;
     this.engine = connection.engine();
     this.sql = sql;
@@ -249,6 +265,9 @@ final class Execution {
     return Mono.deferContextual(
         context -> {
           Duration time = time(context);
+          if (apart) {
+            return engine.apart(sql, topology, time);
+          }
           Prepared known = engine.known(sql, topology);
           return known == null
               ? engine.prepare(sql, topology, time)

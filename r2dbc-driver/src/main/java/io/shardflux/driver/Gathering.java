@@ -287,11 +287,17 @@ final class Gathering {
     if (!filters.isEmpty()) {
       engine.noteBindJoin(sql);
     }
-    return new Execution(connection, rows.text(), null, 0)
+    return reading(mention, rows.text())
         .run(
             Binds.of(values(rows.markers(), asked, most, values)),
             hints(asked).timeout(time).build())
         .flatMapMany(result -> result.map((row, metadata) -> row(row, mention)));
+  }
+
+  private Execution reading(Gather.Mention mention, String text) {
+    return mention.grouped()
+        ? Execution.apart(connection, text)
+        : new Execution(connection, text, null, 0);
   }
 
   private static GatherSource.MentionedRow row(Row row, Gather.Mention mention) {
@@ -389,7 +395,7 @@ final class Gathering {
   private Mono<Explanation> explained(Asked asked, Gather.Mention mention, GatherOptions bounds) {
     Binds binds =
         Binds.of(values(mention.rows().markers(), asked, bounds.maxRows() + 1L, List.of()));
-    return new Execution(connection, mention.rows().text(), null, 0)
+    return reading(mention, mention.rows().text())
         .explain(prepared -> binds, hints(asked).build())
         .map(Explanation::unrefused);
   }
@@ -417,7 +423,11 @@ final class Gathering {
     String into =
         gather.likes(index).stream()
             .map(Gather.Mention::temporary)
-            .collect(Collectors.joining(" and ", mention.table() + " into ", ""));
+            .collect(
+                Collectors.joining(
+                    " and ",
+                    mention.table() + (mention.grouped() ? " by groups into " : " into "),
+                    ""));
     return mention.links().isEmpty()
         ? into
         : into

@@ -95,7 +95,7 @@ final class Inlining {
     }
     ShardSql sql = SqlWriter.edited(text, edits);
     try {
-      Prepared prepared = new Preparation(sql.text(), schema(mentions), options).prepare();
+      Prepared prepared = new Preparation(sql.text(), schema(mentions), options, false).prepare();
       RowsInText rows = RowsInText.of(gather, mentions, prepared.markers().size());
       Prepared behind = prepared.behind(rows, names(mentions));
       return behind == null ? null : new Prepared.WithRows(behind, sql.markers());

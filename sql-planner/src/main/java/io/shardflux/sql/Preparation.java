@@ -34,12 +34,18 @@ final class Preparation {
   private final SqlText text;
   private final Analysis analysis;
   private final boolean named;
+  private final boolean apart;
 
   /** Whether the analysis ended early, so that more tables than it knows may be named. */
   private boolean ended;
 
-  Preparation(String sql, Schema schema, PlannerOptions options) {
-    this(sql, false, schema, options);
+  /**
+   * Of a text.
+   *
+   * @param apart whether each shard's groups are rows of their own
+   */
+  Preparation(String sql, Schema schema, PlannerOptions options, boolean apart) {
+    this(sql, false, schema, options, apart);
   }
 
   /**
@@ -47,8 +53,10 @@ final class Preparation {
    *
    * @param named whether its columns were named by {@link NamedColumns}
    */
-  private Preparation(String sql, boolean named, Schema schema, PlannerOptions options) {
+  private Preparation(
+      String sql, boolean named, Schema schema, PlannerOptions options, boolean apart) {
     this.named = named;
+    this.apart = apart;
     this.schema = schema;
     this.options = options;
     this.read = SqlText.read(sql, options);
@@ -62,7 +70,7 @@ final class Preparation {
       statement = StatementParser.parse(read);
       String named = new NamedColumns(text, schema).of(statement);
       if (named != null) {
-        Preparation again = new Preparation(named, true, schema, options);
+        Preparation again = new Preparation(named, true, schema, options, apart);
         return again.prepared(again.plan(StatementParser.parse(again.read)), false);
       }
       return prepared(plan(statement), statement instanceof Statement.Definition);
@@ -90,7 +98,7 @@ final class Preparation {
 
   private StatementPlan plan(Statement statement) {
     if (statement instanceof Statement.Read read) {
-      return new ReadPreparation(text, schema, options, analysis).plan(read.query());
+      return new ReadPreparation(text, schema, options, analysis, apart).plan(read.query());
     }
     if (statement instanceof Statement.Insert insert) {
       return new InsertPreparation(text, schema, analysis).plan(insert);

@@ -22,6 +22,9 @@ public final class SqlPlanner {
   /** The bytes that a refusal is taken to hold beside its text. */
   private static final int REFUSAL_WEIGHT = 1_000;
 
+  /** Behind the text of a read that is kept as {@link #prepareApart} says; no statement has it. */
+  private static final String APART = "\0";
+
   /** The part of the cache that one entry may take. */
   private static final int LARGEST_PART = 8;
 
@@ -58,7 +61,23 @@ public final class SqlPlanner {
    * @throws RefusedSqlException if the text is known to be refused, whatever the hints
    */
   public @Nullable Prepared cached(String sql, Catalog catalog, Topology topology) {
-    Entry entry = cache.getIfPresent(sql);
+    return cachedAs(sql, catalog, topology);
+  }
+
+  /**
+   * {@return the same of a read whose groups each shard makes of its own rows; see {@link
+   * #prepareApart}}
+   *
+   * @param sql the statement's text
+   * @param catalog the tables that the analysis must have been made for; the same object
+   * @param topology the rules that the analysis must have been made for; the same object
+   */
+  public @Nullable Prepared cachedApart(String sql, Catalog catalog, Topology topology) {
+    return cachedAs(sql + APART, catalog, topology);
+  }
+
+  private @Nullable Prepared cachedAs(String key, Catalog catalog, Topology topology) {
+    Entry entry = cache.getIfPresent(key);
     return entry == null || entry.catalog != catalog || entry.topology != topology
         ? null
         : entry.get();
@@ -76,9 +95,25 @@ public final class SqlPlanner {
    *     than one statement, has comments that run, or a malformed hint
    */
   public Prepared prepare(String sql, Catalog catalog, Topology topology) {
-    Entry entry = Overflow.guarded(() -> entry(sql, catalog, topology));
+    return prepare(sql, catalog, topology, false);
+  }
+
+  /**
+   * {@return the analysis of a read of one table's groups, of which each shard gives those of its
+   * own rows as they are} So several rows may be of one group.
+   *
+   * @param sql the statement's text
+   * @param catalog the tables and their columns
+   * @param topology the rules of the tables
+   */
+  public Prepared prepareApart(String sql, Catalog catalog, Topology topology) {
+    return prepare(sql, catalog, topology, true);
+  }
+
+  private Prepared prepare(String sql, Catalog catalog, Topology topology, boolean apart) {
+    Entry entry = Overflow.guarded(() -> entry(sql, catalog, topology, apart));
     if (isKept(sql, entry)) {
-      cache.put(sql, entry);
+      cache.put(apart ? sql + APART : sql, entry);
     }
     return entry.get();
   }
@@ -89,9 +124,10 @@ public final class SqlPlanner {
         && entry.weight(sql) <= options.cacheWeight() / LARGEST_PART;
   }
 
-  private Entry entry(String sql, Catalog catalog, Topology topology) {
+  private Entry entry(String sql, Catalog catalog, Topology topology, boolean apart) {
     try {
-      Prepared prepared = new Preparation(sql, new Schema(catalog, topology), options).prepare();
+      Schema schema = new Schema(catalog, topology);
+      Prepared prepared = new Preparation(sql, schema, options, apart).prepare();
       return new Entry(catalog, topology, prepared, null);
     } catch (RefusedSqlException e) {
       return new Entry(catalog, topology, null, e);

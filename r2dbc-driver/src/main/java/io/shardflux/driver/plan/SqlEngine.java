@@ -144,6 +144,19 @@ public class SqlEngine {
         .flatMap(catalog -> Planning.run(() -> planner.prepare(sql, catalog, topology), time, sql));
   }
 
+  /** The same of a read whose groups each shard makes of its own rows, known or not. */
+  public Mono<Prepared> apart(String sql, Topology topology, Duration time) {
+    Catalog now = catalogs.now();
+    Prepared known = now == null ? null : planner.cachedApart(sql, now, topology);
+    return known == null
+        ? catalogs
+            .get()
+            .flatMap(
+                catalog ->
+                    Planning.run(() -> planner.prepareApart(sql, catalog, topology), time, sql))
+        : ready(known, sql, time);
+  }
+
   /**
    * The known analysis. That of a large text comes on a thread that may be kept busy with the work
    * that follows.

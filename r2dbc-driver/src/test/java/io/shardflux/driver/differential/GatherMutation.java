@@ -79,6 +79,17 @@ enum GatherMutation implements UnaryOperator<Gather> {
       return statement.contains(" LEFT JOIN ") && statement.contains("a.score = b.quantity");
     }
   },
+  GROUPS_OF_SHARDS_NOT_ADDED {
+    @Override
+    String rows(String sql, int mention, String statement) {
+      return sql;
+    }
+
+    @Override
+    ShardSql statement(ShardSql sql) {
+      return new ShardSql(sql.text().replace("COALESCE(SUM(`", "COALESCE(MAX(`"), sql.markers());
+    }
+  },
   BOUND_CUTS {
     @Override
     String rows(String sql, int mention, String statement) {
@@ -95,6 +106,10 @@ enum GatherMutation implements UnaryOperator<Gather> {
 
   boolean limited() {
     return true;
+  }
+
+  ShardSql statement(ShardSql sql) {
+    return sql;
   }
 
   /** Tells whether it is wrong about joins by bound values. */
@@ -128,13 +143,14 @@ enum GatherMutation implements UnaryOperator<Gather> {
               mention.columns(),
               mention.key(),
               mention.keyed(),
+              mention.grouped(),
               joinColumns(mention, mentions.size(), gather.statement().text()),
               links(mention, mentions.size(), gather),
               new ShardSql(sql, markers),
               mention.place()));
     }
     return new Gather(
-        mentions, gather.copies(), gather.names(), gather.statement(), gather.target());
+        mentions, gather.copies(), gather.names(), statement(gather.statement()), gather.target());
   }
 
   private static String only(String sql, String condition) {

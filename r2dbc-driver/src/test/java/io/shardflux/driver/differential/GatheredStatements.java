@@ -1,5 +1,6 @@
 package io.shardflux.driver.differential;
 
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Function;
@@ -34,7 +35,7 @@ final class GatheredStatements {
   }
 
   Gathered next() {
-    return switch (dice.below(18)) {
+    return switch (dice.below(20)) {
       case 0, 1 -> window();
       case 2 -> aggregate();
       case 3 -> rollup();
@@ -49,6 +50,7 @@ final class GatheredStatements {
       case 14 -> recursive();
       case 15 -> namedTwice();
       case 16 -> natural();
+      case 17, 18 -> ofGroups();
       default -> items();
     };
   }
@@ -61,6 +63,70 @@ final class GatheredStatements {
     return " WHERE "
         + condition
         + (dice.percent(30) ? " AND " + terms.predicate(dice.pick(sources), 1) : "");
+  }
+
+  /** Functions of the aggregates of one table, whose groups shards make by themselves. */
+  private Gathered ofGroups() {
+    String by =
+        dice.pick(
+            "",
+            "a.country",
+            "a.tier",
+            "a.active",
+            "a.score",
+            "a.born",
+            "DATE(a.created)",
+            "YEAR(a.created)");
+    String items =
+        String.join(
+            ", ",
+            dice.some(
+                List.of(
+                    wrapped(),
+                    wrapped(),
+                    wrapped(),
+                    by.isEmpty() ? "COUNT(*)" : by,
+                    by.isEmpty() || by.contains("(") ? "MAX(a.country)" : "CONCAT(" + by + ", '')"),
+                4));
+    String having = dice.percent(30) ? " HAVING " + wrapped() + " > " + dice.below(9) : "";
+    // Of an expression, MariaDB's rows of ROLLUP depend on its plan.
+    boolean plain = !by.isEmpty() && !by.contains("(");
+    String rollup = plain && dice.percent(10) ? " WITH ROLLUP" : "";
+    String sql =
+        "SELECT ROUND(SUM(a.balance), 1) AS x, "
+            + items
+            + " FROM customers a"
+            + where(customers)
+            + (by.isEmpty() ? "" : " GROUP BY " + by + rollup)
+            + having;
+    boolean ordered = rollup.isEmpty() && !by.isEmpty() && dice.percent(40);
+    return new Gathered(
+        "functions of groups",
+        ordered ? sql + " ORDER BY -COUNT(*) + 0, " + by : sql,
+        ordered ? TOTAL : BAG);
+  }
+
+  private String wrapped() {
+    return dice.pick(
+        "ROUND(AVG(a.points), 2)",
+        "ROUND(AVG(a.balance), 3)",
+        "AVG(a.score) * 3",
+        "TRUNCATE(AVG(a.balance), 6)",
+        "-SUM(a.points)",
+        "COUNT(*) % 3",
+        "COUNT(a.score) DIV 2",
+        "IF(COUNT(*) > 2, MAX(a.score), 0)",
+        "CASE WHEN MIN(a.score) < 1 THEN 1 ELSE COUNT(*) END",
+        "NULLIF(COUNT(*), 2)",
+        "GREATEST(COUNT(a.balance), 2)",
+        "YEAR(MAX(a.born))",
+        "DATEDIFF(MAX(a.created), MIN(a.created))",
+        "CAST(SUM(a.score) AS SIGNED)",
+        "LENGTH(MIN(a.country))",
+        "ABS(SUM(IF(a.active, a.score, 0)))",
+        "ROUND(SUM(a.balance * 2 + 1), 1)",
+        "CEIL(SUM(a.points > 5) / COUNT(*))",
+        "FLOOR(100 * SUM(a.score = 3) / COUNT(*))");
   }
 
   private Gathered window() {

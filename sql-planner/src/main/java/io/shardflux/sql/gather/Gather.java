@@ -227,6 +227,8 @@ public record Gather(
    *     them; otherwise none
    * @param keyed whether the key is known to tell rows of all shards apart, as it has the sharding
    *     key
+   * @param grouped whether its rows are groups that each shard makes of its own rows, of which
+   *     several shards may have the same
    * @param joinColumns the columns whose values are read beside the rows
    * @param links the ways to cut the rows down
    * @param rows gives for each row its values as literals in one text, in parentheses; NULL where
@@ -243,6 +245,7 @@ public record Gather(
       List<Catalog.Column> columns,
       List<Catalog.Column> key,
       boolean keyed,
+      boolean grouped,
       List<JoinColumn> joinColumns,
       List<Link> links,
       ShardSql rows,
@@ -258,6 +261,7 @@ public record Gather(
      * @param columns see {@link #columns()}
      * @param key see {@link #key()}
      * @param keyed see {@link #keyed()}
+     * @param grouped see {@link #grouped()}
      * @param joinColumns see {@link #joinColumns()}
      * @param links see {@link #links()}
      * @param rows see {@link #rows()}

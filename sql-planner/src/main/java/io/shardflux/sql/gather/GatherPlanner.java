@@ -63,6 +63,31 @@ public record GatherPlanner(SqlText text, Schema schema) {
   }
 
   private @Nullable Gather planned(Query query, Gather.@Nullable Target target, boolean ignoring) {
+    ShardGroups.Plan groups = ShardGroups.of(text, schema, query);
+    if (groups == null) {
+      return ofRows(query, target, ignoring);
+    }
+    Gather gather =
+        new Gather(
+            List.of(groups.mention()),
+            Set.of(),
+            groups.names(),
+            statement(query, groups.edits(), target, ignoring),
+            target);
+    return gather.fits() ? gather : null;
+  }
+
+  private ShardSql statement(
+      Query query, List<SqlWriter.Edit> edits, Gather.@Nullable Target target, boolean ignoring) {
+    return target == null
+        ? SqlWriter.edited(text, edits)
+        : new SqlWriter(text)
+            .add(target.insert(ignoring))
+            .add(SqlWriter.edited(query.span(), edits))
+            .done();
+  }
+
+  private @Nullable Gather ofRows(Query query, Gather.@Nullable Target target, boolean ignoring) {
     Mentions mentions = new Mentions(text, schema);
     if (!mentions.take(query) || (target == null && mentions.all().isEmpty())) {
       return null;
@@ -81,12 +106,7 @@ public record GatherPlanner(SqlText text, Schema schema) {
             gathered,
             mentions.copies(),
             mentions.columns(),
-            target == null
-                ? SqlWriter.edited(text, mentions.edits())
-                : new SqlWriter(text)
-                    .add(target.insert(ignoring))
-                    .add(SqlWriter.edited(query.span(), mentions.edits()))
-                    .done(),
+            statement(query, mentions.edits(), target, ignoring),
             target);
     return gather.fits() ? gather : null;
   }
@@ -116,6 +136,7 @@ public record GatherPlanner(SqlText text, Schema schema) {
         columns,
         key,
         !key.isEmpty() && tellsApart(table, key),
+        false,
         cuts.joinColumns(index),
         cuts.links(index),
         rows(found, columns, cuts.joinColumns(index), mentions.embeds()),
@@ -154,7 +175,11 @@ public record GatherPlanner(SqlText text, Schema schema) {
       sql.add(before).add(condition.span()).add(")");
       before = " AND (";
     }
-    ShardSql rows = sql.done();
+    return limited(sql.done(), text);
+  }
+
+  /** The text with a marker for a limit, behind those of the statement. */
+  static ShardSql limited(ShardSql rows, SqlText text) {
     List<Integer> markers = new ArrayList<>(rows.markers());
     markers.add(text.markers().size());
     return new ShardSql(rows.text() + " LIMIT ?", markers);

@@ -28,7 +28,7 @@ import org.jspecify.annotations.Nullable;
 final class Mentions {
 
   /** The longest name that servers take for a column. */
-  private static final int LONGEST_NAME = 256;
+  static final int LONGEST_NAME = 256;
 
   /** The mentions at most; as many tables are joined by servers. */
   private static final int MOST = 61;
@@ -53,7 +53,7 @@ final class Mentions {
           "JSON_SET");
 
   /** Functions of an index, or of a default, which a temporary table does not have. */
-  private static final Set<String> OF_TABLES = Set.of("MATCH", "DEFAULT", "VALUES", "VALUE");
+  static final Set<String> OF_TABLES = Set.of("MATCH", "DEFAULT", "VALUES", "VALUE");
 
   /**
    * A mention.

@@ -9,6 +9,7 @@ import io.shardflux.sql.syntax.Query;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The sources of one select, and which conditions are of one of its tables alone.
@@ -50,7 +51,8 @@ record Sources(Schema schema, List<Query.From> all, Set<Query.Table> queries, Ef
         && !condition.any(each -> !isOwnPart(each, table));
   }
 
-  private boolean isOwnPart(Expr part, Query.Table table) {
+  /** Tells whether a part of an expression can be evaluated with the rows of a table alone. */
+  boolean isOwnPart(Expr part, Query.Table table) {
     effort.spend(1);
     if (part instanceof Expr.Name name) {
       return isColumn(name, table);
@@ -85,12 +87,21 @@ record Sources(Schema schema, List<Query.From> all, Set<Query.Table> queries, Ef
         && !has(table.name(), column);
   }
 
+  /** The column of a table, null if it has none of that name. */
+  Catalog.@Nullable Column column(Query.Table table, String name) {
+    return find(table.name(), name);
+  }
+
   private boolean has(String table, String column) {
+    return find(table, column) != null;
+  }
+
+  private Catalog.@Nullable Column find(String table, String column) {
     for (Catalog.Column each : schema.columns(table)) {
       if (each.name().equalsIgnoreCase(column)) {
-        return true;
+        return each;
       }
     }
-    return false;
+    return null;
   }
 }

@@ -172,6 +172,20 @@ final class TemporaryTable {
     return "QUOTE(CAST(" + value + " AS CHAR CHARACTER SET utf8mb4))";
   }
 
+  /** The value of an expression of a column's type as a literal. */
+  static Fragment literal(Catalog.Column column, Fragment value) {
+    String place = "\u0001";
+    String[] around = literal(column, place, false).split(place, -1);
+    List<Object> pieces = new ArrayList<>();
+    for (int i = 0; i < around.length; i++) {
+      if (i > 0) {
+        pieces.add(value);
+      }
+      pieces.add(around[i]);
+    }
+    return Fragment.of(pieces.toArray());
+  }
+
   private static String literal(Catalog.Column column, String value, boolean embedded) {
     String written = written(column, value);
     String exact =
@@ -229,11 +243,15 @@ final class TemporaryTable {
   private static boolean isBinary(String type) {
     return type.endsWith("binary")
         || type.endsWith("blob")
-        || type.startsWith("geom")
+        || isSpatial(type)
+        || type.equals("vector");
+  }
+
+  static boolean isSpatial(String type) {
+    return type.startsWith("geom")
         || type.endsWith("point")
         || type.endsWith("linestring")
-        || type.endsWith("polygon")
-        || type.equals("vector");
+        || type.endsWith("polygon");
   }
 
   /** A moment in universal time, because the clock of a time zone may show one time twice. */

@@ -71,7 +71,7 @@ final class AlikeMarkers implements ShardPlanner {
     Statement statement = StatementParser.parse(read);
     SqlText text = read.parsed();
     Analysis analysis = new Analysis(preparation.schema(), text);
-    return new ReadPreparation(text, preparation.schema(), preparation.options(), analysis)
+    return new ReadPreparation(text, preparation.schema(), preparation.options(), analysis, false)
         .alike(((Statement.Read) statement).query());
   }
 }

@@ -32,10 +32,14 @@ import java.util.List;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
-/** Prepares a query. */
+/**
+ * Prepares a query.
+ *
+ * @param apart whether each shard's groups are rows of their own
+ */
 @Internal
 public record ReadPreparation(
-    SqlText text, Schema schema, PlannerOptions options, Analysis analysis) {
+    SqlText text, Schema schema, PlannerOptions options, Analysis analysis, boolean apart) {
 
   public StatementPlan plan(Query query) {
     Several several = several(query);
@@ -79,7 +83,7 @@ public record ReadPreparation(
       return planned(query, () -> new UnionRewrite(text, schema, options).plan(query, columns));
     }
     Block block = analysis.select(query, select);
-    return planned(query, () -> new ScatterPlanner(text, query, analysis, block).plan());
+    return planned(query, () -> new ScatterPlanner(text, query, analysis, block, apart).plan());
   }
 
   /**

@@ -51,7 +51,12 @@ public final class ScatterPlanner {
   /** True if several shards may have parts of the same group. */
   private final boolean merges;
 
-  public ScatterPlanner(SqlText text, Query query, Analysis analysis, Block block) {
+  /**
+   * A plan for a query.
+   *
+   * @param apart whether each shard's groups are rows of their own, which are not merged
+   */
+  public ScatterPlanner(SqlText text, Query query, Analysis analysis, Block block, boolean apart) {
     Colocation colocation = analysis.colocation();
     this.effort = analysis.effort();
     this.analysis = analysis;
@@ -78,7 +83,9 @@ public final class ScatterPlanner {
             grouped || select.distinct());
     this.aggregates = new MergedAggregates(query, block, colocation, equivalence, keys);
     this.merges =
-        grouped && (select.rollup() || !colocation.holdKey(block.groupedKeys(), block.rows()));
+        grouped
+            && !apart
+            && (select.rollup() || !colocation.holdKey(block.groupedKeys(), block.rows()));
   }
 
   public ScatterQuery plan() {

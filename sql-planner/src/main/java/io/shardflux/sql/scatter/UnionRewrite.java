@@ -291,6 +291,6 @@ public record UnionRewrite(SqlText text, Schema schema, PlannerOptions options) 
       return new UnionRewrite(read, schema, options).plan(query, columns);
     }
     Analysis analysis = new Analysis(schema, read, rewritten.union());
-    return new ScatterPlanner(read, query, analysis, analysis.select(query, select)).plan();
+    return new ScatterPlanner(read, query, analysis, analysis.select(query, select), false).plan();
   }
 }
