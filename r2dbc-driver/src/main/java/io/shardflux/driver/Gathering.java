@@ -17,6 +17,7 @@ import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.r2dbc.spi.Snapshot;
 import io.shardflux.r2dbc.statement.StatementSpec;
 import io.shardflux.router.ShardId;
+import io.shardflux.router.TableRule;
 import io.shardflux.sql.Prepared;
 import io.shardflux.sql.gather.Gather;
 import io.shardflux.sql.merge.Plan;
@@ -192,15 +193,35 @@ final class Gathering {
     }
 
     @Override
-    public Mono<Result> withRows(SortedSet<Integer> mentions, List<String> json, Duration time) {
+    public Mono<Result> withRows(
+        SortedSet<Integer> mentions,
+        List<String> json,
+        List<Gather.Cut> cuts,
+        List<Object> values,
+        Duration time) {
       return engine
-          .withRows(asked.prepared(), mentions, time, sql)
-          .flatMap(with -> sent(with, json, time));
+          .withRows(asked.prepared(), mentions, cuts, time, sql)
+          .flatMap(with -> sent(with, json, values, time));
     }
 
-    private Mono<Result> sent(Prepared.WithRows with, List<String> json, Duration time) {
+    @Override
+    public boolean cuts(Gather.Mention mention, String column) {
+      return engine.comparesAll()
+          || (asked.snapshot().topology().tables().get(mention.table())
+                  instanceof TableRule.Sharded rule
+              && rule.key().size() == 1
+              && rule.key().get(0).name().equalsIgnoreCase(column));
+    }
+
+    private Mono<Result> sent(
+        Prepared.WithRows with, List<String> json, List<Object> cutting, Duration time) {
+      int given = asked.binds().size();
       List<@Nullable Object> values = new ArrayList<>();
-      with.markers().forEach(marker -> values.add(asked.binds().get(marker)));
+      with.markers()
+          .forEach(
+              marker ->
+                  values.add(
+                      marker < given ? asked.binds().get(marker) : cutting.get(marker - given)));
       values.addAll(json);
       Hints.Builder hints = hints(asked).timeout(time);
       return new Execution(connection, sql, null, 0)
@@ -366,7 +387,7 @@ final class Gathering {
       return Mono.empty();
     }
     return engine
-        .withRows(asked.prepared(), Set.of(index), times(asked).total(), sql)
+        .withRows(asked.prepared(), Set.of(index), List.of(), times(asked).total(), sql)
         .flatMap(
             with -> {
               List<@Nullable Object> values = new ArrayList<>();

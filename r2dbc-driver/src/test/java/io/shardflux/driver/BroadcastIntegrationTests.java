@@ -124,6 +124,19 @@ class BroadcastIntegrationTests {
     isClean(large);
   }
 
+  /** The breaker of the shard that has none of the keys is open. */
+  @Test
+  void aMentionThatIsJoinedByItsKeyIsAskedForTheKeysAlone() {
+    DriverShards large = shards(100);
+    String sql = "SELECT COUNT(*) FROM settings s JOIN users u ON u.id = s.id";
+    expect(numbers(large, sql), 2L);
+    large.router.operations().openBreaker(IDS.get(0)).block(BOUND);
+    // Of the ids 1 and 2, which are on the other two.
+    expect(numbers(large, sql), 2L);
+    assertThat(plans).containsKey("broadcast");
+    large.router.operations().closeBreaker(IDS.get(0)).block(BOUND);
+  }
+
   @Test
   void rowsComeInTheOrderThatTheStatementSays() {
     DriverShards large = shards(100);

@@ -15,6 +15,7 @@ import io.shardflux.sql.statement.Hints;
 import io.shardflux.sql.statement.PlannerOptions;
 import io.shardflux.sql.statement.RefusedSqlException;
 import java.time.Duration;
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
@@ -179,12 +180,16 @@ public final class MutatedFactory {
         new SqlEngine(router, PlannerOptions.defaults()) {
           @Override
           public Mono<Prepared.WithRows> withRows(
-              Prepared prepared, Set<Integer> mentions, Duration time, String sql) {
+              Prepared prepared,
+              Set<Integer> mentions,
+              List<Gather.Cut> cuts,
+              Duration time,
+              String sql) {
             String other = joined.apply(sql);
             return other.equals(sql)
-                ? super.withRows(prepared, mentions, time, sql)
+                ? super.withRows(prepared, mentions, cuts, time, sql)
                 : prepare(other, router.topology(), time)
-                    .flatMap(planned -> super.withRows(planned, mentions, time, other));
+                    .flatMap(planned -> super.withRows(planned, mentions, List.of(), time, other));
           }
 
           @Override

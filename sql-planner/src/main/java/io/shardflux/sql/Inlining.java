@@ -14,15 +14,20 @@ import io.shardflux.sql.syntax.Span;
 import io.shardflux.sql.syntax.SqlText;
 import io.shardflux.sql.syntax.SqlWriter;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.SortedMap;
 import java.util.SortedSet;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -31,14 +36,17 @@ import org.jspecify.annotations.Nullable;
  */
 final class Inlining {
 
-  /** The sets of mentions whose plans are kept. */
-  private static final int MOST_KNOWN = 4;
+  /** The plans that are kept. */
+  private static final int MOST_KNOWN = 16;
+
+  /** What a plan is for: the mentions that are sent, and how others are cut down. */
+  private record Key(Set<Integer> mentions, List<Gather.Cut> cuts) {}
 
   private final SqlText text;
   private final Schema schema;
   private final PlannerOptions options;
   private final Gather gather;
-  private final Map<Set<Integer>, Optional<Prepared.WithRows>> known = new ConcurrentHashMap<>();
+  private final Map<Key, Optional<Prepared.WithRows>> known = new ConcurrentHashMap<>();
 
   Inlining(SqlText text, Schema schema, PlannerOptions options, Gather gather) {
     this.text = text;
@@ -48,52 +56,40 @@ final class Inlining {
   }
 
   /** Tells whether {@link #with} takes no time, because it is known. */
-  boolean isKnown(Set<Integer> mentions) {
-    return !isPossible(mentions) || known.containsKey(mentions);
+  boolean isKnown(Set<Integer> mentions, List<Gather.Cut> cuts) {
+    return !isPossible(mentions, cuts) || known.containsKey(new Key(mentions, cuts));
   }
 
   /** The plan; empty if there is none. */
-  Optional<Prepared.WithRows> with(Set<Integer> mentions) {
-    if (!isPossible(mentions)) {
+  Optional<Prepared.WithRows> with(Set<Integer> mentions, List<Gather.Cut> cuts) {
+    if (!isPossible(mentions, cuts)) {
       return Optional.empty();
     }
-    Optional<Prepared.WithRows> found = known.get(mentions);
-    return found != null ? found : made(mentions);
+    Key key = new Key(Set.copyOf(mentions), List.copyOf(cuts));
+    Optional<Prepared.WithRows> found = known.get(key);
+    return found != null ? found : made(key);
   }
 
-  private Optional<Prepared.WithRows> made(Set<Integer> mentions) {
-    Optional<Prepared.WithRows> made = Optional.ofNullable(plan(new TreeSet<>(mentions)));
+  private Optional<Prepared.WithRows> made(Key key) {
+    Optional<Prepared.WithRows> made = Optional.ofNullable(plan(key));
     if (known.size() >= MOST_KNOWN) {
       known.clear();
     }
-    known.put(Set.copyOf(mentions), made);
+    known.put(key, made);
     return made;
   }
 
   /** Tells whether other mentions are left, and these can be replaced. */
-  private boolean isPossible(Set<Integer> mentions) {
+  private boolean isPossible(Set<Integer> mentions, List<Gather.Cut> cuts) {
     return mentions.size() < gather.mentions().size()
-        && mentions.stream()
-            .map(gather.mentions()::get)
-            .allMatch(mention -> mention.place() != null && mention.fitsText());
+        && mentions.stream().map(gather.mentions()::get).allMatch(Gather.Mention::fitsText)
+        && Stream.concat(mentions.stream(), cuts.stream().map(Gather.Cut::mention))
+            .allMatch(index -> gather.mentions().get(index).place() != null);
   }
 
-  private Prepared.@Nullable WithRows plan(SortedSet<Integer> mentions) {
-    List<SqlWriter.Edit> edits = new ArrayList<>();
-    for (int index : mentions) {
-      Gather.Mention mention = gather.mentions().get(index);
-      Gather.Place place = mention.place();
-      if (place != null) {
-        edits.add(
-            new SqlWriter.Edit(
-                new Span(place.start(), place.end()),
-                Fragment.of(
-                    Fragment.quoted(mention.temporary())
-                        + " AS "
-                        + Fragment.quoted(mention.alias()))));
-      }
-    }
-    ShardSql sql = SqlWriter.edited(text, edits);
+  private Prepared.@Nullable WithRows plan(Key key) {
+    SortedSet<Integer> mentions = new TreeSet<>(key.mentions());
+    ShardSql sql = text(mentions, key.cuts());
     try {
       Prepared prepared = new Preparation(sql.text(), schema(mentions), options, false).prepare();
       RowsInText rows = RowsInText.of(gather, mentions, prepared.markers().size());
@@ -102,6 +98,46 @@ final class Inlining {
     } catch (RefusedSqlException refused) {
       return null;
     }
+  }
+
+  /** The text with names in the places of mentions. Values that cut have the last markers. */
+  private ShardSql text(Set<Integer> mentions, List<Gather.Cut> cuts) {
+    SortedMap<Gather.Place, ShardSql> places =
+        new TreeMap<>(Comparator.comparingInt(Gather.Place::start));
+    for (int index : mentions) {
+      Gather.Mention mention = gather.mentions().get(index);
+      places.put(
+          placeOf(mention),
+          new ShardSql(
+              Fragment.quoted(mention.temporary()) + " AS " + Fragment.quoted(mention.alias()),
+              List.of()));
+    }
+    int next = text.markers().size();
+    for (Gather.Cut cut : cuts) {
+      Gather.Mention mention = gather.mentions().get(cut.mention());
+      ShardSql rows = mention.only(cut.filters(), next);
+      next += rows.markers().size();
+      places.put(placeOf(mention), rows);
+    }
+    StringBuilder all = new StringBuilder();
+    List<Integer> markers = new ArrayList<>();
+    int at = text.body().start();
+    for (Map.Entry<Gather.Place, ShardSql> each : places.entrySet()) {
+      add(new SqlWriter(text).add(new Span(at, each.getKey().start())).done(), all, markers);
+      add(each.getValue(), all, markers);
+      at = each.getKey().end();
+    }
+    add(new SqlWriter(text).add(new Span(at, text.body().end())).done(), all, markers);
+    return new ShardSql(all.toString(), markers);
+  }
+
+  private static Gather.Place placeOf(Gather.Mention mention) {
+    return Objects.requireNonNull(mention.place(), "place");
+  }
+
+  private static void add(ShardSql piece, StringBuilder all, List<Integer> markers) {
+    all.append(piece.text());
+    markers.addAll(piece.markers());
   }
 
   private Set<String> names(Set<Integer> mentions) {

@@ -354,7 +354,8 @@ public final class Prepared {
    *
    * @param prepared the read, as if these were tables of each shard. The values of its last markers
    *     are these rows, of each mention as {@link Gather.Mention#json} gives them
-   * @param markers the indexes of the other markers among those of the read as it was given
+   * @param markers the indexes of the other markers among those of the read as it was given, and
+   *     behind these the values that cut other mentions down
    */
   public record WithRows(Prepared prepared, List<Integer> markers) {
 
@@ -374,9 +375,12 @@ public final class Prepared {
    * others are left} Empty where it can't be. It may still be refused.
    *
    * @param mentions the indexes of the mentions
+   * @param cuts how others are cut down by them
    */
-  public Optional<WithRows> withRows(Set<Integer> mentions) {
-    return statement.inlining() == null ? Optional.empty() : statement.inlining().with(mentions);
+  public Optional<WithRows> withRows(Set<Integer> mentions, List<Gather.Cut> cuts) {
+    return statement.inlining() == null
+        ? Optional.empty()
+        : statement.inlining().with(mentions, cuts);
   }
 
   /**
@@ -384,9 +388,10 @@ public final class Prepared {
    * event loop must not call it}
    *
    * @param mentions the indexes of the mentions
+   * @param cuts how others are cut down by them
    */
-  public boolean isNewWithRows(Set<Integer> mentions) {
-    return statement.inlining() != null && !statement.inlining().isKnown(mentions);
+  public boolean isNewWithRows(Set<Integer> mentions, List<Gather.Cut> cuts) {
+    return statement.inlining() != null && !statement.inlining().isKnown(mentions, cuts);
   }
 
   /**

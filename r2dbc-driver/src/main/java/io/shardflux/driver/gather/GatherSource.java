@@ -76,6 +76,9 @@ public record GatherSource(
   /** The rows that one server is sent with a text; in a temporary table it finds more by a key. */
   private static final int MOST_ROWS = 1_000;
 
+  /** The values by which a mention is cut down that is not read. */
+  private static final int MOST_CUTTING = 1_024;
+
   /** ER_SPECIFIC_ACCESS_DENIED_ERROR. */
   private static final int DENIED = 1227;
 
@@ -132,8 +135,21 @@ public record GatherSource(
      * refusal, where they could not give it.
      *
      * @param json the rows of each of these mentions
+     * @param cuts how others are cut down by them
+     * @param values those of the cuts
      */
-    Mono<Result> withRows(SortedSet<Integer> mentions, List<String> json, Duration time);
+    Mono<Result> withRows(
+        SortedSet<Integer> mentions,
+        List<String> json,
+        List<Gather.Cut> cuts,
+        List<Object> values,
+        Duration time);
+
+    /**
+     * Tells whether a column of a mention that is not read should have one of the values that were
+     * read, because so its key is known, or the servers would otherwise compare each row with all.
+     */
+    boolean cuts(Gather.Mention mention, String column);
 
     /**
      * A statement for the shard that answers with the rows of all mentions.
@@ -216,9 +232,11 @@ public record GatherSource(
       if (json.isEmpty()) {
         return otherwise;
       }
-      return reading
-          .withRows(read, json, deadline.left().total())
-          .onErrorResume(RefusedSqlException.class, refused -> Mono.empty())
+      List<Gather.Cut> cuts = new ArrayList<>();
+      List<Object> values = new ArrayList<>();
+      order.cuts().forEach(cut -> add(cut, cuts, values));
+      Mono<Result> plain = withRows(read, json, List.of(), List.of());
+      return (cuts.isEmpty() ? plain : withRows(read, json, cuts, values).switchIfEmpty(plain))
           .map(Optional::of)
           .defaultIfEmpty(Optional.empty())
           .flatMapMany(
@@ -230,6 +248,21 @@ public record GatherSource(
                                   .thenMany(
                                       firstOf(new ResultSource(result), use, any -> otherwise)))
                       .orElse(otherwise));
+    }
+
+    private Mono<Result> withRows(
+        SortedSet<Integer> read, List<String> json, List<Gather.Cut> cuts, List<Object> values) {
+      return Mono.defer(() -> reading.withRows(read, json, cuts, values, deadline.left().total()))
+          .onErrorResume(RefusedSqlException.class, refused -> Mono.empty());
+    }
+
+    private void add(ReadOrder.Step step, List<Gather.Cut> cuts, List<Object> values) {
+      Gather.Mention mention = gather.mentions().get(step.mention());
+      if (step.values().size() <= MOST_CUTTING
+          && step.filters().stream().anyMatch(filter -> reading.cuts(mention, filter.column()))) {
+        cuts.add(new Gather.Cut(step.mention(), step.filters()));
+        values.addAll(step.values());
+      }
     }
 
     private Mono<Void> look(Collection<Integer> mentions) {

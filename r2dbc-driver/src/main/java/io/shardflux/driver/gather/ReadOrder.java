@@ -121,6 +121,15 @@ final class ReadOrder {
     return new Step(mention, false, filters, values, false);
   }
 
+  /** How mentions that were not read are cut down by those that were. */
+  List<Step> cuts() {
+    return left.stream()
+        .filter(mention -> mentions.get(mention).links().stream().anyMatch(this::cuts))
+        .map(this::cut)
+        .filter(step -> !step.none())
+        .toList();
+  }
+
   /** As many values as a power of two, so that texts of few lengths are analysed. */
   private static List<Object> padded(Set<Object> some) {
     List<Object> padded = new ArrayList<>(some);

@@ -254,12 +254,18 @@ public class SqlEngine {
     return catalogs.readJson();
   }
 
+  /** Tells whether servers compare each row with all others where there is no index, as MariaDB. */
+  public boolean comparesAll() {
+    return version().contains("MariaDB");
+  }
+
   /** A read that is sent with the rows of some mentions; empty where it can't be. */
   public Mono<Prepared.WithRows> withRows(
-      Prepared prepared, Set<Integer> mentions, Duration time, String sql) {
-    return prepared.isNewWithRows(mentions)
-        ? Planning.run(() -> prepared.withRows(mentions), time, sql).flatMap(Mono::justOrEmpty)
-        : Mono.justOrEmpty(prepared.withRows(mentions));
+      Prepared prepared, Set<Integer> mentions, List<Gather.Cut> cuts, Duration time, String sql) {
+    return prepared.isNewWithRows(mentions, cuts)
+        ? Planning.run(() -> prepared.withRows(mentions, cuts), time, sql)
+            .flatMap(Mono::justOrEmpty)
+        : Mono.justOrEmpty(prepared.withRows(mentions, cuts));
   }
 
   /** Takes note of a read that shards answer which were sent rows of others. */

@@ -207,6 +207,25 @@ public record Gather(
   public record Filter(String column, int values) {}
 
   /**
+   * A mention of which only rows with some values matter.
+   *
+   * @param mention its index
+   * @param filters what its rows must satisfy
+   */
+  public record Cut(int mention, List<Filter> filters) {
+
+    /**
+     * Copies the list.
+     *
+     * @param mention see {@link #mention()}
+     * @param filters see {@link #filters()}
+     */
+    public Cut {
+      filters = List.copyOf(filters);
+    }
+  }
+
+  /**
    * A place in the statement's text.
    *
    * @param start where the table's name begins
@@ -338,6 +357,37 @@ public record Gather(
      */
     public @Nullable String json(List<? extends CharSequence> chunks, int most) {
       return JsonRows.of(columns, chunks, most);
+    }
+
+    /**
+     * {@return a query in parentheses in place of the table, of fewer rows}
+     *
+     * @param filters what the rows must satisfy
+     * @param first the index of the marker of the first value; the others' follow
+     */
+    public ShardSql only(List<Filter> filters, int first) {
+      List<Integer> markers = new ArrayList<>();
+      String conditions =
+          filters.stream()
+              .map(
+                  filter -> {
+                    for (int i = 0; i < filter.values(); i++) {
+                      markers.add(first + markers.size());
+                    }
+                    return TemporaryTable.quoted(filter.column())
+                        + " IN (?"
+                        + ", ?".repeat(filter.values() - 1)
+                        + ")";
+                  })
+              .collect(Collectors.joining(" AND "));
+      return new ShardSql(
+          "(SELECT * FROM "
+              + TemporaryTable.quoted(table)
+              + " WHERE "
+              + conditions
+              + ") AS "
+              + TemporaryTable.quoted(alias),
+          markers);
     }
 
     /** {@return the statement that makes the temporary table} */
