@@ -9,6 +9,7 @@ import io.r2dbc.spi.IsolationLevel;
 import io.shardflux.r2dbc.failure.TopologyChangedException;
 import io.shardflux.router.ShardKey;
 import io.shardflux.router.TransitionStrategy.Phase;
+import java.util.List;
 import java.util.function.Function;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -175,6 +176,41 @@ class MovingTransactionsIntegrationTests extends MovingUsers {
         .filter(id -> OLD.locate(ShardKey.of(id)).equals(IDS.get(0)))
         .findFirst()
         .orElseThrow();
+  }
+
+  /** Rows that it saw on one shard would be seen on another one, too, or on none. */
+  @Test
+  void ofSeveralShardsMeetsEachRowOnceOrIsToldThatKeysMoved() {
+    started();
+    String all = "SELECT COUNT(*) FROM users";
+    for (IsolationLevel level :
+        List.of(IsolationLevel.REPEATABLE_READ, IsolationLevel.READ_COMMITTED)) {
+      StepVerifier.create(
+              transaction(
+                  level,
+                  connection ->
+                      read(connection, all)
+                          .concatWith(
+                              done(
+                                  () -> {
+                                    published(Phase.COPYING);
+                                    known();
+                                    MOVING.forEach(
+                                        id -> at(2, "INSERT INTO users VALUES (" + id + ", 1)"));
+                                  }))
+                          .concatWith(Flux.defer(() -> read(connection, all)))
+                          .concatWith(
+                              done(
+                                  () -> {
+                                    switched();
+                                    known();
+                                  }))
+                          .concatWith(Flux.defer(() -> read(connection, all)))))
+          .expectNext(7L, 7L)
+          .expectError(TopologyChangedException.class)
+          .verify(BOUND);
+      begunAnew();
+    }
   }
 
   /** Others' keys that come and go elsewhere are nothing to it. */

@@ -11,6 +11,8 @@ import io.r2dbc.spi.Option;
 import io.r2dbc.spi.R2dbcBadGrammarException;
 import io.r2dbc.spi.R2dbcDataIntegrityViolationException;
 import io.r2dbc.spi.R2dbcRollbackException;
+import io.r2dbc.spi.R2dbcTimeoutException;
+import io.r2dbc.spi.R2dbcTransientException;
 import io.r2dbc.spi.Result;
 import io.r2dbc.spi.TransactionDefinition;
 import io.r2dbc.spi.ValidationDepth;
@@ -21,6 +23,7 @@ import io.shardflux.r2dbc.settings.TransactionMode;
 import io.shardflux.r2dbc.settings.TransactionOptions;
 import io.shardflux.sql.statement.Hints;
 import java.time.Duration;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -439,6 +442,58 @@ class TransactionModesIntegrationTests {
           .verify(BOUND);
     }
     assertUnchanged();
+  }
+
+  /** No server sees that each has a row that the other waits for. */
+  @Test
+  void aDeadlockOverShardsEndsByTheStatementsTime() {
+    Function<Integer, Flux<Long>> growing =
+        first ->
+            transaction(
+                connection ->
+                    grow(connection, first, 1)
+                        .then(Mono.delay(Duration.ofMillis(200)))
+                        .then(
+                            changed(
+                                connection,
+                                "/* shardflux: timeout=1s */ UPDATE users SET age = age + 1 WHERE"
+                                    + " id = "
+                                    + (3 - first))));
+    List<Object> ended =
+        Flux.merge(
+                growing.apply(1).cast(Object.class).onErrorResume(Mono::just),
+                growing.apply(2).cast(Object.class).onErrorResume(Mono::just))
+            .collectList()
+            .blockOptional(BOUND)
+            .orElseThrow();
+    assertThat(ended)
+        .hasSize(2)
+        .anyMatch(R2dbcTimeoutException.class::isInstance)
+        .allMatch(each -> each.equals(1L) || each instanceof R2dbcTransientException);
+    long through = ended.stream().filter(each -> each.equals(1L)).count();
+    assertThat(ages()).startsWith(1 + through, 2 + through);
+  }
+
+  @Test
+  void aReadOfAKeySeesWhatWasAnswered() {
+    StepVerifier.create(
+            Flux.range(1, 60)
+                .concatMap(
+                    i ->
+                        shards
+                            .updated("UPDATE users SET age = ? WHERE id = 1", i)
+                            .thenMany(
+                                Flux.range(0, 4)
+                                    .flatMap(
+                                        reader ->
+                                            shards.rows(
+                                                row -> row.get(0, Integer.class),
+                                                "SELECT age FROM users WHERE id = 1"))
+                                    .distinct())
+                            .map(age -> age - i)))
+        .expectNextSequence(Collections.nCopies(60, 0))
+        .expectComplete()
+        .verify(BOUND);
   }
 
   /** Each takes the shards in an order of its own. */

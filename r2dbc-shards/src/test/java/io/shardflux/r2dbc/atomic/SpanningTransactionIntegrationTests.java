@@ -160,6 +160,38 @@ class SpanningTransactionIntegrationTests {
     StepVerifier.create(another).expectNext(true).expectComplete().verify(BOUND);
   }
 
+  /** Its parts are stored all or none, and not at one instant. */
+  @Test
+  void anotherReaderMaySeeOnePartBeforeTheOther() {
+    List<Long> seen = new CopyOnWriteArrayList<>();
+    Flux<Long> amounts =
+        Flux.just(0L, 1L)
+            .concatMap(
+                id ->
+                    bank.router
+                        .on(bank.shard(id))
+                        .sql("SELECT amount FROM accounts WHERE id = " + id)
+                        .map((row, metadata) -> Objects.requireNonNull(row.get(0, Long.class)))
+                        .one());
+    SpanningTransactions transactions =
+        bank.transactions(
+            new Protocol() {
+              @Override
+              Mono<Void> past(Point point, String transaction) {
+                return point == Point.DECIDED ? amounts.doOnNext(seen::add).then() : Mono.empty();
+              }
+            });
+    StepVerifier.create(
+            transactions.run(
+                IsolationLevel.REPEATABLE_READ,
+                transaction -> Bank.add(transaction, 0, -30).then(Bank.add(transaction, 1, 30))))
+        .expectNext(1L)
+        .expectComplete()
+        .verify(BOUND);
+    assertThat(seen).containsExactly(70L, 100L);
+    StepVerifier.create(amounts).expectNext(70L, 130L).expectComplete().verify(BOUND);
+  }
+
   @Test
   void savepointsHoldOnAllShards() {
     StepVerifier.create(
