@@ -93,6 +93,16 @@ class AheadTests {
                 + " [1.5]");
   }
 
+  /** Bound and cast, an INT would be a BIGINT; compared, that does not matter. */
+  @Test
+  void aShorterIntegerIsBoundOnlyWhereItIsCompared() {
+    assertThat(bound("SELECT id FROM users WHERE age + 1 > (SELECT MAX(age) FROM users)", 7L))
+        .isEqualTo("SELECT id FROM users WHERE age + 1 > ? [7]");
+    assertThat(bound("SELECT (SELECT MAX(id) FROM users) AS n, id FROM users", 7L))
+        .isEqualTo("SELECT CAST(? AS SIGNED) AS n, id FROM users [7]");
+    assertThat(ahead("SELECT (SELECT MAX(age) FROM users) AS n, id FROM users")).isNull();
+  }
+
   @Test
   void markersStayWithTheirPart() {
     Ahead ahead =

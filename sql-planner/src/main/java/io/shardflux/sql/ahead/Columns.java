@@ -164,7 +164,7 @@ record Columns(
       return null;
     }
     return switch (bindable.kind()) {
-      case WHOLE -> whole(Bindable.isUnsigned(column));
+      case WHOLE -> whole(column);
       case DECIMAL -> new Value(bindable, Bindable.isUnsigned(column) ? null : column.type());
       default -> new Value(bindable, null);
     };
@@ -172,6 +172,15 @@ record Columns(
 
   private static Value whole(boolean unsigned) {
     return new Value(new Bindable(ValueKind.WHOLE, null), unsigned ? "UNSIGNED" : "SIGNED");
+  }
+
+  /** Only a {@code BIGINT} is one by a cast; others would be read as another type than theirs. */
+  private static Value whole(Catalog.Column column) {
+    String type = SelectItems.key(column.type());
+    boolean castable = Bindable.type(column).equals("bigint") && !type.contains("zerofill");
+    return castable
+        ? whole(Bindable.isUnsigned(column))
+        : new Value(new Bindable(ValueKind.WHOLE, null), null);
   }
 
   private static @Nullable Value sum(Catalog.Column column) {
