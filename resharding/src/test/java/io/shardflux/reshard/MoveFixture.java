@@ -99,6 +99,10 @@ final class MoveFixture implements AutoCloseable {
                 .blockLast(BOUND));
   }
 
+  String document() {
+    return document;
+  }
+
   /** Runs a statement on each server. */
   void onServers(String sql) {
     for (int i = 0; i < databases.size(); i++) {

@@ -75,7 +75,7 @@ public record ReshardingOptions(
   public static final class Builder {
 
     private boolean enabled = true;
-    private int maxConnections = FEWEST_CONNECTIONS;
+    private int maxConnections = 8;
     private int rowsPerSecond;
     private Duration rollbackWindow = Duration.ofMinutes(10);
     private Duration closeBound = Duration.ofMillis(100);

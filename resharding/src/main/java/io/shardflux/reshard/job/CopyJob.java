@@ -125,7 +125,8 @@ public final class CopyJob implements MoveWork {
     return move.isAt(Phase.CLEAN) && !move.now().shards().contains(move.passage().source())
         // The triggers went with it.
         ? Mono.empty()
-        : OpenStep.onCopies(move, step -> move.watch().during(step, phases(step)));
+        : OpenStep.onCopies(
+            move, open -> open.onLanes(step -> move.watch().during(step, phases(step))));
   }
 
   /** Copies from another shard where the one that it is copied from has gone. */

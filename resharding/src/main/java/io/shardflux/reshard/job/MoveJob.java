@@ -198,7 +198,10 @@ public final class MoveJob implements MoveWork {
                 return Mono.<Void>empty();
               }
               return move.state().step() < move.transition().steps().size()
-                  ? OpenStep.on(move, move.state().step(), step -> phases(step, wanted))
+                  ? OpenStep.on(
+                      move,
+                      move.state().step(),
+                      step -> step.onLanes(laned -> phases(laned, wanted)))
                   // No key lies elsewhere by the next strategy.
                   : move.at(move.state().held(0));
             })

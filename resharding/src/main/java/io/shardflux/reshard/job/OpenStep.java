@@ -4,6 +4,7 @@ import io.shardflux.reshard.plan.Passage;
 import io.shardflux.reshard.transfer.Capture;
 import io.shardflux.reshard.transfer.Fence;
 import io.shardflux.reshard.transfer.Joined;
+import io.shardflux.reshard.transfer.Lane;
 import io.shardflux.reshard.transfer.MovedTable;
 import io.shardflux.reshard.transfer.Session;
 import io.shardflux.reshard.transfer.Transfer;
@@ -150,6 +151,30 @@ public record OpenStep(
         .then();
   }
 
+  /** Does work with the step over further connections, if there may be some. */
+  public Mono<Void> onLanes(Function<OpenStep, Mono<Void>> work) {
+    return move.servers()
+        .onLanes(
+            source.shard(),
+            target.shard(),
+            lanes ->
+                Flux.fromIterable(lanes)
+                    .concatMap(lane -> unnoted(lane.source()).then(unnoted(lane.target())))
+                    .then(Mono.defer(() -> work.apply(with(lanes))))
+                    .thenReturn(true))
+        .then();
+  }
+
+  private OpenStep with(List<Lane> lanes) {
+    return new OpenStep(
+        move,
+        step,
+        number,
+        transfers.stream().map(transfer -> transfer.with(lanes)).toList(),
+        source,
+        target);
+  }
+
   /** The same step, whose changes are applied as {@link Joined} says. */
   public OpenStep joined() {
     return new OpenStep(
@@ -207,7 +232,11 @@ public record OpenStep(
   /** Writes of the mover are not noted, and no fence refuses them. */
   private static Mono<Long> taken(OwnedMove move, int number, Step step, Session session) {
     return Capture.prepare(session.telling(move.watch().delays(number, step)), move.owned())
-        .then(session.update("SET @shardflux_mover = 1"));
+        .then(unnoted(session));
+  }
+
+  private static Mono<Long> unnoted(Session session) {
+    return session.update("SET @shardflux_mover = 1");
   }
 
   /** Reads a table that is copied. */

@@ -81,7 +81,7 @@ final class StepCopy {
   Mono<Void> copied(OpenStep step) {
     return move.ranges(
             step.transfers(),
-            (transfer, after) -> transfer.bound(after, move.pace().rows(Transfer.ROWS)),
+            (transfer, after) -> transfer.bound(after, move.pace().rows(transfer.rows())),
             (transfer, range) -> copied(step, transfer, range))
         .then(Mono.defer(() -> move.at(move.state().at(Phase.VERIFY))));
   }

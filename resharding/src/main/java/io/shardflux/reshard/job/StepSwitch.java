@@ -86,8 +86,7 @@ final class StepSwitch {
     }
 
     void hurry(boolean hurry) {
-      step.source().hurry(hurry);
-      step.target().hurry(hurry);
+      step.transfers().forEach(transfer -> transfer.hurry(hurry));
     }
 
     /** True if the keys are on the other side, whatever was published of it. */

@@ -298,12 +298,19 @@ public record Capture(long job, int step, MovedTable table, int number, String m
 
   /** The oldest changes: their numbers and the keys of their rows. */
   public Mono<Changes> oldest(Session source, int most) {
+    return oldest(source, "TRUE", most);
+  }
+
+  /** The oldest changes of a condition. */
+  Mono<Changes> oldest(Session source, String condition, int most) {
     return source
         .rows(
             "SELECT shardflux_seq, "
                 + table.primaryLiterals()
                 + " FROM "
                 + changes()
+                + " WHERE "
+                + condition
                 + " ORDER BY shardflux_seq LIMIT "
                 + most,
             row -> new Change(Objects.requireNonNull(row.get(0, Long.class)), table.key(row, 1)))
@@ -352,6 +359,35 @@ public record Capture(long job, int step, MovedTable table, int number, String m
     boolean isEmpty() {
       return numbers.isEmpty();
     }
+
+    long last() {
+      return numbers.get(numbers.size() - 1);
+    }
+
+    /**
+     * The condition of their numbers, as ranges. The last number of each range stands alone: a
+     * range is scanned up to the next row, which is another change of these then, and not one of a
+     * writer that has not committed it and would be waited for.
+     */
+    String condition() {
+      List<String> ranges = new ArrayList<>();
+      List<Long> alone = new ArrayList<>();
+      for (int from = 0, to; from < numbers.size(); from = to + 1) {
+        to = from;
+        while (to + 1 < numbers.size() && numbers.get(to + 1) == numbers.get(to) + 1) {
+          to++;
+        }
+        if (to > from) {
+          ranges.add("shardflux_seq BETWEEN " + numbers.get(from) + " AND " + numbers.get(to - 1));
+        }
+        alone.add(numbers.get(to));
+      }
+      ranges.add(
+          "shardflux_seq IN ("
+              + alone.stream().map(String::valueOf).collect(Collectors.joining(", "))
+              + ")");
+      return String.join(" OR ", ranges);
+    }
   }
 
   /** Those of some keys whose changes are not yet applied. */
@@ -371,12 +407,7 @@ public record Capture(long job, int step, MovedTable table, int number, String m
   /** Forgets changes that were applied. */
   public Mono<Long> forget(Session source, Owned owned, Changes applied) {
     return source.update(
-        "DELETE FROM "
-            + changes()
-            + " WHERE shardflux_seq IN ("
-            + applied.numbers().stream().map(String::valueOf).collect(Collectors.joining(", "))
-            + ") AND "
-            + stillOf(owned));
+        "DELETE FROM " + changes() + " WHERE (" + applied.condition() + ") AND " + stillOf(owned));
   }
 
   /**

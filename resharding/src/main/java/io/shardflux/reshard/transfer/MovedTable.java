@@ -186,10 +186,24 @@ public record MovedTable(
   }
 
   private String joined(String from, String condition) {
-    return "SELECT COUNT(*), GROUP_CONCAT("
+    return "SELECT COUNT(*), GROUP_CONCAT(COALESCE("
         + rowLiterals()
-        + " SEPARATOR ',') FROM "
+        + ", '') SEPARATOR ',') FROM "
         + from
+        + " WHERE "
+        + condition;
+  }
+
+  /**
+   * The one row of a condition: its literals, or NULL if they are too long, and those of its key.
+   */
+  String alone(String condition) {
+    return "SELECT "
+        + rowLiterals()
+        + ", "
+        + primaryLiterals()
+        + " FROM "
+        + quoted()
         + " WHERE "
         + condition;
   }
@@ -233,6 +247,42 @@ public record MovedTable(
 
   public String insert(String rows) {
     return "INSERT INTO " + quoted() + " (" + list(written()) + ") VALUES " + rows;
+  }
+
+  /** Puts rows in the place of those with the same primary key. */
+  String upsert(String rows) {
+    List<Column> set = new ArrayList<>(written());
+    set.removeAll(primary);
+    return insert(rows)
+        + " ON DUPLICATE KEY UPDATE "
+        + (set.isEmpty() ? primary : set)
+            .stream()
+                .map(column -> column.quoted() + " = VALUES(" + column.quoted() + ")")
+                .collect(Collectors.joining(", "));
+  }
+
+  /**
+   * Tells whether rows may be put in the place of those with the same primary key on a side. It
+   * must say whether a row moves, since a side may have rows of its own that do not; and no other
+   * unique key may lead to another row. Texts that differ may be the same key.
+   */
+  Mono<Boolean> upserts(Session side) {
+    boolean keyed =
+        key.stream()
+            .allMatch(
+                part ->
+                    primary.stream()
+                        .anyMatch(
+                            column ->
+                                column.name.equalsIgnoreCase(part.name())
+                                    && !TEXTS.contains(column.type)));
+    return keyed
+        ? side.number(
+                "SELECT COUNT(*) FROM information_schema.STATISTICS WHERE TABLE_SCHEMA ="
+                    + " DATABASE() AND NON_UNIQUE = 0 AND INDEX_NAME <> 'PRIMARY' AND TABLE_NAME = "
+                    + text(name))
+            .map(unique -> unique == 0)
+        : Mono.just(false);
   }
 
   public String delete(String condition) {

@@ -5,12 +5,14 @@ import io.r2dbc.spi.ConnectionFactoryOptions;
 import io.r2dbc.spi.Option;
 import io.r2dbc.spi.Wrapped;
 import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.r2dbc.config.ReshardingOptions;
 import io.shardflux.r2dbc.settings.PoolOptions;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.router.Internal;
 import io.shardflux.router.ShardId;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -27,9 +29,6 @@ import reactor.core.publisher.Mono;
 @Internal
 public final class Servers {
 
-  /** Bytes of a chunk's text. */
-  private static final int LONGEST_TEXT = 64 << 20;
-
   /** The time to a connection; a server that is gone must not hold up the others for long. */
   private static final Duration ACQUIRE = Duration.ofSeconds(10);
 
@@ -41,12 +40,19 @@ public final class Servers {
     "sql_mode='NO_AUTO_VALUE_ON_ZERO'",
     "foreign_key_checks=0",
     "innodb_lock_wait_timeout=" + LOCK_WAIT,
-    "group_concat_max_len=" + LONGEST_TEXT,
+    "group_concat_max_len=" + ChunkSize.MOST_BYTES,
     "net_write_timeout=600",
     "transaction_isolation='READ-COMMITTED'"
   };
 
+  /** Those that are not for lanes: the fewest that a move needs, and one for the way back. */
+  private static final int KEPT = ReshardingOptions.FEWEST_CONNECTIONS + 1;
+
+  /** More lanes than that wait for the servers' disks alone. */
+  private static final int MOST_LANES = 8;
+
   private final ShardRouter router;
+  private final int lanes;
 
   /** Connects to nothing. */
   public Servers(List<Shard> shards, int connections) {
@@ -56,6 +62,7 @@ public final class Servers {
             .timeouts(Timeouts.of(Duration.ofMinutes(10)).withAcquire(ACQUIRE));
     shards.forEach(shard -> builder.shard(prepared(shard)));
     this.router = builder.build();
+    this.lanes = Math.max(0, Math.min(connections - KEPT, MOST_LANES - 1));
   }
 
   private static Shard prepared(Shard shard) {
@@ -84,6 +91,25 @@ public final class Servers {
                                 .flatMap(both -> work.apply(both.getT1(), both.getT2()))));
   }
 
+  /** Does the work with further connections to both, as far as the others leave some. */
+  public <T> Flux<T> onLanes(ShardId source, ShardId target, Function<List<Lane>, Mono<T>> work) {
+    return onLanes(source, target, List.of(), work);
+  }
+
+  private <T> Flux<T> onLanes(
+      ShardId source, ShardId target, List<Lane> have, Function<List<Lane>, Mono<T>> work) {
+    return have.size() == lanes
+        ? Flux.from(work.apply(have))
+        : on(
+            source,
+            target,
+            (from, to) -> {
+              List<Lane> more = new ArrayList<>(have);
+              more.add(new Lane(from, to));
+              return onLanes(source, target, more, work).single();
+            });
+  }
+
   /** Does the work with a connection to each of some shards. */
   public <T> Flux<T> onEach(List<ShardId> shards, Function<Map<ShardId, Session>, Mono<T>> work) {
     return onEach(shards, new LinkedHashMap<>(), work);
@@ -110,7 +136,10 @@ public final class Servers {
             ? inner
             : lent;
     return Flux.from(
-            driver.createStatement("SELECT CONNECTION_ID(), DATABASE(), VERSION()").execute())
+            driver
+                .createStatement(
+                    "SELECT CONNECTION_ID(), DATABASE(), VERSION(), @@max_allowed_packet")
+                .execute())
         .concatMap(
             result ->
                 result.map(
@@ -119,7 +148,8 @@ public final class Servers {
                             shard,
                             Objects.requireNonNull(row.get(0, Long.class)),
                             Objects.requireNonNull(row.get(1, String.class)),
-                            Objects.requireNonNull(row.get(2, String.class)).contains("MariaDB"))))
+                            Objects.requireNonNull(row.get(2, String.class)).contains("MariaDB"),
+                            Objects.requireNonNull(row.get(3, Long.class)))))
         .single()
         .map(place -> new Session(router, driver, place));
   }

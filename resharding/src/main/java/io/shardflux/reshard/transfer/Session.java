@@ -39,8 +39,9 @@ public final class Session {
    * @param id the connection's id on the server
    * @param database the shard's database
    * @param mariaDb whether the server is MariaDB, and not MySQL
+   * @param packet the bytes that a statement, or a value of a row, may have
    */
-  public record Place(ShardId shard, long id, String database, boolean mariaDb) {}
+  public record Place(ShardId shard, long id, String database, boolean mariaDb, long packet) {}
 
   /** The time for a statement for which writers wait; then the server counts as gone. */
   private static final Duration HURRY = Duration.ofSeconds(5);

@@ -4,54 +4,114 @@ import io.r2dbc.spi.R2dbcException;
 import io.shardflux.cluster.Jobs.Owned;
 import io.shardflux.reshard.transfer.Capture.Changes;
 import io.shardflux.reshard.transfer.MovedTable.KeyRange;
+import io.shardflux.reshard.transfer.Rows.CutException;
 import io.shardflux.router.Internal;
+import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Queue;
 import java.util.Set;
-import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
+import reactor.core.Exceptions;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
 /**
  * Makes the moving rows of one table the same on the target as they are on the source: a range of
  * keys at a time while it copies, and the rows of noted changes at any time. What is on the target
- * is deleted and put there anew, in one transaction that a former owner can't commit. So doing a
- * piece twice does no harm.
- *
- * @param joins whether routers write the target's rows, too; see {@link Joined}
+ * is replaced in a transaction that a former owner can't commit. So doing a piece twice does no
+ * harm. Several lanes put different rows at a time; those of one key are put one after the other.
  */
 @Internal
-public record Transfer(
-    Session source, Session target, Capture capture, Owned owned, boolean joins) {
+public final class Transfer {
 
-  /** Rows that are copied between two looks at the changes. */
-  public static final int ROWS = 10_000;
-
-  private static final int CHUNK = 2_000;
   private static final int CHANGES = 500;
   private static final int MOST_PIECES = 20;
 
+  /** Rows of changes that are taken off the target at once. */
+  private static final int CLEARED = 10_000;
+
+  /** Chunks of a lane between two looks at the changes. */
+  private static final int CHUNKS = 3;
+
+  /** Differences by which rows are copied anew as a range. */
+  private static final int MANY = 2_000;
+
   private static final int DUPLICATE = 1062;
 
+  private final Capture capture;
+  private final Owned owned;
+  private final boolean joins;
+
+  /** The first is that of all other statements, too. */
+  private final List<RowCopy> lanes;
+
+  private final ChunkSize size = new ChunkSize();
+  private final Mono<Boolean> upserts;
+
   public Transfer(Session source, Session target, Capture capture, Owned owned) {
-    this(source, target, capture, owned, false);
+    this(List.of(new Lane(source, target)), capture, owned, false);
   }
 
-  /** The same while routers write the rows of both sides. */
+  private Transfer(List<Lane> lanes, Capture capture, Owned owned, boolean joins) {
+    this.lanes = lanes.stream().map(lane -> new RowCopy(lane, capture, owned)).toList();
+    this.capture = capture;
+    this.owned = owned;
+    this.joins = joins;
+    this.upserts = capture.table().upserts(target()).cache();
+  }
+
+  private List<Lane> pairs() {
+    return lanes.stream().map(RowCopy::lane).toList();
+  }
+
+  /** The same while routers write the rows of both sides; see {@link Joined}. */
   public Transfer joined() {
-    return new Transfer(source, target, capture, owned, true);
+    return new Transfer(pairs(), capture, owned, true);
   }
 
-  private MovedTable table() {
-    return capture.table();
+  /** The same with further connections. */
+  public Transfer with(List<Lane> more) {
+    return new Transfer(
+        Stream.concat(pairs().stream(), more.stream()).toList(), capture, owned, joins);
   }
 
   /** The same the other way, by what is noted on the target. */
   public Transfer back() {
-    return new Transfer(/* source= */ target, /* target= */ source, capture, owned);
+    return new Transfer(pairs().stream().map(Lane::back).toList(), capture, owned, false);
+  }
+
+  public Session source() {
+    return lanes.get(0).lane().source();
+  }
+
+  public Session target() {
+    return lanes.get(0).lane().target();
+  }
+
+  public Capture capture() {
+    return capture;
+  }
+
+  /** Bounds each statement of all lanes from now on, or does no longer. */
+  public void hurry(boolean hurry) {
+    for (RowCopy each : lanes) {
+      each.lane().source().hurry(hurry);
+      each.lane().target().hurry(hurry);
+    }
+  }
+
+  private RowCopy first() {
+    return lanes.get(0);
+  }
+
+  private MovedTable table() {
+    return capture.table();
   }
 
   /** The key at which a range of so many rows ends; empty if the rest has fewer. */
@@ -63,13 +123,18 @@ public record Transfer(
   public Mono<List<String>> boundOfMoving(List<String> after, int rows) {
     String condition =
         new KeyRange(after, List.of()).condition(table()) + " AND " + capture.moving();
-    return source.rows(table().bound(condition, rows), row -> table().key(row, 0)).singleOrEmpty();
+    return source()
+        .rows(table().bound(condition, rows), row -> table().key(row, 0))
+        .singleOrEmpty();
   }
 
   private Mono<List<String>> bound(KeyRange range, int rows) {
-    return source
-        .rows(table().bound(range.condition(table()), rows), row -> table().key(row, 0))
-        .singleOrEmpty();
+    return first().bound(range, rows);
+  }
+
+  /** Rows that are copied between two looks at the changes. */
+  public int rows() {
+    return size.rows() * lanes.size() * CHUNKS;
   }
 
   /** Copies the moving rows of a range of keys; gives how many there were. */
@@ -81,155 +146,107 @@ public record Transfer(
             duplicate -> caughtUp().then(chunks(range)));
   }
 
-  /**
-   * Reads a chunk while the one before is written. No change is applied meanwhile: it would be
-   * newer than what was read.
-   */
+  /** A part of a range, of which only the last one may have fewer rows. */
+  private record Chunk(KeyRange range, boolean last) {}
+
+  /** A chunk with its rows; none at the end. */
+  private record Read(@Nullable Chunk chunk, Rows rows) {}
+
+  /** No change is applied meanwhile: it would be newer than what was read. */
   private Mono<Long> chunks(KeyRange range) {
     return Mono.defer(
         () -> {
-          KeyRange[] left = {range};
-          AtomicReference<@Nullable Throwable> failed = new AtomicReference<>();
-          return Flux.range(0, Integer.MAX_VALUE)
-              .concatMap(number -> chunk(left), 1)
-              .takeUntil(chunk -> chunk.last() || failed.get() != null)
-              .concatMap(chunk -> writtenUnless(failed, chunk.rows()), 1)
-              .reduce(0L, Long::sum)
-              .flatMap(rows -> end(rows, failed.get()));
+          int rows = size.rows();
+          return chunk(range, rows)
+              .expand(
+                  chunk ->
+                      chunk.last()
+                          ? Mono.empty()
+                          : chunk(new KeyRange(chunk.range().upTo(), range.upTo()), rows))
+              .collectList()
+              .flatMap(
+                  all ->
+                      onLanes(
+                          new ConcurrentLinkedQueue<>(all),
+                          (lane, left) -> copied(lane, left, rows)));
         });
   }
 
-  /** Keeps the first error for the end, because the source must not be asked while it is read. */
-  private Mono<Long> writtenUnless(AtomicReference<@Nullable Throwable> failed, Rows rows) {
-    return failed.get() != null
-        ? Mono.empty()
-        : written(rows)
-            .onErrorResume(
-                error -> {
-                  failed.set(error);
-                  return Mono.empty();
-                });
+  private Mono<Chunk> chunk(KeyRange left, int rows) {
+    return bound(left, rows)
+        .filter(upTo -> !upTo.equals(left.upTo()))
+        .map(upTo -> new Chunk(new KeyRange(left.after(), upTo), false))
+        .defaultIfEmpty(new Chunk(left, true));
   }
 
-  private static Mono<Long> end(long rows, @Nullable Throwable failed) {
-    return failed == null ? Mono.just(rows) : Mono.error(failed);
+  /** Copies chunks over a lane until none is left. */
+  private Mono<Long> copied(RowCopy lane, Queue<Chunk> left, int rows) {
+    return Ahead.written(
+        () -> {
+          Chunk next = left.poll();
+          return next == null
+              ? Mono.just(new Read(null, Rows.of("", 0, null)))
+              : lane.read(next.range().condition(table())).map(read -> new Read(next, read));
+        },
+        read -> read.chunk() == null,
+        read ->
+            read.chunk() == null ? Mono.just(0L) : written(lane, read.chunk(), read.rows(), rows));
   }
 
-  /** The next rows of what is left, which gets less by them. */
-  private Mono<Chunk> chunk(KeyRange[] left) {
-    KeyRange range = left[0];
-    return bound(range, CHUNK)
-        .defaultIfEmpty(List.of())
-        .flatMap(
-            upTo -> {
-              boolean last = upTo.isEmpty();
-              KeyRange chunk = last ? range : new KeyRange(range.after(), upTo);
-              left[0] = new KeyRange(upTo, range.upTo());
-              return read(chunk.condition(table())).map(rows -> new Chunk(rows, last));
-            });
+  private Mono<Long> written(RowCopy lane, Chunk chunk, Rows read, int rows) {
+    if (!chunk.last()) {
+      size.seen(rows, read.bytes());
+    }
+    return lane.written(chunk.range(), rows, read);
   }
 
-  /** Some rows of a range, of which the last ones are not followed by others. */
-  private record Chunk(Rows rows, boolean last) {}
+  private interface Work<T> {
+
+    /** Does what is left, as other lanes do at the same time. */
+    Mono<Long> on(RowCopy lane, Queue<T> left);
+  }
+
+  /** A lane that fails leaves the others time to end what they do. */
+  private <T> Mono<Long> onLanes(Queue<T> left, Work<T> work) {
+    AtomicLong sum = new AtomicLong();
+    return Mono.whenDelayError(
+            lanes.stream().map(lane -> work.on(lane, left).doOnNext(sum::addAndGet)).toList())
+        .onErrorMap(error -> Exceptions.unwrapMultiple(error).get(0))
+        .then(Mono.fromSupplier(sum::get));
+  }
 
   public static boolean isDuplicate(Throwable error) {
     return error instanceof R2dbcException said && said.getErrorCode() == DUPLICATE;
   }
 
-  private Mono<Long> put(String condition) {
-    return read(condition).flatMap(this::written);
-  }
-
-  private Mono<Rows> read(String condition) {
-    String moving = condition + " AND " + capture.moving();
-    return read(moving, table().joined(moving));
-  }
-
-  private Mono<Rows> readLocked(String condition) {
-    return read(condition, table().joinedLocked(condition));
-  }
-
-  private Mono<Rows> read(String moving, String sql) {
-    return source
-        .rows(
-            sql,
-            row ->
-                new Rows(
-                    moving,
-                    Objects.requireNonNull(row.get(0, Long.class)),
-                    row.get(1, String.class)))
-        .single();
-  }
-
-  /** Puts rows in the place of those that the target has; gives how many there are now. */
-  private Mono<Long> written(Rows rows) {
-    return target
-        .inTransaction(Capture.check(target, owned).then(replaced(rows)))
-        .thenReturn(rows.count());
-  }
-
-  private Mono<Void> replaced(Rows rows) {
-    if (rows.count() > 0 && rows.text() == null) {
-      return Mono.error(Rows.cut("text of no row"));
-    }
-    Mono<Void> inserted =
-        rows.text() == null
-            ? Mono.empty()
-            : target.update(table().insert(rows.whole())).doOnNext(rows::check).then();
-    String delete =
-        joins ? table().deleteByKey(rows.condition()) : table().delete(rows.condition());
-    return target.update(delete).then(inserted);
-  }
-
   /** Puts rows while no writer can change them on the side that {@link Joined} locks first. */
-  public Mono<Void> putHeld(String condition) {
-    Mono<Void> copied = Joined.isolated(source, readLocked(condition).flatMap(this::put));
+  private Mono<Void> putHeld(String condition) {
+    RowCopy lane = first();
+    Mono<Void> copied =
+        Joined.isolated(
+            source(), lane.readLocked(condition).flatMap(rows -> putJoined(lane, rows)));
     return Joined.sourceFirst(this)
         ? copied
         : Joined.isolated(
-            target,
-            Capture.check(target, owned)
-                .then(target.rows(table().locking(condition), row -> 1).then())
+            target(),
+            Capture.check(target(), owned)
+                .then(target().rows(table().locking(condition), row -> 1).then())
                 .then(copied));
   }
 
   /** In the transaction that is open on the target, or in one of its own. */
-  private Mono<Void> put(Rows rows) {
-    return Joined.sourceFirst(this) ? written(rows).then() : replaced(rows);
-  }
-
-  /** All rows of a condition as literals. A server may have cut the text off. */
-  private record Rows(String condition, long count, @Nullable String text) {
-
-    String whole() {
-      String all = Objects.requireNonNull(text);
-      if (!all.endsWith(")")) {
-        throw cut("text of " + all.length() + " characters");
-      }
-      return all;
-    }
-
-    void check(long inserted) {
-      if (inserted != count) {
-        throw cut("text of " + inserted + " rows in place of " + count);
-      }
-    }
-
-    private static IllegalStateException cut(String what) {
-      return new IllegalStateException(
-          "chunk: cut off, a "
-              + what
-              + " (expected: all; raise max_allowed_packet of the source and the target)");
-    }
+  private Mono<Void> putJoined(RowCopy lane, Rows rows) {
+    Mono<Void> replaced = lane.replaced(rows, table().deleteByKey(rows.condition()));
+    return Joined.sourceFirst(this)
+        ? target().inTransaction(Capture.check(target(), owned).then(replaced))
+        : replaced;
   }
 
   /** Applies what waits, until there is little more than what writers add meanwhile. */
   public Mono<Void> caughtUp() {
-    return applied().repeat().takeUntil(count -> count < most()).then();
-  }
-
-  private int most() {
-    return joins ? Joined.ROWS : CHANGES;
+    return joins
+        ? applied().repeat().takeUntil(count -> count < Joined.ROWS).then()
+        : passed(Integer.MAX_VALUE).then();
   }
 
   /**
@@ -242,34 +259,55 @@ public record Transfer(
         .thenMany(Flux.fromIterable(all))
         .concatMap(Transfer::applied)
         .reduce(0L, Long::sum)
-        .repeat()
+        .repeat(MOST_PIECES)
         .takeUntil(count -> count < CHANGES)
         .then();
   }
 
   /** Applies what waits, but not for long where writers are faster. */
   public Mono<Void> keptUp() {
-    return applied().repeat(MOST_PIECES).takeUntil(count -> count < CHANGES).then();
+    return passed(MOST_PIECES).then();
   }
 
   /** Applies all that waits; ends only where writers add no more. */
   public Mono<Void> drained() {
-    return applied().repeat().takeUntil(count -> count == 0).then();
+    return passed(Integer.MAX_VALUE).repeat().takeUntil(count -> count == 0).then();
+  }
+
+  /** The changes that are applied at once. */
+  private int piece() {
+    return lanes.size() * RowCopy.KEYS;
+  }
+
+  /**
+   * Applies what waits until less than a piece does; reads the next changes while the rows of
+   * others are put.
+   */
+  private Mono<Long> passed(int most) {
+    return Mono.defer(
+        () -> {
+          Unread unread = new Unread(capture, source());
+          AtomicLong left = new AtomicLong(most);
+          return Ahead.written(
+              () -> unread.next(piece()),
+              changes -> changes.numbers().size() < piece() || left.decrementAndGet() <= 0,
+              this::applied);
+        });
   }
 
   /** Errors where changes are noted that nobody sees, as their transaction is prepared. */
   public Mono<Void> nothingPrepared() {
-    return Prepared.none(source, capture.changes());
+    return Prepared.none(source(), capture.changes());
   }
 
   /** Applies all that waits at this moment, and not what writers add meanwhile. */
   public Mono<Void> appliedUntilNow() {
     return capture
-        .bounds(source)
+        .bounds(source())
         .flatMap(
             now ->
                 Mono.defer(this::applied)
-                    .then(Mono.defer(() -> capture.bounds(source)))
+                    .then(Mono.defer(() -> capture.bounds(source())))
                     .repeat()
                     .takeUntil(left -> left.first() > now.last())
                     .then());
@@ -289,52 +327,103 @@ public record Transfer(
             + ")");
   }
 
-  /** Applies the oldest changes, if there are any. */
+  /** Applies the oldest changes, if there are any; gives how many. */
   public Mono<Long> applied() {
-    return joins ? Joined.patiently(this::applied, Joined.ROWS) : applied(CHANGES);
-  }
-
-  private Mono<Long> applied(int most) {
-    return capture
-        .oldest(source, most)
-        .flatMap(
-            changes ->
-                changes.isEmpty()
-                    ? Mono.just(0L)
-                    : applied(changes).thenReturn((long) changes.numbers().size()));
+    return joins
+        ? Joined.patiently(most -> capture.oldest(source(), most).flatMap(this::held), Joined.ROWS)
+        : capture.oldest(source(), piece()).flatMap(this::applied);
   }
 
   private Mono<Long> applied(Changes changes) {
-    if (joins) {
-      return putHeld(table().in(changes.keys()))
-          .onErrorResume(
-              Transfer::isDuplicate,
-              duplicate -> cleared().then(putHeld(table().in(changes.keys()))))
-          .then(capture.forgetByKey(source, owned, changes));
+    return changes.isEmpty()
+        ? Mono.just(0L)
+        : put(changes.keys())
+            .then(capture.forget(source(), owned, changes))
+            .thenReturn((long) changes.numbers().size());
+  }
+
+  private Mono<Long> held(Changes changes) {
+    Mono<Void> put = Mono.defer(() -> putHeld(table().in(changes.keys())));
+    return changes.isEmpty()
+        ? Mono.just(0L)
+        : put.onErrorResume(Transfer::isDuplicate, duplicate -> cleared(put))
+            .then(capture.forgetByKey(source(), owned, changes))
+            .thenReturn((long) changes.numbers().size());
+  }
+
+  /** Puts the rows of some keys, as they are now. */
+  private Mono<Void> put(List<List<String>> keys) {
+    Mono<Void> put = Mono.defer(() -> putOnLanes(keys));
+    return put.onErrorResume(Transfer::isDuplicate, duplicate -> cleared(put));
+  }
+
+  private Mono<Void> putOnLanes(List<List<String>> keys) {
+    Queue<List<List<String>>> left = new ConcurrentLinkedQueue<>(parts(keys));
+    return upserts
+        .flatMap(
+            upserts ->
+                onLanes(
+                    left,
+                    (lane, some) ->
+                        Mono.defer(
+                                () -> {
+                                  List<List<String>> next = some.poll();
+                                  return next == null
+                                      ? Mono.empty()
+                                      : lane.put(next, upserts).thenReturn((long) next.size());
+                                })
+                            .repeat(() -> !some.isEmpty())
+                            .reduce(0L, Long::sum)))
+        .then();
+  }
+
+  private List<List<List<String>>> parts(List<List<String>> keys) {
+    int even = (keys.size() + lanes.size() - 1) / lanes.size();
+    int most = Math.max(1, Math.min(even, Math.min(RowCopy.KEYS, size.rows())));
+    List<List<List<String>>> parts = new ArrayList<>();
+    for (int from = 0; from < keys.size(); from += most) {
+      parts.add(keys.subList(from, Math.min(keys.size(), from + most)));
     }
-    return put(table().in(changes.keys()))
-        .onErrorResume(
-            Transfer::isDuplicate, duplicate -> cleared().then(put(table().in(changes.keys()))))
-        .then(capture.forget(source, owned, changes));
+    return parts;
   }
 
   /**
-   * A row's unique value may still be that of a row whose own change waits. The rows of all waiting
-   * changes are taken off the target; they come back as these are applied. A duplicate that stays
-   * is one of the application's, which the caller gets.
+   * A row's unique value may still be that of a row whose own change waits. The rows of waiting
+   * changes are taken off the target until there is no duplicate; they come back as these are
+   * applied. A duplicate that stays is one of the application's, which the caller gets.
    */
-  private Mono<Void> cleared() {
+  private Mono<Void> cleared(Mono<Void> put) {
+    return clearedAfter(0, put);
+  }
+
+  private Mono<Void> clearedAfter(long number, Mono<Void> put) {
     return capture
-        .oldest(source, 20 * CHANGES)
+        .oldest(source(), "shardflux_seq > " + number, CLEARED)
         .flatMap(
-            all ->
-                target.inTransaction(
-                    Capture.check(target, owned)
-                        .then(
-                            target.update(
-                                table()
-                                    .delete(table().in(all.keys()) + " AND " + capture.moving())))
-                        .then()));
+            changes ->
+                changes.isEmpty()
+                    ? put
+                    : takenOff(changes.keys())
+                        .then(put)
+                        .onErrorResume(
+                            Transfer::isDuplicate, duplicate -> clearedAfter(changes.last(), put)));
+  }
+
+  private Mono<Void> takenOff(List<List<String>> keys) {
+    return Flux.fromIterable(keys)
+        .buffer(RowCopy.KEYS)
+        .concatMap(
+            some ->
+                target()
+                    .inTransaction(
+                        Capture.check(target(), owned)
+                            .then(
+                                target()
+                                    .update(
+                                        table()
+                                            .delete(table().in(some) + " AND " + capture.moving())))
+                            .then()))
+        .then();
   }
 
   /**
@@ -356,13 +445,14 @@ public record Transfer(
 
   /** Makes the rows of a range the same, of which those of some keys differ; gives how many. */
   public Mono<Long> mended(KeyRange range, List<List<String>> different) {
-    return different.size() > CHUNK
-        ? copy(range)
-        : Flux.fromIterable(different)
-            .buffer(CHANGES)
-            .concatMap(keys -> put(table().in(keys)))
-            .then(Mono.just((long) different.size()))
-            .onErrorResume(Transfer::isDuplicate, duplicate -> cleared().then(copy(range)));
+    Mono<Long> all = Mono.defer(() -> copy(range));
+    return different.size() > MANY
+        ? all
+        : putOnLanes(different)
+            .thenReturn((long) different.size())
+            .onErrorResume(
+                Transfer::isDuplicate,
+                duplicate -> cleared(all.then()).thenReturn((long) different.size()));
   }
 
   /** Puts rows that differ although no change of them waits, as where a write was done in part. */
@@ -375,7 +465,7 @@ public record Transfer(
 
   private Mono<Boolean> same(String condition) {
     String sql = table().checksum(condition);
-    return Mono.zip(checksum(source, sql), checksum(target, sql), String::equals);
+    return Mono.zip(checksum(source(), sql), checksum(target(), sql), String::equals);
   }
 
   private static Mono<String> checksum(Session session, String sql) {
@@ -386,7 +476,7 @@ public record Transfer(
               long rows = Objects.requireNonNull(row.get(0, Long.class));
               long written = Objects.requireNonNull(row.get(1, Long.class));
               if (written != rows) {
-                throw Rows.cut("text of " + written + " rows in place of " + rows);
+                throw new CutException("text of " + written + " rows in place of " + rows);
               }
               return rows + " " + row.get(2, String.class);
             })
@@ -394,14 +484,14 @@ public record Transfer(
   }
 
   private Mono<List<List<String>>> differing(String condition) {
-    return Mono.zip(hashes(source, condition), hashes(target, condition), Transfer::differing)
+    return Mono.zip(hashes(source(), condition), hashes(target(), condition), Transfer::differing)
         .flatMap(
             keys ->
                 keys.isEmpty()
                     ? Mono.just(keys)
                     // A change that came between both looks waits by now.
                     : capture
-                        .pending(source, keys)
+                        .pending(source(), keys)
                         .map(
                             pending ->
                                 keys.stream().filter(key -> !pending.contains(key)).toList()));
