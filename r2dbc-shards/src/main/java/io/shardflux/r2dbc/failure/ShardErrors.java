@@ -107,8 +107,15 @@ public final class ShardErrors {
     if (TopologyChangedException.isFence(known)) {
       return TopologyChangedException.refused(shard, known);
     }
-    R2dbcException named = sameCategory(known, shard + ": " + known.getMessage());
+    R2dbcException named =
+        isNamed(known) ? null : sameCategory(known, shard + ": " + known.getMessage());
     return named == null ? known : named;
+  }
+
+  /** Work with the connections of several shards meets an error at each of them. */
+  private static boolean isNamed(R2dbcException error) {
+    return error.getCause() instanceof R2dbcException own
+        && String.valueOf(error.getMessage()).endsWith(": " + own.getMessage());
   }
 
   /** The error of a connection that was lost under a transaction before its commit had begun. */
