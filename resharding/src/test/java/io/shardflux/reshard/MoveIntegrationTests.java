@@ -754,6 +754,16 @@ class MoveIntegrationTests {
   void aTableThatIsMadeAnewInALaterStepIsCopiedAnew() {
     try (MoveFixture fixture = new MoveFixture("{type: fixed, shard: shard_0}")) {
       fixture.load(60);
+      // What was copied of them is deleted in several transactions.
+      fixture
+          .router(0)
+          .on(S0)
+          .sql(
+              "INSERT INTO users SELECT 100 + a.id * 60 + b.id, 'more', 0 FROM users a, users b"
+                  + " WHERE a.id <= 50")
+          .rowsUpdated()
+          .block(BOUND);
+      AtomicInteger deletions = new AtomicInteger();
       fixture.addThird();
       Map<Long, List<String>> before = fixture.rows();
       ShardingStrategy next = ShardingStrategy.hash(List.of(S1, S2));
@@ -764,6 +774,9 @@ class MoveIntegrationTests {
               new MoveJob.Guards() {
                 @Override
                 public Mono<Void> before(String what) {
+                  if (what.equals("clean") && looks.get() == 4) {
+                    deletions.incrementAndGet();
+                  }
                   // Two tables a step: the third look is of the second step.
                   return what.equals("verify") && looks.incrementAndGet() == 3
                       ? fixture
@@ -777,6 +790,8 @@ class MoveIntegrationTests {
               });
       fixture.run(moves, next);
       assertThat(looks.get()).isGreaterThan(4);
+      // Of about 1,500 users, and of orders.
+      assertThat(deletions.get()).isGreaterThanOrEqualTo(3);
       fixture.check(before, next);
       fixture.checkClean();
     }

@@ -38,7 +38,9 @@ final class StepClean {
     boolean came =
         move.transition().steps().stream()
             .anyMatch(each -> each.phase().there() && each.to().equals(step.step().to()));
-    return came ? kept.dropped(step.target(), move.owned()) : kept.shut(step.target(), true);
+    return came
+        ? kept.dropped(step.target(), move.owned())
+        : kept.shut(step.target(), move.owned(), true);
   }
 
   /** Deletes the rows that moved from the source, once no router reads them there any more. */
@@ -78,7 +80,10 @@ final class StepClean {
     return step.fence()
         .emptying(step.target())
         .then(Mono.defer(() -> emptiedWhereThere(step.back())))
-        .then(step.each(transfer -> KeptFence.of(transfer.capture()).shut(step.target(), true)))
+        .then(
+            step.each(
+                transfer ->
+                    KeptFence.of(transfer.capture()).shut(step.target(), move.owned(), true)))
         .then(step.each(transfer -> removed(step, transfer.capture())));
   }
 
@@ -124,14 +129,24 @@ final class StepClean {
 
   /** Takes the triggers away, and what was copied, so that the step can begin anew. */
   Mono<Void> undone(OpenStep step) {
-    return step.fence()
-        .opened(step.source())
-        .then(step.each(transfer -> undone(step, transfer.capture())));
+    return step.fence().opened(step.source()).then(step.each(transfer -> undone(step, transfer)));
   }
 
-  private Mono<Void> undone(OpenStep step, Capture capture) {
-    return removed(step, capture)
-        .then(deleted(step.target(), capture.table().delete(capture.moving())))
+  private Mono<Void> undone(OpenStep step, Transfer transfer) {
+    return removed(step, transfer.capture()).then(Mono.defer(() -> emptied(transfer.back())));
+  }
+
+  /** The same where the job notes nothing of it: whoever begins the step anew does it again. */
+  private Mono<Void> emptied(Transfer transfer) {
+    return emptied(transfer, List.of())
+        .expand(upTo -> upTo.isEmpty() ? Mono.empty() : emptied(transfer, upTo))
         .then();
+  }
+
+  private Mono<List<String>> emptied(Transfer transfer, List<String> after) {
+    return transfer
+        .boundOfMoving(after, move.pace().rows(CLEANED_ROWS))
+        .defaultIfEmpty(List.of())
+        .flatMap(upTo -> emptied(transfer, new KeyRange(after, upTo)).thenReturn(upTo));
   }
 }

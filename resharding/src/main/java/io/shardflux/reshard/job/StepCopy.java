@@ -47,7 +47,7 @@ final class StepCopy {
         .then(installed(step, capture, step.source(), marks))
         .then(installed(step, capture, step.target(), marks))
         // From here on this step's triggers refuse what must not come there yet.
-        .then(KeptFence.of(capture).shut(step.target(), false));
+        .then(KeptFence.of(capture).shut(step.target(), move.owned(), false));
   }
 
   Mono<Void> installed(OpenStep step, Capture capture, Session session, Map<String, String> marks) {

@@ -85,19 +85,23 @@ public record KeptFence(long job, MovedTable table, int number) {
   }
 
   /** Lets a shard take all rows, as keys come to it; or no longer, as they have left it again. */
-  public Mono<Void> shut(Session session, boolean shut) {
+  public Mono<Void> shut(Session session, Owned owner, boolean shut) {
     return others(session)
         .flatMapIterable(jobs -> jobs)
         .concatMap(
             other ->
-                session.update(
-                    "UPDATE shardflux_fence SET closed = "
-                        + (shut ? 1 : 0)
-                        + " WHERE job = "
-                        + other.job()
-                        + " AND step = "
-                        + other.step()))
+                session.inTransaction(
+                    Capture.check(session, owner).then(session.update(other.closed(shut))).then()))
         .then();
+  }
+
+  private String closed(boolean shut) {
+    return "UPDATE shardflux_fence SET closed = "
+        + (shut ? 1 : 0)
+        + " WHERE job = "
+        + job
+        + " AND step = "
+        + step();
   }
 
   /** Takes away what other moves left, as keys stay that it would refuse. */
