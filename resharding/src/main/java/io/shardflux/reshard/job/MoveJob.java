@@ -47,6 +47,11 @@ public final class MoveJob implements MoveWork {
       return true;
     }
 
+    /** True if connections are ended over which a statement may come that was sent before. */
+    default boolean endsStragglers() {
+      return true;
+    }
+
     /** True if both sides are compared before keys go back. */
     default boolean compares() {
       return true;
@@ -308,7 +313,7 @@ public final class MoveJob implements MoveWork {
   private Mono<Void> cleaned() {
     return Mono.defer(
             () -> move.isAt(Phase.CLEAN) ? Mono.empty() : move.at(move.state().at(0, Phase.CLEAN)))
-        .then(Mono.defer(() -> move.settled(Step::from)))
+        .then(Mono.defer(() -> move.left(Step::from)))
         .then(
             Mono.defer(() -> OpenStep.each(move, move.transition().steps().size(), this::cleaned)));
   }

@@ -84,7 +84,7 @@ final class MoveStay {
   }
 
   private Mono<Void> emptied() {
-    return Mono.defer(() -> move.settled(step -> step.phase().there() ? step.from() : step.to()))
+    return Mono.defer(() -> move.left(step -> step.phase().there() ? step.from() : step.to()))
         .then(
             Mono.defer(
                 () -> OpenStep.each(move, move.begunSteps(), Sides.EITHER, clean::otherSide)))

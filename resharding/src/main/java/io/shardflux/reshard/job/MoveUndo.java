@@ -108,7 +108,7 @@ final class MoveUndo {
                     ? move.at(move.begunSteps() == 0 ? undo() : atStep(move.begunSteps() - 1))
                     : Mono.empty())
         .then(Mono.defer(this::returned))
-        .then(Mono.defer(() -> move.settled(Step::to)))
+        .then(Mono.defer(() -> move.left(Step::to)))
         .then(Mono.defer(() -> OpenStep.each(move, move.begunSteps(), clean::takenBack)))
         .then(
             Mono.defer(

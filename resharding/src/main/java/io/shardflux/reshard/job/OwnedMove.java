@@ -15,6 +15,7 @@ import io.shardflux.reshard.progress.Share;
 import io.shardflux.reshard.transfer.MovedTable.KeyRange;
 import io.shardflux.reshard.transfer.Pace;
 import io.shardflux.reshard.transfer.Servers;
+import io.shardflux.reshard.transfer.Stragglers;
 import io.shardflux.reshard.transfer.Transfer;
 import io.shardflux.reshard.watch.Latencies;
 import io.shardflux.router.Internal;
@@ -42,6 +43,9 @@ import reactor.core.publisher.Mono;
  */
 @Internal
 public final class OwnedMove {
+
+  /** The least time that servers count, by whole seconds. */
+  private static final Duration SHORTEST = Duration.ofSeconds(1);
 
   private final ClusterAccess cluster;
   private final Servers servers;
@@ -330,6 +334,32 @@ public final class OwnedMove {
     return settledOn(() -> transition().steps().stream().map(left));
   }
 
+  /**
+   * The same, and no statement comes later either that was sent before, however long its router
+   * stood still in between. No trigger is there then to refuse it.
+   *
+   * @param left the side of each step that the keys left
+   */
+  public Mono<Void> left(Function<Step, ShardId> left) {
+    return settled(left)
+        .thenMany(
+            Flux.defer(
+                () ->
+                    guards.settles() && guards.endsStragglers()
+                        ? Flux.fromStream(transition().steps().stream().map(left).distinct())
+                        : Flux.empty()))
+        .concatMap(
+            shard ->
+                servers.on(shard, session -> Stragglers.ended(session, behind()).thenReturn(shard)))
+        .then();
+  }
+
+  /** The time for which nothing was sent by an earlier topology once statements have settled. */
+  private Duration behind() {
+    Duration acquire = cluster.own().options().timeouts().acquire();
+    return acquire.compareTo(SHORTEST) < 0 ? SHORTEST : acquire;
+  }
+
   /** The same, where such a router follows the databases of these shards. */
   public Mono<Void> settledOn(Supplier<Stream<ShardId>> shards) {
     Duration lease = cluster.lease();
@@ -338,10 +368,7 @@ public final class OwnedMove {
         .awaited(now().epoch())
         .thenMany(Flux.fromStream(() -> shards.get().distinct()))
         .concatMap(cluster::noted)
-        .then(
-            guards.settles()
-                ? Mono.delay(followed.plus(cluster.own().options().timeouts().acquire()))
-                : Mono.empty())
+        .then(guards.settles() ? Mono.delay(followed.plus(behind())) : Mono.empty())
         .then();
   }
 }
