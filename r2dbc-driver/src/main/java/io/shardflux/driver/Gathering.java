@@ -206,11 +206,10 @@ final class Gathering {
 
     @Override
     public boolean cuts(Gather.Mention mention, String column) {
-      return engine.comparesAll()
-          || (asked.snapshot().topology().tables().get(mention.table())
-                  instanceof TableRule.Sharded rule
-              && rule.key().size() == 1
-              && rule.key().get(0).name().equalsIgnoreCase(column));
+      return asked.snapshot().topology().tables().get(mention.table())
+              instanceof TableRule.Sharded rule
+          && rule.key().size() == 1
+          && rule.key().get(0).name().equalsIgnoreCase(column);
     }
 
     private Mono<Result> sent(

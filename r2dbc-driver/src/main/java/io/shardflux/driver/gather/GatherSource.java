@@ -145,10 +145,7 @@ public record GatherSource(
         List<Object> values,
         Duration time);
 
-    /**
-     * Tells whether a column of a mention that is not read should have one of the values that were
-     * read, because so its key is known, or the servers would otherwise compare each row with all.
-     */
+    /** Tells whether a column is the key of a mention, by whose values its shards are known. */
     boolean cuts(Gather.Mention mention, String column);
 
     /**

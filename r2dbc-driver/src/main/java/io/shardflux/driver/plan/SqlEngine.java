@@ -254,11 +254,6 @@ public class SqlEngine {
     return catalogs.readJson();
   }
 
-  /** Tells whether servers compare each row with all others where there is no index, as MariaDB. */
-  public boolean comparesAll() {
-    return version().contains("MariaDB");
-  }
-
   /** A read that is sent with the rows of some mentions; empty where it can't be. */
   public Mono<Prepared.WithRows> withRows(
       Prepared prepared, Set<Integer> mentions, List<Gather.Cut> cuts, Duration time, String sql) {
