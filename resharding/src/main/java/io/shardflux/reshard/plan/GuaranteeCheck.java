@@ -51,7 +51,7 @@ final class GuaranteeCheck {
     return servers
         .on(first, session -> definitions(session).thenReturn(true))
         .thenMany(Flux.fromIterable(old))
-        .concatMap(shard -> servers.on(shard, session -> others(session).thenReturn(true)))
+        .concatMap(shard -> servers.on(shard, session -> sources(session).thenReturn(true)))
         .thenMany(Flux.fromIterable(all()))
         .concatMap(shard -> servers.on(shard, session -> triggers(session).thenReturn(true)))
         .thenMany(server(first))
@@ -162,6 +162,51 @@ final class GuaranteeCheck {
                     reader
                         + " has its name (expected: none; afterwards it has the rows of its own"
                         + " shard alone)"))
+        .then();
+  }
+
+  private Mono<Void> sources(Session session) {
+    return others(session)
+        .thenMany(Flux.fromIterable(rules))
+        .concatMap(rule -> nulls(session, rule))
+        .then();
+  }
+
+  /** Rows that no shard owns would be counted by no statement for all shards. */
+  private Mono<Void> nulls(Session session, TableRule.Sharded rule) {
+    List<String> key = names(rule);
+    return session
+        .rows(
+            "SELECT COLUMN_NAME FROM information_schema.COLUMNS"
+                + HERE
+                + MovedTable.text(rule.table())
+                + " AND IS_NULLABLE = 'YES'",
+            GuaranteeCheck::name)
+        .filter(column -> key.contains(lower(column)))
+        .collectList()
+        .flatMapIterable(columns -> columns)
+        .concatMap(
+            column ->
+                session
+                    .rows(
+                        "SELECT 1 FROM "
+                            + MovedTable.quoted(rule.table())
+                            + " WHERE "
+                            + MovedTable.quoted(column)
+                            + " IS NULL LIMIT 1",
+                        row -> column)
+                    .collectList()
+                    .flatMapIterable(found -> found))
+        .doOnNext(
+            column ->
+                refuse(
+                    Code.NULL_KEY,
+                    rule.table(),
+                    column
+                        + ", NULL in a row on "
+                        + session.shard()
+                        + " (expected: a value in each row, by which its shard is found; give"
+                        + " these rows one, or put them into a table that is pinned)"))
         .then();
   }
 

@@ -156,6 +156,8 @@ public record MovePlan(
     FOREIGN_KEY,
     /** A column of the primary key has a type whose literals are not exact. */
     KEY_TYPE,
+    /** Rows have NULL in a column of the shard key, so that no shard owns them. */
+    NULL_KEY,
     /** The server does not know a function by which the strategy says in SQL what it owns. */
     STRATEGY_SQL,
     /** A router has not said that it reached a new shard with its own account. */
