@@ -49,11 +49,13 @@ final class IdentityTables {
   record Identity(UUID cluster, String shard, long epoch, String document) {}
 
   private final List<ShardId> ids;
+  private final Duration bound;
   private final ShardRouter shards;
 
   /** The databases of some shards, whatever identity they have; connects to nothing. */
   private IdentityTables(List<Shard> shards, Duration bound) {
     this.ids = shards.stream().map(Shard::id).toList();
+    this.bound = bound;
     var router =
         ShardRouter.builder()
             .pool(PoolOptions.builder().maxSize(1).build())
@@ -79,6 +81,7 @@ final class IdentityTables {
     return Flux.fromIterable(ids)
         .flatMap(
             shard -> of(shard).then(Mono.just(shard)).onErrorResume(error -> Mono.empty()), AT_ONCE)
+        .take(bound)
         .collectList();
   }
 
@@ -119,6 +122,7 @@ final class IdentityTables {
                     .onErrorResume(error -> Mono.empty()),
             // Those that are silent must not use up the time of the others.
             Math.max(1, ids.size()))
+        .take(bound)
         .reduce(IdentityTables::newer);
   }
 

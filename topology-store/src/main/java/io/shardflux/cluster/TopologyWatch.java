@@ -281,7 +281,7 @@ final class TopologyWatch implements SharedTopology {
     Mono<Void> asked =
         tables
             .head()
-            .flatMap(head -> follow(head, gap))
+            .flatMap(head -> follow(head, gap, sentAt))
             .doOnSuccess(done -> confirmed(sentAt))
             .doOnError(this::unconfirmed);
     // A control server that is silent takes its time, in which the shards tell.
@@ -316,7 +316,7 @@ final class TopologyWatch implements SharedTopology {
             });
   }
 
-  private Mono<Void> follow(Head head, boolean gap) {
+  private Mono<Void> follow(Head head, boolean gap, long sentAt) {
     if (!head.cluster().equals(cluster)) {
       return Mono.error(
           new IllegalStateException(
@@ -324,7 +324,7 @@ final class TopologyWatch implements SharedTopology {
     }
     return topologyOf(head)
         .then(Mono.defer(() -> gap || isMissing(head) ? askedShards() : Mono.empty()))
-        .then(Mono.defer(() -> head.epoch() < epoch() ? behind(head) : upToDate(head)));
+        .then(Mono.defer(() -> head.epoch() < epoch() ? behind(head) : upToDate(head, sentAt)));
   }
 
   private long epoch() {
@@ -335,8 +335,10 @@ final class TopologyWatch implements SharedTopology {
     return told > epoch() && told > head.epoch() && System.nanoTime() - toldAt > LATE_NANOS;
   }
 
-  private Mono<Void> upToDate(Head head) {
+  private Mono<Void> upToDate(Head head, long sentAt) {
     behind = false;
+    // Tables at rest need neither the registration, nor a topology that this router can't open.
+    followedAt = sentAt;
     return ordersOf(head).then(Mono.defer(this::renewed));
   }
 
@@ -368,12 +370,12 @@ final class TopologyWatch implements SharedTopology {
     askedAt = now;
     return IdentityTables.on(
             opened.shards(),
-            control.lease().dividedBy(2),
+            // One that is silent must not make this look as old as a lease.
+            control.lease().dividedBy(4),
             shards ->
-                shards
-                    .reached()
-                    .doOnNext(all -> all.forEach(this::reached))
-                    .then(Mono.defer(() -> shards.later(cluster, epoch()))))
+                Mono.zip(shards.reached(), shards.later(cluster, epoch()).singleOptional())
+                    .doOnNext(both -> both.getT1().forEach(this::reached))
+                    .flatMap(both -> Mono.justOrEmpty(both.getT2())))
         .publishOn(Schedulers.boundedElastic())
         .flatMap(this::putInForce);
   }

@@ -481,6 +481,23 @@ class ClusterRouterIntegrationTests {
     assertThat(failed).isEmpty();
   }
 
+  /** Whoever starts beside a shard that stands still asks it in vain what it knows. */
+  @Test
+  void aSilentShardLeavesTheKeysOfOthersAlone() {
+    assumeTrue(servers.controllable(), "these servers can't be stopped");
+    // Longer than the time within which the shards are not asked again.
+    String document = document(2).replace("lease: 1s", "lease: 4s");
+    var unused = open(document);
+    servers.pause(databases.get(1).server());
+    ClusterRouter late = open(document);
+    Mono<Integer> read =
+        late.router().on("users", ShardKey.of(7)).sql("SELECT 1").map((row, metadata) -> 1).one();
+    StepVerifier.create(read.delayElement(Duration.ofMillis(50)).repeat(60))
+        .expectNextCount(61)
+        .expectComplete()
+        .verify(BOUND);
+  }
+
   @Test
   void aRouterThatAloneHasLostTheControlServerFollowsTheShards() {
     ClusterRouter first = open(document(2));
