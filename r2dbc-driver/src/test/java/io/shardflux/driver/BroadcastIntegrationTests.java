@@ -12,6 +12,7 @@ import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.settings.GatherOptions;
 import io.shardflux.r2dbc.settings.PoolOptions;
 import io.shardflux.r2dbc.settings.Shard;
+import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.router.KeyColumn;
 import io.shardflux.router.ShardingStrategy;
 import io.shardflux.router.TableRule;
@@ -49,7 +50,11 @@ class BroadcastIntegrationTests {
   private DriverShards shards(int users, PoolOptions pool) {
     DriverShards made =
         new DriverShards(
-            builder -> builder.gathers(GatherOptions.builder().maxRows(60).build()).pool(pool),
+            builder ->
+                builder
+                    .gathers(GatherOptions.builder().maxRows(60).build())
+                    .pool(pool)
+                    .timeouts(Timeouts.of(BOUND).withAcquire(BOUND.minusSeconds(1))),
             router -> MutatedFactory.noting(router, plan -> plans.merge(plan, 1, Integer::sum)));
     shards = made;
     made.load(users);
