@@ -46,6 +46,10 @@ final class Moves implements AutoCloseable {
   private final int rows;
   private final Duration pass;
   private final ClusterRouter cluster;
+
+  /** Writes, too, and does no move. */
+  private final ClusterRouter second;
+
   private final ShardMoves moves;
   private final List<Measured.OneFigure> figures = new ArrayList<>();
   private final List<Ratio> ratios = new ArrayList<>();
@@ -62,6 +66,7 @@ final class Moves implements AutoCloseable {
     this.rows = rows;
     this.pass = pass;
     this.cluster = ClusterRouter.open(document()).blockOptional(BOUND).orElseThrow();
+    this.second = ClusterRouter.open(document()).blockOptional(BOUND).orElseThrow();
     this.moves = ShardMoves.of(cluster);
     for (String sql : filling()) {
       run(sql);
@@ -250,7 +255,7 @@ final class Moves implements AutoCloseable {
     return ManagementFactory.getMemoryMXBean().getHeapMemoryUsage().getUsed();
   }
 
-  /** What writers feel of a copy and of its switch. */
+  /** What writers of two routers feel of a copy and of its switch. */
   void writers() {
     WriteLanes lanes = new WriteLanes(WRITERS, this::write);
     long start;
@@ -276,7 +281,7 @@ final class Moves implements AutoCloseable {
 
   private Mono<Long> write() {
     long id = any();
-    return cluster
+    return (id % 2 == 0 ? cluster : second)
         .router()
         .on("users", ShardKey.of(id))
         .sql("UPDATE users SET version = version + 1 WHERE id = :id")
@@ -298,6 +303,7 @@ final class Moves implements AutoCloseable {
   @Override
   public void close() {
     moves.close().block(BOUND);
+    second.close().block(BOUND);
     cluster.close().block(BOUND);
   }
 }
