@@ -353,10 +353,14 @@ final class Execution {
           Refusals.refused(
               RefusalCode.GENERATED_VALUES, "generated values of rows on several shards", sql));
     }
-    return queriedWrites
-        .found(asked, write, refusal)
-        .flatMap(found -> written(asked.snapshot(), found, again))
-        .switchIfEmpty(Mono.fromSupplier(() -> ChangesResult.of(0, List.of())));
+    // What was found is held until it is written.
+    Mono<Result> work =
+        queriedWrites
+            .found(asked, write, refusal)
+            .flatMap(found -> written(asked.snapshot(), found, again))
+            .switchIfEmpty(Mono.fromSupplier(() -> ChangesResult.of(0, List.of())));
+    Duration acquire = engine.router().timeouts().acquire();
+    return engine.gatherTurns().inTurn(work.flux(), acquire, sql).single();
   }
 
   private Mono<Result> written(

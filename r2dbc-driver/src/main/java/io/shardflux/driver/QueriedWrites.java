@@ -51,17 +51,33 @@ final class QueriedWrites {
   /** A statement for some rows. */
   private record Piece(Prepared prepared, Routing routing, Plan plan) {}
 
+  /** The statements for all rows. Of their analyses one is kept. Used by one thread at a time. */
+  private static final class Pieces {
+
+    private @Nullable Piece first;
+    private boolean copies;
+    private final List<Routing> routings = new ArrayList<>();
+    private final List<Plan.Part> parts = new ArrayList<>();
+
+    void add(Piece piece) {
+      first = first == null ? piece : first;
+      copies |= piece.plan() instanceof Plan.Writes writes && writes.copies();
+      routings.add(piece.routing());
+      parts.addAll(piece.plan().parts());
+    }
+
+    Plan plan(Piece one) {
+      return routings.size() == 1 ? one.plan() : new Plan.Writes(parts, copies, !copies);
+    }
+  }
+
   /** The way to a write that is refused as it is; null where there is none. */
   @Nullable QueriedWrite of(Gathering.Asked asked, RefusedSqlException refusal) {
     QueriedWrite write = engine.queried(asked.prepared(), refusal);
     if (write != null
         && write.found() instanceof QueriedWrite.Keys
         && !Boolean.TRUE.equals(asked.hints().readThenWrite())) {
-      throw new RefusedSqlException(
-          refusal.code(),
-          refusal.reason(),
-          refusal.code().wayOut()
-              + ", or let its rows' keys be read first by the hint read-then-write=true");
+      throw QueriedWrite.unpermitted(refusal);
     }
     return write;
   }
@@ -84,8 +100,8 @@ final class QueriedWrites {
                   () -> new FoundRows(keys, bounds.maxRows(), bounds.maxBytes()), FoundRows::add)
               .flatMapIterable(FoundRows::pieces)
               .concatMap(rows -> piece(asked, write, rows, time), 1)
-              .collectList()
-              .filter(pieces -> !pieces.isEmpty())
+              .collect(Pieces::new, Pieces::add)
+              .filter(pieces -> pieces.first != null)
               .map(pieces -> found(asked, write, pieces, time));
         });
   }
@@ -93,10 +109,7 @@ final class QueriedWrites {
   private void check(Gathering.Asked asked, RefusedSqlException refusal) {
     Binds binds = asked.binds();
     if (connection.transaction() != null) {
-      throw new RefusedSqlException(
-          RefusalCode.GATHER_IN_TRANSACTION,
-          "a write of rows that are read first, in a transaction: " + refusal.reason(),
-          "run it outside the transaction, or restrict it to one key");
+      throw QueriedWrite.inTransaction(refusal);
     }
     if (IntStream.range(0, binds.size()).anyMatch(i -> VirtualStatement.once(binds.get(i)))) {
       throw new RefusedSqlException(RefusalCode.STREAM_VALUE, "a stream for several statements");
@@ -155,25 +168,20 @@ final class QueriedWrites {
         .build();
   }
 
-  private Found found(
-      Gathering.Asked asked, QueriedWrite write, List<Piece> pieces, StatementTime time) {
-    List<Plan.Part> parts =
-        pieces.stream().flatMap(piece -> piece.plan().parts().stream()).toList();
-    long shards = parts.stream().map(Plan.Part::shard).distinct().count();
+  private static Found found(
+      Gathering.Asked asked, QueriedWrite write, Pieces pieces, StatementTime time) {
+    Piece first = Objects.requireNonNull(pieces.first);
+    long shards = pieces.parts.stream().map(Plan.Part::shard).distinct().count();
     if (shards > 1 && Boolean.FALSE.equals(asked.hints().scatterWrites())) {
       throw new RefusedSqlException(
           RefusalCode.SCATTERED_WRITE, "a write over " + shards + " shards");
     }
-    boolean copies =
-        pieces.stream()
-            .anyMatch(piece -> piece.plan() instanceof Plan.Writes writes && writes.copies());
-    Plan plan = pieces.size() == 1 ? pieces.get(0).plan() : new Plan.Writes(parts, copies, !copies);
     return new Found(
-        pieces.get(0).prepared(),
+        first.prepared(),
         values(write.markers(), asked),
         hints(asked, time.left()),
-        together(pieces.stream().map(Piece::routing).toList()),
-        plan);
+        together(pieces.routings),
+        pieces.plan(first));
   }
 
   private static Routing together(List<Routing> routings) {

@@ -257,6 +257,23 @@ class QueriedWritesIntegrationTests {
         write.tail());
   }
 
+  /** A write and what is gathered for it have one turn, and others wait for it. */
+  @Test
+  void aWriteHasOneTurn() {
+    DriverShards one = shards(12, GatherOptions.builder().concurrency(1).build());
+    String keys =
+        "/* shardflux: read-then-write=true */ UPDATE users a JOIN users b ON b.age = a.age + 1 SET"
+            + " a.country = 'PL' WHERE a.id < b.id";
+    StepVerifier.create(
+            Flux.range(10, 6)
+                .flatMap(no -> one.updated(NINTH.replace("9", "" + no)), 6)
+                .concatWith(one.updated(keys)))
+        .expectNext(12L, 12L, 12L, 12L, 12L, 12L, 11L)
+        .expectComplete()
+        .verify(BOUND);
+    isClean(one);
+  }
+
   @Test
   void aCancelLeavesNothing() {
     DriverShards given = shards(20);

@@ -35,12 +35,15 @@ public final class GatherTurns {
    * @param sql its statement, for errors
    */
   public <T> Flux<T> inTurn(Flux<T> work, Duration time, String sql) {
-    return Flux.defer(
-        () -> {
+    return Flux.deferContextual(
+        context -> {
+          if (context.hasKey(this)) {
+            return work;
+          }
           Turn turn = new Turn();
           return turn.come()
               .timeout(time, Mono.error(() -> late(time, sql)))
-              .thenMany(work)
+              .thenMany(work.contextWrite(inside -> inside.put(this, true)))
               .doFinally(end -> turn.end());
         });
   }

@@ -145,7 +145,8 @@ final class FixedStatements {
           refused(RefusalCode.EXECUTABLE_COMMENT, "SELECT /*M! id, */ name FROM customers"),
           refused(
               RefusalCode.SCATTERED_WRITE_FORM,
-              "INSERT INTO words SELECT email, name, 1 FROM customers"),
+              "INSERT INTO words SELECT email, name, 1 FROM customers ON DUPLICATE KEY UPDATE uses ="
+                  + " score"),
           refused(
               RefusalCode.KEY_MISSING, "INSERT INTO customers (name, tier) VALUES ('Ann', 'gold')"),
           refused(RefusalCode.UNKNOWN_TABLE, "SELECT * FROM strangers"),

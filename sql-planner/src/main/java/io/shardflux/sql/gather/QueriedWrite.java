@@ -1,5 +1,7 @@
 package io.shardflux.sql.gather;
 
+import io.shardflux.sql.statement.RefusalCode;
+import io.shardflux.sql.statement.RefusedSqlException;
 import io.shardflux.sql.statement.ShardSql;
 import java.util.ArrayList;
 import java.util.List;
@@ -47,6 +49,31 @@ public record QueriedWrite(Found found, ShardSql head, ShardSql tail) {
     public int length() {
       return sql.text().length();
     }
+  }
+
+  /**
+   * {@return the refusal of a write whose rows' keys may not be read first}
+   *
+   * @param refusal the reason why shards can't do it as it is
+   */
+  public static RefusedSqlException unpermitted(RefusedSqlException refusal) {
+    return new RefusedSqlException(
+        refusal.code(),
+        refusal.reason(),
+        refusal.code().wayOut()
+            + ", or let its rows' keys be read first by the hint read-then-write=true");
+  }
+
+  /**
+   * {@return the refusal of a write in a transaction}
+   *
+   * @param refusal the reason why shards can't do it as it is
+   */
+  public static RefusedSqlException inTransaction(RefusedSqlException refusal) {
+    return new RefusedSqlException(
+        RefusalCode.GATHER_IN_TRANSACTION,
+        "a write of rows that are read first, in a transaction: " + refusal.reason(),
+        "run it outside the transaction, or restrict it to one key");
   }
 
   /** {@return the characters of all its texts} */
