@@ -142,6 +142,24 @@ class BroadcastIntegrationTests {
     large.router.operations().closeBreaker(IDS.get(0)).block(BOUND);
   }
 
+  /** Of two that are not small the first has more rows than may be; no row of it is left out. */
+  @Test
+  void oneThatHasTooManyRowsIsToldThoughTheOtherWasRead() {
+    DriverShards large = shards(100);
+    for (int i = 0; i < 4; i++) {
+      large.updated("INSERT INTO settings (label) SELECT label FROM settings").block(BOUND);
+    }
+    StepVerifier.create(
+            numbers(
+                large,
+                "SELECT ROW_NUMBER() OVER (ORDER BY u.age) FROM users u JOIN settings s ON u.age <"
+                    + " s.id"))
+        .expectErrorSatisfies(
+            error -> assertThat(error).hasMessageContaining("TOO_MANY_GATHERED_ROWS"))
+        .verify(BOUND);
+    isClean(large);
+  }
+
   @Test
   void rowsComeInTheOrderThatTheStatementSays() {
     DriverShards large = shards(100);

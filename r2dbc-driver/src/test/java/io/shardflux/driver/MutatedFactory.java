@@ -137,6 +137,11 @@ public final class MutatedFactory {
           }
 
           @Override
+          public int few() {
+            return FEW;
+          }
+
+          @Override
           public void noteBroadcast(String sql) {
             plans.accept("broadcast");
           }

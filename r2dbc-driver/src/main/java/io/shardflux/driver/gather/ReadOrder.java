@@ -84,7 +84,10 @@ final class ReadOrder {
         return new Step(mention, false, List.of(), List.of(), false);
       }
     }
-    return null;
+    // One that has more rows than may be read is read again, and told of.
+    return left.isEmpty()
+        ? null
+        : new Step(left.iterator().next(), false, List.of(), List.of(), false);
   }
 
   /** Tells whether another mention may be read in place of one that has more rows than may be. */
