@@ -149,7 +149,7 @@ final class Inlining {
   /** The tables of the read alone, and those that stand for the mentions. */
   private Schema schema(Set<Integer> mentions) {
     Map<String, List<Catalog.Column>> columns = new HashMap<>();
-    Topology.Builder topology = Topology.builder().epoch(schema.topology().epoch());
+    Topology.Builder topology = Topology.builder();
     schema.topology().shards().forEach(topology::shard);
     schema.topology().strategies().forEach(topology::strategy);
     Set<String> tables = new HashSet<>(gather.copies());
