@@ -72,10 +72,21 @@ class KilledMoversIntegrationTests {
           fixture.told.writes.get(),
           fixture.told.unknown.size(),
           fixture.told.unread.size());
+      System.out.printf(
+          "%d late writes, %d fenced, %d writes of keys that do not move%n",
+          fixture.told.late.get(), fixture.told.fenced.get(), fixture.told.served.get());
       fixture.told.refused.forEach((error, times) -> System.out.println(times + " " + error));
       assertThat(fixture.misplaced(last)).as("seed %d", SEED).isEmpty();
       assertThat(fixture.told.wrong).as("seed %d", SEED).isEmpty();
       assertThat(fixture.told.writes.get()).isGreaterThan(Told.USERS);
+      assertThat(fixture.told.unserved).as("keys that do not move").isEmpty();
+      assertThat(fixture.told.served.get()).isPositive();
+      assertThat(fixture.told.late.get()).isPositive();
+      if (KILLS >= 50) {
+        assertThat(killed)
+            .allSatisfy((phase, times) -> assertThat(times).isGreaterThanOrEqualTo(3));
+        assertThat(killed).hasSizeGreaterThanOrEqualTo(6);
+      }
       assertThat(fixture.told.unknown.size()).isLessThan(1 + fixture.told.writes.get() / 100);
     }
   }

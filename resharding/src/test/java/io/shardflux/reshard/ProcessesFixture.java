@@ -61,7 +61,9 @@ final class ProcessesFixture implements AutoCloseable {
             + """
             strategies:
               by_user: {type: fixed, shard: shard_0}
+              by_counter: {type: modulo, shards: [shard_0, shard_1, shard_2]}
             tables:
+              counters: {key: {id: integer}, strategy: by_counter}
               users: {key: {id: integer}, strategy: by_user}
               orders: {key: {user_id: integer}, strategy: by_user}
             timeouts: {acquire: 2s}
@@ -100,6 +102,7 @@ final class ProcessesFixture implements AutoCloseable {
                   Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                   "-Xmx128m",
                   "-Dmoves.kills=" + KILLS,
+                  "-Dmoves.without=" + System.getProperty("moves.without", ""),
                   "-XX:TieredStopAtLevel=1",
                   "-XX:+UseSerialGC",
                   "-cp",

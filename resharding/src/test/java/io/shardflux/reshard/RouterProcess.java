@@ -3,6 +3,7 @@ package io.shardflux.reshard;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.shardflux.cluster.ClusterRouter;
+import io.shardflux.reshard.job.MoveJob;
 import io.shardflux.reshard.plan.MoveOptions;
 import io.shardflux.reshard.plan.MovePlan;
 import io.shardflux.reshard.progress.MoveProgress.Wanted;
@@ -28,6 +29,15 @@ final class RouterProcess {
 
   private static final Duration BOUND = Duration.ofSeconds(60);
 
+  /** Those of a mover; a control leaves one out by {@code -Dmoves.without=fence}. */
+  private static final MoveJob.Guards GUARDS =
+      new MoveJob.Guards() {
+        @Override
+        public boolean closesFence() {
+          return !System.getProperty("moves.without", "").equals("fence");
+        }
+      };
+
   private final ClusterRouter cluster;
 
   private RouterProcess(ClusterRouter cluster) {
@@ -50,7 +60,7 @@ final class RouterProcess {
   }
 
   private void move() throws IOException {
-    ShardMoves moves = ShardMoves.of(cluster);
+    ShardMoves moves = new DefaultShardMoves(cluster, GUARDS);
     say("ready");
     BufferedReader orders = new BufferedReader(new InputStreamReader(System.in, UTF_8));
     for (String order = orders.readLine(); order != null; order = orders.readLine()) {

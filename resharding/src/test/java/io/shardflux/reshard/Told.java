@@ -32,6 +32,13 @@ final class Told {
 
   final Queue<String> wrong = new ConcurrentLinkedQueue<>();
   final Queue<String> unread = new ConcurrentLinkedQueue<>();
+
+  /** Errors of writes whose keys never move. */
+  final Queue<String> unserved = new ConcurrentLinkedQueue<>();
+
+  final AtomicInteger served = new AtomicInteger();
+  final AtomicInteger late = new AtomicInteger();
+  final AtomicInteger fenced = new AtomicInteger();
   final AtomicInteger writes = new AtomicInteger();
 
   /** How many writes were refused or have no known end, by the beginning of the error. */
@@ -45,6 +52,7 @@ final class Told {
   static void create(ShardRouter router) {
     List.of(
             "CREATE TABLE users (id BIGINT PRIMARY KEY, name VARCHAR(20), version INT NOT NULL)",
+            "CREATE TABLE counters (id BIGINT PRIMARY KEY, n BIGINT NOT NULL)",
             "CREATE TABLE orders (user_id BIGINT, no INT, PRIMARY KEY (user_id, no))")
         .forEach(
             sql ->
@@ -84,6 +92,13 @@ final class Told {
         unknown.put(Long.parseLong(words[1]), Integer.parseInt(words[2]));
         refused(words[3]);
       }
+      case "late" -> {
+        stored.put(Long.parseLong(words[1]), Integer.parseInt(words[2]));
+        late.incrementAndGet();
+      }
+      case "fenced" -> fenced.incrementAndGet();
+      case "served" -> served.incrementAndGet();
+      case "unserved" -> unserved.add(line);
       case "unread" -> unread.add(line);
       case "wrong" -> wrong.add(line);
       default -> {

@@ -1,10 +1,13 @@
 package io.shardflux.reshard;
 
 import io.r2dbc.spi.Connection;
+import io.r2dbc.spi.R2dbcException;
 import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.coalesce.KeyedReads;
 import io.shardflux.r2dbc.insert.InsertOutcome;
 import io.shardflux.r2dbc.insert.RowInserts;
+import io.shardflux.r2dbc.settings.Timeouts;
+import io.shardflux.reshard.transfer.Capture;
 import io.shardflux.router.ShardKey;
 import java.time.Duration;
 import java.util.Map;
@@ -24,7 +27,12 @@ import reactor.core.publisher.Mono;
  */
 final class Writes {
 
-  private static final int LANES = 6;
+  private static final int USUAL = 6;
+
+  /** Those that write late: some of them must be between the look and the write at each switch. */
+  private static final int LATE = 8;
+
+  private static final int LANES = USUAL + LATE;
 
   private final ShardRouter router;
   private final int first;
@@ -71,11 +79,85 @@ final class Writes {
   }
 
   private Mono<Void> one(int lane) {
-    return switch (ThreadLocalRandom.current().nextInt(8)) {
+    if (lane >= USUAL) {
+      return late(lane);
+    }
+    return switch (ThreadLocalRandom.current().nextInt(9)) {
       case 0 -> stored();
+      case 8 -> counted(lane);
       case 1, 2 -> changed(lane, this::inTransaction);
       default -> changed(lane, this::update);
     };
+  }
+
+  /**
+   * As a process that stood still in between: only the fence keeps such a write from being lost.
+   */
+  private Mono<Void> late(int lane) {
+    long id = user(lane);
+    int before = versions.getOrDefault(id, 0);
+    return before < 0
+        ? Mono.empty()
+        : router
+            .locate("users", ShardKey.of(id))
+            .delayElement(Duration.ofMillis(ThreadLocalRandom.current().nextInt(800)))
+            .flatMap(
+                shard ->
+                    router
+                        .on(shard)
+                        .sql(
+                            "UPDATE users SET version = :next WHERE id = :id AND version = :before")
+                        .bind("next", before + 1)
+                        .bind("before", before)
+                        .bind("id", id)
+                        .rowsUpdated())
+            .doOnNext(
+                rows -> {
+                  if (rows == 1) {
+                    versions.put(id, before + 1);
+                    told.accept("late " + id + " " + (before + 1));
+                  }
+                })
+            .onErrorResume(
+                error -> {
+                  if (error instanceof R2dbcException said
+                      && said.getErrorCode() == Capture.FENCED) {
+                    told.accept("fenced " + id);
+                  } else {
+                    versions.put(id, -1);
+                    told.accept("unknown " + id + " " + (before + 1) + " late: " + error);
+                  }
+                  return Mono.empty();
+                })
+            .then();
+  }
+
+  /** A key of a table that does not move. */
+  private Mono<Void> counted(int lane) {
+    if (!router.topology().tables().containsKey("counters")) {
+      return Mono.empty();
+    }
+    long id = 1L + first + (long) step * lane;
+    return router
+        .on("counters", ShardKey.of(id))
+        .sql("INSERT INTO counters VALUES (:id, 1) ON DUPLICATE KEY UPDATE n = n + 1")
+        .bind("id", id)
+        .timeouts(Timeouts.defaults())
+        .rowsUpdated()
+        .doOnNext(rows -> told.accept("served " + id))
+        .onErrorResume(
+            error -> {
+              told.accept("unserved " + id + " " + error);
+              return Mono.empty();
+            })
+        .then();
+  }
+
+  private long user(int lane) {
+    int ofProcess = Told.USERS / step / LANES;
+    return 1L
+        + first
+        + (long) step * (lane + LANES * ThreadLocalRandom.current().nextInt(ofProcess));
   }
 
   private Mono<Void> stored() {
@@ -99,9 +181,7 @@ final class Writes {
   }
 
   private Mono<Void> changed(int lane, Change change) {
-    int ofProcess = Told.USERS / step / LANES;
-    long id =
-        1L + first + (long) step * (lane + LANES * ThreadLocalRandom.current().nextInt(ofProcess));
+    long id = user(lane);
     int before = versions.getOrDefault(id, 0);
     if (before < 0) {
       // An earlier write of it had no known end.
