@@ -42,7 +42,6 @@ public final class RefusedSqlException extends RuntimeException {
    * @param reason the part of the statement that the rule met, without bound values
    * @param wayOut the alternative for the caller
    */
-  @Internal
   public RefusedSqlException(RefusalCode code, String reason, String wayOut) {
     this(shortened(reason), code, wayOut, false);
   }
