@@ -152,10 +152,20 @@ final class Execution {
   }
 
   Mono<Result> run(Binds binds, Hints hints) {
+    return Mono.defer(
+        () -> {
+          VirtualTransaction now = connection.transaction();
+          Mono<Result> result = run(binds, hints, now);
+          return now == null ? result : now.counted(result);
+        });
+  }
+
+  /** The same in the transaction that was open when the statement was asked for, or in none. */
+  private Mono<Result> run(Binds binds, Hints hints, @Nullable VirtualTransaction now) {
     return this.<Result>attempt(
             (snapshot, prepared, again) -> {
               checkComplete(prepared, binds);
-              return planned(snapshot, prepared, prepared.sent(binds), hints, again);
+              return planned(snapshot, prepared, prepared.sent(binds), hints, now, again);
             },
             Anew.NOT_YET)
         .onErrorMap(Definitions.Ended.class, Definitions.Ended::told)
@@ -167,8 +177,15 @@ final class Execution {
    * carried to its caller.
    */
   Mono<Result> run(Snapshot snapshot, Prepared prepared, Binds binds, Hints hints) {
-    return planned(
-        snapshot, prepared, binds, hints, error -> Mono.error(new PlanAgainException(error)));
+    return Mono.defer(
+        () ->
+            planned(
+                snapshot,
+                prepared,
+                binds,
+                hints,
+                connection.transaction(),
+                error -> Mono.error(new PlanAgainException(error))));
   }
 
   /** Not all markers of a long text are known when its values are bound. */
@@ -287,9 +304,10 @@ final class Execution {
       Prepared prepared,
       Binds binds,
       Hints given,
+      @Nullable VirtualTransaction now,
       Function<Throwable, Mono<Result>> again) {
     Hints hints = engine.withDefaults(prepared.hints().or(given));
-    VirtualTransaction transaction = transactionOf(prepared);
+    VirtualTransaction transaction = transactionOf(prepared, now);
     if (transaction != null && hints.transactions() != null) {
       transaction.in(ShardfluxConnectionFactory.mode(hints));
     }
@@ -446,8 +464,8 @@ final class Execution {
   }
 
   /** The transaction that the statement must be in, or null. */
-  private @Nullable VirtualTransaction transactionOf(Prepared prepared) {
-    VirtualTransaction transaction = connection.transaction();
+  private @Nullable VirtualTransaction transactionOf(
+      Prepared prepared, @Nullable VirtualTransaction transaction) {
     if (transaction == null) {
       return null;
     }
@@ -683,7 +701,7 @@ final class Execution {
       ShardPart there = transaction.on(snapshot, part.shard());
       return direct(
           part.shard(),
-          there.sql(statement),
+          reads() ? there.reading(statement) : there.sql(statement),
           () -> guard == null ? null : guard.within(transaction, there));
     }
 

@@ -292,6 +292,71 @@ class TransactionModesIntegrationTests {
     assertUnchanged();
   }
 
+  /** What ran beside it would be undone with it. */
+  @Test
+  void aFailedWriteOfSeveralShardsUndoesNothingOfOthersBesideIt() {
+    StepVerifier.create(
+            transaction(
+                connection ->
+                    Flux.range(0, 20)
+                        .flatMap(
+                            i ->
+                                i % 2 == 0
+                                    ? grow(connection, 1 + i % 3, 1)
+                                    : changed(
+                                            connection,
+                                            "INSERT INTO users (id, name) VALUES (30, 'x'), (1, 'x')")
+                                        .onErrorReturn(
+                                            R2dbcDataIntegrityViolationException.class, 0L),
+                            20)
+                        .reduce(0L, Long::sum)))
+        .expectNext(10L)
+        .expectComplete()
+        .verify(BOUND);
+    assertThat(ages().stream().mapToLong(age -> age).sum()).isEqualTo(21 + 10);
+  }
+
+  /** By its words it might be a write, of which one shard alone may have any. */
+  @Test
+  void aReadIsNoWriteWhateverItsWords() {
+    in(TransactionMode.SINGLE_WRITER);
+    StepVerifier.create(
+            transaction(
+                connection ->
+                    Flux.concat(
+                        grow(connection, 1, 1),
+                        read(connection, "SELECT age AS next FROM users WHERE id = 2"),
+                        read(connection, "SELECT MAX(age) AS share FROM users"))))
+        .expectNext(1L, 2L, 6L)
+        .expectComplete()
+        .verify(BOUND);
+  }
+
+  /** It would be in no transaction if the commit overtook it. */
+  @Test
+  void aCommitIsRefusedBesideAStatementThatIsPlanned() {
+    StepVerifier.create(
+            shards.on(
+                connection ->
+                    Flux.concat(
+                        connection.beginTransaction(),
+                        grow(connection, 1, 1).then(),
+                        Mono.<Void>defer(
+                            () -> {
+                              changed(
+                                      connection,
+                                      "INSERT INTO users (id, name) VALUES (31, 'never seen')")
+                                  .subscribe(done -> {}, error -> {});
+                              return Mono.from(connection.commitTransaction());
+                            }))))
+        .expectErrorSatisfies(
+            error -> assertThat(error).hasMessageStartingWith("commit: 1 statements under way"))
+        .verify(BOUND);
+    shards.awaitIdle();
+    assertThat(number("SELECT COUNT(*) FROM users")).isEqualTo(6);
+    assertUnchanged();
+  }
+
   @Test
   void savepointsHoldOnAllShards() {
     StepVerifier.create(

@@ -178,6 +178,11 @@ public final class VirtualTransaction {
     seen.computeIfAbsent(shard, known -> new HashSet<>()).addAll(tables);
   }
 
+  /** Counts what will be a statement of the transaction, so that no commit overtakes it. */
+  public <T> Mono<T> counted(Mono<T> statement) {
+    return shards.counted(statement);
+  }
+
   /** Runs a write on several shards, which is done on all or on none. */
   public <T> Mono<T> undoable(Mono<T> step) {
     return shards.undoable(step).doOnError(error -> forgetTables());
@@ -215,6 +220,7 @@ public final class VirtualTransaction {
         .then()
         // The keys that have left are told; a connection that can't roll back is closed.
         .onErrorResume(gone -> rollback().onErrorComplete().then(Mono.error(gone)))
+        .doOnCancel(() -> rollback().subscribe(null, error -> {}))
         .then(Mono.defer(shards::commit));
   }
 

@@ -138,8 +138,19 @@ final class Branch {
   /** A statement of the user's. */
   <T> Flux<T> run(Work<T> work) {
     return sure(work.terms().timeouts())
-        .thenMany(Flux.defer(() -> attempt(work.alone())))
+        .thenMany(Flux.defer(() -> attempt(open(work.alone()))))
         .concatWith(Mono.defer(this::still));
+  }
+
+  /** The work, unless the transaction is being ended by the time of its turn. */
+  private <T> Work<T> open(Work<T> work) {
+    return work.doing(
+        (mine, dialect) ->
+            ending
+                ? Flux.error(
+                    new IllegalStateException(
+                        "transaction on " + shard() + ": over (expected: one that is open)"))
+                : work.execution().apply(mine, dialect));
   }
 
   /** Completes if its part is still there, which is asked where a statement failed before. */

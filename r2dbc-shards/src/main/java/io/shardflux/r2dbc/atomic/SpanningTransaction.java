@@ -35,6 +35,7 @@ import org.jspecify.annotations.Nullable;
 import reactor.core.Disposable;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
+import reactor.core.publisher.Sinks;
 import reactor.core.scheduler.Schedulers;
 
 /**
@@ -92,6 +93,9 @@ public final class SpanningTransaction implements RouterTransaction {
   private @Nullable String over;
   private @Nullable Disposable alarm;
   private int running;
+  private int asked;
+  private @Nullable Object step;
+  private Sinks.Empty<Void> left = Sinks.empty();
   private boolean rolledBack;
 
   private volatile boolean givenUp;
@@ -195,13 +199,17 @@ public final class SpanningTransaction implements RouterTransaction {
     return target(Mono.just(new LiveShards.Located(shard, null)), entrance);
   }
 
-  /** Where statements that were made for that shard are inside the transaction. */
-  public Work.Target at(ShardId shard, Entrance entrance) {
-    return new Target(Mono.just(new LiveShards.Located(shard, null)), entrance);
+  /**
+   * Where statements that were made for that shard are inside the transaction.
+   *
+   * @param reads whether they are known to write nothing, whatever their text looks like
+   */
+  public Work.Target at(ShardId shard, Entrance entrance, boolean reads) {
+    return new Target(Mono.just(new LiveShards.Located(shard, null)), entrance, reads);
   }
 
   private TransactionTarget target(Mono<LiveShards.Located> where, Entrance entrance) {
-    Target target = new Target(where, entrance);
+    Target target = new Target(where, entrance, false);
     return sql -> target.statement(home.template(sql), Work.Terms.of(timeouts));
   }
 
@@ -210,10 +218,12 @@ public final class SpanningTransaction implements RouterTransaction {
 
     private final Mono<LiveShards.Located> where;
     private final Entrance entrance;
+    private final boolean reads;
 
-    Target(Mono<LiveShards.Located> where, Entrance entrance) {
+    Target(Mono<LiveShards.Located> where, Entrance entrance, boolean reads) {
       this.where = where;
       this.entrance = entrance;
+      this.reads = reads;
     }
 
     @Override
@@ -221,7 +231,7 @@ public final class SpanningTransaction implements RouterTransaction {
       return inside(
           where.flatMapMany(
               found ->
-                  branch(found.shard(), entrance, work)
+                  branch(found.shard(), entrance, work, reads)
                       .flatMapMany(branch -> looked(branch.run(work), found.look()))));
     }
   }
@@ -246,10 +256,10 @@ public final class SpanningTransaction implements RouterTransaction {
   }
 
   /** The part on the shard of a statement, which may be sent then. */
-  private Mono<Branch> branch(ShardId shard, Entrance entrance, Work<?> work) {
+  private Mono<Branch> branch(ShardId shard, Entrance entrance, Work<?> work, boolean reads) {
     return Mono.defer(
         () -> {
-          boolean writes = !readOnly && writes(work);
+          boolean writes = !readOnly && !reads && writes(work);
           boolean locks = !work.read() || level() == IsolationLevel.SERIALIZABLE;
           Mono<Branch> branch;
           synchronized (this) {
@@ -442,7 +452,8 @@ public final class SpanningTransaction implements RouterTransaction {
   @Override
   public Mono<Void> rollbackToSavepoint(String name) {
     String text = "ROLLBACK TO SAVEPOINT " + quoted(name);
-    return everywhere(() -> cut(name, 1), text, this::undoneInPart);
+    // What ran beside it would be undone on some shards alone.
+    return alone(everywhere(() -> cut(name, 1), text, this::undoneInPart).flux()).then();
   }
 
   /**
@@ -450,15 +461,23 @@ public final class SpanningTransaction implements RouterTransaction {
    * transaction open, a cancel leaves nothing but a rollback of all.
    */
   public <T> Mono<T> undoable(Mono<T> step) {
+    Mono<T> undone =
+        step.onErrorResume(
+            error -> rollbackToSavepoint(STEP).onErrorComplete().then(Mono.error(error)));
     Mono<T> undoable =
         createSavepoint(STEP)
-            .then(step)
-            .onErrorResume(
-                error -> rollbackToSavepoint(STEP).onErrorComplete().then(Mono.error(error)))
+            // Some shards may have it, and others an older one.
+            .doOnError(this::doom)
+            .then(undone)
+            .doOnSuccess(done -> forgetStep())
             .doOnCancel(
                 () ->
                     doom(new CancellationException("a statement on several shards was cancelled")));
-    return inside(undoable.flux()).singleOrEmpty();
+    return alone(undoable.flux()).singleOrEmpty();
+  }
+
+  private synchronized void forgetStep() {
+    savepoints.remove(STEP);
   }
 
   /** Some shards may have what others have no more. */
@@ -628,15 +647,98 @@ public final class SpanningTransaction implements RouterTransaction {
     return new Commit(home, lead, branches, name, () -> givenUp);
   }
 
-  /** Runs a statement of the transaction. */
+  /** Runs a statement of the transaction, beside others but not beside a step of others. */
   private <T> Flux<T> inside(Flux<T> statement) {
-    return Flux.using(
+    return Flux.deferContextual(
+        context ->
+            Flux.usingWhen(
+                room(context.getOrDefault(Step.class, null), false),
+                it -> statement.onErrorMap(this::noted),
+                it -> Mono.fromRunnable(this::leave),
+                (it, error) -> Mono.fromRunnable(this::leave),
+                it -> Mono.fromRunnable(this::leave)));
+  }
+
+  /** Marks the statements of a step. */
+  private static final class Step {}
+
+  /** Runs a step, beside which no other statement of the transaction runs. */
+  private <T> Flux<T> alone(Flux<T> statements) {
+    return Flux.deferContextual(
+        context -> {
+          Step outer = context.getOrDefault(Step.class, null);
+          if (outer != null) {
+            return statements;
+          }
+          Step mine = new Step();
+          return Flux.usingWhen(
+                  room(mine, true),
+                  it -> statements.onErrorMap(this::noted),
+                  it -> Mono.fromRunnable(this::leaveStep),
+                  (it, error) -> Mono.fromRunnable(this::leaveStep),
+                  it -> Mono.fromRunnable(this::leaveStep))
+              .contextWrite(inner -> inner.put(Step.class, mine));
+        });
+  }
+
+  /** Lets a statement in once it may run. */
+  private Mono<SpanningTransaction> room(@Nullable Step mine, boolean alone) {
+    return Mono.defer(() -> roomNow(mine, alone))
+        .repeatWhenEmpty(tries -> tries.concatMap(tried -> somebodyLeft(mine, alone), 1))
+        .timeout(
+            timeouts.acquire(),
+            Mono.error(
+                () ->
+                    new IllegalStateException(
+                        "transaction on "
+                            + joinedShards()
+                            + ": other statements under way (expected: none beside a write on"
+                            + " several shards or a rollback to a savepoint)")));
+  }
+
+  private synchronized Mono<SpanningTransaction> roomNow(@Nullable Step mine, boolean alone) {
+    if (!isFree(mine, alone)) {
+      return Mono.empty();
+    }
+    enter(null);
+    if (alone) {
+      step = mine;
+    }
+    return Mono.just(this);
+  }
+
+  // Called under the lock.
+  private boolean isFree(@Nullable Step mine, boolean alone) {
+    return alone ? running == 0 && step == null : step == null || step == mine;
+  }
+
+  private synchronized Mono<Boolean> somebodyLeft(@Nullable Step mine, boolean alone) {
+    return isFree(mine, alone) ? Mono.just(true) : left.asMono().thenReturn(true);
+  }
+
+  private void leaveStep() {
+    synchronized (this) {
+      step = null;
+    }
+    leave();
+  }
+
+  /** Counts what will be a statement of the transaction, so that no commit overtakes it. */
+  public <T> Mono<T> counted(Mono<T> statement) {
+    return Mono.using(
         () -> {
-          enter(null);
+          synchronized (this) {
+            refuseIfOver();
+            asked++;
+          }
           return this;
         },
-        it -> statement.onErrorMap(this::noted),
-        it -> leave());
+        it -> statement,
+        it -> {
+          synchronized (this) {
+            asked--;
+          }
+        });
   }
 
   private Throwable noted(Throwable error) {
@@ -678,7 +780,7 @@ public final class SpanningTransaction implements RouterTransaction {
     if (alarm != null) {
       alarm.dispose();
     }
-    return running++;
+    return Math.max(asked, running++);
   }
 
   // Called under the lock.
@@ -689,7 +791,18 @@ public final class SpanningTransaction implements RouterTransaction {
     }
   }
 
-  private synchronized void leave() {
+  private void leave() {
+    Sinks.Empty<Void> waiting;
+    synchronized (this) {
+      waiting = left;
+      left = Sinks.empty();
+      left();
+    }
+    waiting.tryEmitEmpty();
+  }
+
+  // Called under the lock.
+  private void left() {
     running--;
     if (running == 0 && over == null && !joined.isEmpty()) {
       alarm =

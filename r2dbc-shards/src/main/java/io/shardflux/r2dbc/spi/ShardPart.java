@@ -38,10 +38,15 @@ public final class ShardPart {
 
   /** A statement that was made for the shard, inside the transaction. */
   public StatementSpec sql(StatementSpec statement) {
-    return target().moved(statement);
+    return transaction.at(shard, entrance, false).moved(statement);
   }
 
-  Work.Target target() {
-    return transaction.at(shard, entrance);
+  /** The same of a statement that is known to write nothing. */
+  public StatementSpec reading(StatementSpec statement) {
+    return reading().moved(statement);
+  }
+
+  Work.Target reading() {
+    return transaction.at(shard, entrance, true);
   }
 }

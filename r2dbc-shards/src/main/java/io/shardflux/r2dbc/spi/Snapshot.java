@@ -609,9 +609,9 @@ public final class Snapshot {
       return targetOn(shard, tables).moved(statement);
     }
 
-    /** The same inside a transaction. */
+    /** The same of a read inside a transaction. */
     public StatementSpec sql(ShardPart part, StatementSpec statement) {
-      Work.Target inside = part.target();
+      Work.Target inside = part.reading();
       return new Work.Target() {
         @Override
         public <T> Flux<T> run(Work<T> work) {
