@@ -117,6 +117,54 @@ class CapturedChangesIntegrationTests {
     }
   }
 
+  /** By its collation the key is the same, and the text is another one. */
+  @ParameterizedTest
+  @ValueSource(strings = {"verify", "note SWITCH"})
+  void aKeyThatIsWrittenOtherwiseArrives(String when) {
+    try (MoveFixture fixture = new MoveFixture("{type: fixed, shard: shard_0}")) {
+      fixture.load(20);
+      for (ShardId shard : List.of(S0, S1)) {
+        run(
+            fixture.router(0),
+            shard,
+            List.of(
+                "ALTER TABLE orders ADD tag VARCHAR(20) COLLATE utf8mb4_general_ci NOT NULL DEFAULT"
+                    + " 'tag', DROP PRIMARY KEY,"
+                    + " ADD PRIMARY KEY (user_id, no, tag)"));
+      }
+      Mono<Void> once =
+          all(
+                  fixture.router(0),
+                  S0,
+                  List.of(
+                      "UPDATE orders SET tag = 'TAG' WHERE user_id < 9",
+                      "DELETE FROM orders WHERE user_id = 10",
+                      "INSERT INTO orders VALUES (10, 1, 1, NULL, 'Tag')"))
+              .cache();
+      ShardMoves moves =
+          fixture.hasty(
+              0,
+              new MoveJob.Guards() {
+                @Override
+                public Mono<Void> before(String what) {
+                  return what.equals(when) ? once : Mono.empty();
+                }
+              });
+      fixture.run(moves, ShardingStrategy.fixed(S1));
+      assertThat(
+              fixture
+                  .router(0)
+                  .on(S1)
+                  .sql(
+                      "SELECT GROUP_CONCAT(DISTINCT user_id ORDER BY user_id) FROM orders WHERE"
+                          + " BINARY tag <> 'tag'")
+                  .map((row, metadata) -> row.get(0, String.class))
+                  .one()
+                  .block(BOUND))
+          .isEqualTo("1,2,4,5,7,8,10");
+    }
+  }
+
   /** No trigger sees what becomes of a partition as a whole: the move stops before its switch. */
   @ParameterizedTest
   @ValueSource(

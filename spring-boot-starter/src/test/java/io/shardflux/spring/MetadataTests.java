@@ -100,6 +100,7 @@ class MetadataTests {
   @CsvSource({
     "reads.preference, reads.preference,",
     "sql.allow-scatter, sql.allow-scatter,",
+    "resharding.switch, resharding.switch,",
     "resharding.clean, resharding.clean,",
     "transactions.mode, transactions.mode,",
     "strategies.*.type, strategies.by_id.type,",
@@ -221,7 +222,7 @@ class MetadataTests {
   private static String literal(String cell) {
     String first = cell.replace("`", "").replaceFirst(",.*", "");
     return first.matches(
-            "[0-9]+(ms|s|m|h|d)?|crc32|shardflux_directory|shardflux_nodes|primary|remove"
+            "[0-9]+(ms|s|m|h|d)?|crc32|shardflux_directory|shardflux_nodes|primary|remove|at-once"
                 + "|single-writer|true|false")
         ? first
         : "";

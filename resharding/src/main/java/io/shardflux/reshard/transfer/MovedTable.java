@@ -264,18 +264,17 @@ public record MovedTable(
   /**
    * Tells whether rows may be put in the place of those with the same primary key on a side. It
    * must say whether a row moves, since a side may have rows of its own that do not; and no other
-   * unique key may lead to another row. Texts that differ may be the same key.
+   * unique key may lead to another row. Texts that differ may be the same key, and the one that is
+   * there would stay.
    */
   Mono<Boolean> upserts(Session side) {
     boolean keyed =
-        key.stream()
-            .allMatch(
-                part ->
-                    primary.stream()
-                        .anyMatch(
-                            column ->
-                                column.name.equalsIgnoreCase(part.name())
-                                    && !TEXTS.contains(column.type)));
+        primary.stream().noneMatch(column -> TEXTS.contains(column.type))
+            && key.stream()
+                .allMatch(
+                    part ->
+                        primary.stream()
+                            .anyMatch(column -> column.name.equalsIgnoreCase(part.name())));
     return keyed
         ? side.number(
                 "SELECT COUNT(*) FROM information_schema.STATISTICS WHERE TABLE_SCHEMA ="

@@ -256,12 +256,32 @@ public final class Transfer {
   public static Mono<Void> caughtUp(List<Transfer> all) {
     return Flux.fromIterable(all)
         .concatMap(Transfer::caughtUp)
-        .thenMany(Flux.fromIterable(all))
-        .concatMap(Transfer::applied)
-        .reduce(0L, Long::sum)
-        .repeat(MOST_PIECES)
-        .takeUntil(count -> count < CHANGES)
+        .then(Mono.defer(() -> nearlyAll(all)))
+        .repeat()
+        .takeUntil(near -> near)
         .then();
+  }
+
+  /**
+   * Goes over all tables until few changes are left. Writers may be too fast for that: then it must
+   * do that no table has more than it applies at once.
+   */
+  private static Mono<Boolean> nearlyAll(List<Transfer> all) {
+    return Flux.fromIterable(all)
+        .concatMap(each -> each.applied().map(count -> new Applied(count, count < each.piece())))
+        .reduce(new Applied(0, true), Applied::and)
+        .repeat(MOST_PIECES)
+        .takeUntil(applied -> applied.count() < CHANGES)
+        .last()
+        .map(applied -> applied.count() < CHANGES || applied.all());
+  }
+
+  /** How many changes were applied, and whether they were all that waited. */
+  private record Applied(long count, boolean all) {
+
+    private Applied and(Applied other) {
+      return new Applied(count + other.count, all && other.all);
+    }
   }
 
   /** Applies what waits, but not for long where writers are faster. */
@@ -276,7 +296,7 @@ public final class Transfer {
 
   /** The changes that are applied at once. */
   private int piece() {
-    return lanes.size() * RowCopy.KEYS;
+    return joins ? Joined.ROWS : lanes.size() * RowCopy.KEYS;
   }
 
   /**

@@ -10,6 +10,7 @@ import io.shardflux.sql.statement.ValueKind;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -37,6 +38,9 @@ public record Gather(
   private static final int MOST_OF_LINK = 1 << 13;
 
   private static final String MODES = "NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES,STRICT_ALL_TABLES";
+
+  /** A name in it that is an alias and a column is an error for tables, and not for such rows. */
+  private static final Pattern HAVING = Pattern.compile("(?i)\\bHAVING\\b");
 
   /** The beginning of the names of temporary tables. */
   public static final String PREFIX = "_shardflux_g";
@@ -144,11 +148,14 @@ public record Gather(
   /**
    * {@return the statement with the rows of all mentions in it, for a server that is given them so}
    * Behind the marker for the limit it has one for each mention that is read. Null where a value
-   * may not arrive exactly so.
+   * may not arrive exactly so, or names may be found otherwise.
    */
   public @Nullable ShardSql inText() {
     List<Integer> read = read();
-    return target == null && !read.isEmpty() && mentions.stream().allMatch(Mention::fitsText)
+    return target == null
+            && !read.isEmpty()
+            && mentions.stream().allMatch(Mention::fitsText)
+            && !HAVING.matcher(statement.text()).find()
         ? RowsInText.of(this, read, limitMarker() + 1).in(statement)
         : null;
   }

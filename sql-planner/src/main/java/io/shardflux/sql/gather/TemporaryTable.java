@@ -174,8 +174,8 @@ final class TemporaryTable {
 
   /** The value of an expression of a column's type as a literal. */
   static Fragment literal(Catalog.Column column, Fragment value) {
-    String place = "\u0001";
-    String[] around = literal(column, place, false).split(place, -1);
+    // No text of SQL has such a character.
+    String[] around = literal(column, "\u0001", false).split("\\x01", -1);
     List<Object> pieces = new ArrayList<>();
     for (int i = 0; i < around.length; i++) {
       if (i > 0) {
