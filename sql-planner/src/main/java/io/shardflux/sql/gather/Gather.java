@@ -39,8 +39,10 @@ public record Gather(
 
   private static final String MODES = "NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES,STRICT_ALL_TABLES";
 
-  /** A name in it that is an alias and a column is an error for tables, and not for such rows. */
-  private static final Pattern HAVING = Pattern.compile("(?i)\\bHAVING\\b");
+  /**
+   * A name in them that is an alias and a column is found otherwise in tables than in such rows.
+   */
+  private static final Pattern GROUPS = Pattern.compile("(?i)\\b(?:HAVING|GROUP\\s+BY)\\b");
 
   /** The beginning of the names of temporary tables. */
   public static final String PREFIX = "_shardflux_g";
@@ -155,7 +157,7 @@ public record Gather(
     return target == null
             && !read.isEmpty()
             && mentions.stream().allMatch(Mention::fitsText)
-            && !HAVING.matcher(statement.text()).find()
+            && !GROUPS.matcher(statement.text()).find()
         ? RowsInText.of(this, read, limitMarker() + 1).in(statement)
         : null;
   }
