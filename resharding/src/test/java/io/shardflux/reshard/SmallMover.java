@@ -12,7 +12,7 @@ import java.time.Duration;
 /** Moves all keys of a strategy to the second shard, in a JVM of its own that has a small heap. */
 final class SmallMover {
 
-  private static final Duration BOUND = Duration.ofMinutes(2);
+  private static final Duration BOUND = Duration.ofMinutes(4);
 
   private SmallMover() {}
 

@@ -10,7 +10,9 @@ final class ChunkSize {
   /** Literals of several rows that have more bytes are not taken at all. */
   static final int MOST_BYTES = 2 * BYTES;
 
-  private static final int FIRST = 2_000;
+  /** Few, as they may be wide ones. */
+  private static final int FIRST = 250;
+
   private static final int MOST = 10_000;
 
   private final AtomicInteger rows = new AtomicInteger(FIRST);
@@ -24,10 +26,5 @@ final class ChunkSize {
     long fitting = bytes == 0 ? MOST : (long) seen * BYTES / bytes;
     rows.updateAndGet(
         now -> (int) Math.max(1, Math.min(Math.min(MOST, fitting), Math.max(now, 2L * seen))));
-  }
-
-  /** Learns that rows had too many bytes. */
-  void cut(int seen) {
-    rows.accumulateAndGet(Math.max(1, seen / 2), Math::min);
   }
 }

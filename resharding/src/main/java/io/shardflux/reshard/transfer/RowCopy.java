@@ -4,6 +4,8 @@ import io.r2dbc.spi.R2dbcException;
 import io.shardflux.cluster.Jobs.Owned;
 import io.shardflux.reshard.transfer.MovedTable.KeyRange;
 import io.shardflux.reshard.transfer.Rows.CutException;
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.List;
 import java.util.Objects;
 import reactor.core.publisher.Mono;
@@ -59,30 +61,51 @@ record RowCopy(Lane lane, Capture capture, Owned owned) {
         .single();
   }
 
+  /** A part of a range, with so many rows at most. */
+  private record Part(KeyRange range, int mostRows) {}
+
   /** Writes rows of a range that were read; gives how many. */
   Mono<Long> written(KeyRange range, int mostRows, Rows rows) {
-    return written(rows).onErrorResume(CutException.class, cut -> halved(range, mostRows, cut));
+    Part all = new Part(range, mostRows);
+    return written(rows).onErrorResume(CutException.class, cut -> inParts(all, cut));
   }
 
-  private Mono<Long> copied(KeyRange range, int mostRows) {
-    return read(range.condition(table())).flatMap(rows -> written(range, mostRows, rows));
+  /** One after the other, as a part that is done must not be held in memory by those behind it. */
+  private Mono<Long> inParts(Part all, CutException cut) {
+    Deque<Part> left = new ArrayDeque<>();
+    return shortened(all, left, cut)
+        .concatWith(
+            Mono.defer(() -> left.isEmpty() ? Mono.empty() : copied(left.pop(), left))
+                .repeat(() -> !left.isEmpty()))
+        .reduce(0L, Long::sum);
   }
 
-  private Mono<Long> halved(KeyRange range, int mostRows, CutException cut) {
-    if (mostRows <= 1) {
+  private Mono<Long> copied(Part part, Deque<Part> left) {
+    return read(part.range().condition(table()))
+        .flatMap(this::written)
+        .onErrorResume(CutException.class, cut -> shortened(part, left, cut));
+  }
+
+  /** Leaves both halves to be copied; copies the row of a part that has no other. */
+  private Mono<Long> shortened(Part part, Deque<Part> left, CutException cut) {
+    KeyRange range = part.range();
+    if (part.mostRows() <= 1) {
       return alone(range.condition(table()), cut);
     }
-    int half = mostRows / 2;
+    int half = part.mostRows() / 2;
     return bound(range, half)
-        .defaultIfEmpty(List.of())
-        .flatMap(
-            upTo ->
-                upTo.isEmpty()
-                    ? copied(range, half)
-                    : copied(new KeyRange(range.after(), upTo), half)
-                        .zipWhen(
-                            first -> copied(new KeyRange(upTo, range.upTo()), mostRows - half),
-                            Long::sum));
+        .map(
+            upTo -> {
+              left.push(new Part(new KeyRange(upTo, range.upTo()), part.mostRows() - half));
+              left.push(new Part(new KeyRange(range.after(), upTo), half));
+              return 0L;
+            })
+        .switchIfEmpty(
+            Mono.fromSupplier(
+                () -> {
+                  left.push(new Part(range, half));
+                  return 0L;
+                }));
   }
 
   /** The key of the last of so many rows of a range; empty if there are fewer. */
@@ -94,19 +117,27 @@ record RowCopy(Lane lane, Capture capture, Owned owned) {
 
   /** Makes the rows of some keys the same, each key of which stands there once. */
   Mono<Void> put(List<List<String>> keys, boolean upserts) {
+    Deque<List<List<String>>> left = new ArrayDeque<>();
+    left.push(keys);
+    return Mono.defer(() -> put(left.pop(), upserts, left)).repeat(() -> !left.isEmpty()).then();
+  }
+
+  private Mono<Void> put(List<List<String>> keys, boolean upserts, Deque<List<List<String>>> left) {
     return read(table().in(keys))
         .flatMap(rows -> upserts && rows.count() == keys.size() ? upserted(rows) : written(rows))
         .then()
-        .onErrorResume(CutException.class, cut -> halved(keys, upserts, cut));
+        .onErrorResume(CutException.class, cut -> shortened(keys, left, cut));
   }
 
-  private Mono<Void> halved(List<List<String>> keys, boolean upserts, CutException cut) {
+  private Mono<Void> shortened(
+      List<List<String>> keys, Deque<List<List<String>>> left, CutException cut) {
     if (keys.size() == 1) {
       return alone(table().in(keys), cut).then();
     }
     int half = keys.size() / 2;
-    return put(keys.subList(0, half), upserts)
-        .then(Mono.defer(() -> put(keys.subList(half, keys.size()), upserts)));
+    left.push(keys.subList(half, keys.size()));
+    left.push(keys.subList(0, half));
+    return Mono.empty();
   }
 
   /** A row that is longer than rows may be together, but not longer than a server takes. */

@@ -29,20 +29,16 @@ class RowsTests {
   @Test
   void chunksHaveAboutAMebibyte() {
     ChunkSize size = new ChunkSize();
-    assertThat(size.rows()).isEqualTo(2_000);
-    size.seen(2_000, 200_000);
-    assertThat(size.rows()).isEqualTo(4_000);
-    size.seen(4_000, 400_000);
-    assertThat(size.rows()).isEqualTo(8_000);
+    assertThat(size.rows()).isEqualTo(250);
+    size.seen(250, 25_000);
+    assertThat(size.rows()).isEqualTo(500);
+    size.seen(500, 50_000);
+    assertThat(size.rows()).isEqualTo(1_000);
     size.seen(8_000, 0);
     assertThat(size.rows()).isEqualTo(10_000);
     size.seen(10_000, 100L << 20);
     assertThat(size.rows()).isEqualTo(100);
-    size.cut(100);
-    assertThat(size.rows()).isEqualTo(50);
     size.seen(1, 5L << 20);
-    assertThat(size.rows()).isEqualTo(1);
-    size.cut(1);
     assertThat(size.rows()).isEqualTo(1);
   }
 }
