@@ -129,6 +129,21 @@ class BroadcastIntegrationTests {
     isClean(large);
   }
 
+  /** In rows that a text has, servers would find the alias where a table's column is meant. */
+  @Test
+  void aNameOfTwoInGroupsIsFoundInTables() {
+    DriverShards large = shards(100);
+    String sql = "SELECT MIN(u.id) AS %s FROM users u JOIN settings s ON u.age = s.id GROUP BY %s";
+    List<Long> expected =
+        numbers(large, sql.formatted("least", "s.label")).sort().collectList().block(BOUND);
+    assertThat(expected).hasSize(2);
+    assertThat(plans).containsKey("broadcast");
+    plans.clear();
+    assertThat(numbers(large, sql.formatted("label", "label")).sort().collectList().block(BOUND))
+        .isEqualTo(expected);
+    assertThat(plans).doesNotContainKeys("broadcast", "rows in the text");
+  }
+
   /** The breaker of the shard that has none of the keys is open. */
   @Test
   void aMentionThatIsJoinedByItsKeyIsAskedForTheKeysAlone() {

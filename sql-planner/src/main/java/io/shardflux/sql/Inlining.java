@@ -81,7 +81,8 @@ final class Inlining {
 
   /** Tells whether other mentions are left, and these can be replaced. */
   private boolean isPossible(Set<Integer> mentions, List<Gather.Cut> cuts) {
-    return mentions.size() < gather.mentions().size()
+    return !gather.tablesOnly()
+        && mentions.size() < gather.mentions().size()
         && mentions.stream().map(gather.mentions()::get).allMatch(Gather.Mention::fitsText)
         && Stream.concat(mentions.stream(), cuts.stream().map(Gather.Cut::mention))
             .allMatch(index -> gather.mentions().get(index).place() != null);

@@ -150,7 +150,12 @@ enum GatherMutation implements UnaryOperator<Gather> {
               mention.place()));
     }
     return new Gather(
-        mentions, gather.copies(), gather.names(), statement(gather.statement()), gather.target());
+        mentions,
+        gather.copies(),
+        gather.names(),
+        statement(gather.statement()),
+        gather.target(),
+        gather.tablesOnly());
   }
 
   private static String only(String sql, String condition) {

@@ -10,7 +10,6 @@ import io.shardflux.sql.statement.ValueKind;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
-import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -23,13 +22,16 @@ import org.jspecify.annotations.Nullable;
  * @param names the names of all columns in the text, in lower case
  * @param statement the text that the server is sent once it has the rows
  * @param target what the statement fills in place of giving rows; null if it gives them
+ * @param tablesOnly whether rows must stand in tables, because a query with groups has a name that
+ *     may be an alias and a column: servers find it otherwise in rows that a text has
  */
 public record Gather(
     List<Mention> mentions,
     Set<String> copies,
     Set<String> names,
     ShardSql statement,
-    @Nullable Target target) {
+    @Nullable Target target,
+    boolean tablesOnly) {
 
   /** The characters that a router takes in a statement. */
   static final int MOST_CHARACTERS = 1 << 20;
@@ -38,11 +40,6 @@ public record Gather(
   private static final int MOST_OF_LINK = 1 << 13;
 
   private static final String MODES = "NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES,STRICT_ALL_TABLES";
-
-  /**
-   * A name in them that is an alias and a column is found otherwise in tables than in such rows.
-   */
-  private static final Pattern GROUPS = Pattern.compile("(?i)\\b(?:HAVING|GROUP\\s+BY)\\b");
 
   /** The beginning of the names of temporary tables. */
   public static final String PREFIX = "_shardflux_g";
@@ -55,6 +52,7 @@ public record Gather(
    * @param names see {@link #names()}
    * @param statement see {@link #statement()}
    * @param target see {@link #target()}
+   * @param tablesOnly see {@link #tablesOnly()}
    */
   public Gather {
     mentions = List.copyOf(mentions);
@@ -157,7 +155,7 @@ public record Gather(
     return target == null
             && !read.isEmpty()
             && mentions.stream().allMatch(Mention::fitsText)
-            && !GROUPS.matcher(statement.text()).find()
+            && !tablesOnly
         ? RowsInText.of(this, read, limitMarker() + 1).in(statement)
         : null;
   }

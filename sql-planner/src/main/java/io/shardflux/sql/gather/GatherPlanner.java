@@ -73,7 +73,8 @@ public record GatherPlanner(SqlText text, Schema schema) {
             Set.of(),
             groups.names(),
             statement(query, groups.edits(), target, ignoring),
-            target);
+            target,
+            true);
     return gather.fits() ? gather : null;
   }
 
@@ -107,7 +108,8 @@ public record GatherPlanner(SqlText text, Schema schema) {
             mentions.copies(),
             mentions.columns(),
             statement(query, mentions.edits(), target, ignoring),
-            target);
+            target,
+            mentions.hasNamesOfTwo());
     return gather.fits() ? gather : null;
   }
 

@@ -70,6 +70,7 @@ final class Mentions {
   private final List<Integer> same = new ArrayList<>();
   private final List<Links.Link> links = new ArrayList<>();
   private final Set<String> columns = new HashSet<>();
+  private final Set<String> groupedAliases = new HashSet<>();
   private final Set<String> copies = new HashSet<>();
   private int copied;
   private List<SqlWriter.Edit> edits = new ArrayList<>();
@@ -124,6 +125,13 @@ final class Mentions {
   /** The names of all columns in the text, each as {@link SelectItems#key}. */
   Set<String> columns() {
     return columns;
+  }
+
+  /** Tells whether a query with groups gives an item the name of a mention's column. */
+  boolean hasNamesOfTwo() {
+    return all.stream()
+        .flatMap(found -> schema.columns(found.table().name()).stream())
+        .anyMatch(column -> groupedAliases.contains(SelectItems.key(column.name())));
   }
 
   /** The tables that each server has. */
@@ -228,6 +236,11 @@ final class Mentions {
     }
     links.addAll(own.found());
     select.items().forEach(item -> item(item, seen));
+    if (!select.group().isEmpty() || select.having() != null) {
+      select.items().stream()
+          .filter(item -> item.alias() != null)
+          .forEach(item -> groupedAliases.add(SelectItems.key(String.valueOf(item.alias()))));
+    }
     visitAll(select.where() == null ? List.of() : List.of(select.where()), seen);
     visitAll(select.group(), seen);
     visitAll(select.windows(), seen);
