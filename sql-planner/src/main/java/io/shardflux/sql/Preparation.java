@@ -3,6 +3,7 @@ package io.shardflux.sql;
 import io.shardflux.sql.ahead.AheadPlanner;
 import io.shardflux.sql.analysis.Analysis;
 import io.shardflux.sql.analysis.NamedColumns;
+import io.shardflux.sql.analysis.OwnDatabase;
 import io.shardflux.sql.gather.GatherPlanner;
 import io.shardflux.sql.gather.WritePlanner;
 import io.shardflux.sql.prepare.ChangePreparation;
@@ -67,7 +68,12 @@ final class Preparation {
   Prepared prepare() {
     Statement statement = null;
     try {
-      statement = StatementParser.parse(read);
+      StatementParser.Parsed parsed = StatementParser.parsed(read);
+      if (!parsed.schemas().isEmpty()) {
+        String plain = new OwnDatabase(text, schema).without(parsed);
+        return new Preparation(plain, schema, options, apart).prepare();
+      }
+      statement = parsed.statement();
       String named = new NamedColumns(text, schema).of(statement);
       if (named != null) {
         Preparation again = new Preparation(named, true, schema, options, apart);

@@ -10,9 +10,13 @@ import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -30,11 +34,13 @@ final class AgreedColumns {
     Map<String, List<Catalog.Column>> agreed = new HashMap<>();
     Set<String> uneven = new HashSet<>();
     Set<String> mixed = new HashSet<>();
+    Map<String, List<List<String>>> unique = new HashMap<>();
     tables(topology, shards)
         .forEach(
             (table, byShard) -> {
               List<Catalog.Column> common = common(byShard.values());
               agreed.put(table, common);
+              unique.put(table, unique(table, byShard.keySet(), shards));
               List<List<String>> names =
                   byShard.values().stream().map(AgreedColumns::names).distinct().toList();
               if (names.size() > 1) {
@@ -43,7 +49,31 @@ final class AgreedColumns {
                 mixed.add(table);
               }
             });
-    return Catalog.of(agreed, uneven, mixed, quotients(shards.values()));
+    return Catalog.of(agreed, uneven, mixed, quotients(shards.values()))
+        .in(database(shards.values()))
+        .keyedBy(unique);
+  }
+
+  /** The unique keys that all of a table's shards have. */
+  private static List<List<String>> unique(
+      String table, Set<ShardId> having, Map<ShardId, ShardColumns> shards) {
+    Set<List<String>> common = null;
+    for (ShardId shard : having) {
+      List<List<String>> own =
+          Objects.requireNonNull(shards.get(shard)).unique().getOrDefault(table, List.of());
+      if (common == null) {
+        common = new LinkedHashSet<>(own);
+      } else {
+        common.retainAll(own);
+      }
+    }
+    return common == null ? List.of() : List.copyOf(common);
+  }
+
+  /** The name that the shards' own databases have, if it is one. */
+  private static @Nullable String database(Collection<ShardColumns> shards) {
+    Set<String> all = shards.stream().map(ShardColumns::database).collect(Collectors.toSet());
+    return all.size() == 1 ? all.iterator().next() : null;
   }
 
   /** The way in which all shards compute with quotients. */

@@ -13,6 +13,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Mono;
@@ -24,8 +25,10 @@ import reactor.core.publisher.Mono;
  * @param strange the settings that the planner takes to be others; empty if there are none
  * @param strict whether a value that does not fit its column is refused
  * @param quotients how the server computes with them
+ * @param database the name of its own database
  * @param tables the columns that a star means, in their order
  * @param invisible the names of the others in lower case, where a table has any
+ * @param unique the columns of each unique key beside the primary one, by the tables' names
  * @param at when this began to be read, of {@link System#nanoTime}
  */
 @Internal
@@ -34,14 +37,22 @@ public record ShardColumns(
     String strange,
     boolean strict,
     Catalog.Quotients quotients,
+    String database,
     Map<String, List<Catalog.Column>> tables,
     Map<String, Set<String>> invisible,
+    Map<String, List<List<String>>> unique,
     long at) {
 
   private static final String COLUMNS =
       "SELECT TABLE_NAME AS t, COLUMN_NAME AS c, COLUMN_TYPE AS y, IS_NULLABLE AS n,"
           + " COLLATION_NAME AS l, COLUMN_KEY AS k, EXTRA AS e, VERSION() AS v"
           + " FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE()";
+
+  /** The columns of unique keys. A key of an expression has a part without a name. */
+  private static final String KEYS =
+      "SELECT TABLE_NAME AS t, INDEX_NAME AS i, COLUMN_NAME AS c FROM"
+          + " information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE() AND NON_UNIQUE = 0 AND"
+          + " INDEX_NAME <> 'PRIMARY' ORDER BY TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX";
 
   private static final String ONE_TABLE = " AND TABLE_NAME = ?";
   private static final String ORDER = " ORDER BY TABLE_NAME, ORDINAL_POSITION";
@@ -51,7 +62,8 @@ public record ShardColumns(
    * may be retried.
    */
   private static final String SETTINGS =
-      "SELECT @@sql_mode AS m, @@div_precision_increment AS d, 1 / 3 * 3 AS q, VERSION() AS v";
+      "SELECT @@sql_mode AS m, @@div_precision_increment AS d, 1 / 3 * 3 AS q,"
+          + " VERSION() AS v, DATABASE() AS b";
 
   /** Modes by which a server reads a text, or computes, in another way than the planner does. */
   private static final Set<String> OTHER_MODES =
@@ -67,9 +79,16 @@ public record ShardColumns(
   /** A table's column. A star does not mean an invisible one, and it is not known here at all. */
   private record Found(String table, Catalog.Column column, boolean visible) {}
 
+  /** A column of a unique key. */
+  private record KeyPart(String table, String key, String column) {}
+
   /** A server's settings. */
   private record Settings(
-      String version, String strange, boolean strict, Catalog.Quotients quotients) {}
+      String version,
+      String strange,
+      boolean strict,
+      Catalog.Quotients quotients,
+      String database) {}
 
   /**
    * Reads the settings and the columns.
@@ -83,18 +102,44 @@ public record ShardColumns(
           return on.apply(SETTINGS)
               .map((row, metadata) -> settings(row))
               .one()
-              .zipWhen(
-                  settings -> found(on.apply(COLUMNS + ORDER)),
-                  (settings, tables) ->
-                      new ShardColumns(
-                          settings.version(),
-                          settings.strange(),
-                          settings.strict(),
-                          settings.quotients(),
-                          visible(tables),
-                          invisible(tables),
-                          at));
+              .zipWhen(settings -> found(on.apply(COLUMNS + ORDER)).zipWith(keys(on)))
+              .map(
+                  all -> {
+                    Settings settings = all.getT1();
+                    List<Found> tables = all.getT2().getT1();
+                    return new ShardColumns(
+                        settings.version(),
+                        settings.strange(),
+                        settings.strict(),
+                        settings.quotients(),
+                        settings.database(),
+                        visible(tables),
+                        invisible(tables),
+                        all.getT2().getT2(),
+                        at);
+                  });
         });
+  }
+
+  private static Mono<Map<String, List<List<String>>>> keys(Function<String, StatementSpec> on) {
+    return on.apply(KEYS)
+        .bounded()
+        .map((row, metadata) -> new KeyPart(text(row, "t"), text(row, "i"), text(row, "c")))
+        .all()
+        .collectList()
+        .map(ShardColumns::keys);
+  }
+
+  private static Map<String, List<List<String>>> keys(List<KeyPart> parts) {
+    Map<String, Map<String, List<String>>> all = new HashMap<>();
+    for (KeyPart part : parts) {
+      all.computeIfAbsent(part.table(), table -> new TreeMap<>())
+          .computeIfAbsent(part.key(), key -> new ArrayList<>())
+          .add(part.column());
+    }
+    Map<String, List<List<String>>> keys = new HashMap<>();
+    all.forEach((table, byName) -> keys.put(table, List.copyOf(byName.values())));
+    return keys;
   }
 
   /** Reads the columns of only one table; none if it isn't there. */
@@ -130,7 +175,7 @@ public record ShardColumns(
   }
 
   private static Settings settings(Row row) {
-    return new Settings(text(row, "v"), strange(row), strict(row), quotients(row));
+    return new Settings(text(row, "v"), strange(row), strict(row), quotients(row), text(row, "b"));
   }
 
   private static boolean strict(Row row) {

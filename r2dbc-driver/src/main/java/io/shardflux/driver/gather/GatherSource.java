@@ -423,9 +423,9 @@ public record GatherSource(
             .filter(Gather.Mention::lacksKey)
             .concatMap(
                 mention ->
-                    run(mention.addKey())
+                    run(mention.addKeys())
                         .onErrorMap(
-                            R2dbcException.class, error -> told(error, mention, "got its key")),
+                            R2dbcException.class, error -> told(error, mention, "got its keys")),
                 1)
             .then();
       }

@@ -142,6 +142,7 @@ enum GatherMutation implements UnaryOperator<Gather> {
               mention.same(),
               mention.columns(),
               mention.key(),
+              mention.unique(),
               mention.keyed(),
               mention.grouped(),
               joinColumns(mention, mentions.size(), gather.statement().text()),

@@ -272,6 +272,7 @@ final class FromAnalysis {
   private Scope.Source source(String alias, String table, @Nullable Rows mention) {
     List<Scope.Column> columns = new ArrayList<>();
     List<Scope.Column> primary = new ArrayList<>();
+    List<List<Scope.Column>> unique = new ArrayList<>();
     for (Catalog.Column column : analysis.schema().columns(table)) {
       int number = mention == null ? -1 : analysis.colocation().key(mention, column.name());
       Scope.Column scoped =
@@ -281,7 +282,16 @@ final class FromAnalysis {
         primary.add(scoped);
       }
     }
-    return new Scope.Source(
-        alias, columns, mention == null, primary.isEmpty() ? List.of() : List.of(primary));
+    if (!primary.isEmpty()) {
+      unique.add(primary);
+    }
+    for (List<Catalog.Column> key : analysis.schema().uniqueKeys(table)) {
+      unique.add(columns.stream().filter(column -> isOf(column, key)).toList());
+    }
+    return new Scope.Source(alias, columns, mention == null, unique);
+  }
+
+  private static boolean isOf(Scope.Column column, List<Catalog.Column> key) {
+    return key.stream().anyMatch(part -> part.name().equals(column.name()));
   }
 }

@@ -251,6 +251,8 @@ public record Gather(
    * @param columns the columns that the statement may need, at least one
    * @param key the columns of the table's primary key, if all are among these and an index may have
    *     them; otherwise none
+   * @param unique the columns of each other unique key of the table, if all are among these, and an
+   *     index may have them
    * @param keyed whether the key is known to tell rows of all shards apart, as it has the sharding
    *     key
    * @param grouped whether its rows are groups that each shard makes of its own rows, of which
@@ -270,6 +272,7 @@ public record Gather(
       int same,
       List<Catalog.Column> columns,
       List<Catalog.Column> key,
+      List<List<Catalog.Column>> unique,
       boolean keyed,
       boolean grouped,
       List<JoinColumn> joinColumns,
@@ -286,6 +289,7 @@ public record Gather(
      * @param same see {@link #same()}
      * @param columns see {@link #columns()}
      * @param key see {@link #key()}
+     * @param unique see {@link #unique()}
      * @param keyed see {@link #keyed()}
      * @param grouped see {@link #grouped()}
      * @param joinColumns see {@link #joinColumns()}
@@ -296,6 +300,7 @@ public record Gather(
     public Mention {
       columns = List.copyOf(columns);
       key = List.copyOf(key);
+      unique = unique.stream().map(List::copyOf).toList();
       joinColumns = List.copyOf(joinColumns);
       links = List.copyOf(links);
     }
@@ -305,16 +310,24 @@ public record Gather(
      * shards may have it alike}
      */
     public boolean lacksKey() {
-      return !keyed && !key.isEmpty();
+      return !lacking().isEmpty();
     }
 
-    /** {@return the statement that gives the temporary table its key all the same} */
-    public String addKey() {
-      return "ALTER TABLE "
-          + TemporaryTable.quoted(temporary)
-          + " ADD UNIQUE KEY ("
-          + TemporaryTable.names(key)
-          + ")";
+    private List<List<Catalog.Column>> lacking() {
+      List<List<Catalog.Column>> lacking = new ArrayList<>(unique);
+      if (!keyed && !key.isEmpty()) {
+        lacking.add(key);
+      }
+      return lacking;
+    }
+
+    /** {@return the statement that gives the temporary table these keys all the same} */
+    public String addKeys() {
+      return lacking().stream()
+          .map(columns -> "ADD UNIQUE KEY (" + TemporaryTable.names(columns) + ")")
+          .collect(
+              Collectors.joining(
+                  ", ", "ALTER TABLE " + TemporaryTable.quoted(temporary) + " ", ""));
     }
 
     /**

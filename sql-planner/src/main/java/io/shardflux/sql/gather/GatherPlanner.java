@@ -130,6 +130,9 @@ public record GatherPlanner(SqlText text, Schema schema) {
     if (!columns.containsAll(key) || !TemporaryTable.isKeyable(key)) {
       key = List.of();
     }
+    List<List<Catalog.Column>> unique = new ArrayList<>(schema.uniqueKeys(table));
+    List<Catalog.Column> named = columns;
+    unique.removeIf(each -> !named.containsAll(each) || !TemporaryTable.isKeyable(each));
     return new Gather.Mention(
         table,
         found.table().alias(),
@@ -137,6 +140,7 @@ public record GatherPlanner(SqlText text, Schema schema) {
         mentions.same(index),
         columns,
         key,
+        unique,
         !key.isEmpty() && tellsApart(table, key),
         false,
         cuts.joinColumns(index),

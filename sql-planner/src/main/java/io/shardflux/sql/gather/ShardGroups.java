@@ -159,6 +159,7 @@ final class ShardGroups {
             0,
             columns,
             List.of(),
+            List.of(),
             false,
             true,
             List.of(),

@@ -23,16 +23,22 @@ public final class Catalog {
   private final Set<String> uneven;
   private final Set<String> mixed;
   private final Quotients quotients;
+  private final @Nullable String database;
+  private final Map<String, List<List<String>>> unique;
 
   private Catalog(
       Map<String, List<Column>> tables,
       Set<String> uneven,
       Set<String> mixed,
-      Quotients quotients) {
+      Quotients quotients,
+      @Nullable String database,
+      Map<String, List<List<String>>> unique) {
     this.tables = tables;
     this.uneven = uneven;
     this.mixed = mixed;
     this.quotients = quotients;
+    this.database = database;
+    this.unique = unique;
   }
 
   /**
@@ -71,7 +77,63 @@ public final class Catalog {
       Quotients quotients) {
     Map<String, List<Column>> copy = new HashMap<>();
     tables.forEach((table, columns) -> copy.put(table, List.copyOf(columns)));
-    return new Catalog(Map.copyOf(copy), Set.copyOf(uneven), Set.copyOf(mixed), quotients);
+    return new Catalog(
+        Map.copyOf(copy), Set.copyOf(uneven), Set.copyOf(mixed), quotients, null, Map.of());
+  }
+
+  /**
+   * {@return this catalog, of tables that a text may name with their database}
+   *
+   * @param name the name that the database has on every shard; null if they differ
+   */
+  public Catalog in(@Nullable String name) {
+    return new Catalog(tables, uneven, mixed, quotients, name, unique);
+  }
+
+  /**
+   * {@return this catalog, of tables with unique keys beside their primary ones}
+   *
+   * @param keys the names of the columns of each key, by the tables' names; a key with a column
+   *     that may be NULL, or that the table lacks, is left out
+   */
+  public Catalog keyedBy(Map<String, List<List<String>>> keys) {
+    Map<String, List<List<String>>> known = new HashMap<>();
+    keys.forEach(
+        (table, all) -> {
+          List<List<String>> some =
+              all.stream().filter(key -> isUnique(table, key)).map(List::copyOf).toList();
+          if (!some.isEmpty()) {
+            known.put(table, some);
+          }
+        });
+    return new Catalog(tables, uneven, mixed, quotients, database, Map.copyOf(known));
+  }
+
+  private boolean isUnique(String table, List<String> key) {
+    List<Column> columns = tables.getOrDefault(table, List.of());
+    return !key.isEmpty()
+        && key.stream()
+            .allMatch(
+                name ->
+                    columns.stream()
+                        .anyMatch(each -> each.name().equalsIgnoreCase(name) && !each.nullable()));
+  }
+
+  /** {@return the columns of each unique key of a table beside its primary one, none NULL} */
+  List<List<Column>> uniqueKeys(String table) {
+    List<Column> columns = tables.getOrDefault(table, List.of());
+    return unique.getOrDefault(table, List.of()).stream()
+        .map(
+            key ->
+                columns.stream()
+                    .filter(each -> key.stream().anyMatch(each.name()::equalsIgnoreCase))
+                    .toList())
+        .toList();
+  }
+
+  /** {@return the name that the tables' database has on every shard; null if none is known} */
+  public @Nullable String database() {
+    return database;
   }
 
   /**
@@ -107,6 +169,8 @@ public final class Catalog {
    */
   public boolean isLike(Catalog other) {
     return quotients == other.quotients
+        && Objects.equals(database, other.database)
+        && unique.equals(other.unique)
         && tables.equals(other.tables)
         && uneven.equals(other.uneven)
         && mixed.equals(other.mixed);
@@ -125,6 +189,7 @@ public final class Catalog {
                 .allMatch(
                     table ->
                         Objects.equals(columns(table), other.columns(table))
+                            && uniqueKeys(table).equals(other.uniqueKeys(table))
                             && isUneven(table) == other.isUneven(table)
                             && isMixed(table) == other.isMixed(table)));
   }
@@ -141,7 +206,7 @@ public final class Catalog {
     stillUneven.retainAll(some);
     Set<String> stillMixed = new HashSet<>(mixed);
     stillMixed.retainAll(some);
-    return of(all, stillUneven, stillMixed, quotients);
+    return of(all, stillUneven, stillMixed, quotients).in(database).keyedBy(unique);
   }
 
   /** {@return the tables with their columns in order} */

@@ -46,6 +46,11 @@ public record Schema(Catalog catalog, Topology topology) {
     return columns == null ? List.of() : columns;
   }
 
+  /** The columns of each unique key of a table beside its primary one, none of them NULL. */
+  public List<List<Catalog.Column>> uniqueKeys(String table) {
+    return catalog.uniqueKeys(table);
+  }
+
   /** The parts of a sharded table's key. */
   public List<KeyPart> keyParts(TableRule.Sharded rule) {
     List<KeyPart> parts = new ArrayList<>();

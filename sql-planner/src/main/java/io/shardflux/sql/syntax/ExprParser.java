@@ -1,7 +1,5 @@
 package io.shardflux.sql.syntax;
 
-import io.shardflux.sql.statement.RefusalCode;
-import io.shardflux.sql.statement.RefusedSqlException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -359,15 +357,23 @@ abstract class ExprParser extends FunctionParser {
         return new Expr.Call(since(start), name, false, false, List.of());
       }
     }
-    String first = name().value();
+    return columnName();
+  }
+
+  /** A column, perhaps behind its table and its database. */
+  final Expr.Name columnName() {
+    int start = start();
+    Token first = name();
     if (!skip(".")) {
-      return new Expr.Name(since(start), null, first);
+      return new Expr.Name(since(start), null, first.value());
     }
-    Token second = next();
-    if ((second.kind() != Token.Kind.WORD && second.kind() != Token.Kind.QUOTED) || is(".")) {
-      throw new RefusedSqlException(RefusalCode.SYNTAX, "a column named with its schema: " + first);
+    Token second = named(first);
+    if (!skip(".")) {
+      return new Expr.Name(since(start), first.value(), second.value());
     }
-    return new Expr.Name(since(start), first, second.value());
+    ofSchema(first, second);
+    String column = named(second).value();
+    return new Expr.Name(since(start), second.value(), column);
   }
 
   /** An expression that a word of the language begins; null if this word begins none. */

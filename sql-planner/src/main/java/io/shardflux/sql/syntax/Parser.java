@@ -2,6 +2,7 @@ package io.shardflux.sql.syntax;
 
 import io.shardflux.sql.statement.RefusalCode;
 import io.shardflux.sql.statement.RefusedSqlException;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
@@ -24,6 +25,7 @@ abstract class Parser {
   private final List<Token> tokens;
   private int at;
   private int depth;
+  private final List<SchemaName> schemas = new ArrayList<>();
 
   Parser(SqlText text) {
     this.text = text;
@@ -93,6 +95,30 @@ abstract class Parser {
       throw unexpected();
     }
     return next();
+  }
+
+  /**
+   * A name behind a dot, which may be a word of the language.
+   *
+   * @param before what stands before the dot
+   */
+  final Token named(Token before) {
+    Token name = next();
+    if (name.kind() != Token.Kind.WORD && name.kind() != Token.Kind.QUOTED) {
+      throw SqlText.unexpected(text.text(), before.start());
+    }
+    return name;
+  }
+
+  /** Takes note of a name that stands behind its database's. */
+  final void ofSchema(Token schema, Token name) {
+    schemas.add(
+        new SchemaName(schema.value(), name.value(), new Span(schema.start(), name.start())));
+  }
+
+  /** The names that stood behind their database's so far. */
+  final List<SchemaName> schemas() {
+    return schemas;
   }
 
   /** The name after {@code AS}, or without it where one stands. */

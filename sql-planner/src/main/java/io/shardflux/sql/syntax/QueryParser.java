@@ -4,7 +4,9 @@ import io.shardflux.sql.statement.RefusalCode;
 import io.shardflux.sql.statement.RefusedSqlException;
 import java.math.BigInteger;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -30,6 +32,12 @@ abstract class QueryParser extends ExprParser {
   /** The tables of the FROM that is being read. */
   private int tables;
 
+  /** The items without an alias that name a column with its database. */
+  final List<Span> unnamed = new ArrayList<>();
+
+  /** The names of queries, in lower case. */
+  final Set<String> queries = new HashSet<>();
+
   QueryParser(SqlText text) {
     super(text);
   }
@@ -51,6 +59,7 @@ abstract class QueryParser extends ExprParser {
     do {
       int start = start();
       String name = name().value();
+      queries.add(name.toLowerCase(Locale.ROOT));
       List<String> columns = is("(") ? names() : List.of();
       expect("AS", "(");
       Query query = query();
@@ -187,14 +196,18 @@ abstract class QueryParser extends ExprParser {
       next();
       return new Query.Item(since(start), null, null, null);
     }
-    if (token().isName() && token(1).is(".") && token(2).is("*")) {
-      String table = next().value();
-      next();
-      next();
+    boolean schema = token().isName() && token(1).is(".") && token(3).is(".") && token(4).is("*");
+    if (schema || (token().isName() && token(1).is(".") && token(2).is("*"))) {
+      String table = schema ? tableName() : next().value();
+      expect(".", "*");
       return new Query.Item(since(start), null, table, null);
     }
+    int before = schemas().size();
     Expr expr = expr();
     String alias = alias();
+    if (alias == null && schemas().size() > before && !(expr instanceof Expr.Name)) {
+      unnamed.add(since(start));
+    }
     return new Query.Item(since(start), expr, null, alias);
   }
 
@@ -369,11 +382,19 @@ abstract class QueryParser extends ExprParser {
   /** A table without an alias. */
   final Query.Table plainTable() {
     int start = start();
-    String name = name().value();
-    if (is(".")) {
-      throw new RefusedSqlException(
-          RefusalCode.UNKNOWN_TABLE, name + ".…: a table named with its schema");
-    }
+    String name = tableName();
     return new Query.Table(name, name, since(start));
+  }
+
+  /** A table's name, perhaps behind its database. */
+  final String tableName() {
+    Token first = name();
+    if (!is(".")) {
+      return first.value();
+    }
+    next();
+    Token second = named(first);
+    ofSchema(first, second);
+    return second.value();
   }
 }

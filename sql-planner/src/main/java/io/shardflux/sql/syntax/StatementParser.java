@@ -70,19 +70,39 @@ public final class StatementParser extends QueryParser {
     super(text);
   }
 
+  /**
+   * A text's statement.
+   *
+   * @param schemas the tables that it names with their database
+   * @param unnamed the items whose name is their text, in which such a table is
+   * @param queries the names that it gives to queries by {@code WITH}, in lower case
+   */
+  public record Parsed(
+      Statement statement, List<SchemaName> schemas, List<Span> unnamed, Set<String> queries) {}
+
+  /** The statement of a text without names of databases. */
   public static Statement parse(SqlText text) {
+    Parsed parsed = parsed(text);
+    if (!parsed.schemas().isEmpty()) {
+      throw SqlText.unexpected(text.text(), parsed.schemas().get(0).span().start());
+    }
+    return parsed.statement();
+  }
+
+  /** The statement of a text. */
+  public static Parsed parsed(SqlText text) {
     StatementParser parser = new StatementParser(text);
     if (parser.token().kind() == Token.Kind.WORD && DEFINING.contains(parser.upper())) {
       Statement definition = DefinitionParser.parse(text);
       if (definition != null) {
-        return definition;
+        return new Parsed(definition, List.of(), List.of(), Set.of());
       }
     }
     Statement statement = parser.statement();
     if (parser.token().kind() != Token.Kind.END) {
       throw parser.unexpected();
     }
-    return statement;
+    return new Parsed(statement, parser.schemas(), parser.unnamed, parser.queries);
   }
 
   private Statement statement() {
@@ -261,13 +281,7 @@ public final class StatementParser extends QueryParser {
   private List<Statement.Assignment> assignments() {
     List<Statement.Assignment> assignments = new ArrayList<>();
     do {
-      int start = start();
-      String first = name().value();
-      String second = skip(".") ? name().value() : null;
-      Expr.Name column =
-          second == null
-              ? new Expr.Name(since(start), null, first)
-              : new Expr.Name(since(start), first, second);
+      Expr.Name column = columnName();
       expect("=");
       assignments.add(new Statement.Assignment(column, valueOrDefault()));
     } while (skip(","));
@@ -309,7 +323,7 @@ public final class StatementParser extends QueryParser {
       }
     } else {
       do {
-        targets.add(name().value());
+        targets.add(token(1).is(".") && token(2).is("*") ? name().value() : tableName());
         if (skip(".")) {
           expect("*");
         }
