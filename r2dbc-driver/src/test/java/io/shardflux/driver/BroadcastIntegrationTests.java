@@ -7,7 +7,6 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.r2dbc.spi.Connection;
 import io.r2dbc.spi.R2dbcException;
-import io.r2dbc.spi.TransactionDefinition;
 import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.settings.GatherOptions;
 import io.shardflux.r2dbc.settings.PoolOptions;
@@ -20,12 +19,9 @@ import io.shardflux.servers.TestServers;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.stream.IntStream;
-import org.jspecify.annotations.Nullable;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -36,7 +32,7 @@ import reactor.core.publisher.Mono;
 import reactor.test.StepVerifier;
 
 /** Reads whose shards, or whose one server, are sent rows of others with the text. */
-class BroadcastIntegrationTests {
+class BroadcastIntegrationTests extends GatheringShards {
 
   private static final int CANCELS = Integer.getInteger("gather.cancels", 50);
 
@@ -44,62 +40,24 @@ class BroadcastIntegrationTests {
       "SELECT COUNT(*) FROM settings s JOIN users u ON u.age = s.id";
 
   private final Map<String, Integer> plans = new ConcurrentHashMap<>();
-  private @Nullable DriverShards shards;
 
   /** Users of whom more than may be gathered, and two settings. */
   private DriverShards shards(int users, PoolOptions pool) {
     DriverShards made =
-        new DriverShards(
+        shards(
+            users,
             builder ->
                 builder
                     .gathers(GatherOptions.builder().maxRows(60).build())
                     .pool(pool)
                     .timeouts(Timeouts.of(BOUND).withAcquire(BOUND.minusSeconds(1))),
             router -> MutatedFactory.noting(router, plan -> plans.merge(plan, 1, Integer::sum)));
-    shards = made;
-    made.load(users);
     made.updated("INSERT INTO settings (label) VALUES ('x'), ('user 2')").block(BOUND);
     return made;
   }
 
   private DriverShards shards(int users) {
     return shards(users, PoolOptions.defaults());
-  }
-
-  @AfterEach
-  void close() {
-    if (shards != null) {
-      shards.close();
-    }
-  }
-
-  private static Flux<Long> numbers(DriverShards shards, String sql, @Nullable Object... values) {
-    return shards.rows(row -> row.get(0, Long.class), sql, values);
-  }
-
-  private static void expect(Flux<Long> rows, Long... expected) {
-    StepVerifier.create(rows).expectNext(expected).expectComplete().verify(BOUND);
-  }
-
-  /** No connection is taken, and no statement goes on. */
-  private static void isClean(DriverShards shards) {
-    shards.awaitIdle();
-    String running =
-        "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE '%_shardflux_g%'"
-            + " AND db = DATABASE() AND id <> CONNECTION_ID()";
-    Flux.fromIterable(IDS)
-        .flatMap(
-            shard ->
-                shards
-                    .router
-                    .on(shard)
-                    .sql(running)
-                    .map((row, metadata) -> Objects.requireNonNull(row.get(0, Long.class)))
-                    .one()
-                    .filter(count -> count == 0)
-                    .repeatWhenEmpty(tries -> tries.delayElements(Duration.ofMillis(20)).take(100))
-                    .switchIfEmpty(Mono.error(new AssertionError("a statement goes on"))))
-        .blockLast(BOUND);
   }
 
   @ParameterizedTest
@@ -286,7 +244,8 @@ class BroadcastIntegrationTests {
     try {
       ShardfluxConnectionFactory factory = ShardfluxConnectionFactory.of(router);
       String sql = "SELECT COUNT(*) OVER () FROM users LIMIT 1";
-      List<String> before = positions(some);
+      List<String> before =
+          told(some, some.onMariaDb() ? "SELECT @@gtid_current_pos" : "SELECT @@gtid_executed");
       expect(ones(factory, sql), 9L);
       expect(ones(factory, JOINED), 2L);
       StepVerifier.create(ones(MutatedFactory.inTables(router), sql))
@@ -297,7 +256,11 @@ class BroadcastIntegrationTests {
                       .hasMessageContaining("GATHER_"))
           .verify(BOUND);
       if (some.onMariaDb()) {
-        assertThat(positions(some)).isEqualTo(before);
+        assertThat(
+                told(
+                    some,
+                    some.onMariaDb() ? "SELECT @@gtid_current_pos" : "SELECT @@gtid_executed"))
+            .isEqualTo(before);
       }
     } finally {
       router.close().block(BOUND);
@@ -307,12 +270,7 @@ class BroadcastIntegrationTests {
 
   private static Flux<Long> ones(ShardfluxConnectionFactory factory, String sql) {
     return Flux.usingWhen(
-        factory.create(),
-        connection ->
-            Flux.from(connection.createStatement(sql).execute())
-                .concatMap(
-                    result -> result.map(row -> Objects.requireNonNull(row.get(0, Long.class)))),
-        Connection::close);
+        factory.create(), connection -> longs(connection, sql), Connection::close);
   }
 
   private static ShardRouter readers(DriverShards shards, String user) {
@@ -331,42 +289,14 @@ class BroadcastIntegrationTests {
     return builder.build();
   }
 
-  private static List<String> positions(DriverShards shards) {
-    String position = shards.onMariaDb() ? "SELECT @@gtid_current_pos" : "SELECT @@gtid_executed";
-    return Flux.fromIterable(IDS)
-        .concatMap(
-            shard ->
-                shards
-                    .router
-                    .on(shard)
-                    .sql(position)
-                    .map((row, metadata) -> String.valueOf(row.get(0, String.class)))
-                    .one())
-        .collectList()
-        .blockOptional(BOUND)
-        .orElseThrow();
-  }
-
   @Test
   void aTransactionThatReadsOnlyIsSentRows() {
     DriverShards some = shards(9);
-    TransactionDefinition readOnly =
-        new TransactionDefinition() {
-          @Override
-          public <T> @Nullable T getAttribute(io.r2dbc.spi.Option<T> option) {
-            return option.equals(READ_ONLY) ? option.cast(true) : null;
-          }
-        };
     expect(
         some.on(
             connection ->
-                Flux.from(connection.beginTransaction(readOnly))
-                    .thenMany(
-                        Flux.from(connection.createStatement(JOINED).execute())
-                            .concatMap(
-                                result ->
-                                    result.map(
-                                        row -> Objects.requireNonNull(row.get(0, Long.class)))))),
+                Flux.from(connection.beginTransaction(readOnly(null)))
+                    .thenMany(longs(connection, JOINED))),
         2L);
   }
 }

@@ -71,7 +71,15 @@ public final class DriverShards implements AutoCloseable {
   DriverShards(
       UnaryOperator<ShardRouterBuilder> settings,
       Function<ShardRouter, ShardfluxConnectionFactory> driver) {
-    databases = TestServers.shared().freshDatabases("driver");
+    this(TestServers.shared().freshDatabases("driver"), settings, driver);
+  }
+
+  /** The same over databases of the caller's own. */
+  DriverShards(
+      List<Database> databases,
+      UnaryOperator<ShardRouterBuilder> settings,
+      Function<ShardRouter, ShardfluxConnectionFactory> driver) {
+    this.databases = databases;
     router = settings.apply(builder(databases)).build();
     factory = driver.apply(router);
     TABLES.forEach(this::everywhere);

@@ -9,38 +9,15 @@ import io.shardflux.sql.statement.RefusalCode;
 import io.shardflux.sql.statement.RefusedSqlException;
 import java.time.Duration;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import reactor.core.Disposable;
-import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.test.StepVerifier;
 
 /** Reads whose subqueries run first. */
-class FirstReadsIntegrationTests {
-
-  private @Nullable DriverShards shards;
-
-  private DriverShards shards(int users, GatherOptions gathers) {
-    DriverShards made = new DriverShards(builder -> builder.gathers(gathers));
-    shards = made;
-    made.load(users);
-    return made;
-  }
-
-  @AfterEach
-  void close() {
-    if (shards != null) {
-      shards.close();
-    }
-  }
-
-  private static Flux<Long> numbers(DriverShards shards, String sql, @Nullable Object... values) {
-    return shards.rows(row -> row.get(0, Long.class), sql, values);
-  }
+class FirstReadsIntegrationTests extends GatheringShards {
 
   @Test
   void whatIsKnownNamesTheShards() {

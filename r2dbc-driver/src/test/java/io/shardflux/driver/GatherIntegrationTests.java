@@ -14,21 +14,16 @@ import io.shardflux.r2dbc.settings.PoolOptions;
 import io.shardflux.r2dbc.settings.ScatterReads;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.servers.TestServers;
-import io.shardflux.sql.gather.Gather;
 import io.shardflux.sql.statement.RefusalCode;
-import io.shardflux.sql.statement.RefusedSqlException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.time.Duration;
 import java.util.List;
-import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
-import org.jspecify.annotations.Nullable;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -39,7 +34,7 @@ import reactor.core.publisher.Mono;
 import reactor.test.StepVerifier;
 
 /** Reads that one server answers which is given the rows of the others, in temporary tables. */
-class GatherIntegrationTests {
+class GatherIntegrationTests extends GatheringShards {
 
   private static final String PAIRS =
       "SELECT COUNT(*) FROM users a JOIN users b ON a.age = b.age AND a.id < b.id";
@@ -47,79 +42,17 @@ class GatherIntegrationTests {
   private static final int CANCELS = Integer.getInteger("gather.cancels", 50);
   private static final int USERS = Integer.getInteger("gather.users", 100);
 
-  private @Nullable DriverShards shards;
-
   private DriverShards shards(int users, GatherOptions gathers, PoolOptions pool) {
     Duration most = USERS > 1_000 ? BOUND.multipliedBy(10) : BOUND;
     Timeouts patient = Timeouts.of(most).withAcquire(most.minusSeconds(1));
-    DriverShards made =
-        new DriverShards(
-            builder -> builder.gathers(gathers).pool(pool).timeouts(patient),
-            MutatedFactory::inTables);
-    shards = made;
-    made.load(users);
-    return made;
+    return shards(
+        users,
+        builder -> builder.gathers(gathers).pool(pool).timeouts(patient),
+        MutatedFactory::inTables);
   }
 
   private DriverShards shards(int users) {
     return shards(users, GatherOptions.defaults(), PoolOptions.defaults());
-  }
-
-  @AfterEach
-  void close() {
-    if (shards != null) {
-      shards.close();
-    }
-  }
-
-  private static Flux<Long> numbers(DriverShards shards, String sql, @Nullable Object... values) {
-    return shards.rows(row -> row.get(0, Long.class), sql, values);
-  }
-
-  private static void expect(Flux<Long> rows, Long... expected) {
-    StepVerifier.create(rows).expectNext(expected).expectComplete().verify(BOUND);
-  }
-
-  private static void refused(Flux<?> rows, RefusalCode code) {
-    StepVerifier.create(rows)
-        .thenConsumeWhile(any -> true)
-        .expectErrorSatisfies(
-            error ->
-                assertThat(error.getCause())
-                    .as(error.toString())
-                    .isInstanceOfSatisfying(
-                        RefusedSqlException.class,
-                        refusal -> assertThat(refusal.code()).isEqualTo(code)))
-        .verify(BOUND);
-  }
-
-  /** No pooled connection has a temporary table, none is taken, and no statement goes on. */
-  private static void isClean(DriverShards shards) {
-    shards.awaitIdle();
-    assertThat(
-            told(
-                shards,
-                "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE '%"
-                    + Gather.PREFIX
-                    + "%' AND db = DATABASE() AND id <> CONNECTION_ID()"))
-        .containsOnly("0");
-    Flux.fromIterable(IDS)
-        .flatMap(
-            shard ->
-                Flux.range(0, 10)
-                    .flatMap(
-                        i ->
-                            shards
-                                .router
-                                .on(shard)
-                                .sql("SELECT 1 FROM " + Gather.PREFIX + "0")
-                                .map((row, metadata) -> 0)
-                                .all()
-                                .onErrorResume(
-                                    R2dbcException.class,
-                                    error -> Mono.just(error.getErrorCode()))))
-        .doOnNext(code -> assertThat(code).isEqualTo(1146))
-        .blockLast(BOUND);
   }
 
   @Test
@@ -209,34 +142,17 @@ class GatherIntegrationTests {
   @Test
   void transactionsThatReadAnywhereGather() {
     DriverShards some = shards(9);
-    TransactionDefinition readOnly =
-        new TransactionDefinition() {
-          @Override
-          public <T> @Nullable T getAttribute(io.r2dbc.spi.Option<T> option) {
-            return option.equals(READ_ONLY) ? option.cast(true) : null;
-          }
-        };
     String recursive =
         "WITH RECURSIVE n AS (SELECT MIN(id) AS i FROM users UNION ALL SELECT i + 1 FROM n WHERE i"
             + " < 4) SELECT i FROM n";
     for (String sql :
         List.of("SELECT ROW_NUMBER() OVER (ORDER BY id) FROM users LIMIT 4", recursive)) {
-      expect(some.on(connection -> begun(connection, readOnly, sql)), 1L, 2L, 3L, 4L);
-      refused(
-          some.on(
-              connection ->
-                  Flux.from(connection.beginTransaction()).thenMany(longs(connection, sql))),
-          RefusalCode.GATHER_IN_TRANSACTION);
+      expect(some.on(connection -> begun(connection, readOnly(null), sql)), 1L, 2L, 3L, 4L);
     }
   }
 
   private static Flux<Long> begun(Connection connection, TransactionDefinition way, String sql) {
     return Flux.from(connection.beginTransaction(way)).thenMany(longs(connection, sql));
-  }
-
-  private static Flux<Long> longs(Connection connection, String sql) {
-    return Flux.from(connection.createStatement(sql).execute())
-        .concatMap(result -> result.map(row -> Objects.requireNonNull(row.get(0, Long.class))));
   }
 
   @Test
@@ -569,21 +485,6 @@ class GatherIntegrationTests {
     assumeTrue(version.contains("MariaDB"), "other tests write to these servers");
     assertThat(told(logged, position)).isEqualTo(before);
     assertThat(told(logged, "SELECT @@binlog_format")).containsOnly("MIXED");
-  }
-
-  private static List<String> told(DriverShards shards, String sql) {
-    return Flux.fromIterable(IDS)
-        .concatMap(
-            shard ->
-                shards
-                    .router
-                    .on(shard)
-                    .sql(sql)
-                    .map((row, metadata) -> String.valueOf(row.get(0)))
-                    .one())
-        .collectList()
-        .blockOptional(BOUND)
-        .orElseThrow();
   }
 
   @Test

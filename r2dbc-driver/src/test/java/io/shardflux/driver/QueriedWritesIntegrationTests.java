@@ -9,16 +9,11 @@ import io.r2dbc.spi.R2dbcDataIntegrityViolationException;
 import io.r2dbc.spi.R2dbcException;
 import io.r2dbc.spi.Result;
 import io.shardflux.r2dbc.settings.GatherOptions;
-import io.shardflux.sql.gather.Gather;
 import io.shardflux.sql.gather.QueriedWrite;
 import io.shardflux.sql.statement.RefusalCode;
-import io.shardflux.sql.statement.RefusedSqlException;
 import io.shardflux.sql.statement.ShardSql;
 import java.time.Duration;
 import java.util.List;
-import java.util.Objects;
-import org.jspecify.annotations.Nullable;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -28,7 +23,7 @@ import reactor.core.publisher.Mono;
 import reactor.test.StepVerifier;
 
 /** Writes whose rows a query finds first. */
-class QueriedWritesIntegrationTests {
+class QueriedWritesIntegrationTests extends GatheringShards {
 
   private static final String NINTH =
       "INSERT INTO orders (user_id, no, total) SELECT id, 9, age FROM users";
@@ -37,28 +32,12 @@ class QueriedWritesIntegrationTests {
       "/* shardflux: read-then-write=true */ DELETE FROM users WHERE id < 100 AND age IN (SELECT"
           + " no + 20 FROM orders)";
 
-  private @Nullable DriverShards shards;
-
-  private DriverShards shards(int users, GatherOptions gathers) {
-    DriverShards made = new DriverShards(builder -> builder.gathers(gathers));
-    shards = made;
-    made.load(users);
-    return made;
-  }
-
   private DriverShards shards(int users) {
     return shards(users, GatherOptions.defaults());
   }
 
-  @AfterEach
-  void close() {
-    if (shards != null) {
-      shards.close();
-    }
-  }
-
   private static void expect(Mono<Long> updated, long rows) {
-    StepVerifier.create(updated).expectNext(rows).expectComplete().verify(BOUND);
+    expect(updated.flux(), rows);
   }
 
   private static long count(DriverShards shards, String from) {
@@ -67,20 +46,6 @@ class QueriedWritesIntegrationTests {
         .single()
         .blockOptional(BOUND)
         .orElseThrow();
-  }
-
-  private static RefusedSqlException refused(Mono<Long> updated, RefusalCode code) {
-    Throwable error =
-        updated
-            .then(Mono.<Throwable>empty())
-            .onErrorResume(Mono::just)
-            .blockOptional(BOUND)
-            .orElseThrow();
-    assertThat(error.getCause())
-        .as(error.toString())
-        .isInstanceOfSatisfying(
-            RefusedSqlException.class, refusal -> assertThat(refusal.code()).isEqualTo(code));
-    return (RefusedSqlException) Objects.requireNonNull(error.getCause());
   }
 
   @Test
@@ -307,29 +272,5 @@ class QueriedWritesIntegrationTests {
 
   private static Explanation explained(DriverShards shards, String sql, Object... values) {
     return shards.factory.explain(sql, values).blockOptional(BOUND).orElseThrow();
-  }
-
-  /** No pooled connection has a temporary table. */
-  private static void isClean(DriverShards shards) {
-    shards.awaitIdle();
-    for (String table : List.of(Gather.PREFIX + "0", Gather.Target.NAME)) {
-      Flux.fromIterable(IDS)
-          .flatMap(
-              shard ->
-                  Flux.range(0, 10)
-                      .flatMap(
-                          i ->
-                              shards
-                                  .router
-                                  .on(shard)
-                                  .sql("SELECT 1 FROM " + table)
-                                  .map((row, metadata) -> 0)
-                                  .all()
-                                  .onErrorResume(
-                                      R2dbcException.class,
-                                      error -> Mono.just(error.getErrorCode()))))
-          .doOnNext(code -> assertThat(code).isEqualTo(1146))
-          .blockLast(BOUND);
-    }
   }
 }
