@@ -152,16 +152,16 @@ final class Execution {
   }
 
   Mono<Result> run(Binds binds, Hints hints) {
-    return Mono.defer(
-        () -> {
-          VirtualTransaction now = connection.transaction();
-          Mono<Result> result = run(binds, hints, now);
-          return now == null ? result : now.counted(result);
-        });
+    return Mono.defer(() -> run(binds, hints, connection.transaction()));
   }
 
   /** The same in the transaction that was open when the statement was asked for, or in none. */
-  private Mono<Result> run(Binds binds, Hints hints, @Nullable VirtualTransaction now) {
+  Mono<Result> run(Binds binds, Hints hints, @Nullable VirtualTransaction now) {
+    Mono<Result> result = result(binds, hints, now);
+    return now == null ? result : now.counted(result);
+  }
+
+  private Mono<Result> result(Binds binds, Hints hints, @Nullable VirtualTransaction now) {
     return this.<Result>attempt(
             (snapshot, prepared, again) -> {
               checkComplete(prepared, binds);
@@ -176,7 +176,12 @@ final class Execution {
    * Runs a read that was analysed before. Errors for which it might have to be planned again are
    * carried to its caller.
    */
-  Mono<Result> run(Snapshot snapshot, Prepared prepared, Binds binds, Hints hints) {
+  Mono<Result> run(
+      Snapshot snapshot,
+      Prepared prepared,
+      Binds binds,
+      Hints hints,
+      @Nullable VirtualTransaction now) {
     return Mono.defer(
         () ->
             planned(
@@ -184,7 +189,7 @@ final class Execution {
                 prepared,
                 binds,
                 hints,
-                connection.transaction(),
+                now,
                 error -> Mono.error(new PlanAgainException(error))));
   }
 
@@ -344,7 +349,10 @@ final class Execution {
         .onErrorResume(
             RefusedSqlException.class,
             refusal ->
-                otherwise(new Gathering.Asked(snapshot, prepared, binds, hints), refusal, again));
+                otherwise(
+                    new Gathering.Asked(snapshot, prepared, binds, hints, transaction),
+                    refusal,
+                    again));
   }
 
   /** The result of a statement that is refused as it is. */
@@ -472,7 +480,12 @@ final class Execution {
     if (transaction.readOnly() && prepared.kind() != StatementKind.READ && !prepared.gathers()) {
       throw Refusals.readOnly(sql);
     }
-    return transaction.readsAnywhere() ? null : transaction;
+    return joining(transaction);
+  }
+
+  /** The transaction that shards join with its reads, or null. */
+  private static @Nullable VirtualTransaction joining(@Nullable VirtualTransaction transaction) {
+    return transaction == null || transaction.readsAnywhere() ? null : transaction;
   }
 
   /** Explains what would be done, or why nothing would be. */
@@ -504,7 +517,10 @@ final class Execution {
             })
         .onErrorResume(
             RefusedSqlException.class,
-            refusal -> otherwise(new Gathering.Asked(snapshot, prepared, binds, hints), refusal));
+            refusal ->
+                otherwise(
+                    new Gathering.Asked(snapshot, prepared, binds, hints, joining(transaction)),
+                    refusal));
   }
 
   private Mono<Explanation> otherwise(Gathering.Asked asked, RefusedSqlException refusal) {

@@ -120,7 +120,10 @@ final class FirstReads {
     private Mono<Result> rest(Ahead.Bound bound, StatementTime time) {
       engine.noteAhead(sql);
       return new Execution(connection, bound.sql(), null, fetchSize)
-          .run(Binds.of(bound.values()), hints(asked).timeout(time.left()).build());
+          .run(
+              Binds.of(bound.values()),
+              hints(asked).timeout(time.left()).build(),
+              asked.transaction());
     }
 
     /** All values of a subquery, of which there may be only so many. */
@@ -129,7 +132,7 @@ final class FirstReads {
       int most = most(asked, bounds);
       Hints hints = hints(asked).failurePolicy("fail").timeout(time.left()).build();
       return new Execution(connection, subquery.sql().text(), null, 0)
-          .run(binds(subquery.sql(), asked.binds(), most + 1L), hints)
+          .run(binds(subquery.sql(), asked.binds(), most + 1L), hints, asked.transaction())
           .flatMapMany(
               result ->
                   result.map(

@@ -5,9 +5,12 @@ import io.r2dbc.spi.Row;
 import io.shardflux.driver.catalog.TableWatch;
 import io.shardflux.driver.failure.Refusals;
 import io.shardflux.driver.gather.GatherSource;
+import io.shardflux.driver.gather.TableSession;
 import io.shardflux.driver.plan.SqlEngine;
+import io.shardflux.driver.result.DeferredSource;
 import io.shardflux.driver.result.FreshSource;
 import io.shardflux.driver.result.RowsResult;
+import io.shardflux.driver.result.Source;
 import io.shardflux.driver.scatter.Guard;
 import io.shardflux.driver.transaction.VirtualTransaction;
 import io.shardflux.r2dbc.settings.GatherOptions;
@@ -30,6 +33,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Collections;
+import java.util.Comparator;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Objects;
@@ -49,8 +53,17 @@ import reactor.core.publisher.Mono;
  */
 final class Gathering {
 
-  /** What was asked for. */
-  record Asked(Snapshot snapshot, Prepared prepared, Binds binds, Hints hints) {
+  /**
+   * What was asked for.
+   *
+   * @param transaction the transaction that it must be in, or null
+   */
+  record Asked(
+      Snapshot snapshot,
+      Prepared prepared,
+      Binds binds,
+      Hints hints,
+      @Nullable VirtualTransaction transaction) {
 
     /** The same within a time. */
     Asked within(Duration time) {
@@ -63,7 +76,7 @@ final class Gathering {
     }
 
     private Asked with(Hints.Builder other) {
-      return new Asked(snapshot, prepared, binds, other.build().or(hints));
+      return new Asked(snapshot, prepared, binds, other.build().or(hints), transaction);
     }
   }
 
@@ -91,7 +104,7 @@ final class Gathering {
     return Mono.just(
         new RowsResult(
             new FreshSource(
-                source(asked, gather),
+                asked.transaction() == null ? source(asked, gather) : joined(asked, gather),
                 again,
                 () -> snapshot.overtaken(tables(gather, true)),
                 sql)));
@@ -101,6 +114,27 @@ final class Gathering {
   Flux<String> made(Asked asked, Gather gather, RefusedSqlException refusal) {
     return source(asked, checked(asked, gather, refusal))
         .rows((row, metadata) -> Objects.requireNonNullElse(row.get(0, String.class), ""));
+  }
+
+  /**
+   * The same in a transaction, once all shards have joined that may be read. So no connection is
+   * waited for in a turn that other transactions wait for with theirs.
+   */
+  private Source joined(Asked asked, Gather gather) {
+    VirtualTransaction transaction = Objects.requireNonNull(asked.transaction());
+    Snapshot snapshot = asked.snapshot();
+    Timeouts times = times(asked);
+    return new DeferredSource(
+        Flux.fromIterable(tables(gather, false))
+            .flatMapIterable(table -> having(snapshot, table))
+            .distinct()
+            .sort(Comparator.comparing(ShardId::value))
+            .concatMap(shard -> transaction.on(snapshot, shard).joined(times), 1)
+            .then(Mono.fromSupplier(() -> source(asked, gather))));
+  }
+
+  private static List<ShardId> having(Snapshot snapshot, String table) {
+    return snapshot.owning(Set.of(table), snapshot.having(Set.of(table)));
   }
 
   private GatherSource source(Asked asked, Gather gather) {
@@ -115,7 +149,7 @@ final class Gathering {
             gather.statement().text(),
             values(gather.statement().markers(), asked, 0, List.of())),
         new Readings(asked, gather, shard),
-        engine.gatherTurns(),
+        asked.transaction() == null ? engine.gatherTurns() : engine.joinedGatherTurns(),
         engine.sizes(sql),
         bounds(asked),
         times(asked),
@@ -124,7 +158,11 @@ final class Gathering {
 
   /** A shard that has all reference tables of the statement. */
   private static ShardId place(Asked asked, Gather gather) {
-    ShardId shard = SqlEngine.any(asked.snapshot(), gather.copies());
+    Snapshot snapshot = asked.snapshot();
+    VirtualTransaction transaction = asked.transaction();
+    ShardId joined =
+        transaction == null ? null : transaction.anyOf(snapshot.having(gather.copies()));
+    ShardId shard = joined == null ? SqlEngine.any(snapshot, gather.copies()) : joined;
     gather.checkCopies(asked.snapshot().topology(), shard);
     return shard;
   }
@@ -136,11 +174,11 @@ final class Gathering {
     if (Boolean.FALSE.equals(asked.hints().scatter())) {
       throw new RefusedSqlException(RefusalCode.SCATTER_FORBIDDEN, "rows of several shards");
     }
-    VirtualTransaction transaction = connection.transaction();
-    if (transaction != null && !transaction.readsAnywhere()) {
+    VirtualTransaction transaction = asked.transaction();
+    if (transaction != null && !transaction.readsSeveral()) {
       throw new RefusedSqlException(
           RefusalCode.GATHER_IN_TRANSACTION,
-          "rows of several shards in a transaction: " + refusal.reason());
+          "rows of several shards in a transaction of mode single: " + refusal.reason());
     }
     return gather;
   }
@@ -178,11 +216,10 @@ final class Gathering {
     public Mono<Void> look(Collection<Integer> mentions, Supplier<Timeouts> left) {
       Set<String> tables = new LinkedHashSet<>();
       mentions.forEach(mention -> tables.add(gather.mentions().get(mention).table()));
-      Snapshot snapshot = asked.snapshot();
       return Flux.fromIterable(tables)
           .flatMap(
               table ->
-                  Flux.fromIterable(snapshot.owning(Set.of(table), snapshot.having(Set.of(table))))
+                  Flux.fromIterable(having(asked.snapshot(), table))
                       .flatMap(each -> looked(asked, table, each, left)))
           .then();
     }
@@ -224,7 +261,12 @@ final class Gathering {
       values.addAll(json);
       Hints.Builder hints = hints(asked).timeout(time);
       return new Execution(connection, sql, null, 0)
-          .run(asked.snapshot(), with.prepared(), Binds.of(values), hints.build())
+          .run(
+              asked.snapshot(),
+              with.prepared(),
+              Binds.of(values),
+              hints.build(),
+              asked.transaction())
           .doOnNext(result -> engine.noteBroadcast(sql));
     }
 
@@ -236,30 +278,53 @@ final class Gathering {
     @Override
     public StatementSpec withAll(ShardSql text, List<String> json) {
       engine.noteSent(sql);
-      return asked
-          .snapshot()
-          .sql(
-              shard,
-              text.text(),
-              values(text.markers(), asked, 0, Collections.unmodifiableList(json)))
-          .prefer(ReadPreference.PRIMARY);
+      StatementSpec all =
+          asked
+              .snapshot()
+              .sql(
+                  shard,
+                  text.text(),
+                  values(text.markers(), asked, 0, Collections.unmodifiableList(json)))
+              .prefer(ReadPreference.PRIMARY);
+      VirtualTransaction transaction = asked.transaction();
+      return transaction == null ? all : transaction.on(asked.snapshot(), shard).reading(all);
+    }
+
+    @Override
+    public Mono<TableSession> session(Timeouts left) {
+      VirtualTransaction transaction = asked.transaction();
+      if (transaction == null) {
+        return asked.snapshot().hold(shard, left).map(TableSession::of);
+      }
+      return transaction.takesTables(shard)
+          ? Mono.just(TableSession.of(transaction.on(asked.snapshot(), shard)))
+          : Mono.error(
+              new RefusedSqlException(
+                  RefusalCode.GATHER_IN_TRANSACTION,
+                  "rows that need temporary tables, in a transaction that "
+                      + (transaction.readOnly()
+                          ? "reads only"
+                          : "has none on a shard with all reference tables of the statement")));
     }
   }
 
   /** Completes if a table that was gathered is as the plan has it on a shard. */
   private Mono<Void> looked(Asked asked, String table, ShardId shard, Supplier<Timeouts> left) {
-    Mono<Void> look =
+    VirtualTransaction transaction = asked.transaction();
+    Guard guard =
         new Guard(
-                engine.watch(),
-                Set.of(table),
-                Duration.ZERO,
-                hasListedValues(asked, table)
-                    ? TableWatch.Way.LISTED
-                    : TableWatch.Way.TOLD_BY_A_ROW,
-                asked.prepared().catalog(),
-                true,
-                statement -> statement.timeouts(left.get()))
-            .before(shard, text -> asked.snapshot().sql(shard, text));
+            engine.watch(),
+            Set.of(table),
+            Duration.ZERO,
+            hasListedValues(asked, table) ? TableWatch.Way.LISTED : TableWatch.Way.TOLD_BY_A_ROW,
+            asked.prepared().catalog(),
+            true,
+            statement -> statement.timeouts(left.get()));
+    if (transaction != null) {
+      return guard.inside(
+          transaction.on(asked.snapshot(), shard), hasListedValues(asked, table), left.get());
+    }
+    Mono<Void> look = guard.before(shard, text -> asked.snapshot().sql(shard, text));
     return look == null ? Mono.empty() : look;
   }
 
@@ -310,7 +375,8 @@ final class Gathering {
     return reading(mention, rows.text())
         .run(
             Binds.of(values(rows.markers(), asked, most, values)),
-            hints(asked).timeout(time).build())
+            hints(asked).timeout(time).build(),
+            asked.transaction())
         .flatMapMany(result -> result.map((row, metadata) -> row(row, mention)));
   }
 

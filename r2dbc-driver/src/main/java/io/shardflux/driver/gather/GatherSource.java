@@ -12,7 +12,6 @@ import io.shardflux.driver.result.DirectSource;
 import io.shardflux.driver.result.Source;
 import io.shardflux.r2dbc.settings.GatherOptions;
 import io.shardflux.r2dbc.settings.Timeouts;
-import io.shardflux.r2dbc.spi.HeldSession;
 import io.shardflux.r2dbc.spi.ShardScatter;
 import io.shardflux.r2dbc.spi.Snapshot;
 import io.shardflux.r2dbc.statement.StatementSpec;
@@ -154,6 +153,9 @@ public record GatherSource(
      * @param json the rows of each mention that was read
      */
     StatementSpec withAll(ShardSql sql, List<String> json);
+
+    /** A session on the shard that answers, for temporary tables. */
+    Mono<TableSession> session(Timeouts left);
 
     /** Takes note that rows are put into temporary tables. */
     void noteTables();
@@ -316,7 +318,7 @@ public record GatherSource(
 
     private <T> Flux<T> held(Function<Source, Flux<T>> use) {
       return Flux.usingWhen(
-          Mono.defer(() -> snapshot.hold(shard, deadline.left())).map(Held::new),
+          Mono.defer(() -> reading.session(deadline.left())).map(Held::new),
           held -> held.rows(use),
           Held::left,
           (held, error) -> isAnswer(error) ? held.left() : held.closed(),
@@ -374,10 +376,10 @@ public record GatherSource(
     /** The work in a session. */
     private final class Held {
 
-      private final HeldSession session;
+      private final TableSession session;
       private boolean quiet;
 
-      Held(HeldSession session) {
+      Held(TableSession session) {
         this.session = session;
       }
 
@@ -432,15 +434,26 @@ public record GatherSource(
 
       private Mono<ServerKind> kind() {
         return session
-            .rows(ServerKind.SQL, deadline.left(), result -> result.map(ServerKind::of))
+            .rows(
+                ServerKind.SQL,
+                ServerKind.SQL,
+                deadline.left(),
+                result -> result.map(ServerKind::of))
             .single();
       }
 
       private Mono<Void> filled(ServerKind kind) {
+        if (kind.logs() && session.inTransaction()) {
+          return Mono.error(logged());
+        }
         quiet = kind.logs();
         Script script = new Script(session, deadline::left);
         if (quiet) {
-          script.add(ServerKind.QUIET, GatherSource::logged);
+          script.add(ServerKind.QUIET, error -> error.getErrorCode() == DENIED ? logged() : error);
+        }
+        if (session.inTransaction()) {
+          // Those of a statement before, which was lost in the middle.
+          script.add(drop(), error -> error);
         }
         if (gather.target() != null) {
           script.add(gather.target().create(), GatherSource::denied);
@@ -497,14 +510,18 @@ public record GatherSource(
 
       /** Gives the session back once it is as it was; otherwise it is closed. */
       Mono<Void> left() {
+        String restoring = quiet ? drop() + "; " + ServerKind.LOUD : drop();
+        return session
+            .run(restoring, times)
+            .then(Mono.defer(session::giveBack))
+            .onErrorResume(error -> closed());
+      }
+
+      private String drop() {
         Stream<String> made =
             gather.target() == null ? Stream.empty() : Stream.of(Gather.Target.NAME);
-        String tables =
-            Stream.concat(gather.mentions().stream().map(Gather.Mention::temporary), made)
-                .collect(Collectors.joining("`, `", "`", "`"));
-        Mono<Void> dropped = session.run("DROP TEMPORARY TABLE IF EXISTS " + tables, times);
-        Mono<Void> restored = quiet ? dropped.then(session.run(ServerKind.LOUD, times)) : dropped;
-        return restored.then(session.giveBack()).onErrorResume(error -> closed());
+        return Stream.concat(gather.mentions().stream().map(Gather.Mention::temporary), made)
+            .collect(Collectors.joining("`, `", "DROP TEMPORARY TABLE IF EXISTS `", "`"));
       }
 
       Mono<Void> closed() {
@@ -536,11 +553,8 @@ public record GatherSource(
         : error;
   }
 
-  private static Throwable logged(R2dbcException error) {
-    return error.getErrorCode() == DENIED
-        ? new RefusedSqlException(
-            RefusalCode.GATHER_BINLOG,
-            "a server that would write what is gathered to its binary log")
-        : error;
+  private static RefusedSqlException logged() {
+    return new RefusedSqlException(
+        RefusalCode.GATHER_BINLOG, "a server that would write what is gathered to its binary log");
   }
 }

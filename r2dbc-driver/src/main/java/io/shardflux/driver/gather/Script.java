@@ -2,7 +2,6 @@ package io.shardflux.driver.gather;
 
 import io.r2dbc.spi.R2dbcException;
 import io.shardflux.r2dbc.settings.Timeouts;
-import io.shardflux.r2dbc.spi.HeldSession;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -20,7 +19,7 @@ final class Script {
   /** The characters that are sent at once, unless one statement has more. */
   private static final int CHUNK = 128 << 10;
 
-  private final HeldSession session;
+  private final TableSession session;
   private final Supplier<Timeouts> left;
   private final List<Step> steps = new ArrayList<>();
   private int length;
@@ -33,7 +32,7 @@ final class Script {
    */
   private record Step(String sql, String told, Function<R2dbcException, Throwable> failed) {}
 
-  Script(HeldSession session, Supplier<Timeouts> left) {
+  Script(TableSession session, Supplier<Timeouts> left) {
     this.session = session;
     this.left = left;
   }

@@ -61,6 +61,7 @@ public class SqlEngine {
   private final int maxHeldRows;
   private final KnownSizes sizes = new KnownSizes();
   private volatile @Nullable GatherTurns turns;
+  private volatile @Nullable GatherTurns joinedTurns;
 
   public SqlEngine(ShardRouter router, PlannerOptions options) {
     this.router = router;
@@ -95,15 +96,32 @@ public class SqlEngine {
       return known;
     }
     synchronized (this) {
-      GatherTurns first = turns;
-      if (first == null) {
-        GatherOptions gathers = access().gathers();
-        long room = Runtime.getRuntime().maxMemory() / PART_OF_HEAP / gathers.maxBytes();
-        first = new GatherTurns((int) Math.max(1, Math.min(gathers.concurrency(), room)));
-        turns = first;
-      }
+      GatherTurns first = turns == null ? freshTurns() : turns;
+      turns = first;
       return first;
     }
+  }
+
+  /**
+   * The same for those in transactions, which have their connections. Others in a turn may wait for
+   * such a connection, so these must not wait for them.
+   */
+  public GatherTurns joinedGatherTurns() {
+    GatherTurns known = joinedTurns;
+    if (known != null) {
+      return known;
+    }
+    synchronized (this) {
+      GatherTurns first = joinedTurns == null ? freshTurns() : joinedTurns;
+      joinedTurns = first;
+      return first;
+    }
+  }
+
+  private GatherTurns freshTurns() {
+    GatherOptions gathers = access().gathers();
+    long room = Runtime.getRuntime().maxMemory() / PART_OF_HEAP / gathers.maxBytes();
+    return new GatherTurns((int) Math.max(1, Math.min(gathers.concurrency(), room)));
   }
 
   /** The number of rows that a result may hold if it isn't streamed. */

@@ -64,6 +64,14 @@ public final class VirtualTransaction {
     return readsAnywhere() || shards.mode() != TransactionMode.SINGLE;
   }
 
+  /**
+   * Tells whether a shard's part may have temporary tables: it is a plain transaction, which may
+   * write.
+   */
+  public boolean takesTables(ShardId shard) {
+    return !readOnly() && (shards.mode() != TransactionMode.ATOMIC || shard.equals(shards.lead()));
+  }
+
   /** The isolation level that its definition has, or null. */
   @Nullable
   public IsolationLevel isolationLevel() {

@@ -155,6 +155,14 @@ public final class SpanningTransaction implements RouterTransaction {
     home.begins(wanted);
   }
 
+  /**
+   * The shard whose part is a plain transaction, whatever the mode: the first one that joined; or
+   * null.
+   */
+  public synchronized @Nullable ShardId lead() {
+    return plain;
+  }
+
   /** The shards that have joined, or are about to, in the order in which they came. */
   public synchronized List<ShardId> joined() {
     return List.copyOf(joined.keySet());

@@ -5,7 +5,6 @@ import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.r2dbc.statement.StatementSpec;
 import io.shardflux.r2dbc.transaction.HeldConnection;
 import io.shardflux.router.Internal;
-import io.shardflux.router.ShardId;
 import java.util.function.Function;
 import org.reactivestreams.Publisher;
 import reactor.core.publisher.Flux;
@@ -18,33 +17,16 @@ import reactor.core.publisher.Mono;
 @Internal
 public final class HeldSession {
 
-  private final ShardId shard;
   private final HeldConnection held;
 
-  HeldSession(ShardId shard, HeldConnection held) {
-    this.shard = shard;
+  HeldSession(HeldConnection held) {
     this.held = held;
   }
 
-  public ShardId shard() {
-    return shard;
-  }
-
-  /** Runs a text of the driver's own, without markers, for its effect. */
-  public Mono<Void> run(String sql, Timeouts times) {
-    return this.<Long>rows(sql, sql, times, Result::getRowsUpdated).then();
-  }
-
-  /** Runs a text of the driver's own, without markers. */
-  public <T> Flux<T> rows(
-      String sql, Timeouts times, Function<Result, ? extends Publisher<T>> consumer) {
-    return rows(sql, sql, times, consumer);
-  }
-
   /**
-   * The same with a text that has values, or of several statements.
+   * Runs a text without markers, or several.
    *
-   * @param told the text without them, for errors and logs
+   * @param told the text without its values, for errors and logs
    */
   public <T> Flux<T> rows(
       String sql, String told, Timeouts times, Function<Result, ? extends Publisher<T>> consumer) {

@@ -521,7 +521,7 @@ public final class Snapshot {
   public Mono<HeldSession> hold(ShardId shard, Timeouts timeouts) {
     return new Holding(timeouts, templates)
         .on(shards.options(), work -> entered(shard, work))
-        .map(held -> new HeldSession(shard, held));
+        .map(HeldSession::new);
   }
 
   /** Does the work on several shards, which are entered at once and left at the work's end. */

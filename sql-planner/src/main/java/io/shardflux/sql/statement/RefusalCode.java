@@ -81,8 +81,8 @@ public enum RefusalCode {
   GATHERED_VALUE("leave its column out, or restrict the statement to one key"),
   /** A server's user who may not make temporary tables. */
   GATHER_RIGHT("grant the user CREATE TEMPORARY TABLES on the shard's database"),
-  /** A read of several shards' rows together, in a transaction that is on one shard. */
-  GATHER_IN_TRANSACTION("run it outside the transaction, or make the transaction read only"),
+  /** A read of several shards' rows together, in a transaction that has no room for it. */
+  GATHER_IN_TRANSACTION("run it outside the transaction, or in one of another mode that may write"),
   /** A server whose binary log would get what is gathered. */
   GATHER_BINLOG(
       "set the server's binlog_format to ROW, or grant its user BINLOG ADMIN (MySQL:"
