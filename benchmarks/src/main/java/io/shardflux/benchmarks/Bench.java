@@ -111,6 +111,7 @@ public final class Bench {
       each.reads();
       each.copy();
       each.writers();
+      each.others();
       moves = each.measured();
     }
   }
@@ -173,7 +174,7 @@ public final class Bench {
     }
   }
 
-  private static void say(String what) {
+  static void say(String what) {
     System.out.println(what);
   }
 }

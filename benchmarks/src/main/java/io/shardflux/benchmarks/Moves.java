@@ -9,6 +9,7 @@ import io.shardflux.reshard.plan.MovePlan;
 import io.shardflux.reshard.progress.MoveEvent;
 import io.shardflux.reshard.progress.MoveProgress;
 import io.shardflux.router.KeyColumn;
+import io.shardflux.router.KeyRange;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
 import io.shardflux.router.ShardingStrategy;
@@ -26,6 +27,7 @@ import java.util.Objects;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
+import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
@@ -51,6 +53,8 @@ final class Moves implements AutoCloseable {
   private final ClusterRouter second;
 
   private final ShardMoves moves;
+  private final ServerCpu source;
+  private final ServerCpu target;
   private final List<Measured.OneFigure> figures = new ArrayList<>();
   private final List<Ratio> ratios = new ArrayList<>();
 
@@ -68,6 +72,8 @@ final class Moves implements AutoCloseable {
     this.cluster = ClusterRouter.open(document()).blockOptional(BOUND).orElseThrow();
     this.second = ClusterRouter.open(document()).blockOptional(BOUND).orElseThrow();
     this.moves = ShardMoves.of(cluster);
+    this.source = ServerCpu.of(cluster.router(), FROM);
+    this.target = ServerCpu.of(cluster.router(), TO);
     for (String sql : filling()) {
       run(sql);
     }
@@ -144,7 +150,7 @@ final class Moves implements AutoCloseable {
     double without = all[1][all[1].length / 2];
     figure("reads by key, with control", with, "/s");
     figure("reads by key, without", without, "/s");
-    ratios.add(new Ratio("moves: reads by key, with control / without", with / without));
+    ratio("reads by key, with control / without", with / without);
   }
 
   private double perSecond(Supplier<Mono<Long>> work) {
@@ -180,24 +186,56 @@ final class Moves implements AutoCloseable {
     Double dump = Dump.seconds(databases.get(0), databases.get(2), "users");
     long rest = heap();
     AtomicLong most = new AtomicLong(rest);
-    Map<String, Long> begun = moved(at -> most.accumulateAndGet(heap(), Math::max));
+    Map<String, Moment> begun =
+        moved(ShardingStrategy.fixed(TO), rows, at -> most.accumulateAndGet(heap(), Math::max));
     double copy = seconds(begun, "COPY", "VERIFY");
-    double whole = seconds(begun, "PREPARE", "CLEAN");
+    double verified = seconds(begun, "COPY", "SWITCH");
+    double whole = seconds(begun, "PREPARE", "HOLD");
     figure("copy", rows / copy, "rows/s");
-    figure("copy, with all before CLEAN", rows / whole, "rows/s");
-    figure("clean", rows / seconds(begun, "CLEAN", "ENDED"), "rows/s");
+    figure("copy and verify", rows / verified, "rows/s");
+    figure("all until the keys have moved", rows / whole, "rows/s");
+    cpu(begun, "COPY", "VERIFY");
+    cpu(begun, "VERIFY", "SWITCH");
+    String last = "";
+    for (String phase : begun.keySet()) {
+      if (!last.isEmpty()) {
+        figure("phase " + last, seconds(begun, last, phase), "s");
+      }
+      last = phase;
+    }
     figure("heap above rest, at most", (most.get() - rest) / MIB, "MiB");
     if (dump != null) {
       figure("dump that is loaded", rows / dump, "rows/s");
-      ratios.add(new Ratio("moves: rows/s, copy / dump that is loaded", dump / copy));
-      ratios.add(new Ratio("moves: rows/s, whole move / dump that is loaded", dump / whole));
+      ratio("rows/s, copy / dump that is loaded", dump / copy);
+      ratio("rows/s, copy and verify / dump that is loaded", dump / verified);
+      ratio("rows/s, all until the keys have moved / dump that is loaded", dump / whole);
     }
   }
 
-  /** Moves all rows to the other server; gives when each phase began. */
-  private Map<String, Long> moved(Consumer<MoveProgress> looking) {
-    ShardId to = cluster.router().topology().strategy("users").shards().contains(FROM) ? TO : FROM;
-    Map<String, Long> begun = new LinkedHashMap<>();
+  /**
+   * A moment of {@link System#nanoTime}.
+   *
+   * @param source the CPU of the server that the rows leave until then, in seconds; zero where that
+   *     can't be told
+   * @param target the same of the other server
+   * @param mover the same of this process
+   */
+  private record Moment(long nanos, double source, double target, double mover) {
+
+    double servers() {
+      return source + target;
+    }
+  }
+
+  private Moment now() {
+    return new Moment(
+        System.nanoTime(), source.seconds(), target.seconds(), ServerCpu.ofThis().seconds());
+  }
+
+  /** Moves rows to another server, which has so many then; gives when each phase began. */
+  private Map<String, Moment> moved(
+      ShardingStrategy next, long arriving, Consumer<MoveProgress> looking) {
+    Map<String, Moment> begun = new LinkedHashMap<>();
     Mono<Void> told =
         moves
             .events()
@@ -206,8 +244,7 @@ final class Moves implements AutoCloseable {
             .then()
             .cache();
     told.subscribe();
-    MovePlan plan =
-        moves.plan("by_id", ShardingStrategy.fixed(to)).blockOptional(BOUND).orElseThrow();
+    MovePlan plan = moves.plan("by_id", next).blockOptional(BOUND).orElseThrow();
     long job =
         moves
             .start(plan.with(plan.options().toBuilder().rollbackWindow(Duration.ZERO).build()))
@@ -215,18 +252,19 @@ final class Moves implements AutoCloseable {
             .orElseThrow();
     MoveProgress end = moves.progress(job).doOnNext(looking).blockLast(BOUND);
     told.block(BOUND);
-    if (end == null || end.error() != null || count(to) != rows) {
+    ShardId to = next.shards().contains(TO) ? TO : FROM;
+    if (end == null || end.error() != null || count(to) != arriving) {
       throw new IllegalStateException(
-          "move: " + end + ", " + count(to) + " rows (expected: no error, and " + rows + ")");
+          "move: " + end + ", " + count(to) + " rows (expected: no error, and " + arriving + ")");
     }
     return begun;
   }
 
-  private static void noted(MoveEvent event, Map<String, Long> begun) {
+  private void noted(MoveEvent event, Map<String, Moment> begun) {
     if (event instanceof MoveEvent.PhaseBegan phase) {
-      begun.put(phase.phase(), System.nanoTime());
+      begun.put(phase.phase(), now());
     } else if (event instanceof MoveEvent.Ended) {
-      begun.put("ENDED", System.nanoTime());
+      begun.put("ENDED", now());
     }
   }
 
@@ -241,11 +279,19 @@ final class Moves implements AutoCloseable {
         .orElseThrow();
   }
 
-  private static double seconds(Map<String, Long> begun, String from, String to) {
-    return (at(begun, to) - at(begun, from)) / 1e9;
+  private void cpu(Map<String, Moment> begun, String phase, String next) {
+    Moment from = at(begun, phase);
+    Moment to = at(begun, next);
+    figure("CPU of the source, " + phase, to.source() - from.source(), "s");
+    figure("CPU of the target, " + phase, to.target() - from.target(), "s");
+    figure("CPU of the mover, " + phase, to.mover() - from.mover(), "s");
   }
 
-  private static long at(Map<String, Long> begun, String phase) {
+  private static double seconds(Map<String, Moment> begun, String from, String to) {
+    return (at(begun, to).nanos() - at(begun, from).nanos()) / 1e9;
+  }
+
+  private static Moment at(Map<String, Moment> begun, String phase) {
     return Objects.requireNonNull(begun.get(phase), phase);
   }
 
@@ -257,30 +303,62 @@ final class Moves implements AutoCloseable {
 
   /** What writers of two routers feel of a copy and of its switch. */
   void writers() {
-    WriteLanes lanes = new WriteLanes(WRITERS, this::write);
-    long start;
-    Map<String, Long> begun;
+    felt(ShardingStrategy.fixed(FROM), rows, this::any, "");
+  }
+
+  /** What they feel where other keys of their table move. */
+  void others() {
+    long middle = rows / 2L + 1;
+    ShardingStrategy halves =
+        ShardingStrategy.range(Map.of(KeyRange.below(middle), FROM, KeyRange.from(middle), TO));
+    felt(
+        halves,
+        rows - rows / 2,
+        () -> 1L + ThreadLocalRandom.current().nextInt(rows / 2),
+        " of other keys");
+  }
+
+  private void felt(ShardingStrategy next, long arriving, LongSupplier key, String which) {
+    WriteLanes lanes = new WriteLanes(WRITERS, () -> write(key.getAsLong()));
+    Moment first;
+    Moment start;
+    Map<String, Moment> begun;
     try {
       Mono.delay(pass.multipliedBy(2)).block();
-      start = System.nanoTime();
-      begun = moved(at -> {});
+      first = now();
+      Mono.delay(pass).block();
+      start = now();
+      begun = moved(next, arriving, at -> {});
     } finally {
       lanes.end();
     }
-    WriteLanes.Felt before = lanes.between(start - pass.toNanos(), start);
-    WriteLanes.Felt copy = lanes.between(at(begun, "COPY"), at(begun, "SWITCH"));
-    WriteLanes.Felt turn = lanes.between(at(begun, "SWITCH"), at(begun, "CLEAN"));
-    felt("before", before);
-    felt("under copy and verify", copy);
-    felt("at the switch", turn);
-    ratios.add(
-        new Ratio("moves: writes/s, under copy / before", copy.perSecond() / before.perSecond()));
-    ratios.add(new Ratio("moves: p50 of writes, at switch / before", turn.p50() / before.p50()));
-    ratios.add(new Ratio("moves: p99 of writes, at switch / before", turn.p99() / before.p99()));
+    WriteLanes.Felt before = lanes.between(first.nanos(), start.nanos());
+    WriteLanes.Felt copy = lanes.between(at(begun, "COPY").nanos(), at(begun, "SWITCH").nanos());
+    WriteLanes.Felt turn = lanes.between(at(begun, "SWITCH").nanos(), at(begun, "HOLD").nanos());
+    String writes = "writes" + which;
+    felt(writes + " before", before);
+    felt(writes + " under copy and verify", copy);
+    felt(writes + " at the switch", turn);
+    figure("move under " + writes, seconds(begun, "PREPARE", "HOLD"), "s");
+    ratio(writes + "/s, under copy / before", copy.perSecond() / before.perSecond());
+    ratio("p50 of " + writes + ", at switch / before", turn.p50() / before.p50());
+    ratio("p99 of " + writes + ", at switch / before", turn.p99() / before.p99());
+    double rest = perCpu(before, first, start);
+    if (rest > 0) {
+      ratio(
+          writes + " for a second of the servers' CPU, under copy / before",
+          perCpu(copy, at(begun, "COPY"), at(begun, "SWITCH")) / rest);
+    }
   }
 
-  private Mono<Long> write() {
-    long id = any();
+  /** Writes for each second of the servers' CPU; zero where that can't be told. */
+  private static double perCpu(WriteLanes.Felt felt, Moment from, Moment to) {
+    double seconds = (to.nanos() - from.nanos()) / 1e9;
+    double cpu = to.servers() - from.servers();
+    return cpu > 0 ? felt.perSecond() * seconds / cpu : 0;
+  }
+
+  private Mono<Long> write(long id) {
     return (id % 2 == 0 ? cluster : second)
         .router()
         .on("users", ShardKey.of(id))
@@ -298,6 +376,11 @@ final class Moves implements AutoCloseable {
 
   private void figure(String what, double value, String unit) {
     figures.add(new Measured.OneFigure(what, value, unit));
+    Bench.say("moves: %s: %.1f %s".formatted(what, value, unit));
+  }
+
+  private void ratio(String what, double value) {
+    ratios.add(new Ratio("moves: " + what, value));
   }
 
   @Override

@@ -360,7 +360,7 @@ public final class CopyJob implements MoveWork {
         Joined.begun(joined.source(), joined.target())
             .then(Mono.defer(() -> passed(joined)))
             .then(joined.each(Transfer::appliedUntilNow))
-            .then(removed(joined, Transfer::drained));
+            .then(removed(joined, transfer -> transfer.drained(() -> false)));
     Mono<Void> work =
         move.guards().appliesWhileJoining() ? swept : removed(step, transfer -> Mono.empty());
     return move.watch().told(step, Phase.CLEAN, work);

@@ -14,6 +14,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
 /** Makes the moving rows of a step the same on its target, and compares them. */
@@ -23,7 +25,6 @@ final class StepCopy {
   private static final int COMPARISONS = 20;
 
   private static final Duration COMPARE_GAP = Duration.ofMillis(100);
-  private static final int COMPARED_ROWS = 10_000;
 
   private final OwnedMove move;
 
@@ -88,28 +89,53 @@ final class StepCopy {
 
   /** Changes of all tables are applied behind each piece, and while the copying waits. */
   private Mono<Void> copied(OpenStep step, Transfer transfer, KeyRange range) {
-    Mono<Void> applied = move.guards().before("apply").then(step.each(Transfer::keptUp));
     return move.watch()
-        .clear(step, applied)
+        .clear(step, applied(step, from(range.after())))
         .then(move.guards().before("copy"))
         .then(move.pace().kept(transfer.copy(range)))
         .doOnNext(move::copied)
-        .then(applied);
+        .then(Mono.defer(() -> applied(step, range.upTo().isEmpty() ? null : from(range.upTo()))));
+  }
+
+  private static KeyRange from(List<String> after) {
+    return new KeyRange(after, List.of());
+  }
+
+  /**
+   * Applies changes of the rows that were copied, and forgets the others.
+   *
+   * @param left those of the table at work that are still to be copied; null at its end
+   */
+  private Mono<Void> applied(OpenStep step, @Nullable KeyRange left) {
+    int table = move.state().table();
+    return move.guards()
+        .before("apply")
+        .thenMany(Flux.range(0, step.transfers().size()))
+        .concatMap(
+            number -> {
+              Transfer each = step.transfers().get(number);
+              if (number > table) {
+                return each.keptUp(from(List.of()));
+              }
+              return number < table || left == null ? each.keptUp() : each.keptUp(left);
+            })
+        .then();
   }
 
   Mono<Void> verified(OpenStep step) {
     return move.ranges(
             step.transfers(),
-            (transfer, after) -> transfer.bound(after, COMPARED_ROWS),
+            (transfer, after) -> transfer.bound(after, transfer.rows()),
             this::verified)
         .then(Mono.defer(() -> move.at(move.state().at(Phase.SWITCH))));
   }
 
   private Mono<Void> verified(Transfer transfer, KeyRange range) {
+    int rows = transfer.rows();
     return move.guards()
         .before("verify")
         .then(transfer.different(range))
-        .doOnNext(keys -> move.watch().rows(COMPARED_ROWS))
+        .doOnNext(keys -> move.watch().rows(rows))
         .flatMap(keys -> settled(transfer, keys, COMPARISONS));
   }
 

@@ -27,6 +27,9 @@ final class StepSwitch {
   /** The time in which each router must know that writes wait. */
   private static final Duration CONFIRMED = Duration.ofSeconds(1);
 
+  /** The time for the last changes, while writes wait. */
+  private static final Duration DRAINED = Duration.ofSeconds(1);
+
   private final OwnedMove move;
   private final StepClean clean;
   private final AtomicReference<Stage> stage = new AtomicReference<>(Stage.FREE);
@@ -245,7 +248,8 @@ final class StepSwitch {
             rows ->
                 definitionsHeld(turn, () -> drained(turn, opening))
                     .thenReturn(true)
-                    .onErrorResume(Prepared.HeldException.class, held -> letGo(turn)))
+                    .onErrorResume(Prepared.HeldException.class, held -> heldUp(turn))
+                    .onErrorResume(Transfer.BehindException.class, behind -> behind(turn)))
         .switchIfEmpty(
             Mono.defer(
                 () ->
@@ -260,11 +264,20 @@ final class StepSwitch {
   }
 
   /** Nothing of it is seen here, so that the writers go on until it has ended. */
-  private Mono<Boolean> letGo(Turn turn) {
-    return takenBack(turn, "prepared transactions have changed moving rows; it is tried again")
-        .doOnSuccess(free -> turn.hurry(false))
+  private Mono<Boolean> heldUp(Turn turn) {
+    return letGo(turn, "prepared transactions have changed moving rows; it is tried again")
         .then(Mono.defer(() -> move.watch().heldUp(turn.step(), turn.from(), true)))
         .thenReturn(false);
+  }
+
+  /** What was applied meanwhile is done, so that there is less of it the next time. */
+  private Mono<Boolean> behind(Turn turn) {
+    return letGo(turn, "writers were faster than their changes are applied; it is tried again")
+        .thenReturn(false);
+  }
+
+  private Mono<Void> letGo(Turn turn, String why) {
+    return takenBack(turn, why).doOnSuccess(free -> turn.hurry(false));
   }
 
   private Mono<Long> closed(Turn turn) {
@@ -273,6 +286,11 @@ final class StepSwitch {
 
   private Mono<Void> before(Turn turn, String what) {
     return Mono.defer(() -> move.guards().before(turn.way().name + what));
+  }
+
+  private static Mono<Void> drained(Turn turn) {
+    long until = System.nanoTime() + DRAINED.toNanos();
+    return turn.each(transfer -> transfer.drained(() -> System.nanoTime() - until > 0));
   }
 
   /** Behind the closed fence: applies the last changes, and publishes the new place. */
@@ -284,7 +302,7 @@ final class StepSwitch {
         // In this order: what is committed behind the look is among the last changes.
         .then(move.guards().seesPrepared() ? turn.each(Transfer::nothingPrepared) : Mono.empty())
         .then(before(turn, "last changes"))
-        .then(turn.each(Transfer::drained))
+        .then(Mono.defer(() -> drained(turn)))
         // Nobody keeps a side that only gets keys from being emptied; the other one goes now.
         .then(turn.way() == Way.BACK ? Mono.defer(turn.step()::intact) : Mono.empty())
         .then(before(turn, "open"))

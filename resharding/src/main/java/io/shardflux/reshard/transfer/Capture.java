@@ -298,22 +298,38 @@ public record Capture(long job, int step, MovedTable table, int number, String m
 
   /** The oldest changes: their numbers and the keys of their rows. */
   public Mono<Changes> oldest(Session source, int most) {
-    return oldest(source, "TRUE", most);
+    return oldest(source, "TRUE", "FALSE", most);
   }
 
-  /** The oldest changes of a condition. */
-  Mono<Changes> oldest(Session source, String condition, int most) {
+  /**
+   * The oldest changes of a condition. Their keys are in order, so that rows that stand together on
+   * the servers are put together.
+   *
+   * @param skipped the condition of changes of which the keys are left out
+   */
+  Mono<Changes> oldest(Session source, String condition, String skipped, int most) {
     return source
         .rows(
             "SELECT shardflux_seq, "
+                + skipped
+                + ", "
                 + table.primaryLiterals()
+                + " FROM (SELECT shardflux_seq, "
+                + table.primaryList()
                 + " FROM "
                 + changes()
                 + " WHERE "
                 + condition
                 + " ORDER BY shardflux_seq LIMIT "
-                + most,
-            row -> new Change(Objects.requireNonNull(row.get(0, Long.class)), table.key(row, 1)))
+                + most
+                + ") AS oldest ORDER BY "
+                + table.primaryList(),
+            row ->
+                new Change(
+                    Objects.requireNonNull(row.get(0, Long.class)),
+                    Objects.requireNonNull(row.get(1, Long.class)) == 0
+                        ? table.key(row, 2)
+                        : List.of()))
         .collectList()
         .map(Changes::of);
   }
@@ -340,20 +356,27 @@ public record Capture(long job, int step, MovedTable table, int number, String m
         .single();
   }
 
+  /** A change; its key is empty where it is left out. */
   private record Change(long number, List<String> key) {}
 
   /**
    * Changes that were read. Their numbers need not follow one another, as transactions commit in
    * any order.
    *
+   * @param numbers from the least on
    * @param keys the keys of the rows that changed, each once
    */
   public record Changes(List<Long> numbers, List<List<String>> keys) {
 
     private static Changes of(List<Change> all) {
       return new Changes(
-          all.stream().map(Change::number).toList(),
-          all.stream().map(Change::key).distinct().toList());
+          all.stream().map(Change::number).sorted().toList(),
+          all.stream().map(Change::key).filter(key -> !key.isEmpty()).distinct().toList());
+    }
+
+    /** The characters that its keys have together. */
+    long length() {
+      return keys.stream().flatMap(List::stream).mapToLong(String::length).sum();
     }
 
     boolean isEmpty() {

@@ -233,6 +233,22 @@ public record MovedTable(
         + ") AS chunk";
   }
 
+  /**
+   * The SQL of the rows of a condition, the bytes of their literals, and a hash of these in the
+   * order of the primary key. Literals that are cut off, or of a row that can't be written down,
+   * are those of no other rows.
+   */
+  String digest(String condition) {
+    return "SELECT n, COALESCE(LENGTH(r), 0), SHA2(r, 256) FROM (SELECT COUNT(*) AS n,"
+        + " GROUP_CONCAT(COALESCE("
+        + rowLiterals()
+        + ", RAND()) SEPARATOR ',') AS r FROM "
+        + byKey()
+        + " WHERE "
+        + condition
+        + ") AS chunk";
+  }
+
   /** The literals of each row's primary key, and a hash of the row. */
   public String hashes(String condition) {
     return "SELECT "

@@ -4,17 +4,18 @@ import io.r2dbc.spi.R2dbcException;
 import io.shardflux.cluster.Jobs.Owned;
 import io.shardflux.reshard.transfer.Capture.Changes;
 import io.shardflux.reshard.transfer.MovedTable.KeyRange;
-import io.shardflux.reshard.transfer.Rows.CutException;
 import io.shardflux.router.Internal;
 import java.util.ArrayList;
-import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Map;
-import java.util.Objects;
 import java.util.Queue;
-import java.util.Set;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.BiFunction;
+import java.util.function.BooleanSupplier;
+import java.util.function.Function;
+import java.util.function.IntSupplier;
+import java.util.function.LongPredicate;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import reactor.core.Exceptions;
@@ -33,6 +34,11 @@ public final class Transfer {
   private static final int CHANGES = 500;
   private static final int MOST_PIECES = 20;
 
+  /** Changes that are applied at once where many wait, and the characters of their keys. */
+  private static final int MOST_CHANGES = 32_768;
+
+  private static final long MOST_LENGTH = 2 << 20;
+
   /** Rows of changes that are taken off the target at once. */
   private static final int CLEARED = 10_000;
 
@@ -44,6 +50,9 @@ public final class Transfer {
 
   private static final int DUPLICATE = 1062;
 
+  /** The condition of no row. */
+  private static final String NONE = "FALSE";
+
   private final Capture capture;
   private final Owned owned;
   private final boolean joins;
@@ -52,6 +61,10 @@ public final class Transfer {
   private final List<RowCopy> lanes;
 
   private final ChunkSize size = new ChunkSize();
+
+  /** The changes that are read at once. */
+  private final AtomicInteger reach;
+
   private final Mono<Boolean> upserts;
 
   public Transfer(Session source, Session target, Capture capture, Owned owned) {
@@ -64,6 +77,7 @@ public final class Transfer {
     this.owned = owned;
     this.joins = joins;
     this.upserts = capture.table().upserts(target()).cache();
+    this.reach = new AtomicInteger(piece());
   }
 
   private List<Lane> pairs() {
@@ -139,48 +153,45 @@ public final class Transfer {
 
   /** Copies the moving rows of a range of keys; gives how many there were. */
   public Mono<Long> copy(KeyRange range) {
-    return chunks(range)
+    return copied(range)
         .onErrorResume(
             Transfer::isDuplicate,
             // A row that was copied before has changed since, and its change is not yet applied.
-            duplicate -> caughtUp().then(chunks(range)));
+            duplicate -> caughtUp().then(copied(range)));
   }
 
-  /** A part of a range, of which only the last one may have fewer rows. */
-  private record Chunk(KeyRange range, boolean last) {}
+  /** A part of a range with so many rows; only the last one may have fewer. */
+  private record Chunk(KeyRange range, int rows, boolean last) {}
 
   /** A chunk with its rows; none at the end. */
   private record Read(@Nullable Chunk chunk, Rows rows) {}
 
   /** No change is applied meanwhile: it would be newer than what was read. */
-  private Mono<Long> chunks(KeyRange range) {
-    return Mono.defer(
-        () -> {
-          int rows = size.rows();
-          return chunk(range, rows)
-              .expand(
-                  chunk ->
-                      chunk.last()
-                          ? Mono.empty()
-                          : chunk(new KeyRange(chunk.range().upTo(), range.upTo()), rows))
-              .collectList()
-              .flatMap(
-                  all ->
-                      onLanes(
-                          new ConcurrentLinkedQueue<>(all),
-                          (lane, left) -> copied(lane, left, rows)));
-        });
+  private Mono<Long> copied(KeyRange range) {
+    return chunks(range)
+        .map(ConcurrentLinkedQueue::new)
+        .flatMap(left -> onLanes(lane -> copied(lane, left)));
+  }
+
+  private Mono<List<Chunk>> chunks(KeyRange range) {
+    return Mono.defer(() -> chunk(range, size.rows()))
+        .expand(
+            chunk ->
+                chunk.last()
+                    ? Mono.empty()
+                    : chunk(new KeyRange(chunk.range().upTo(), range.upTo()), chunk.rows()))
+        .collectList();
   }
 
   private Mono<Chunk> chunk(KeyRange left, int rows) {
     return bound(left, rows)
         .filter(upTo -> !upTo.equals(left.upTo()))
-        .map(upTo -> new Chunk(new KeyRange(left.after(), upTo), false))
-        .defaultIfEmpty(new Chunk(left, true));
+        .map(upTo -> new Chunk(new KeyRange(left.after(), upTo), rows, false))
+        .defaultIfEmpty(new Chunk(left, rows, true));
   }
 
   /** Copies chunks over a lane until none is left. */
-  private Mono<Long> copied(RowCopy lane, Queue<Chunk> left, int rows) {
+  private Mono<Long> copied(RowCopy lane, Queue<Chunk> left) {
     return Ahead.written(
         () -> {
           Chunk next = left.poll();
@@ -189,30 +200,38 @@ public final class Transfer {
               : lane.read(next.range().condition(table())).map(read -> new Read(next, read));
         },
         read -> read.chunk() == null,
-        read ->
-            read.chunk() == null ? Mono.just(0L) : written(lane, read.chunk(), read.rows(), rows));
+        read -> read.chunk() == null ? Mono.just(0L) : written(lane, read.chunk(), read.rows()));
   }
 
-  private Mono<Long> written(RowCopy lane, Chunk chunk, Rows read, int rows) {
+  private Mono<Long> written(RowCopy lane, Chunk chunk, Rows read) {
+    seen(chunk, read.bytes());
+    return lane.written(chunk.range(), chunk.rows(), read);
+  }
+
+  private void seen(Chunk chunk, long bytes) {
     if (!chunk.last()) {
-      size.seen(rows, read.bytes());
+      size.seen(chunk.rows(), bytes);
     }
-    return lane.written(chunk.range(), rows, read);
   }
 
-  private interface Work<T> {
-
-    /** Does what is left, as other lanes do at the same time. */
-    Mono<Long> on(RowCopy lane, Queue<T> left);
-  }
-
-  /** A lane that fails leaves the others time to end what they do. */
-  private <T> Mono<Long> onLanes(Queue<T> left, Work<T> work) {
+  /** Has each lane do its share; one that fails leaves the others time to end what they do. */
+  private Mono<Long> onLanes(Function<RowCopy, Mono<Long>> work) {
     AtomicLong sum = new AtomicLong();
     return Mono.whenDelayError(
-            lanes.stream().map(lane -> work.on(lane, left).doOnNext(sum::addAndGet)).toList())
+            lanes.stream().map(lane -> work.apply(lane).doOnNext(sum::addAndGet)).toList())
         .onErrorMap(error -> Exceptions.unwrapMultiple(error).get(0))
         .then(Mono.fromSupplier(sum::get));
+  }
+
+  /** Does the work with each of some parts, one after the other over each lane. */
+  private <T> Mono<Long> onLanes(List<T> parts, BiFunction<RowCopy, T, Mono<Long>> work) {
+    Queue<T> left = new ConcurrentLinkedQueue<>(parts);
+    return onLanes(
+        lane ->
+            Mono.fromSupplier(left::poll)
+                .flatMap(part -> work.apply(lane, part))
+                .repeat(() -> !left.isEmpty())
+                .reduce(0L, Long::sum));
   }
 
   public static boolean isDuplicate(Throwable error) {
@@ -246,34 +265,34 @@ public final class Transfer {
   public Mono<Void> caughtUp() {
     return joins
         ? applied().repeat().takeUntil(count -> count < Joined.ROWS).then()
-        : passed(Integer.MAX_VALUE).then();
+        : passed(NONE, reach::get, all -> false).then();
   }
 
   /**
    * The same of all tables, of which one must not fall behind while another catches up: they have
-   * to at the end, while writers wait.
+   * to at the end, while writers wait. Writers may be too fast for that: then it goes over all
+   * tables until no fewer changes wait than before.
    */
   public static Mono<Void> caughtUp(List<Transfer> all) {
-    return Flux.fromIterable(all)
-        .concatMap(Transfer::caughtUp)
-        .then(Mono.defer(() -> nearlyAll(all)))
-        .repeat()
-        .takeUntil(near -> near)
-        .then();
+    return Mono.defer(
+        () -> {
+          Rounds rounds = new Rounds();
+          return Flux.fromIterable(all)
+              .concatMap(Transfer::keptUp)
+              .then(Mono.defer(() -> round(all)))
+              .repeat()
+              .takeUntil(rounds::areEnough)
+              .then();
+        });
   }
 
-  /**
-   * Goes over all tables until few changes are left. Writers may be too fast for that: then it must
-   * do that no table has more than it applies at once.
-   */
-  private static Mono<Boolean> nearlyAll(List<Transfer> all) {
+  private static Mono<Applied> round(List<Transfer> all) {
     return Flux.fromIterable(all)
-        .concatMap(each -> each.applied().map(count -> new Applied(count, count < each.piece())))
-        .reduce(new Applied(0, true), Applied::and)
-        .repeat(MOST_PIECES)
-        .takeUntil(applied -> applied.count() < CHANGES)
-        .last()
-        .map(applied -> applied.count() < CHANGES || applied.all());
+        .concatMap(
+            each ->
+                each.applied(each.reach.get())
+                    .map(count -> new Applied(count, count < each.piece())))
+        .reduce(new Applied(0, true), Applied::and);
   }
 
   /** How many changes were applied, and whether they were all that waited. */
@@ -284,17 +303,63 @@ public final class Transfer {
     }
   }
 
+  /** Sees when further rounds would lead nowhere. */
+  private static final class Rounds {
+
+    private static final int IN_VAIN = 5;
+
+    private long least = Long.MAX_VALUE;
+    private int inVain;
+
+    private boolean areEnough(Applied applied) {
+      inVain = applied.count() < least ? 0 : inVain + 1;
+      least = Math.min(least, applied.count());
+      return applied.count() < CHANGES
+          || (inVain >= IN_VAIN && (applied.all() || applied.count() < MOST_CHANGES));
+    }
+  }
+
   /** Applies what waits, but not for long where writers are faster. */
   public Mono<Void> keptUp() {
-    return passed(MOST_PIECES).then();
+    return keptUp(NONE);
   }
 
-  /** Applies all that waits; ends only where writers add no more. */
-  public Mono<Void> drained() {
-    return passed(Integer.MAX_VALUE).repeat().takeUntil(count -> count == 0).then();
+  /**
+   * The same, but forgets the changes of rows that are copied later. These are read as they are
+   * then.
+   */
+  public Mono<Void> keptUp(KeyRange left) {
+    return keptUp(left.condition(table()));
   }
 
-  /** The changes that are applied at once. */
+  private Mono<Void> keptUp(String skipped) {
+    return passed(skipped, reach::get, all -> all >= (long) MOST_PIECES * piece()).then();
+  }
+
+  /**
+   * Applies all that waits, where writers add no more.
+   *
+   * @param late asked between two pieces; it errors with {@link BehindException} once that is so
+   */
+  public Mono<Void> drained(BooleanSupplier late) {
+    return passed(NONE, this::piece, all -> late.getAsBoolean())
+        .repeat()
+        .takeUntil(count -> count == 0 || late.getAsBoolean())
+        .last()
+        .flatMap(count -> count == 0 ? Mono.empty() : Mono.error(new BehindException()));
+  }
+
+  /** Tells that writers waited, and more changes had to be applied than that is good for. */
+  public static final class BehindException extends RuntimeException {
+
+    private static final long serialVersionUID = 1L;
+
+    BehindException() {
+      super("changes: more than are applied while writers wait (expected: few)");
+    }
+  }
+
+  /** The changes that are applied at once where few wait. */
   private int piece() {
     return joins ? Joined.ROWS : lanes.size() * RowCopy.KEYS;
   }
@@ -302,17 +367,34 @@ public final class Transfer {
   /**
    * Applies what waits until less than a piece does; reads the next changes while the rows of
    * others are put.
+   *
+   * @param skipped the condition of changes that are forgotten and not applied
+   * @param most changes at once
+   * @param enough tells whether that many of all were enough
    */
-  private Mono<Long> passed(int most) {
+  private Mono<Long> passed(String skipped, IntSupplier most, LongPredicate enough) {
     return Mono.defer(
         () -> {
-          Unread unread = new Unread(capture, source());
-          AtomicLong left = new AtomicLong(most);
+          Unread unread = new Unread(capture, source(), skipped);
+          AtomicLong all = new AtomicLong();
           return Ahead.written(
-              () -> unread.next(piece()),
-              changes -> changes.numbers().size() < piece() || left.decrementAndGet() <= 0,
+              () -> unread.next(most.getAsInt()).doOnNext(this::reached),
+              changes ->
+                  enough.test(all.addAndGet(changes.numbers().size()))
+                      || changes.numbers().size() < piece(),
               this::applied);
         });
+  }
+
+  /** Where many wait it takes more at once, as rows that stand together cost less then. */
+  private void reached(Changes read) {
+    long count = read.numbers().size();
+    long fitting = MOST_LENGTH * count / Math.max(1, read.length());
+    reach.updateAndGet(
+        now ->
+            (int)
+                Math.max(
+                    piece(), Math.min(Math.min(MOST_CHANGES, fitting), Math.max(now, 2 * count))));
   }
 
   /** Errors where changes are noted that nobody sees, as their transaction is prepared. */
@@ -351,7 +433,11 @@ public final class Transfer {
   public Mono<Long> applied() {
     return joins
         ? Joined.patiently(most -> capture.oldest(source(), most).flatMap(this::held), Joined.ROWS)
-        : capture.oldest(source(), piece()).flatMap(this::applied);
+        : applied(piece());
+  }
+
+  private Mono<Long> applied(int most) {
+    return capture.oldest(source(), most).doOnNext(this::reached).flatMap(this::applied);
   }
 
   private Mono<Long> applied(Changes changes) {
@@ -378,22 +464,12 @@ public final class Transfer {
   }
 
   private Mono<Void> putOnLanes(List<List<String>> keys) {
-    Queue<List<List<String>>> left = new ConcurrentLinkedQueue<>(parts(keys));
     return upserts
         .flatMap(
             upserts ->
                 onLanes(
-                    left,
-                    (lane, some) ->
-                        Mono.defer(
-                                () -> {
-                                  List<List<String>> next = some.poll();
-                                  return next == null
-                                      ? Mono.empty()
-                                      : lane.put(next, upserts).thenReturn((long) next.size());
-                                })
-                            .repeat(() -> !some.isEmpty())
-                            .reduce(0L, Long::sum)))
+                    parts(keys),
+                    (lane, some) -> lane.put(some, upserts).thenReturn((long) some.size())))
         .then();
   }
 
@@ -418,7 +494,7 @@ public final class Transfer {
 
   private Mono<Void> clearedAfter(long number, Mono<Void> put) {
     return capture
-        .oldest(source(), "shardflux_seq > " + number, CLEARED)
+        .oldest(source(), "shardflux_seq > " + number, NONE, CLEARED)
         .flatMap(
             changes ->
                 changes.isEmpty()
@@ -451,16 +527,34 @@ public final class Transfer {
    * writers change at this moment are no difference: their changes are applied later.
    */
   public Mono<List<List<String>>> different(KeyRange range) {
-    String condition = range.condition(table()) + " AND " + capture.moving();
-    return caughtUp()
-        .then(Mono.defer(() -> same(condition)))
-        .flatMap(same -> same ? Mono.just(List.of()) : differing(condition));
+    Queue<List<String>> keys = new ConcurrentLinkedQueue<>();
+    return (joins ? caughtUp() : passed(NONE, this::piece, all -> true).then())
+        .then(chunks(range))
+        .flatMap(all -> onLanes(all, (lane, chunk) -> compared(lane, chunk, keys)))
+        .then(Mono.fromSupplier(() -> List.copyOf(keys)));
   }
 
   /** Looks at some keys again. */
   public Mono<List<List<String>>> different(List<List<String>> keys) {
-    return caughtUp()
-        .then(Mono.defer(() -> differing(table().in(keys) + " AND " + capture.moving())));
+    return caughtUp().then(Mono.defer(() -> compare(first()).differing(table().in(keys))));
+  }
+
+  private RowCompare compare(RowCopy lane) {
+    return new RowCompare(lane.lane(), capture);
+  }
+
+  private Mono<Long> compared(RowCopy lane, Chunk chunk, Queue<List<String>> different) {
+    RowCompare compare = compare(lane);
+    return compare
+        .digests(chunk.range())
+        .doOnNext(both -> seen(chunk, both.get(0).bytes()))
+        .flatMap(
+            both ->
+                RowCompare.same(both)
+                    ? Mono.empty()
+                    : compare.differing(chunk.range().condition(table())))
+        .doOnNext(different::addAll)
+        .thenReturn((long) chunk.rows());
   }
 
   /** Makes the rows of a range the same, of which those of some keys differ; gives how many. */
@@ -481,57 +575,5 @@ public final class Transfer {
         .buffer(Joined.ROWS)
         .concatMap(some -> Joined.patiently(most -> putHeld(table().in(some)).thenReturn(1L), 1), 1)
         .then();
-  }
-
-  private Mono<Boolean> same(String condition) {
-    String sql = table().checksum(condition);
-    return Mono.zip(checksum(source(), sql), checksum(target(), sql), String::equals);
-  }
-
-  private static Mono<String> checksum(Session session, String sql) {
-    return session
-        .rows(
-            sql,
-            row -> {
-              long rows = Objects.requireNonNull(row.get(0, Long.class));
-              long written = Objects.requireNonNull(row.get(1, Long.class));
-              if (written != rows) {
-                throw new CutException("text of " + written + " rows in place of " + rows);
-              }
-              return rows + " " + row.get(2, String.class);
-            })
-        .single();
-  }
-
-  private Mono<List<List<String>>> differing(String condition) {
-    return Mono.zip(hashes(source(), condition), hashes(target(), condition), Transfer::differing)
-        .flatMap(
-            keys ->
-                keys.isEmpty()
-                    ? Mono.just(keys)
-                    // A change that came between both looks waits by now.
-                    : capture
-                        .pending(source(), keys)
-                        .map(
-                            pending ->
-                                keys.stream().filter(key -> !pending.contains(key)).toList()));
-  }
-
-  private Mono<Map<List<String>, String>> hashes(Session session, String condition) {
-    int last = table().primary().size();
-    return session
-        .rows(
-            table().hashes(condition),
-            row ->
-                Map.entry(table().key(row, 0), Objects.requireNonNull(row.get(last, String.class))))
-        .collectMap(Map.Entry::getKey, Map.Entry::getValue);
-  }
-
-  private static List<List<String>> differing(
-      Map<List<String>, String> source, Map<List<String>, String> target) {
-    Set<List<String>> keys = new LinkedHashSet<>(source.keySet());
-    keys.addAll(target.keySet());
-    keys.removeIf(key -> Objects.equals(source.get(key), target.get(key)));
-    return List.copyOf(keys);
   }
 }

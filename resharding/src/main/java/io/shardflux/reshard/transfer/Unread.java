@@ -21,16 +21,24 @@ final class Unread {
 
   private final Capture capture;
   private final Session source;
+  private final String skipped;
   private final SortedSet<Long> missing = new TreeSet<>();
   private long upTo;
 
-  Unread(Capture capture, Session source) {
+  /**
+   * Reads nothing yet.
+   *
+   * @param skipped the condition of changes of which the keys are left out
+   */
+  Unread(Capture capture, Session source, String skipped) {
     this.capture = capture;
     this.source = source;
+    this.skipped = skipped;
   }
 
   Mono<Changes> next(int most) {
-    return Mono.defer(() -> capture.oldest(source, condition(), most)).doOnNext(this::read);
+    return Mono.defer(() -> capture.oldest(source, condition(), skipped, most))
+        .doOnNext(this::read);
   }
 
   private String condition() {

@@ -53,7 +53,7 @@ class UnreadIntegrationTests {
   }
 
   private static Mono<Void> late(Session mover, Session writer, Capture capture) {
-    Unread unread = new Unread(capture, mover);
+    Unread unread = new Unread(capture, mover, "FALSE");
     return unread
         .next(4)
         .doOnNext(read -> assertThat(read.numbers()).containsExactly(1L, 2L, 3L, 5L))
@@ -61,6 +61,9 @@ class UnreadIntegrationTests {
         .doOnNext(read -> assertThat(read.numbers()).containsExactly(6L, 7L))
         .then(unread.next(4))
         .doOnNext(read -> assertThat(read.numbers()).isEmpty())
+        .then(capture.oldest(mover, "TRUE", "id > 20", 10))
+        .doOnNext(read -> assertThat(read.keys()).containsExactly(List.of("10"), List.of("20")))
+        .doOnNext(read -> assertThat(read.numbers()).containsExactly(1L, 2L, 3L, 5L, 6L, 7L))
         .then(mover.update("SET innodb_lock_wait_timeout = 1"))
         .then(capture.oldest(mover, 10))
         .flatMap(
