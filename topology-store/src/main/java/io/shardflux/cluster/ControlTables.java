@@ -96,8 +96,9 @@ final class ControlTables {
    * @param cluster the cluster's id
    * @param epoch the epoch that was published last; 0 while there is none
    * @param orders one more with each change of the orders
+   * @param switchesSoon true if a move is about to switch keys, where that was asked
    */
-  record Head(UUID cluster, long epoch, long orders) {}
+  record Head(UUID cluster, long epoch, long orders, boolean switchesSoon) {}
 
   private final ShardRouter server;
   private final Timeouts look;
@@ -139,7 +140,18 @@ final class ControlTables {
    * tables are of another version.
    */
   Mono<Head> head() {
-    return sql("SELECT version, cluster, epoch, orders FROM shardflux_control WHERE id = 1")
+    return head(false);
+  }
+
+  /**
+   * The same.
+   *
+   * @param keysMove whether it is asked what the newest job, which moves them, is about to do
+   */
+  Mono<Head> head(boolean keysMove) {
+    return sql("SELECT version, cluster, epoch, orders, "
+            + (keysMove ? Jobs.SWITCHES_SOON : "0")
+            + " FROM shardflux_control WHERE id = 1")
         .timeouts(look)
         .map((row, metadata) -> head(row))
         .one()
@@ -157,7 +169,8 @@ final class ControlTables {
               + VERSION
               + ", the one that this Shardflux knows; upgrade the routers before the tables)");
     }
-    return new Head(UUID.fromString(text(row, 1)), number(row, 2), number(row, 3));
+    return new Head(
+        UUID.fromString(text(row, 1)), number(row, 2), number(row, 3), number(row, 4) > 0);
   }
 
   static boolean noTable(Throwable error) {

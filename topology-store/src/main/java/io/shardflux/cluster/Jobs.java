@@ -41,6 +41,15 @@ public final class Jobs {
           ) ENGINE = InnoDB\
           """);
 
+  /** A line of the state of a job that is about to switch keys: routers look more often then. */
+  public static final String SOON = "soon=true";
+
+  /** Whether the newest job's state has that line. */
+  static final String SWITCHES_SOON =
+      "COALESCE((SELECT state LIKE '%"
+          + SOON
+          + "%' FROM shardflux_job WHERE ended_at IS NULL ORDER BY job DESC LIMIT 1), 0)";
+
   private static final int LONGEST_ERROR = 16_000;
 
   /**

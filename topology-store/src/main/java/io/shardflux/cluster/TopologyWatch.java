@@ -15,6 +15,7 @@ import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardingStrategy;
 import io.shardflux.router.TableRule;
+import io.shardflux.router.Topology;
 import io.shardflux.router.TransitionStrategy;
 import java.time.Duration;
 import java.time.Instant;
@@ -99,6 +100,9 @@ final class TopologyWatch implements SharedTopology {
   private volatile long told;
 
   private volatile long toldAt;
+
+  /** True if a move is about to switch keys. */
+  private volatile boolean switchesSoon;
 
   /** True if the control server has an older topology than this router. */
   private volatile boolean behind;
@@ -186,19 +190,31 @@ final class TopologyWatch implements SharedTopology {
                         .subscribe()));
   }
 
-  /** The time until the next look, which is short while keys move: their writes wait for it. */
   private Duration pause() {
+    return pause(router.topology(), control.poll(), switchesSoon);
+  }
+
+  /**
+   * The time until the next look, which is short while keys move. Writes wait at a switch until the
+   * last router knows of it.
+   */
+  static Duration pause(Topology topology, Duration rest, boolean switchesSoon) {
     Duration pause =
-        router.topology().tables().values().stream().anyMatch(TopologyWatch::joins)
-            ? shorter(control.poll(), MOVING_POLL)
-            : control.poll();
-    for (ShardingStrategy strategy : router.topology().strategies().values()) {
+        topology.tables().values().stream().anyMatch(TopologyWatch::joins)
+            ? shorter(rest, MOVING_POLL)
+            : rest;
+    for (ShardingStrategy strategy : topology.strategies().values()) {
       if (strategy instanceof TransitionStrategy way) {
         boolean switching = way.steps().stream().anyMatch(step -> step.phase().waits());
-        pause = shorter(pause, switching ? SWITCHING_POLL : MOVING_POLL);
+        pause = shorter(pause, switching || switchesSoon ? SWITCHING_POLL : MOVING_POLL);
       }
     }
     return pause;
+  }
+
+  private boolean keysMove() {
+    return router.topology().strategies().values().stream()
+        .anyMatch(TransitionStrategy.class::isInstance);
   }
 
   /** Tells whether a copy of a table is being made: all routers must write it soon. */
@@ -280,7 +296,8 @@ final class TopologyWatch implements SharedTopology {
     boolean gap = sentAt - confirmedAt >= control.lease().toNanos();
     Mono<Void> asked =
         tables
-            .head()
+            .head(keysMove())
+            .doOnNext(head -> switchesSoon = head.switchesSoon())
             .flatMap(head -> follow(head, gap, sentAt))
             .doOnSuccess(done -> confirmed(sentAt))
             .doOnError(this::unconfirmed);

@@ -2,6 +2,7 @@ package io.shardflux.reshard.progress;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import io.shardflux.cluster.Jobs;
 import io.shardflux.router.Internal;
 import io.shardflux.router.ShardId;
 import java.util.ArrayList;
@@ -127,6 +128,9 @@ public record JobState(
     List<String> lines = new ArrayList<>();
     lines.add("step=" + step);
     lines.add("phase=" + phase);
+    if (phase == Phase.VERIFY || phase == Phase.SWITCH || phase == Phase.REVERSE) {
+      lines.add(Jobs.SOON);
+    }
     lines.add("table=" + table);
     lines.add("key=" + key.stream().map(JobState::hex).collect(Collectors.joining(",")));
     lines.add("rows=" + rows);
