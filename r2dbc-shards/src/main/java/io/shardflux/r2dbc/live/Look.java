@@ -10,7 +10,6 @@ import io.shardflux.router.ShardKey;
 import io.shardflux.router.TransitionStrategy.KeyPlace;
 import java.time.Duration;
 import java.util.List;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -75,25 +74,8 @@ public final class Look {
                       .switchIfEmpty(Mono.just(count))
                   : Mono.just(count));
     }
-    return Flux.defer(
-        () -> {
-          AtomicBoolean given = new AtomicBoolean();
-          AtomicBoolean sure = new AtomicBoolean();
-          return rows.doOnNext(
-                  row -> {
-                    if (!given.getPlain()) {
-                      given.setPlain(true);
-                      // Later rows are of the view that the first one is of.
-                      sure.setPlain(holds());
-                    }
-                  })
-              .concatWith(
-                  Mono.defer(
-                      () ->
-                          sure.getPlain()
-                              ? Mono.<T>empty()
-                              : looked(time, had -> gone(work, had), given.getPlain())));
-        });
+    return new LookedFlux<>(
+        rows, this::holds, given -> looked(time, had -> gone(work, had), given));
   }
 
   private RuntimeException gone(Work<?> work, boolean given) {
