@@ -6,6 +6,7 @@ import io.shardflux.reshard.transfer.Capture;
 import io.shardflux.reshard.transfer.KeptFence;
 import io.shardflux.reshard.transfer.MovedTable;
 import io.shardflux.reshard.transfer.MovedTable.KeyRange;
+import io.shardflux.reshard.transfer.OwnersTurn;
 import io.shardflux.reshard.transfer.Session;
 import io.shardflux.reshard.transfer.Transfer;
 import io.shardflux.router.TransitionStrategy.Step;
@@ -75,7 +76,8 @@ final class StepCopy {
                 step.move().passage().kind() == MovePlan.Kind.PINNED
                     ? sql
                     : sql.replaceFirst(" AUTO_INCREMENT=\\d+", ""))
-        .flatMap(step.target()::update)
+        .flatMap(
+            sql -> OwnersTurn.of(step.target(), step.move().owned(), step.target().update(sql)))
         .then();
   }
 

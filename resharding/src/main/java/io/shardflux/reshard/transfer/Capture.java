@@ -61,6 +61,8 @@ public record Capture(long job, int step, MovedTable table, int number, String m
                     + owned.job()
                     + " AND token < "
                     + owned.token()))
+        .flatMap(
+            raised -> raised == 0 ? Mono.<Void>empty() : OwnersTurn.awaited(session, owned.job()))
         .then(check(session, owned));
   }
 
@@ -128,7 +130,7 @@ public record Capture(long job, int step, MovedTable table, int number, String m
         // The source must not be asked while it is read.
         .flatMapIterable(names -> names)
         .concatMap(name -> patiently(source, owned, "DROP TRIGGER IF EXISTS `" + name + "`"))
-        .then(source.update(changeTable()))
+        .then(OwnersTurn.of(source, owned, source.update(changeTable())))
         .thenMany(Flux.fromIterable(triggers()))
         .concatMap(trigger -> patiently(source, owned, trigger))
         .then();
@@ -147,12 +149,9 @@ public record Capture(long job, int step, MovedTable table, int number, String m
         row -> Objects.requireNonNull(row.get(0, String.class)));
   }
 
-  /**
-   * Runs it as soon as no open transaction is in its way, without holding others up for long. A
-   * former owner is refused right before, as no transaction can hold it off here.
-   */
+  /** Runs it as soon as no open transaction is in its way, without holding others up for long. */
   private Mono<Long> patiently(Session source, Owned owned, String change) {
-    return Definitions.changed(source, check(source, owned), table.name(), change);
+    return Definitions.changed(source, owned, table.name(), change);
   }
 
   private String changeTable() {
@@ -469,7 +468,7 @@ public record Capture(long job, int step, MovedTable table, int number, String m
         .concatMap(event -> patiently(source, owned, "DROP TRIGGER IF EXISTS " + trigger(event)))
         .then(check(source, owned))
         .then(last)
-        .then(source.update("DROP TABLE IF EXISTS " + changes()))
+        .then(OwnersTurn.of(source, owned, source.update("DROP TABLE IF EXISTS " + changes())))
         .then();
   }
 }

@@ -1,7 +1,9 @@
 package io.shardflux.reshard.transfer;
 
+import io.shardflux.cluster.Jobs.Owned;
 import java.time.Duration;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Mono;
 
 /**
@@ -21,11 +23,16 @@ final class Definitions {
   /**
    * Runs a change as soon as no open transaction is in its way.
    *
-   * @param check done right before each try
+   * @param owned the job for which it is done, of which a former owner changes nothing; null if
+   *     there is none
    */
-  static Mono<Long> changed(Session session, Mono<Void> check, String table, String change) {
+  static Mono<Long> changed(Session session, @Nullable Owned owned, String table, String change) {
     AtomicInteger tries = new AtomicInteger();
-    return Mono.defer(() -> check.then(session.bounded(change, bound(tries.getAndIncrement()))))
+    return Mono.defer(
+            () -> {
+              Mono<Long> once = session.bounded(change, bound(tries.getAndIncrement()));
+              return owned == null ? once : OwnersTurn.of(session, owned, once);
+            })
         .repeatWhenEmpty(
             again ->
                 Backoff.between(

@@ -113,7 +113,7 @@ public record KeptFence(long job, MovedTable table, int number) {
   }
 
   private Mono<Long> patiently(Session session, Owned owner, String change) {
-    return Definitions.changed(session, Capture.check(session, owner), table.name(), change);
+    return Definitions.changed(session, owner, table.name(), change);
   }
 
   private static Mono<Void> removed(Session session, Owned owner, KeptFence other) {
@@ -157,7 +157,7 @@ public record KeptFence(long job, MovedTable table, int number) {
                         event ->
                             Definitions.changed(
                                 session,
-                                Mono.empty(),
+                                null,
                                 table.name(),
                                 "DROP TRIGGER IF EXISTS " + kept.trigger(event))))
         .then();
