@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.groups.Tuple.tuple;
 
+import io.r2dbc.spi.Connection;
+import io.r2dbc.spi.ConnectionFactories;
 import io.shardflux.cluster.ClusterRouter;
 import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.settings.Shard;
@@ -80,8 +82,22 @@ class OneDatabaseIntegrationTests {
   @BeforeEach
   void open(TestInfo test) {
     boolean copies = test.getTags().contains("copies");
-    String document =
-        """
+    cluster = ClusterRouter.open(document(copies)).blockOptional(BOUND).orElseThrow();
+    router = cluster.router();
+    moves = ShardMoves.of(cluster);
+    OLD.forEach(sql -> run(S0, sql));
+    String emails =
+        IntStream.rangeClosed(1, USERS)
+            .mapToObj(i -> "('user" + i + "')")
+            .collect(Collectors.joining(", "));
+    run(S0, "INSERT INTO users (email) VALUES " + emails);
+    run(S0, "INSERT INTO orders (user_id, country) SELECT id, 'de' FROM users");
+    cluster.addShard(Shard.of("shard_1", databases.get(1).r2dbcUrl()), "room").block(BOUND);
+    cluster.addShard(Shard.of("shard_2", databases.get(2).r2dbcUrl()), "room").block(BOUND);
+  }
+
+  private String document(boolean copies) {
+    return """
         shards:
           shard_0: {url: '%s'}
         tables:
@@ -95,19 +111,7 @@ class OneDatabaseIntegrationTests {
           lease: 1s
         timeouts: {acquire: 2s}
         """
-            .formatted(databases.get(0).r2dbcUrl(), copies ? "countries: {reference: true}" : "");
-    cluster = ClusterRouter.open(document).blockOptional(BOUND).orElseThrow();
-    router = cluster.router();
-    moves = ShardMoves.of(cluster);
-    OLD.forEach(sql -> run(S0, sql));
-    String emails =
-        IntStream.rangeClosed(1, USERS)
-            .mapToObj(i -> "('user" + i + "')")
-            .collect(Collectors.joining(", "));
-    run(S0, "INSERT INTO users (email) VALUES " + emails);
-    run(S0, "INSERT INTO orders (user_id, country) SELECT id, 'de' FROM users");
-    cluster.addShard(Shard.of("shard_1", databases.get(1).r2dbcUrl()), "room").block(BOUND);
-    cluster.addShard(Shard.of("shard_2", databases.get(2).r2dbcUrl()), "room").block(BOUND);
+        .formatted(databases.get(0).r2dbcUrl(), copies ? "countries: {reference: true}" : "");
   }
 
   @AfterEach
@@ -172,6 +176,41 @@ class OneDatabaseIntegrationTests {
                 .one()
                 .block(BOUND))
         .isEqualTo("10");
+  }
+
+  /**
+   * With ids the numbers of tables need no word of the operator, as long as they are below them.
+   */
+  @Test
+  void idsTakeThePlaceOfCountedNumbers() {
+    assertThat(counted(moves)).containsExactlyInAnyOrder("users", "orders");
+    assertThat(plan().accepting(List.of("AUTO_INCREMENT:users")).refusals())
+        .filteredOn(refusal -> refusal.code() == Code.AUTO_INCREMENT)
+        .extracting(Refusal::where)
+        .containsExactly("orders");
+    ClusterRouter withIds =
+        ClusterRouter.open(
+                document(false) + "ids: {shard: shard_0}\nresharding: {enabled: false}\n")
+            .blockOptional(BOUND)
+            .orElseThrow();
+    ShardMoves planner = ShardMoves.of(withIds);
+    try {
+      assertThat(counted(planner)).isEmpty();
+      run(S0, "ALTER TABLE orders MODIFY id INT AUTO_INCREMENT");
+      run(S0, "INSERT INTO users (id, email) VALUES (" + (Long.MAX_VALUE - 1) + ", 'last')");
+      assertThat(counted(planner)).containsExactlyInAnyOrder("users", "orders");
+      run(S0, "DELETE FROM users WHERE email = 'last'");
+      assertThat(counted(planner)).containsExactly("orders");
+    } finally {
+      planner.close().then(withIds.close()).block(BOUND);
+    }
+  }
+
+  private List<String> counted(ShardMoves planner) {
+    return plan(planner).refusals().stream()
+        .filter(refusal -> refusal.code() == Code.AUTO_INCREMENT)
+        .map(Refusal::where)
+        .toList();
   }
 
   @Test
@@ -263,34 +302,66 @@ class OneDatabaseIntegrationTests {
         .doOnNext(rows -> assertThat(rows).isEqualTo(number + 1L));
   }
 
+  /** Whatever their account is; a router elsewhere says which connections are its own. */
   @Test
-  void accountsOfOthersAreNamed() {
+  void connectionsOfOthersAreNamed() {
     run(S0, "CREATE USER IF NOT EXISTS cron@'%'");
     run(S0, "GRANT ALL ON *.* TO cron@'%'");
-    ShardRouter cron =
-        ShardRouter.builder()
-            .shard(
-                Shard.of("one", databases.get(0).r2dbcUrl().replaceFirst("://[^@]*@", "://cron@")))
-            .build();
+    String url = databases.get(0).r2dbcUrl();
+    Connection sameAccount = connected(url);
+    Connection cron = connected(url.replaceFirst("://[^@]*@", "://cron@"));
     try {
-      cron.on(ShardId.of("one")).sql("DO 1").rowsUpdated().block(BOUND);
-      assertThat(plan().refusals())
-          .filteredOn(refusal -> refusal.code() == Code.OTHER_CLIENT)
-          .singleElement()
-          .satisfies(
-              refusal -> {
-                assertThat(refusal.where()).isEqualTo("shard_0");
-                assertThat(refusal.message())
-                    .matches("cron at [\\w.:]+ is connected \\(expected: .*");
-              });
+      assertThat(others())
+          .hasSize(2)
+          .allMatch(other -> other.matches("\\w+ at [\\w.:]+ is connected \\(expected: .*"))
+          .anyMatch(other -> other.startsWith("cron at "));
+      run(
+          S0,
+          "INSERT INTO shardflux_router VALUES (UUID(), 'elsewhere', '0', 1000, UTC_TIMESTAMP(6),"
+              + " UTC_TIMESTAMP(6) + INTERVAL 1 HOUR, CONCAT('{\"connections to servers\":{\"',"
+              + " @@hostname, ':', @@port, '\":["
+              + id(sameAccount)
+              + ","
+              + id(cron)
+              + "]}}'))");
+      assertThat(others()).isEmpty();
+      Mono.from(sameAccount.close()).block(BOUND);
+      run(S0, "UPDATE shardflux_router SET statistics = '{}' WHERE host = 'elsewhere'");
+      // What is not told may be a router's, if it has its account.
+      assertThat(others()).singleElement().asString().startsWith("cron at ");
     } finally {
-      cron.close().block(BOUND);
+      Mono.from(cron.close()).block(BOUND);
       run(S0, "DROP USER cron@'%'");
     }
   }
 
+  private static Connection connected(String url) {
+    return Mono.<Connection>from(ConnectionFactories.get(url).create())
+        .blockOptional(BOUND)
+        .orElseThrow();
+  }
+
+  private static long id(Connection connection) {
+    return Flux.from(connection.createStatement("SELECT CONNECTION_ID()").execute())
+        .concatMap(result -> result.map(row -> Objects.requireNonNull(row.get(0, Long.class))))
+        .single()
+        .blockOptional(BOUND)
+        .orElseThrow();
+  }
+
+  private List<String> others() {
+    return plan().refusals().stream()
+        .filter(refusal -> refusal.code() == Code.OTHER_CLIENT)
+        .map(Refusal::message)
+        .toList();
+  }
+
   private MovePlan plan() {
-    return moves
+    return plan(moves);
+  }
+
+  private static MovePlan plan(ShardMoves planner) {
+    return planner
         .plan(
             new Intent.ShardTables(
                 List.of(

@@ -38,6 +38,9 @@ public interface ClusterAccess {
   /** The section on moves of the router's own document. */
   ReshardingOptions resharding();
 
+  /** Tells whether the router's own document describes ids for rows. */
+  boolean givesIds();
+
   /** The time for which a router may go on by an epoch that it has read. */
   Duration lease();
 
@@ -105,6 +108,17 @@ public interface ClusterAccess {
    * @param bound the time for which it waits
    */
   Mono<List<String>> unreached(Set<ShardId> shards, Duration bound);
+
+  /**
+   * Those of some connections to a server that no router of the cluster has. Only where there are
+   * such, it waits until each has told so again, for two leases and some seconds at most. Empty if
+   * a router does not tell its connections.
+   *
+   * @param server the server's own name, of {@link
+   *     io.shardflux.r2dbc.settings.ProcessConnections#SERVER}
+   * @param ids the connections' ids on that server
+   */
+  Mono<Set<Long>> strangers(String server, Set<Long> ids);
 
   /**
    * Completes when every router routes by that epoch or a later one, or has not been heard of for

@@ -343,8 +343,8 @@ final class ControlTables {
 
   Flux<RouterState> routers() {
     return sql("""
-    SELECT router, host, version, epoch, seen_at, lease_until > UTC_TIMESTAMP(6), statistics
-    FROM shardflux_router ORDER BY host, router\
+    SELECT router, host, version, epoch, seen_at, lease_until, lease_until > UTC_TIMESTAMP(6),
+      statistics FROM shardflux_router ORDER BY host, router\
     """)
         .map((row, metadata) -> router(row))
         .all();
@@ -368,8 +368,9 @@ final class ControlTables {
         text(row, 2),
         number(row, 3),
         time(row, 4),
-        number(row, 5) == 1,
-        text(row, 6));
+        time(row, 5),
+        number(row, 6) == 1,
+        text(row, 7));
   }
 
   Flux<ShardOrder> orders() {

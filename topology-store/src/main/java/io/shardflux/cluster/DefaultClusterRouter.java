@@ -47,6 +47,7 @@ final class DefaultClusterRouter implements ClusterRouter, ClusterAccess {
   private final TopologyWatch watch;
   private final ControlOptions control;
   private final ReshardingOptions resharding;
+  private final boolean givesIds;
   private final Jobs jobs;
   private final JobCopies copies;
   private final OwnerPublication publication;
@@ -57,9 +58,10 @@ final class DefaultClusterRouter implements ClusterRouter, ClusterAccess {
       Member member,
       TopologyWatch watch,
       ControlOptions control,
-      ReshardingOptions resharding) {
+      RouterDefinition definition) {
     this.control = control;
-    this.resharding = resharding;
+    this.resharding = definition.resharding();
+    this.givesIds = definition.ids() != null;
     this.jobs = new Jobs(tables, member);
     this.tables = tables;
     this.own = own;
@@ -106,7 +108,7 @@ final class DefaultClusterRouter implements ClusterRouter, ClusterAccess {
                       .begin()
                       .thenReturn(
                           new DefaultClusterRouter(
-                              tables, own, member, watch, control, definition.resharding()));
+                              tables, own, member, watch, control, definition));
                 });
     Mono<Void> closed = Mono.defer(() -> closed(definition, tables, begun.get()));
     return Mono.usingWhen(
@@ -247,6 +249,11 @@ final class DefaultClusterRouter implements ClusterRouter, ClusterAccess {
   }
 
   @Override
+  public boolean givesIds() {
+    return givesIds;
+  }
+
+  @Override
   public Duration lease() {
     return control.lease();
   }
@@ -336,6 +343,12 @@ final class DefaultClusterRouter implements ClusterRouter, ClusterAccess {
                         .map(shard -> router.host() + " has not reached " + shard)
                         .toList())
         .collectList();
+  }
+
+  @Override
+  public Mono<Set<Long>> strangers(String server, Set<Long> ids) {
+    Duration bound = control.lease().plus(TopologyWatch.RENEWAL).multipliedBy(2);
+    return new Strangers(tables, server).of(ids, bound);
   }
 
   private static IllegalStateException silent(Duration heard) {

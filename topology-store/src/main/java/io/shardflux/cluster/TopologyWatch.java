@@ -9,6 +9,7 @@ import io.shardflux.r2dbc.config.RouterParts;
 import io.shardflux.r2dbc.config.TopologyAccess;
 import io.shardflux.r2dbc.config.TopologyDocument;
 import io.shardflux.r2dbc.directory.TableDirectory;
+import io.shardflux.r2dbc.settings.ProcessConnections;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.r2dbc.settings.SharedTopology;
 import io.shardflux.r2dbc.settings.Timeouts;
@@ -494,7 +495,10 @@ final class TopologyWatch implements SharedTopology {
         .flatMap(
             all ->
                 tables.register(
-                    member, epoch, registered(), StatisticsText.of(all, Set.copyOf(reached))))
+                    member,
+                    epoch,
+                    registered(),
+                    StatisticsText.of(all, Set.copyOf(reached), ProcessConnections.all())))
         .doOnSuccess(
             done -> {
               registeredAt = now;

@@ -65,6 +65,7 @@ class ClusterRouterIntegrationTests {
     ClusterState state = state(first);
     assertThat(state.routers()).hasSize(2).allMatch(RouterState::live);
     assertThat(state.routers()).extracting(RouterState::epoch).containsExactly(1L, 1L);
+    assertThat(state.routers()).allMatch(each -> each.leaseUntil().isAfter(each.seenAt()));
     assertThat(state.routers()).allMatch(router -> router.statistics().contains("\"shard_1\""));
     assertThat(state.id()).isEqualTo(state(second).id());
     second.close().block(BOUND);

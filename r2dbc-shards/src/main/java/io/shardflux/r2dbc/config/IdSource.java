@@ -4,6 +4,7 @@ import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.router.Internal;
 import java.time.Duration;
+import java.time.Instant;
 
 /**
  * A document's description of ids: the place and the times of their nodes.
@@ -22,4 +23,15 @@ public record IdSource(
   public static final Duration DEFAULT_LEASE = Duration.ofSeconds(30);
   public static final Duration SHORTEST_LEASE = Duration.ofSeconds(1);
   public static final Duration LONGEST_LEASE = Duration.ofHours(1);
+
+  /** The millisecond that ids count from. */
+  public static final long EPOCH = Instant.parse("2020-01-01T00:00:00Z").toEpochMilli();
+
+  /** The bits of an id behind its milliseconds. */
+  public static final int BITS = 22;
+
+  /** A number below each id that any process gives from a time on. */
+  public static long below(Instant time) {
+    return (time.toEpochMilli() - EPOCH) << BITS;
+  }
 }

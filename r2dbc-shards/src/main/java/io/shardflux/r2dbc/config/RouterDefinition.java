@@ -31,6 +31,7 @@ import org.jspecify.annotations.Nullable;
  * @param directories the directories that the strategies ask; they must be closed with the router
  * @param control the place of a topology that several routers share, or null
  * @param resharding the settings for moves of rows
+ * @param ids the place of the ids that the document describes, or null
  */
 @Internal
 public record RouterDefinition(
@@ -45,7 +46,8 @@ public record RouterDefinition(
     Map<String, ShardingStrategy> strategies,
     List<TableDirectory> directories,
     @Nullable ControlOptions control,
-    ReshardingOptions resharding) {
+    ReshardingOptions resharding,
+    @Nullable IdSource ids) {
 
   /** Copies the collections, keeping their order. */
   public RouterDefinition {

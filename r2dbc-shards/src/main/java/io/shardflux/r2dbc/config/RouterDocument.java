@@ -238,7 +238,8 @@ public final class RouterDocument {
     ScatterReads scatterReads = scatterReads(root.get("sql"));
     GatherOptions gathers = gathers(root.get("sql"));
     CoalescingOptions coalescing = coalescing(root.get("coalescing"));
-    root.get("ids").ifPresent(this::idSource);
+    Setting ids = root.get("ids");
+    IdSource idSource = ids.present() ? idSource(ids) : null;
     boolean hotKeys = root.get("hot-keys").or(false, Setting::truth);
     RouterOptions options =
         RouterOptions.defaults()
@@ -271,7 +272,8 @@ public final class RouterDocument {
         strategies,
         directories,
         control(root.get("control")),
-        ReshardingReader.read(root.get("resharding")));
+        ReshardingReader.read(root.get("resharding")),
+        idSource);
   }
 
   private @Nullable ControlOptions control(Setting control) {

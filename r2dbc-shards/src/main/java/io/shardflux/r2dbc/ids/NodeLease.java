@@ -1,7 +1,7 @@
 package io.shardflux.r2dbc.ids;
 
+import io.shardflux.r2dbc.config.IdSource;
 import io.shardflux.router.Internal;
-import java.time.Instant;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
@@ -15,10 +15,10 @@ import java.util.concurrent.atomic.AtomicLong;
 public final class NodeLease {
 
   static final int NODE_BITS = 10;
-  static final int COUNTER_BITS = 12;
+  static final int COUNTER_BITS = IdSource.BITS - NODE_BITS;
 
   /** The epoch of TSIDs. */
-  static final long EPOCH = Instant.parse("2020-01-01T00:00:00Z").toEpochMilli();
+  static final long EPOCH = IdSource.EPOCH;
 
   /** The last millisecond whose ids are positive, in the year 2089. */
   static final long END = EPOCH + (1L << 41) - 1;

@@ -3,6 +3,7 @@ package io.shardflux.r2dbc.server;
 import io.r2dbc.spi.R2dbcException;
 import io.r2dbc.spi.Readable;
 import io.shardflux.r2dbc.failure.ForeignDatabaseException;
+import io.shardflux.r2dbc.settings.ProcessConnections;
 import io.shardflux.r2dbc.settings.Server;
 import io.shardflux.r2dbc.settings.SharedTopology;
 import java.util.NoSuchElementException;
@@ -16,7 +17,9 @@ import reactor.core.publisher.Mono;
  */
 final class Identification {
 
-  static final String COLUMNS = "CONNECTION_ID(), VERSION(), @@max_allowed_packet";
+  static final String COLUMNS =
+      "CONNECTION_ID(), VERSION(), @@max_allowed_packet, " + ProcessConnections.SERVER;
+
   private static final int NO_SUCH_TABLE = 1146;
   private static final String EXPECTED =
       " (expected: the database of this cluster and shard; compare its URL with the others', or"
@@ -43,9 +46,9 @@ final class Identification {
     if (shared == null) {
       return Mono.empty();
     }
-    String cluster = Objects.requireNonNull(row.get(3, String.class));
-    String name = Objects.requireNonNull(row.get(4, String.class));
-    long epoch = Objects.requireNonNull(row.get(5, Long.class));
+    String cluster = Objects.requireNonNull(row.get(4, String.class));
+    String name = Objects.requireNonNull(row.get(5, String.class));
+    long epoch = Objects.requireNonNull(row.get(6, Long.class));
     return cluster.equals(shared.cluster()) && name.equals(shard)
         ? shared.seen(epoch)
         : Mono.error(foreign("of shard " + name + " of cluster " + cluster));

@@ -12,6 +12,7 @@ import io.r2dbc.spi.Option;
 import io.r2dbc.spi.Readable;
 import io.r2dbc.spi.TransactionDefinition;
 import io.shardflux.r2dbc.settings.PoolOptions;
+import io.shardflux.r2dbc.settings.ProcessConnections;
 import io.shardflux.r2dbc.settings.Server;
 import io.shardflux.r2dbc.settings.Tls;
 import io.shardflux.r2dbc.statement.Dialect;
@@ -322,8 +323,10 @@ public final class ServerConnections {
   private Link link(Readable row, Channel channel) {
     dialect = Dialect.of(Objects.requireNonNull(row.get(1, String.class)));
     long now = System.nanoTime();
+    long id = Objects.requireNonNull(row.get(0, Long.class));
+    ProcessConnections.opened(channel, Objects.requireNonNull(row.get(3, String.class)), id);
     return new Link(
-        Objects.requireNonNull(row.get(0, Long.class)),
+        id,
         channel,
         Schedulers.fromExecutor(channel.eventLoop()),
         now,

@@ -1,6 +1,9 @@
 package io.shardflux.reshard.plan;
 
 import io.r2dbc.spi.Readable;
+import io.shardflux.cluster.ClusterAccess;
+import io.shardflux.r2dbc.config.IdSource;
+import io.shardflux.r2dbc.settings.ProcessConnections;
 import io.shardflux.reshard.plan.MovePlan.Code;
 import io.shardflux.reshard.plan.MovePlan.Refusal;
 import io.shardflux.reshard.transfer.MovedTable;
@@ -10,10 +13,13 @@ import io.shardflux.router.KeyColumn;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardingStrategy;
 import io.shardflux.router.TableRule;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import reactor.core.publisher.Flux;
@@ -25,8 +31,12 @@ import reactor.core.publisher.Mono;
  */
 final class GuaranteeCheck {
 
+  /** By how much clocks of routers may differ. */
+  private static final Duration CLOCKS = Duration.ofMinutes(1);
+
   private static final String HERE = " WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ";
 
+  private final ClusterAccess cluster;
   private final Servers servers;
   private final List<TableRule.Sharded> rules;
   private final Set<ShardId> old;
@@ -39,7 +49,12 @@ final class GuaranteeCheck {
    * @param rules the tables whose rows move
    */
   GuaranteeCheck(
-      Servers servers, List<TableRule.Sharded> rules, ShardingStrategy old, ShardingStrategy next) {
+      ClusterAccess cluster,
+      Servers servers,
+      List<TableRule.Sharded> rules,
+      ShardingStrategy old,
+      ShardingStrategy next) {
+    this.cluster = cluster;
     this.servers = servers;
     this.rules = rules;
     this.old = old.shards();
@@ -84,23 +99,68 @@ final class GuaranteeCheck {
         .then();
   }
 
+  /** Numbers that a table gives by itself are given twice as soon as it is on two shards. */
   private Mono<Void> counted(Session session, String table) {
     return session
         .rows(
-            "SELECT COLUMN_NAME FROM information_schema.COLUMNS"
+            "SELECT COLUMN_NAME, DATA_TYPE FROM information_schema.COLUMNS"
                 + HERE
                 + MovedTable.text(table)
                 + " AND EXTRA LIKE '%auto_increment%'",
-            GuaranteeCheck::name)
-        .doOnNext(
-            column ->
-                refuse(
-                    Code.AUTO_INCREMENT,
-                    table,
-                    column
-                        + ", AUTO_INCREMENT (expected: numbers that no two shards give; have the"
-                        + " application insert those of the router's ids, and accept this)"))
+            row -> new Counter(name(row), String.valueOf(row.get(1, String.class))))
+        .collectList()
+        .flatMapIterable(counters -> counters)
+        .concatMap(counter -> counted(table, counter))
         .then();
+  }
+
+  /** A column that counts, with its type. */
+  private record Counter(String column, String type) {}
+
+  private Mono<Void> counted(String table, Counter counter) {
+    if (!cluster.givesIds()) {
+      refuseCounter(
+          table,
+          counter,
+          "numbers that no two shards give; configure ids, and have the application insert those,"
+              + " or accept this for the table");
+      return Mono.empty();
+    }
+    if (!counter.type().equalsIgnoreCase("bigint")) {
+      refuseCounter(table, counter, "BIGINT, as ids have 63 bits; alter it, or accept this");
+      return Mono.empty();
+    }
+    return Flux.fromIterable(old)
+        .concatMap(shard -> servers.on(shard, session -> greatest(session, table, counter)))
+        .reduce(0L, Math::max)
+        .filter(greatest -> greatest >= IdSource.below(Instant.now().minus(CLOCKS)))
+        .doOnNext(
+            greatest ->
+                refuseCounter(
+                    table,
+                    counter,
+                    "no number like "
+                        + greatest
+                        + " that the router's ids may give again; have it take lower ones, or"
+                        + " accept this"))
+        .then();
+  }
+
+  private static Mono<Long> greatest(Session session, String table, Counter counter) {
+    return session.number(
+        "SELECT COALESCE(LEAST(MAX("
+            + MovedTable.quoted(counter.column())
+            + "), "
+            + Long.MAX_VALUE
+            + "), 0) FROM "
+            + MovedTable.quoted(table));
+  }
+
+  private void refuseCounter(String table, Counter counter, String expected) {
+    refuse(
+        Code.AUTO_INCREMENT,
+        table,
+        counter.column() + ", AUTO_INCREMENT, " + counter.type() + " (expected: " + expected + ")");
   }
 
   private Mono<Void> unique(Session session, TableRule.Sharded rule) {
@@ -210,25 +270,75 @@ final class GuaranteeCheck {
         .then();
   }
 
-  /** Sessions on the source's database of accounts that routers do not use. */
+  /** Connections to the source's database that no router has. */
   private Mono<Void> others(Session session) {
+    return Mono.zip(clients(session), server(session))
+        .flatMap(
+            both ->
+                cluster
+                    .strangers(both.getT2(), both.getT1().keySet())
+                    // It may have been closed since, as by a router that has ended.
+                    .flatMap(
+                        strangers ->
+                            strangers.isEmpty()
+                                ? Mono.just(List.<Client>of())
+                                : clients(session).map(now -> these(now, strangers)))
+                    // Of accounts alone it is known whether a router may have them.
+                    .switchIfEmpty(Mono.fromSupplier(() -> otherAccounts(both.getT1()))))
+        .doOnNext(
+            clients ->
+                clients.stream()
+                    .map(Client::account)
+                    .distinct()
+                    .forEach(
+                        account ->
+                            refuse(
+                                Code.OTHER_CLIENT,
+                                session.shard().value(),
+                                account
+                                    + " is connected (expected: routers alone; others are refused"
+                                    + " while their rows move, and afterwards write where no router"
+                                    + " looks)")))
+        .then();
+  }
+
+  /**
+   * A connection to the source's database.
+   *
+   * @param own whether it is of this session's account
+   */
+  private record Client(String account, boolean own) {}
+
+  private static Mono<Map<Long, Client>> clients(Session session) {
     return session
         .rows(
-            "SELECT DISTINCT CONCAT(USER, ' at ', LEFT(HOST, CHAR_LENGTH(HOST) - LOCATE(':',"
-                + " REVERSE(HOST)))) FROM information_schema.PROCESSLIST WHERE DB = DATABASE() AND"
-                + " USER NOT IN (SUBSTRING_INDEX(USER(), '@', 1), 'system user',"
+            "SELECT ID, CONCAT(USER, ' at ', LEFT(HOST, CHAR_LENGTH(HOST) - LOCATE(':',"
+                + " REVERSE(HOST)))), USER = SUBSTRING_INDEX(USER(), '@', 1) FROM"
+                + " information_schema.PROCESSLIST WHERE DB = DATABASE() AND ID <> CONNECTION_ID()"
                 // Whoever is about to log in has no session yet, as a router's new connection.
-                + " 'event_scheduler', 'unauthenticated user')",
-            GuaranteeCheck::name)
-        .doOnNext(
-            account ->
-                refuse(
-                    Code.OTHER_CLIENT,
-                    session.shard().value(),
-                    account
-                        + " is connected (expected: routers alone; others are refused while their"
-                        + " rows move, and afterwards write where no router looks)"))
-        .then();
+                + " AND USER NOT IN ('system user', 'event_scheduler', 'unauthenticated user')",
+            row ->
+                Map.entry(
+                    Objects.requireNonNull(row.get(0, Long.class)),
+                    new Client(
+                        Objects.requireNonNull(row.get(1, String.class)),
+                        Objects.requireNonNull(row.get(2, Integer.class)) == 1)))
+        .collectMap(Map.Entry::getKey, Map.Entry::getValue);
+  }
+
+  private static Mono<String> server(Session session) {
+    return session.rows("SELECT " + ProcessConnections.SERVER, GuaranteeCheck::name).single();
+  }
+
+  private static List<Client> these(Map<Long, Client> clients, Set<Long> ids) {
+    return clients.entrySet().stream()
+        .filter(client -> ids.contains(client.getKey()))
+        .map(Map.Entry::getValue)
+        .toList();
+  }
+
+  private static List<Client> otherAccounts(Map<Long, Client> clients) {
+    return clients.values().stream().filter(client -> !client.own()).toList();
   }
 
   /** The application's own triggers: none is made on a target, and each fires for copied rows. */

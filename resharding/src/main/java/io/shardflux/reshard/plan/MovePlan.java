@@ -5,6 +5,7 @@ import io.shardflux.router.ShardingStrategy;
 import io.shardflux.router.TableRule;
 import java.util.List;
 import java.util.Set;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -224,19 +225,58 @@ public record MovePlan(
    */
   public MovePlan accepting(Code... codes) {
     for (Code code : codes) {
-      if (!code.acceptable) {
-        throw new IllegalArgumentException(
-            "code: "
-                + code
-                + " (expected: one of "
-                + Stream.of(Code.values()).filter(each -> each.acceptable).toList()
-                + "; the others must be put right)");
-      }
+      check(code);
     }
     Set<Code> accepted = Set.copyOf(List.of(codes));
-    List<Refusal> left =
-        refusals.stream().filter(refusal -> !accepted.contains(refusal.code())).toList();
-    return new MovePlan(parts, left, options, targets);
+    return without(refusal -> accepted.contains(refusal.code()));
+  }
+
+  /**
+   * {@return the plan without its refusals of one kind at one place, as the AUTO_INCREMENT of one
+   * table; those of other places stay}
+   *
+   * @param code the kind
+   * @param where the place, as the refusal has it
+   * @throws IllegalArgumentException if the kind may not be accepted
+   */
+  public MovePlan accepting(Code code, String where) {
+    check(code);
+    return without(refusal -> refusal.code() == code && refusal.where().equals(where));
+  }
+
+  /**
+   * {@return the plan without the refusals that texts name} A text is a code, such as {@code
+   * UNIQUE_KEY}, or one with a place behind a colon, such as {@code AUTO_INCREMENT:users}.
+   *
+   * @param accepted the texts
+   * @throws IllegalArgumentException if a text has no code, or that of a kind that may not be
+   *     accepted
+   */
+  public MovePlan accepting(List<String> accepted) {
+    MovePlan plan = this;
+    for (String text : accepted) {
+      int colon = text.indexOf(':');
+      Code code = Code.of((colon < 0 ? text : text.substring(0, colon)).trim());
+      plan =
+          colon < 0 ? plan.accepting(code) : plan.accepting(code, text.substring(colon + 1).trim());
+    }
+    return plan;
+  }
+
+  private static void check(Code code) {
+    if (!code.acceptable) {
+      throw new IllegalArgumentException(
+          "code: "
+              + code
+              + " (expected: one of "
+              + Stream.of(Code.values()).filter(each -> each.acceptable).toList()
+              + "; the others must be put right)");
+    }
+  }
+
+  private MovePlan without(Predicate<Refusal> accepted) {
+    return new MovePlan(
+        parts, refusals.stream().filter(accepted.negate()).toList(), options, targets);
   }
 
   /**

@@ -101,7 +101,7 @@ public final class MovePlanner {
         targets);
   }
 
-  private static Mono<Planned> planned(Servers servers, Topology now, Intent intent, Draft draft) {
+  private Mono<Planned> planned(Servers servers, Topology now, Intent intent, Draft draft) {
     return draft.kind() == MovePlan.Kind.PINNED || draft.kind() == MovePlan.Kind.COPY
         ? wholeTables(servers, draft).flatMap(rules -> planned(servers, now, intent, draft, rules))
         : planned(servers, now, intent, draft, draft.rules());
@@ -127,14 +127,14 @@ public final class MovePlanner {
         .collectList();
   }
 
-  private static Mono<Planned> planned(
+  private Mono<Planned> planned(
       Servers servers, Topology now, Intent intent, Draft draft, List<TableRule.Sharded> rules) {
     TransitionStrategy way = Passage.way(draft.kind(), draft.old(), draft.next(), rules);
     SizeEstimate sizes = new SizeEstimate(servers, way, rules);
     return new MoveCheck(servers, rules, draft.old(), draft.next(), beside(now, draft))
         .refusals()
         .zipWith(
-            new GuaranteeCheck(servers, rules, draft.old(), draft.next())
+            new GuaranteeCheck(cluster, servers, rules, draft.old(), draft.next())
                 .refusals()
                 .zipWith(new CopyCheck(servers, now, draft).refusals(), MovePlanner::both),
             (found, more) -> {

@@ -50,7 +50,14 @@ public final class ClusterEndpoint {
   }
 
   /** A router of the cluster. */
-  record Router(UUID id, String host, String version, long epoch, Instant seenAt, boolean live) {
+  record Router(
+      UUID id,
+      String host,
+      String version,
+      long epoch,
+      Instant seenAt,
+      Instant leaseUntil,
+      boolean live) {
 
     static Router of(RouterState router) {
       return new Router(
@@ -59,6 +66,7 @@ public final class ClusterEndpoint {
           router.version(),
           router.epoch(),
           router.seenAt(),
+          router.leaseUntil(),
           router.live());
     }
   }

@@ -4,13 +4,11 @@ import io.shardflux.reshard.ShardMoves;
 import io.shardflux.reshard.plan.Intent;
 import io.shardflux.reshard.plan.MoveOptions;
 import io.shardflux.reshard.plan.MovePlan;
-import io.shardflux.reshard.plan.MovePlan.Code;
 import io.shardflux.reshard.plan.MoveRefusedException;
 import io.shardflux.reshard.progress.MoveProgress;
 import io.shardflux.router.Internal;
 import java.time.Instant;
 import java.util.List;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.springframework.boot.actuate.endpoint.InvalidEndpointRequestException;
 import org.springframework.boot.actuate.endpoint.annotation.DeleteOperation;
@@ -126,7 +124,8 @@ public final class MovesEndpoint {
    * @param strategy the name of the strategy whose keys shall move
    * @param next the strategy that shall take the place of that one, as the router's document has it
    * @param intent what is wanted in place of these two, as {@link Intent#parse} reads it
-   * @param accept the codes of refusals that are accepted, with commas between them
+   * @param accept the refusals that are accepted, with commas between them, as {@link
+   *     MovePlan#accepting(List)} reads them
    * @param options other options than those of the router's document, in a text as there
    * @param planOnly whether it is not started
    */
@@ -139,7 +138,7 @@ public final class MovesEndpoint {
       @Nullable String options,
       @Nullable Boolean planOnly) {
     return plan(strategy, next, intent)
-        .map(plan -> plan.accepting(codes(accept)))
+        .map(plan -> plan.accepting(accepted(accept)))
         // A text may be as long as a document.
         .publishOn(Schedulers.boundedElastic())
         .map(plan -> options == null ? plan : plan.with(plan.options().with(options)))
@@ -167,10 +166,8 @@ public final class MovesEndpoint {
         .flatMap(moves::plan);
   }
 
-  private static Code[] codes(@Nullable String accept) {
-    return accept == null || accept.isBlank()
-        ? new Code[0]
-        : Stream.of(accept.split(",", -1)).map(String::trim).map(Code::of).toArray(Code[]::new);
+  private static List<String> accepted(@Nullable String accept) {
+    return accept == null || accept.isBlank() ? List.of() : List.of(accept.split(",", -1));
   }
 
   private Mono<Planned> started(MovePlan plan) {

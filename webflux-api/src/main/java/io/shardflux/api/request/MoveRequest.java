@@ -4,7 +4,6 @@ import io.shardflux.api.failure.Refusal;
 import io.shardflux.reshard.ShardMoves;
 import io.shardflux.reshard.plan.Intent;
 import io.shardflux.reshard.plan.MovePlan;
-import io.shardflux.reshard.plan.MovePlan.Code;
 import io.shardflux.reshard.progress.MoveProgress.Wanted;
 import io.shardflux.router.Internal;
 import java.nio.ByteBuffer;
@@ -22,7 +21,7 @@ import tools.jackson.databind.JsonNode;
  * @param strategy the name of the strategy whose keys shall move; empty where there is an intent
  * @param next the strategy that shall take its place, as a document has it
  * @param intent what is wanted instead, as {@link Intent#parse} reads it, or null
- * @param accept the codes of refusals that are accepted
+ * @param accept the refusals that are accepted, as {@link MovePlan#accepting(List)} reads them
  * @param options other options than those of the router's document, as a document has them, or null
  * @param planOnly whether nothing is started
  */
@@ -132,7 +131,7 @@ public record MoveRequest(
    * @throws IllegalArgumentException if a code is none that may be accepted, or an option malformed
    */
   public MovePlan applied(MovePlan plan) {
-    MovePlan accepting = plan.accepting(accept.stream().map(Code::of).toArray(Code[]::new));
+    MovePlan accepting = plan.accepting(accept);
     return options == null ? accepting : accepting.with(plan.options().with(options));
   }
 
