@@ -83,15 +83,22 @@ final class DefaultShardMoves implements ShardMoves {
   private volatile Failure failure = Failure.NONE;
 
   DefaultShardMoves(ClusterRouter router, MoveJob.Guards guards) {
+    this(router, guards, ClusterAccess.of(router).resharding().enabled());
+  }
+
+  /**
+   * The moves of a cluster.
+   *
+   * @param does whether this router does them, whatever its document says
+   */
+  DefaultShardMoves(ClusterRouter router, MoveJob.Guards guards, boolean does) {
     this.cluster = ClusterAccess.of(router);
     Duration twice = cluster.lease().multipliedBy(2);
     this.owned = twice.compareTo(SHORTEST) > 0 ? twice : SHORTEST;
     this.guards = guards;
     this.latencies = new Latencies(router.router());
     this.working =
-        (cluster.resharding().enabled() ? working() : Flux.<Long>empty())
-            .doFinally(end -> ended.tryEmitEmpty())
-            .subscribe();
+        (does ? working() : Flux.<Long>empty()).doFinally(end -> ended.tryEmitEmpty()).subscribe();
   }
 
   private Flux<Long> working() {
