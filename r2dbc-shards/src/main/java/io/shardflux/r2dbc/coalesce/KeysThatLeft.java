@@ -64,7 +64,7 @@ final class KeysThatLeft<T> {
 
   private Flux<ReadBatch.Found<T>> confirmed() {
     Duration acquire = batch.timeouts().acquire();
-    return live.confirm(acquire)
+    return live.know(table, acquire)
         .thenMany(Flux.defer(() -> left(live.epoch())))
         .onErrorResume(error -> unconfirmed(acquire, error));
   }

@@ -101,7 +101,8 @@ final class DefaultRowInserts<T> implements RowInserts<T> {
    */
   Mono<List<InsertRow<T>>> placedAnew(List<InsertRow<T>> rows) {
     Duration pause = Duration.ofMillis(rows.get(0).moves() == 1 ? 0 : 5L << rows.get(0).moves());
-    return live.confirm(live.timeouts().acquire())
+    Duration acquire = live.timeouts().acquire();
+    return (live.followed() ? live.confirm(acquire) : live.know(table, acquire))
         // Where it does not answer, the rows' own places say so.
         .onErrorComplete()
         .then(Mono.delay(pause))

@@ -233,6 +233,19 @@ public final class LiveShards {
     return shared == null ? Mono.empty() : shared.confirm().timeout(time);
   }
 
+  /**
+   * Completes when it is known where a table's keys are: by the databases of the shards, too, while
+   * none of them moves. Errors if that is not so in time.
+   */
+  public Mono<Void> know(String table, Duration time) {
+    return Mono.defer(() -> rests(table) ? follow(time) : Mono.<Void>empty())
+        .then(Mono.defer(() -> rests(table) ? Mono.<Void>empty() : confirm(time)));
+  }
+
+  private boolean rests(String table) {
+    return now.moving(table) == null;
+  }
+
   /** Runs the work on the servers of a shard, which can't be closed under it. */
   public <T> Flux<T> onOne(Mono<ShardId> shard, Function<ShardServers, Flux<T>> work) {
     return overSwaps(

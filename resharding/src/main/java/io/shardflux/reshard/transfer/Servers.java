@@ -17,8 +17,11 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.BiFunction;
 import java.util.function.Function;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
@@ -34,6 +37,8 @@ public final class Servers {
 
   /** The seconds in which a row's lock must be had. */
   static final int LOCK_WAIT = 50;
+
+  private static final Logger log = LoggerFactory.getLogger(Servers.class);
 
   private static final String[] SESSION = {
     "time_zone='+00:00'",
@@ -98,15 +103,30 @@ public final class Servers {
 
   private <T> Flux<T> onLanes(
       ShardId source, ShardId target, List<Lane> have, Function<List<Lane>, Mono<T>> work) {
-    return have.size() == lanes
-        ? Flux.from(work.apply(have))
-        : on(
+    if (have.size() == lanes) {
+      return Flux.from(work.apply(have));
+    }
+    AtomicBoolean opened = new AtomicBoolean();
+    return on(
             source,
             target,
             (from, to) -> {
+              opened.set(true);
               List<Lane> more = new ArrayList<>(have);
               more.add(new Lane(from, to));
               return onLanes(source, target, more, work).single();
+            })
+        .onErrorResume(
+            error -> !opened.get(),
+            error -> {
+              log.warn(
+                  "{} to {}: {} of {} further connections; {}",
+                  source,
+                  target,
+                  have.size(),
+                  lanes,
+                  String.valueOf(error.getMessage()));
+              return work.apply(have);
             });
   }
 
