@@ -12,6 +12,7 @@ import io.shardflux.reshard.job.MoveJob;
 import io.shardflux.reshard.job.MoveWork;
 import io.shardflux.reshard.job.MoveWork.GivenUp;
 import io.shardflux.reshard.job.OwnedMove;
+import io.shardflux.reshard.plan.DirectoryKeys;
 import io.shardflux.reshard.plan.Draft;
 import io.shardflux.reshard.plan.Intent;
 import io.shardflux.reshard.plan.MovePlan;
@@ -35,6 +36,7 @@ import io.shardflux.reshard.transfer.MovedTable;
 import io.shardflux.reshard.transfer.Servers;
 import io.shardflux.reshard.watch.Latencies;
 import io.shardflux.router.KeyColumn;
+import io.shardflux.router.NamedKeysStrategy;
 import io.shardflux.router.TableRule;
 import io.shardflux.router.Topology;
 import io.shardflux.router.TransitionStrategy;
@@ -142,6 +144,7 @@ final class DefaultShardMoves implements ShardMoves {
         // A topology may be long.
         .publishOn(Schedulers.boundedElastic())
         .then(Mono.fromCallable(() -> jobPlan(plan)))
+        .delayUntil(first -> directoriesAsPlanned(plan))
         .flatMap(
             first ->
                 cluster
@@ -156,6 +159,7 @@ final class DefaultShardMoves implements ShardMoves {
     if (!plan.refusals().isEmpty()) {
       throw new MoveRefusedException(plan.refusals());
     }
+    checkFence(plan);
     List<Refusal> outdated =
         plan.parts().stream().flatMap(part -> outdated(part).stream()).toList();
     if (!outdated.isEmpty()) {
@@ -164,6 +168,27 @@ final class DefaultShardMoves implements ShardMoves {
     List<JobPlan> jobs =
         plan.parts().stream().map(part -> JobPlan.of(part, plan.options(), json(part))).toList();
     return jobs.get(0).with(0, jobs.stream().skip(1).map(JobPlan::text).toList());
+  }
+
+  private static Mono<Void> directoriesAsPlanned(MovePlan plan) {
+    return Flux.fromIterable(plan.parts())
+        .concatMap(
+            part ->
+                DirectoryKeys.unlike(part.old())
+                    .map(
+                        other ->
+                            new Refusal(Code.OUTDATED, part.strategy(), other + "; plan it anew")))
+        .next()
+        .flatMap(refusal -> Mono.error(new MoveRefusedException(List.of(refusal))));
+  }
+
+  /** A trigger can't know the keys that a directory will be given. */
+  private static void checkFence(MovePlan plan) {
+    if (plan.options().keepsFence()
+        && plan.parts().stream().anyMatch(part -> part.old() instanceof NamedKeysStrategy)) {
+      throw new IllegalArgumentException(
+          "clean: keep-fence, for keys of a directory (expected: delete)");
+    }
   }
 
   @Override

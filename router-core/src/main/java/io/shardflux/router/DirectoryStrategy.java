@@ -155,6 +155,32 @@ public final class DirectoryStrategy extends ShardingStrategy {
         .doOnCancel(() -> cache.asMap().remove(key));
   }
 
+  /** The store of the assignments. */
+  @Internal
+  public ShardDirectory directory() {
+    return directory;
+  }
+
+  /** The rule by which unknown keys are assigned; null if there is none. */
+  @Internal
+  public @Nullable ShardingStrategy unknown() {
+    return unknown;
+  }
+
+  /** The same store with other shards and another rule, and with a cache of its own. */
+  @Internal
+  public DirectoryStrategy with(Collection<ShardId> shards, @Nullable ShardingStrategy rule) {
+    Builder builder =
+        new Builder(directory, shards).cacheSize(cacheSize).expiry(expiry).timeout(timeout);
+    return (rule == null ? builder : builder.assignUnknown(rule)).build();
+  }
+
+  /** Asks the store again for each key, as assignments may have changed. */
+  @Internal
+  public void forget() {
+    cache.asMap().clear();
+  }
+
   @Override
   Mono<String> predicate(ShardId shard, List<KeyColumn> columns) {
     checkSome(columns);
@@ -197,7 +223,7 @@ public final class DirectoryStrategy extends ShardingStrategy {
     }
 
     void add(ShardKey key) {
-      check(key);
+      NamedKeysStrategy.checkFits(key, columns);
       sql.append(keys == 0 ? KeySql.tuple(columns) + " IN (" : ", ").append(KeySql.tuple(key));
       keys++;
       if (keys > MAX_OWNED_KEYS || sql.length() > MAX_OWNED_BYTES) {
@@ -211,17 +237,6 @@ public final class DirectoryStrategy extends ShardingStrategy {
                 + ", and "
                 + MAX_OWNED_BYTES
                 + " characters of SQL)");
-      }
-    }
-
-    private void check(ShardKey key) {
-      boolean fits = key.size() == columns.size();
-      for (int i = 0; fits && i < columns.size(); i++) {
-        fits = key.type(i) == columns.get(i).type();
-      }
-      if (!fits) {
-        throw new IllegalStateException(
-            "key in the directory: " + key + " (expected: one that fits " + columns + ")");
       }
     }
 

@@ -48,7 +48,9 @@ final class Flows {
     if (old == next) {
       return;
     }
-    if (old instanceof TenantStrategy tenants && next instanceof TenantStrategy others) {
+    if (old instanceof NamedKeysStrategy before && next instanceof NamedKeysStrategy after) {
+      before.named().forEach((key, from) -> add(from, after.named().getOrDefault(key, from)));
+    } else if (old instanceof TenantStrategy tenants && next instanceof TenantStrategy others) {
       addTenants(tenants.named(), tenants.pool(), others.named(), others.pool());
     } else if (onePart && next instanceof TenantStrategy others) {
       addTenants(Map.of(), old, others.named(), others.pool());

@@ -77,6 +77,9 @@ public final class TransitionStrategy extends ShardingStrategy {
   private final Map<ShardId, Map<ShardId, Step>> steps;
   private final boolean whole;
 
+  /** Where the keys are of a directory that move; null for other strategies. */
+  private final @Nullable NamedKeysStrategy placed;
+
   private TransitionStrategy(
       ShardingStrategy old, ShardingStrategy next, List<Step> steps, boolean whole) {
     super(shardsOf(List.of(old, next)));
@@ -84,6 +87,27 @@ public final class TransitionStrategy extends ShardingStrategy {
     this.next = next;
     this.steps = byPair(steps);
     this.whole = whole;
+    this.placed =
+        old instanceof NamedKeysStrategy before && next instanceof NamedKeysStrategy after
+            ? placed(before, after)
+            : null;
+  }
+
+  private NamedKeysStrategy placed(NamedKeysStrategy before, NamedKeysStrategy after) {
+    Map<ShardKey, ShardId> places = new LinkedHashMap<>();
+    before
+        .named()
+        .forEach(
+            (key, from) -> {
+              ShardId to = after.named().getOrDefault(key, from);
+              places.put(key, place(from, to).shard());
+            });
+    return NamedKeysStrategy.of(places, before.others());
+  }
+
+  /** The keys of a directory that move, with the shards that they are on; null for others. */
+  public @Nullable NamedKeysStrategy placed() {
+    return placed;
   }
 
   /**
@@ -163,6 +187,13 @@ public final class TransitionStrategy extends ShardingStrategy {
     return next;
   }
 
+  /** Tells whether a strategy is the directory at rest whose keys move. */
+  public boolean isOf(ShardingStrategy rest) {
+    return placed != null
+        && rest instanceof DirectoryStrategy directory
+        && directory.directory().equals(placed.others().directory());
+  }
+
   /** The shards that keys may lie on now: not those that will get their first ones. */
   public Set<ShardId> owners() {
     Set<ShardId> owners = new LinkedHashSet<>(old.shards());
@@ -189,9 +220,12 @@ public final class TransitionStrategy extends ShardingStrategy {
   public Mono<KeyPlace> place(ShardKey key) {
     return Mono.defer(
         () ->
-            immediate()
-                ? Mono.just(place(old.locate(key), next.locate(key)))
-                : Mono.zip(old.resolve(key), next.resolve(key), this::place));
+            placed != null && !placed.named().containsKey(key)
+                // One look-up: two may have different answers.
+                ? placed.resolve(key).map(shard -> new KeyPlace(shard, null))
+                : immediate()
+                    ? Mono.just(place(old.locate(key), next.locate(key)))
+                    : Mono.zip(old.resolve(key), next.resolve(key), this::place));
   }
 
   private KeyPlace place(ShardId before, ShardId after) {
@@ -210,10 +244,25 @@ public final class TransitionStrategy extends ShardingStrategy {
    * strategy's source that are the new one's target's.
    */
   public Mono<String> moving(Step step, List<KeyColumn> columns) {
+    if (old instanceof NamedKeysStrategy before && next instanceof NamedKeysStrategy after) {
+      return Mono.fromSupplier(() -> "(" + moving(step, before, after, columns) + ")");
+    }
     return Mono.zip(
         old.owns(step.from(), columns),
         next.owns(step.to(), columns),
         (before, after) -> "(" + before + " AND " + after + ")");
+  }
+
+  /** What is written into the directory meanwhile adds nothing to it. */
+  private static String moving(
+      Step step, NamedKeysStrategy before, NamedKeysStrategy after, List<KeyColumn> columns) {
+    return NamedKeysStrategy.in(
+        columns,
+        before.named().entrySet().stream()
+            .filter(key -> key.getValue().equals(step.from()))
+            .map(Map.Entry::getKey)
+            .filter(key -> step.to().equals(after.named().get(key)))
+            .toList());
   }
 
   @Override
@@ -228,6 +277,9 @@ public final class TransitionStrategy extends ShardingStrategy {
 
   @Override
   Mono<ShardId> resolve(ShardKey key, int from, int to) {
+    if (placed != null) {
+      return placed.resolve(key, from, to);
+    }
     return Mono.zip(
         old.resolve(key, from, to),
         next.resolve(key, from, to),
@@ -243,6 +295,11 @@ public final class TransitionStrategy extends ShardingStrategy {
 
   @Override
   Mono<String> predicate(ShardId shard, List<KeyColumn> columns) {
+    if (placed != null) {
+      return placed.shards().contains(shard)
+          ? placed.predicate(shard, columns)
+          : Mono.just("FALSE");
+    }
     List<Mono<String>> parts = new ArrayList<>();
     if (old.shards().contains(shard)) {
       parts.add(stayed(shard, columns));

@@ -5,10 +5,12 @@ import io.shardflux.router.HaltedStrategy;
 import io.shardflux.router.HashFunction;
 import io.shardflux.router.KeyRange;
 import io.shardflux.router.KeyType;
+import io.shardflux.router.NamedKeysStrategy;
 import io.shardflux.router.ShardDirectory;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
 import io.shardflux.router.ShardingStrategy;
+import io.shardflux.router.StrategyTree;
 import io.shardflux.router.TimePeriod;
 import io.shardflux.router.TransitionStrategy;
 import java.time.Duration;
@@ -37,6 +39,8 @@ final class StrategyReader {
   private static final String TRANSITION = "transition";
 
   private static final String HALTED = "halted";
+
+  private static final String NAMED_KEYS = "named-keys";
 
   private enum Type {
     HASH,
@@ -106,6 +110,9 @@ final class StrategyReader {
     if (setting.isPublished(HALTED)) {
       TransitionStrategy way = transition(setting);
       return setting.checked(() -> HaltedStrategy.of(way));
+    }
+    if (setting.isPublished(NAMED_KEYS)) {
+      return namedKeys(setting);
     }
     Type type = setting.get("type").one(Type.class);
     return switch (type) {
@@ -309,13 +316,54 @@ final class StrategyReader {
       steps.add(step.checked(() -> new TransitionStrategy.Step(from, to, phase)));
     }
     ShardingStrategy old = nested(setting.get("old"));
-    ShardingStrategy next = nested(setting.get("next"));
+    ShardingStrategy next = overSame(old, nested(setting.get("next")));
     boolean whole = setting.get("whole").or(false, Setting::truth);
     return setting.checked(
         () -> {
           TransitionStrategy way = TransitionStrategy.of(old, next, steps);
           return whole ? way.ofWhole() : way;
         });
+  }
+
+  /** Both ends of a way ask one directory, by one cache. */
+  private static ShardingStrategy overSame(ShardingStrategy old, ShardingStrategy next) {
+    StrategyTree trees = new StrategyTree(directory -> Map.of("directory", directory));
+    return old instanceof NamedKeysStrategy before
+            && next instanceof NamedKeysStrategy after
+            && trees.of(before.others()).equals(trees.of(after.others()))
+        ? after.over(before.others())
+        : next;
+  }
+
+  private ShardingStrategy namedKeys(Setting setting) {
+    setting.only("type", "key", "named", "others");
+    List<KeyType> types =
+        setting.get("key").items("a list of types").stream()
+            .map(type -> type.one(KeyType.class))
+            .toList();
+    Map<ShardKey, ShardId> named = new LinkedHashMap<>();
+    for (Setting shard : setting.get("named").entries()) {
+      for (Setting key : shard.items("a list of keys")) {
+        named.put(key(key, types), shard.nameAsShard());
+      }
+    }
+    Setting others = setting.get("others");
+    if (nested(others) instanceof DirectoryStrategy directory) {
+      return NamedKeysStrategy.of(named, directory);
+    }
+    throw others.refused("a directory");
+  }
+
+  private static ShardKey key(Setting setting, List<KeyType> types) {
+    List<Setting> parts = types.size() == 1 ? List.of(setting) : setting.items("a list of parts");
+    if (parts.size() != types.size()) {
+      throw setting.refused("a part for each of " + types);
+    }
+    Object[] values = new Object[parts.size()];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = parts.get(i).keyPart(types.get(i));
+    }
+    return setting.checked(() -> ShardKey.of(values));
   }
 
   private static ShardingStrategy fixed(Setting setting) {

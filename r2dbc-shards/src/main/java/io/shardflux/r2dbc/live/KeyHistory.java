@@ -105,6 +105,12 @@ record KeyHistory(Map<String, Map<ShardId, Long>> moved) {
         && trees.same(way.next(), halted.way().next())) {
       return turned(way.steps(), halted.way().steps());
     }
+    if (way.isOf(rest)) {
+      // At rest none of its keys has moved yet, or all have.
+      return way.steps().stream().map(step -> step.phase().there()).distinct().count() <= 1
+          ? Set.of()
+          : all(way, rest);
+    }
     if (trees.same(way.old(), rest)) {
       return turned(way.steps(), List.of());
     }

@@ -1,6 +1,7 @@
 package io.shardflux.reshard.job;
 
 import io.shardflux.reshard.job.OpenStep.Sides;
+import io.shardflux.reshard.plan.DirectoryKeys;
 import io.shardflux.reshard.progress.JobState.Phase;
 import io.shardflux.reshard.progress.MoveProgress.Wanted;
 import io.shardflux.reshard.transfer.Capture;
@@ -172,7 +173,8 @@ public final class MoveJob implements MoveWork {
             () ->
                 move.onItsWay()
                     ? Mono.just(move.now().epoch())
-                    : move.begun()
+                    : directoryAsPlanned()
+                        .then(Mono.defer(move::begun))
                         .then(
                             Mono.defer(
                                 () ->
@@ -180,6 +182,15 @@ public final class MoveJob implements MoveWork {
                                         move.passage()::begun,
                                         "keys of " + move.strategy() + " begin to move"))))
         .flatMap(move.cluster()::awaited);
+  }
+
+  private Mono<Void> directoryAsPlanned() {
+    return DirectoryKeys.unlike(move.passage().old())
+        .flatMap(
+            other ->
+                Mono.error(
+                    new IllegalStateException(
+                        other + "; as the move was planned; cancel it, and plan it anew")));
   }
 
   /** Moves all keys, and keeps the old place for a while. */
@@ -323,10 +334,10 @@ public final class MoveJob implements MoveWork {
   }
 
   private Mono<Void> finished() {
-    return Mono.defer(
-        () ->
-            move.publish(move.passage()::finished, "all keys of " + move.strategy() + " moved")
-                .then());
+    return move.settledPassage()
+        .flatMap(
+            passage -> move.publish(passage::finished, "all keys of " + move.strategy() + " moved"))
+        .then();
   }
 
   @Override

@@ -91,12 +91,15 @@ final class MoveStay {
         .then(
             Mono.defer(
                 () ->
-                    move.publish(
-                        topology -> move.passage().stayed(topology, move.transition()),
-                        "the move of "
-                            + move.strategy()
-                            + " was ended; "
-                            + move.state().refused())))
+                    move.settledPassage()
+                        .flatMap(
+                            passage ->
+                                move.publish(
+                                    topology -> passage.stayed(topology, move.transition()),
+                                    "the move of "
+                                        + move.strategy()
+                                        + " was ended; "
+                                        + move.state().refused()))))
         .then();
   }
 }

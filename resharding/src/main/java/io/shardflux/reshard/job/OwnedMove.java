@@ -5,6 +5,7 @@ import io.shardflux.cluster.ClusterAccess.Ahead;
 import io.shardflux.cluster.JobCopies;
 import io.shardflux.cluster.Jobs.Owned;
 import io.shardflux.reshard.job.MoveJob.Guards;
+import io.shardflux.reshard.plan.DirectoryKeys;
 import io.shardflux.reshard.plan.MoveOptions;
 import io.shardflux.reshard.plan.MovePlan;
 import io.shardflux.reshard.plan.Passage;
@@ -19,6 +20,7 @@ import io.shardflux.reshard.transfer.Stragglers;
 import io.shardflux.reshard.transfer.Transfer;
 import io.shardflux.reshard.watch.Latencies;
 import io.shardflux.router.Internal;
+import io.shardflux.router.NamedKeysStrategy;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.Topology;
 import io.shardflux.router.TransitionStrategy;
@@ -34,6 +36,8 @@ import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
@@ -43,6 +47,8 @@ import reactor.core.publisher.Mono;
  */
 @Internal
 public final class OwnedMove {
+
+  private static final Logger log = LoggerFactory.getLogger(OwnedMove.class);
 
   /** The least time that servers count, by whole seconds. */
   private static final Duration SHORTEST = Duration.ofSeconds(1);
@@ -97,6 +103,29 @@ public final class OwnedMove {
 
   public Passage passage() {
     return state.source().map(passage::from).orElse(passage);
+  }
+
+  /** The same, once a directory knows where the keys are that were named on the way. */
+  public Mono<Passage> settledPassage() {
+    return Mono.defer(
+        () ->
+            passage().next() instanceof NamedKeysStrategy named
+                ? DirectoryKeys.settled(transition(), named)
+                    .doOnNext(rest -> told(named.others().shards(), rest.shards()))
+                    .map(rest -> passage().to(rest))
+                : Mono.just(passage()));
+  }
+
+  private void told(Set<ShardId> wanted, Set<ShardId> found) {
+    if (!wanted.containsAll(found)) {
+      log.warn(
+          "job {}: the directory {} has keys on {} (expected: on {}); they were assigned since the"
+              + " plan; plan it again",
+          owned.job(),
+          strategy(),
+          found,
+          wanted);
+    }
   }
 
   public String strategy() {

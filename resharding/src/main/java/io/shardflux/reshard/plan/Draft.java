@@ -1,5 +1,6 @@
 package io.shardflux.reshard.plan;
 
+import io.shardflux.reshard.plan.DirectoryKeys.Moved;
 import io.shardflux.reshard.plan.MovePlan.Kind;
 import io.shardflux.router.Internal;
 import io.shardflux.router.Rebalancing;
@@ -45,18 +46,33 @@ public record Draft(
    * @throws IllegalArgumentException if it means nothing in the topology
    */
   public static List<Draft> of(Intent intent, Topology now) {
-    List<Draft> parts = parts(intent, now);
+    return of(intent, now, Map.of());
+  }
+
+  /**
+   * The same.
+   *
+   * @param directories the keys that move of strategies that are directories, by their names
+   */
+  static List<Draft> of(Intent intent, Topology now, Map<String, Moved> directories) {
+    List<Draft> parts = parts(intent, now, directories);
     boolean copies = parts.stream().allMatch(part -> part.kind() == Kind.COPY);
     List<Draft> all = new ArrayList<>(copies ? List.of() : copies(parts, now));
     all.addAll(parts);
     return all;
   }
 
-  private static List<Draft> parts(Intent intent, Topology now) {
+  private static List<Draft> parts(Intent intent, Topology now, Map<String, Moved> directories) {
+    if (intent instanceof Intent.MoveKeys move) {
+      return List.of(named(now, move.strategy(), directories));
+    }
     if (intent instanceof Intent.Change change) {
       return List.of(keys(now, change.strategy(), change.next()));
     }
     if (intent instanceof Intent.Spread spread) {
+      if (directories.containsKey(spread.strategy())) {
+        return List.of(named(now, spread.strategy(), directories));
+      }
       return List.of(
           keys(
               now,
@@ -87,7 +103,7 @@ public record Draft(
       return List.of(isolated(now, isolate));
     }
     if (intent instanceof Intent.RemoveShard removal) {
-      return removed(now, removal);
+      return removed(now, removal, directories);
     }
     if (intent instanceof Intent.MoveTables tables) {
       return List.of(pinned(now, tables.tables(), tables.to()));
@@ -101,10 +117,27 @@ public record Draft(
     throw new IllegalArgumentException("intent: " + intent + " (expected: another one)");
   }
 
+  /** The named keys of a directory. */
+  private static Draft named(Topology now, String strategy, Map<String, Moved> directories) {
+    Moved moved = directories.get(strategy);
+    if (moved == null) {
+      throw new IllegalArgumentException(
+          "strategy: "
+              + resting(now, strategy)
+              + " (expected: a directory; of others move slots or ranges, or isolate a key)");
+    }
+    return keys(now, strategy, moved.old(), moved.next());
+  }
+
   private static Draft keys(Topology now, String strategy, ShardingStrategy next) {
     ShardingStrategy old = resting(now, strategy);
     withoutDirectory(strategy, old);
     withoutDirectory(strategy, next);
+    return keys(now, strategy, old, next);
+  }
+
+  private static Draft keys(
+      Topology now, String strategy, ShardingStrategy old, ShardingStrategy next) {
     // Refuses shards that are not there.
     var unused = now.withStrategy(strategy, next);
     List<TableRule.Sharded> rules = rules(now, strategy);
@@ -126,8 +159,8 @@ public record Draft(
               + name
               + ", "
               + strategy
-              + " (expected: none with a directory; its keys change their shards by the directory"
-              + " alone, without their rows)");
+              + " (expected: none with a directory, which may give keys their shards meanwhile; of a"
+              + " directory itself, spread its keys, move some by move-keys, or remove a shard)");
     }
   }
 
@@ -161,7 +194,8 @@ public record Draft(
         now, isolate.strategy(), Rebalancing.isolating(old, isolate.tenant(), parts, isolate.to()));
   }
 
-  private static List<Draft> removed(Topology now, Intent.RemoveShard removal) {
+  private static List<Draft> removed(
+      Topology now, Intent.RemoveShard removal, Map<String, Moved> directories) {
     ShardId gone = removal.shard();
     if (!now.shards().contains(gone)) {
       throw new IllegalArgumentException(
@@ -177,11 +211,13 @@ public record Draft(
             (name, strategy) -> {
               if (strategy.shards().contains(gone)) {
                 parts.add(
-                    keys(
-                        now,
-                        name,
-                        Rebalancing.without(
-                            resting(now, name), gone, heirs(now, removal, strategy.shards()))));
+                    directories.containsKey(name)
+                        ? named(now, name, directories)
+                        : keys(
+                            now,
+                            name,
+                            Rebalancing.without(
+                                resting(now, name), gone, heirs(now, removal, strategy.shards()))));
               }
             });
     List<String> pinned =
@@ -366,8 +402,7 @@ public record Draft(
     return free;
   }
 
-  private static List<ShardId> heirs(
-      Topology now, Intent.RemoveShard removal, Set<ShardId> shards) {
+  static List<ShardId> heirs(Topology now, Intent.RemoveShard removal, Set<ShardId> shards) {
     if (!removal.heirs().isEmpty()) {
       return removal.heirs();
     }

@@ -40,7 +40,8 @@ public sealed interface Intent {
   /**
    * A strategy's keys are spread evenly over these shards. From an even strategy keys go to the new
    * shards and from those that are left out, and between no two others; a modulo moves most keys.
-   * Of tenants, those that share a strategy are spread. Ranges, groups and directories can't be.
+   * Of tenants, those that share a strategy are spread, and of a directory its keys, of which at
+   * most 10,000 may move. Ranges and groups can't be.
    *
    * @param strategy its name
    * @param shards all shards that it shall have, each once
@@ -86,6 +87,28 @@ public sealed interface Intent {
    * @param to the shard
    */
   record MoveSlots(String strategy, int first, int last, ShardId to) implements Intent {}
+
+  /**
+   * Some keys of a directory lie on a shard. Until the move is over the directory itself has them
+   * where they were, and routers go by the topology.
+   *
+   * @param strategy the name of a strategy that is a directory
+   * @param keys at most 10,000 keys that the directory has
+   * @param to the shard
+   */
+  record MoveKeys(String strategy, List<ShardKey> keys, ShardId to) implements Intent {
+
+    /**
+     * Copies the list.
+     *
+     * @param strategy see {@link #strategy()}
+     * @param keys see {@link #keys()}
+     * @param to see {@link #to()}
+     */
+    public MoveKeys {
+      keys = List.copyOf(keys);
+    }
+  }
 
   /**
    * The keys of a range lie on a shard. Ranges that it cuts are split there.

@@ -27,17 +27,18 @@ final class IntentText {
 
   /** The further keys of each kind. */
   private static final Map<String, List<String>> KINDS =
-      Map.of(
-          "change", List.of("next"),
-          "spread", List.of("shards"),
-          "reweight", List.of("weights"),
-          "move-slots", List.of("first", "last", "to"),
-          "move-range", List.of("key", "from", "below", "to"),
-          "isolate", List.of("key", "tenant", "to"),
-          "remove-shard", List.of("heirs"),
-          "copy-reference", List.of("to"),
-          "move-tables", List.of("to"),
-          "shard-tables", List.of("tables", "next"));
+      Map.ofEntries(
+          Map.entry("change", List.of("next")),
+          Map.entry("spread", List.of("shards")),
+          Map.entry("reweight", List.of("weights")),
+          Map.entry("move-slots", List.of("first", "last", "to")),
+          Map.entry("move-keys", List.of("key", "keys", "to")),
+          Map.entry("move-range", List.of("key", "from", "below", "to")),
+          Map.entry("isolate", List.of("key", "tenant", "to")),
+          Map.entry("remove-shard", List.of("heirs")),
+          Map.entry("copy-reference", List.of("to")),
+          Map.entry("move-tables", List.of("to")),
+          Map.entry("shard-tables", List.of("tables", "next")));
 
   private final Map<String, Object> values;
   private final String kind;
@@ -74,6 +75,7 @@ final class IntentText {
       case "reweight" -> new Intent.Reweight(text(kind), weights());
       case "move-slots" ->
           new Intent.MoveSlots(text(kind), number("first"), number("last"), shard("to"));
+      case "move-keys" -> new Intent.MoveKeys(text(kind), keys(), shard("to"));
       case "move-range" -> new Intent.MoveRange(text(kind), range(), shard("to"));
       case "isolate" -> new Intent.Isolate(text(kind), key("tenant", KeyType.TEXT), shard("to"));
       case "remove-shard" ->
@@ -151,19 +153,45 @@ final class IntentText {
   }
 
   private ShardKey key(String name, KeyType usual) {
-    String text = text(name);
     KeyType type = values.containsKey("key") ? type("key", text("key")) : usual;
+    return ShardKey.of(part(name, text(name), type));
+  }
+
+  /** Keys of one part, or of as many as there are types. */
+  private List<ShardKey> keys() {
+    Object types = values.getOrDefault("key", "integer");
+    List<KeyType> all =
+        (types instanceof List<?> list ? list : List.of(types))
+            .stream().map(type -> type("key", type)).toList();
+    if (!(values.get("keys") instanceof List<?> keys) || keys.isEmpty()) {
+      throw refused("keys", String.valueOf(values.get("keys")), "a list of keys");
+    }
+    return keys.stream().map(key -> key(key, all)).toList();
+  }
+
+  private static ShardKey key(@Nullable Object key, List<KeyType> types) {
+    List<?> parts = key instanceof List<?> list ? list : List.of(String.valueOf(key));
+    if (parts.size() != types.size()) {
+      throw refused("keys", String.valueOf(key), "keys of the types " + types);
+    }
+    Object[] values = new Object[parts.size()];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = part("keys", String.valueOf(parts.get(i)), types.get(i));
+    }
+    return ShardKey.of(values);
+  }
+
+  private static Object part(String name, String text, KeyType type) {
     try {
-      return ShardKey.of(
-          switch (type) {
-            case INTEGER -> new BigInteger(text);
-            case TEXT -> text;
-            case BINARY -> KeyType.bytes(text);
-            case UUID -> UUID.fromString(text);
-            case DATE -> LocalDate.parse(text);
-            case DATETIME -> LocalDateTime.parse(text);
-            case INSTANT -> Instant.parse(text);
-          });
+      return switch (type) {
+        case INTEGER -> new BigInteger(text);
+        case TEXT -> text;
+        case BINARY -> KeyType.bytes(text);
+        case UUID -> UUID.fromString(text);
+        case DATE -> LocalDate.parse(text);
+        case DATETIME -> LocalDateTime.parse(text);
+        case INSTANT -> Instant.parse(text);
+      };
     } catch (RuntimeException e) {
       throw refused(name, text, "a key of the type " + type);
     }

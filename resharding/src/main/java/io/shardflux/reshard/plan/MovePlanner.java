@@ -1,6 +1,7 @@
 package io.shardflux.reshard.plan;
 
 import io.shardflux.cluster.ClusterAccess;
+import io.shardflux.reshard.plan.DirectoryKeys.Moved;
 import io.shardflux.reshard.plan.MovePlan.Code;
 import io.shardflux.reshard.plan.MovePlan.Part;
 import io.shardflux.reshard.plan.MovePlan.Refusal;
@@ -16,6 +17,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -38,11 +40,19 @@ public final class MovePlanner {
   }
 
   public Mono<MovePlan> plan(Intent intent) {
-    return cluster.look().then(Mono.defer(() -> plan(intent, cluster.opened().topology())));
+    return cluster
+        .look()
+        .then(
+            Mono.defer(
+                () -> {
+                  Topology now = cluster.opened().topology();
+                  return DirectoryKeys.of(intent, now)
+                      .flatMap(directories -> plan(intent, now, directories));
+                }));
   }
 
-  private Mono<MovePlan> plan(Intent intent, Topology now) {
-    List<Draft> drafts = Draft.of(intent, now);
+  private Mono<MovePlan> plan(Intent intent, Topology now, Map<String, Moved> directories) {
+    List<Draft> drafts = Draft.of(intent, now, directories);
     return Mono.usingWhen(
         Mono.fromCallable(
                 () -> new Servers(cluster.opened().shards(), cluster.resharding().maxConnections()))

@@ -3,6 +3,7 @@ package io.shardflux.reshard.plan;
 import io.shardflux.reshard.plan.MovePlan.Kind;
 import io.shardflux.router.HaltedStrategy;
 import io.shardflux.router.Internal;
+import io.shardflux.router.NamedKeysStrategy;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardingStrategy;
 import io.shardflux.router.StrategyTree;
@@ -59,14 +60,24 @@ public record Passage(
 
   private Optional<String> otherKeys(Topology now) {
     ShardingStrategy at = now.strategies().get(strategy);
-    if (at == null || !alike(at, old)) {
-      return Optional.of("strategies." + strategy + ": " + at + " (expected: " + old + ")");
+    if (at == null || !alike(at, rest(old))) {
+      return Optional.of("strategies." + strategy + ": " + at + " (expected: " + rest(old) + ")");
     }
     Set<String> there =
         Draft.rules(now, strategy).stream().map(TableRule::table).collect(Collectors.toSet());
     return there.equals(Set.copyOf(tables))
         ? Optional.empty()
         : Optional.of("tables of " + strategy + ": " + there + " (expected: " + tables + ")");
+  }
+
+  /** What stands in a topology before and after the move. */
+  private static ShardingStrategy rest(ShardingStrategy end) {
+    return end instanceof NamedKeysStrategy named ? named.others() : end;
+  }
+
+  /** The same, where the keys of the directory are found otherwise afterwards. */
+  public Passage to(ShardingStrategy other) {
+    return new Passage(kind, strategy, tables, old, other, rules, into);
   }
 
   /** Of directories it is only known where they are. */
@@ -185,6 +196,10 @@ public record Passage(
 
   public static TransitionStrategy way(
       Kind kind, ShardingStrategy old, ShardingStrategy next, List<TableRule.Sharded> rules) {
+    if (old instanceof NamedKeysStrategy before && next instanceof NamedKeysStrategy after) {
+      List<NamedKeysStrategy> both = DirectoryKeys.meanwhile(before, after);
+      return TransitionStrategy.of(both.get(0), both.get(1), steps(old, next, rules));
+    }
     TransitionStrategy way = TransitionStrategy.of(old, next, steps(old, next, rules));
     return kind == Kind.PINNED || kind == Kind.COPY ? way.ofWhole() : way;
   }
@@ -199,7 +214,7 @@ public record Passage(
   /** The topology in which all keys are where the next strategy has them. */
   public Topology finished(Topology now) {
     return switch (kind) {
-      case KEYS -> now.withStrategy(strategy, next);
+      case KEYS -> now.withStrategy(strategy, rest(next));
       case SHARD ->
           into.equals(strategy)
               ? now.withStrategy(strategy, next)
@@ -234,7 +249,8 @@ public record Passage(
       return now.withRules(copies(now).stream().map(rule -> rule.absentOn(target())).toList());
     }
     return kind == Kind.KEYS
-        ? now.withStrategy(strategy, old)
+        // The directory is what it was when it was planned.
+        ? now.withStrategy(strategy, old instanceof NamedKeysStrategy ? rest(this.old) : old)
         : now.with(strategy, null, pinned(now, old));
   }
 
@@ -243,7 +259,7 @@ public record Passage(
     if (way.steps().stream().noneMatch(step -> step.phase().there())) {
       return cancelled(now, way.old());
     }
-    return way.steps().stream().allMatch(step -> step.phase().there())
+    return way.placed() != null || way.steps().stream().allMatch(step -> step.phase().there())
         ? finished(now)
         : now.withStrategy(strategy, HaltedStrategy.of(way));
   }
