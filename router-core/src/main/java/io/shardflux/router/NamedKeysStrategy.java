@@ -134,9 +134,13 @@ public final class NamedKeysStrategy extends ShardingStrategy {
 
   /** The text of a key of one part, and otherwise a list. */
   private static Object texts(ShardKey key) {
-    return key.size() == 1
-        ? key.text(0)
-        : IntStream.range(0, key.size()).mapToObj(key::text).toList();
+    List<String> texts = IntStream.range(0, key.size()).mapToObj(i -> text(key, i)).toList();
+    return texts.size() == 1 ? texts.get(0) : texts;
+  }
+
+  /** As a document has it. */
+  private static String text(ShardKey key, int index) {
+    return key.type(index) == KeyType.BINARY ? key.text(index) : key.part(index).toString();
   }
 
   @Override

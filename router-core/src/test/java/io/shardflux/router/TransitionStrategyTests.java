@@ -162,4 +162,50 @@ class TransitionStrategyTests {
         .isThrownBy(() -> TransitionStrategy.of(way, next, List.of()))
         .withMessage("strategy: on its way to another (expected: one that has arrived)");
   }
+
+  /**
+   * The moving set is fixed by the names, and what the directory is given meanwhile is not of it.
+   */
+  @Test
+  void namedKeysOfADirectoryMoveWhateverItIsGiven() {
+    InMemoryDirectory store = new InMemoryDirectory();
+    DirectoryStrategy directory = ShardingStrategy.directory(store, ids("a", "b")).build();
+    for (int key = 1; key <= 4; key++) {
+      store.assign(ShardKey.of(key), id("a")).block(BOUND);
+    }
+    NamedKeysStrategy old =
+        NamedKeysStrategy.of(Map.of(ShardKey.of(1), id("a"), ShardKey.of(2), id("a")), directory);
+    NamedKeysStrategy next =
+        NamedKeysStrategy.of(Map.of(ShardKey.of(1), id("b"), ShardKey.of(2), id("c")), directory);
+    List<Step> steps = TransitionStrategy.steps(old, next, true);
+    assertThat(steps)
+        .containsExactlyInAnyOrder(
+            new Step(id("a"), id("b"), Phase.COPYING), new Step(id("a"), id("c"), Phase.COPYING));
+    TransitionStrategy way =
+        TransitionStrategy.of(
+            old,
+            next,
+            List.of(
+                new Step(id("a"), id("b"), Phase.SWITCHED),
+                new Step(id("a"), id("c"), Phase.COPYING)));
+    List<KeyColumn> columns = List.of(KeyColumn.integer("k"));
+    store.assign(ShardKey.of(9), id("a")).block(BOUND);
+    store.reassign(ShardKey.of(1), id("a"), id("b")).block(BOUND);
+    store.reassign(ShardKey.of(2), id("a"), id("b")).block(BOUND);
+    assertThat(way.moving(way.steps().get(0), columns).block(BOUND)).isEqualTo("(`k` IN (1))");
+    assertThat(way.moving(way.steps().get(1), columns).block(BOUND)).isEqualTo("(`k` IN (2))");
+    assertThat(List.of(1, 2, 3, 9).stream().map(key -> place(way, key)).toList())
+        .containsExactly(id("b"), id("a"), id("a"), id("a"));
+    assertThat(way.place(ShardKey.of(9)).block(BOUND))
+        .isEqualTo(new TransitionStrategy.KeyPlace(id("a"), null));
+    assertThat(way.owns(id("a"), columns).block(BOUND)).isEqualTo("(NOT (`k` IN (1)))");
+    assertThat(way.owns(id("b"), columns).block(BOUND)).isEqualTo("(NOT (`k` IN (2)))");
+    assertThat(way.owners()).containsExactlyInAnyOrder(id("a"), id("b"));
+    assertThat(way.isOf(directory)).isTrue();
+    assertThat(way.isOf(ShardingStrategy.fixed(id("a")))).isFalse();
+  }
+
+  private static ShardId place(TransitionStrategy way, int key) {
+    return way.resolve(ShardKey.of(key)).blockOptional(BOUND).orElseThrow();
+  }
 }

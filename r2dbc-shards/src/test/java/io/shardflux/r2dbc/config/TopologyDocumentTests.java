@@ -8,8 +8,10 @@ import io.r2dbc.spi.ConnectionFactoryOptions;
 import io.shardflux.r2dbc.directory.TableDirectory;
 import io.shardflux.r2dbc.settings.RouterOptions;
 import io.shardflux.r2dbc.settings.Shard;
+import io.shardflux.router.DirectoryStrategy;
 import io.shardflux.router.HashFunction;
 import io.shardflux.router.KeyColumn;
+import io.shardflux.router.NamedKeysStrategy;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
 import io.shardflux.router.ShardingStrategy;
@@ -18,11 +20,16 @@ import io.shardflux.router.Topology;
 import io.shardflux.router.TransitionStrategy;
 import io.shardflux.router.UnroutableKeyException;
 import java.time.Duration;
+import java.time.Instant;
+import java.time.LocalDate;
+import java.time.LocalDateTime;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.UUID;
 import java.util.stream.Stream;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
@@ -357,6 +364,54 @@ class TopologyDocumentTests {
     assertThatIllegalArgumentException()
         .isThrownBy(() -> RouterDocument.read(SHARDS + "strategies: {it: " + tree + "}"))
         .withMessageStartingWith("strategies.it.type: transition (expected: one of hash, ");
+  }
+
+  /** Keys of each type, and of several parts; both ends of a way ask one directory. */
+  @Test
+  void keysOfADirectoryOnTheirWayAreReadAsTheyAre() {
+    TopologyDocument.Opened plain =
+        TopologyDocument.of(parts(SHARDS + DIRECTORY)).open(1, parts(SHARDS + DIRECTORY), null);
+    DirectoryStrategy directory =
+        (DirectoryStrategy) requireNonNull(plain.topology().strategies().get("by_account"));
+    for (List<ShardKey> keys :
+        List.of(
+            List.of(ShardKey.of(5), ShardKey.of(-7)),
+            List.of(ShardKey.of("a, \"b\""), ShardKey.of("")),
+            List.of(ShardKey.of(new byte[] {0, -1})),
+            List.of(ShardKey.of(new UUID(1, 2))),
+            List.of(ShardKey.of(LocalDate.of(2024, 2, 29))),
+            List.of(ShardKey.of(Instant.parse("2024-02-29T01:02:03.000004Z"))),
+            List.of(ShardKey.of(LocalDateTime.of(2024, 2, 29, 1, 2, 3))),
+            List.of(ShardKey.of("x", 1), ShardKey.of("y", 2)),
+            List.<ShardKey>of())) {
+      Map<ShardKey, ShardId> from = new LinkedHashMap<>();
+      Map<ShardKey, ShardId> to = new LinkedHashMap<>();
+      keys.forEach(
+          key -> {
+            from.put(key, S0);
+            to.put(key, ShardId.of("s2"));
+          });
+      TransitionStrategy way =
+          TransitionStrategy.of(
+              NamedKeysStrategy.of(from, directory),
+              NamedKeysStrategy.of(to, directory),
+              List.of());
+      TopologyDocument document =
+          plain
+              .document()
+              .next(plain.topology().withStrategy("by_account", way), List.of(), ACCOUNTS);
+      TopologyDocument read = TopologyDocument.parse(document.json());
+      assertThat(read.json()).isEqualTo(document.json());
+      TopologyDocument.Opened opened = read.open(2, parts(SHARDS + DIRECTORY), plain);
+      TransitionStrategy is =
+          (TransitionStrategy) requireNonNull(opened.topology().strategies().get("by_account"));
+      assertThat(((NamedKeysStrategy) is.old()).named()).isEqualTo(from);
+      assertThat(((NamedKeysStrategy) is.next()).named()).isEqualTo(to);
+      assertThat(((NamedKeysStrategy) is.next()).others())
+          .isSameAs(((NamedKeysStrategy) is.old()).others());
+      close(opened.directories());
+    }
+    close(plain.directories());
   }
 
   @Test

@@ -43,6 +43,12 @@ class IntentTextTests {
         Arguments.of(
             "{isolate: s, key: integer, tenant: 42, to: b}",
             new Intent.Isolate("s", ShardKey.of(42), B)),
+        Arguments.of(
+            "{move-keys: s, keys: [5, -7], to: b}",
+            new Intent.MoveKeys("s", List.of(ShardKey.of(5), ShardKey.of(-7)), B)),
+        Arguments.of(
+            "{move-keys: s, key: [text, integer], keys: [[x, 1]], to: b}",
+            new Intent.MoveKeys("s", List.of(ShardKey.of("x", 1)), B)),
         Arguments.of("{remove-shard: a}", new Intent.RemoveShard(A, List.of())),
         Arguments.of("{remove-shard: a, heirs: [b]}", new Intent.RemoveShard(A, List.of(B))),
         Arguments.of(
@@ -80,7 +86,7 @@ class IntentTextTests {
       delimiter = ';',
       value = {
         "x; text: no map (expected: a map in YAML or JSON)",
-        "{}; intent: [] (expected: exactly one of [change, copy-reference, isolate, move-range, ",
+        "{}; intent: [] (expected: exactly one of [change, copy-reference, isolate, move-keys, m",
         "{copy-reference: x, to: a}; copy-reference: x (expected: a list of texts)",
         "{copy-reference: [x]}; to: null (expected: a text)",
         "{spread: s, change: s}; intent: [spread, change] (expected: exactly one of",
@@ -89,6 +95,9 @@ class IntentTextTests {
         "{move-slots: s, first: x, last: 1, to: a}; first: x (expected: a whole number)",
         "{isolate: s, key: integer, tenant: x, to: a}; tenant: x (expected: a key of the type INT",
         "{isolate: s, key: number, tenant: 1, to: a}; key: number (expected: one of [INTEGER, ",
+        "{move-keys: s, keys: [], to: a}; keys: [] (expected: a list of keys)",
+        "{move-keys: s, keys: [x], to: a}; keys: x (expected: a key of the type INTEGER)",
+        "{move-keys: s, key: [text, text], keys: [x], to: a}; keys: x (expected: keys of the types",
         "{change: s, next: {type: hsh}}; strategies.s.type: hsh (expected: one of",
         "{change: s}; next: null (expected: a map)"
       })
