@@ -87,7 +87,7 @@ final class FixedStatements {
           answered("SELECT id FROM customers INTERSECT SELECT customer_id FROM orders"),
           answered("SELECT id FROM customers EXCEPT SELECT customer_id FROM orders"),
           answered("SELECT BIT_OR(points), BIT_XOR(points), BIT_AND(points) FROM customers"),
-          answered("SELECT ROUND(STDDEV_POP(points), 6) FROM customers"),
+          answered("SELECT ROUND(STDDEV_POP(points), -3) FROM customers"),
           answered("SELECT ANY_VALUE(active) IS NULL FROM customers"),
           open(RefusalCode.SCATTERED_LOCK, "SELECT COUNT(*) FROM customers FOR SHARE"),
           answered(
