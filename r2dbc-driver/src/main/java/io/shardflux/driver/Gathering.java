@@ -1,10 +1,12 @@
 package io.shardflux.driver;
 
+import io.r2dbc.spi.R2dbcException;
 import io.r2dbc.spi.Result;
 import io.r2dbc.spi.Row;
 import io.shardflux.driver.catalog.TableWatch;
 import io.shardflux.driver.failure.Refusals;
 import io.shardflux.driver.gather.GatherSource;
+import io.shardflux.driver.gather.TableRight;
 import io.shardflux.driver.gather.TableSession;
 import io.shardflux.driver.plan.SqlEngine;
 import io.shardflux.driver.result.DeferredSource;
@@ -151,6 +153,7 @@ final class Gathering {
         new Readings(asked, gather, shard),
         asked.transaction() == null ? engine.gatherTurns() : engine.joinedGatherTurns(),
         engine.sizes(sql),
+        engine.kinds(),
         bounds(asked),
         times(asked),
         sql);
@@ -443,7 +446,32 @@ final class Gathering {
               ways.add(described(gather, shard, bounds));
               return new Explanation(
                   parts, String.join("; otherwise ", ways), bounds.maxRows(), null);
-            });
+            })
+        .zipWith(lacking(asked, gather), Gathering::with);
+  }
+
+  private static Explanation with(Explanation told, List<String> lacking) {
+    return lacking.isEmpty()
+        ? told
+        : new Explanation(
+            told.parts(), told.merge() + "; " + String.join("; ", lacking), told.heldRows(), null);
+  }
+
+  /** Says which shards' servers would refuse temporary tables; a silent one is not told of. */
+  private Mono<List<String>> lacking(Asked asked, Gather gather) {
+    Snapshot snapshot = asked.snapshot();
+    Timeouts times = times(asked);
+    return asked.transaction() != null
+        ? Mono.just(List.of())
+        : Flux.fromIterable(snapshot.having(gather.copies()))
+            .flatMapSequential(
+                shard ->
+                    TableRight.missing(snapshot.hold(shard, times), times)
+                        .map(
+                            refusal ->
+                                "no temporary tables on " + shard + ": " + refusal.getMessage())
+                        .onErrorResume(R2dbcException.class, silent -> Mono.empty()))
+            .collectList();
   }
 
   /** Says which shards would be sent the rows of a mention; nothing where none would. */

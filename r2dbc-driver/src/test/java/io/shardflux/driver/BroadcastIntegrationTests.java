@@ -255,6 +255,14 @@ class BroadcastIntegrationTests extends GatheringShards {
                       .isInstanceOf(R2dbcException.class)
                       .hasMessageContaining("GATHER_"))
           .verify(BOUND);
+      StepVerifier.create(factory.explain(sql))
+          .assertNext(
+              explanation ->
+                  assertThat(explanation.merge())
+                      .contains("no temporary tables on shard_0: GATHER_", "shard_1: GATHER_"))
+          .expectComplete()
+          .verify(BOUND);
+      assertThat(merge(some, sql)).doesNotContain("no temporary tables");
       if (some.onMariaDb()) {
         assertThat(
                 told(

@@ -8,6 +8,8 @@ import io.r2dbc.spi.RowMetadata;
 import io.shardflux.driver.failure.OutdatedColumnsException;
 import io.shardflux.driver.plan.GatherTurns;
 import io.shardflux.driver.plan.KnownSizes;
+import io.shardflux.driver.plan.ServerKind;
+import io.shardflux.driver.plan.ServerKinds;
 import io.shardflux.driver.result.DirectSource;
 import io.shardflux.driver.result.Source;
 import io.shardflux.r2dbc.settings.GatherOptions;
@@ -52,6 +54,7 @@ import reactor.core.publisher.Mono;
  * @param statement the statement for that shard, of temporary tables
  * @param reading reads the rows of mentions, and asks with them
  * @param known what is known of the mentions' sizes
+ * @param kinds what is known of the servers
  * @param bounds the rows and bytes that are gathered at most
  * @param times those of the whole statement
  */
@@ -64,6 +67,7 @@ public record GatherSource(
     Reading reading,
     GatherTurns turns,
     KnownSizes.Of known,
+    ServerKinds kinds,
     GatherOptions bounds,
     Timeouts times,
     String sql)
@@ -433,13 +437,16 @@ public record GatherSource(
       }
 
       private Mono<ServerKind> kind() {
-        return session
-            .rows(
-                ServerKind.SQL,
-                ServerKind.SQL,
-                deadline.left(),
-                result -> result.map(ServerKind::of))
-            .single();
+        return kinds.of(
+            session.identity(),
+            () ->
+                session
+                    .rows(
+                        ServerKind.SQL,
+                        ServerKind.SQL,
+                        deadline.left(),
+                        result -> result.map(ServerKind::of))
+                    .single());
       }
 
       private Mono<Void> filled(ServerKind kind) {
@@ -449,7 +456,7 @@ public record GatherSource(
         quiet = kind.logs();
         Script script = new Script(session, deadline::left);
         if (quiet) {
-          script.add(ServerKind.QUIET, error -> error.getErrorCode() == DENIED ? logged() : error);
+          script.add(ServerKind.QUIET, GatherSource::unquiet);
         }
         if (session.inTransaction()) {
           // Those of a statement before, which was lost in the middle.
@@ -546,7 +553,12 @@ public record GatherSource(
         && refused.code() == RefusalCode.TOO_MANY_GATHERED_ROWS;
   }
 
-  private static Throwable denied(R2dbcException error) {
+  /** The error of a server whose session can't be kept out of its binary log. */
+  static Throwable unquiet(R2dbcException error) {
+    return error.getErrorCode() == DENIED ? logged() : error;
+  }
+
+  static Throwable denied(R2dbcException error) {
     return NO_RIGHT.contains(error.getErrorCode())
         ? new RefusedSqlException(
             RefusalCode.GATHER_RIGHT, "a server's user without the right to make temporary tables")

@@ -28,6 +28,9 @@ public interface TableSession {
     return new Joined(part);
   }
 
+  /** Its connection, to tell it from others; itself where that is not known. */
+  Object identity();
+
   /** Tells whether it is in a transaction, so that its settings stay as they are. */
   boolean inTransaction();
 
@@ -55,6 +58,11 @@ public interface TableSession {
 
   /** A session of its own. */
   record Held(HeldSession session) implements TableSession {
+
+    @Override
+    public Object identity() {
+      return session.identity();
+    }
 
     @Override
     public boolean inTransaction() {
@@ -88,6 +96,11 @@ public interface TableSession {
 
   /** A transaction's session, whose connection is closed at the transaction's end. */
   record Joined(ShardPart part) implements TableSession {
+
+    @Override
+    public Object identity() {
+      return this;
+    }
 
     @Override
     public boolean inTransaction() {

@@ -60,6 +60,7 @@ public class SqlEngine {
   private final TableWatch watch;
   private final int maxHeldRows;
   private final KnownSizes sizes = new KnownSizes();
+  private final ServerKinds kinds = new ServerKinds();
   private volatile @Nullable GatherTurns turns;
   private volatile @Nullable GatherTurns joinedTurns;
 
@@ -279,6 +280,11 @@ public class SqlEngine {
         ? Planning.run(() -> prepared.withRows(mentions, cuts), time, sql)
             .flatMap(Mono::justOrEmpty)
         : Mono.justOrEmpty(prepared.withRows(mentions, cuts));
+  }
+
+  /** What is known of the servers of open connections. */
+  public ServerKinds kinds() {
+    return kinds;
   }
 
   /** Takes note of a read that shards answer which were sent rows of others. */

@@ -33,6 +33,11 @@ public final class HeldSession {
     return held.run(sql, told, times, consumer);
   }
 
+  /** Its connection, to tell it from others. */
+  public Object identity() {
+    return held.identity();
+  }
+
   /** A statement that the snapshot made for the shard, in this session. */
   public StatementSpec sql(StatementSpec statement) {
     return held.sql(statement);

@@ -163,6 +163,11 @@ final class DefaultShardTransaction implements ShardTransaction, Work.Target {
     }
 
     @Override
+    public Object identity() {
+      return connection;
+    }
+
+    @Override
     public StatementSpec sql(StatementSpec statement) {
       return moved(statement);
     }

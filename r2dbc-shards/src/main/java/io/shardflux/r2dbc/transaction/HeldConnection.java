@@ -25,6 +25,9 @@ public interface HeldConnection {
   <T> Flux<T> run(
       String sql, String told, Timeouts times, Function<Result, ? extends Publisher<T>> consumer);
 
+  /** The connection, to tell it from others. */
+  Object identity();
+
   /** A statement that was made for the shard, on this connection. */
   StatementSpec sql(StatementSpec statement);
 

@@ -1,6 +1,7 @@
-package io.shardflux.driver.gather;
+package io.shardflux.driver.plan;
 
 import io.r2dbc.spi.Readable;
+import io.shardflux.router.Internal;
 import java.util.Objects;
 
 /**
@@ -10,18 +11,19 @@ import java.util.Objects;
  * @param logs whether its session writes temporary tables to the binary log, by which replicas
  *     would get all that is gathered
  */
-record ServerKind(boolean mariaDb, boolean logs) {
+@Internal
+public record ServerKind(boolean mariaDb, boolean logs) {
 
-  static final String SQL =
+  public static final String SQL =
       "SELECT VERSION() AS v, IF(@@log_bin, 'yes', 'no') AS l, @@binlog_format AS f";
 
   /** Makes a session write no temporary tables to the binary log. */
-  static final String QUIET = "SET SESSION binlog_format = ROW";
+  public static final String QUIET = "SET SESSION binlog_format = ROW";
 
   /** Undoes that. */
-  static final String LOUD = "SET SESSION binlog_format = DEFAULT";
+  public static final String LOUD = "SET SESSION binlog_format = DEFAULT";
 
-  static ServerKind of(Readable row) {
+  public static ServerKind of(Readable row) {
     boolean mariaDb = Objects.toString(row.get("v", String.class), "").contains("MariaDB");
     boolean logs = Objects.toString(row.get("l", String.class), "").equals("yes");
     String format = Objects.toString(row.get("f", String.class), "");
