@@ -89,8 +89,18 @@ final class StepCopy {
         .then(Mono.defer(() -> move.at(move.state().at(Phase.VERIFY))));
   }
 
-  /** Changes of all tables are applied behind each piece, and while the copying waits. */
+  /**
+   * A former owner may have copied more than was noted, and this one has forgotten changes of such
+   * rows. They keep unique values that others have by now, until they are copied anew.
+   */
   private Mono<Void> copied(OpenStep step, Transfer transfer, KeyRange range) {
+    Mono<Void> piece = piece(step, transfer, range);
+    return piece.onErrorResume(
+        Transfer::isDuplicate, duplicate -> transfer.emptied(from(range.after())).then(piece));
+  }
+
+  /** Changes of all tables are applied behind each piece, and while the copying waits. */
+  private Mono<Void> piece(OpenStep step, Transfer transfer, KeyRange range) {
     return move.watch()
         .clear(step, applied(step, from(range.after())))
         .then(move.guards().before("copy"))

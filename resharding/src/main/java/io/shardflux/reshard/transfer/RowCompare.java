@@ -14,7 +14,7 @@ record RowCompare(Lane lane, Capture capture) {
   /**
    * A digest of the literals of rows.
    *
-   * @param bytes of these literals; a text that has as many as the server takes may be cut off
+   * @param bytes of these literals; a server cuts a longer text off
    */
   record Digest(long rows, long bytes, String hash) {}
 
@@ -47,10 +47,12 @@ record RowCompare(Lane lane, Capture capture) {
         .single();
   }
 
-  /** Tells whether rows that have these digests are the same. */
-  static boolean same(List<Digest> both) {
+  /** Tells whether rows that have these digests are the same, and none of them is cut off. */
+  boolean same(List<Digest> both) {
     Digest source = both.get(0);
-    return source.bytes() < ChunkSize.MOST_BYTES - 4 && source.equals(both.get(1));
+    long packets = Math.min(lane.source().place().packet(), lane.target().place().packet());
+    long most = Math.min(ChunkSize.MOST_BYTES, packets);
+    return source.bytes() < most - 4 && source.equals(both.get(1));
   }
 
   /** The keys of rows that differ and have no change that waits. */

@@ -8,6 +8,7 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
 import java.util.Objects;
+import java.util.concurrent.atomic.AtomicLong;
 import reactor.core.publisher.Mono;
 import reactor.util.retry.Retry;
 
@@ -22,6 +23,9 @@ record RowCopy(Lane lane, Capture capture, Owned owned) {
 
   /** What a statement has beside its rows, and a margin. */
   private static final int OVERHEAD = 64 << 10;
+
+  /** Rows that are deleted at once. */
+  private static final int EMPTIED = 5_000;
 
   private static final int PARSE_ERROR = 1064;
   private static final int DEADLOCK = 1213;
@@ -181,6 +185,20 @@ record RowCopy(Lane lane, Capture capture, Owned owned) {
   /** Puts rows in the place of those that the target has; gives how many there are now. */
   Mono<Long> written(Rows rows) {
     return inTransaction(replaced(rows)).thenReturn(rows.count());
+  }
+
+  /** Takes the moving rows of a condition off the target, some at a time. */
+  Mono<Void> emptied(String condition) {
+    String some = table().delete(condition + " AND " + capture.moving()) + " LIMIT " + EMPTIED;
+    AtomicLong deleted = new AtomicLong();
+    return target()
+        .inTransaction(
+            Capture.check(target(), owned)
+                .then(target().update(some))
+                .doOnNext(deleted::set)
+                .then())
+        .repeat(() -> deleted.get() == EMPTIED)
+        .then();
   }
 
   private Mono<Long> upserted(Rows rows) {

@@ -160,6 +160,11 @@ public final class Transfer {
             duplicate -> caughtUp().then(copied(range)));
   }
 
+  /** Takes the moving rows of a range off the target. */
+  public Mono<Void> emptied(KeyRange range) {
+    return first().emptied(range.condition(table()));
+  }
+
   /** A part of a range with so many rows; only the last one may have fewer. */
   private record Chunk(KeyRange range, int rows, boolean last) {}
 
@@ -508,17 +513,7 @@ public final class Transfer {
   private Mono<Void> takenOff(List<List<String>> keys) {
     return Flux.fromIterable(keys)
         .buffer(RowCopy.KEYS)
-        .concatMap(
-            some ->
-                target()
-                    .inTransaction(
-                        Capture.check(target(), owned)
-                            .then(
-                                target()
-                                    .update(
-                                        table()
-                                            .delete(table().in(some) + " AND " + capture.moving())))
-                            .then()))
+        .concatMap(some -> first().emptied(table().in(some)))
         .then();
   }
 
@@ -550,7 +545,7 @@ public final class Transfer {
         .doOnNext(both -> seen(chunk, both.get(0).bytes()))
         .flatMap(
             both ->
-                RowCompare.same(both)
+                compare.same(both)
                     ? Mono.empty()
                     : compare.differing(chunk.range().condition(table())))
         .doOnNext(different::addAll)
