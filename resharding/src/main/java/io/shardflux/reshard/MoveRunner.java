@@ -22,6 +22,7 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Mono;
+import reactor.core.publisher.Sinks;
 
 /**
  * Does moves in a process of its own, or tells the routers of a cluster what is wanted of moves,
@@ -60,6 +61,7 @@ public final class MoveRunner {
 
   private final List<String> arguments;
   private final PrintStream out;
+  private final Sinks.Empty<Void> stopped = Sinks.empty();
   private final CountDownLatch closed = new CountDownLatch(1);
 
   private MoveRunner(List<String> arguments, PrintStream out) {
@@ -73,13 +75,19 @@ public final class MoveRunner {
    * @param arguments the document's file, the command, and what belongs to it
    */
   public static void main(String[] arguments) {
-    System.exit(run(List.of(arguments), System.out, System.err));
+    MoveRunner runner = new MoveRunner(List.of(arguments), System.out);
+    Runtime.getRuntime().addShutdownHook(new Thread(runner::stop));
+    System.exit(runner.run(System.err));
   }
 
   /** The number that the process ends with. */
   static int run(List<String> arguments, PrintStream out, PrintStream errors) {
+    return new MoveRunner(arguments, out).run(errors);
+  }
+
+  private int run(PrintStream errors) {
     try {
-      return new MoveRunner(arguments, out).run();
+      return run();
     } catch (IllegalUsage e) {
       errors.println(e.getMessage());
       return MALFORMED;
@@ -89,7 +97,15 @@ public final class MoveRunner {
     } catch (CompletionException e) {
       errors.println(e.getCause() == null ? e.getMessage() : e.getCause().getMessage());
       return FAILED;
+    } finally {
+      closed.countDown();
     }
+  }
+
+  /** Ends what is done, and leaves a move and the router in order, before the process ends. */
+  private void stop() {
+    var unused = stopped.tryEmitEmpty();
+    awaitClosed();
   }
 
   /** A command line that means nothing. */
@@ -114,10 +130,11 @@ public final class MoveRunner {
             cluster ->
                 Mono.usingWhen(
                     Mono.fromSupplier(() -> moves(cluster, command.equals("host"))),
-                    work,
+                    moves ->
+                        Mono.firstWithSignal(
+                            work.apply(moves), stopped.asMono().thenReturn(FAILED)),
                     ShardMoves::close),
             ClusterRouter::close)
-        .doFinally(end -> closed.countDown())
         .toFuture()
         .join();
   }
@@ -133,7 +150,11 @@ public final class MoveRunner {
       return moves -> moves.want(job, wanted).then(moves.progress(job).next()).map(this::show);
     }
     return switch (command) {
-      case "host" -> moves -> hosted();
+      case "host" ->
+          moves -> {
+            out.println("host: does moves until it is ended");
+            return Mono.never();
+          };
       case "list" -> moves -> moves.all().doOnNext(this::show).then(Mono.just(0));
       case "plan" -> {
         Intent intent = intent();
@@ -176,21 +197,6 @@ public final class MoveRunner {
 
   private MovePlan accepted(MovePlan plan) {
     return plan.accepting(arguments.subList(3, arguments.size()));
-  }
-
-  /** Never completes: the process is ended from outside, and leaves its move in order. */
-  private Mono<Integer> hosted() {
-    return Mono.create(
-        ending -> {
-          Thread hook =
-              new Thread(
-                  () -> {
-                    ending.success(0);
-                    awaitClosed();
-                  });
-          Runtime.getRuntime().addShutdownHook(hook);
-          out.println("host: does moves until it is ended");
-        });
   }
 
   /** The process would end before the move is left in order. */

@@ -58,6 +58,7 @@ class DirectoryMovesIntegrationTests {
       TableDirectory.of(Shard.of("directory", databases.get(0).r2dbcUrl()), "by_user");
   private ShardMoves moves;
   private volatile boolean settles;
+  private String document = "";
 
   /** The updates of each user that succeeded, from its insert on. */
   private final Map<Long, AtomicInteger> versions = new ConcurrentHashMap<>();
@@ -68,7 +69,7 @@ class DirectoryMovesIntegrationTests {
   @BeforeEach
   void open() {
     directory.createTable().block(BOUND);
-    String document =
+    document =
         """
         shards:
           shard_0: {url: '%1$s'}
@@ -351,6 +352,7 @@ class DirectoryMovesIntegrationTests {
                     .block(BOUND))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageStartingWith("clean: keep-fence");
+    refusedBesideAnother();
     directory.reassign(keysOf(S0).get(0), S0, S1).block(BOUND);
     assertThatThrownBy(() -> moves.start(plan).block(BOUND))
         .isInstanceOf(MoveRefusedException.class)
@@ -367,6 +369,31 @@ class DirectoryMovesIntegrationTests {
         .rowsUpdated()
         .block(BOUND);
     refused(new Intent.RemoveShard(S1, List.of()), "keys: 10001 of the directory");
+  }
+
+  /** Another strategy, or one inside another, that asks the same rows. */
+  private void refusedBesideAnother() {
+    String same =
+        "{type: directory, name: by_user, shards: [shard_0], server: {url: '"
+            + databases.get(0).r2dbcUrl()
+            + "'}}";
+    ClusterRouter other =
+        ClusterRouter.open(
+                document
+                    .replace(
+                        "strategies:",
+                        "  shard_2: {url: '"
+                            + databases.get(2).r2dbcUrl()
+                            + "'}\nstrategies:\n  by_pair: {type: tenant, key: text, tenants: {a: "
+                            + same
+                            + "}}")
+                    .replace("control:", "control:\n  publish: true"))
+            .blockOptional(BOUND)
+            .orElseThrow();
+    routers.add(other);
+    refused(
+        new Intent.MoveKeys("by_user", keysOf(S0).subList(0, 2), S1),
+        "whose directory another strategy asks, too");
   }
 
   private void refused(Intent intent, String message) {

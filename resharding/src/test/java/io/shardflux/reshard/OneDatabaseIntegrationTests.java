@@ -8,6 +8,7 @@ import io.r2dbc.spi.Connection;
 import io.r2dbc.spi.ConnectionFactories;
 import io.shardflux.cluster.ClusterRouter;
 import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.r2dbc.config.IdSource;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.reshard.plan.Intent;
 import io.shardflux.reshard.plan.MovePlan;
@@ -22,6 +23,7 @@ import io.shardflux.router.TableRule;
 import io.shardflux.servers.Database;
 import io.shardflux.servers.TestServers;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -196,6 +198,10 @@ class OneDatabaseIntegrationTests {
     ShardMoves planner = ShardMoves.of(withIds);
     try {
       assertThat(counted(planner)).isEmpty();
+      run(
+          S0,
+          "INSERT INTO users (id, email) VALUES (" + IdSource.below(Instant.now()) + ", 'now')");
+      assertThat(counted(planner)).isEmpty();
       run(S0, "ALTER TABLE orders MODIFY id INT AUTO_INCREMENT");
       run(S0, "INSERT INTO users (id, email) VALUES (" + (Long.MAX_VALUE - 1) + ", 'last')");
       assertThat(counted(planner)).containsExactlyInAnyOrder("users", "orders");
@@ -319,7 +325,7 @@ class OneDatabaseIntegrationTests {
           S0,
           "INSERT INTO shardflux_router VALUES (UUID(), 'elsewhere', '0', 1000, UTC_TIMESTAMP(6),"
               + " UTC_TIMESTAMP(6) + INTERVAL 1 HOUR, CONCAT('{\"connections to servers\":{\"',"
-              + " @@hostname, ':', @@port, '\":["
+              + " @@hostname, ':', @@port, ':', @@server_id, '\":["
               + id(sameAccount)
               + ","
               + id(cron)

@@ -47,4 +47,14 @@ public interface ShardDirectory {
    * @param shard the shard to list the keys of
    */
   Flux<ShardKey> assigned(ShardId shard);
+
+  /**
+   * {@return whether another directory keeps the same assignments, so that a change of one is a
+   * change of the other}
+   *
+   * @param other another directory
+   */
+  default boolean hasRowsOf(ShardDirectory other) {
+    return equals(other);
+  }
 }

@@ -334,12 +334,13 @@ public final class Jobs {
         .bind("job", owned.job())
         .bind("token", owned.token())
         .rowsUpdated()
+        // A row that was the same before is told as unchanged.
         .flatMap(rows -> rows == 1 ? Mono.empty() : owns(owned))
         .then();
   }
 
-  /** A row that was the same before is told as unchanged. */
-  private Mono<Void> owns(Owned owned) {
+  /** Errors with {@link JobLostException} if the job has another owner. */
+  public Mono<Void> owns(Owned owned) {
     return tables
         .sql("SELECT COUNT(*) FROM shardflux_job WHERE job = :job AND token = :token")
         .bind("job", owned.job())

@@ -419,6 +419,7 @@ final class TopologyWatch implements SharedTopology {
       refused(epoch, e);
       return Mono.empty();
     }
+    next.forgetSince(before);
     return TopologyAccess.of(router)
         .swap(next.topology(), next.shards())
         .doOnNext(swapped -> inForce(before, next, epoch, document, by))

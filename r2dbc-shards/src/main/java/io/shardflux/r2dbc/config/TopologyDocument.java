@@ -2,6 +2,7 @@ package io.shardflux.r2dbc.config;
 
 import io.shardflux.r2dbc.directory.TableDirectory;
 import io.shardflux.r2dbc.settings.Shard;
+import io.shardflux.router.DirectoryStrategy;
 import io.shardflux.router.Internal;
 import io.shardflux.router.KeyColumn;
 import io.shardflux.router.KeyType;
@@ -361,6 +362,24 @@ public final class TopologyDocument {
     public Opened {
       shards = List.copyOf(shards);
       directories = List.copyOf(directories);
+    }
+
+    /**
+     * Has directories be asked anew, right before this topology comes into force. Their keys may
+     * have moved since the one before, unless the router saw each topology, and none of them had
+     * the directory on its way.
+     */
+    public void forgetSince(Opened before) {
+      boolean next = before.topology().epoch() + 1 == topology.epoch();
+      topology
+          .strategies()
+          .forEach(
+              (name, strategy) -> {
+                boolean rested = next && before.topology().strategies().get(name) == strategy;
+                if (strategy instanceof DirectoryStrategy directory && !rested) {
+                  directory.forget();
+                }
+              });
     }
   }
 }

@@ -2,7 +2,6 @@ package io.shardflux.r2dbc.config;
 
 import io.shardflux.r2dbc.directory.TableDirectory;
 import io.shardflux.r2dbc.settings.Shard;
-import io.shardflux.router.DirectoryStrategy;
 import io.shardflux.router.ShardDirectory;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardingStrategy;
@@ -43,9 +42,7 @@ final class TopologyOpening {
     try {
       Setting root = Setting.publishedRoot(document.tree());
       List<Shard> shards = shards(root.get("shards"));
-      Map<String, ShardingStrategy> strategies = strategies();
-      forget(epoch, strategies);
-      Topology topology = topology(epoch, document.shards(), strategies, root);
+      Topology topology = topology(epoch, document.shards(), strategies(), root);
       Set<TableDirectory> used = directories(topology.strategies().values());
       used.removeAll(ownDirectories);
       return new TopologyDocument.Opened(document, topology, shards, List.copyOf(used));
@@ -109,24 +106,6 @@ final class TopologyOpening {
     return before != null && tree.equals(before.document().part("strategies").get(name))
         ? before.topology().strategies().get(name)
         : null;
-  }
-
-  /**
-   * Keys of a directory have moved between two topologies that have it at rest, so that what was
-   * looked up before is old, unless this router saw each topology and none of them had it on its
-   * way.
-   */
-  private void forget(long epoch, Map<String, ShardingStrategy> strategies) {
-    strategies.forEach(
-        (name, strategy) -> {
-          boolean rested =
-              before != null
-                  && before.topology().epoch() + 1 == epoch
-                  && before.topology().strategies().get(name) == strategy;
-          if (strategy instanceof DirectoryStrategy directory && !rested) {
-            directory.forget();
-          }
-        });
   }
 
   private static Object routing(ShardingStrategy strategy) {

@@ -175,6 +175,11 @@ public final class TableDirectory implements ShardDirectory {
         });
   }
 
+  @Override
+  public boolean hasRowsOf(ShardDirectory other) {
+    return other instanceof TableDirectory table && location().hasRowsOf(table.location());
+  }
+
   /**
    * Closes the pool: statements under way have 30 s to end, and new ones fail with {@link
    * io.shardflux.r2dbc.failure.ShardUnavailableException}. A second close does nothing more.

@@ -17,7 +17,7 @@ import java.util.concurrent.ConcurrentHashMap;
 public final class ProcessConnections {
 
   /** The expression by which a server names itself, whatever name it is reached by. */
-  public static final String SERVER = "CONCAT(@@hostname, ':', @@port)";
+  public static final String SERVER = "CONCAT(@@hostname, ':', @@port, ':', @@server_id)";
 
   private static final Map<Channel, Other> OPEN = new ConcurrentHashMap<>();
 

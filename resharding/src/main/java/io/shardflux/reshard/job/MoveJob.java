@@ -337,7 +337,7 @@ public final class MoveJob implements MoveWork {
     return move.settledPassage()
         .flatMap(
             passage -> move.publish(passage::finished, "all keys of " + move.strategy() + " moved"))
-        .then();
+        .then(move.letGo());
   }
 
   @Override

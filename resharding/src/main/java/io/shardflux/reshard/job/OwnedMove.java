@@ -19,6 +19,7 @@ import io.shardflux.reshard.transfer.Servers;
 import io.shardflux.reshard.transfer.Stragglers;
 import io.shardflux.reshard.transfer.Transfer;
 import io.shardflux.reshard.watch.Latencies;
+import io.shardflux.router.DirectoryStrategy;
 import io.shardflux.router.Internal;
 import io.shardflux.router.NamedKeysStrategy;
 import io.shardflux.router.ShardId;
@@ -29,6 +30,7 @@ import io.shardflux.router.TransitionStrategy.Step;
 import java.time.Duration;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BiFunction;
@@ -110,21 +112,49 @@ public final class OwnedMove {
     return Mono.defer(
         () ->
             passage().next() instanceof NamedKeysStrategy named
-                ? DirectoryKeys.settled(transition(), named)
-                    .doOnNext(rest -> told(named.others().shards(), rest.shards()))
+                ? DirectoryKeys.settled(transition(), named, cluster.jobs().owns(owned))
                     .map(rest -> passage().to(rest))
                 : Mono.just(passage()));
   }
 
-  private void told(Set<ShardId> wanted, Set<ShardId> found) {
-    if (!wanted.containsAll(found)) {
+  /**
+   * Takes shards out of a directory that shall go, once no router gives them keys any more: by what
+   * was published before, each gives them to others.
+   */
+  public Mono<Void> letGo() {
+    return Mono.defer(
+        () -> {
+          Set<ShardId> going =
+              DirectoryKeys.going(now().strategies().get(strategy()), passage().next());
+          return going.isEmpty()
+              ? Mono.empty()
+              : settledOn(Stream::empty).then(Mono.defer(() -> letGo(going)));
+        });
+  }
+
+  private Mono<Void> letGo(Set<ShardId> going) {
+    return now().strategies().get(strategy()) instanceof DirectoryStrategy directory
+        ? DirectoryKeys.without(directory, going)
+            .flatMap(
+                left ->
+                    publish(
+                        topology -> topology.withStrategy(strategy(), left),
+                        "the directory " + strategy() + " has no keys of " + going))
+            .doOnSuccess(epoch -> told(going))
+            .then()
+        : Mono.empty();
+  }
+
+  private void told(Set<ShardId> going) {
+    Set<ShardId> left = new LinkedHashSet<>(going);
+    left.retainAll(Objects.requireNonNull(now().strategies().get(strategy())).shards());
+    if (!left.isEmpty()) {
       log.warn(
-          "job {}: the directory {} has keys on {} (expected: on {}); they were assigned since the"
+          "job {}: the directory {} has keys on {} (expected: none); they were assigned since the"
               + " plan; plan it again",
           owned.job(),
           strategy(),
-          found,
-          wanted);
+          left);
     }
   }
 

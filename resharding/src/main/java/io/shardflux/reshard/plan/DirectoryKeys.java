@@ -4,19 +4,22 @@ import io.shardflux.router.DirectoryStrategy;
 import io.shardflux.router.Internal;
 import io.shardflux.router.NamedKeysStrategy;
 import io.shardflux.router.Rebalancing;
+import io.shardflux.router.ShardDirectory;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
 import io.shardflux.router.ShardingStrategy;
+import io.shardflux.router.StrategyTree;
 import io.shardflux.router.Topology;
 import io.shardflux.router.TransitionStrategy;
 import java.util.ArrayList;
-import java.util.Collections;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
@@ -40,9 +43,6 @@ public final class DirectoryKeys {
   private static final int MOST_KEYS = 10_000;
 
   private static final int MOST_CHARACTERS = 200_000;
-
-  /** A spread compares all keys. */
-  private static final int MOST_SPREAD = 1_000_000;
 
   private static final int AT_ONCE = 8;
 
@@ -96,8 +96,38 @@ public final class DirectoryKeys {
         ? reading
             .of(new DirectoryKeys(directory))
             .map(moved -> Map.of(name, moved))
+            .doOnNext(moved -> alone(now, name, directory))
             .defaultIfEmpty(Map.of())
         : Mono.just(Map.of());
+  }
+
+  /** Another strategy that has the same keys would not know where they are on their way. */
+  private static void alone(Topology now, String name, DirectoryStrategy directory) {
+    List<ShardDirectory> asked = new ArrayList<>();
+    StrategyTree trees =
+        new StrategyTree(
+            found -> {
+              asked.add(found);
+              return Map.of();
+            });
+    now.strategies()
+        .forEach(
+            (other, strategy) -> {
+              if (!other.equals(name)) {
+                trees.of(strategy);
+              }
+            });
+    ShardingStrategy rule = directory.unknown();
+    if (rule != null) {
+      trees.of(rule);
+    }
+    if (asked.stream().anyMatch(directory.directory()::hasRowsOf)) {
+      throw new IllegalArgumentException(
+          "strategy: "
+              + name
+              + ", whose directory another strategy asks, too (expected: a directory of its own;"
+              + " give the tables of both one strategy)");
+    }
   }
 
   private Mono<Moved> moved(Intent.MoveKeys wanted) {
@@ -136,18 +166,20 @@ public final class DirectoryKeys {
       Map<ShardKey, ShardId> from, Map<ShardKey, ShardId> to, DirectoryStrategy after) {
     int characters = from.keySet().stream().mapToInt(key -> key.toString().length()).sum();
     if (from.size() > MOST_KEYS || characters > MOST_CHARACTERS) {
-      throw new IllegalArgumentException(
-          "keys: "
-              + from.size()
-              + " of the directory, of "
-              + characters
-              + " characters (expected: at most "
-              + MOST_KEYS
-              + " and "
-              + MOST_CHARACTERS
-              + " in one move; move some of them before, by move-keys)");
+      throw tooMany(from.size() + " of the directory, of " + characters + " characters");
     }
     return new Moved(NamedKeysStrategy.of(from, directory), NamedKeysStrategy.of(to, after));
+  }
+
+  private static IllegalArgumentException tooMany(String keys) {
+    return new IllegalArgumentException(
+        "keys: "
+            + keys
+            + " (expected: at most "
+            + MOST_KEYS
+            + ", and "
+            + MOST_CHARACTERS
+            + " characters, in one move; move some of them before, by move-keys)");
   }
 
   /** All keys of a shard go to its heirs, in turns. */
@@ -158,10 +190,7 @@ public final class DirectoryKeys {
     shards.addAll(heirs);
     DirectoryStrategy after =
         directory.with(shards, rule == null ? null : Rebalancing.without(rule, gone, heirs));
-    return directory
-        .directory()
-        .assigned(gone)
-        .take(MOST_KEYS + 1L)
+    return keys(gone, MOST_KEYS + 1L)
         .collectList()
         .map(
             keys -> {
@@ -178,46 +207,61 @@ public final class DirectoryKeys {
 
   /** Keys of shards that have too many, or go, go to those that have too few. */
   private Mono<Moved> spread(List<ShardId> wanted) {
-    Set<ShardId> all = new LinkedHashSet<>(directory.shards());
-    return Flux.fromIterable(all)
+    return Flux.fromIterable(directory.shards())
         .concatMap(
-            shard ->
-                directory
-                    .directory()
-                    .assigned(shard)
-                    .take(MOST_SPREAD)
-                    .collectList()
-                    .map(keys -> Map.entry(shard, keys)))
+            shard -> directory.directory().assigned(shard).count().map(n -> Map.entry(shard, n)))
         .collectMap(Map.Entry::getKey, Map.Entry::getValue, LinkedHashMap::new)
-        .map(keys -> spread(keys, List.copyOf(new LinkedHashSet<>(wanted))));
+        .flatMap(counts -> spread(counts, List.copyOf(new LinkedHashSet<>(wanted))));
   }
 
-  private Moved spread(Map<ShardId, List<ShardKey>> keys, List<ShardId> wanted) {
-    int all = keys.values().stream().mapToInt(List::size).sum();
-    Map<ShardKey, ShardId> from = new LinkedHashMap<>();
-    Map<ShardId, Integer> room = new LinkedHashMap<>();
-    int larger = all % wanted.size();
+  private Mono<Moved> spread(Map<ShardId, Long> counts, List<ShardId> wanted) {
+    long all = counts.values().stream().mapToLong(Long::longValue).sum();
+    long larger = all % wanted.size();
     // Those that have most keep one more, where it does not come out even.
     List<ShardId> ordered = new ArrayList<>(wanted);
-    ordered.sort((one, other) -> size(keys, other) - size(keys, one));
-    for (ShardId shard : ordered) {
-      room.put(shard, all / wanted.size() + (larger-- > 0 ? 1 : 0));
-    }
-    keys.forEach(
-        (shard, own) -> {
-          int kept = Math.min(own.size(), room.getOrDefault(shard, 0));
-          room.computeIfPresent(shard, (id, left) -> left - kept);
-          own.subList(kept, own.size()).forEach(key -> from.put(key, shard));
-        });
-    Map<ShardKey, ShardId> to = new LinkedHashMap<>();
+    ordered.sort(Comparator.comparing(shard -> -counts.getOrDefault(shard, 0L)));
+    Map<ShardId, Long> surplus = new LinkedHashMap<>(counts);
     List<ShardId> places = new ArrayList<>();
-    room.forEach((shard, left) -> places.addAll(Collections.nCopies(left, shard)));
-    from.keySet().forEach(key -> to.put(key, places.get(to.size())));
-    return moved(from, to, directory.with(wanted, spreadRule(wanted)));
+    for (int i = 0; i < ordered.size(); i++) {
+      ShardId shard = ordered.get(i);
+      long share = all / wanted.size() + (i < larger ? 1 : 0);
+      long own = counts.getOrDefault(shard, 0L);
+      surplus.put(shard, Math.max(0, own - share));
+      for (long room = share - own; room > 0 && places.size() <= MOST_KEYS; room--) {
+        places.add(shard);
+      }
+    }
+    long moving = surplus.values().stream().mapToLong(Long::longValue).sum();
+    if (moving > MOST_KEYS) {
+      return Mono.error(tooMany(moving + " of the directory"));
+    }
+    return Flux.fromIterable(surplus.entrySet())
+        .filter(shard -> shard.getValue() > 0)
+        .concatMap(
+            shard ->
+                keys(shard.getKey(), shard.getValue()).map(key -> Map.entry(key, shard.getKey())))
+        .collectList()
+        .map(
+            keys -> {
+              Map<ShardKey, ShardId> from = new LinkedHashMap<>();
+              Map<ShardKey, ShardId> to = new LinkedHashMap<>();
+              // It may have been given keys meanwhile, and these stay.
+              for (int i = 0; i < Math.min(keys.size(), places.size()); i++) {
+                from.put(keys.get(i).getKey(), keys.get(i).getValue());
+                to.put(keys.get(i).getKey(), places.get(i));
+              }
+              return moved(from, to, directory.with(wanted, spreadRule(wanted)));
+            });
   }
 
-  private static int size(Map<ShardId, List<ShardKey>> keys, ShardId shard) {
-    return keys.getOrDefault(shard, List.of()).size();
+  /** So many keys of a shard, or as many as may move. */
+  private Flux<ShardKey> keys(ShardId shard, long most) {
+    AtomicInteger characters = new AtomicInteger();
+    return directory
+        .directory()
+        .assigned(shard)
+        .take(most)
+        .takeUntil(key -> characters.addAndGet(key.toString().length()) > MOST_CHARACTERS);
   }
 
   private @Nullable ShardingStrategy spreadRule(List<ShardId> wanted) {
@@ -268,41 +312,67 @@ public final class DirectoryKeys {
 
   /**
    * Writes into the directory where the named keys are, and completes with the directory as it is
-   * from then on. A shard of which it still has keys stays one of its shards.
+   * from then on. It still has the shards that shall go, as it may have given them keys.
+   *
+   * @param check errors if the job has another owner by now
    */
-  public static Mono<ShardingStrategy> settled(TransitionStrategy way, NamedKeysStrategy next) {
+  public static Mono<ShardingStrategy> settled(
+      TransitionStrategy way, NamedKeysStrategy next, Mono<Void> check) {
     NamedKeysStrategy placed = Objects.requireNonNull(way.placed(), "keys of a directory");
     DirectoryKeys keys = new DirectoryKeys(placed.others());
-    Set<ShardId> others = new LinkedHashSet<>(placed.shards());
-    others.removeAll(next.others().shards());
+    Set<ShardId> shards = new LinkedHashSet<>(next.others().shards());
+    shards.addAll(placed.shards());
     return Flux.fromIterable(placed.named().entrySet())
-        .flatMap(key -> keys.settled(key.getKey(), key.getValue()), AT_ONCE)
-        .thenMany(Flux.fromIterable(others))
-        .filterWhen(shard -> keys.directory.directory().assigned(shard).hasElements())
+        .flatMap(key -> keys.settled(key.getKey(), key.getValue(), check), AT_ONCE)
+        .then(Mono.fromSupplier(() -> next.others().with(shards, next.others().unknown())));
+  }
+
+  /**
+   * The directory without the shards that shall go, of which it has no keys.
+   *
+   * @param now the directory, whose rule gives no key to such a shard any more
+   */
+  public static Mono<DirectoryStrategy> without(DirectoryStrategy now, Set<ShardId> going) {
+    return Flux.fromIterable(going)
+        .filterWhen(shard -> now.directory().assigned(shard).hasElements().map(any -> !any))
         .collectList()
+        .filter(empty -> !empty.isEmpty())
         .map(
-            left -> {
-              Set<ShardId> shards = new LinkedHashSet<>(next.others().shards());
-              shards.addAll(left);
-              return next.others().with(shards, next.others().unknown());
+            empty -> {
+              Set<ShardId> shards = new LinkedHashSet<>(now.shards());
+              empty.forEach(shards::remove);
+              return now.with(shards, now.unknown());
             });
   }
 
+  /** The shards that a directory shall no longer have, and may have given keys until now. */
+  public static Set<ShardId> going(ShardingStrategy now, ShardingStrategy next) {
+    if (!(now instanceof DirectoryStrategy) || !(next instanceof NamedKeysStrategy named)) {
+      return Set.of();
+    }
+    Set<ShardId> going = new LinkedHashSet<>(now.shards());
+    going.removeAll(named.others().shards());
+    return going;
+  }
+
   /** Whatever became of the key in the directory: its rows are there. */
-  private Mono<ShardId> settled(ShardKey key, ShardId shard) {
-    return directory
-        .directory()
+  private Mono<ShardId> settled(ShardKey key, ShardId shard, Mono<Void> check) {
+    ShardDirectory store = directory.directory();
+    return store
         .find(key)
-        .switchIfEmpty(Mono.defer(() -> directory.directory().assign(key, shard)))
+        .switchIfEmpty(Mono.defer(() -> check.then(store.assign(key, shard))))
         .flatMap(
             found ->
                 found.equals(shard)
                     ? Mono.just(shard)
-                    : directory
-                        .directory()
-                        .reassign(key, found, shard)
+                    : check
+                        .then(Mono.defer(() -> store.reassign(key, found, shard)))
                         .filter(Boolean::booleanValue)
                         .switchIfEmpty(Mono.error(() -> changing(key)))
+                        // A process may have stood still between the look and the change.
+                        .then(
+                            check.onErrorResume(
+                                lost -> store.reassign(key, shard, found).then(Mono.error(lost))))
                         .thenReturn(shard));
   }
 

@@ -133,7 +133,7 @@ final class GuaranteeCheck {
     return Flux.fromIterable(old)
         .concatMap(shard -> servers.on(shard, session -> greatest(session, table, counter)))
         .reduce(0L, Math::max)
-        .filter(greatest -> greatest >= IdSource.below(Instant.now().minus(CLOCKS)))
+        .filter(greatest -> greatest >= IdSource.below(Instant.now().plus(CLOCKS)))
         .doOnNext(
             greatest ->
                 refuseCounter(

@@ -18,6 +18,7 @@ import reactor.core.publisher.Mono;
 public final class OwnersTurn {
 
   private static final int NO_SUCH_THREAD = 1094;
+  private static final int OF_ANOTHER_ACCOUNT = 1095;
 
   /** The seconds for which a turn is waited for: longer than a try of a change may take. */
   private static final int PATIENCE = 3;
@@ -70,11 +71,30 @@ public final class OwnersTurn {
             row -> Objects.requireNonNull(row.get(0, Long.class)))
         .single()
         .filter(holder -> holder != 0)
-        .flatMap(holder -> session.update("KILL " + holder))
+        .flatMap(holder -> ended(session, holder))
+        .then();
+  }
+
+  private static Mono<Long> ended(Session session, long holder) {
+    return session
+        .update("KILL " + holder)
         .onErrorResume(
             R2dbcException.class,
-            error -> error.getErrorCode() == NO_SUCH_THREAD ? Mono.empty() : Mono.error(error))
-        .then();
+            error ->
+                switch (error.getErrorCode()) {
+                  case NO_SUCH_THREAD -> Mono.empty();
+                  case OF_ANOTHER_ACCOUNT -> Mono.error(ofAnother(session, holder));
+                  default -> Mono.error(error);
+                });
+  }
+
+  private static R2dbcTransientResourceException ofAnother(Session session, long holder) {
+    return new R2dbcTransientResourceException(
+        session.shard()
+            + ": connection "
+            + holder
+            + ", of another account, is that of a former owner which changes a definition"
+            + " (expected: its end; KILL it there; it is tried again)");
   }
 
   private static R2dbcTransientResourceException held(Session session) {
