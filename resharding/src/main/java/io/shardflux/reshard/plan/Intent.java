@@ -41,7 +41,7 @@ public sealed interface Intent {
    * A strategy's keys are spread evenly over these shards. From an even strategy keys go to the new
    * shards and from those that are left out, and between no two others; a modulo moves most keys.
    * Of tenants, those that share a strategy are spread, and of a directory its keys, of which at
-   * most 10,000 may move. Ranges and groups can't be.
+   * most 1,000 may move. Ranges and groups can't be.
    *
    * @param strategy its name
    * @param shards all shards that it shall have, each once
@@ -93,7 +93,7 @@ public sealed interface Intent {
    * where they were, and routers go by the topology.
    *
    * @param strategy the name of a strategy that is a directory
-   * @param keys at most 10,000 keys that the directory has
+   * @param keys at most 1,000 keys that the directory has
    * @param to the shard
    */
   record MoveKeys(String strategy, List<ShardKey> keys, ShardId to) implements Intent {
