@@ -29,6 +29,7 @@ import io.shardflux.router.Topology;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.UnaryOperator;
 
 /** Collects the parts of a {@link ShardRouter}. Not thread-safe. */
 public final class ShardRouterBuilder {
@@ -43,6 +44,7 @@ public final class ShardRouterBuilder {
   private GatherOptions gathers = GatherOptions.defaults();
   private CoalescingOptions coalescing = CoalescingOptions.defaults();
   private Accounts accounts = Accounts.NONE;
+  private UnaryOperator<SharedTopology> view = UnaryOperator.identity();
 
   ShardRouterBuilder() {}
 
@@ -283,6 +285,18 @@ public final class ShardRouterBuilder {
   }
 
   /**
+   * Has the router see the shared topology by a view of it, as for a test without a guard.
+   *
+   * @param view gives what the router asks in place of what is known
+   * @return this builder
+   */
+  @Internal
+  public ShardRouterBuilder seeing(UnaryOperator<SharedTopology> view) {
+    this.view = view;
+    return this;
+  }
+
+  /**
    * {@return a router with a shared topology in place of the one that was collected; connects to
    * nothing} It closes the directories that were collected, and not those of the shared topology.
    *
@@ -292,7 +306,7 @@ public final class ShardRouterBuilder {
    */
   @Internal
   public ShardRouter build(TopologyDocument.Opened opened, SharedTopology shared) {
-    options = options.with(shared);
+    options = options.with(view.apply(shared));
     return build(opened.topology(), opened.shards());
   }
 

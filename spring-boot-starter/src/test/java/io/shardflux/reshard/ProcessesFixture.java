@@ -23,16 +23,19 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 
 /** Routers in JVMs of their own on three shards, and what their writers were told. */
 final class ProcessesFixture implements AutoCloseable {
 
-  static final Duration BOUND = MoveFixture.BOUND;
   private static final ShardId S0 = ShardId.of("shard_0");
   private static final ShardId S1 = ShardId.of("shard_1");
   private static final ShardId S2 = ShardId.of("shard_2");
 
   static final int KILLS = Integer.getInteger("moves.kills", 1);
+
+  /** The guard that a control leaves out: {@code fence}, {@code token} or {@code look}. */
+  static final String WITHOUT = System.getProperty("moves.without", "");
 
   /** The strategies among which the keys move; the first is that of the document. */
   static final List<ShardingStrategy> STRATEGIES =
@@ -48,7 +51,7 @@ final class ProcessesFixture implements AutoCloseable {
   private final Path document;
   private final ClusterRouter cluster;
   private final List<Child> children = new ArrayList<>();
-  final Told told = new Told();
+  final Ledger told = new Ledger();
 
   ProcessesFixture() throws IOException {
     String shards =
@@ -74,9 +77,20 @@ final class ProcessesFixture implements AutoCloseable {
             """;
     document = Files.createTempFile("processes", ".yaml");
     Files.writeString(document, text);
-    cluster = ClusterRouter.open(text).blockOptional(BOUND).orElseThrow();
-    Told.create(cluster.router());
-    Told.load(cluster.router(), STRATEGIES.get(0));
+    cluster = ClusterRouter.open(text).blockOptional(CopyFixture.BOUND).orElseThrow();
+    Ledger.create(cluster.router());
+    Ledger.load(cluster.router(), STRATEGIES.get(0));
+    if (WITHOUT.equals("token")) {
+      // Each owner has the token of the one before.
+      cluster
+          .router()
+          .on(S0)
+          .sql(
+              "CREATE TRIGGER no_token BEFORE UPDATE ON shardflux_job FOR EACH ROW SET NEW.token ="
+                  + " OLD.token")
+          .rowsUpdated()
+          .block(CopyFixture.BOUND);
+    }
   }
 
   Child child(String... arguments) {
@@ -86,23 +100,29 @@ final class ProcessesFixture implements AutoCloseable {
   }
 
   Job job(long job) {
-    return ClusterAccess.of(cluster).jobs().get(job).blockOptional(BOUND).orElseThrow();
+    return ClusterAccess.of(cluster).jobs().get(job).blockOptional(CopyFixture.BOUND).orElseThrow();
   }
 
   /** A child process of {@link RouterProcess}. */
   final class Child {
 
+    /** The time in which a process that stood still meets what has become of its connections. */
+    private static final Duration AWAKENING = Duration.ofSeconds(3);
+
     final Process process;
     private final BlockingQueue<String> answers = new LinkedBlockingQueue<>();
+    private volatile @Nullable String dying;
+    private volatile long stoppedAt;
+    private volatile long awakeAt;
 
     private Child(String... arguments) {
       List<String> command =
           new ArrayList<>(
               List.of(
                   Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                  "-Xmx128m",
+                  "-Xmx160m",
                   "-Dmoves.kills=" + KILLS,
-                  "-Dmoves.without=" + System.getProperty("moves.without", ""),
+                  "-Dmoves.without=" + WITHOUT,
                   "-XX:TieredStopAtLevel=1",
                   "-XX:+UseSerialGC",
                   "-cp",
@@ -139,18 +159,41 @@ final class ProcessesFixture implements AutoCloseable {
       try {
         process.outputWriter(UTF_8).append(line).append('\n').flush();
       } catch (IOException e) {
-        throw new UncheckedIOException(e);
+        // It has died, as it was told.
+        if (dying == null) {
+          throw new UncheckedIOException(e);
+        }
       }
     }
 
-    void signal(String name) {
-      run("kill", "-" + name, Long.toString(process.pid()));
+    /** The statement at which it died, or stood still; null while it has not. */
+    @Nullable String dying() {
+      return dying;
+    }
+
+    void stop() {
+      AtStatement.signal("STOP", process.pid());
+      stoppedAt = System.nanoTime();
+    }
+
+    void goOn() {
+      awakeAt = System.nanoTime();
+      dying = null;
+      AtStatement.signal("CONT", process.pid());
+    }
+
+    private boolean isAwakening() {
+      return awakeAt >= stoppedAt
+          && awakeAt != 0
+          && System.nanoTime() - awakeAt < AWAKENING.toNanos();
     }
 
     private void listen(BufferedReader output) {
       try (output) {
         for (String line = output.readLine(); line != null; line = output.readLine()) {
-          if (!told.said(line)) {
+          if (line.startsWith("dying ")) {
+            dying = line.substring("dying ".length());
+          } else if (!told.said(line, isAwakening())) {
             answers.add(line);
           }
         }
@@ -164,28 +207,17 @@ final class ProcessesFixture implements AutoCloseable {
     }
   }
 
-  static void run(String... command) {
-    try {
-      new ProcessBuilder(command)
-          .inheritIO()
-          .start()
-          .onExit()
-          .orTimeout(10, TimeUnit.SECONDS)
-          .join();
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
-  }
-
-  List<String> misplaced(ShardingStrategy strategy) {
-    return told.misplaced(cluster.router(), strategy);
+  /** What is wrong with the rows, where keys lie as the topology in force has them. */
+  List<String> misplaced() {
+    ClusterAccess.of(cluster).look().block(CopyFixture.BOUND);
+    return told.misplaced(cluster.router(), cluster.router().topology().strategy("users"));
   }
 
   @Override
   public void close() throws IOException {
     children.forEach(child -> child.process.destroyForcibly());
     children.forEach(Child::awaitExit);
-    cluster.close().block(BOUND);
+    cluster.close().block(CopyFixture.BOUND);
     Files.delete(document);
   }
 }
