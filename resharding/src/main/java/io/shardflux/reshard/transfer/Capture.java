@@ -426,10 +426,18 @@ public record Capture(long job, int step, MovedTable table, int number, String m
         .collect(Collectors.toSet());
   }
 
-  /** Forgets changes that were applied. */
+  /**
+   * Forgets changes that were applied. A scan of the table, which servers prefer where most of it
+   * goes, would wait for each change that writers add meanwhile, and never end.
+   */
   public Mono<Long> forget(Session source, Owned owned, Changes applied) {
     return source.update(
-        "DELETE FROM " + changes() + " WHERE (" + applied.condition() + ") AND " + stillOf(owned));
+        "DELETE c FROM "
+            + changes()
+            + " AS c FORCE INDEX (PRIMARY) WHERE ("
+            + applied.condition()
+            + ") AND "
+            + stillOf(owned));
   }
 
   /**
