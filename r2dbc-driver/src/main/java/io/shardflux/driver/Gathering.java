@@ -132,6 +132,8 @@ final class Gathering {
             .distinct()
             .sort(Comparator.comparing(ShardId::value))
             .concatMap(shard -> transaction.on(snapshot, shard).joined(times), 1)
+            // The one that answers, too, where none of them has all reference tables.
+            .then(Mono.defer(() -> transaction.on(snapshot, place(asked, gather)).joined(times)))
             .then(Mono.fromSupplier(() -> source(asked, gather))));
   }
 
@@ -299,15 +301,23 @@ final class Gathering {
       if (transaction == null) {
         return asked.snapshot().hold(shard, left).map(TableSession::of);
       }
-      return transaction.takesTables(shard)
-          ? Mono.just(TableSession.of(transaction.on(asked.snapshot(), shard)))
-          : Mono.error(
-              new RefusedSqlException(
-                  RefusalCode.GATHER_IN_TRANSACTION,
-                  "rows that need temporary tables, in a transaction that "
-                      + (transaction.readOnly()
-                          ? "reads only"
-                          : "has none on a shard with all reference tables of the statement")));
+      if (!transaction.takesTables(shard)) {
+        return refused(
+            "in a transaction that "
+                + (transaction.readOnly()
+                    ? "reads only"
+                    : "has none on a shard with all reference tables of the statement"));
+      }
+      return transaction.beginTables()
+          ? Mono.just(
+              TableSession.of(transaction.on(asked.snapshot(), shard), transaction::endTables))
+          : refused("beside another statement of its transaction that has some");
+    }
+
+    private static <T> Mono<T> refused(String where) {
+      return Mono.error(
+          new RefusedSqlException(
+              RefusalCode.GATHER_IN_TRANSACTION, "rows that need temporary tables, " + where));
     }
   }
 

@@ -24,6 +24,7 @@ import java.util.List;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
+import org.assertj.core.api.Condition;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -315,5 +316,102 @@ class GatherInTransactionIntegrationTests extends GatheringShards {
             error -> assertThat(error).hasMessageContaining("expected: one that is open"))
         .verify(BOUND);
     some.awaitIdle();
+  }
+
+  /** Whoever takes one row and commits has nothing under way. */
+  @Test
+  void aTransactionCommitsBehindARowThatWasEnough() {
+    DriverShards some = shards(9, TransactionMode.SINGLE_WRITER);
+    ShardRouter router = unlogged(some, TransactionMode.SINGLE_WRITER);
+    try {
+      ShardfluxConnectionFactory tables = MutatedFactory.inTables(router);
+      expect(
+          begun(
+              tables,
+              at(IsolationLevel.READ_COMMITTED),
+              one ->
+                  Flux.concat(
+                      changed(one, "UPDATE users SET age = 71 WHERE id = 3"),
+                      longs(one, GROUPS).next(),
+                      longs(one, GROUPS).take(1),
+                      longs(one, GROUPS).next())),
+          1L,
+          1L,
+          1L,
+          1L);
+      expect(numbers(some, "SELECT age FROM users WHERE id = 3"), 71L);
+    } finally {
+      router.close().block(BOUND);
+    }
+    isClean(some);
+  }
+
+  /** Their tables have the same names on the same connection. */
+  @Test
+  void twoAtOnceNeverGetEachOthersRows() {
+    DriverShards some = shards(9, TransactionMode.SINGLE_WRITER);
+    ShardRouter router = unlogged(some, TransactionMode.SINGLE_WRITER);
+    String sum = "SELECT s FROM (SELECT SUM(id) OVER () AS s FROM users WHERE id <= %d) d LIMIT 1";
+    try {
+      ShardfluxConnectionFactory tables = MutatedFactory.inTables(router);
+      Mono<Long> refused = Mono.just(-1L);
+      expect(
+          begun(
+              tables,
+              at(IsolationLevel.READ_COMMITTED),
+              one ->
+                  Flux.range(0, 20)
+                      .concatMap(
+                          i ->
+                              Flux.mergeSequential(
+                                      longs(one, sum.formatted(4)).onErrorResume(e -> refused),
+                                      longs(one, sum.formatted(9)).onErrorResume(e -> refused))
+                                  .collectList())
+                      .doOnNext(
+                          both -> {
+                            assertThat(both.get(0)).isIn(10L, -1L);
+                            assertThat(both.get(1)).isIn(45L, -1L);
+                            assertThat(both).doesNotHave(ALL_REFUSED);
+                          })
+                      .count()),
+          20L);
+    } finally {
+      router.close().block(BOUND);
+    }
+    isClean(some);
+  }
+
+  private static final Condition<List<? extends Long>> ALL_REFUSED =
+      new Condition<>(both -> both.stream().allMatch(sum -> sum < 0), "all refused");
+
+  /** A temporary table that gets a key would commit the write. */
+  @Test
+  void aGroupByAKeyOfSeveralShardsIsRefusedAndCommitsNothing() {
+    DriverShards some = shards(9, TransactionMode.SINGLE_WRITER);
+    some.everywhere("ALTER TABLE users MODIFY name VARCHAR(100) NOT NULL");
+    some.everywhere("ALTER TABLE users ADD UNIQUE KEY (name)");
+    ShardRouter router = unlogged(some, TransactionMode.SINGLE_WRITER);
+    String byName =
+        "SELECT age FROM users GROUP BY name HAVING STDDEV(id) = 0 AND ROUND(MAX(id), 1) = 3";
+    try {
+      ShardfluxConnectionFactory tables = MutatedFactory.inTables(router);
+      Flux<Long> work =
+          begun(
+              tables,
+              at(IsolationLevel.READ_COMMITTED),
+              one ->
+                  Flux.concat(
+                      changed(one, "UPDATE users SET age = 72 WHERE id = 3"), longs(one, byName)));
+      if (some.onMariaDb()) {
+        // It has no ONLY_FULL_GROUP_BY of its own.
+        expect(work, 1L, 72L);
+      } else {
+        refused(work, RefusalCode.GATHER_IN_TRANSACTION);
+        expect(numbers(some, "SELECT age FROM users WHERE id = 3"), 3L);
+      }
+    } finally {
+      router.close().block(BOUND);
+    }
+    isClean(some);
   }
 }

@@ -48,9 +48,11 @@ public record ShardColumns(
           + " COLLATION_NAME AS l, COLUMN_KEY AS k, EXTRA AS e, VERSION() AS v"
           + " FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE()";
 
-  /** The columns of unique keys. A key of an expression has a part without a name. */
+  /**
+   * The columns of unique keys. A part that is an expression, or a column's beginning, has none.
+   */
   private static final String KEYS =
-      "SELECT TABLE_NAME AS t, INDEX_NAME AS i, COLUMN_NAME AS c FROM"
+      "SELECT TABLE_NAME AS t, INDEX_NAME AS i, IF(SUB_PART IS NULL, COLUMN_NAME, NULL) AS c FROM"
           + " information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE() AND NON_UNIQUE = 0 AND"
           + " INDEX_NAME <> 'PRIMARY' ORDER BY TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX";
 

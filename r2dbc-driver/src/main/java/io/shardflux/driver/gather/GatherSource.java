@@ -326,7 +326,7 @@ public record GatherSource(
           held -> held.rows(use),
           Held::left,
           (held, error) -> isAnswer(error) ? held.left() : held.closed(),
-          Held::left);
+          Held::cancelled);
     }
 
     private Mono<Void> read(ReadOrder.Step step, ReadOrder order) {
@@ -396,8 +396,18 @@ public record GatherSource(
                 R2dbcException.class,
                 error ->
                     error.getErrorCode() == NOT_GROUPED && lacksKeys()
-                        ? keyed().thenMany(answer(use))
+                        ? withKeys(use)
                         : Flux.error(error));
+      }
+
+      /** A change of a temporary table commits the transaction that it comes in. */
+      private <T> Flux<T> withKeys(Function<Source, Flux<T>> use) {
+        return session.inTransaction()
+            ? Flux.error(
+                new RefusedSqlException(
+                    RefusalCode.GATHER_IN_TRANSACTION,
+                    "columns beside a group's key, which is one of rows of several shards"))
+            : keyed().thenMany(answer(use));
       }
 
       private <T> Flux<T> answer(Function<Source, Flux<T>> use) {
@@ -420,20 +430,35 @@ public record GatherSource(
       }
 
       private boolean lacksKeys() {
-        return gather.mentions().stream().anyMatch(Gather.Mention::lacksKey);
+        return lackingKeys() > 0;
       }
 
-      /** Gives the tables their primary keys, by which a group may have columns beside. */
+      private int lackingKeys() {
+        return gather.mentions().stream().mapToInt(mention -> mention.addKeys().size()).sum();
+      }
+
+      /** Gives the tables their keys, by which a group may have columns beside. */
       private Mono<Void> keyed() {
         return Flux.fromIterable(gather.mentions())
-            .filter(Gather.Mention::lacksKey)
             .concatMap(
                 mention ->
-                    run(mention.addKeys())
-                        .onErrorMap(
-                            R2dbcException.class, error -> told(error, mention, "got its keys")),
+                    Flux.fromIterable(mention.addKeys()).concatMap(key -> keyed(mention, key), 1),
                 1)
-            .then();
+            .collectList()
+            .flatMap(
+                failed -> failed.size() < lackingKeys() ? Mono.empty() : Mono.error(failed.get(0)));
+      }
+
+      /** The error of a key that some shards' rows have alike; another one may be the group's. */
+      private Mono<Throwable> keyed(Gather.Mention mention, String key) {
+        return run(key)
+            .then(Mono.<Throwable>empty())
+            .onErrorResume(
+                R2dbcException.class,
+                error ->
+                    error.getErrorCode() == DUPLICATE
+                        ? Mono.just(told(error, mention, "got its keys"))
+                        : Mono.error(told(error, mention, "got its keys")));
       }
 
       private Mono<ServerKind> kind() {
@@ -522,6 +547,14 @@ public record GatherSource(
             .run(restoring, times)
             .then(Mono.defer(session::giveBack))
             .onErrorResume(error -> closed());
+      }
+
+      /**
+       * A statement of a transaction that nobody awaits would be in the way of its commit. The next
+       * one that has tables drops these, and the transaction's end closes the connection.
+       */
+      Mono<Void> cancelled() {
+        return session.inTransaction() ? session.giveBack() : left();
       }
 
       private String drop() {

@@ -23,9 +23,13 @@ public interface TableSession {
     return new Held(session);
   }
 
-  /** The session of a transaction's part, which goes on behind this. */
-  static TableSession of(ShardPart part) {
-    return new Joined(part);
+  /**
+   * The session of a transaction's part, which goes on behind this.
+   *
+   * @param ended called at the end of its use
+   */
+  static TableSession of(ShardPart part, Runnable ended) {
+    return new Joined(part, ended);
   }
 
   /** Its connection, to tell it from others; itself where that is not known. */
@@ -95,7 +99,7 @@ public interface TableSession {
   }
 
   /** A transaction's session, whose connection is closed at the transaction's end. */
-  record Joined(ShardPart part) implements TableSession {
+  record Joined(ShardPart part, Runnable ended) implements TableSession {
 
     @Override
     public Object identity() {
@@ -123,12 +127,12 @@ public interface TableSession {
 
     @Override
     public Mono<Void> giveBack() {
-      return Mono.empty();
+      return Mono.fromRunnable(ended);
     }
 
     @Override
     public Mono<Void> close() {
-      return Mono.empty();
+      return giveBack();
     }
   }
 }

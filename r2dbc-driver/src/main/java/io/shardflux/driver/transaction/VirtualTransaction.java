@@ -16,6 +16,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
@@ -27,6 +28,9 @@ public final class VirtualTransaction {
 
   private final TransactionDefinition definition;
   private final SpanningTransaction shards;
+
+  /** Whether one of its statements has temporary tables; those of another have the same names. */
+  private final AtomicBoolean tables = new AtomicBoolean();
 
   // Guarded by this.
   private final Map<ShardId, Set<String>> seen = new HashMap<>();
@@ -70,6 +74,15 @@ public final class VirtualTransaction {
    */
   public boolean takesTables(ShardId shard) {
     return !readOnly() && (shards.mode() != TransactionMode.ATOMIC || shard.equals(shards.lead()));
+  }
+
+  /** Tells whether a statement may have temporary tables now, which it must {@link #endTables}. */
+  public boolean beginTables() {
+    return tables.compareAndSet(false, true);
+  }
+
+  public void endTables() {
+    tables.set(false);
   }
 
   /** The isolation level that its definition has, or null. */

@@ -305,14 +305,6 @@ public record Gather(
       links = List.copyOf(links);
     }
 
-    /**
-     * {@return whether there is a key that the temporary table lacks, because rows of several
-     * shards may have it alike}
-     */
-    public boolean lacksKey() {
-      return !lacking().isEmpty();
-    }
-
     private List<List<Catalog.Column>> lacking() {
       List<List<Catalog.Column>> lacking = new ArrayList<>(unique);
       if (!keyed && !key.isEmpty()) {
@@ -321,13 +313,20 @@ public record Gather(
       return lacking;
     }
 
-    /** {@return the statement that gives the temporary table these keys all the same} */
-    public String addKeys() {
+    /**
+     * {@return the statements that give the temporary table the keys that it lacks, because rows of
+     * several shards may have them alike}
+     */
+    public List<String> addKeys() {
       return lacking().stream()
-          .map(columns -> "ADD UNIQUE KEY (" + TemporaryTable.names(columns) + ")")
-          .collect(
-              Collectors.joining(
-                  ", ", "ALTER TABLE " + TemporaryTable.quoted(temporary) + " ", ""));
+          .map(
+              columns ->
+                  "ALTER TABLE "
+                      + TemporaryTable.quoted(temporary)
+                      + " ADD UNIQUE KEY ("
+                      + TemporaryTable.names(columns)
+                      + ")")
+          .toList();
     }
 
     /**
