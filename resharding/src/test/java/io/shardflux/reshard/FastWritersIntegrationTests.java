@@ -9,6 +9,7 @@ import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.reshard.job.MoveJob;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardingStrategy;
+import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -19,9 +20,13 @@ import reactor.core.publisher.Mono;
 /** Changes that are more than the mover applies while writers wait. */
 class FastWritersIntegrationTests {
 
-  private static final int ROWS = 40_000;
+  /** Longer than writers wait for their last changes. */
+  private static final Duration SLOW = Duration.ofMillis(1_200);
 
-  /** Changes all rows right before a switch closes the fence, the first time. */
+  /** More than are applied at once. */
+  private static final int ROWS = 10_000;
+
+  /** Changes all rows right before a switch closes the fence, and is slow then, the first time. */
   private static final class Late implements MoveJob.Guards {
 
     private final ShardRouter router;
@@ -35,8 +40,11 @@ class FastWritersIntegrationTests {
     @Override
     public Mono<Void> before(String what) {
       pieces.add(what);
-      return what.equals("close") && closed.getAndIncrement() == 0
-          ? update(router, "UPDATE users SET name = CONCAT('late ', id)").then()
+      if (what.equals("close") && closed.getAndIncrement() == 0) {
+        return update(router, "UPDATE users SET name = CONCAT('late ', id)").then();
+      }
+      return what.equals("last changes") && closed.get() == 1
+          ? Mono.delay(SLOW).then()
           : Mono.empty();
     }
   }

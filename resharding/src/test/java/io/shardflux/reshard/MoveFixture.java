@@ -296,8 +296,13 @@ final class MoveFixture implements AutoCloseable {
         .orElseThrow();
   }
 
-  long run(ShardMoves moves, ShardingStrategy next) {
-    MovePlan plan = moves.plan(STRATEGY, next).blockOptional(BOUND).orElseThrow();
+  long run(ShardMoves moves, ShardingStrategy next, MovePlan.Code... accepted) {
+    MovePlan plan =
+        moves
+            .plan(STRATEGY, next)
+            .map(found -> found.accepting(accepted))
+            .blockOptional(BOUND)
+            .orElseThrow();
     assertThat(plan.refusals()).isEmpty();
     long job = moves.start(brief(plan).atMost(100_000)).blockOptional(BOUND).orElseThrow();
     MoveProgress end = moves.progress(job).blockLast(BOUND);

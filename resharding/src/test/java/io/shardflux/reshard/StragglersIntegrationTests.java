@@ -8,6 +8,7 @@ import io.r2dbc.spi.Connection;
 import io.r2dbc.spi.ConnectionFactories;
 import io.r2dbc.spi.Result;
 import io.shardflux.reshard.job.MoveJob;
+import io.shardflux.reshard.plan.MovePlan;
 import io.shardflux.router.ShardKey;
 import io.shardflux.router.ShardingStrategy;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -43,7 +44,8 @@ class StragglersIntegrationTests {
                   return ends;
                 }
               }),
-          NEXT);
+          NEXT,
+          MovePlan.Code.OTHER_CLIENT);
       Long stored =
           run(still, "INSERT INTO users VALUES (100, 'late', 0)")
               .onErrorResume(error -> Mono.just(0L))

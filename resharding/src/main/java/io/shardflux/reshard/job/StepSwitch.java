@@ -288,13 +288,13 @@ final class StepSwitch {
     return Mono.defer(() -> move.guards().before(turn.way().name + what));
   }
 
-  private static Mono<Void> drained(Turn turn) {
-    long until = System.nanoTime() + DRAINED.toNanos();
+  private static Mono<Void> drained(Turn turn, long until) {
     return turn.each(transfer -> transfer.drained(() -> System.nanoTime() - until > 0));
   }
 
   /** Behind the closed fence: applies the last changes, and publishes the new place. */
   private Mono<Void> drained(Turn turn, AtomicBoolean opening) {
+    long until = System.nanoTime() + DRAINED.toNanos();
     // MySQL's list of tables waits behind whoever waits to empty one, so it is asked first.
     return turn.step()
         .intact()
@@ -302,7 +302,7 @@ final class StepSwitch {
         // In this order: what is committed behind the look is among the last changes.
         .then(move.guards().seesPrepared() ? turn.each(Transfer::nothingPrepared) : Mono.empty())
         .then(before(turn, "last changes"))
-        .then(Mono.defer(() -> drained(turn)))
+        .then(Mono.defer(() -> drained(turn, until)))
         // Nobody keeps a side that only gets keys from being emptied; the other one goes now.
         .then(turn.way() == Way.BACK ? Mono.defer(turn.step()::intact) : Mono.empty())
         .then(before(turn, "open"))

@@ -28,6 +28,9 @@ import reactor.core.publisher.Mono;
 @Internal
 public record Capture(long job, int step, MovedTable table, int number, String moving) {
 
+  /** The ranges of numbers in a statement. */
+  private static final int MOST_RANGES = 900;
+
   /** The error by which a closed fence refuses a write; routers know it. */
   public static final int FENCED = 45_001;
 
@@ -387,11 +390,13 @@ public record Capture(long job, int step, MovedTable table, int number, String m
     }
 
     /**
-     * The condition of their numbers, as ranges. The last number of each range stands alone: a
+     * The conditions of their numbers, as ranges. The last number of each range stands alone: a
      * range is scanned up to the next row, which is another change of these then, and not one of a
-     * writer that has not committed it and would be waited for.
+     * writer that has not committed it and would be waited for. Servers scan all rows for more
+     * ranges at once.
      */
-    String condition() {
+    List<String> conditions() {
+      List<String> conditions = new ArrayList<>();
       List<String> ranges = new ArrayList<>();
       List<Long> alone = new ArrayList<>();
       for (int from = 0, to; from < numbers.size(); from = to + 1) {
@@ -403,12 +408,17 @@ public record Capture(long job, int step, MovedTable table, int number, String m
           ranges.add("shardflux_seq BETWEEN " + numbers.get(from) + " AND " + numbers.get(to - 1));
         }
         alone.add(numbers.get(to));
+        if (alone.size() == MOST_RANGES || to == numbers.size() - 1) {
+          ranges.add(
+              "shardflux_seq IN ("
+                  + alone.stream().map(String::valueOf).collect(Collectors.joining(", "))
+                  + ")");
+          conditions.add(String.join(" OR ", ranges));
+          ranges.clear();
+          alone.clear();
+        }
       }
-      ranges.add(
-          "shardflux_seq IN ("
-              + alone.stream().map(String::valueOf).collect(Collectors.joining(", "))
-              + ")");
-      return String.join(" OR ", ranges);
+      return conditions;
     }
   }
 
@@ -431,13 +441,17 @@ public record Capture(long job, int step, MovedTable table, int number, String m
    * goes, would wait for each change that writers add meanwhile, and never end.
    */
   public Mono<Long> forget(Session source, Owned owned, Changes applied) {
-    return source.update(
-        "DELETE c FROM "
-            + changes()
-            + " AS c FORCE INDEX (PRIMARY) WHERE ("
-            + applied.condition()
-            + ") AND "
-            + stillOf(owned));
+    return Flux.fromIterable(applied.conditions())
+        .concatMap(
+            some ->
+                source.update(
+                    "DELETE c FROM "
+                        + changes()
+                        + " AS c FORCE INDEX (PRIMARY) WHERE ("
+                        + some
+                        + ") AND "
+                        + stillOf(owned)))
+        .reduce(0L, Long::sum);
   }
 
   /**

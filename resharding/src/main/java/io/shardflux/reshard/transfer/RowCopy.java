@@ -191,12 +191,7 @@ record RowCopy(Lane lane, Capture capture, Owned owned) {
   Mono<Void> emptied(String condition) {
     String some = table().delete(condition + " AND " + capture.moving()) + " LIMIT " + EMPTIED;
     AtomicLong deleted = new AtomicLong();
-    return target()
-        .inTransaction(
-            Capture.check(target(), owned)
-                .then(target().update(some))
-                .doOnNext(deleted::set)
-                .then())
+    return inTransaction(target().update(some).doOnNext(deleted::set).then())
         .repeat(() -> deleted.get() == EMPTIED)
         .then();
   }
