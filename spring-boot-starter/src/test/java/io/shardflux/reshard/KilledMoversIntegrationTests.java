@@ -16,7 +16,6 @@ import java.util.Set;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.api.parallel.Isolated;
 
 /**
@@ -26,7 +25,6 @@ import org.junit.jupiter.api.parallel.Isolated;
  */
 @Tag("same-on-any-server")
 @Isolated
-@EnabledIfSystemProperty(named = "moves.kills", matches = "[0-9]+")
 class KilledMoversIntegrationTests {
 
   /** How many movers are killed; more, in moves of more steps, by {@code -Dmoves.kills=50}. */
