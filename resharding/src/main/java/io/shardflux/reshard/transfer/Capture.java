@@ -64,8 +64,7 @@ public record Capture(long job, int step, MovedTable table, int number, String m
                     + owned.job()
                     + " AND token < "
                     + owned.token()))
-        .flatMap(
-            raised -> raised == 0 ? Mono.<Void>empty() : OwnersTurn.awaited(session, owned.job()))
+        .then(session.taken(owned, OwnersTurn.awaited(session, owned.job())))
         .then(check(session, owned));
   }
 

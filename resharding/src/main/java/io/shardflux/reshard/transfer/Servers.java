@@ -17,6 +17,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.BiFunction;
 import java.util.function.Function;
@@ -58,6 +60,8 @@ public final class Servers {
 
   private final ShardRouter router;
   private final int lanes;
+
+  private final Set<Session.Taken> taken = ConcurrentHashMap.newKeySet();
 
   /** Connects to nothing. */
   public Servers(List<Shard> shards, int connections) {
@@ -171,7 +175,7 @@ public final class Servers {
                             Objects.requireNonNull(row.get(2, String.class)).contains("MariaDB"),
                             Objects.requireNonNull(row.get(3, Long.class)))))
         .single()
-        .map(place -> new Session(router, driver, place));
+        .map(place -> new Session(router, driver, place, taken));
   }
 
   public Mono<Void> close() {

@@ -6,6 +6,7 @@ import io.r2dbc.spi.R2dbcTimeoutException;
 import io.r2dbc.spi.R2dbcTransientResourceException;
 import io.r2dbc.spi.Readable;
 import io.r2dbc.spi.Result;
+import io.shardflux.cluster.Jobs.Owned;
 import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.router.Internal;
 import io.shardflux.router.ShardId;
@@ -49,14 +50,29 @@ public final class Session {
   private final ShardRouter servers;
   private final Connection connection;
   private final Place place;
+  private final Set<Taken> taken;
   private volatile Delays delays = Delays.NONE;
   private volatile boolean hurried;
   private volatile boolean late;
 
-  public Session(ShardRouter servers, Connection connection, Place place) {
+  /**
+   * A shard of which an owner knows that former owners change no definition there.
+   *
+   * @param shard the shard
+   * @param owned the job, as its owner has it
+   */
+  public record Taken(ShardId shard, Owned owned) {}
+
+  /**
+   * A connection's session.
+   *
+   * @param taken what all sessions of a mover know
+   */
+  public Session(ShardRouter servers, Connection connection, Place place, Set<Taken> taken) {
     this.servers = servers;
     this.connection = connection;
     this.place = place;
+    this.taken = taken;
   }
 
   public Place place() {
@@ -65,6 +81,16 @@ public final class Session {
 
   public ShardId shard() {
     return place.shard();
+  }
+
+  /** Waits once for former owners; a session waits for itself while another one does so, too. */
+  Mono<Void> taken(Owned owned, Mono<Void> awaited) {
+    Taken shard = new Taken(shard(), owned);
+    return Mono.defer(
+        () ->
+            taken.contains(shard)
+                ? Mono.empty()
+                : awaited.then(Mono.fromRunnable(() -> taken.add(shard))));
   }
 
   /** Hears of open transactions that hold up a change of a table's definition. */

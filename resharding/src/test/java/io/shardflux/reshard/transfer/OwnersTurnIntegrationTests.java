@@ -10,6 +10,7 @@ import io.shardflux.servers.Database;
 import io.shardflux.servers.TestServers;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -79,6 +80,47 @@ class OwnersTurnIntegrationTests {
             turns
                 ? OwnersTurn.of(session, FORMER, change)
                 : Capture.check(session, FORMER).then(change));
+  }
+
+  /** The token was raised by the first of them, which waits still. */
+  @Test
+  void noSessionOfAnOwnerPassesBeforeAFormerOnesTurnHasEnded() {
+    Database database = TestServers.shared().freshDatabases("turns").get(0);
+    Servers servers = new Servers(List.of(Shard.of("one", database.r2dbcUrl())), 4);
+    Sinks.Empty<Void> still = Sinks.empty();
+    Sinks.Empty<Void> awake = Sinks.empty();
+    AtomicLong holder = new AtomicLong();
+    Mono<Void> former =
+        servers
+            .on(
+                ONE,
+                session -> {
+                  holder.set(session.place().id());
+                  return made(session, true, still, awake).thenReturn(true);
+                })
+            .then()
+            .onErrorComplete()
+            .cache();
+    former.subscribe();
+    still.asMono().block(BOUND);
+    Mono<Long> turn =
+        servers
+            .on(
+                ONE,
+                session ->
+                    Capture.prepare(session, NEXT)
+                        .then(
+                            session.number(
+                                "SELECT COALESCE(IS_USED_LOCK(CONCAT('shardflux 1 ',"
+                                    + " CRC32(DATABASE()))), 0)")))
+            .single();
+    // The second comes while the first waits, for three seconds.
+    assertThat(Mono.zip(turn, Mono.delay(Duration.ofMillis(500)).then(turn)).blockOptional(BOUND))
+        .get()
+        .satisfies(both -> assertThat(both.toList()).doesNotContain(holder.get()));
+    awake.tryEmitEmpty().orThrow();
+    former.block(BOUND);
+    servers.close().block(BOUND);
   }
 
   /** One that wakes later is refused, and a turn ends with its work. */
