@@ -8,6 +8,7 @@ import io.shardflux.reshard.transfer.Capture;
 import io.shardflux.reshard.transfer.MovedTable;
 import io.shardflux.reshard.transfer.Servers;
 import io.shardflux.reshard.transfer.Session;
+import io.shardflux.router.NamedKeysStrategy;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardingStrategy;
 import io.shardflux.router.TableRule;
@@ -61,6 +62,8 @@ final class MoveCheck {
         .concatMap(source -> servers.on(source, session -> source(session).thenReturn(true)))
         .thenMany(Flux.fromIterable(all()))
         .concatMap(shard -> servers.on(shard, session -> side(session).thenReturn(true)))
+        .thenMany(Flux.fromIterable(idle()))
+        .concatMap(shard -> servers.on(shard, session -> ready(session).thenReturn(true)))
         .thenMany(Flux.fromIterable(rules))
         .concatMap(rule -> compared(first, rule))
         .then(Mono.fromSupplier(() -> List.copyOf(refusals)));
@@ -82,6 +85,33 @@ final class MoveCheck {
                 // The tables that move may be missing there.
                 : marked(session, "shardflux_identity"))
         .then(conditions(session));
+  }
+
+  /** The shards that a directory gets without a key, so that no step makes the tables there. */
+  private Set<ShardId> idle() {
+    if (!(next instanceof NamedKeysStrategy named)) {
+      return Set.of();
+    }
+    Set<ShardId> idle = new LinkedHashSet<>(next.shards());
+    idle.removeAll(old.shards());
+    idle.removeAll(named.named().values());
+    return idle;
+  }
+
+  private Mono<Void> ready(Session session) {
+    return Flux.fromIterable(rules)
+        .concatMap(
+            rule ->
+                MovedTable.read(session, rule.table(), List.of())
+                    .switchIfEmpty(
+                        Mono.fromRunnable(
+                            () ->
+                                refuse(
+                                    Code.TABLE_MISSING,
+                                    rule.table() + " on " + session.shard(),
+                                    "missing, and no key moves there (expected: as elsewhere; make"
+                                        + " it there, or leave the shard out)"))))
+        .then();
   }
 
   private Set<ShardId> all() {

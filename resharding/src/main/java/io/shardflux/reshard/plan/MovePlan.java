@@ -149,7 +149,9 @@ public record MovePlan(
     NO_PRIMARY_KEY,
     /** A table is not of InnoDB, so that its rows know no transactions. */
     NOT_INNODB,
-    /** A table is missing on a shard that has keys of the strategy. */
+    /**
+     * A table is missing on a shard that has keys of the strategy, or that gets it without keys.
+     */
     TABLE_MISSING,
     /** A table has other columns on another shard. */
     TABLE_DIFFERS,
