@@ -109,6 +109,30 @@ class TableDirectoryIntegrationTests {
         .verify(BOUND);
   }
 
+  /** Its control: the same statements of the last owner write. */
+  @Test
+  void onlyTheLastOwnerOfAJobWrites() {
+    TableDirectory.Writer former = new TableDirectory.Writer(1, 99);
+    TableDirectory.Writer last = new TableDirectory.Writer(1, 100);
+    ShardKey key = ShardKey.of(1);
+    ShardKey other = ShardKey.of(2, "a");
+    get(directory.assign(key, S0));
+    directory.take(former).block(BOUND);
+    assertThat(get(directory.put(former, key, S1))).isEqualTo(S1);
+    directory.take(last).block(BOUND);
+    directory.take(former).block(BOUND);
+    assertThat(get(directory.put(former, key, S2))).isEqualTo(S1);
+    assertThat(directory.put(former, other, S2).block(BOUND)).isNull();
+    directory.leave(former).block(BOUND);
+    assertThat(get(directory.put(last, key, S2))).isEqualTo(S2);
+    assertThat(get(directory.put(last, key, S2))).isEqualTo(S2);
+    assertThat(get(directory.put(last, other, S0))).isEqualTo(S0);
+    directory.leave(last).block(BOUND);
+    directory.take(last).block(BOUND);
+    assertThat(get(directory.put(last, key, S0))).isEqualTo(S2);
+    assertThat(get(directory.assigned(S2).collectList())).containsExactly(key);
+  }
+
   @Test
   void aPublishedTopologyAsksTheSameDirectory() {
     ConnectionFactoryOptions server = Objects.requireNonNull(Shard.optionsOf(database.r2dbcUrl()));

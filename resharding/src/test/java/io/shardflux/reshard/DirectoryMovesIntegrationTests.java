@@ -7,20 +7,27 @@ import static io.shardflux.reshard.MoveFixture.S2;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.r2dbc.spi.R2dbcBadGrammarException;
 import io.shardflux.cluster.ClusterRouter;
+import io.shardflux.cluster.JobLostException;
+import io.shardflux.cluster.Jobs.Owned;
 import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.directory.TableDirectory;
 import io.shardflux.r2dbc.scatter.FailurePolicy;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.reshard.job.MoveJob;
+import io.shardflux.reshard.plan.DirectoryKeys;
 import io.shardflux.reshard.plan.Intent;
 import io.shardflux.reshard.plan.MovePlan;
 import io.shardflux.reshard.plan.MoveRefusedException;
 import io.shardflux.reshard.progress.MoveProgress;
 import io.shardflux.reshard.progress.MoveProgress.Wanted;
+import io.shardflux.router.DirectoryStrategy;
+import io.shardflux.router.NamedKeysStrategy;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
 import io.shardflux.router.ShardingStrategy;
+import io.shardflux.router.TransitionStrategy;
 import io.shardflux.servers.Database;
 import io.shardflux.servers.TestServers;
 import java.time.Duration;
@@ -31,11 +38,13 @@ import java.util.Objects;
 import java.util.Queue;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
@@ -44,11 +53,13 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
+import reactor.core.publisher.Sinks;
 
 /** Keys of a directory move while it is given new ones, by two routers with caches of their own. */
 class DirectoryMovesIntegrationTests {
 
   private static final int USERS = 40;
+  private static final Set<ShardId> ALL = Set.of(S0, S1, S2);
   private static final String USER =
       "CREATE TABLE users (id BIGINT PRIMARY KEY, version INT NOT NULL)";
 
@@ -58,6 +69,7 @@ class DirectoryMovesIntegrationTests {
       TableDirectory.of(Shard.of("directory", databases.get(0).r2dbcUrl()), "by_user");
   private ShardMoves moves;
   private volatile boolean settles;
+  private volatile Function<String, Mono<Void>> before = what -> Mono.empty();
   private String document = "";
 
   /** The updates of each user that succeeded, from its insert on. */
@@ -81,9 +93,10 @@ class DirectoryMovesIntegrationTests {
             server: {url: '%1$s'}
             assign-unknown: {type: modulo, shards: [shard_0, shard_1]}
             expiry: 1h
+            timeout: 3s
         tables:
           users: {key: {id: integer}, strategy: by_user}
-        timeouts: {acquire: 1s}
+        timeouts: {acquire: 3s}
         control:
           create-tables: true
           poll: 100ms
@@ -101,13 +114,17 @@ class DirectoryMovesIntegrationTests {
               public boolean settles() {
                 return settles;
               }
+
+              @Override
+              public Mono<Void> before(String what) {
+                return Mono.defer(() -> before.apply(what));
+              }
             });
     router(0).onAll().sql(USER).onFailure(FailurePolicy.failFast()).rowsUpdated().blockLast(BOUND);
     Flux.range(1, USERS).concatMap(id -> inserted(router(0), id)).blockLast(BOUND);
     // Both know all keys, for an hour.
     LongStream.rangeClosed(1, USERS).forEach(id -> updated(router(1), id).block(BOUND));
     routers.get(0).addShard(Shard.of("shard_2", databases.get(2).r2dbcUrl()), "room").block(BOUND);
-    router(0).on(S2).sql(USER).rowsUpdated().block(BOUND);
   }
 
   @AfterEach
@@ -207,6 +224,8 @@ class DirectoryMovesIntegrationTests {
                       Objects.requireNonNull(row.get(0, Long.class)),
                       Objects.requireNonNull(row.get(1, Long.class))))
           .all()
+          // It has no table before a move makes it.
+          .onErrorResume(R2dbcBadGrammarException.class, none -> Flux.empty())
           .collectMap(Map.Entry::getKey, Map.Entry::getValue)
           .blockOptional(BOUND)
           .orElseThrow();
@@ -338,6 +357,142 @@ class DirectoryMovesIntegrationTests {
     check();
   }
 
+  /** The second step's shard has no key, so that it need not have the tables. */
+  @Test
+  void aMoveThatEndsMidwayHasNoShardThatNoKeyCameTo() {
+    AtomicInteger installs = new AtomicInteger();
+    Sinks.Empty<Void> second = Sinks.empty();
+    before =
+        what -> {
+          if (!what.equals("install") || installs.incrementAndGet() != 3) {
+            return Mono.empty();
+          }
+          second.tryEmitEmpty().orThrow();
+          // Ended by what is wanted.
+          return Mono.never();
+        };
+    long job =
+        moves
+            .start(plan(new Intent.RemoveShard(S0, List.of(S1, S2))))
+            .blockOptional(BOUND)
+            .orElseThrow();
+    second.asMono().block(BOUND);
+    moves.want(job, Wanted.STAY).block(BOUND);
+    moves.progress(job).blockLast(BOUND);
+    assertThat(keysOf(S0)).hasSize(10);
+    assertThat(keysOf(S2)).isEmpty();
+    assertThat(byUser().shards()).isEqualTo(Set.of(S0, S1));
+    check();
+  }
+
+  private DirectoryStrategy byUser() {
+    return (DirectoryStrategy)
+        Objects.requireNonNull(router(0).topology().strategies().get("by_user"));
+  }
+
+  /** No step makes tables where no key goes. */
+  @Test
+  void aShardWithoutKeysMustHaveTheTables() {
+    directoryRows("DELETE FROM shardflux_directory");
+    Intent spread = new Intent.Spread("by_user", List.of(S0, S1, S2));
+    assertThat(moves.plan(spread).blockOptional(BOUND).orElseThrow().refusals())
+        .singleElement()
+        .satisfies(
+            refusal -> {
+              assertThat(refusal.code()).isEqualTo(MovePlan.Code.TABLE_MISSING);
+              assertThat(refusal.where()).isEqualTo("users on shard_2");
+            });
+    router(0).on(S2).sql(USER).rowsUpdated().block(BOUND);
+    run(spread);
+    assertThat(byUser().shards()).isEqualTo(ALL);
+    assertThat(String.valueOf(byUser().unknown())).contains("shard_2");
+  }
+
+  private void directoryRows(String sql) {
+    router(0).on(S0).sql(sql).rowsUpdated().block(BOUND);
+  }
+
+  /**
+   * New shards come before the rule that gives them keys, and that before a shard goes, though an
+   * owner fails or is lost behind the first of it.
+   */
+  @Test
+  void shardsComeAndGoOneAfterTheOther() {
+    Queue<String> rests = new ConcurrentLinkedQueue<>();
+    AtomicBoolean begun = new AtomicBoolean();
+    before =
+        what -> {
+          boolean rest =
+              router(0).topology().strategies().get("by_user") instanceof DirectoryStrategy;
+          begun.compareAndSet(false, !rest);
+          if (!rest || !begun.get() || !what.equals("publish")) {
+            return Mono.empty();
+          }
+          rests.add(new TreeSet<>(byUser().shards()) + " " + byUser().unknown());
+          return rests.size() == 1 ? Mono.error(new IllegalStateException("lost")) : Mono.empty();
+        };
+    run(new Intent.Spread("by_user", List.of(S1, S2)));
+    String first = "[shard_0, shard_1, shard_2] modulo[shard_0, shard_1]";
+    assertThat(rests)
+        .containsExactly(first, first, "[shard_0, shard_1, shard_2] modulo[shard_1, shard_2]");
+    assertThat(byUser().shards()).isEqualTo(Set.of(S1, S2));
+    check();
+  }
+
+  /** Routers ask the directory until all of them have the names. */
+  @Test
+  void aKeyThatIsWrittenElsewhereAsAMoveBeginsStopsIt() {
+    ShardKey key = keysOf(S0).get(0);
+    AtomicBoolean written = new AtomicBoolean();
+    before =
+        what ->
+            what.equals("publish") && written.compareAndSet(false, true)
+                ? directory.reassign(key, S0, S1).then()
+                : Mono.empty();
+    long job =
+        moves
+            .start(plan(new Intent.MoveKeys("by_user", List.of(key), S1)))
+            .blockOptional(BOUND)
+            .orElseThrow();
+    MoveProgress met = moves.progress(job).filter(at -> at.error() != null).blockFirst(BOUND);
+    assertThat(Objects.requireNonNull(met).error())
+        .contains("on shard_1 by the directory (expected: on shard_0)");
+    assertThat(met.phase()).isEqualTo("PREPARE");
+    moves.want(job, Wanted.CANCEL).block(BOUND);
+    moves.progress(job).blockLast(BOUND);
+    assertThat(byUser().shards()).isEqualTo(Set.of(S0, S1));
+  }
+
+  /** It looked whether the job is its own, and stood still while two moves came and went. */
+  @Test
+  void aFormerOwnerWritesNothingIntoTheDirectory() {
+    ShardKey key = keysOf(S0).get(0);
+    DirectoryStrategy rest = ShardingStrategy.directory(directory, List.of(S0, S1)).build();
+    TransitionStrategy way =
+        TransitionStrategy.of(
+            NamedKeysStrategy.of(Map.of(key, S0), rest),
+            NamedKeysStrategy.of(Map.of(key, S1), rest),
+            List.of(new TransitionStrategy.Step(S0, S1, TransitionStrategy.Phase.SWITCHED)));
+    AtomicBoolean looked = new AtomicBoolean();
+    Mono<Void> meanwhile =
+        DirectoryKeys.written(way, new Owned(7, 2), Mono.empty())
+            .then(directory.find(key))
+            .doOnNext(shard -> assertThat(shard).isEqualTo(S1))
+            .then(directory.reassign(key, S1, S0))
+            .then();
+    Mono<Void> former =
+        DirectoryKeys.written(
+            way,
+            new Owned(7, 1),
+            Mono.defer(
+                () ->
+                    looked.compareAndSet(false, true)
+                        ? meanwhile
+                        : Mono.error(new JobLostException(7))));
+    assertThatThrownBy(() -> former.block(BOUND)).isInstanceOf(JobLostException.class);
+    assertThat(directory.find(key).block(BOUND)).isEqualTo(S0);
+  }
+
   @Test
   void whatADirectoryCantDoIsRefused() {
     refused(new Intent.MoveKeys("by_user", List.of(ShardKey.of(77_777)), S1), "key: 77777");
@@ -358,17 +513,12 @@ class DirectoryMovesIntegrationTests {
         .isInstanceOf(MoveRefusedException.class)
         .hasMessageContaining("on shard_1 by the directory (expected: on shard_0)");
     String many =
-        IntStream.range(0, 1_001)
+        IntStream.range(0, 1_000 - keysOf(S1).size())
             .mapToObj(i -> "('by_user', '" + (100_000 + i) + "', 'integer', 'shard_1')")
             .collect(Collectors.joining(", "));
-    router(0)
-        .on(S0)
-        .sql(
-            "INSERT INTO shardflux_directory (directory, key_text, key_types, shard) VALUES "
-                + many)
-        .rowsUpdated()
-        .block(BOUND);
-    refused(new Intent.RemoveShard(S1, List.of()), "keys: 10");
+    directoryRows(
+        "INSERT INTO shardflux_directory (directory, key_text, key_types, shard) VALUES " + many);
+    refused(new Intent.RemoveShard(S1, List.of()), "keys: 1000 of the directory");
   }
 
   /** Another strategy, or one inside another, that asks the same rows. */

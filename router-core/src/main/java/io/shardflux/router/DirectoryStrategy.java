@@ -167,6 +167,12 @@ public final class DirectoryStrategy extends ShardingStrategy {
     return unknown;
   }
 
+  /** The time after which no lookup is under way any more, nor the assignment that it makes. */
+  @Internal
+  public Duration timeout() {
+    return timeout;
+  }
+
   /** The same store with other shards and another rule, and with a cache of its own. */
   @Internal
   public DirectoryStrategy with(Collection<ShardId> shards, @Nullable ShardingStrategy rule) {

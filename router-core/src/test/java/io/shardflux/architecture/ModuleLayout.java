@@ -106,6 +106,8 @@ public enum ModuleLayout {
           "io.shardflux.r2dbc.settings..",
           // How far a replica is behind.
           "io.shardflux.r2dbc.shard",
+          // Where keys are, once they have moved.
+          "io.shardflux.r2dbc.directory",
           "io.shardflux.cluster")),
 
   R2DBC_DRIVER(

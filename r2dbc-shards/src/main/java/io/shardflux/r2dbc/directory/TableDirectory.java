@@ -48,12 +48,17 @@ public final class TableDirectory implements ShardDirectory {
 
   private static final String KEY = " WHERE directory = ? AND key_text = ? AND key_types = ?";
 
+  /** No directory has that name. Its rows are the jobs that write, each with its owner's token. */
+  private static final String WRITERS = ":writers";
+
   private final ControlTable table;
   private final String name;
   private final SqlTemplate find;
   private final SqlTemplate assign;
   private final SqlTemplate reassign;
   private final SqlTemplate assigned;
+  private final SqlTemplate take;
+  private final SqlTemplate put;
 
   private TableDirectory(Shard server, String table, String name, Timeouts timeouts) {
     ControlTable.check(NAME, "directory", name, "letters, digits, '_', '-' or '.'");
@@ -67,6 +72,15 @@ public final class TableDirectory implements ShardDirectory {
     this.reassign = this.table.sql("UPDATE {table} SET shard = ?" + KEY + " AND shard = ?");
     this.assigned =
         this.table.sql("SELECT key_text, key_types FROM {table} WHERE directory = ? AND shard = ?");
+    this.take =
+        this.table.sql(
+            "INSERT INTO {table} (directory, key_text, key_types, shard) VALUES (?, ?, '', ?)"
+                + " ON DUPLICATE KEY UPDATE shard = GREATEST(CAST(shard AS SIGNED), ?)");
+    this.put =
+        this.table.sql(
+            "INSERT INTO {table} (directory, key_text, key_types, shard) SELECT ?, ?, ?, ? FROM"
+                + " {table} AS writers WHERE directory = ? AND key_text = ? AND key_types = ''"
+                + " AND shard = ? ON DUPLICATE KEY UPDATE {table}.shard = ?");
   }
 
   /**
@@ -173,6 +187,62 @@ public final class TableDirectory implements ShardDirectory {
           return table.run(
               assigned, connection -> select.rows(connection, (row, metadata) -> key(row)));
         });
+  }
+
+  /**
+   * A job that writes where keys are, by the token of its owner. A later owner has a higher one.
+   */
+  @Internal
+  public record Writer(long job, long token) {}
+
+  /** From its end on no owner of the job with a lower token writes. */
+  @Internal
+  public Mono<Void> take(Writer writer) {
+    return table.update(take, WRITERS, text(writer), token(writer), writer.token()).then();
+  }
+
+  /**
+   * Assigns a key to a shard, wherever it is, unless the job has a later owner, or was left. One
+   * statement compares the token and writes, so that nothing can be between both.
+   *
+   * @return the shard that the key is on afterwards; empty if there is none
+   */
+  @Internal
+  public Mono<ShardId> put(Writer writer, ShardKey key, ShardId shard) {
+    return Mono.defer(
+        () -> {
+          KeyText text = KeyText.of(key);
+          BoundStatement insert =
+              ControlTable.bound(
+                  put,
+                  name,
+                  bytes(text),
+                  text.types(),
+                  shard.value(),
+                  WRITERS,
+                  text(writer),
+                  token(writer),
+                  shard.value());
+          return table
+              .run(
+                  put,
+                  connection -> insert.rowsUpdated(connection).thenMany(shard(connection, text)))
+              .singleOrEmpty();
+        });
+  }
+
+  /** Ends the owner's writes, too. A later one may write. */
+  @Internal
+  public Mono<Void> leave(Writer writer) {
+    return take(new Writer(writer.job(), writer.token() + 1));
+  }
+
+  private byte[] text(Writer writer) {
+    return (name + " " + writer.job()).getBytes(StandardCharsets.US_ASCII);
+  }
+
+  private static String token(Writer writer) {
+    return Long.toString(writer.token());
   }
 
   @Override

@@ -163,7 +163,7 @@ public final class MoveJob implements MoveWork {
                 () ->
                     move.isAt(Phase.CLEAN) && !move.onItsWay()
                         // It was published at the end, and not noted.
-                        ? Mono.empty()
+                        ? move.letGo()
                         : begun().then(moved(wanted)).then(cleaned()).then(finished())));
   }
 
@@ -181,7 +181,14 @@ public final class MoveJob implements MoveWork {
                                     move.publish(
                                         move.passage()::begun,
                                         "keys of " + move.strategy() + " begin to move"))))
-        .flatMap(move.cluster()::awaited);
+        .flatMap(move.cluster()::awaited)
+        // Until then routers asked the directory for the keys, and an application may write it.
+        .then(
+            Mono.defer(
+                () ->
+                    move.isAt(Phase.PREPARE) && move.state().step() == 0
+                        ? directoryAsPlanned()
+                        : Mono.empty()));
   }
 
   private Mono<Void> directoryAsPlanned() {
@@ -334,7 +341,7 @@ public final class MoveJob implements MoveWork {
   }
 
   private Mono<Void> finished() {
-    return move.settledPassage()
+    return move.arrived()
         .flatMap(
             passage -> move.publish(passage::finished, "all keys of " + move.strategy() + " moved"))
         .then(move.letGo());

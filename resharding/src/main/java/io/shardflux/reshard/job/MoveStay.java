@@ -91,7 +91,7 @@ final class MoveStay {
         .then(
             Mono.defer(
                 () ->
-                    move.settledPassage()
+                    move.stayed()
                         .flatMap(
                             passage ->
                                 move.publish(

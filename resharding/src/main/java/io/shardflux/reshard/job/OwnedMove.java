@@ -107,29 +107,57 @@ public final class OwnedMove {
     return state.source().map(passage::from).orElse(passage);
   }
 
-  /** The same, once a directory knows where the keys are that were named on the way. */
-  public Mono<Passage> settledPassage() {
+  /** The same at its end, once a directory knows where the keys are that were named on the way. */
+  public Mono<Passage> arrived() {
+    return written(named -> DirectoryKeys.arrived(transition(), named));
+  }
+
+  /** The same where each key stays where it is on the way. */
+  public Mono<Passage> stayed() {
+    return written(named -> DirectoryKeys.stayed(transition()));
+  }
+
+  private Mono<Passage> written(Function<NamedKeysStrategy, DirectoryStrategy> directory) {
     return Mono.defer(
         () ->
             passage().next() instanceof NamedKeysStrategy named
-                ? DirectoryKeys.settled(transition(), named, cluster.jobs().owns(owned))
-                    .map(rest -> passage().to(rest))
+                ? DirectoryKeys.written(transition(), owned, cluster.jobs().owns(owned))
+                    .then(Mono.fromSupplier(() -> passage().to(directory.apply(named))))
                 : Mono.just(passage()));
   }
 
   /**
-   * Takes shards out of a directory that shall go, once no router gives them keys any more: by what
-   * was published before, each gives them to others.
+   * Has a directory give unknown keys to its new shards, once all routers know these, and takes
+   * shards out that shall go, once no router gives them keys any more. Each is done once, however
+   * often an owner ends it.
    */
   public Mono<Void> letGo() {
-    return Mono.defer(
-        () -> {
-          Set<ShardId> going =
-              DirectoryKeys.going(now().strategies().get(strategy()), passage().next());
-          return going.isEmpty()
-              ? Mono.empty()
-              : settledOn(Stream::empty).then(Mono.defer(() -> letGo(going)));
-        });
+    return Mono.defer(this::ruled).then(Mono.defer(this::emptyOnesGo));
+  }
+
+  private Mono<Void> ruled() {
+    return DirectoryKeys.ruled(now().strategies().get(strategy()), passage().next())
+        .map(
+            ruled ->
+                cluster
+                    .awaited(now().epoch())
+                    .then(
+                        Mono.defer(
+                            () ->
+                                publish(
+                                    topology -> topology.withStrategy(strategy(), ruled),
+                                    "the directory " + strategy() + " has its rule")))
+                    .then())
+        .orElseGet(Mono::empty);
+  }
+
+  private Mono<Void> emptyOnesGo() {
+    Set<ShardId> going = DirectoryKeys.going(now().strategies().get(strategy()), passage().next());
+    return !going.isEmpty() && now().strategies().get(strategy()) instanceof DirectoryStrategy rest
+        // A lookup that began before may still be about to assign its key.
+        ? settledOn(() -> now().shards().stream(), rest.timeout())
+            .then(Mono.defer(() -> letGo(going)))
+        : Mono.empty();
   }
 
   private Mono<Void> letGo(Set<ShardId> going) {
@@ -421,13 +449,17 @@ public final class OwnedMove {
 
   /** The same, where such a router follows the databases of these shards. */
   public Mono<Void> settledOn(Supplier<Stream<ShardId>> shards) {
+    return settledOn(shards, Duration.ZERO);
+  }
+
+  private Mono<Void> settledOn(Supplier<Stream<ShardId>> shards, Duration more) {
     Duration lease = cluster.lease();
     Duration followed = lease.plus(lease.dividedBy(4));
     return cluster
         .awaited(now().epoch())
         .thenMany(Flux.fromStream(() -> shards.get().distinct()))
         .concatMap(cluster::noted)
-        .then(guards.settles() ? Mono.delay(followed.plus(behind())) : Mono.empty())
+        .then(guards.settles() ? Mono.delay(followed.plus(behind()).plus(more)) : Mono.empty())
         .then();
   }
 }

@@ -1,5 +1,8 @@
 package io.shardflux.reshard.plan;
 
+import io.shardflux.cluster.Jobs.Owned;
+import io.shardflux.r2dbc.directory.TableDirectory;
+import io.shardflux.r2dbc.directory.TableDirectory.Writer;
 import io.shardflux.router.DirectoryStrategy;
 import io.shardflux.router.Internal;
 import io.shardflux.router.NamedKeysStrategy;
@@ -18,6 +21,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
@@ -30,20 +34,22 @@ import reactor.core.publisher.Mono;
  * <p>A plan reads the keys that move from the directory and names them, each with the shard that it
  * leaves and the one that it goes to. The published topology has these names while the keys move:
  * triggers, copies and routers go by them alone, so that the moving set is fixed. Keys that the
- * directory is given meanwhile are not among them. They stay where they are assigned, which is not
- * the shard that shall be emptied, once all routers have the topology. What was assigned to that
- * one before stays there, and so does the shard in the directory. The directory's own rows are
- * changed at the end, before the topology has it again without names, and then all routers ask it
- * anew.
+ * directory is given meanwhile are not among them. They stay where they are assigned, which may be
+ * the shard that shall be emptied: until all routers have the topology, and where keys go to a
+ * shard that is new to the directory, to the end. That shard stays in the directory then. The
+ * directory's own rows are changed at the end, before the topology has it again without names, and
+ * then all routers ask it anew. New shards are published before a rule that gives them keys, and
+ * that before shards go.
  */
 @Internal
 public final class DirectoryKeys {
 
   /**
    * Each trigger has all of them, and a server goes through them at each write: that takes a tenth
-   * of a millisecond of its CPU for each thousand.
+   * of a millisecond of its CPU for each thousand. MariaDB makes a join of a list of 1,000 values,
+   * which the parts of a key are, each.
    */
-  private static final int MOST_KEYS = 1_000;
+  private static final int MOST_KEYS = 999;
 
   private static final int MOST_CHARACTERS = 100_000;
 
@@ -168,7 +174,8 @@ public final class DirectoryKeys {
   private Moved moved(
       Map<ShardKey, ShardId> from, Map<ShardKey, ShardId> to, DirectoryStrategy after) {
     int characters = from.keySet().stream().mapToInt(key -> key.toString().length()).sum();
-    if (from.size() > MOST_KEYS || characters > MOST_CHARACTERS) {
+    int parts = from.keySet().stream().mapToInt(ShardKey::size).max().orElse(1);
+    if (from.size() > MOST_KEYS / parts || characters > MOST_CHARACTERS) {
       throw tooMany(from.size() + " of the directory, of " + characters + " characters");
     }
     return new Moved(NamedKeysStrategy.of(from, directory), NamedKeysStrategy.of(to, after));
@@ -180,7 +187,7 @@ public final class DirectoryKeys {
             + keys
             + " (expected: at most "
             + MOST_KEYS
-            + ", and "
+            + " by the number of a key's parts, and "
             + MOST_CHARACTERS
             + " characters, in one move; move some of them before, by move-keys)");
   }
@@ -314,20 +321,77 @@ public final class DirectoryKeys {
   }
 
   /**
-   * Writes into the directory where the named keys are, and completes with the directory as it is
-   * from then on. It still has the shards that shall go, as it may have given them keys.
+   * Writes into the directory where the named keys are. Of an owner that stood still meanwhile
+   * nothing comes there later.
    *
    * @param check errors if the job has another owner by now
    */
-  public static Mono<ShardingStrategy> settled(
-      TransitionStrategy way, NamedKeysStrategy next, Mono<Void> check) {
-    NamedKeysStrategy placed = Objects.requireNonNull(way.placed(), "keys of a directory");
-    DirectoryKeys keys = new DirectoryKeys(placed.others());
+  public static Mono<Void> written(TransitionStrategy way, Owned owned, Mono<Void> check) {
+    NamedKeysStrategy placed = placed(way);
+    TableDirectory table = table(placed.others());
+    Writer writer = new Writer(owned.job(), owned.token());
+    return table
+        .take(writer)
+        // It may itself be a former owner, that raised what the next one had ended.
+        .then(check)
+        .thenMany(Flux.fromIterable(placed.named().entrySet()))
+        .flatMap(key -> written(table, writer, key, check), AT_ONCE)
+        .then(Mono.defer(() -> table.leave(writer)));
+  }
+
+  private static NamedKeysStrategy placed(TransitionStrategy way) {
+    return Objects.requireNonNull(way.placed(), "keys of a directory");
+  }
+
+  /** The only kind that a shared topology has. */
+  private static TableDirectory table(DirectoryStrategy directory) {
+    if (directory.directory() instanceof TableDirectory table) {
+      return table;
+    }
+    throw new IllegalStateException(
+        "directory: " + directory.directory() + " (expected: a TableDirectory)");
+  }
+
+  /** Whatever became of the key in the directory: its rows are there. */
+  private static Mono<ShardId> written(
+      TableDirectory table, Writer writer, Map.Entry<ShardKey, ShardId> key, Mono<Void> check) {
+    return table
+        .put(writer, key.getKey(), key.getValue())
+        .filter(key.getValue()::equals)
+        .switchIfEmpty(Mono.defer(() -> check.then(Mono.error(changing(key.getKey())))));
+  }
+
+  /**
+   * The directory once all keys have moved. It still has the shards that shall go, as it may have
+   * given them keys, and its rule is that of the way, as a router that does not know a new shard
+   * yet must not meet a key there.
+   */
+  public static DirectoryStrategy arrived(TransitionStrategy way, NamedKeysStrategy next) {
+    NamedKeysStrategy placed = placed(way);
     Set<ShardId> shards = new LinkedHashSet<>(next.others().shards());
     shards.addAll(placed.shards());
-    return Flux.fromIterable(placed.named().entrySet())
-        .flatMap(key -> keys.settled(key.getKey(), key.getValue(), check), AT_ONCE)
-        .then(Mono.fromSupplier(() -> next.others().with(shards, next.others().unknown())));
+    return placed.others().with(shards, placed.others().unknown());
+  }
+
+  /** The directory where a way ends midway: without shards that no key has come to. */
+  public static DirectoryStrategy stayed(TransitionStrategy way) {
+    NamedKeysStrategy placed = placed(way);
+    return placed.others().with(placed.shards(), placed.others().unknown());
+  }
+
+  /** The directory by the rule that it shall have at last; empty if it has that. */
+  public static Optional<DirectoryStrategy> ruled(
+      @Nullable ShardingStrategy now, ShardingStrategy next) {
+    return now instanceof DirectoryStrategy directory
+            && next instanceof NamedKeysStrategy named
+            && directory.shards().containsAll(named.others().shards())
+            && !alike(directory.unknown(), named.others().unknown())
+        ? Optional.of(directory.with(directory.shards(), named.others().unknown()))
+        : Optional.empty();
+  }
+
+  private static boolean alike(@Nullable ShardingStrategy one, @Nullable ShardingStrategy other) {
+    return (one == null || other == null) ? one == other : Passage.alike(one, other);
   }
 
   /**
@@ -350,33 +414,14 @@ public final class DirectoryKeys {
 
   /** The shards that a directory shall no longer have, and may have given keys until now. */
   public static Set<ShardId> going(@Nullable ShardingStrategy now, ShardingStrategy next) {
-    if (!(now instanceof DirectoryStrategy) || !(next instanceof NamedKeysStrategy named)) {
+    if (!(now instanceof DirectoryStrategy)
+        || !(next instanceof NamedKeysStrategy named)
+        || !now.shards().containsAll(named.others().shards())) {
       return Set.of();
     }
     Set<ShardId> going = new LinkedHashSet<>(now.shards());
     going.removeAll(named.others().shards());
     return going;
-  }
-
-  /** Whatever became of the key in the directory: its rows are there. */
-  private Mono<ShardId> settled(ShardKey key, ShardId shard, Mono<Void> check) {
-    ShardDirectory store = directory.directory();
-    return store
-        .find(key)
-        .switchIfEmpty(Mono.defer(() -> check.then(store.assign(key, shard))))
-        .flatMap(
-            found ->
-                found.equals(shard)
-                    ? Mono.just(shard)
-                    : check
-                        .then(Mono.defer(() -> store.reassign(key, found, shard)))
-                        .filter(Boolean::booleanValue)
-                        .switchIfEmpty(Mono.error(() -> changing(key)))
-                        // A process may have stood still between the look and the change.
-                        .then(
-                            check.onErrorResume(
-                                lost -> store.reassign(key, shard, found).then(Mono.error(lost))))
-                        .thenReturn(shard));
   }
 
   private static IllegalStateException changing(ShardKey key) {

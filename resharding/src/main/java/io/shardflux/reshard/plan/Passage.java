@@ -81,7 +81,7 @@ public record Passage(
   }
 
   /** Of directories it is only known where they are. */
-  private static boolean alike(ShardingStrategy one, ShardingStrategy other) {
+  static boolean alike(ShardingStrategy one, ShardingStrategy other) {
     return tree(one).equals(tree(other));
   }
 
