@@ -104,7 +104,8 @@ public record ShardColumns(
           return on.apply(SETTINGS)
               .map((row, metadata) -> settings(row))
               .one()
-              .zipWhen(settings -> found(on.apply(COLUMNS + ORDER)).zipWith(keys(on)))
+              // One after the other, so that one connection will do.
+              .zipWhen(settings -> found(on.apply(COLUMNS + ORDER)).zipWhen(tables -> keys(on)))
               .map(
                   all -> {
                     Settings settings = all.getT1();
