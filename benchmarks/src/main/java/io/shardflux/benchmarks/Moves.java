@@ -244,6 +244,7 @@ final class Moves implements AutoCloseable {
             .then()
             .cache();
     told.subscribe();
+    ShardId to = isAt(FROM) ? TO : FROM;
     MovePlan plan = moves.plan("by_id", next).blockOptional(BOUND).orElseThrow();
     long job =
         moves
@@ -252,7 +253,6 @@ final class Moves implements AutoCloseable {
             .orElseThrow();
     MoveProgress end = moves.progress(job).doOnNext(looking).blockLast(BOUND);
     told.block(BOUND);
-    ShardId to = next.shards().contains(TO) ? TO : FROM;
     if (end == null || end.error() != null || count(to) != arriving) {
       throw new IllegalStateException(
           "move: " + end + ", " + count(to) + " rows (expected: no error, and " + arriving + ")");
@@ -303,19 +303,25 @@ final class Moves implements AutoCloseable {
 
   /** What writers of two routers feel of a copy and of its switch. */
   void writers() {
-    felt(ShardingStrategy.fixed(FROM), rows, this::any, "");
+    felt(ShardingStrategy.fixed(isAt(FROM) ? TO : FROM), rows, this::any, "");
   }
 
   /** What they feel where other keys of their table move. */
   void others() {
+    ShardId here = isAt(FROM) ? FROM : TO;
+    ShardId there = isAt(FROM) ? TO : FROM;
     long middle = rows / 2L + 1;
     ShardingStrategy halves =
-        ShardingStrategy.range(Map.of(KeyRange.below(middle), FROM, KeyRange.from(middle), TO));
+        ShardingStrategy.range(Map.of(KeyRange.below(middle), here, KeyRange.from(middle), there));
     felt(
         halves,
         rows - rows / 2,
         () -> 1L + ThreadLocalRandom.current().nextInt(rows / 2),
         " of other keys");
+  }
+
+  private boolean isAt(ShardId shard) {
+    return cluster.router().topology().strategy("users").shards().contains(shard);
   }
 
   private void felt(ShardingStrategy next, long arriving, LongSupplier key, String which) {

@@ -79,8 +79,9 @@ final class BenchIntegrationTests {
     try (Moves moves = new Moves(databases, USERS, TIME)) {
       moves.reads();
       moves.writers();
+      moves.others();
       Measured measured = moves.measured();
-      assertThat(measured.figures()).hasSize(14).allMatch(each -> each.value() > 0);
+      assertThat(measured.figures()).hasSize(28).allMatch(each -> each.value() > 0);
       assertThat(measured.ratios())
           .allMatch(each -> each.value() > 0)
           .extracting(Report.Ratio::name)
