@@ -373,11 +373,11 @@ final class Moves implements AutoCloseable {
         .rowsUpdated();
   }
 
-  private void felt(String when, WriteLanes.Felt felt) {
-    figure("writes " + when, felt.perSecond(), "/s");
-    figure("writes " + when + ", p50", felt.p50(), "ms");
-    figure("writes " + when + ", p99", felt.p99(), "ms");
-    figure("writes " + when + ", longest", felt.longest(), "ms");
+  private void felt(String which, WriteLanes.Felt felt) {
+    figure(which, felt.perSecond(), "/s");
+    figure(which + ", p50", felt.p50(), "ms");
+    figure(which + ", p99", felt.p99(), "ms");
+    figure(which + ", longest", felt.longest(), "ms");
   }
 
   private void figure(String what, double value, String unit) {
