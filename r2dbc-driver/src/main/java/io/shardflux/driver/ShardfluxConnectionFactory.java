@@ -8,7 +8,10 @@ import io.r2dbc.spi.ConnectionMetadata;
 import io.shardflux.driver.plan.SqlEngine;
 import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.settings.TransactionMode;
+import io.shardflux.router.Topology;
+import io.shardflux.sql.Foreseen;
 import io.shardflux.sql.Prepared;
+import io.shardflux.sql.SqlPlanner;
 import io.shardflux.sql.schema.Catalog;
 import io.shardflux.sql.statement.Binds;
 import io.shardflux.sql.statement.Hints;
@@ -19,6 +22,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
+import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.util.context.Context;
 import reactor.util.context.ContextView;
@@ -176,6 +180,21 @@ public final class ShardfluxConnectionFactory implements ConnectionFactory, Clos
    */
   public Mono<List<String>> check() {
     return engine.check();
+  }
+
+  /**
+   * Says which of the statements that were sent lately would be answered at a higher price, or
+   * refused, if the tables had other rules: as those of a database that shall be split into shards.
+   * Nothing is sent but what reads the tables' columns. Values are not shown.
+   *
+   * @param then the topology with the other rules
+   * @return a line for each, the worst first, of {@value SqlPlanner#MOST_FORESEEN} texts at most;
+   *     empty if none is
+   */
+  public Flux<String> foresee(Topology then) {
+    return Mono.defer(() -> engine.foresee(then))
+        .flatMapIterable(texts -> texts)
+        .map(Foreseen::toString);
   }
 
   /** {@return the router of this factory} */

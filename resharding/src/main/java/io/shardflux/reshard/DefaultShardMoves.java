@@ -45,6 +45,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -65,6 +66,9 @@ final class DefaultShardMoves implements ShardMoves {
   private static final Duration SHORTEST = Duration.ofSeconds(3);
   private static final Duration RENEWAL = Duration.ofSeconds(1);
 
+  /** The time within which a plan is told what becomes of statements. */
+  private static final Duration STATEMENTS = Duration.ofSeconds(30);
+
   private static final int LONGEST_REFUSAL = 4_000;
 
   /** The time after which a close no longer waits for the end of a switch. */
@@ -75,6 +79,7 @@ final class DefaultShardMoves implements ShardMoves {
   /** The time after which another router may take the job of one that died. */
   private final Duration owned;
 
+  private final Function<Topology, Flux<String>> statements;
   private final MoveJob.Guards guards;
   private final Latencies latencies;
   private final MoveEvents events = new MoveEvents();
@@ -85,16 +90,27 @@ final class DefaultShardMoves implements ShardMoves {
   private volatile Failure failure = Failure.NONE;
 
   DefaultShardMoves(ClusterRouter router, MoveJob.Guards guards) {
-    this(router, guards, ClusterAccess.of(router).resharding().enabled());
+    this(router, guards, then -> Flux.empty());
+  }
+
+  DefaultShardMoves(
+      ClusterRouter router, MoveJob.Guards guards, Function<Topology, Flux<String>> statements) {
+    this(router, guards, statements, ClusterAccess.of(router).resharding().enabled());
   }
 
   /**
    * The moves of a cluster.
    *
+   * @param statements what becomes of an application's statements by a topology
    * @param does whether this router does them, whatever its document says
    */
-  DefaultShardMoves(ClusterRouter router, MoveJob.Guards guards, boolean does) {
+  DefaultShardMoves(
+      ClusterRouter router,
+      MoveJob.Guards guards,
+      Function<Topology, Flux<String>> statements,
+      boolean does) {
     this.cluster = ClusterAccess.of(router);
+    this.statements = statements;
     Duration twice = cluster.lease().multipliedBy(2);
     this.owned = twice.compareTo(SHORTEST) > 0 ? twice : SHORTEST;
     this.guards = guards;
@@ -122,7 +138,18 @@ final class DefaultShardMoves implements ShardMoves {
 
   @Override
   public Mono<MovePlan> plan(Intent intent) {
-    return new MovePlanner(cluster).plan(intent);
+    return new MovePlanner(cluster).plan(intent).flatMap(this::withStatements);
+  }
+
+  /** A plan is made without them, too, and says so. */
+  private Mono<MovePlan> withStatements(MovePlan plan) {
+    return Mono.fromSupplier(() -> plan.finished(cluster.opened().topology()))
+        .flatMapMany(statements)
+        .take(MovePlan.MOST_STATEMENTS)
+        .collectList()
+        .timeout(STATEMENTS)
+        .onErrorResume(error -> Mono.just(List.of("not known: " + error.getMessage())))
+        .map(plan::withStatements);
   }
 
   @Override

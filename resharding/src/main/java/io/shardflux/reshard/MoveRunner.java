@@ -21,6 +21,7 @@ import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
+import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.core.publisher.Sinks;
 
@@ -140,7 +141,7 @@ public final class MoveRunner {
   }
 
   private static ShardMoves moves(ClusterRouter cluster, boolean host) {
-    return new DefaultShardMoves(cluster, MoveJob.Guards.ALL, host);
+    return new DefaultShardMoves(cluster, MoveJob.Guards.ALL, then -> Flux.empty(), host);
   }
 
   private Function<ShardMoves, Mono<Integer>> command(String command) {

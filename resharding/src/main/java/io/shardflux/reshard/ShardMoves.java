@@ -9,7 +9,9 @@ import io.shardflux.reshard.plan.MoveRefusedException;
 import io.shardflux.reshard.progress.MoveEvent;
 import io.shardflux.reshard.progress.MoveProgress;
 import io.shardflux.router.ShardingStrategy;
+import io.shardflux.router.Topology;
 import java.util.Optional;
+import java.util.function.Function;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
@@ -32,7 +34,20 @@ public interface ShardMoves {
    * @throws IllegalArgumentException if it is of another kind
    */
   static ShardMoves of(ClusterRouter router) {
-    return new DefaultShardMoves(router, MoveJob.Guards.ALL);
+    return of(router, then -> Flux.empty());
+  }
+
+  /**
+   * {@return the same, whose plans say what becomes of an application's statements}
+   *
+   * @param router a router that {@link ClusterRouter#open} made
+   * @param statements a line for each statement that would be answered at a higher price by a
+   *     topology, or refused, as {@code ShardfluxConnectionFactory.foresee} has them; a plan shows
+   *     the first {@value MovePlan#MOST_STATEMENTS}, and waits 30 s for them at most
+   * @throws IllegalArgumentException if the router is of another kind
+   */
+  static ShardMoves of(ClusterRouter router, Function<Topology, Flux<String>> statements) {
+    return new DefaultShardMoves(router, MoveJob.Guards.ALL, statements);
   }
 
   /**

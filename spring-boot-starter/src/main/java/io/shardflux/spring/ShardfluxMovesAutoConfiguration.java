@@ -3,6 +3,7 @@ package io.shardflux.spring;
 import io.shardflux.cluster.ClusterRouter;
 import io.shardflux.reshard.ShardMoves;
 import io.shardflux.spring.lifecycle.RouterLifecycle;
+import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnBooleanProperty;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
@@ -26,8 +27,9 @@ public final class ShardfluxMovesAutoConfiguration {
   @ConditionalOnMissingBean
   @ConditionalOnSingleCandidate(ClusterRouter.class)
   @ConditionalOnBooleanProperty(name = "shardflux.resharding.enabled", matchIfMissing = true)
-  ShardMoves shardMoves(ClusterRouter cluster) {
-    return ShardMoves.of(cluster);
+  ShardMoves shardMoves(ClusterRouter cluster, ObjectProvider<Foresight> statements) {
+    return ShardMoves.of(
+        cluster, then -> Flux.fromStream(statements::stream).concatMap(each -> each.apply(then)));
   }
 
   /** Closes the moves before the router that they are made by. */

@@ -51,6 +51,12 @@ public final class ShardfluxR2dbcAutoConfiguration {
 
   @Bean
   @ConditionalOnBean(ShardfluxConnectionFactory.class)
+  Foresight shardfluxForesight(ShardfluxConnectionFactory factory) {
+    return factory::foresee;
+  }
+
+  @Bean
+  @ConditionalOnBean(ShardfluxConnectionFactory.class)
   KeyCheck shardfluxKeyCheck(ShardfluxConnectionFactory factory) {
     return new KeyCheck(factory);
   }

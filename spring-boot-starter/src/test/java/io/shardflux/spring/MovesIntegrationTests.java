@@ -3,6 +3,8 @@ package io.shardflux.spring;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.r2dbc.spi.Connection;
+import io.r2dbc.spi.ConnectionFactory;
 import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
@@ -67,6 +69,7 @@ class MovesIntegrationTests {
                   .isOk());
       assertThat(same.get("pairs")).isEqualTo(planned.get("pairs"));
       post(application, "", Map.of("intent", intent, "next", NEXT)).expectStatus().isBadRequest();
+      tellsWhatBecomesOfStatements(application);
 
       JsonNode slow =
           json(
@@ -132,6 +135,23 @@ class MovesIntegrationTests {
           .expectStatus()
           .isNoContent();
     }
+  }
+
+  private static void tellsWhatBecomesOfStatements(WebApplication application) {
+    ConnectionFactory driver = application.context().getBean(ConnectionFactory.class);
+    Flux.usingWhen(
+            driver.create(),
+            connection ->
+                Flux.from(connection.createStatement("SELECT COUNT(*) FROM users").execute())
+                    .concatMap(result -> result.map((row, metadata) -> true)),
+            Connection::close)
+        .blockLast(WebApplication.BOUND);
+    assertThat(start(application, NEXT, true).get("statements")).isEmpty();
+    JsonNode split =
+        start(application, "{type: hash, shards: [shard_0, shard_2]}", true).get("statements");
+    assertThat(split).hasSize(1);
+    assertThat(split.get(0).asString())
+        .isEqualTo("scattered, now keyed: SELECT COUNT(*) FROM users");
   }
 
   private static double meter(WebApplication application, String name) {

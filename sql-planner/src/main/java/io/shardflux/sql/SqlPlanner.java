@@ -5,9 +5,15 @@ import com.github.benmanes.caffeine.cache.Caffeine;
 import io.shardflux.router.Topology;
 import io.shardflux.sql.schema.Catalog;
 import io.shardflux.sql.schema.Schema;
+import io.shardflux.sql.statement.Hints;
 import io.shardflux.sql.statement.PlannerOptions;
 import io.shardflux.sql.statement.RefusedSqlException;
 import io.shardflux.sql.syntax.Overflow;
+import io.shardflux.sql.syntax.SqlText;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -18,6 +24,9 @@ import org.jspecify.annotations.Nullable;
  * another thread, because that takes up to some milliseconds of CPU time.
  */
 public final class SqlPlanner {
+
+  /** The number of kept texts that are looked at for other rules. */
+  public static final int MOST_FORESEEN = 2_000;
 
   /** The bytes that a refusal is taken to hold beside its text. */
   private static final int REFUSAL_WEIGHT = 1_000;
@@ -116,6 +125,55 @@ public final class SqlPlanner {
       cache.put(apart ? sql + APART : sql, entry);
     }
     return entry.get();
+  }
+
+  /**
+   * {@return what becomes of the texts that are kept where the rules of their tables change: those
+   * that are then answered at a higher price, or refused, the worst first} It takes up to some
+   * milliseconds of CPU time for each of {@value #MOST_FORESEEN} texts at most, so it is for
+   * threads that may be kept busy. Ends early if its thread is interrupted.
+   *
+   * @param catalog the tables and their columns
+   * @param now the rules in force
+   * @param then the rules that shall be
+   * @param defaults the hints of texts that have none
+   * @param gathers whether reads may be gathered
+   */
+  public List<Foreseen> foresee(
+      Catalog catalog, Topology now, Topology then, Hints defaults, boolean gathers) {
+    Foresight today = new Foresight(now, defaults, gathers);
+    Foresight tomorrow = new Foresight(then, defaults, gathers);
+    return cache.asMap().entrySet().stream()
+        .filter(entry -> !entry.getKey().endsWith(APART))
+        .limit(MOST_FORESEEN)
+        .takeWhile(entry -> !Thread.currentThread().isInterrupted())
+        .map(entry -> Overflow.guarded(() -> foreseen(entry, catalog, today, tomorrow)))
+        .flatMap(Optional::stream)
+        .sorted(Comparator.comparing(Foreseen::then).reversed().thenComparing(Foreseen::sql))
+        .toList();
+  }
+
+  private Optional<Foreseen> foreseen(
+      Map.Entry<String, Entry> kept, Catalog catalog, Foresight today, Foresight tomorrow) {
+    Prepared prepared = kept.getValue().prepared;
+    if (prepared == null || !Foresight.concerns(prepared, today.topology(), tomorrow.topology())) {
+      return Optional.empty();
+    }
+    String sql = kept.getKey();
+    Foresight.Told now = today.of(prepared);
+    Foresight.Told then = told(entry(sql, catalog, tomorrow.topology(), false), tomorrow);
+    return then.answer().compareTo(now.answer()) > 0
+        ? Optional.of(
+            new Foreseen(
+                SqlText.withoutValues(sql, options), now.answer(), then.answer(), then.refusal()))
+        : Optional.empty();
+  }
+
+  private static Foresight.Told told(Entry entry, Foresight by) {
+    return entry.prepared == null
+        ? new Foresight.Told(
+            Foreseen.Answer.REFUSED, entry.refusal == null ? null : entry.refusal.code())
+        : by.of(entry.prepared);
   }
 
   private boolean isKept(String sql, Entry entry) {

@@ -124,6 +124,7 @@ final class MoveController {
       String strategy,
       List<TableView> tables,
       List<PairView> pairs,
+      List<String> statements,
       List<MovePlan.Refusal> refusals) {
 
     static PlanView of(@Nullable Long job, MovePlan plan) {
@@ -136,6 +137,7 @@ final class MoveController {
           plan.pairs().stream()
               .map(pair -> new PairView(pair.from().value(), pair.to().value(), pair.rowsAbout()))
               .toList(),
+          plan.statements(),
           plan.refusals());
     }
   }

@@ -14,6 +14,7 @@ import io.shardflux.router.ShardKey;
 import io.shardflux.router.ShardingStrategy;
 import io.shardflux.router.TableRule;
 import io.shardflux.router.Topology;
+import io.shardflux.sql.Foreseen;
 import io.shardflux.sql.Prepared;
 import io.shardflux.sql.SqlPlanner;
 import io.shardflux.sql.ahead.Ahead;
@@ -50,6 +51,9 @@ public class SqlEngine {
 
   /** The part of the heap that the rows of all gathers may take. */
   private static final int PART_OF_HEAP = 8;
+
+  /** The bound on the time to plan all known texts anew. */
+  private static final Duration FORESIGHT = Duration.ofSeconds(20);
 
   private static final Hints SCATTER = Hints.builder().scatter(true).build();
   private static final Hints NO_SCATTER = Hints.builder().scatter(false).build();
@@ -138,6 +142,20 @@ public class SqlEngine {
   /** The faults of the tables that have rules. */
   public Mono<List<String>> check() {
     return catalogs.shards().map(shards -> TableFaults.of(router.topology(), shards));
+  }
+
+  /** What becomes of the texts that are known where the rules are others. */
+  public Mono<List<Foreseen>> foresee(Topology then) {
+    boolean gathers = access().gathers().reads() != ScatterReads.REFUSED;
+    Hints defaults = withDefaults(Hints.NONE);
+    return catalogs
+        .get()
+        .flatMap(
+            catalog ->
+                Planning.run(
+                    () -> planner.foresee(catalog, router.topology(), then, defaults, gathers),
+                    FORESIGHT,
+                    "all known statements"));
   }
 
   /** The hints, completed by the policy. */

@@ -3,6 +3,7 @@ package io.shardflux.reshard.plan;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardingStrategy;
 import io.shardflux.router.TableRule;
+import io.shardflux.router.Topology;
 import java.util.List;
 import java.util.Set;
 import java.util.function.Predicate;
@@ -16,9 +17,18 @@ import org.jspecify.annotations.Nullable;
  * @param refusals the reasons why it can't start; empty if it can
  * @param options how it is done
  * @param targets the shards that get rows, and the room for them
+ * @param statements a line for each statement of the application, as far as they are known, that is
+ *     answered at a higher price afterwards, or refused
  */
 public record MovePlan(
-    List<Part> parts, List<Refusal> refusals, MoveOptions options, List<Target> targets) {
+    List<Part> parts,
+    List<Refusal> refusals,
+    MoveOptions options,
+    List<Target> targets,
+    List<String> statements) {
+
+  /** The number of statements that a plan shows. */
+  public static final int MOST_STATEMENTS = 100;
 
   /**
    * Copies the lists.
@@ -27,8 +37,10 @@ public record MovePlan(
    * @param refusals see {@link #refusals()}
    * @param options see {@link #options()}
    * @param targets see {@link #targets()}
+   * @param statements see {@link #statements()}
    */
   public MovePlan {
+    statements = List.copyOf(statements);
     targets = List.copyOf(targets);
     parts = List.copyOf(parts);
     refusals = List.copyOf(refusals);
@@ -47,6 +59,21 @@ public record MovePlan(
   /** {@return the tables of all parts} */
   public List<Table> tables() {
     return parts.stream().flatMap(part -> part.tables().stream()).toList();
+  }
+
+  /**
+   * {@return the topology in which all keys are where this plan takes them}
+   *
+   * @param now the topology that it was made for
+   * @throws IllegalStateException if it was made for another one
+   */
+  public Topology finished(Topology now) {
+    Topology then = now;
+    for (Part part : parts) {
+      Passage passage = Passage.of(part);
+      then = passage.finished(passage.begun(then));
+    }
+    return then;
   }
 
   /** {@return the pairs of all parts} */
@@ -278,7 +305,7 @@ public record MovePlan(
 
   private MovePlan without(Predicate<Refusal> accepted) {
     return new MovePlan(
-        parts, refusals.stream().filter(accepted.negate()).toList(), options, targets);
+        parts, refusals.stream().filter(accepted.negate()).toList(), options, targets, statements);
   }
 
   /**
@@ -297,7 +324,16 @@ public record MovePlan(
    * @param others how it shall be done
    */
   public MovePlan with(MoveOptions others) {
-    return new MovePlan(parts, refusals, others, targets);
+    return new MovePlan(parts, refusals, others, targets, statements);
+  }
+
+  /**
+   * {@return the plan with what becomes of the application's statements}
+   *
+   * @param lines see {@link #statements()}
+   */
+  public MovePlan withStatements(List<String> lines) {
+    return new MovePlan(parts, refusals, options, targets, lines);
   }
 
   /**

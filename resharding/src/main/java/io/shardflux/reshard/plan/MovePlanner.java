@@ -108,7 +108,8 @@ public final class MovePlanner {
             .distinct()
             .toList(),
         MoveOptions.of(cluster.resharding()),
-        targets);
+        targets,
+        List.of());
   }
 
   private Mono<Planned> planned(Servers servers, Topology now, Intent intent, Draft draft) {

@@ -83,6 +83,7 @@ public final class MovesEndpoint {
       List<Pair> pairs,
       List<Target> targets,
       MoveOptions options,
+      List<String> statements,
       List<MovePlan.Refusal> refusals) {
 
     static Planned of(@Nullable Long job, MovePlan plan, List<MovePlan.Refusal> refusals) {
@@ -97,6 +98,7 @@ public final class MovesEndpoint {
               .map(at -> new Target(at.shard().value(), at.bytesAbout(), at.bytesFree()))
               .toList(),
           plan.options(),
+          plan.statements(),
           refusals);
     }
   }

@@ -17,6 +17,9 @@ import org.jspecify.annotations.Nullable;
 @Internal
 public final class SqlText {
 
+  /** The characters of a text that are shown without its values. */
+  private static final int MOST_SHOWN = 500;
+
   /** The numbers that are kept of each marker: its start, its end and its index. */
   private static final int OF_MARKER = 3;
 
@@ -29,6 +32,28 @@ public final class SqlText {
   private final int size;
   private final int literals;
   private final boolean ignoring;
+
+  /** The beginning of a text with a marker for each value, and without comments. */
+  public static String withoutValues(String text, PlannerOptions options) {
+    StringBuilder shown = new StringBuilder();
+    int end = 0;
+    for (Token token : read(text, options).tokens) {
+      if (shown.length() > MOST_SHOWN || token.kind() == Token.Kind.END) {
+        break;
+      }
+      if (token.start() > end && !shown.isEmpty()) {
+        shown.append(' ');
+      }
+      boolean value =
+          switch (token.kind()) {
+            case STRING, NUMBER, BITS -> true;
+            default -> false;
+          };
+      shown.append(value ? "?" : text.substring(token.start(), token.end()));
+      end = token.end();
+    }
+    return shown.length() > MOST_SHOWN ? shown.substring(0, MOST_SHOWN) + " …" : shown.toString();
+  }
 
   /**
    * A text.
