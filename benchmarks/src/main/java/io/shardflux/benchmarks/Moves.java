@@ -5,6 +5,7 @@ import io.shardflux.cluster.ClusterRouter;
 import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.reshard.ShardMoves;
+import io.shardflux.reshard.plan.MoveOptions;
 import io.shardflux.reshard.plan.MovePlan;
 import io.shardflux.reshard.progress.MoveEvent;
 import io.shardflux.reshard.progress.MoveProgress;
@@ -26,9 +27,11 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.function.Consumer;
+import java.util.function.BiConsumer;
 import java.util.function.LongSupplier;
 import java.util.function.Supplier;
+import java.util.function.ToDoubleFunction;
+import java.util.function.UnaryOperator;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
@@ -41,6 +44,12 @@ final class Moves implements AutoCloseable {
   private static final Duration BOUND = Duration.ofHours(1);
   private static final int WRITERS = 32;
   private static final double MIB = 1 << 20;
+
+  /** The time in which a move has nothing to do but to apply what is written. */
+  private static final String CAUGHT_UP = "caught up";
+
+  private static final String TOLD = "told";
+
   private static final ShardId FROM = ShardId.of("shard_0");
   private static final ShardId TO = ShardId.of("shard_1");
 
@@ -187,7 +196,11 @@ final class Moves implements AutoCloseable {
     long rest = heap();
     AtomicLong most = new AtomicLong(rest);
     Map<String, Moment> begun =
-        moved(ShardingStrategy.fixed(TO), rows, at -> most.accumulateAndGet(heap(), Math::max));
+        moved(
+            ShardingStrategy.fixed(TO),
+            rows,
+            UnaryOperator.identity(),
+            (at, moments) -> most.accumulateAndGet(heap(), Math::max));
     double copy = seconds(begun, "COPY", "VERIFY");
     double verified = seconds(begun, "COPY", "SWITCH");
     double whole = seconds(begun, "PREPARE", "HOLD");
@@ -234,7 +247,10 @@ final class Moves implements AutoCloseable {
 
   /** Moves rows to another server, which has so many then; gives when each phase began. */
   private Map<String, Moment> moved(
-      ShardingStrategy next, long arriving, Consumer<MoveProgress> looking) {
+      ShardingStrategy next,
+      long arriving,
+      UnaryOperator<MoveOptions.Builder> options,
+      BiConsumer<MoveProgress, Map<String, Moment>> looking) {
     Map<String, Moment> begun = new LinkedHashMap<>();
     Mono<Void> told =
         moves
@@ -248,10 +264,15 @@ final class Moves implements AutoCloseable {
     MovePlan plan = moves.plan("by_id", next).blockOptional(BOUND).orElseThrow();
     long job =
         moves
-            .start(plan.with(plan.options().toBuilder().rollbackWindow(Duration.ZERO).build()))
+            .start(
+                plan.with(
+                    options
+                        .apply(plan.options().toBuilder().rollbackWindow(Duration.ZERO))
+                        .build()))
             .blockOptional(BOUND)
             .orElseThrow();
-    MoveProgress end = moves.progress(job).doOnNext(looking).blockLast(BOUND);
+    MoveProgress end =
+        moves.progress(job).doOnNext(at -> looking.accept(at, begun)).blockLast(BOUND);
     told.block(BOUND);
     if (end == null || end.error() != null || count(to) != arriving) {
       throw new IllegalStateException(
@@ -334,33 +355,64 @@ final class Moves implements AutoCloseable {
       first = now();
       Mono.delay(pass).block();
       start = now();
-      begun = moved(next, arriving, at -> {});
+      begun = moved(next, arriving, options -> options.switchesWhenTold(true), this::rest);
     } finally {
       lanes.end();
     }
     WriteLanes.Felt before = lanes.between(first.nanos(), start.nanos());
-    WriteLanes.Felt copy = lanes.between(at(begun, "COPY").nanos(), at(begun, "SWITCH").nanos());
+    WriteLanes.Felt copy = lanes.between(at(begun, "COPY").nanos(), at(begun, CAUGHT_UP).nanos());
     WriteLanes.Felt turn = lanes.between(at(begun, "SWITCH").nanos(), at(begun, "HOLD").nanos());
     String writes = "writes" + which;
     felt(writes + " before", before);
     felt(writes + " under copy and verify", copy);
+    WriteLanes.Felt kept = lanes.between(at(begun, CAUGHT_UP).nanos(), at(begun, TOLD).nanos());
+    felt(writes + " while the move waits to be told", kept);
     felt(writes + " at the switch", turn);
-    figure("move under " + writes, seconds(begun, "PREPARE", "HOLD"), "s");
+    figure(
+        "move under " + writes,
+        seconds(begun, "PREPARE", "HOLD") - seconds(begun, CAUGHT_UP, TOLD),
+        "s");
     ratio(writes + "/s, under copy / before", copy.perSecond() / before.perSecond());
     ratio("p50 of " + writes + ", at switch / before", turn.p50() / before.p50());
     ratio("p99 of " + writes + ", at switch / before", turn.p99() / before.p99());
     double rest = perCpu(before, first, start);
     if (rest > 0) {
+      double alone = perCpu(before, first, start, Moment::source);
+      ratio(
+          writes + " for a second of the source's CPU, while the move waits / before",
+          perCpu(kept, at(begun, CAUGHT_UP), at(begun, TOLD), Moment::source) / alone);
+      ratio(
+          writes + " for a second of the source's CPU, under copy / before",
+          perCpu(copy, at(begun, "COPY"), at(begun, CAUGHT_UP), Moment::source) / alone);
       ratio(
           writes + " for a second of the servers' CPU, under copy / before",
-          perCpu(copy, at(begun, "COPY"), at(begun, "SWITCH")) / rest);
+          perCpu(copy, at(begun, "COPY"), at(begun, CAUGHT_UP)) / rest);
     }
   }
 
-  /** Writes for each second of the servers' CPU; zero where that can't be told. */
+  /** Lets a move that waits to be told go on after a while. */
+  private void rest(MoveProgress at, Map<String, Moment> begun) {
+    String held = at.report().throttledBy();
+    if (begun.containsKey(TOLD) || held == null || !held.startsWith("switch: when-told")) {
+      return;
+    }
+    Moment now = now();
+    Moment since = begun.computeIfAbsent(CAUGHT_UP, first -> now);
+    if (now.nanos() - since.nanos() > pass.toNanos()) {
+      begun.put(TOLD, now);
+      moves.want(at.job(), MoveProgress.Wanted.SWITCH).subscribe();
+    }
+  }
+
   private static double perCpu(WriteLanes.Felt felt, Moment from, Moment to) {
+    return perCpu(felt, from, to, Moment::servers);
+  }
+
+  /** Writes for each second of the servers' CPU; zero where that can't be told. */
+  private static double perCpu(
+      WriteLanes.Felt felt, Moment from, Moment to, ToDoubleFunction<Moment> server) {
     double seconds = (to.nanos() - from.nanos()) / 1e9;
-    double cpu = to.servers() - from.servers();
+    double cpu = server.applyAsDouble(to) - server.applyAsDouble(from);
     return cpu > 0 ? felt.perSecond() * seconds / cpu : 0;
   }
 
