@@ -239,12 +239,17 @@ final class MoveFixture implements AutoCloseable {
                 error -> String.valueOf(error.getMessage()).contains(": no connection within")));
   }
 
+  /** Once its quote is escaped, a driver may see a marker in it. */
+  static String name(long id) {
+    return "isn't it n\\o? " + id;
+  }
+
   Mono<Long> insert(long id) {
     return router(0)
         .on("users", ShardKey.of(id))
         .sql("INSERT INTO users VALUES (:id, :name, 0)")
         .bind("id", id)
-        .bind("name", "user 'n\\o' " + id)
+        .bind("name", name(id))
         .rowsUpdated();
   }
 

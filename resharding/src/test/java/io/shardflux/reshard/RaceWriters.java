@@ -204,7 +204,8 @@ final class RaceWriters {
     List<String> wrong = new ArrayList<>(strays);
     versions.forEach(
         (id, version) -> {
-          String expected = strategy.locate(ShardKey.of(id)) + "|user 'n\\o' " + id + "|" + version;
+          String expected =
+              strategy.locate(ShardKey.of(id)) + "|" + MoveFixture.name(id) + "|" + version;
           List<String> rows = found.getOrDefault(id, List.of());
           if (rows.size() != 1 || !(rows.get(0) + "|").startsWith(expected + "|")) {
             wrong.add(expected + ": " + rows);

@@ -264,7 +264,7 @@ class ReverseIntegrationTests {
       long stayed = locatedAt(S0, fixture);
       assertThat(named(fixture, moved, "given up").block(BOUND)).isOne();
       assertThat(
-              named(fixture, stayed, "user 'n\\o' " + moved)
+              named(fixture, stayed, MoveFixture.name(moved))
                   .retryWhen(Retry.fixedDelay(100, Duration.ofMillis(50)))
                   .block(BOUND))
           .isOne();

@@ -146,7 +146,8 @@ public final class Session {
             return Flux.error(late());
           }
           Flux<T> all =
-              Flux.from(connection.createStatement(sql).execute())
+              // As a statement, 'isn\'t it?' would have a marker for the driver.
+              Flux.from(connection.createBatch().add(sql).execute())
                   .concatMap(read)
                   .onErrorMap(R2dbcException.class, error -> FullDisk.named(shard(), error));
           return hurried ? all.timeout(HURRY, Flux.defer(this::tooLate)) : all;
