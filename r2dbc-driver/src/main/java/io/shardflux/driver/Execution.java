@@ -25,6 +25,7 @@ import io.shardflux.driver.scatter.Guard;
 import io.shardflux.driver.scatter.JointWrite;
 import io.shardflux.driver.scatter.ScatterSource;
 import io.shardflux.driver.transaction.VirtualTransaction;
+import io.shardflux.r2dbc.settings.ReadConsistency;
 import io.shardflux.r2dbc.settings.ReadPreference;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.r2dbc.settings.TransactionMode;
@@ -312,6 +313,12 @@ final class Execution {
       @Nullable VirtualTransaction now,
       Function<Throwable, Mono<Result>> again) {
     Hints hints = engine.withDefaults(prepared.hints().or(given));
+    if (ShardfluxConnectionFactory.consistency(hints) == ReadConsistency.SNAPSHOT) {
+      if (now == null) {
+        return Mono.just(new RowsResult(snapshot(prepared, binds, given, hints)));
+      }
+      checkSnapshot(now);
+    }
     VirtualTransaction transaction = transactionOf(prepared, now);
     if (transaction != null && hints.transactions() != null) {
       transaction.in(ShardfluxConnectionFactory.mode(hints));
@@ -324,6 +331,7 @@ final class Execution {
     VirtualTransaction within =
         transaction != null
                 && transaction.joined().isEmpty()
+                && !transaction.isSnapshot()
                 && bindsNothing(prepared, binds, hints)
             ? null
             : transaction;
@@ -353,6 +361,26 @@ final class Execution {
                     new Gathering.Asked(snapshot, prepared, binds, hints, transaction),
                     refusal,
                     again));
+  }
+
+  /** The rows of a read in a transaction of its own, which has all shards as of one instant. */
+  private Source snapshot(Prepared prepared, Binds binds, Hints given, Hints hints) {
+    if (prepared.kind() != StatementKind.READ) {
+      throw Refusals.readOnly(sql);
+    }
+    Duration said = hints.timeout() == null ? connection.statementTime() : hints.timeout();
+    Timeouts usual = engine.router().timeouts();
+    Timeouts times = said.isZero() ? usual : usual.withTotal(said);
+    return new SnapshotSource(
+        () -> connection.snapshot(times), within -> run(binds, given, within));
+  }
+
+  private static void checkSnapshot(VirtualTransaction now) {
+    if (!now.isSnapshot()) {
+      throw new IllegalStateException(
+          "consistency: snapshot, of a statement in a transaction without (expected: the"
+              + " transaction begun so, or none)");
+    }
   }
 
   /** The result of a statement that is refused as it is. */

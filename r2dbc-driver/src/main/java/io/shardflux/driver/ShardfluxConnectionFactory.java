@@ -7,6 +7,7 @@ import io.r2dbc.spi.ConnectionFactoryMetadata;
 import io.r2dbc.spi.ConnectionMetadata;
 import io.shardflux.driver.plan.SqlEngine;
 import io.shardflux.r2dbc.ShardRouter;
+import io.shardflux.r2dbc.settings.ReadConsistency;
 import io.shardflux.r2dbc.settings.TransactionMode;
 import io.shardflux.router.Topology;
 import io.shardflux.sql.Foreseen;
@@ -103,11 +104,29 @@ public final class ShardfluxConnectionFactory implements ConnectionFactory, Clos
   static Hints hints(ContextView context) {
     Hints hints = context.<Hints>getOrEmpty(HINTS).orElse(Hints.NONE);
     TransactionMode mode = TransactionMode.of(context);
-    return mode == null ? hints : hints.or(Hints.builder().transactions(named(mode)).build());
+    ReadConsistency consistency = ReadConsistency.of(context);
+    return mode == null && consistency == null
+        ? hints
+        : hints.or(
+            Hints.builder().transactions(named(mode)).consistency(named(consistency)).build());
   }
 
-  private static String named(TransactionMode mode) {
-    return mode.name().toLowerCase(Locale.ROOT).replace('_', '-');
+  private static @Nullable String named(@Nullable Enum<?> value) {
+    return value == null ? null : value.name().toLowerCase(Locale.ROOT).replace('_', '-');
+  }
+
+  /** The consistency that the hint names. */
+  static ReadConsistency consistency(Hints hints) {
+    String hint = hints.consistency();
+    if (hint == null) {
+      return ReadConsistency.EACH_SHARD;
+    }
+    try {
+      return ReadConsistency.valueOf(hint.toUpperCase(Locale.ROOT).replace('-', '_'));
+    } catch (IllegalArgumentException unknown) {
+      throw new IllegalArgumentException(
+          "consistency: " + hint + " (expected: snapshot or each-shard)", unknown);
+    }
   }
 
   /** The mode that the hint {@code transactions} names, which must be there. */

@@ -13,6 +13,7 @@ import io.shardflux.driver.row.Arguments;
 import io.shardflux.driver.transaction.VirtualTransaction;
 import io.shardflux.r2dbc.atomic.SpanningTransaction;
 import io.shardflux.r2dbc.atomic.SpanningTransactions;
+import io.shardflux.r2dbc.settings.ReadConsistency;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.r2dbc.settings.TransactionMode;
 import io.shardflux.r2dbc.spi.Snapshot;
@@ -85,21 +86,42 @@ final class VirtualConnection implements Connection {
       TransactionDefinition whole = definition(wanted);
       TransactionMode mode =
           hints.transactions() == null ? null : ShardfluxConnectionFactory.mode(hints);
-      now = new VirtualTransaction(whole, begin(whole, mode, engine.access().timeouts()));
+      now =
+          begun(
+              whole,
+              mode,
+              engine.access().timeouts(),
+              ShardfluxConnectionFactory.consistency(hints));
       transaction = now;
     }
     return now;
   }
 
+  private VirtualTransaction begun(
+      TransactionDefinition whole,
+      @Nullable TransactionMode mode,
+      Timeouts times,
+      ReadConsistency consistency) {
+    return new VirtualTransaction(whole, engine.snapshot(), begin(whole, mode, times, consistency));
+  }
+
   private SpanningTransaction begin(
-      TransactionDefinition whole, @Nullable TransactionMode mode, Timeouts times) {
+      TransactionDefinition whole,
+      @Nullable TransactionMode mode,
+      Timeouts times,
+      ReadConsistency consistency) {
     SpanningTransactions all = engine.access().transactions();
-    return all.begin(whole, times, all.mode(mode));
+    return all.begin(whole, times, all.mode(mode), consistency);
   }
 
   /** A transaction of a statement's own. */
   SpanningTransaction begin(TransactionMode mode, Timeouts times) {
-    return begin(definition(NOTHING_SAID), mode, times);
+    return begin(definition(NOTHING_SAID), mode, times, ReadConsistency.EACH_SHARD);
+  }
+
+  /** A transaction of a read's own, whose rows are of one instant. */
+  VirtualTransaction snapshot(Timeouts times) {
+    return begun(NOTHING_SAID, null, times, ReadConsistency.SNAPSHOT);
   }
 
   /** Takes the transaction that was open, or null. None is open from then on. */

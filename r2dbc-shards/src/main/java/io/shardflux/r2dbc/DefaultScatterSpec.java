@@ -6,6 +6,7 @@ import io.shardflux.r2dbc.live.ScatterStatement;
 import io.shardflux.r2dbc.scatter.FailurePolicy;
 import io.shardflux.r2dbc.scatter.Reach;
 import io.shardflux.r2dbc.scatter.ShardSignal;
+import io.shardflux.r2dbc.settings.ReadConsistency;
 import io.shardflux.r2dbc.settings.ReadPreference;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.r2dbc.statement.Binds;
@@ -87,7 +88,21 @@ final class DefaultScatterSpec implements ScatterSpec {
             false,
             (bound, connection, dialect) -> bound.rows(connection, mapping));
     return new DefaultScatterRows<>(
-        (failures, order) -> router.shards().scatter(statement, failures, order), policy, null);
+        (failures, order) -> ofEachShard(router.shards().scatter(statement, failures, order)),
+        policy,
+        null);
+  }
+
+  /** Refuses to be taken for a snapshot. */
+  private static <T> Flux<T> ofEachShard(Flux<T> rows) {
+    return Flux.deferContextual(
+        context ->
+            ReadConsistency.of(context) == ReadConsistency.SNAPSHOT
+                ? Flux.error(
+                    new IllegalStateException(
+                        "consistency: snapshot, of a read of each shard by itself (expected: reads"
+                            + " inside router.inTransaction, or by the driver)"))
+                : rows);
   }
 
   @Override

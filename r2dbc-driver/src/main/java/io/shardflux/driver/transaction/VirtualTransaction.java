@@ -27,6 +27,7 @@ import reactor.core.publisher.Mono;
 public final class VirtualTransaction {
 
   private final TransactionDefinition definition;
+  private final Snapshot begun;
   private final SpanningTransaction shards;
 
   /** Whether one of its statements has temporary tables; those of another have the same names. */
@@ -40,15 +41,24 @@ public final class VirtualTransaction {
   /**
    * A transaction that no shard has joined.
    *
+   * @param begun the snapshot that it begins with
    * @param shards the same over the router's shards
    */
-  public VirtualTransaction(TransactionDefinition definition, SpanningTransaction shards) {
+  public VirtualTransaction(
+      TransactionDefinition definition, Snapshot begun, SpanningTransaction shards) {
     this.definition = definition;
+    this.begun = begun;
     this.shards = shards;
   }
 
+  /** Tells whether all its shards' rows are of one instant. */
+  public boolean isSnapshot() {
+    return shards.isSnapshot();
+  }
+
   public boolean readOnly() {
-    return Boolean.TRUE.equals(definition.getAttribute(TransactionDefinition.READ_ONLY));
+    return isSnapshot()
+        || Boolean.TRUE.equals(definition.getAttribute(TransactionDefinition.READ_ONLY));
   }
 
   /**
@@ -58,6 +68,7 @@ public final class VirtualTransaction {
   public boolean readsAnywhere() {
     IsolationLevel level = isolationLevel();
     return readOnly()
+        && !isSnapshot()
         && (level == null
             || level.equals(IsolationLevel.READ_COMMITTED)
             || level.equals(IsolationLevel.READ_UNCOMMITTED));
@@ -166,7 +177,8 @@ public final class VirtualTransaction {
    */
   public @Nullable Throwable overtaken(Snapshot now, Set<String> tables) {
     for (ShardId shard : joined()) {
-      Snapshot then = first(shard);
+      // The shards of a snapshot join at once, with whichever statement is the first.
+      Snapshot then = isSnapshot() ? begun : first(shard);
       Throwable moved = then == null ? null : now.movedSince(then, tables, shard);
       if (moved != null) {
         return moved;

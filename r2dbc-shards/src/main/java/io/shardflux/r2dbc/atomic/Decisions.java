@@ -103,9 +103,18 @@ final class Decisions {
   }
 
   static String delete(Collection<String> transactions) {
-    return "DELETE FROM shardflux_decision WHERE gtrid IN ("
-        + transactions.stream().map(each -> "'" + each + "'").collect(Collectors.joining(", "))
-        + ")";
+    return "DELETE FROM shardflux_decision WHERE gtrid" + in(transactions);
+  }
+
+  /** Those of some transactions that are decided to be committed. */
+  static String committed(Collection<String> transactions) {
+    return "SELECT gtrid FROM shardflux_decision WHERE outcome = 1 AND gtrid" + in(transactions);
+  }
+
+  private static String in(Collection<String> transactions) {
+    return transactions.stream()
+        .map(each -> "'" + each + "'")
+        .collect(Collectors.joining(", ", " IN (", ")"));
   }
 
   /** The decisions that other shards may need. */

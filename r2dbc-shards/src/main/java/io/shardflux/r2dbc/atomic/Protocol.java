@@ -38,4 +38,9 @@ class Protocol {
   boolean decidesFirst() {
     return true;
   }
+
+  /** Whether snapshots are opened behind the barrier. */
+  boolean hasBarrier() {
+    return true;
+  }
 }

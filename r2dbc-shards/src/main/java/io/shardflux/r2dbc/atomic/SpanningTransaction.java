@@ -9,8 +9,10 @@ import io.r2dbc.spi.TransactionDefinition;
 import io.shardflux.r2dbc.atomic.TransactionTables.Located;
 import io.shardflux.r2dbc.failure.ShardErrors;
 import io.shardflux.r2dbc.failure.TopologyChangedException;
+import io.shardflux.r2dbc.live.Epoch;
 import io.shardflux.r2dbc.live.LiveShards;
 import io.shardflux.r2dbc.live.Look;
+import io.shardflux.r2dbc.settings.ReadConsistency;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.r2dbc.settings.TransactionMode;
 import io.shardflux.r2dbc.shard.ShardServers;
@@ -21,6 +23,7 @@ import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -58,6 +61,12 @@ public final class SpanningTransaction implements RouterTransaction {
   /** The savepoint before a step over shards; a user's own of the same name would be replaced. */
   private static final String STEP = "shardflux step";
 
+  /**
+   * Opens the view of a shard, as the first that reads rows. In another statement than a SELECT it
+   * would lock them.
+   */
+  private static final String LOOK = "SELECT id FROM shardflux_barrier WHERE id = 1";
+
   private static final Option<Object> SNAPSHOT = Option.valueOf("withConsistentSnapshot");
 
   private static final Set<IsolationLevel> LEVELS =
@@ -76,6 +85,7 @@ public final class SpanningTransaction implements RouterTransaction {
   private final TransactionDefinition definition;
   private final Timeouts timeouts;
   private final boolean readOnly;
+  private final @Nullable View view;
   private final Admission.Ticket ticket = new Admission.Ticket();
   private final String unique;
 
@@ -105,22 +115,33 @@ public final class SpanningTransaction implements RouterTransaction {
       TransactionDefinition definition,
       Timeouts timeouts,
       TransactionMode mode,
+      ReadConsistency consistency,
       String unique) {
+    boolean snapshot = consistency == ReadConsistency.SNAPSHOT;
     this.home = home;
     this.definition = definition;
     this.timeouts = timeouts;
-    this.mode = mode;
-    this.readOnly = Boolean.TRUE.equals(definition.getAttribute(TransactionDefinition.READ_ONLY));
+    // It writes nothing, and has a connection of each shard in any mode.
+    this.mode = snapshot ? TransactionMode.SINGLE_WRITER : mode;
+    this.readOnly =
+        snapshot || Boolean.TRUE.equals(definition.getAttribute(TransactionDefinition.READ_ONLY));
+    this.view = snapshot ? new View() : null;
     this.unique = unique;
     IsolationLevel level = level();
     if (level != null && !LEVELS.contains(level)) {
       throw new IllegalArgumentException(
           "isolation level: " + level.asSql() + " (expected: one of SQL's four)");
     }
+    if (snapshot && level != null && level != IsolationLevel.REPEATABLE_READ) {
+      throw new IllegalArgumentException(
+          "isolation level: "
+              + level.asSql()
+              + ", of a snapshot (expected: REPEATABLE READ, by which it keeps its view, or none)");
+    }
     if (definition.getAttribute(SNAPSHOT) != null) {
       throw new IllegalArgumentException(
           "withConsistentSnapshot: set (expected: not in a transaction over shards, each of which"
-              + " has its own view)");
+              + " has its own view; consistency snapshot has one)");
     }
   }
 
@@ -139,6 +160,9 @@ public final class SpanningTransaction implements RouterTransaction {
    * @throws IllegalArgumentException if a shard has joined in this one
    */
   public void in(TransactionMode wanted) {
+    if (view != null) {
+      return;
+    }
     synchronized (this) {
       if (wanted != mode && !joined.isEmpty()) {
         throw new IllegalArgumentException(
@@ -180,15 +204,98 @@ public final class SpanningTransaction implements RouterTransaction {
    */
   public Mono<Void> join(ShardId shard, Entrance entrance, Timeouts times) {
     return inside(
-            Flux.<Void>defer(
-                () -> {
-                  Mono<Branch> branch;
-                  synchronized (this) {
-                    branch = join(shard, entrance, times, false);
-                  }
-                  return branch.thenMany(Flux.empty());
-                }))
+            opened()
+                .thenMany(
+                    Flux.<Void>defer(
+                        () -> {
+                          Mono<Branch> branch;
+                          synchronized (this) {
+                            branch = join(shard, entrance, times, false);
+                          }
+                          return branch.thenMany(Flux.empty());
+                        })))
         .then();
+  }
+
+  /** Tells whether its rows are of one instant, and it writes nothing. */
+  public boolean isSnapshot() {
+    return view != null;
+  }
+
+  private Mono<Void> opened() {
+    return view == null ? Mono.empty() : view.opened;
+  }
+
+  /**
+   * The view of a snapshot: all shards join, and then their views are opened at one instant. What
+   * joins later has none, and is refused.
+   */
+  private final class View {
+
+    private final Sinks.Empty<Void> over = Sinks.empty();
+    private final Mono<Void> opened =
+        Mono.firstWithSignal(
+                Mono.defer(this::open),
+                over.asMono()
+                    .then(Mono.error(() -> new CancellationException("transaction: rolled back"))))
+            .doOnError(SpanningTransaction.this::doom)
+            .cache();
+
+    // Guarded by the transaction.
+    private boolean complete;
+
+    private volatile @Nullable Epoch epoch;
+
+    private Mono<Void> open() {
+      LiveShards live = home.live();
+      Epoch begun = live.epoch();
+      epoch = begun;
+      Collection<ShardServers> shards = begun.servers().values();
+      return Flux.fromIterable(shards)
+          .flatMap(shard -> part(shard.id()), shards.size())
+          .collectList()
+          .doOnNext(parts -> completed())
+          .flatMap(
+              parts ->
+                  home.instant(
+                      shards,
+                      timeouts.acquire(),
+                      Mono.when(parts.stream().map(part -> part.step(LOOK, timeouts)).toList())))
+          .then(live.follow(timeouts.acquire()))
+          .then(Mono.defer(() -> same(begun)));
+    }
+
+    private Mono<Branch> part(ShardId shard) {
+      return Mono.defer(
+          () -> {
+            synchronized (SpanningTransaction.this) {
+              return joined(shard, home::enter, timeouts);
+            }
+          });
+    }
+
+    private void completed() {
+      synchronized (SpanningTransaction.this) {
+        complete = true;
+      }
+    }
+
+    /** A shard that came meanwhile may lead transactions that were not held off. */
+    private Mono<Void> same(@Nullable Epoch begun) {
+      return begun != null && home.live().epoch().isSame(begun)
+          ? Mono.empty()
+          : Mono.error(changed());
+    }
+
+    private TopologyChangedException changed() {
+      return TopologyChangedException.of(
+          Objects.requireNonNull(plain),
+          "a snapshot of another topology (expected: the one in which it began); run it again");
+    }
+
+    void end() {
+      var unused = over.tryEmitEmpty();
+    }
   }
 
   @Override
@@ -240,8 +347,16 @@ public final class SpanningTransaction implements RouterTransaction {
           where.flatMapMany(
               found ->
                   branch(found.shard(), entrance, work, reads)
-                      .flatMapMany(branch -> looked(branch.run(work), found.look()))));
+                      .flatMapMany(
+                          branch ->
+                              inView(found.look())
+                                  .thenMany(looked(branch.run(work), found.look())))));
     }
+  }
+
+  /** A key that was located in another topology than the view's may lie elsewhere in the view. */
+  private Mono<Void> inView(@Nullable Look look) {
+    return view == null || look == null ? Mono.empty() : Mono.defer(() -> view.same(view.epoch));
   }
 
   private <T> Flux<T> looked(Flux<T> rows, @Nullable Look look) {
@@ -269,10 +384,7 @@ public final class SpanningTransaction implements RouterTransaction {
         () -> {
           boolean writes = !readOnly && !reads && writes(work);
           boolean locks = !work.read() || level() == IsolationLevel.SERIALIZABLE;
-          Mono<Branch> branch;
-          synchronized (this) {
-            branch = join(shard, entrance, timeouts, writes);
-          }
+          Mono<Branch> branch = opened().then(Mono.defer(() -> joinedBy(shard, entrance, writes)));
           return branch.doOnNext(
               there -> {
                 if (writes) {
@@ -283,6 +395,10 @@ public final class SpanningTransaction implements RouterTransaction {
                 }
               });
         });
+  }
+
+  private synchronized Mono<Branch> joinedBy(ShardId shard, Entrance entrance, boolean writes) {
+    return join(shard, entrance, timeouts, writes);
   }
 
   private boolean writes(Work<?> work) {
@@ -319,6 +435,9 @@ public final class SpanningTransaction implements RouterTransaction {
       return known;
     }
     refuseIfOver();
+    if (view != null && view.complete) {
+      throw view.changed();
+    }
     if (mode == TransactionMode.SINGLE && !joined.isEmpty()) {
       throw new R2dbcNonTransientResourceException(
           shard
@@ -426,7 +545,7 @@ public final class SpanningTransaction implements RouterTransaction {
       texts.add(Branch.KEEP_LOCK_WAIT);
       texts.add("SET innodb_lock_wait_timeout = " + Math.max(1, wait.toSeconds()));
     }
-    IsolationLevel level = level();
+    IsolationLevel level = view == null ? level() : IsolationLevel.REPEATABLE_READ;
     if (level != null) {
       texts.add("SET TRANSACTION ISOLATION LEVEL " + level.asSql());
     }
@@ -572,6 +691,7 @@ public final class SpanningTransaction implements RouterTransaction {
   }
 
   private Mono<Void> refused(int others) {
+    endView();
     return all()
         .flatMap(branches -> commit(branches).rollBack())
         .then(
@@ -636,6 +756,7 @@ public final class SpanningTransaction implements RouterTransaction {
             rolledBack = true;
           }
           enter("rolled back");
+          endView();
           return all().flatMap(branches -> commit(branches).rollBack()).cache();
         });
   }
@@ -827,6 +948,13 @@ public final class SpanningTransaction implements RouterTransaction {
       over = "rolled back, as nobody used it for " + timeouts.total().toMillis() + " ms";
       rolledBack = true;
     }
+    endView();
     all().flatMap(branches -> commit(branches).rollBack()).subscribe(null, error -> {});
+  }
+
+  private void endView() {
+    if (view != null) {
+      view.end();
+    }
   }
 }

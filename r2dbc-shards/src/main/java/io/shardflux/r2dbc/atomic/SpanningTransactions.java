@@ -2,6 +2,7 @@ package io.shardflux.r2dbc.atomic;
 
 import io.r2dbc.spi.TransactionDefinition;
 import io.shardflux.r2dbc.live.LiveShards;
+import io.shardflux.r2dbc.settings.ReadConsistency;
 import io.shardflux.r2dbc.settings.RouterOptions;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.r2dbc.settings.TransactionMode;
@@ -10,6 +11,8 @@ import io.shardflux.r2dbc.statement.SqlTemplate;
 import io.shardflux.router.Internal;
 import io.shardflux.router.ShardId;
 import java.time.Duration;
+import java.util.Collection;
+import java.util.Objects;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
@@ -41,6 +44,7 @@ public final class SpanningTransactions {
   private final boolean recovers;
   private final String router = UUID.randomUUID().toString().substring(0, 8);
   private final AtomicLong number = new AtomicLong();
+  private final OneByOne snapshots = new OneByOne();
 
   /**
    * The transactions of a router.
@@ -82,6 +86,15 @@ public final class SpanningTransactions {
   /** The same in another mode than the router's. */
   public SpanningTransaction begin(
       TransactionDefinition definition, Timeouts timeouts, TransactionMode mode) {
+    return begin(definition, timeouts, mode, ReadConsistency.EACH_SHARD);
+  }
+
+  /** The same with rows that belong together so. */
+  public SpanningTransaction begin(
+      TransactionDefinition definition,
+      Timeouts timeouts,
+      TransactionMode mode,
+      ReadConsistency consistency) {
     begins(mode);
     String unique =
         router
@@ -89,7 +102,7 @@ public final class SpanningTransactions {
             + Long.toString(System.currentTimeMillis(), Character.MAX_RADIX)
             + ":"
             + Long.toString(number.incrementAndGet(), Character.MAX_RADIX);
-    return new SpanningTransaction(this, definition, timeouts, mode, unique);
+    return new SpanningTransaction(this, definition, timeouts, mode, consistency, unique);
   }
 
   /**
@@ -103,7 +116,13 @@ public final class SpanningTransactions {
         Mono.deferContextual(
             context ->
                 Mono.fromSupplier(
-                    () -> begin(definition, live.timeouts(), mode(TransactionMode.of(context))))),
+                    () ->
+                        begin(
+                            definition,
+                            live.timeouts(),
+                            mode(TransactionMode.of(context)),
+                            Objects.requireNonNullElse(
+                                ReadConsistency.of(context), ReadConsistency.EACH_SHARD)))),
         transaction ->
             Flux.concat(
                 Flux.defer(() -> work.apply(transaction)), transaction.commit().then(Mono.empty())),
@@ -175,6 +194,21 @@ public final class SpanningTransactions {
 
   SqlTemplate template(String sql) {
     return templates.apply(sql);
+  }
+
+  /**
+   * Opens the views of a snapshot, so that they are of one instant. One barrier of this router is
+   * held at a time, as there are few control connections.
+   *
+   * @param shards all shards
+   */
+  Mono<Void> instant(Collection<ShardServers> shards, Duration patience, Mono<Void> opening) {
+    return protocol.hasBarrier()
+        ? snapshots.run(
+            Mono.defer(() -> new Barrier(tables, shards).behind(opening)),
+            patience,
+            () -> Barrier.late(shards.iterator().next().id(), null))
+        : opening;
   }
 
   <T> Flux<T> enter(ShardId shard, Function<ShardServers, Flux<T>> work) {

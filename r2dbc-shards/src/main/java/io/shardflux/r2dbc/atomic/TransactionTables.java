@@ -52,6 +52,10 @@ public final class TransactionTables {
           """,
           "INSERT IGNORE INTO shardflux_barrier VALUES (1, 1, UUID())");
 
+  /** The shard's row of the barrier. */
+  static final String PLACE =
+      "SELECT version, place, DATABASE(), @@wait_timeout FROM shardflux_barrier WHERE id = 1";
+
   private static final int VERSION = 1;
 
   private static final Pattern ID = Pattern.compile("[0-9a-f-]{36}");
@@ -115,16 +119,17 @@ public final class TransactionTables {
 
   /** The shard's place as it is now. */
   Mono<Located> place(ShardServers shard) {
-    return rows(
-            shard,
-            "SELECT version, place, DATABASE(), @@wait_timeout FROM shardflux_barrier WHERE id = 1",
-            row -> located(shard.id(), row))
+    return rows(shard, PLACE, row -> located(shard.id(), row))
         .singleOrEmpty()
         .switchIfEmpty(Mono.error(() -> missing(shard.id())))
-        .onErrorMap(error -> isCode(error, NO_SUCH_TABLE), error -> missing(shard.id()));
+        .onErrorMap(TransactionTables::isNoTable, error -> missing(shard.id()));
   }
 
-  private static Located located(ShardId shard, Readable row) {
+  static boolean isNoTable(Throwable error) {
+    return isCode(error, NO_SUCH_TABLE);
+  }
+
+  static Located located(ShardId shard, Readable row) {
     int version = Objects.requireNonNull(row.get(0, Integer.class));
     if (version != VERSION) {
       throw new IllegalStateException(
@@ -153,7 +158,7 @@ public final class TransactionTables {
     return new Located(Place.of(shard, id, Objects.requireNonNull(row.get(2, String.class))), id);
   }
 
-  private static IllegalStateException missing(ShardId shard) {
+  static IllegalStateException missing(ShardId shard) {
     return new IllegalStateException(
         shard
             + ": no tables of transactions (expected: those of src/sql/transactions.sql; or call"
@@ -162,12 +167,19 @@ public final class TransactionTables {
 
   /** The prepared branches of the shard's server that are of our kind, those of others too. */
   Flux<Xid> branches(ShardServers shard) {
-    return rows(shard, "XA RECOVER", row -> Optional.ofNullable(Xid.of(row)))
+    return use(shard, connection -> branches(shard.id(), connection).collectList())
+        .flatMapIterable(all -> all);
+  }
+
+  /** The same over a connection that may be in a transaction. */
+  static Flux<Xid> branches(ShardId shard, Connection connection) {
+    return Flux.from(connection.createStatement("XA RECOVER").execute())
+        .concatMap(result -> result.map(row -> Optional.ofNullable(Xid.of(row))))
         .onErrorMap(
             error -> error instanceof R2dbcException said && NO_RIGHT.contains(said.getErrorCode()),
             error ->
                 new IllegalStateException(
-                    shard.id()
+                    shard
                         + ": the account may not ask for prepared transactions (expected: GRANT"
                         + " XA_RECOVER_ADMIN ON *.* TO it; transactions.mode atomic needs that to"
                         + " end what a lost router left behind)",

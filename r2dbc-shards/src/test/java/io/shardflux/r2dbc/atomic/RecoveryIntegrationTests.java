@@ -9,6 +9,7 @@ import io.r2dbc.spi.R2dbcRollbackException;
 import io.shardflux.r2dbc.Relay;
 import io.shardflux.r2dbc.TestShards;
 import io.shardflux.r2dbc.atomic.Protocol.Point;
+import io.shardflux.r2dbc.settings.ReadConsistency;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.r2dbc.settings.TransactionMode;
 import io.shardflux.servers.TestServers;
@@ -137,6 +138,26 @@ class RecoveryIntegrationTests {
     bank.recovered(bank.transactions(protocol));
     protocol.on.tryEmitEmpty();
     assertThat(settled()).isEqualTo(missing == Guard.ALL);
+  }
+
+  /** A snapshot has all of what was decided, and nothing of what was not. */
+  @ParameterizedTest
+  @EnumSource(
+      value = Point.class,
+      names = {"PREPARED", "DECIDED"})
+  void aSnapshotBehindALostRouterHasAllOrNothing(Point where) {
+    stop(new Stopped(Guard.ALL, where), true);
+    List<Long> amounts =
+        bank.router
+            .inTransaction(
+                transaction ->
+                    Bank.amount(transaction, 0, "").concatWith(Bank.amount(transaction, 1, "")))
+            .contextWrite(ReadConsistency.SNAPSHOT.inContext())
+            .collectList()
+            .block(BOUND);
+    assertThat(amounts)
+        .isEqualTo(where == Point.DECIDED ? List.of(70L, 130L) : List.of(100L, 100L));
+    bank.recovered(bank.transactions(Protocol.WHOLE));
   }
 
   @Test

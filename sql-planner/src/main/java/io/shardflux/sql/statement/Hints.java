@@ -27,6 +27,8 @@ import org.jspecify.annotations.Nullable;
  * @param readPreference {@code read-preference=…}, as the driver knows it
  * @param transactions {@code transactions=…}: the mode of the transaction that the statement is in,
  *     or that it makes of its parts on several shards, as the driver knows it
+ * @param consistency {@code consistency=…}: how the rows of several shards belong together, as the
+ *     driver knows it
  */
 public record Hints(
     @Nullable ShardId shard,
@@ -39,7 +41,8 @@ public record Hints(
     @Nullable Duration timeout,
     @Nullable String failurePolicy,
     @Nullable String readPreference,
-    @Nullable String transactions) {
+    @Nullable String transactions,
+    @Nullable String consistency) {
 
   /** As many rows may be gathered as the router says, even where it refuses that. */
   public static final int GATHER = -1;
@@ -77,6 +80,7 @@ public record Hints(
         .failurePolicy(first(failurePolicy, others.failurePolicy))
         .readPreference(first(readPreference, others.readPreference))
         .transactions(first(transactions, others.transactions))
+        .consistency(first(consistency, others.consistency))
         .build();
   }
 
@@ -98,6 +102,7 @@ public record Hints(
     private @Nullable String failurePolicy;
     private @Nullable String readPreference;
     private @Nullable String transactions;
+    private @Nullable String consistency;
 
     private Builder() {}
 
@@ -222,6 +227,17 @@ public record Hints(
       return this;
     }
 
+    /**
+     * Sets {@link Hints#consistency()}.
+     *
+     * @param value as {@link Hints#consistency()} says; null for unspecified
+     * @return this builder
+     */
+    public Builder consistency(@Nullable String value) {
+      consistency = value;
+      return this;
+    }
+
     /** {@return the hints} */
     public Hints build() {
       return new Hints(
@@ -235,7 +251,8 @@ public record Hints(
           timeout,
           failurePolicy,
           readPreference,
-          transactions);
+          transactions,
+          consistency);
     }
   }
 }

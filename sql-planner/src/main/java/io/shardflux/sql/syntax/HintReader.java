@@ -38,7 +38,8 @@ public final class HintReader {
           "timeout",
           "failure-policy",
           "read-preference",
-          "transactions");
+          "transactions",
+          "consistency");
   private static final int MAX_TIME_DIGITS = 9;
   private static final int MOST_GATHERED = 1_000_000;
 
@@ -86,6 +87,7 @@ public final class HintReader {
         .failurePolicy(plain("failure-policy"))
         .readPreference(plain("read-preference"))
         .transactions(plain("transactions"))
+        .consistency(plain("consistency"))
         .build();
   }
 
