@@ -38,6 +38,7 @@ public final class Bench {
   private final List<Lookup> lookups = new ArrayList<>();
   private Measured moves = Measured.NOTHING;
   private Measured joins = Measured.NOTHING;
+  private Measured transactions = Measured.NOTHING;
 
   private Bench(Options options, List<Endpoint> shards) {
     this.options = options;
@@ -67,7 +68,13 @@ public final class Bench {
       run(scenario);
     }
     return Report.of(
-        Setting.of(options, data.serverVersion()), results, smallHeaps, lookups, moves, joins);
+        Setting.of(options, data.serverVersion()),
+        results,
+        smallHeaps,
+        lookups,
+        moves,
+        joins,
+        transactions);
   }
 
   private void run(Scenario scenario) throws IOException, SQLException {
@@ -84,6 +91,11 @@ public final class Bench {
     if (scenario == Scenario.JOINS) {
       say(scenario + ": in this process");
       join();
+      return;
+    }
+    if (scenario == Scenario.TRANSACTIONS) {
+      say(scenario + ": in this process");
+      transact();
       return;
     }
     List<ContenderProcess> contenders = new ArrayList<>();
@@ -121,6 +133,14 @@ public final class Bench {
     Duration pass = Duration.ofSeconds(options.seconds());
     try (Joins each = new Joins(TestServers.shared().freshDatabases("joins"), rows, pass)) {
       joins = each.measured();
+    }
+  }
+
+  private void transact() {
+    Duration pass = Duration.ofSeconds(options.seconds());
+    try (Transactions each =
+        new Transactions(TestServers.shared().freshDatabases("transactions"), pass)) {
+      transactions = each.measured();
     }
   }
 

@@ -20,6 +20,7 @@ record Report(
     List<Lookup> lookups,
     List<Measured.OneFigure> moves,
     List<Measured.OneFigure> joins,
+    List<Measured.OneFigure> transactions,
     List<Ratio> ratios) {
 
   private static final JsonMapper JSON =
@@ -41,7 +42,8 @@ record Report(
       List<SmallHeap> smallHeaps,
       List<Lookup> lookups,
       Measured moves,
-      Measured joins) {
+      Measured joins,
+      Measured transactions) {
     return new Report(
         setting,
         List.copyOf(results),
@@ -49,7 +51,9 @@ record Report(
         List.copyOf(lookups),
         moves.figures(),
         joins.figures(),
-        Stream.of(Ratios.of(results, lookups), moves.ratios(), joins.ratios())
+        transactions.figures(),
+        Stream.of(
+                Ratios.of(results, lookups), moves.ratios(), joins.ratios(), transactions.ratios())
             .flatMap(List::stream)
             .toList());
   }
@@ -97,6 +101,7 @@ record Report(
                 number(one.bytes(), 1)));
     section(table, "moves", moves);
     section(table, "joins", joins);
+    section(table, "transactions", transactions);
     table.section(
         ratios,
         "%-66s %9s",

@@ -79,6 +79,18 @@ enum Scenario {
       return List.of();
     }
   },
+  /** Transactions over shards; see {@link Transactions}. */
+  TRANSACTIONS("512m") {
+    @Override
+    List<Way> ways() {
+      return List.of();
+    }
+
+    @Override
+    List<Task> tasks(Options options) {
+      return List.of();
+    }
+  },
   /** Measures the router alone, by JMH; see {@link Lookups}. */
   LOOKUPS("512m") {
     @Override

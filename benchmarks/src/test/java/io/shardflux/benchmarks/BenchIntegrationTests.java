@@ -103,6 +103,16 @@ final class BenchIntegrationTests {
   }
 
   @Test
+  void transactionsGiveFiguresOfEachKind() {
+    List<Database> databases = TestServers.shared().freshDatabases("transactions");
+    try (Transactions transactions = new Transactions(databases, Duration.ofMillis(1))) {
+      Measured measured = transactions.measured();
+      assertThat(measured.figures()).hasSize(10).allMatch(each -> each.value() > 0);
+      assertThat(measured.ratios()).hasSize(5).allMatch(each -> each.value() > 0);
+    }
+  }
+
+  @Test
   void insertsThatAreNotThereAreMissed() {
     assertThatThrownBy(() -> data.takeInserts(1))
         .isInstanceOf(IllegalStateException.class)

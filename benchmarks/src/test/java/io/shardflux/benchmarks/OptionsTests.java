@@ -31,8 +31,8 @@ class OptionsTests {
 
   @ParameterizedTest
   @CsvSource({
-    "scenarios, 6, 'some of reads,writes,streams,http,moves,joins,lookups'",
-    "scenarios, 'http,', 'some of reads,writes,streams,http,moves,joins,lookups'",
+    "scenarios, 6, 'some of reads,writes,streams,http,moves,joins,transactions,lookups'",
+    "scenarios, 'http,', 'some of reads,writes,streams,http,moves,joins,transactions,lookups'",
     "rounds, 0, from 1 to 100",
     "seconds, two, from 1 to 600",
     "users, 1000001, 'from 1000 to 1000000'"

@@ -33,7 +33,10 @@ class ReportTests {
               List.of(new Ratio("moves: a / b", 3))),
           new Measured(
               List.of(new Measured.OneFigure("join", 1.5, "ms")),
-              List.of(new Ratio("joins: a / b", 4))));
+              List.of(new Ratio("joins: a / b", 4))),
+          new Measured(
+              List.of(new Measured.OneFigure("two shards", 900, "/s")),
+              List.of(new Ratio("transactions: a / b", 5))));
 
   @Test
   void mediansAndSpreadsAreThoseOfTheRounds() {
@@ -50,7 +53,8 @@ class ReportTests {
             new Ratio("lookup hash: time / 40 ns", 0.5),
             new Ratio("lookup ringOf1000: time / 150 ns", 2),
             new Ratio("moves: a / b", 3),
-            new Ratio("joins: a / b", 4));
+            new Ratio("joins: a / b", 4),
+            new Ratio("transactions: a / b", 5));
   }
 
   @Test
@@ -60,6 +64,7 @@ class ReportTests {
         .contains("read by key, 64 by hand 2,000 1,000 - 4,000 30.00 512 150 900 12.0\n")
         .contains("all rows as they come, -Xmx64m 1,000,000 250,000 21.0\n")
         .contains("join 1.50 ms\n")
+        .contains("two shards 900.00 /s\n")
         .contains("ringOf1000 300.0 1.0 0.0\n")
         .contains("lookup hash: time / 40 ns 0.50\n");
   }
