@@ -87,6 +87,25 @@ class DriverIntegrationTests {
         7);
   }
 
+  /** A shard's own driver knows no escaped quotes. */
+  @Test
+  void textsThatSeemToHaveMarkersHaveNone() {
+    expect(
+        shards.on(
+            connection ->
+                Flux.from(
+                        connection
+                            .createStatement(
+                                "SELECT CONCAT('isn\\'t it? ', name, ?) FROM users WHERE id = ?")
+                            .bind(0, "'?")
+                            .bind(1, 7L)
+                            .execute())
+                    .concatMap(
+                        result ->
+                            result.map(row -> Objects.requireNonNull(row.get(0, String.class))))),
+        "isn't it? user 7'?");
+  }
+
   @Test
   void allShardsRowsComeInOrder() {
     expect(

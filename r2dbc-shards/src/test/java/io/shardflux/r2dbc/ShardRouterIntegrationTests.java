@@ -115,6 +115,20 @@ class ShardRouterIntegrationTests {
         .verify(BOUND);
   }
 
+  /** The driver knows neither escaped quotes nor comments behind a number sign. */
+  @Test
+  void textsThatSeemToHaveMarkersHaveNone() {
+    assertThat(
+            router
+                .on(IDS.get(0))
+                .sql("SELECT CONCAT('isn\\'t it? ', :a) # isn't it?\n")
+                .bind("a", "or\\' 'is it?")
+                .map((row, metadata) -> Objects.requireNonNull(row.get(0, String.class)))
+                .one()
+                .block(BOUND))
+        .isEqualTo("isn't it? or\\' 'is it?");
+  }
+
   @Test
   void aMissingRowIsEmptyAndTwoRowsAreNotOne() {
     StepVerifier.create(byId(-1).one()).expectComplete().verify(BOUND);

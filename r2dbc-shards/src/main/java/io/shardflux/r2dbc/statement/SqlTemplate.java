@@ -302,7 +302,14 @@ public final class SqlTemplate {
 
   private static final class Scan {
 
+    /** What means something to the driver in a comment behind {@code #}, which it does not know. */
+    private static final String OF_THE_DRIVER = "?'\"`*-\r";
+
     private final String sql;
+
+    /** As the driver must be given it: its rules for quotes and comments are not the server's. */
+    private final StringBuilder sent;
+
     private final List<String> pieces = new ArrayList<>();
     private final List<String> markers = new ArrayList<>();
     private int pieceStart;
@@ -332,6 +339,7 @@ public final class SqlTemplate {
 
     Scan(String sql) {
       this.sql = sql;
+      this.sent = new StringBuilder(sql);
     }
 
     SqlTemplate template() {
@@ -356,7 +364,9 @@ public final class SqlTemplate {
           seen.add(sql.substring(from, Math.max(from, at - 1)));
         }
       } else if (startsLineComment(c)) {
+        int from = at;
         skipTo("\n");
+        blank(from, c == '#' ? OF_THE_DRIVER : "\r");
       } else if (sql.startsWith("/*", at)) {
         // The server runs the content of such a comment.
         boolean text = !sql.startsWith("/*!", at) && !sql.startsWith("/*M!", at);
@@ -543,7 +553,7 @@ public final class SqlTemplate {
      * for a name.
      */
     private String piece(int end) {
-      String piece = before + sql.substring(pieceStart, end);
+      String piece = before + sent.substring(pieceStart, end);
       before = "";
       boolean glued =
           !markers.isEmpty() && !piece.isEmpty() && Character.isJavaIdentifierPart(piece.charAt(0));
@@ -552,12 +562,16 @@ public final class SqlTemplate {
 
     /**
      * Skips a quoted text by MySQL's rules: a doubled quote is itself, and a backslash escapes,
-     * except in backticks.
+     * except in backticks. The driver, which knows no escapes, gets a doubled quote for an escaped
+     * one.
      */
     private void skipQuoted(char quote) {
       for (at++; at < sql.length(); at++) {
         char c = sql.charAt(at);
         if (c == '\\' && quote != '`') {
+          if (sql.startsWith(String.valueOf(quote), at + 1)) {
+            sent.setCharAt(at, quote);
+          }
           at++;
         } else if (c == quote) {
           at++;
@@ -573,6 +587,15 @@ public final class SqlTemplate {
               && (at + 2 >= sql.length()
                   || sql.charAt(at + 2) <= ' '
                   || sql.charAt(at + 2) == 0x7f));
+    }
+
+    /** Takes from a comment what the driver would not take for a part of it. */
+    private void blank(int from, String characters) {
+      for (int i = from; i < at; i++) {
+        if (characters.indexOf(sql.charAt(i)) >= 0) {
+          sent.setCharAt(i, ' ');
+        }
+      }
     }
 
     private void skipTo(String end) {
