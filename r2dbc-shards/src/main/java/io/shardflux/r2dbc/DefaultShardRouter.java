@@ -18,10 +18,12 @@ import io.shardflux.r2dbc.live.LiveShards;
 import io.shardflux.r2dbc.observe.RowCountCache;
 import io.shardflux.r2dbc.observe.RowCountOptions;
 import io.shardflux.r2dbc.scatter.Reach;
+import io.shardflux.r2dbc.settings.CausalToken;
 import io.shardflux.r2dbc.settings.GatherOptions;
 import io.shardflux.r2dbc.settings.ScatterReads;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.r2dbc.settings.Timeouts;
+import io.shardflux.r2dbc.shard.CausalRead;
 import io.shardflux.r2dbc.shard.ShardServers;
 import io.shardflux.r2dbc.spi.ShardAccess;
 import io.shardflux.r2dbc.spi.Snapshot;
@@ -34,6 +36,7 @@ import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
 import io.shardflux.router.TableRule;
 import io.shardflux.router.Topology;
+import java.time.Duration;
 import java.util.Collection;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -45,9 +48,12 @@ import org.jspecify.annotations.Nullable;
 import org.reactivestreams.Publisher;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
+import reactor.util.context.Context;
 
 /** A router over live shards. */
 final class DefaultShardRouter implements ShardRouter, ShardAccess, TopologyAccess {
+
+  private static final Duration LONGEST_WAIT = Duration.ofSeconds(60);
 
   private final LiveShards shards;
   private final Function<String, SqlTemplate> templates = SqlTemplate.cached();
@@ -176,6 +182,36 @@ final class DefaultShardRouter implements ShardRouter, ShardAccess, TopologyAcce
   @Override
   public SpanningTransactions transactions() {
     return transactions;
+  }
+
+  @Override
+  public Mono<CausalToken> causalToken(Collection<ShardId> of) {
+    return Flux.defer(
+            () -> {
+              long epoch = topology().epoch();
+              of.forEach(shards::of);
+              return Flux.fromIterable(Set.copyOf(of))
+                  .flatMap(shard -> position(shard).map(position -> Map.entry(shard, position)))
+                  .collectMap(Map.Entry::getKey, Map.Entry::getValue)
+                  .map(positions -> CausalToken.of(epoch, positions));
+            })
+        .single();
+  }
+
+  private Mono<String> position(ShardId shard) {
+    return shards
+        .onOne(Mono.just(shard), servers -> servers.position().flux())
+        .single()
+        .onErrorReturn(CausalToken.UNKNOWN);
+  }
+
+  @Override
+  public Function<Context, Context> after(CausalToken token, Duration wait) {
+    if (wait.toMillis() < 1 || wait.compareTo(LONGEST_WAIT) > 0) {
+      throw new IllegalArgumentException("wait: " + wait + " (expected: from 1 ms to 60 s)");
+    }
+    CausalRead read = new CausalRead(token, wait, () -> topology().epoch() == token.epoch());
+    return context -> context.put(CausalRead.class, read);
   }
 
   @Override

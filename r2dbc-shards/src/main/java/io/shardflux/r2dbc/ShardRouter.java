@@ -11,6 +11,7 @@ import io.shardflux.r2dbc.config.RouterDocument;
 import io.shardflux.r2dbc.directory.TableDirectory;
 import io.shardflux.r2dbc.insert.RowInserts;
 import io.shardflux.r2dbc.settings.BreakerOptions;
+import io.shardflux.r2dbc.settings.CausalToken;
 import io.shardflux.r2dbc.settings.PoolOptions;
 import io.shardflux.r2dbc.settings.ReadOptions;
 import io.shardflux.r2dbc.settings.Timeouts;
@@ -18,6 +19,7 @@ import io.shardflux.r2dbc.shard.ShardServers;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
 import io.shardflux.router.Topology;
+import java.time.Duration;
 import java.util.Collection;
 import java.util.Map;
 import java.util.function.BiFunction;
@@ -330,6 +332,31 @@ public interface ShardRouter {
   static Function<Context, Context> readYourWrites() {
     return context -> context.put(ShardServers.READ_YOUR_WRITES, true);
   }
+
+  /**
+   * Asks primaries how far they are, so that a later read may see what was written there before. A
+   * shard without replicas, and one that does not tell, as without GTIDs ({@code gtid_mode} of
+   * MySQL, the binary log of MariaDB), is read at its primary by the token. It never errors for a
+   * shard that does not answer.
+   *
+   * @param shards the shards that were written
+   * @return the token, for {@link #after}, of this router or of another one
+   */
+  Mono<CausalToken> causalToken(Collection<ShardId> shards);
+
+  /**
+   * Has the reads of a subscription see what was written before a token; for {@code contextWrite}.
+   * A read that may go to a replica is sent there once the replica has got so far, and to the
+   * primary if it has not in time, if the token does not name its shard, or if shards or keys moved
+   * since. Joined reads go to the primary.
+   *
+   * @param token a token of a router with the same shards
+   * @param wait the time for a replica, from 1 ms to 60 s; half of {@link Timeouts#firstRow()} at
+   *     most is used
+   * @return a change of the context, for {@code contextWrite}
+   * @throws IllegalArgumentException if the time is out of its bounds
+   */
+  Function<Context, Context> after(CausalToken token, Duration wait);
 
   /**
    * Closes the router. Statements under way have 30 s to end, and new ones fail with {@link

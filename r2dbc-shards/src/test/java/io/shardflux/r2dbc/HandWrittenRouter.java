@@ -12,6 +12,7 @@ import io.shardflux.r2dbc.coalesce.KeyedReads;
 import io.shardflux.r2dbc.insert.InsertOutcome;
 import io.shardflux.r2dbc.insert.RowInserts;
 import io.shardflux.r2dbc.scatter.ShardSignal;
+import io.shardflux.r2dbc.settings.CausalToken;
 import io.shardflux.r2dbc.settings.ReadPreference;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.r2dbc.statement.StatementSpec;
@@ -19,6 +20,7 @@ import io.shardflux.r2dbc.transaction.ShardTransaction;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardKey;
 import io.shardflux.router.Topology;
+import java.time.Duration;
 import java.util.Collection;
 import java.util.Map;
 import java.util.function.BiFunction;
@@ -28,6 +30,7 @@ import org.jspecify.annotations.Nullable;
 import org.reactivestreams.Publisher;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
+import reactor.util.context.Context;
 
 /**
  * A router as a user's test may write it by hand: it knows some names, and refuses what the class
@@ -240,6 +243,16 @@ record HandWrittenRouter(Map<ShardKey, String> names) implements ShardRouter {
 
   @Override
   public ScatterTarget onAll() {
+    throw new UnsupportedOperationException();
+  }
+
+  @Override
+  public Mono<CausalToken> causalToken(Collection<ShardId> shards) {
+    throw new UnsupportedOperationException();
+  }
+
+  @Override
+  public Function<Context, Context> after(CausalToken token, Duration wait) {
     throw new UnsupportedOperationException();
   }
 

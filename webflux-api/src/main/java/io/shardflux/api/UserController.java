@@ -10,9 +10,11 @@ import io.shardflux.api.users.Users;
 import io.shardflux.api.wire.Json;
 import io.shardflux.api.wire.Ndjson;
 import io.shardflux.api.wire.NdjsonLine;
+import io.shardflux.r2dbc.settings.CausalToken;
 import java.net.URI;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import org.springframework.http.MediaType;
 import org.springframework.http.ResponseEntity;
 import org.springframework.http.server.reactive.ServerHttpResponse;
@@ -30,6 +32,9 @@ import reactor.core.publisher.Mono;
 @RestController
 final class UserController {
 
+  /** Says how far a shard was at the answer of a write, and what a read must have seen. */
+  private static final String TOKEN = "Shardflux-Token";
+
   private final Users users;
   private final Upload upload;
 
@@ -46,11 +51,16 @@ final class UserController {
     return JsonBody.of(exchange)
         .map(UserReader::read)
         .flatMap(users::insert)
-        .map(
+        .flatMap(
             found ->
-                ResponseEntity.created(URI.create("/users/" + found.user().id()))
-                    .contentType(MediaType.APPLICATION_JSON)
-                    .body(Json.object(found)));
+                users
+                    .token(found.shard())
+                    .map(
+                        token ->
+                            ResponseEntity.created(URI.create("/users/" + found.user().id()))
+                                .header(TOKEN, token)
+                                .contentType(MediaType.APPLICATION_JSON)
+                                .body(Json.object(found))));
   }
 
   @PostMapping(
@@ -66,6 +76,12 @@ final class UserController {
       produces = {MediaType.APPLICATION_NDJSON_VALUE, MediaType.APPLICATION_JSON_VALUE})
   Mono<Void> list(ServerWebExchange exchange) {
     ReadRequest request = ReadRequest.of(exchange.getRequest().getQueryParams());
+    CausalToken token = token(exchange);
+    Mono<Void> answer = list(exchange, request);
+    return token == null ? answer : answer.contextWrite(users.after(token));
+  }
+
+  private Mono<Void> list(ServerWebExchange exchange, ReadRequest request) {
     return users
         .checkRoutable(request)
         .then(
@@ -77,9 +93,12 @@ final class UserController {
   }
 
   @GetMapping(path = "/users/{id}", produces = MediaType.APPLICATION_JSON_VALUE)
-  Mono<ResponseEntity<byte[]>> find(@PathVariable String id) {
+  Mono<ResponseEntity<byte[]>> find(@PathVariable String id, ServerWebExchange exchange) {
     long known = ReadRequest.id(id);
-    return users.find(known).map(UserController::ok).switchIfEmpty(notFound(known));
+    CausalToken token = token(exchange);
+    Mono<NdjsonLine.Found> found =
+        token == null ? users.find(known) : users.findAfter(token, known);
+    return found.map(UserController::ok).switchIfEmpty(notFound(known));
   }
 
   @PutMapping(
@@ -91,7 +110,16 @@ final class UserController {
     return JsonBody.of(exchange)
         .map(json -> UserReader.read(json, known))
         .flatMap(users::replace)
-        .map(UserController::ok)
+        .flatMap(
+            found ->
+                users
+                    .token(found.shard())
+                    .map(
+                        token ->
+                            ResponseEntity.ok()
+                                .header(TOKEN, token)
+                                .contentType(MediaType.APPLICATION_JSON)
+                                .body(Json.object(found))))
         .switchIfEmpty(notFound(known));
   }
 
@@ -101,12 +129,29 @@ final class UserController {
     return users
         .delete(known)
         .filter(deleted -> deleted)
-        .map(deleted -> ResponseEntity.noContent().<byte[]>build())
+        .flatMap(deleted -> users.token(known))
+        .map(token -> ResponseEntity.noContent().header(TOKEN, token).<byte[]>build())
         .switchIfEmpty(notFound(known));
   }
 
   private static ResponseEntity<byte[]> ok(NdjsonLine.Found found) {
     return ResponseEntity.ok().contentType(MediaType.APPLICATION_JSON).body(Json.object(found));
+  }
+
+  /** What the answer must have seen, or null. */
+  private static @Nullable CausalToken token(ServerWebExchange exchange) {
+    List<String> texts = exchange.getRequest().getHeaders().getOrEmpty(TOKEN);
+    if (texts.isEmpty()) {
+      return null;
+    }
+    if (texts.size() > 1) {
+      throw Refusal.invalid(TOKEN + ": " + texts.size() + " times (expected: once)");
+    }
+    try {
+      return CausalToken.parse(texts.get(0));
+    } catch (IllegalArgumentException wrong) {
+      throw Refusal.invalid(TOKEN + ": " + wrong.getMessage());
+    }
   }
 
   private static <T> Mono<T> notFound(long id) {

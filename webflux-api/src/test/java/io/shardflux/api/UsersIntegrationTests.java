@@ -78,6 +78,45 @@ final class UsersIntegrationTests {
     assertThat(shardsOf()).isEqualTo(Map.of(42L, "shard_0"));
   }
 
+  /** Its servers have no replicas; what a replica does by a token is tested with the router. */
+  @Test
+  void givesAndTakesATokenOfWhatWasWritten() {
+    String created =
+        post(json(42, "ada", "Ada"))
+            .expectStatus()
+            .isCreated()
+            .returnResult(String.class)
+            .getResponseHeaders()
+            .getFirst("Shardflux-Token");
+    assertThat(created).matches("1;[0-9]+;shard_0=-");
+    for (String uri : List.of("/users/42", "/users", "/users?ids=42")) {
+      client
+          .get()
+          .uri(uri)
+          .header("Shardflux-Token", String.valueOf(created))
+          .exchange()
+          .expectStatus()
+          .isOk()
+          .expectBody(String.class)
+          .value(body -> assertThat(body).contains("Ada"));
+      client
+          .get()
+          .uri(uri)
+          .header("Shardflux-Token", "1;1;shard_0='")
+          .exchange()
+          .expectStatus()
+          .isBadRequest();
+    }
+    client
+        .delete()
+        .uri("/users/42")
+        .exchange()
+        .expectStatus()
+        .isNoContent()
+        .expectHeader()
+        .exists("Shardflux-Token");
+  }
+
   @Test
   void answersEveryRequestOfAKeptConnection() throws IOException {
     post(json(42, "ada", "Ada")).expectStatus().isCreated();

@@ -4,12 +4,14 @@ import io.r2dbc.spi.Connection;
 import io.r2dbc.spi.ConnectionFactoryOptions;
 import io.shardflux.r2dbc.failure.PoolClosingException;
 import io.shardflux.r2dbc.failure.ShardErrors;
+import io.shardflux.r2dbc.failure.ShardTimeoutException;
 import io.shardflux.r2dbc.failure.ShardUnavailableException;
 import io.shardflux.r2dbc.observe.ShardEvent;
 import io.shardflux.r2dbc.observe.ShardStatistics;
 import io.shardflux.r2dbc.server.Gate;
 import io.shardflux.r2dbc.server.LatencyWindow;
 import io.shardflux.r2dbc.server.ServerPool;
+import io.shardflux.r2dbc.settings.CausalToken;
 import io.shardflux.r2dbc.settings.PoolOptions;
 import io.shardflux.r2dbc.settings.ReadOptions;
 import io.shardflux.r2dbc.settings.ReadPreference;
@@ -159,8 +161,26 @@ public final class ShardServers {
     }
     return replicas.isEmpty()
         ? new Reading<>(work, ReadPreference.PRIMARY).rows()
-        : Flux.deferContextual(
-            context -> new Reading<>(work, preference(work.terms().preference(), context)).rows());
+        : Flux.deferContextual(context -> reading(work, context));
+  }
+
+  private <T> Flux<T> reading(Work<T> work, ContextView context) {
+    CausalRead causal = CausalRead.of(context);
+    ReadPreference preference = preferred(work.terms().preference(), context);
+    return causal == null || preference == ReadPreference.PRIMARY
+        ? new Reading<>(work, preference).rows()
+        : new Behind<>(work, preference, causal).rows();
+  }
+
+  /** How far the primary is by its GTIDs, or {@link CausalToken#UNKNOWN}. */
+  public Mono<String> position() {
+    return replicas.isEmpty()
+        ? Mono.just(CausalToken.UNKNOWN)
+        : attempt(
+                primary, CausalRead.position(Work.Terms.of(options.timeouts())), options.timeouts())
+            .rows()
+            .single()
+            .onErrorReturn(CausalToken.UNKNOWN);
   }
 
   /**
@@ -341,8 +361,15 @@ public final class ShardServers {
     return new Attempt<>(server, server::withConnection, work, limits, options);
   }
 
-  /** The preference of a subscriber's reads, given the preference of the statement, or null. */
+  /**
+   * The preference of a subscriber's reads, given the preference of the statement, or null, where
+   * reads of several subscribers are joined.
+   */
   public ReadPreference preference(@Nullable ReadPreference own, ContextView context) {
+    return CausalRead.of(context) == null ? preferred(own, context) : ReadPreference.PRIMARY;
+  }
+
+  private ReadPreference preferred(@Nullable ReadPreference own, ContextView context) {
     if (replicas.isEmpty() || context.hasKey(READ_YOUR_WRITES)) {
       return ReadPreference.PRIMARY;
     }
@@ -448,6 +475,80 @@ public final class ShardServers {
           .addKeyValue("shard", id())
           .log("{} is {}, was {}: {}", id(), now, before, reason);
       events.accept(new ShardEvent(id(), before, now, Instant.now(), reason));
+    }
+  }
+
+  /** A read of a replica that must have got somewhere, or else of the primary. */
+  private final class Behind<T> {
+
+    private final Work<T> work;
+    private final ReadPreference preference;
+    private final CausalRead causal;
+    private final long start = System.nanoTime();
+
+    Behind(Work<T> work, ReadPreference preference, CausalRead causal) {
+      this.work = work;
+      this.preference = preference;
+      this.causal = causal;
+    }
+
+    Flux<T> rows() {
+      String position = causal.token().position(id());
+      ServerPool server = pick(preference, List.of());
+      return server == primary
+              || position.equals(CausalToken.UNKNOWN)
+              || !causal.current().getAsBoolean()
+          ? new Reading<>(work, ReadPreference.PRIMARY).rows()
+          : reached(server, position).flatMapMany(reached -> reached ? there(server) : ofPrimary());
+    }
+
+    private Mono<Boolean> reached(ServerPool server, String position) {
+      Timeouts limits = work.terms().timeouts();
+      Duration most = limits.firstRow().dividedBy(2);
+      Duration wait = causal.patience().compareTo(most) < 0 ? causal.patience() : most;
+      return attempt(server, CausalRead.reaches(position, wait, Work.Terms.of(limits)), limits)
+          .rows()
+          .single()
+          // The keys may have moved meanwhile.
+          .map(reached -> reached && causal.current().getAsBoolean())
+          .onErrorReturn(false);
+    }
+
+    private Flux<T> there(ServerPool server) {
+      Timeouts left = left();
+      if (left == null) {
+        return late();
+      }
+      Attempt<T> attempt = attempt(server, work, left);
+      return attempt
+          .rows()
+          .onErrorResume(
+              error ->
+                  attempt.answered() || !ShardErrors.passing(error)
+                      ? Flux.error(error)
+                      : ofPrimary());
+    }
+
+    private Flux<T> ofPrimary() {
+      Timeouts left = left();
+      return left == null
+          ? late()
+          : new Reading<>(work.within(left), ReadPreference.PRIMARY).rows();
+    }
+
+    private @Nullable Timeouts left() {
+      return work.terms().timeouts().after(Duration.ofNanos(System.nanoTime() - start));
+    }
+
+    private Flux<T> late() {
+      return Flux.error(
+          new ShardTimeoutException(
+              id(),
+              ShardTimeoutException.Bound.FIRST_ROW,
+              work.terms().timeouts().firstRow(),
+              Duration.ofNanos(System.nanoTime() - start),
+              0,
+              work.text()));
     }
   }
 

@@ -64,6 +64,11 @@ public record Work<T>(
     return new Work<>(text, read, stream, counting, touching, terms, other);
   }
 
+  /** This work, held to other times. */
+  public Work<T> within(Timeouts times) {
+    return new Work<>(text, read, stream, counting, touching, terms.with(times), execution);
+  }
+
   /** This work, which is not done on a replica. */
   public Work<T> onPrimary() {
     Terms primary = terms.preferring(ReadPreference.PRIMARY);

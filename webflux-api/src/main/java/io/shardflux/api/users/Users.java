@@ -16,6 +16,8 @@ import io.shardflux.r2dbc.insert.InsertOutcome;
 import io.shardflux.r2dbc.insert.RowInserts;
 import io.shardflux.r2dbc.scatter.FailurePolicy;
 import io.shardflux.r2dbc.scatter.ShardSignal;
+import io.shardflux.r2dbc.settings.CausalToken;
+import io.shardflux.r2dbc.settings.ReadPreference;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.router.Internal;
 import io.shardflux.router.ShardId;
@@ -25,11 +27,13 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.springframework.http.HttpStatus;
 import org.springframework.stereotype.Component;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
+import reactor.util.context.Context;
 
 /** The table {@code users}, through the router. */
 @Internal
@@ -42,6 +46,10 @@ public final class Users {
   static final int MAX_ARRAY = 10_000;
 
   private static final Duration FIND_BOUND = Duration.ofSeconds(10);
+
+  /** The time for a replica to get as far as a token. */
+  private static final Duration REPLICA_WAIT = Duration.ofMillis(500);
+
   private static final String SELECT = "SELECT id, username, email, name FROM users";
   private static final String KEYS = " WHERE id IN (:keys)";
 
@@ -80,6 +88,41 @@ public final class Users {
   /** Completes if each of the ids has a shard, otherwise errors. */
   public Mono<Void> checkRoutable(ReadRequest request) {
     return Flux.fromIterable(request.ids()).concatMap(this::locate).then();
+  }
+
+  /**
+   * The text of a token by which later reads see what was written on a shard until now, in any
+   * process.
+   */
+  public Mono<String> token(ShardId shard) {
+    return router
+        .causalToken(List.of(shard))
+        // The shard was let go; a token of none has primaries read.
+        .onErrorResume(gone -> router.causalToken(List.of()))
+        .map(CausalToken::toString);
+  }
+
+  /** The same of the shard of a user. */
+  public Mono<String> token(long id) {
+    return locate(id).flatMap(this::token);
+  }
+
+  /** Has the reads of a subscription see what was written before a token. */
+  public Function<Context, Context> after(CausalToken token) {
+    return router.after(token, REPLICA_WAIT);
+  }
+
+  /** The user, or empty, as a token has it: such reads are not joined. */
+  public Mono<NdjsonLine.Found> findAfter(CausalToken token, long id) {
+    return router
+        .on(TABLE, ShardKey.of(id))
+        .sql(SELECT + " WHERE id = :id")
+        .bind("id", id)
+        .timeouts(Timeouts.of(FIND_BOUND))
+        .map(Users::user)
+        .one()
+        .flatMap(user -> locate(id).map(shard -> new NdjsonLine.Found(user, shard)))
+        .contextWrite(after(token));
   }
 
   /** The user, or empty. */
@@ -248,6 +291,7 @@ public final class Users {
         .on(TABLE, ShardKey.of(id))
         .sql(EXISTS)
         .bind("id", id)
+        .prefer(ReadPreference.PRIMARY)
         .map((row, metadata) -> true)
         .one()
         .defaultIfEmpty(false);
