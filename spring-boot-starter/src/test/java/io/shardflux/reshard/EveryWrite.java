@@ -35,6 +35,9 @@ final class EveryWrite {
 
   private static final int USUAL = 6;
 
+  /** Milliseconds, at most; longer in runs of many moves, of which each copies all rows anew. */
+  private static final int PAUSE = ProcessesFixture.KILLS > 1 ? 250 : 30;
+
   /** Those that write some time after they have looked for the shard. */
   private static final int LATE = 2;
 
@@ -115,7 +118,8 @@ final class EveryWrite {
 
   /** Leaves the machine to the movers, too. */
   private static Mono<Long> pause() {
-    return Mono.defer(() -> Mono.delay(Duration.ofMillis(ThreadLocalRandom.current().nextInt(30))));
+    return Mono.defer(
+        () -> Mono.delay(Duration.ofMillis(ThreadLocalRandom.current().nextInt(PAUSE))));
   }
 
   private Mono<Void> one(int lane) {

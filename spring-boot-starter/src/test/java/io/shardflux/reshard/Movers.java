@@ -84,6 +84,8 @@ final class Movers {
     Phase phase = phase(fixture.job(job.id()));
     died.merge(phase, 1, Integer::sum);
     statements.put(phase, String.valueOf(owner.dying()));
+    System.out.printf(
+        "death %d, in %s%s, at: %s%n", all(), phase, wakes ? ", wakes up" : "", owner.dying());
     awake.remove(owner);
     if (wakes) {
       zombies++;
