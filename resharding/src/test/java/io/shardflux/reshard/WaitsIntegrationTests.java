@@ -17,6 +17,7 @@ import java.util.Objects;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.api.parallel.Isolated;
@@ -49,6 +50,7 @@ class WaitsIntegrationTests {
     private final Queue<Long> before = new ConcurrentLinkedQueue<>();
     private final Queue<Long> meanwhile = new ConcurrentLinkedQueue<>();
     private final Queue<String> refused = new ConcurrentLinkedQueue<>();
+    private final AtomicInteger begun = new AtomicInteger();
     private final AtomicBoolean moving = new AtomicBoolean();
     private final AtomicBoolean over = new AtomicBoolean();
     private final Mono<Void> all;
@@ -69,8 +71,8 @@ class WaitsIntegrationTests {
     }
 
     private Mono<Void> write(ShardRouter router, int writer) {
-      int writes = before.size() + meanwhile.size();
-      return MoveFixture.update(router, 2L + writer + (long) WRITERS * (writes % USERS_EACH))
+      int user = begun.getAndIncrement() % USERS_EACH;
+      return MoveFixture.update(router, 2L + writer + (long) WRITERS * user)
           .timed()
           .doOnNext(
               write -> {
@@ -89,8 +91,8 @@ class WaitsIntegrationTests {
 
     /** Writes for a while, and then while keys move. */
     void whileMoving(Runnable move) {
-      Mono.fromSupplier(before::size)
-          .filter(writes -> writes > 10 * WRITERS)
+      Mono.fromSupplier(begun::get)
+          .filter(writes -> writes > 11 * WRITERS)
           .repeatWhenEmpty(Integer.MAX_VALUE, looks -> looks.delayElements(Duration.ofMillis(20)))
           .block(BOUND);
       moving.set(true);

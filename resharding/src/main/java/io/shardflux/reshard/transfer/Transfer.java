@@ -351,7 +351,14 @@ public final class Transfer {
         .repeat()
         .takeUntil(count -> count == 0 || late.getAsBoolean())
         .last()
-        .flatMap(count -> count == 0 ? Mono.empty() : Mono.error(new BehindException()));
+        .flatMap(count -> count == 0 ? Mono.empty() : noneLeft());
+  }
+
+  /** The last piece may have been all that waited. */
+  private Mono<Void> noneLeft() {
+    return capture
+        .oldest(source(), 1)
+        .flatMap(left -> left.isEmpty() ? Mono.empty() : Mono.error(new BehindException()));
   }
 
   /** Tells that writers waited, and more changes had to be applied than that is good for. */
