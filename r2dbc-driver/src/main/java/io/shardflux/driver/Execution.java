@@ -414,7 +414,8 @@ final class Execution {
             .flatMap(found -> written(asked.snapshot(), found, again))
             .switchIfEmpty(Mono.fromSupplier(() -> ChangesResult.of(0, List.of())));
     Duration acquire = engine.router().timeouts().acquire();
-    return engine.gatherTurns().inTurn(work.flux(), acquire, sql).single();
+    Flux<Result> inTurn = engine.gatherTurns().inTurn(work.flux(), acquire, sql);
+    return engine.heldGatherTurns().inTurn(inTurn, acquire, sql).single();
   }
 
   private Mono<Result> written(

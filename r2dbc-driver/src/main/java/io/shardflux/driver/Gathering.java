@@ -82,6 +82,9 @@ final class Gathering {
     }
   }
 
+  /** The rows of each shard that wait to be gathered; one may be long. */
+  private static final int PREFETCH = 64;
+
   private final VirtualConnection connection;
   private final SqlEngine engine;
   private final String sql;
@@ -235,6 +238,13 @@ final class Gathering {
     }
 
     @Override
+    public int mostHeld() {
+      return asked.transaction() == null && engine.streams()
+          ? engine.mostHeld()
+          : Integer.MAX_VALUE;
+    }
+
+    @Override
     public Mono<Result> withRows(
         SortedSet<Integer> mentions,
         List<String> json,
@@ -273,6 +283,11 @@ final class Gathering {
               hints.build(),
               asked.transaction())
           .doOnNext(result -> engine.noteBroadcast(sql));
+    }
+
+    @Override
+    public void noteStreamed() {
+      engine.noteStreamed(sql);
     }
 
     @Override
@@ -396,7 +411,7 @@ final class Gathering {
   private Execution reading(Gather.Mention mention, String text) {
     return mention.grouped()
         ? Execution.apart(connection, text)
-        : new Execution(connection, text, null, 0);
+        : new Execution(connection, text, null, PREFETCH);
   }
 
   private static GatherSource.MentionedRow row(Row row, Gather.Mention mention) {

@@ -73,6 +73,7 @@ public final class MutatedFactory {
   public static ShardfluxConnectionFactory counting(
       ShardRouter router, boolean firsts, Consumer<String> plans) {
     AtomicInteger asked = new AtomicInteger();
+    AtomicInteger held = new AtomicInteger();
     return new ShardfluxConnectionFactory(
         new SqlEngine(router, PlannerOptions.defaults()) {
           @Override
@@ -113,6 +114,16 @@ public final class MutatedFactory {
           @Override
           public void noteTables(String sql) {
             plans.accept("temporary tables");
+          }
+
+          @Override
+          public void noteStreamed(String sql) {
+            plans.accept("rows that go on");
+          }
+
+          @Override
+          public int mostHeld() {
+            return held.incrementAndGet() % 3 == 0 ? super.mostHeld() : LITTLE;
           }
 
           @Override
@@ -225,6 +236,46 @@ public final class MutatedFactory {
           }
         });
   }
+
+  /**
+   * Over a router, told which ways a read takes.
+   *
+   * @param mostHeld the characters of rows that are held; longer ones go on in chunks
+   * @param sends whether rows may be sent with a text
+   */
+  static ShardfluxConnectionFactory holding(
+      ShardRouter router, int mostHeld, boolean sends, Consumer<String> plans) {
+    return new ShardfluxConnectionFactory(
+        new SqlEngine(router, PlannerOptions.defaults()) {
+          @Override
+          public int mostHeld() {
+            return mostHeld;
+          }
+
+          @Override
+          public boolean readsJson() {
+            return sends && super.readsJson();
+          }
+
+          @Override
+          public void noteBroadcast(String sql) {
+            plans.accept("broadcast");
+          }
+
+          @Override
+          public void noteStreamed(String sql) {
+            plans.accept("rows that go on");
+          }
+
+          @Override
+          public void noteTables(String sql) {
+            plans.accept("temporary tables");
+          }
+        });
+  }
+
+  /** So few characters that rows of tests are not held. */
+  private static final int LITTLE = 600;
 
   /** So few rows that tables of tests are large. */
   private static final int FEW = 20;

@@ -34,6 +34,7 @@ import java.util.SortedSet;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.BiFunction;
 import java.util.function.Function;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -46,9 +47,10 @@ import reactor.core.publisher.Mono;
  * table are read from their shards, one mention after the other, as {@link ReadOrder} says. Once
  * shards can answer that are sent the rows that were read with the text, the rest is left to them.
  * Otherwise one server answers, once all rows were read: few rows are sent with the text, more are
- * put into temporary tables. For these a session is taken only then, so that no read waits for a
- * connection while it holds one. The tables are dropped before it goes back, also after a cancel;
- * after an error that is no answer of the server it is closed.
+ * put into temporary tables. For these a session is taken once the mentions were read that may be
+ * held; the rows of the others then go from their shards into the tables in chunks, in the turn of
+ * a statement that leaves each pool a connection. The tables are dropped before the session goes
+ * back, also after a cancel; after an error that is no answer of the server it is closed.
  *
  * @param shard whose primary answers
  * @param statement the statement for that shard, of temporary tables
@@ -133,6 +135,9 @@ public record GatherSource(
     /** Tells whether servers can be sent rows with a text. */
     boolean sendsRows();
 
+    /** The characters of rows that are held; longer ones go on in chunks. No bound if none may. */
+    int mostHeld();
+
     /**
      * The answer of shards that are sent the rows of some mentions with the text; empty, or a
      * refusal, where they could not give it.
@@ -160,6 +165,9 @@ public record GatherSource(
 
     /** A session on the shard that answers, for temporary tables. */
     Mono<TableSession> session(Timeouts left);
+
+    /** Takes note that rows go on into temporary tables while others are read. */
+    void noteStreamed();
 
     /** Takes note that rows are put into temporary tables. */
     void noteTables();
@@ -207,14 +215,17 @@ public record GatherSource(
   private final class Run {
 
     private final Deadline deadline;
-    private final GatheredRows gathered = new GatheredRows(bounds.maxRows(), bounds.maxBytes());
+    private final GatheredRows gathered =
+        new GatheredRows(bounds.maxRows(), bounds.maxBytes(), reading.mostHeld());
 
     Run(Deadline deadline) {
       this.deadline = deadline;
     }
 
     <T> Flux<T> rows(Function<Source, Flux<T>> use) {
-      return rows(new ReadOrder(gather, known, reading.sendsRows()), use);
+      return rows(
+          new ReadOrder(gather, known, reading.sendsRows(), reading.mostHeld() < Integer.MAX_VALUE),
+          use);
     }
 
     /** One mention after the other, until the rest can be asked with the rows that were read. */
@@ -222,8 +233,13 @@ public record GatherSource(
       return Flux.defer(
           () -> {
             ReadOrder.Step step = order.next();
-            return step == null
-                ? look(gather.read()).thenMany(whole(use))
+            if (step == null) {
+              return look(gather.read()).thenMany(whole(use));
+            }
+            return step.streamed()
+                ? held(held -> held.streamed(order, use))
+                    .onErrorResume(
+                        ReadAgain.class, again -> new Run(deadline).rows(order.anew(), use))
                 : read(step, order).thenMany(Flux.defer(() -> next(step, order, use)));
           });
     }
@@ -296,11 +312,11 @@ public record GatherSource(
       ShardSql sql = gathered.rows() <= MOST_ROWS ? gather.inText() : null;
       List<String> json = sql == null ? List.of() : json(gather.read());
       return sql == null || json.isEmpty()
-          ? held(use)
+          ? held(held -> held.rows(use))
           : firstOf(
               new DirectSource(reading.withAll(sql, json).timeouts(deadline.left())),
               use,
-              any -> held(use));
+              any -> held(held -> held.rows(use)));
     }
 
     /**
@@ -320,40 +336,45 @@ public record GatherSource(
               otherwise);
     }
 
-    private <T> Flux<T> held(Function<Source, Flux<T>> use) {
+    private <T> Flux<T> held(Function<Held, Flux<T>> work) {
       return Flux.usingWhen(
           Mono.defer(() -> reading.session(deadline.left())).map(Held::new),
-          held -> held.rows(use),
+          work,
           Held::left,
-          (held, error) -> isAnswer(error) ? held.left() : held.closed(),
+          (held, error) -> isLeft(error) ? held.left() : held.closed(),
           Held::cancelled);
+    }
+
+    /** Tells whether a session goes on behind an error. */
+    private boolean isLeft(Throwable error) {
+      return isAnswer(error) || isTooMany(error) || error instanceof ReadAgain;
     }
 
     private Mono<Void> read(ReadOrder.Step step, ReadOrder order) {
       Gather.Mention mention = gather.mentions().get(step.mention());
-      List<Set<Object>> keys = new ArrayList<>();
-      mention.joinColumns().forEach(key -> keys.add(new LinkedHashSet<>()));
+      JoinValues keys = new JoinValues(mention);
       int all = gathered.limit();
       int most = step.few() ? Math.min(all, known.few() + 1) : all;
       gathered.begin(mention);
-      return (step.none()
-              ? Flux.<MentionedRow>empty()
-              : reading.rows(mention, step.filters(), step.values(), most, deadline.left().total()))
-          .doOnNext(
+      return read(step, mention, most)
+          .takeUntil(
               row -> {
                 gathered.add(row.literals());
-                add(keys, row.keys());
+                keys.add(row.keys());
+                return gathered.isTooLong();
               })
           .then(
               Mono.<Void>fromRunnable(
                   () -> {
-                    if (step.few() && gathered.isLast(most)) {
+                    if (gathered.isTooLong()) {
+                      tooLong(step, order);
+                    } else if (step.few() && gathered.isLast(most)) {
                       postponed(step, order);
                     } else {
                       if (step.filters().isEmpty()) {
                         known.note(step.mention(), gathered.ofLast());
                       }
-                      order.done(step, keys);
+                      order.done(step, keys.all());
                     }
                   }))
           .onErrorResume(
@@ -361,20 +382,24 @@ public record GatherSource(
               error -> Mono.fromRunnable(() -> postponed(step, order)));
     }
 
+    private Flux<MentionedRow> read(ReadOrder.Step step, Gather.Mention mention, int most) {
+      return step.none()
+          ? Flux.empty()
+          : reading.rows(mention, step.filters(), step.values(), most, deadline.left().total());
+    }
+
+    private void tooLong(ReadOrder.Step step, ReadOrder order) {
+      if (step.filters().isEmpty() && gathered.isLastTooLong()) {
+        known.noteLong(step.mention());
+      }
+      gathered.dropLast();
+      order.tooLong(step);
+    }
+
     private void postponed(ReadOrder.Step step, ReadOrder order) {
       known.noteMore(step.mention());
       gathered.dropLast();
       order.tooMany(step);
-    }
-
-    /** NULL is equal to nothing. */
-    private void add(List<Set<Object>> keys, List<@Nullable Object> values) {
-      for (int i = 0; i < keys.size(); i++) {
-        Object value = values.get(i);
-        if (value != null) {
-          keys.get(i).add(value);
-        }
-      }
     }
 
     /** The work in a session. */
@@ -388,10 +413,20 @@ public record GatherSource(
       }
 
       <T> Flux<T> rows(Function<Source, Flux<T>> use) {
-        reading.noteTables();
+        return kind().flatMap(this::filled).thenMany(answered(use));
+      }
+
+      /** The same with the rows of the mentions that are left, which go on in chunks. */
+      <T> Flux<T> streamed(ReadOrder order, Function<Source, Flux<T>> use) {
         return kind()
-            .flatMap(this::filled)
-            .thenMany(answer(use))
+            .flatMap(kind -> filled(kind).then(streamed(order, kind)))
+            .then(look(gather.read()))
+            .thenMany(answered(use));
+      }
+
+      private <T> Flux<T> answered(Function<Source, Flux<T>> use) {
+        reading.noteTables();
+        return answer(use)
             .onErrorResume(
                 R2dbcException.class,
                 error ->
@@ -514,6 +549,73 @@ public record GatherSource(
             .then();
       }
 
+      /** One mention after the other, until all were read. */
+      private Mono<Void> streamed(ReadOrder order, ServerKind kind) {
+        return Mono.defer(
+            () -> {
+              ReadOrder.Step step = order.next();
+              return step == null
+                  ? Mono.empty()
+                  : streamed(step, order, kind).then(streamed(order, kind));
+            });
+      }
+
+      /**
+       * Fills the tables of one mention and of those like it. Where it has too many rows, and
+       * others could cut it down, all begins anew with those: a table is filled once.
+       */
+      private Mono<Void> streamed(ReadOrder.Step step, ReadOrder order, ServerKind kind) {
+        Gather.Mention mention = gather.mentions().get(step.mention());
+        List<Gather.Mention> alike = gather.likes(mention.same());
+        JoinValues keys = new JoinValues(mention);
+        Script script = new Script(session, deadline::left);
+        gathered.beginStreamed();
+        reading.noteStreamed();
+        alike.forEach(each -> script.add(each.create(), GatherSource::denied));
+        return script
+            .run()
+            .thenMany(Flux.defer(() -> read(step, mention, gathered.limit())))
+            .map(
+                row -> {
+                  gathered.count(row.literals(), mention);
+                  keys.add(row.keys());
+                  return row.literals();
+                })
+            .bufferUntil(new ChunkEnd(), true)
+            .concatMap(rows -> filled(alike, String.join(",", rows), kind, script), 1)
+            .then(Mono.defer(script::run))
+            .then(Mono.<Void>fromRunnable(() -> streamed(step, order, keys)))
+            .onErrorMap(
+                error -> isTooMany(error) && order.mayBeCut(step),
+                error -> {
+                  order.tooMany(step);
+                  return new ReadAgain();
+                });
+      }
+
+      private void streamed(ReadOrder.Step step, ReadOrder order, JoinValues keys) {
+        if (step.filters().isEmpty()) {
+          if (gathered.isLastTooLong()) {
+            known.noteLong(step.mention());
+          } else {
+            known.note(step.mention(), gathered.ofLast());
+          }
+        }
+        order.done(step, keys.all());
+      }
+
+      private Mono<Void> filled(
+          List<Gather.Mention> alike, String chunk, ServerKind kind, Script script) {
+        return Flux.fromIterable(alike)
+            .concatMap(
+                mention -> {
+                  String insert = mention.insert(kind.mariaDb());
+                  return script.with(insert + chunk, insert + "…", error -> unfit(error, mention));
+                },
+                1)
+            .then();
+      }
+
       /** The error tells no row. */
       private Throwable unfit(R2dbcException error, Gather.Mention mention) {
         return UNFIT.contains(error.getErrorCode())
@@ -570,6 +672,53 @@ public record GatherSource(
 
       private Mono<Void> run(String text) {
         return Mono.defer(() -> session.run(text, deadline.left()));
+      }
+    }
+  }
+
+  /** The end of a run behind which another one begins; no error of anything. */
+  private static final class ReadAgain extends RuntimeException {
+
+    private static final long serialVersionUID = 1L;
+
+    ReadAgain() {
+      super("rows are read again", null, false, false);
+    }
+  }
+
+  /** Tells before which row a new chunk begins. Used by one thread at a time. */
+  private static final class ChunkEnd implements Predicate<String> {
+
+    private int length;
+
+    @Override
+    public boolean test(String row) {
+      boolean ends = length > 0 && length + row.length() > GatheredRows.CHUNK;
+      length = (ends ? 0 : length) + row.length() + 1;
+      return ends;
+    }
+  }
+
+  /** The values of a mention's join columns. Used by one thread at a time. */
+  private static final class JoinValues {
+
+    private final List<Set<Object>> all = new ArrayList<>();
+
+    JoinValues(Gather.Mention mention) {
+      mention.joinColumns().forEach(column -> all.add(new LinkedHashSet<>()));
+    }
+
+    List<Set<Object>> all() {
+      return all;
+    }
+
+    /** NULL is equal to nothing. Of more values than cut others down, one shows that. */
+    void add(List<@Nullable Object> values) {
+      for (int i = 0; i < all.size(); i++) {
+        Object value = values.get(i);
+        if (value != null && all.get(i).size() <= ReadOrder.MOST_VALUES) {
+          all.get(i).add(value);
+        }
       }
     }
   }

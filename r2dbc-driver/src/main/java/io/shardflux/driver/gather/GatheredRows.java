@@ -10,22 +10,31 @@ import java.util.List;
 final class GatheredRows {
 
   /** Characters of a statement that fills a table, unless one row has more. */
-  private static final int CHUNK = 128 << 10;
+  static final int CHUNK = 128 << 10;
 
   /** Rows of one mention and of those like it, as pieces of a list of values. */
   record OfMention(Gather.Mention mention, List<StringBuilder> chunks) {}
 
   private final int maxRows;
   private final int maxBytes;
+  private final int mostHeld;
   private final List<OfMention> all = new ArrayList<>();
   private int rows;
   private long bytes;
+  private long held;
   private int rowsBefore;
   private long bytesBefore;
+  private long heldBefore;
 
-  GatheredRows(int maxRows, int maxBytes) {
+  /**
+   * No rows.
+   *
+   * @param mostHeld the characters up to which rows are held
+   */
+  GatheredRows(int maxRows, int maxBytes, int mostHeld) {
     this.maxRows = maxRows;
     this.maxBytes = maxBytes;
+    this.mostHeld = mostHeld;
   }
 
   List<OfMention> all() {
@@ -55,10 +64,27 @@ final class GatheredRows {
     return maxRows - rows + 1;
   }
 
+  /** Begins a mention whose rows are held. */
   void begin(Gather.Mention mention) {
     all.add(new OfMention(mention, new ArrayList<>()));
+    beginStreamed();
+  }
+
+  /** Begins a mention whose rows are counted only. */
+  void beginStreamed() {
     rowsBefore = rows;
     bytesBefore = bytes;
+    heldBefore = held;
+  }
+
+  /** Tells whether more is held than may be. */
+  boolean isTooLong() {
+    return held > mostHeld;
+  }
+
+  /** Tells whether the mention that was begun last would be too long to be held. */
+  boolean isLastTooLong() {
+    return bytes - bytesBefore > mostHeld;
   }
 
   /** Tells whether the mention that was begun last has so many rows. */
@@ -71,15 +97,28 @@ final class GatheredRows {
     all.remove(all.size() - 1);
     rows = rowsBefore;
     bytes = bytesBefore;
+    held = heldBefore;
   }
 
-  /** Takes a row of the mention that was begun last; an empty one can't be written down. */
+  /** Takes a row of the mention that was begun last. */
   void add(String literals) {
     OfMention last = all.get(all.size() - 1);
+    count(literals, last.mention());
+    held += literals.length();
+    List<StringBuilder> chunks = last.chunks();
+    if (chunks.isEmpty() || chunks.get(chunks.size() - 1).length() + literals.length() > CHUNK) {
+      chunks.add(new StringBuilder(literals));
+    } else {
+      chunks.get(chunks.size() - 1).append(',').append(literals);
+    }
+  }
+
+  /** Counts a row of the mention that was begun last; an empty one can't be written down. */
+  void count(String literals, Gather.Mention mention) {
     if (literals.isEmpty()) {
       throw new RefusedSqlException(
           RefusalCode.GATHERED_VALUE,
-          last.mention().table()
+          mention.table()
               + ": a row that a server can't write down exactly, such as JSON with decimals, dates"
               + " or binary values, MariaDB's JSON that is put into a document, or one beyond"
               + " max_allowed_packet");
@@ -91,13 +130,7 @@ final class GatheredRows {
           RefusalCode.TOO_MANY_GATHERED_ROWS,
           (rows > maxRows ? "more than " + maxRows + " rows" : "more than " + maxBytes + " bytes")
               + " to gather, the last of "
-              + last.mention().table());
-    }
-    List<StringBuilder> chunks = last.chunks();
-    if (chunks.isEmpty() || chunks.get(chunks.size() - 1).length() + literals.length() > CHUNK) {
-      chunks.add(new StringBuilder(literals));
-    } else {
-      chunks.get(chunks.size() - 1).append(',').append(literals);
+              + mention.table());
     }
   }
 

@@ -3,6 +3,7 @@ package io.shardflux.driver.gather;
 import io.shardflux.driver.plan.KnownSizes;
 import io.shardflux.sql.gather.Gather;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -16,8 +17,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * Says which mention's rows are read next, and which of them. A mention that is joined with others
  * is first asked for a few rows: if these are all, they cut the others down, of which only those
- * with the same values matter; if not, the others come first. Mentions that have another one's rows
- * are not read. Used by one thread at a time.
+ * with the same values matter; if not, the others come first. Those that are too long to be held
+ * come last, and go on as they come. Mentions that have another one's rows are not read. Used by
+ * one thread at a time.
  */
 final class ReadOrder {
 
@@ -31,15 +33,28 @@ final class ReadOrder {
    * @param filters what the rows must satisfy besides
    * @param values the values of the filters
    * @param none whether no row matters
+   * @param streamed whether its rows are too many to be held
    */
   record Step(
-      int mention, boolean few, List<Gather.Filter> filters, List<Object> values, boolean none) {}
+      int mention,
+      boolean few,
+      List<Gather.Filter> filters,
+      List<Object> values,
+      boolean none,
+      boolean streamed) {}
 
+  private final Gather gather;
   private final List<Gather.Mention> mentions;
+  private final KnownSizes.Of known;
   private final boolean sends;
+  private final boolean streams;
   private final Set<Integer> left = new LinkedHashSet<>();
   private final Set<Integer> large = new HashSet<>();
   private final Set<Integer> huge = new HashSet<>();
+
+  /** Those that have more rows than may be read, unless others cut them down. */
+  private final Set<Integer> over = new HashSet<>();
+
   private final Map<Integer, List<Set<Object>>> read = new LinkedHashMap<>();
 
   /**
@@ -48,12 +63,26 @@ final class ReadOrder {
    * @param known says which mentions were large before
    * @param sends whether shards may be sent the rows of one mention, so that others need not be
    *     read
+   * @param streams whether rows that are too long to be held may go on as they come
    */
-  ReadOrder(Gather gather, KnownSizes.Of known, boolean sends) {
+  ReadOrder(Gather gather, KnownSizes.Of known, boolean sends, boolean streams) {
+    this.gather = gather;
     this.mentions = gather.mentions();
+    this.known = known;
     this.sends = sends;
+    this.streams = streams;
     left.addAll(gather.read());
     left.stream().filter(known::isLarge).forEach(large::add);
+    left.stream().filter(mention -> streams && known.isLong(mention)).forEach(huge::add);
+  }
+
+  /** The order from the beginning, with what was learned of mentions that have too many rows. */
+  ReadOrder anew() {
+    ReadOrder next = new ReadOrder(gather, known, sends, streams);
+    next.over.addAll(over);
+    next.huge.addAll(over);
+    next.large.addAll(over);
+    return next;
   }
 
   /** The mentions whose rows were read. */
@@ -69,32 +98,53 @@ final class ReadOrder {
   /** The next reading; null once all mentions were read. */
   @Nullable Step next() {
     for (int mention : left) {
-      if (mentions.get(mention).links().stream().anyMatch(this::cuts)) {
+      if (!huge.contains(mention) && isCut(mention)) {
         return cut(mention);
       }
     }
     for (int mention : left) {
       if (!large.contains(mention)) {
-        boolean few = isLinked(mention) || (sends && left.size() > 1);
-        return new Step(mention, few, List.of(), List.of(), false);
+        return all(mention, isLinked(mention) || (sends && left.size() > 1));
       }
     }
     for (int mention : left) {
       if (!huge.contains(mention)) {
-        return new Step(mention, false, List.of(), List.of(), false);
+        return all(mention, false);
       }
     }
-    // One that has more rows than may be read is read again, and told of.
-    return left.isEmpty()
-        ? null
-        : new Step(left.iterator().next(), false, List.of(), List.of(), false);
+    return left.stream()
+        .min(
+            Comparator.<Integer, Boolean>comparing(over::contains)
+                .thenComparing(mention -> !isCut(mention)))
+        .map(mention -> isCut(mention) ? cut(mention) : all(mention, false))
+        .orElse(null);
+  }
+
+  private Step all(int mention, boolean few) {
+    return new Step(mention, few, List.of(), List.of(), false, isStreamed(mention));
+  }
+
+  private boolean isStreamed(int mention) {
+    return streams && huge.contains(mention);
+  }
+
+  private boolean isCut(int mention) {
+    return mentions.get(mention).links().stream().anyMatch(this::cuts);
   }
 
   /** Tells whether another mention may be read in place of one that has more rows than may be. */
   boolean hasOther(Step step) {
     return step.few()
+        || mayBeCut(step)
         || (sends
             && left.stream().anyMatch(other -> other != step.mention() && !huge.contains(other)));
+  }
+
+  /** Tells whether one that has too many rows could have fewer once others were read. */
+  boolean mayBeCut(Step step) {
+    return !over.contains(step.mention())
+        && mentions.get(step.mention()).links().stream()
+            .anyMatch(link -> left.contains(link.mention()) && !over.contains(link.mention()));
   }
 
   /** Tells whether other mentions that were not read could cut it down, or it them. */
@@ -114,23 +164,19 @@ final class ReadOrder {
       if (cuts(link)) {
         Set<Object> some = read.getOrDefault(link.mention(), List.of()).get(link.joinColumn());
         if (some.isEmpty()) {
-          return new Step(mention, false, List.of(), List.of(), true);
+          return new Step(mention, false, List.of(), List.of(), true, isStreamed(mention));
         }
         List<Object> padded = padded(some);
         filters.add(new Gather.Filter(link.column(), padded.size()));
         values.addAll(padded);
       }
     }
-    return new Step(mention, false, filters, values, false);
+    return new Step(mention, false, filters, values, false, isStreamed(mention));
   }
 
   /** How mentions that were not read are cut down by those that were. */
   List<Step> cuts() {
-    return left.stream()
-        .filter(mention -> mentions.get(mention).links().stream().anyMatch(this::cuts))
-        .map(this::cut)
-        .filter(step -> !step.none())
-        .toList();
+    return left.stream().filter(this::isCut).map(this::cut).filter(step -> !step.none()).toList();
   }
 
   /** As many values as a power of two, so that texts of few lengths are analysed. */
@@ -158,6 +204,13 @@ final class ReadOrder {
     large.add(step.mention());
     if (!step.few()) {
       huge.add(step.mention());
+      over.add(step.mention());
     }
+  }
+
+  /** Takes the end of a reading of rows that are too long to be held. */
+  void tooLong(Step step) {
+    large.add(step.mention());
+    huge.add(step.mention());
   }
 }

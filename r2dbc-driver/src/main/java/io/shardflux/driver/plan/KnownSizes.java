@@ -20,7 +20,10 @@ public final class KnownSizes {
   private static final int MOST = 1_000;
 
   /** Stands for more rows than were read. */
-  private static final int MORE = Integer.MAX_VALUE;
+  private static final int MORE = Integer.MAX_VALUE - 1;
+
+  /** Stands for rows that are too long to be held. */
+  private static final int LONG = Integer.MAX_VALUE;
 
   // Guarded by itself. The first one was used least lately.
   private final Map<String, Map<Integer, Integer>> all =
@@ -72,6 +75,17 @@ public final class KnownSizes {
       note(mention, MORE);
     }
 
+    /** Takes note that all rows are too long to be held. */
+    public void noteLong(int mention) {
+      note(mention, LONG);
+    }
+
+    /** Tells whether all rows of a mention were too long to be held. */
+    public boolean isLong(int mention) {
+      Integer rows = rows(mention);
+      return rows != null && rows == LONG;
+    }
+
     /** Tells whether a mention had more than few rows. */
     public boolean isLarge(int mention) {
       Integer rows = rows(mention);
@@ -83,7 +97,7 @@ public final class KnownSizes {
       Integer rows = rows(mention);
       return rows == null
           ? "an unknown number of rows"
-          : rows == MORE ? "more than " + few + " rows lately" : "about " + rows + " rows";
+          : rows >= MORE ? "more than " + few + " rows lately" : "about " + rows + " rows";
     }
 
     private @Nullable Integer rows(int mention) {

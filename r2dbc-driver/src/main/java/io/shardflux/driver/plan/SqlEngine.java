@@ -4,7 +4,6 @@ import io.shardflux.driver.catalog.CatalogSource;
 import io.shardflux.driver.catalog.TableFaults;
 import io.shardflux.driver.catalog.TableWatch;
 import io.shardflux.r2dbc.ShardRouter;
-import io.shardflux.r2dbc.settings.GatherOptions;
 import io.shardflux.r2dbc.settings.ScatterReads;
 import io.shardflux.r2dbc.spi.ShardAccess;
 import io.shardflux.r2dbc.spi.Snapshot;
@@ -36,6 +35,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -49,6 +49,17 @@ public class SqlEngine {
   private static final Logger scatters = LoggerFactory.getLogger("io.shardflux.scatter");
   private static final int LOOKUPS_AT_ONCE = 64;
 
+  /**
+   * The characters of rows that are held where longer ones may go on. Longer ones could not be sent
+   * with a text either: as literals they are about twice as long as there, at most.
+   */
+  private static final int MOST_HELD = 512 << 10;
+
+  /**
+   * The bytes that a gather takes whose rows go on: what it holds, and some chunks on their way.
+   */
+  private static final int STREAMED = 4 << 20;
+
   /** The part of the heap that the rows of all gathers may take. */
   private static final int PART_OF_HEAP = 8;
 
@@ -58,6 +69,12 @@ public class SqlEngine {
   private static final Hints SCATTER = Hints.builder().scatter(true).build();
   private static final Hints NO_SCATTER = Hints.builder().scatter(false).build();
 
+  /**
+   * Divides the bytes that are gathered at most. The MySQL driver reads 512 rows ahead, outside of
+   * the heap, where as much may be as in it: wide ones may be all.
+   */
+  private static final int PART_READ_AHEAD = 4;
+
   private final ShardRouter router;
   private final SqlPlanner planner;
   private final CatalogSource catalogs;
@@ -65,8 +82,38 @@ public class SqlEngine {
   private final int maxHeldRows;
   private final KnownSizes sizes = new KnownSizes();
   private final ServerKinds kinds = new ServerKinds();
-  private volatile @Nullable GatherTurns turns;
-  private volatile @Nullable GatherTurns joinedTurns;
+  private final Once<GatherTurns> turns =
+      new Once<>(
+          () -> freshTurns(Math.max(STREAMED, access().gathers().maxBytes() / PART_READ_AHEAD)));
+  private final Once<GatherTurns> heldTurns =
+      new Once<>(() -> freshTurns(access().gathers().maxBytes()));
+  private final Once<GatherTurns> joinedTurns =
+      new Once<>(() -> freshTurns(access().gathers().maxBytes()));
+
+  /** A value that is made at its first use. Thread-safe. */
+  private static final class Once<T> {
+
+    private final Supplier<T> made;
+    private volatile @Nullable T value;
+
+    Once(Supplier<T> made) {
+      this.made = made;
+    }
+
+    T get() {
+      T known = value;
+      return known == null ? first() : known;
+    }
+
+    private synchronized T first() {
+      T known = value;
+      if (known == null) {
+        known = made.get();
+        value = known;
+      }
+      return known;
+    }
+  }
 
   public SqlEngine(ShardRouter router, PlannerOptions options) {
     this.router = router;
@@ -96,15 +143,12 @@ public class SqlEngine {
 
   /** Lets few statements gather at once. */
   public GatherTurns gatherTurns() {
-    GatherTurns known = turns;
-    if (known != null) {
-      return known;
-    }
-    synchronized (this) {
-      GatherTurns first = turns == null ? freshTurns() : turns;
-      turns = first;
-      return first;
-    }
+    return streams() ? turns.get() : heldTurns.get();
+  }
+
+  /** The same for those that hold all their rows. */
+  public GatherTurns heldGatherTurns() {
+    return heldTurns.get();
   }
 
   /**
@@ -112,21 +156,31 @@ public class SqlEngine {
    * such a connection, so these must not wait for them.
    */
   public GatherTurns joinedGatherTurns() {
-    GatherTurns known = joinedTurns;
-    if (known != null) {
-      return known;
-    }
-    synchronized (this) {
-      GatherTurns first = joinedTurns == null ? freshTurns() : joinedTurns;
-      joinedTurns = first;
-      return first;
-    }
+    return joinedTurns.get();
   }
 
-  private GatherTurns freshTurns() {
-    GatherOptions gathers = access().gathers();
-    long room = Runtime.getRuntime().maxMemory() / PART_OF_HEAP / gathers.maxBytes();
-    return new GatherTurns((int) Math.max(1, Math.min(gathers.concurrency(), room)));
+  /**
+   * Tells whether rows may go on into a session's tables while others are read: a read then waits
+   * for a connection beside one that it holds, of which so few are held at once that each pool has
+   * one more.
+   */
+  public boolean streams() {
+    return access().gathers().concurrency() < access().smallestPool();
+  }
+
+  /** The characters of rows that a gather holds at most, if rows may go on. */
+  public int mostHeld() {
+    return MOST_HELD;
+  }
+
+  /**
+   * Turns.
+   *
+   * @param bytes what a statement holds about
+   */
+  private GatherTurns freshTurns(int bytes) {
+    long room = Runtime.getRuntime().maxMemory() / PART_OF_HEAP / bytes;
+    return new GatherTurns((int) Math.max(1, Math.min(access().gathers().concurrency(), room)));
   }
 
   /** The number of rows that a result may hold if it isn't streamed. */
@@ -313,6 +367,11 @@ public class SqlEngine {
   /** Takes note of a read that one server answers which has all rows in temporary tables. */
   public void noteTables(String sql) {
     scatters.atDebug().log("temporary tables: {}", sql);
+  }
+
+  /** Takes note of a gathered read whose rows go on into temporary tables while others are read. */
+  public void noteStreamed(String sql) {
+    scatters.atDebug().log("rows that go on: {}", sql);
   }
 
   /** Takes note of a read that one server answers which was sent all rows with the text. */

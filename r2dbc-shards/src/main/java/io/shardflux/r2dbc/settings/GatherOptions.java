@@ -9,8 +9,9 @@ package io.shardflux.r2dbc.settings;
  *     overrides it for one statement
  * @param maxRows the rows of one mention of a table that are gathered at most, and those of all
  *     mentions of a statement (default 10,000, from 1 to 1,000,000)
- * @param maxBytes the bytes of these rows, as they are written down for the server; what a router
- *     holds of one statement (default 16 MiB, from 1,024 to 1,073,741,824)
+ * @param maxBytes the bytes of these rows, as they are written down for the server; a router holds
+ *     all of one statement only in a transaction, and where {@code concurrency} is not below the
+ *     connections of the smallest pool (default 16 MiB, from 1,024 to 1,073,741,824)
  * @param concurrency the statements that gather at once in a router; 0 for one less than the
  *     smallest pool has connections, and at least one (default 0, from 0 to 1,000)
  */

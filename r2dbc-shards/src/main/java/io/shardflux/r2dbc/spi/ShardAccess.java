@@ -39,4 +39,7 @@ public interface ShardAccess {
 
   /** Tells how reads are gathered; its concurrency is the number that holds. */
   GatherOptions gathers();
+
+  /** The connections of the server that has the fewest, at most. */
+  int smallestPool();
 }
