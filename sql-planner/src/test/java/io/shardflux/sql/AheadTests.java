@@ -57,8 +57,8 @@ class AheadTests {
         "id NOT IN (SELECT id FROM orders) | id NOT IN (?, ?, ?, ?, NULL) [1, 2, 3, 1]",
         "age + 1 = ANY (SELECT id FROM orders) | age + 1 IN (?, ?, ?, ?, NULL) [1, 2, 3, 1]",
         "age <> ALL (SELECT id FROM orders) | age NOT IN (?, ?, ?, ?, NULL) [1, 2, 3, 1]",
-        "age >= ALL (SELECT id FROM orders) | age >= ALL (SELECT ? UNION ALL SELECT ? UNION ALL"
-            + " SELECT NULL) [1, 3]",
+        "age >= ALL (SELECT id FROM orders) | age >= ALL (SELECT `_shardflux_v`.* FROM (SELECT ?"
+            + " UNION ALL SELECT ? UNION ALL SELECT NULL) AS `_shardflux_v`) [1, 3]",
         "age = (SELECT id FROM orders) | age = (SELECT ? UNION ALL SELECT ? UNION ALL SELECT ?"
             + " UNION ALL SELECT NULL) [1, 2, 3]",
         "EXISTS (SELECT 1 FROM orders) | (1 = 1) []",

@@ -51,7 +51,7 @@ final class BoundText {
     switch (place.form()) {
       case EXISTS -> sql.append(rows.isEmpty() ? FALSE : TRUE);
       case VALUE -> value(rows, place.cast());
-      case EXTREMES -> rows(extremes(rows));
+      case EXTREMES -> extremes(rows);
       case IN, NOT_IN -> list(place, rows);
     }
   }
@@ -101,8 +101,20 @@ final class BoundText {
     }
   }
 
+  /** MariaDB loses NULL in a union that is compared, and not in one whose rows are read. */
+  private void extremes(List<? extends @Nullable Object> rows) {
+    List<@Nullable Object> extremes = extremesOf(rows);
+    if (extremes.contains(null)) {
+      sql.append("SELECT `_shardflux_v`.* FROM (");
+      rows(extremes);
+      sql.append(") AS `_shardflux_v`");
+    } else {
+      rows(extremes);
+    }
+  }
+
   /** What a comparison with all, or any, of the numbers hangs on. */
-  private static List<@Nullable Object> extremes(List<? extends @Nullable Object> rows) {
+  private static List<@Nullable Object> extremesOf(List<? extends @Nullable Object> rows) {
     List<Object> numbers = new ArrayList<>();
     rows.stream().filter(Objects::nonNull).forEach(numbers::add);
     List<@Nullable Object> extremes = new ArrayList<>();
