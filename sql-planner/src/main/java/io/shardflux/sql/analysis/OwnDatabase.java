@@ -40,7 +40,7 @@ public record OwnDatabase(SqlText text, Schema schema) {
     for (Span item : parsed.unnamed()) {
       String name = item.of(text.text());
       if (name.length() <= LONGEST_NAME) {
-        edits.add(new Edit(new Span(item.end(), item.end()), " AS " + Fragment.quoted(name)));
+        edits.add(new Edit(new Span(item.end(), item.end()), Fragment.named(name)));
       }
     }
     edits.sort(Comparator.comparingInt(edit -> edit.span().start()));

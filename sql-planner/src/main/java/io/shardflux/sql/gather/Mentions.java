@@ -278,7 +278,7 @@ final class Mentions {
     if (item.alias() == null && edits.size() > before) {
       String name = new SqlWriter(text).add(item.span()).done().text();
       if (name.length() <= LONGEST_NAME) {
-        edits.add(SqlWriter.Edit.behind(item.span(), Fragment.of(" AS " + Fragment.quoted(name))));
+        edits.add(SqlWriter.Edit.behind(item.span(), Fragment.of(Fragment.named(name))));
       }
     }
   }

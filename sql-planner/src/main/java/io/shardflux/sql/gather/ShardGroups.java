@@ -134,7 +134,7 @@ final class ShardGroups {
       if (item.alias() == null && edits.size() > before) {
         String name = new SqlWriter(text).add(item.span()).done().text();
         impossible |= name.length() > Mentions.LONGEST_NAME;
-        edits.add(SqlWriter.Edit.behind(item.span(), Fragment.of(" AS " + Fragment.quoted(name))));
+        edits.add(SqlWriter.Edit.behind(item.span(), Fragment.of(Fragment.named(name))));
       }
     }
     if (select.having() != null) {

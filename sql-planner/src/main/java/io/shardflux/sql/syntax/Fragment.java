@@ -40,6 +40,15 @@ public record Fragment(List<Object> pieces) {
     return "`" + name.replace("`", "``") + "`";
   }
 
+  /** The alias by which an item keeps its text as its name; names lack characters beyond U+FFFF. */
+  public static String named(String text) {
+    StringBuilder name = new StringBuilder(text.length());
+    text.codePoints()
+        .map(each -> Character.isBmpCodePoint(each) ? each : '?')
+        .forEach(name::appendCodePoint);
+    return " AS " + quoted(name.toString());
+  }
+
   /** The text of it, markers and all. */
   public String in(String text) {
     StringBuilder built = new StringBuilder();
