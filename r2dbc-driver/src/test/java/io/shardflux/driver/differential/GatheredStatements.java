@@ -19,6 +19,7 @@ final class GatheredStatements {
   private final Dice dice;
   private final Terms terms;
   private final boolean oddNotIn;
+  private final boolean oddNullIf;
   private final Source customers;
   private final Source orders;
   private final Source readings;
@@ -28,6 +29,7 @@ final class GatheredStatements {
     this.dice = dice;
     this.terms = new Terms(dice, bugs);
     this.oddNotIn = bugs.contains(ServerBug.NOT_IN_BEYOND_TYPE);
+    this.oddNullIf = bugs.contains(ServerBug.NULLIF_OF_COUNT);
     this.customers = new Source(tables.apply("customers"), "a");
     this.orders = new Source(tables.apply("orders"), "b");
     this.readings = new Source(tables.apply("readings"), "c");
@@ -88,7 +90,10 @@ final class GatheredStatements {
                     by.isEmpty() ? "COUNT(*)" : by,
                     by.isEmpty() || by.contains("(") ? "MAX(a.country)" : "CONCAT(" + by + ", '')"),
                 4));
-    String having = dice.percent(30) ? " HAVING " + wrapped() + " > " + dice.below(9) : "";
+    String condition = wrapped();
+    boolean spoilt = oddNullIf && condition.startsWith("NULLIF");
+    String having =
+        !spoilt && dice.percent(30) ? " HAVING " + condition + " > " + dice.below(9) : "";
     // Of an expression, MariaDB's rows of ROLLUP depend on its plan.
     boolean plain = !by.isEmpty() && !by.contains("(");
     String rollup = plain && dice.percent(10) ? " WITH ROLLUP" : "";

@@ -32,6 +32,9 @@ enum ServerBug {
   /** MariaDB 11.4: beside a distinct count the largest bits are given as the text of a number. */
   EXTREME_OF_BITS("SELECT MAX(mask), COUNT(DISTINCT id) FROM trial", "X'ff' 4"),
 
+  /** MariaDB 11.4: no group has a {@code NULLIF} of its count in {@code HAVING}. */
+  NULLIF_OF_COUNT("SELECT flag FROM trial GROUP BY flag HAVING NULLIF(COUNT(*), 2) > 1", "1"),
+
   /** MariaDB 11.4: a quotient is computed and compared with more digits than it shows. */
   HIDDEN_DIGITS("SELECT 1 / 3 * 3", "0.9999"),
 
