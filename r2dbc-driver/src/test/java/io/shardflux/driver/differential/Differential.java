@@ -86,6 +86,11 @@ final class Differential {
     return reads(seed, statements, mostFailures, StatementGenerator::gathered);
   }
 
+  /** Asks so many reads of tables of any kind. */
+  Report randoms(long seed, int statements, int mostFailures) {
+    return reads(seed, statements, mostFailures, StatementGenerator::random);
+  }
+
   /** Asks so many reads that shards answer by themselves. */
   Report shapes(long seed, int statements, int mostFailures) {
     return reads(seed, statements, mostFailures, StatementGenerator::shaped);

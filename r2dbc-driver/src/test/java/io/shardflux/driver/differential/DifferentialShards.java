@@ -44,7 +44,7 @@ final class DifferentialShards implements AutoCloseable {
   static final Duration BOUND = Duration.ofSeconds(60);
   static final int AT_ONCE = 6;
 
-  private final List<Table> tables = DifferentialTables.all();
+  private final List<Table> tables;
   private final List<Shard> shards = new ArrayList<>();
   private final List<ConnectionPool> each;
   private final ConnectionPool whole;
@@ -52,7 +52,8 @@ final class DifferentialShards implements AutoCloseable {
   private final Set<ServerBug> bugs = EnumSet.noneOf(ServerBug.class);
   private Map<String, ShardingStrategy> strategies = DifferentialTables.strategies();
 
-  private DifferentialShards(List<Database> databases, Database single) {
+  private DifferentialShards(List<Table> tables, List<Database> databases, Database single) {
+    this.tables = tables;
     each = databases.stream().map(DifferentialShards::pool).toList();
     whole = pool(single);
     everywhere().forEach(pool -> tables.forEach(table -> run(pool, table.create())));
@@ -69,9 +70,13 @@ final class DifferentialShards implements AutoCloseable {
   }
 
   static DifferentialShards fresh() {
+    return of(DifferentialTables.all());
+  }
+
+  static DifferentialShards of(List<Table> tables) {
     TestServers servers = TestServers.shared();
     return new DifferentialShards(
-        servers.freshDatabases("part"), servers.freshDatabases("whole").get(0));
+        tables, servers.freshDatabases("part"), servers.freshDatabases("whole").get(0));
   }
 
   List<Table> tables() {
@@ -256,7 +261,7 @@ final class DifferentialShards implements AutoCloseable {
     ShardRouterBuilder builder = ShardRouter.builder();
     shards.forEach(builder::shard);
     strategies.forEach(builder::strategy);
-    DifferentialTables.all().forEach(table -> builder.table(table.rule()));
+    tables.forEach(table -> builder.table(table.rule()));
     return builder.build();
   }
 

@@ -5,12 +5,13 @@ import io.shardflux.driver.differential.KeyConditions.Reach;
 import io.shardflux.sql.statement.RefusalCode;
 import java.util.ArrayList;
 import java.util.EnumSet;
-import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Random;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
@@ -30,7 +31,7 @@ final class StatementGenerator {
       new Column("n", Kind.INTEGER, "BIGINT", Table.row(1, 2, 3, 4));
 
   private final Random random;
-  private final Map<String, Table> tables = new HashMap<>();
+  private final Map<String, Table> tables = new TreeMap<>();
   private final List<Table> sharded;
   private final Set<ServerBug> bugs;
   private Dice dice;
@@ -131,6 +132,113 @@ final class StatementGenerator {
     begin(new Dice(random));
     GatheredStatements.Gathered read = new FirstStatements(dice, bugs, this::table).next();
     return generated("run first, " + read.shape(), Support.SUPPORTED, read.sql(), read.expected());
+  }
+
+  /** A read of any tables, whatever their columns are. */
+  Generated random() {
+    begin(new Dice(random));
+    return switch (dice.below(10)) {
+      case 0, 1 -> overTable();
+      case 2 -> derived();
+      case 3 -> union();
+      case 4, 5, 6 -> joinedAnyhow();
+      case 7, 8 -> subqueryOfAny();
+      default -> windowOfAny();
+    };
+  }
+
+  private Generated overTable() {
+    Table table = dice.pick(List.copyOf(tables.values()));
+    From from = alone(table);
+    Reach reach = table.sharded() ? keys.reach(from.sources().get(0)) : KeyConditions.ALL;
+    Body body = bodies.body(from, where(from, reach));
+    return generated("random, " + body.shape(), body);
+  }
+
+  /** A column of another table with which a table's column may be compared. */
+  private record Pair(Column one, Column other) {}
+
+  private List<Pair> pairs(Table one, Table other) {
+    return one.columns().stream()
+        .flatMap(
+            column ->
+                other.columns().stream()
+                    .filter(each -> each.kind() == column.kind() && each.kind() != Kind.BITS)
+                    .map(each -> new Pair(column, each)))
+        .toList();
+  }
+
+  private Generated joinedAnyhow() {
+    Source one = new Source(dice.pick(List.copyOf(tables.values())), "a");
+    Source other = new Source(dice.pick(List.copyOf(tables.values())), "b");
+    List<Pair> pairs = pairs(one.table(), other.table());
+    if (pairs.isEmpty()) {
+      return overTable();
+    }
+    Pair pair = dice.pick(pairs);
+    String on = one.name(pair.one()) + " = " + other.name(pair.other());
+    if (dice.percent(30)) {
+      on += " AND " + terms.predicate(dice.pick(one, other), 0);
+    }
+    String kind = dice.pick("JOIN", "JOIN", "LEFT JOIN", "RIGHT JOIN");
+    From from =
+        new From(
+            one.table() + " a " + kind + " " + other.table() + " b ON " + on,
+            List.of(one, other),
+            ", " + kind.toLowerCase(Locale.ROOT));
+    Body body =
+        dice.percent(60)
+            ? bodies.plain(from, where(from, KeyConditions.ALL))
+            : bodies.body(from, where(from, KeyConditions.ALL));
+    return generated("random, " + body.shape() + from.shape(), body);
+  }
+
+  private Generated subqueryOfAny() {
+    Source outer = new Source(dice.pick(List.copyOf(tables.values())), "a");
+    Source inner = new Source(dice.pick(List.copyOf(tables.values())), "b");
+    List<Pair> pairs = pairs(outer.table(), inner.table());
+    if (pairs.isEmpty()) {
+      return overTable();
+    }
+    Pair pair = dice.pick(pairs);
+    String own = outer.name(pair.one());
+    String its = inner.name(pair.other());
+    String rows = " FROM " + inner.table() + " b WHERE " + terms.predicate(inner, 1);
+    String same = rows + " AND " + its + " = " + own;
+    boolean odd =
+        (bugs.contains(ServerBug.NOT_IN_BEYOND_TYPE) || pair.one().kind() == Kind.YEAR)
+            && !pair.one().type().equals(pair.other().type());
+    String condition =
+        switch (dice.below(odd ? 3 : 5)) {
+          case 0 -> dice.pick("", "NOT ") + "EXISTS (SELECT 1" + same + ")";
+          case 1 -> "(SELECT COUNT(*)" + same + ")" + dice.pick(" > ", " = ") + dice.below(3);
+          case 2 -> dice.pick("", "NOT ") + "EXISTS (SELECT *" + rows + ")";
+          case 3 -> own + " IN (SELECT " + its + rows + ")";
+          default -> own + " NOT IN (SELECT " + its + rows + ")";
+        };
+    From from = new From(outer.table() + " a", List.of(outer), "");
+    Body body = bodies.plain(from, " WHERE " + condition);
+    return generated("random, subquery", body);
+  }
+
+  private Generated windowOfAny() {
+    From from = alone(dice.pick(sharded));
+    Source source = from.sources().get(0);
+    String order =
+        source.table().primaryKey().stream().map(source::name).collect(Collectors.joining(", "));
+    Column by = dice.pick(source.table().columns());
+    String over = " OVER (PARTITION BY " + source.name(by) + " ORDER BY " + order + ")";
+    return generated(
+        "random, window",
+        Support.SUPPORTED,
+        "SELECT "
+            + order
+            + ", "
+            + dice.pick("ROW_NUMBER()" + over, "COUNT(*)" + over, "COUNT(*) OVER ()")
+            + " FROM "
+            + from.sql()
+            + where(from, KeyConditions.ALL),
+        Expected.bag(Map.of()));
   }
 
   private Generated fixed(FixedStatements.Fixed fixed) {
