@@ -19,6 +19,7 @@ import io.shardflux.r2dbc.settings.GatherOptions;
 import io.shardflux.r2dbc.settings.ReadPreference;
 import io.shardflux.r2dbc.settings.ScatterReads;
 import io.shardflux.r2dbc.settings.Timeouts;
+import io.shardflux.r2dbc.spi.ShardPart;
 import io.shardflux.r2dbc.spi.Snapshot;
 import io.shardflux.r2dbc.statement.StatementSpec;
 import io.shardflux.router.ShardId;
@@ -128,16 +129,24 @@ final class Gathering {
   private Source joined(Asked asked, Gather gather) {
     VirtualTransaction transaction = Objects.requireNonNull(asked.transaction());
     Snapshot snapshot = asked.snapshot();
-    Timeouts times = times(asked);
     return new DeferredSource(
-        Flux.fromIterable(tables(gather, false))
-            .flatMapIterable(table -> having(snapshot, table))
-            .distinct()
-            .sort(Comparator.comparing(ShardId::value))
-            .concatMap(shard -> transaction.on(snapshot, shard).joined(times), 1)
-            // The one that answers, too, where none of them has all reference tables.
-            .then(Mono.defer(() -> transaction.on(snapshot, place(asked, gather)).joined(times)))
-            .then(Mono.fromSupplier(() -> source(asked, gather))));
+        Mono.fromSupplier(() -> StatementTime.of(asked, connection, sql))
+            .flatMap(
+                time ->
+                    Flux.fromIterable(tables(gather, false))
+                        .flatMapIterable(table -> having(snapshot, table))
+                        .distinct()
+                        .sort(Comparator.comparing(ShardId::value))
+                        .concatMap(shard -> joined(transaction.on(snapshot, shard), time), 1)
+                        // The one that answers, too, where none of them has all reference tables.
+                        .then(
+                            Mono.defer(
+                                () -> joined(transaction.on(snapshot, place(asked, gather)), time)))
+                        .then(Mono.fromSupplier(() -> source(asked.within(time.left()), gather)))));
+  }
+
+  private Mono<Void> joined(ShardPart part, StatementTime time) {
+    return Mono.defer(() -> part.joined(engine.router().timeouts().withTotal(time.left()))).then();
   }
 
   private static List<ShardId> having(Snapshot snapshot, String table) {
