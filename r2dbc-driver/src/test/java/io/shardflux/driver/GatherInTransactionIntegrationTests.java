@@ -200,6 +200,37 @@ class GatherInTransactionIntegrationTests extends GatheringShards {
     return builder.build();
   }
 
+  /** Rows of temporary tables are numbered by the server, too. */
+  @ParameterizedTest
+  @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "SINGLE")
+  void theLastNumberStaysThatOfTheTransactionsOwnRow(TransactionMode mode) {
+    DriverShards some = shards(9, mode);
+    ShardRouter router = unlogged(some, mode);
+    String numbered =
+        "SELECT MAX(n) FROM (SELECT ROW_NUMBER() OVER (ORDER BY age) AS n FROM users) d";
+    String last = "/* shardflux: shard=shard_1 */ SELECT LAST_INSERT_ID()";
+    try {
+      expect(
+          begun(
+              MutatedFactory.inTables(router),
+              at(IsolationLevel.READ_COMMITTED),
+              connection ->
+                  Flux.concat(
+                      changed(connection, "INSERT INTO settings (label) VALUES ('z')"),
+                      longs(connection, numbered),
+                      longs(connection, last),
+                      longs(connection, numbered),
+                      longs(connection, last))),
+          1L,
+          9L,
+          3L,
+          9L,
+          3L);
+    } finally {
+      router.close().block(BOUND);
+    }
+  }
+
   /** Rows in temporary tables of the transaction's own connection, which is closed behind it. */
   @ParameterizedTest
   @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "SINGLE")

@@ -81,6 +81,13 @@ public record GatherSource(
   /** The rows that one server is sent with a text; in a temporary table it finds more by a key. */
   private static final int MOST_ROWS = 1_000;
 
+  /** Keeps a transaction's LAST_INSERT_ID(), which rows that are numbered change. */
+  private static final String KEEP_ID = "SET @_shardflux_id = LAST_INSERT_ID()";
+
+  /** Undoes that change, if there was one. */
+  private static final String GIVE_ID =
+      "DO LAST_INSERT_ID(COALESCE(@_shardflux_id, LAST_INSERT_ID())); SET @_shardflux_id = NULL";
+
   /** The values by which a mention is cut down that is not read. */
   private static final int MOST_CUTTING = 1_024;
 
@@ -521,6 +528,7 @@ public record GatherSource(
         if (session.inTransaction()) {
           // Those of a statement before, which was lost in the middle.
           script.add(drop(), error -> error);
+          script.add(KEEP_ID, error -> error);
         }
         if (gather.target() != null) {
           script.add(gather.target().create(), GatherSource::denied);
@@ -644,7 +652,10 @@ public record GatherSource(
 
       /** Gives the session back once it is as it was; otherwise it is closed. */
       Mono<Void> left() {
-        String restoring = quiet ? drop() + "; " + ServerKind.LOUD : drop();
+        String restoring =
+            drop()
+                + (quiet ? "; " + ServerKind.LOUD : "")
+                + (session.inTransaction() ? "; " + GIVE_ID : "");
         return session
             .run(restoring, times)
             .then(Mono.defer(session::giveBack))
