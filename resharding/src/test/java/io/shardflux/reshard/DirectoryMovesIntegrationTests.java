@@ -13,6 +13,7 @@ import io.shardflux.cluster.JobLostException;
 import io.shardflux.cluster.Jobs.Owned;
 import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.directory.TableDirectory;
+import io.shardflux.r2dbc.failure.ShardUnavailableException;
 import io.shardflux.r2dbc.scatter.FailurePolicy;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.reshard.job.MoveJob;
@@ -69,8 +70,25 @@ class DirectoryMovesIntegrationTests {
       TableDirectory.of(Shard.of("directory", databases.get(0).r2dbcUrl()), "by_user");
   private ShardMoves moves;
   private volatile boolean settles;
+
+  /** Whether a switch may take longer than writes wait for it. */
+  private volatile boolean interrupted;
+
   private volatile Function<String, Mono<Void>> before = what -> Mono.empty();
   private String document = "";
+
+  private final MoveJob.Guards guards =
+      new MoveJob.Guards() {
+        @Override
+        public boolean settles() {
+          return settles;
+        }
+
+        @Override
+        public Mono<Void> before(String what) {
+          return Mono.defer(() -> before.apply(what));
+        }
+      };
 
   /** The updates of each user that succeeded, from its insert on. */
   private final Map<Long, AtomicInteger> versions = new ConcurrentHashMap<>();
@@ -106,20 +124,7 @@ class DirectoryMovesIntegrationTests {
     for (int i = 0; i < 2; i++) {
       routers.add(ClusterRouter.open(document).blockOptional(BOUND).orElseThrow());
     }
-    moves =
-        new DefaultShardMoves(
-            routers.get(0),
-            new MoveJob.Guards() {
-              @Override
-              public boolean settles() {
-                return settles;
-              }
-
-              @Override
-              public Mono<Void> before(String what) {
-                return Mono.defer(() -> before.apply(what));
-              }
-            });
+    moves = new DefaultShardMoves(routers.get(0), guards);
     router(0).onAll().sql(USER).onFailure(FailurePolicy.failFast()).rowsUpdated().blockLast(BOUND);
     Flux.range(1, USERS).concatMap(id -> inserted(router(0), id)).blockLast(BOUND);
     // Both know all keys, for an hour.
@@ -169,6 +174,10 @@ class DirectoryMovesIntegrationTests {
         .flatMap(
             lane ->
                 Mono.defer(() -> write(router(lane % 2)))
+                    // Nothing was sent.
+                    .onErrorResume(
+                        ShardUnavailableException.class,
+                        error -> interrupted ? Mono.empty() : Mono.error(error))
                     .then(Mono.delay(Duration.ofMillis(2)))
                     .repeat(() -> !over.get())
                     .then())
@@ -278,6 +287,36 @@ class DirectoryMovesIntegrationTests {
     assertThat(router(0).topology().strategies().get("by_user"))
         .extracting(strategy -> Objects.requireNonNull(strategy).shards())
         .isEqualTo(Set.of(S0, S1, S2));
+  }
+
+  /** Each of them goes on with what it does until that is refused, beside the next one. */
+  @Test
+  void nothingIsLostWhereOwnersLoseAMove() {
+    List<ShardKey> some = keysOf(S0).subList(0, 10);
+    Set<String> left = ConcurrentHashMap.newKeySet();
+    left.addAll(List.of("copy", "open", "tell", "clean"));
+    before = what -> left.remove(what) ? taken() : Mono.empty();
+    interrupted = true;
+    ShardMoves others = new DefaultShardMoves(routers.get(1), guards);
+    try {
+      meanwhile(() -> run(new Intent.MoveKeys("by_user", some, S1)));
+    } finally {
+      others.close().block(BOUND);
+    }
+    assertThat(left).isEmpty();
+    assertThat(keysOf(S1)).containsAll(some);
+    check();
+  }
+
+  /** As by an owner that took the job, and was lost at once. */
+  private Mono<Void> taken() {
+    return router(0)
+        .on(S0)
+        .sql(
+            "UPDATE shardflux_job SET token = token + 1, owner_until = UTC_TIMESTAMP(6) WHERE"
+                + " ended_at IS NULL")
+        .rowsUpdated()
+        .then();
   }
 
   /** What is assigned between the plan and its begin stays there; nothing is behind that. */
