@@ -102,7 +102,7 @@ final class VirtualConnection implements Connection {
       @Nullable TransactionMode mode,
       Timeouts times,
       ReadConsistency consistency) {
-    return new VirtualTransaction(whole, engine.snapshot(), begin(whole, mode, times, consistency));
+    return new VirtualTransaction(whole, begin(whole, mode, times, consistency));
   }
 
   private SpanningTransaction begin(

@@ -50,7 +50,7 @@ abstract class MovingUsers {
   private final List<Database> databases = TestServers.shared().freshDatabases("moving");
   private final List<Shard> shards = new ArrayList<>();
   final Control control = new Control();
-  private final ShardRouter router = router();
+  final ShardRouter router = router();
   final ShardfluxConnectionFactory factory = ShardfluxConnectionFactory.of(router);
   Topology newest = topology(1, OLD);
 

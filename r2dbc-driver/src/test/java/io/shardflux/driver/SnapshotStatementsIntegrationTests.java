@@ -140,7 +140,8 @@ class SnapshotStatementsIntegrationTests {
     for (String sql :
         List.of(
             "UPDATE users SET age = 1 WHERE id = 1",
-            "SELECT age FROM users WHERE id = 1 FOR UPDATE")) {
+            "SELECT age FROM users WHERE id = 1 FOR UPDATE",
+            "SELECT age FROM users WHERE id = 1 LOCK IN SHARE MODE")) {
       StepVerifier.create(shards.updated(SNAPSHOT + sql))
           .expectErrorMatches(
               error ->

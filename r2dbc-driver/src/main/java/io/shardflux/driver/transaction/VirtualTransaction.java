@@ -27,7 +27,6 @@ import reactor.core.publisher.Mono;
 public final class VirtualTransaction {
 
   private final TransactionDefinition definition;
-  private final Snapshot begun;
   private final SpanningTransaction shards;
 
   /** Whether one of its statements has temporary tables; those of another have the same names. */
@@ -41,13 +40,10 @@ public final class VirtualTransaction {
   /**
    * A transaction that no shard has joined.
    *
-   * @param begun the snapshot that it begins with
    * @param shards the same over the router's shards
    */
-  public VirtualTransaction(
-      TransactionDefinition definition, Snapshot begun, SpanningTransaction shards) {
+  public VirtualTransaction(TransactionDefinition definition, SpanningTransaction shards) {
     this.definition = definition;
-    this.begun = begun;
     this.shards = shards;
   }
 
@@ -176,9 +172,11 @@ public final class VirtualTransaction {
    * because the shard's view is older. Null otherwise.
    */
   public @Nullable Throwable overtaken(Snapshot now, Set<String> tables) {
+    if (isSnapshot()) {
+      return now.outOfView(shards, tables);
+    }
     for (ShardId shard : joined()) {
-      // The shards of a snapshot join at once, with whichever statement is the first.
-      Snapshot then = isSnapshot() ? begun : first(shard);
+      Snapshot then = first(shard);
       Throwable moved = then == null ? null : now.movedSince(then, tables, shard);
       if (moved != null) {
         return moved;

@@ -20,7 +20,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.TimeoutException;
-import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.core.publisher.Sinks;
@@ -39,10 +38,13 @@ final class Barrier {
   /** The time for all of it. The decisions of all shards may wait so long. */
   static final Duration BOUND = Duration.ofSeconds(2);
 
+  /** The time of that for what was decided to be committed; one that can't be holds up no more. */
+  private static final Duration SETTLING = Duration.ofMillis(500);
+
   private static final Duration PAUSE = Duration.ofMillis(5);
 
   /** After so many looks a decided branch that is still there is committed from here. */
-  private static final int PATIENT_LOOKS = 40;
+  private static final int PATIENT_LOOKS = 10;
 
   /** ER_LOCK_WAIT_TIMEOUT. */
   private static final int LOCK_WAIT = 1205;
@@ -138,7 +140,7 @@ final class Barrier {
     }
   }
 
-  static Throwable late(ShardId shard, @Nullable Throwable error) {
+  private static Throwable late(ShardId shard, Throwable error) {
     return new R2dbcTransientResourceException(
         shard
             + ": no snapshot within "
@@ -160,14 +162,28 @@ final class Barrier {
         .flatMap(lock -> branches(lock).map(xid -> Map.entry(lock, xid)), locks.size())
         .collectList()
         .flatMap(prepared -> prepared.isEmpty() ? Mono.empty() : decided(locks, prepared))
-        .flatMap(left -> left.isEmpty() ? Mono.empty() : committed(left, 1));
+        .flatMap(
+            left ->
+                left.isEmpty()
+                    ? Mono.empty()
+                    : committed(left, 1).timeout(SETTLING, Mono.error(() -> unsettled(left))));
   }
 
-  /** The prepared branches of the shard's own database, at all or among some. */
+  private static Throwable unsettled(Map<Lock, Set<Xid>> left) {
+    Map.Entry<Lock, Set<Xid>> one = left.entrySet().iterator().next();
+    return new R2dbcTransientResourceException(
+        one.getKey().shard().id()
+            + ": no snapshot, as transaction "
+            + one.getValue().iterator().next().transaction()
+            + " is decided and not committed there within "
+            + SETTLING.toMillis()
+            + " ms (expected: its end, see operations().inDoubt(); on MariaDB a router that stands"
+            + " still must go first); ask again later");
+  }
+
+  /** The prepared branches of the shard's server, those of others too. */
   private static Flux<Xid> branches(Lock lock) {
-    String key = lock.located().place().key();
-    return TransactionTables.branches(lock.shard().id(), lock.connection())
-        .filter(branch -> branch.place().equals(key));
+    return TransactionTables.branches(lock.shard().id(), lock.connection());
   }
 
   /** The branches whose leads have decided to commit them; no lead decides meanwhile. */
@@ -179,7 +195,10 @@ final class Barrier {
     for (Map.Entry<Lock, Xid> each : prepared) {
       Lock lead = leads.get(each.getValue().lead());
       if (lead == null) {
-        return Mono.error(unknownLead(each.getKey(), each.getValue()));
+        if (each.getValue().place().equals(each.getKey().located().place().key())) {
+          return Mono.error(unknownLead(each.getKey(), each.getValue()));
+        }
+        continue;
       }
       asked.computeIfAbsent(lead, any -> new HashSet<>()).add(each.getValue().transaction());
     }

@@ -185,7 +185,7 @@ final class Branch {
 
   /** Runs a text that leaves its part open. */
   Mono<Void> step(String text, Timeouts times) {
-    return sure(times).then(this.<Void>attempt(own(text, times)).then());
+    return sure(times).then(this.<Void>attempt(open(own(text, times))).then());
   }
 
   /** Runs a text of the end. */

@@ -2,12 +2,14 @@ package io.shardflux.r2dbc.atomic;
 
 import io.r2dbc.spi.IsolationLevel;
 import io.r2dbc.spi.Option;
+import io.r2dbc.spi.R2dbcBadGrammarException;
 import io.r2dbc.spi.R2dbcException;
 import io.r2dbc.spi.R2dbcNonTransientResourceException;
 import io.r2dbc.spi.R2dbcRollbackException;
 import io.r2dbc.spi.TransactionDefinition;
 import io.shardflux.r2dbc.atomic.TransactionTables.Located;
 import io.shardflux.r2dbc.failure.ShardErrors;
+import io.shardflux.r2dbc.failure.ShardTimeoutException;
 import io.shardflux.r2dbc.failure.TopologyChangedException;
 import io.shardflux.r2dbc.live.Epoch;
 import io.shardflux.r2dbc.live.LiveShards;
@@ -16,6 +18,7 @@ import io.shardflux.r2dbc.settings.ReadConsistency;
 import io.shardflux.r2dbc.settings.Timeouts;
 import io.shardflux.r2dbc.settings.TransactionMode;
 import io.shardflux.r2dbc.shard.ShardServers;
+import io.shardflux.r2dbc.statement.SqlTemplate;
 import io.shardflux.r2dbc.statement.Work;
 import io.shardflux.r2dbc.transaction.TransactionStart;
 import io.shardflux.router.Internal;
@@ -57,6 +60,11 @@ public final class SpanningTransaction implements RouterTransaction {
 
   /** ER_LOCK_DEADLOCK. */
   private static final int DEADLOCK = 1213;
+
+  /** MySQL's state and code of a write in a transaction that only reads. */
+  private static final String READ_ONLY_STATE = "25006";
+
+  private static final int READ_ONLY = 1792;
 
   /** The savepoint before a step over shards; a user's own of the same name would be replaced. */
   private static final String STEP = "shardflux step";
@@ -222,6 +230,11 @@ public final class SpanningTransaction implements RouterTransaction {
     return view != null;
   }
 
+  /** The topology in which the view of a snapshot was opened; null if none was. */
+  public @Nullable Epoch viewed() {
+    return view == null ? null : view.epoch;
+  }
+
   private Mono<Void> opened() {
     return view == null ? Mono.empty() : view.opened;
   }
@@ -237,7 +250,11 @@ public final class SpanningTransaction implements RouterTransaction {
         Mono.firstWithSignal(
                 Mono.defer(this::open),
                 over.asMono()
-                    .then(Mono.error(() -> new CancellationException("transaction: rolled back"))))
+                    .then(
+                        Mono.error(
+                            () ->
+                                new CancellationException(
+                                    "the snapshot was given up before its views were open"))))
             .doOnError(SpanningTransaction.this::doom)
             .cache();
 
@@ -247,6 +264,11 @@ public final class SpanningTransaction implements RouterTransaction {
     private volatile @Nullable Epoch epoch;
 
     private Mono<Void> open() {
+      // One that waits for its turn has no connection.
+      return home.inTurn(timeouts.acquire(), Mono.defer(this::openNow));
+    }
+
+    private Mono<Void> openNow() {
       LiveShards live = home.live();
       Epoch begun = live.epoch();
       epoch = begun;
@@ -259,10 +281,23 @@ public final class SpanningTransaction implements RouterTransaction {
               parts ->
                   home.instant(
                       shards,
-                      timeouts.acquire(),
                       Mono.when(parts.stream().map(part -> part.step(LOOK, timeouts)).toList())))
-          .then(live.follow(timeouts.acquire()))
+          .then(Mono.defer(() -> live.follow(timeouts.acquire())))
           .then(Mono.defer(() -> same(begun)));
+    }
+
+    /** Rows that are on their way stand on two shards, in the view for good. */
+    void refuseMoving(SqlTemplate sql) {
+      Epoch seen = Objects.requireNonNull(epoch);
+      Set<String> tables = seen.moving().isEmpty() ? Set.of() : sql.naming(seen.moving().keySet());
+      if (!tables.isEmpty()) {
+        throw new IllegalStateException(
+            "TABLE_MOVING: "
+                + tables
+                + ", whose rows stand on two shards while their keys move, in: "
+                + ShardTimeoutException.shortened(sql.text())
+                + " (expected: a read by the driver, or a later one)");
+      }
     }
 
     private Mono<Branch> part(ShardId shard) {
@@ -306,12 +341,41 @@ public final class SpanningTransaction implements RouterTransaction {
 
   @Override
   public TransactionTarget on(ShardId shard) {
-    return on(shard, home::enter);
+    Target target = new Target(located(shard), home::enter, false);
+    return text -> {
+      SqlTemplate sql = home.template(text);
+      return named(target, sql).statement(sql, terms());
+    };
+  }
+
+  /** Where a shard's rows are read by its name, whichever of them are its own. */
+  private Work.Target named(Target target, SqlTemplate sql) {
+    return view == null
+        ? target
+        : new Work.Target() {
+          @Override
+          public <T> Flux<T> run(Work<T> work) {
+            return target.run(
+                work.doing(
+                    (connection, dialect) -> {
+                      view.refuseMoving(sql);
+                      return work.execution().apply(connection, dialect);
+                    }));
+          }
+        };
+  }
+
+  private static Mono<LiveShards.Located> located(ShardId shard) {
+    return Mono.just(new LiveShards.Located(shard, null));
+  }
+
+  private Work.Terms terms() {
+    return Work.Terms.of(timeouts);
   }
 
   /** A shard that is entered otherwise. */
   public TransactionTarget on(ShardId shard, Entrance entrance) {
-    return target(Mono.just(new LiveShards.Located(shard, null)), entrance);
+    return target(located(shard), entrance);
   }
 
   /**
@@ -320,12 +384,12 @@ public final class SpanningTransaction implements RouterTransaction {
    * @param reads whether they are known to write nothing, whatever their text looks like
    */
   public Work.Target at(ShardId shard, Entrance entrance, boolean reads) {
-    return new Target(Mono.just(new LiveShards.Located(shard, null)), entrance, reads);
+    return new Target(located(shard), entrance, reads);
   }
 
   private TransactionTarget target(Mono<LiveShards.Located> where, Entrance entrance) {
     Target target = new Target(where, entrance, false);
-    return sql -> target.statement(home.template(sql), Work.Terms.of(timeouts));
+    return sql -> target.statement(home.template(sql), terms());
   }
 
   /** Where statements of the transaction go. */
@@ -343,6 +407,9 @@ public final class SpanningTransaction implements RouterTransaction {
 
     @Override
     public <T> Flux<T> run(Work<T> work) {
+      if (view != null && !work.read() && !reads) {
+        return Flux.error(ofSnapshot(work));
+      }
       return inside(
           where.flatMapMany(
               found ->
@@ -352,6 +419,15 @@ public final class SpanningTransaction implements RouterTransaction {
                               inView(found.look())
                                   .thenMany(looked(branch.run(work), found.look())))));
     }
+  }
+
+  /** A lock would have the newest rows read, not those of the view. */
+  private static R2dbcException ofSnapshot(Work<?> work) {
+    return new R2dbcBadGrammarException(
+        "consistency: snapshot, of what changes or locks (expected: a read)",
+        READ_ONLY_STATE,
+        READ_ONLY,
+        work.text());
   }
 
   /** A key that was located in another topology than the view's may lie elsewhere in the view. */
@@ -706,6 +782,7 @@ public final class SpanningTransaction implements RouterTransaction {
   }
 
   private Mono<Void> ending(boolean answered) {
+    endView();
     return all()
         .flatMap(
             branches -> {

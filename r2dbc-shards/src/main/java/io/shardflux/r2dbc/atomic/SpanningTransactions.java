@@ -1,5 +1,6 @@
 package io.shardflux.r2dbc.atomic;
 
+import io.r2dbc.spi.R2dbcTransientResourceException;
 import io.r2dbc.spi.TransactionDefinition;
 import io.shardflux.r2dbc.live.LiveShards;
 import io.shardflux.r2dbc.settings.ReadConsistency;
@@ -196,19 +197,26 @@ public final class SpanningTransactions {
     return templates.apply(sql);
   }
 
+  /** Opens one snapshot of this router after the other, as there are few control connections. */
+  Mono<Void> inTurn(Duration patience, Mono<Void> opening) {
+    return snapshots.run(
+        opening,
+        patience,
+        () ->
+            new R2dbcTransientResourceException(
+                "snapshot: no turn within "
+                    + patience.toMillis()
+                    + " ms behind others of this router (expected: fewer at once, or a longer"
+                    + " timeouts.acquire); ask again"));
+  }
+
   /**
-   * Opens the views of a snapshot, so that they are of one instant. One barrier of this router is
-   * held at a time, as there are few control connections.
+   * Opens the views of a snapshot, so that they are of one instant.
    *
    * @param shards all shards
    */
-  Mono<Void> instant(Collection<ShardServers> shards, Duration patience, Mono<Void> opening) {
-    return protocol.hasBarrier()
-        ? snapshots.run(
-            Mono.defer(() -> new Barrier(tables, shards).behind(opening)),
-            patience,
-            () -> Barrier.late(shards.iterator().next().id(), null))
-        : opening;
+  Mono<Void> instant(Collection<ShardServers> shards, Mono<Void> opening) {
+    return protocol.hasBarrier() ? new Barrier(tables, shards).behind(opening) : opening;
   }
 
   <T> Flux<T> enter(ShardId shard, Function<ShardServers, Flux<T>> work) {

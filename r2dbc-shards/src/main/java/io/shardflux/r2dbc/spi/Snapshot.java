@@ -354,6 +354,25 @@ public final class Snapshot {
   }
 
   /**
+   * The error of a statement in a transaction whose shards' views were opened at once, where keys
+   * of tables moved since, or were on their way then: what the move left behind is in those views.
+   * Null where none did.
+   */
+  public @Nullable Throwable outOfView(SpanningTransaction transaction, Set<String> tables) {
+    Epoch view = transaction.viewed();
+    return view == null
+            || epoch.isSame(view)
+            || (view.movingOf(tables).isEmpty()
+                && !epoch.movedSince(view, tables)
+                && !epoch.copiesChangedSince(view, tables))
+        ? null
+        : changed(
+            epoch.topology().shards().iterator().next(),
+            String.join(", ", tables),
+            "while the snapshot was read; run it again");
+  }
+
+  /**
    * The error, which {@link Crossing} is for, of a statement that was planned by this snapshot and
    * that another topology overtook before it was sent; null where its tables' keys lie as they did.
    */

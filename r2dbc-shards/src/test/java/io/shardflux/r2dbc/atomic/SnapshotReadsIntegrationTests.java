@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.r2dbc.spi.IsolationLevel;
 import io.r2dbc.spi.Option;
 import io.r2dbc.spi.R2dbcException;
+import io.r2dbc.spi.R2dbcRollbackException;
 import io.r2dbc.spi.TransactionDefinition;
 import io.shardflux.r2dbc.Await;
 import io.shardflux.r2dbc.Relay;
@@ -21,6 +22,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -30,6 +32,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import reactor.core.Disposable;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
+import reactor.core.publisher.Sinks;
 import reactor.core.scheduler.Schedulers;
 import reactor.test.StepVerifier;
 
@@ -224,6 +227,48 @@ class SnapshotReadsIntegrationTests {
     }
   }
 
+  /** A commit behind a first read that was given up ends the opening. */
+  @Test
+  void aCommitEndsAnOpeningThatNobodyWaitsFor() {
+    Sinks.Empty<Void> over = Sinks.empty();
+    Sinks.Empty<Void> locked = Sinks.empty();
+    SpanningTransactions transactions = bank.transactions(Protocol.WHOLE);
+    Mono<Void> holding =
+        bank.router
+            .inTransaction(
+                transaction ->
+                    transaction
+                        .on(bank.shards.get(0).id())
+                        .sql("SELECT id FROM shardflux_barrier WHERE id = 1 FOR UPDATE")
+                        .map((row, metadata) -> 1)
+                        .one()
+                        .doOnSuccess(there -> locked.tryEmitEmpty())
+                        .then(over.asMono()))
+            .then()
+            .cache();
+    holding.subscribe();
+    locked.asMono().block(BOUND);
+    SpanningTransaction given =
+        transactions.begin(
+            PLAIN, Timeouts.defaults(), TransactionMode.ATOMIC, ReadConsistency.SNAPSHOT);
+    StepVerifier.create(
+            Bank.amount(given, 0, "")
+                .timeout(Duration.ofMillis(200), Mono.empty())
+                .then(given.commit()))
+        .expectErrorMatches(
+            error ->
+                error instanceof R2dbcRollbackException
+                    && String.valueOf(error.getMessage()).contains("given up before its views"))
+        .verify(Duration.ofSeconds(5));
+    over.tryEmitEmpty();
+    holding.block(BOUND);
+    lockedNowhere();
+    StepVerifier.create(Bank.amount(given, 0, ""))
+        .expectError(IllegalStateException.class)
+        .verify(BOUND);
+    assertThat(sum(transactions).block(BOUND)).isEqualTo(Bank.SUM);
+  }
+
   /** Cancelled anywhere, they leave no row locked and no connection taken. */
   @Test
   void cancelledOnesLeaveNothing() {
@@ -251,13 +296,18 @@ class SnapshotReadsIntegrationTests {
 
   @Test
   void writesAndOthersAreRefused() {
-    StepVerifier.create(
-            bank.router
-                .inTransaction(transaction -> Bank.add(transaction, 0, 1))
-                .contextWrite(ReadConsistency.SNAPSHOT.inContext()))
-        .expectErrorMatches(
-            error -> error instanceof R2dbcException said && said.getErrorCode() == 1792)
-        .verify(BOUND);
+    List<Function<RouterTransaction, Mono<Long>>> others =
+        List.of(
+            transaction -> Bank.add(transaction, 0, 1),
+            transaction -> Bank.amount(transaction, 0, " FOR UPDATE"),
+            transaction -> Bank.amount(transaction, 0, " LOCK IN SHARE MODE"));
+    for (Function<RouterTransaction, Mono<Long>> other : others) {
+      StepVerifier.create(
+              bank.router.inTransaction(other).contextWrite(ReadConsistency.SNAPSHOT.inContext()))
+          .expectErrorMatches(
+              error -> error instanceof R2dbcException said && said.getErrorCode() == 1792)
+          .verify(BOUND);
+    }
     StepVerifier.create(
             bank.router
                 .inTransaction(
