@@ -99,6 +99,7 @@ final class Barrier {
 
     private final ShardServers shard;
     private final Sinks.One<Lock> lock = Sinks.one();
+    private volatile boolean locked;
 
     Row(ShardServers shard) {
       this.shard = shard;
@@ -124,9 +125,22 @@ final class Barrier {
           .concatMap(result -> result.map(row -> TransactionTables.located(shard.id(), row)))
           .singleOrEmpty()
           .switchIfEmpty(Mono.error(() -> TransactionTables.missing(shard.id())))
-          .doOnNext(located -> lock.tryEmitValue(new Lock(shard, connection, located)))
+          .doOnNext(
+              located -> {
+                locked = true;
+                lock.tryEmitValue(new Lock(shard, connection, located));
+              })
           .then(over.asMono())
           .then(Mono.defer(() -> run(connection, UNLOCK)));
+    }
+
+    /** The first without its lock, as the bounds of all are met at once. */
+    private ShardId slow() {
+      return rows.stream()
+          .filter(row -> !row.locked)
+          .map(row -> row.shard.id())
+          .findFirst()
+          .orElse(shard.id());
     }
 
     private Throwable told(Throwable error) {
@@ -135,7 +149,7 @@ final class Barrier {
       }
       return error instanceof TimeoutException
               || (error instanceof R2dbcException said && said.getErrorCode() == LOCK_WAIT)
-          ? late(shard.id(), error)
+          ? late(slow(), error)
           : ShardErrors.named(shard.id(), error);
     }
   }
@@ -145,7 +159,7 @@ final class Barrier {
         shard
             + ": no snapshot within "
             + BOUND.toMillis()
-            + " ms, as commits or other snapshots were under way (expected: shards that answer"
+            + " ms, as it did not answer, or commits or other snapshots were under way (expected: shards that answer"
             + " soon, and few snapshots at once); ask again",
         error);
   }

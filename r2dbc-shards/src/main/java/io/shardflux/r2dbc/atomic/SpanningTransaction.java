@@ -6,6 +6,7 @@ import io.r2dbc.spi.R2dbcBadGrammarException;
 import io.r2dbc.spi.R2dbcException;
 import io.r2dbc.spi.R2dbcNonTransientResourceException;
 import io.r2dbc.spi.R2dbcRollbackException;
+import io.r2dbc.spi.R2dbcTimeoutException;
 import io.r2dbc.spi.TransactionDefinition;
 import io.shardflux.r2dbc.atomic.TransactionTables.Located;
 import io.shardflux.r2dbc.failure.ShardErrors;
@@ -34,6 +35,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CancellationException;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
@@ -248,7 +250,8 @@ public final class SpanningTransaction implements RouterTransaction {
     private final Sinks.Empty<Void> over = Sinks.empty();
     private final Mono<Void> opened =
         Mono.firstWithSignal(
-                Mono.defer(this::open),
+                Mono.defer(this::open)
+                    .timeout(timeouts.firstRow(), Mono.error(() -> late(timeouts.firstRow()))),
                 over.asMono()
                     .then(
                         Mono.error(
@@ -262,6 +265,23 @@ public final class SpanningTransaction implements RouterTransaction {
     private boolean complete;
 
     private volatile @Nullable Epoch epoch;
+
+    private final Set<ShardId> there = ConcurrentHashMap.newKeySet();
+
+    private R2dbcException late(Duration time) {
+      Epoch begun = epoch;
+      List<ShardId> missing =
+          begun == null
+              ? List.of()
+              : begun.servers().keySet().stream().filter(id -> !there.contains(id)).toList();
+      return new R2dbcTimeoutException(
+          "snapshot: "
+              + (missing.isEmpty() ? "" : "no connection of " + missing + ", ")
+              + "the shards' views not open within "
+              + time.toMillis()
+              + " ms (expected: by then; raise timeouts.first-row or the statement's time, or have"
+              + " fewer snapshots at once)");
+    }
 
     private Mono<Void> open() {
       // One that waits for its turn has no connection.
@@ -304,7 +324,7 @@ public final class SpanningTransaction implements RouterTransaction {
       return Mono.defer(
           () -> {
             synchronized (SpanningTransaction.this) {
-              return joined(shard, home::enter, timeouts);
+              return joined(shard, home::enter, timeouts).doOnNext(part -> there.add(shard));
             }
           });
     }

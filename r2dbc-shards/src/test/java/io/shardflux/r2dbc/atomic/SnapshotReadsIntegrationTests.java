@@ -227,6 +227,21 @@ class SnapshotReadsIntegrationTests {
     }
   }
 
+  /** Its row is held by another one; the error names it, in the time that the caller has. */
+  @Test
+  void aShardWhoseRowIsNotToBeHadIsNamed() {
+    Bank.run(
+            bank.shards.get(1),
+            "START TRANSACTION;SELECT id FROM shardflux_barrier WHERE id = 1 FOR UPDATE;DO SLEEP(3)")
+        .subscribe(null, error -> {});
+    Await.until(
+        "a held row",
+        sum(bank.router)
+            .thenReturn("")
+            .onErrorResume(e -> Mono.just(String.valueOf(e.getMessage()))),
+        told -> told.startsWith("shard_1: no snapshot within"));
+  }
+
   /** A commit behind a first read that was given up ends the opening. */
   @Test
   void aCommitEndsAnOpeningThatNobodyWaitsFor() {
