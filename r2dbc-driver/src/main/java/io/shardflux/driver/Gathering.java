@@ -248,9 +248,12 @@ final class Gathering {
 
     @Override
     public int mostHeld() {
-      return asked.transaction() == null && engine.streams()
-          ? engine.mostHeld()
-          : Integer.MAX_VALUE;
+      return looksMeanwhile() ? engine.mostHeld() : Integer.MAX_VALUE;
+    }
+
+    @Override
+    public boolean looksMeanwhile() {
+      return asked.transaction() == null && engine.streams();
     }
 
     @Override

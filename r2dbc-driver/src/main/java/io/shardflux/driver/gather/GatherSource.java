@@ -139,6 +139,12 @@ public record GatherSource(
      */
     Mono<Void> look(Collection<Integer> mentions, Supplier<Timeouts> left);
 
+    /**
+     * Tells whether tables may be looked at while shards are asked, for which each must have
+     * another connection.
+     */
+    boolean looksMeanwhile();
+
     /** Tells whether servers can be sent rows with a text. */
     boolean sendsRows();
 
@@ -268,12 +274,16 @@ public record GatherSource(
           .flatMapMany(
               found ->
                   found
-                      .map(
-                          result ->
-                              look(read)
-                                  .thenMany(
-                                      firstOf(new ResultSource(result), use, any -> otherwise)))
+                      .map(result -> proven(new ResultSource(result), read, use, otherwise))
                       .orElse(otherwise));
+    }
+
+    /** What shards answer with rows of tables that are as the plan has them. */
+    private <T> Flux<T> proven(
+        Source answer, SortedSet<Integer> read, Function<Source, Flux<T>> use, Flux<T> otherwise) {
+      return reading.looksMeanwhile()
+          ? firstOf(new ProvenSource(answer, look(read)), use, any -> otherwise)
+          : look(read).thenMany(firstOf(answer, use, any -> otherwise));
     }
 
     private Mono<Result> withRows(
