@@ -34,6 +34,9 @@ public record UnionRewrite(SqlText text, Schema schema, PlannerOptions options) 
   /** The name of the query that has all rows. */
   private static final String ALL = "shardflux";
 
+  /** The beginning of its columns' names, which no table has: an order by them means no alias. */
+  private static final String COLUMN = "_shardflux_c";
+
   /** The longest name that servers take for a column. */
   private static final int LONGEST_NAME = 256;
 
@@ -168,8 +171,8 @@ public record UnionRewrite(SqlText text, Schema schema, PlannerOptions options) 
       List<String> numbered = new ArrayList<>();
       List<String> named = new ArrayList<>();
       for (int i = 0; i < columns.size(); i++) {
-        numbered.add("c" + i);
-        named.add("c" + i + " AS " + Fragment.quoted(name(query, columns, i)));
+        numbered.add(COLUMN + i);
+        named.add(COLUMN + i + " AS " + Fragment.quoted(name(query, columns, i)));
       }
       sql.append(query.with() == null ? "WITH " : ", ");
       sql.append(ALL + " (").append(String.join(", ", numbered)).append(") AS (");
