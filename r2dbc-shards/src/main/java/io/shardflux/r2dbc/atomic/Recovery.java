@@ -462,7 +462,8 @@ public final class Recovery {
                                     Decisions.kept(),
                                     row -> Objects.requireNonNull(row.get(0, Long.class)))
                                 .single()
-                                .flatMap(count -> refuse(seen, count))));
+                                .flatMap(count -> refuse(seen, count)))
+                    .onErrorResume(TransactionTables.MissingException.class, none -> Mono.empty()));
   }
 
   private static Mono<Void> refuse(Seen seen, long decisions) {

@@ -20,6 +20,8 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
@@ -55,6 +57,16 @@ public final class TransactionTables {
   /** The shard's row of the barrier. */
   static final String PLACE =
       "SELECT version, place, DATABASE(), @@wait_timeout FROM shardflux_barrier WHERE id = 1";
+
+  /** The settings by which a server keeps less than it acknowledged; empty if there is none. */
+  private static final String KEPT =
+      "SELECT CONCAT_WS(', ', IF(@@GLOBAL.innodb_flush_log_at_trx_commit <> 1,"
+          + " CONCAT('innodb_flush_log_at_trx_commit = ',"
+          + " @@GLOBAL.innodb_flush_log_at_trx_commit), NULL),"
+          + " IF(@@GLOBAL.log_bin AND @@GLOBAL.sync_binlog <> 1,"
+          + " CONCAT('sync_binlog = ', @@GLOBAL.sync_binlog), NULL))";
+
+  private static final Logger log = LoggerFactory.getLogger(TransactionTables.class);
 
   private static final int VERSION = 1;
 
@@ -114,7 +126,26 @@ public final class TransactionTables {
   private Mono<Located> asked(ShardServers shard) {
     return place(shard)
         .delayUntil(found -> branches(shard).then())
+        .delayUntil(found -> warned(shard))
         .doOnNext(found -> known.put(shard, found));
+  }
+
+  /** Tells of a server that may lose what it acknowledged, once; it is used all the same. */
+  private Mono<Void> warned(ShardServers shard) {
+    return rows(shard, KEPT, row -> String.valueOf(row.get(0, String.class)))
+        .filter(lax -> !lax.isEmpty())
+        .doOnNext(
+            lax ->
+                log.atWarn()
+                    .addKeyValue("shard", shard.id())
+                    .log(
+                        "{}: {} (expected: 1 each; a server that loses an acknowledged commit or"
+                            + " prepared part loses its part of a transaction that others have"
+                            + " stored)",
+                        shard.id(),
+                        lax))
+        .then()
+        .onErrorComplete();
   }
 
   /** The shard's place as it is now. */
@@ -158,8 +189,18 @@ public final class TransactionTables {
     return new Located(Place.of(shard, id, Objects.requireNonNull(row.get(2, String.class))), id);
   }
 
+  /** A shard has no tables of transactions, so it leads none and has no part of one. */
+  static final class MissingException extends IllegalStateException {
+
+    private static final long serialVersionUID = 1L;
+
+    private MissingException(String message) {
+      super(message);
+    }
+  }
+
   static IllegalStateException missing(ShardId shard) {
-    return new IllegalStateException(
+    return new MissingException(
         shard
             + ": no tables of transactions (expected: those of src/sql/transactions.sql; or call"
             + " operations().createTransactionTables())");

@@ -11,6 +11,7 @@ import io.shardflux.r2dbc.ShardRouter;
 import io.shardflux.r2dbc.TestShards;
 import io.shardflux.r2dbc.settings.Shard;
 import io.shardflux.r2dbc.settings.TransactionMode;
+import io.shardflux.r2dbc.shard.ShardServers;
 import io.shardflux.router.ShardId;
 import io.shardflux.servers.TestServers;
 import java.io.IOException;
@@ -74,6 +75,24 @@ class TransactionTablesIntegrationTests {
                           .blockLast(BOUND)))
           .hasMessageStartingWith(
               "shard_2: tables of transactions of version 9 (expected: version 1,");
+    }
+  }
+
+  @Test
+  void aShardWithoutThemIsNeededByNone() {
+    try (Bank bank = new Bank()) {
+      ShardServers shard = TestShards.live(bank.router).of(bank.shards.get(1).id());
+      Recovery recovery = bank.transactions(Protocol.WHOLE).recovery();
+      transfer(bank.router).block(BOUND);
+      assertThat(
+              catchThrowable(
+                  () ->
+                      recovery
+                          .refuseIfNeeded(TestShards.live(bank.router).of(bank.shards.get(0).id()))
+                          .block(BOUND)))
+          .hasMessageStartingWith("shard_0: has 1 decisions");
+      Bank.run(bank.shards.get(1), "DROP TABLE shardflux_barrier").block(BOUND);
+      recovery.refuseIfNeeded(shard).block(BOUND);
     }
   }
 
