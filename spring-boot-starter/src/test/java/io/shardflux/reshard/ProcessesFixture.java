@@ -24,6 +24,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
+import reactor.util.retry.Retry;
 
 /** Routers in JVMs of their own on three shards, and what their writers were told. */
 final class ProcessesFixture implements AutoCloseable {
@@ -100,7 +101,13 @@ final class ProcessesFixture implements AutoCloseable {
   }
 
   Job job(long job) {
-    return ClusterAccess.of(cluster).jobs().get(job).blockOptional(CopyFixture.BOUND).orElseThrow();
+    return ClusterAccess.of(cluster)
+        .jobs()
+        .get(job)
+        // A machine that is busy with many processes may be late for a connection.
+        .retryWhen(Retry.fixedDelay(5, Duration.ofSeconds(1)))
+        .blockOptional(CopyFixture.BOUND)
+        .orElseThrow();
   }
 
   /** A child process of {@link RouterProcess}. */

@@ -18,6 +18,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.UnaryOperator;
 import org.yaml.snakeyaml.Yaml;
 import reactor.core.publisher.Mono;
+import reactor.util.retry.Retry;
 
 /**
  * A router in a JVM of its own, which a test may kill or stop. It does moves, or it writes; it
@@ -106,6 +107,8 @@ final class RouterProcess {
     MovePlan plan =
         moves
             .plan("by_user", ProcessesFixture.STRATEGIES.get(Integer.parseInt(strategy)))
+            // A machine that is busy with many processes may be late for a connection.
+            .retryWhen(Retry.fixedDelay(5, Duration.ofSeconds(1)))
             .blockOptional(BOUND)
             .orElseThrow();
     MoveOptions options = plan.options().toBuilder().rollbackWindow(window).build();
