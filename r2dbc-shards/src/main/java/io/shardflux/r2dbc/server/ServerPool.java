@@ -64,6 +64,10 @@ public final class ServerPool {
   private final Settlement settlement;
   private final ServerWatch watch;
   private final AtomicInteger inFlight = new AtomicInteger();
+
+  /** The reads that wait on the server until it has got somewhere. */
+  private final AtomicInteger awaiting = new AtomicInteger();
+
   private final LatencyWindow latency = new LatencyWindow(System::nanoTime);
   private final ErrorCounts errors = new ErrorCounts();
 
@@ -142,6 +146,17 @@ public final class ServerPool {
 
   public long kills() {
     return settlement.kills();
+  }
+
+  /**
+   * Waits on the server, each wait by a connection of its own. They may hold half of the
+   * connections; what is beyond is false at once.
+   */
+  public Mono<Boolean> awaited(Mono<Boolean> wait) {
+    return Mono.using(
+        awaiting::incrementAndGet,
+        number -> number <= Math.max(1, maxSize() / 2) ? wait : Mono.just(false),
+        number -> awaiting.decrementAndGet());
   }
 
   public int maxSize() {

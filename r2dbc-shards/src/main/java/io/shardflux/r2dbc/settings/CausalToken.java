@@ -2,6 +2,8 @@ package io.shardflux.r2dbc.settings;
 
 import io.shardflux.router.Internal;
 import io.shardflux.router.ShardId;
+import java.util.Collections;
+import java.util.Comparator;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.regex.Pattern;
@@ -34,7 +36,8 @@ public final class CausalToken {
    * {@return a token}
    *
    * @param epoch the topology's, by which the shards are those of the keys
-   * @param positions the position of each shard's primary; one that is none is unknown
+   * @param positions the position of each shard's primary; one that is none is unknown, and so are
+   *     the longest ones where the text would be too long
    */
   @Internal
   public static CausalToken of(long epoch, Map<ShardId, String> positions) {
@@ -42,7 +45,18 @@ public final class CausalToken {
     positions.forEach(
         (shard, position) ->
             known.put(shard, POSITION.matcher(position).matches() ? position : UNKNOWN));
-    return new CausalToken(epoch, known);
+    CausalToken token = new CausalToken(epoch, known);
+    while (token.toString().length() > LONGEST && forgetLongest(known)) {
+      token = new CausalToken(epoch, known);
+    }
+    return token;
+  }
+
+  /** Gives up the longest position; false if none is known. */
+  private static boolean forgetLongest(Map<ShardId, String> known) {
+    Map.Entry<ShardId, String> longest =
+        Collections.max(known.entrySet(), Comparator.comparing(each -> each.getValue().length()));
+    return !longest.setValue(UNKNOWN).equals(UNKNOWN);
   }
 
   /**

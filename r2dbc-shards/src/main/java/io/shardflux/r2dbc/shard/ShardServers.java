@@ -8,6 +8,7 @@ import io.shardflux.r2dbc.failure.ShardTimeoutException;
 import io.shardflux.r2dbc.failure.ShardUnavailableException;
 import io.shardflux.r2dbc.observe.ShardEvent;
 import io.shardflux.r2dbc.observe.ShardStatistics;
+import io.shardflux.r2dbc.scatter.StreamTurns;
 import io.shardflux.r2dbc.server.Gate;
 import io.shardflux.r2dbc.server.LatencyWindow;
 import io.shardflux.r2dbc.server.ServerPool;
@@ -55,6 +56,9 @@ public final class ShardServers {
   /** The key in a subscriber's context that makes its reads see its writes. */
   public static final String READ_YOUR_WRITES = "shardflux.read-your-writes";
 
+  /** A write that is done must not wait long for its token. */
+  private static final Timeouts POSITION = Timeouts.of(Duration.ofMillis(500));
+
   private static final Logger log = LoggerFactory.getLogger(ShardServers.class);
 
   private final Shard shard;
@@ -96,6 +100,12 @@ public final class ShardServers {
   /** The connections that its primary has at most. */
   public int maxConnections() {
     return bounds(shard, options).maxSize();
+  }
+
+  /** Those of them that streams, which slow readers may hold, leave to others. */
+  public int connectionsBesideStreams() {
+    PoolOptions bounds = bounds(shard, options);
+    return bounds.maxSize() - bounds.streams();
   }
 
   private Server server(ConnectionFactoryOptions way, boolean primary) {
@@ -176,8 +186,7 @@ public final class ShardServers {
   public Mono<String> position() {
     return replicas.isEmpty()
         ? Mono.just(CausalToken.UNKNOWN)
-        : attempt(
-                primary, CausalRead.position(Work.Terms.of(options.timeouts())), options.timeouts())
+        : attempt(primary, CausalRead.position(Work.Terms.of(POSITION)), POSITION)
             .rows()
             .single()
             .onErrorReturn(CausalToken.UNKNOWN);
@@ -502,16 +511,20 @@ public final class ShardServers {
           : reached(server, position).flatMapMany(reached -> reached ? there(server) : ofPrimary());
     }
 
+    /** Takes half of the time to a first row at most, be it for a connection or for the replica. */
     private Mono<Boolean> reached(ServerPool server, String position) {
-      Timeouts limits = work.terms().timeouts();
-      Duration most = limits.firstRow().dividedBy(2);
+      Duration most = work.terms().timeouts().firstRow().dividedBy(4);
       Duration wait = causal.patience().compareTo(most) < 0 ? causal.patience() : most;
-      return attempt(server, CausalRead.reaches(position, wait, Work.Terms.of(limits)), limits)
-          .rows()
-          .single()
-          // The keys may have moved meanwhile.
-          .map(reached -> reached && causal.current().getAsBoolean())
-          .onErrorReturn(false);
+      Timeouts limits = Timeouts.of(wait.multipliedBy(2)).withAcquire(wait);
+      return server.awaited(
+          attempt(server, CausalRead.reaches(position, wait, Work.Terms.of(limits)), limits)
+              .rows()
+              .single()
+              // The keys may have moved meanwhile.
+              .map(reached -> reached && causal.current().getAsBoolean())
+              .onErrorReturn(false)
+              // A stream's place is the read's, and not the wait's.
+              .contextWrite(context -> context.delete(StreamTurns.KEY)));
     }
 
     private Flux<T> there(ServerPool server) {

@@ -95,16 +95,18 @@ public final class Users {
    * process.
    */
   public Mono<String> token(ShardId shard) {
-    return router
-        .causalToken(List.of(shard))
+    return token(List.of(shard))
         // The shard was let go; a token of none has primaries read.
-        .onErrorResume(gone -> router.causalToken(List.of()))
-        .map(CausalToken::toString);
+        .onErrorResume(gone -> token(List.<ShardId>of()));
   }
 
   /** The same of the shard of a user. */
   public Mono<String> token(long id) {
-    return locate(id).flatMap(this::token);
+    return locate(id).flatMap(this::token).onErrorResume(lost -> token(List.<ShardId>of()));
+  }
+
+  private Mono<String> token(List<ShardId> shards) {
+    return router.causalToken(shards).map(CausalToken::toString);
   }
 
   /** Has the reads of a subscription see what was written before a token. */
