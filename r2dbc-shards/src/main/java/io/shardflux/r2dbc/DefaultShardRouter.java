@@ -269,12 +269,12 @@ final class DefaultShardRouter implements ShardRouter, ShardAccess, TopologyAcce
             gathers.reads(),
             gathers.maxRows(),
             gathers.maxBytes(),
-            Math.min(1_000, Math.max(1, smallestPool() - 1)));
+            Math.min(1_000, Math.max(1, shards.smallestPool() - 1)));
   }
 
   @Override
-  public int smallestPool() {
-    return shards.smallestPool();
+  public int smallestRest() {
+    return shards.smallestRest();
   }
 
   LiveShards shards() {

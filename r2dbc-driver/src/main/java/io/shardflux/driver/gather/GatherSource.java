@@ -229,7 +229,7 @@ public record GatherSource(
 
     private final Deadline deadline;
     private final GatheredRows gathered =
-        new GatheredRows(bounds.maxRows(), bounds.maxBytes(), reading.mostHeld());
+        new GatheredRows(shard, bounds.maxRows(), bounds.maxBytes(), reading.mostHeld());
 
     Run(Deadline deadline) {
       this.deadline = deadline;
@@ -364,7 +364,11 @@ public record GatherSource(
 
     /** Tells whether a session goes on behind an error. */
     private boolean isLeft(Throwable error) {
-      return isAnswer(error) || isTooMany(error) || error instanceof ReadAgain;
+      return isAnswer(error)
+          || isTooMany(error)
+          || error instanceof ReadAgain
+          || (error instanceof RefusedSqlException refused
+              && refused.code() == RefusalCode.GATHER_IN_TRANSACTION);
     }
 
     private Mono<Void> read(ReadOrder.Step step, ReadOrder order) {

@@ -1,5 +1,7 @@
 package io.shardflux.driver.gather;
 
+import io.shardflux.driver.failure.OutdatedColumnsException;
+import io.shardflux.router.ShardId;
 import io.shardflux.sql.gather.Gather;
 import io.shardflux.sql.statement.RefusalCode;
 import io.shardflux.sql.statement.RefusedSqlException;
@@ -15,6 +17,7 @@ final class GatheredRows {
   /** Rows of one mention and of those like it, as pieces of a list of values. */
   record OfMention(Gather.Mention mention, List<StringBuilder> chunks) {}
 
+  private final ShardId shard;
   private final int maxRows;
   private final int maxBytes;
   private final int mostHeld;
@@ -29,9 +32,11 @@ final class GatheredRows {
   /**
    * No rows.
    *
+   * @param shard where they go to
    * @param mostHeld the characters up to which rows are held
    */
-  GatheredRows(int maxRows, int maxBytes, int mostHeld) {
+  GatheredRows(ShardId shard, int maxRows, int maxBytes, int mostHeld) {
+    this.shard = shard;
     this.maxRows = maxRows;
     this.maxBytes = maxBytes;
     this.mostHeld = mostHeld;
@@ -122,6 +127,10 @@ final class GatheredRows {
               + ": a row that a server can't write down exactly, such as JSON with decimals, dates"
               + " or binary values, MariaDB's JSON that is put into a document, or one beyond"
               + " max_allowed_packet");
+    }
+    if (!RowText.isOfLiterals(literals)) {
+      throw new OutdatedColumnsException(
+          shard, mention.table() + ": a row that is not of its columns");
     }
     rows++;
     bytes += bytes(literals);

@@ -5,6 +5,7 @@ import io.shardflux.router.Internal;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.function.IntSupplier;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
@@ -18,13 +19,13 @@ import reactor.core.scheduler.Schedulers;
 @Internal
 public final class GatherTurns {
 
-  private final int most;
+  private final IntSupplier most;
 
   // Guarded by this.
   private final Deque<Turn> waiting = new ArrayDeque<>();
   private int taken;
 
-  GatherTurns(int most) {
+  GatherTurns(IntSupplier most) {
     this.most = most;
   }
 
@@ -53,7 +54,7 @@ public final class GatherTurns {
         "gather: no turn within "
             + time.toMillis()
             + " ms, as "
-            + most
+            + most.getAsInt()
             + " statements gather rows (expected: fewer at once, or a higher"
             + " sql.gather-concurrency)",
         null,
@@ -70,7 +71,7 @@ public final class GatherTurns {
 
     Mono<Void> come() {
       synchronized (GatherTurns.this) {
-        if (taken < most) {
+        if (taken < most.getAsInt()) {
           taken++;
           has = true;
           return Mono.empty();

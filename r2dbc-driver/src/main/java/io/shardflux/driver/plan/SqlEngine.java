@@ -84,11 +84,18 @@ public class SqlEngine {
   private final ServerKinds kinds = new ServerKinds();
   private final Once<GatherTurns> turns =
       new Once<>(
-          () -> freshTurns(Math.max(STREAMED, access().gathers().maxBytes() / PART_READ_AHEAD)));
+          () ->
+              new GatherTurns(
+                  () ->
+                      Math.min(
+                          Math.max(1, beside()),
+                          fitting(
+                              Math.max(
+                                  STREAMED, access().gathers().maxBytes() / PART_READ_AHEAD)))));
   private final Once<GatherTurns> heldTurns =
-      new Once<>(() -> freshTurns(access().gathers().maxBytes()));
+      new Once<>(() -> new GatherTurns(() -> fitting(access().gathers().maxBytes())));
   private final Once<GatherTurns> joinedTurns =
-      new Once<>(() -> freshTurns(access().gathers().maxBytes()));
+      new Once<>(() -> new GatherTurns(() -> fitting(access().gathers().maxBytes())));
 
   /** A value that is made at its first use. Thread-safe. */
   private static final class Once<T> {
@@ -162,10 +169,15 @@ public class SqlEngine {
   /**
    * Tells whether rows may go on into a session's tables while others are read: a read then waits
    * for a connection beside one that it holds, of which so few are held at once that each pool has
-   * one more.
+   * one more, whatever slow readers hold.
    */
   public boolean streams() {
-    return access().gathers().concurrency() < access().smallestPool();
+    return beside() > 0;
+  }
+
+  /** The connections that may be held while another is waited for. */
+  private int beside() {
+    return access().smallestRest() - 1;
   }
 
   /** The characters of rows that a gather holds at most, if rows may go on. */
@@ -174,13 +186,13 @@ public class SqlEngine {
   }
 
   /**
-   * Turns.
+   * The statements that may gather at once.
    *
    * @param bytes what a statement holds about
    */
-  private GatherTurns freshTurns(int bytes) {
+  private int fitting(int bytes) {
     long room = Runtime.getRuntime().maxMemory() / PART_OF_HEAP / bytes;
-    return new GatherTurns((int) Math.max(1, Math.min(access().gathers().concurrency(), room)));
+    return (int) Math.max(1, Math.min(access().gathers().concurrency(), room));
   }
 
   /** The number of rows that a result may hold if it isn't streamed. */

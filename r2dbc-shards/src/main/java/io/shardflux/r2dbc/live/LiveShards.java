@@ -104,6 +104,14 @@ public final class LiveShards {
         .orElse(options.pool().maxSize());
   }
 
+  /** The connections that streams leave to others, in the pool that has the fewest of them. */
+  public int smallestRest() {
+    return all().stream()
+        .mapToInt(ShardServers::connectionsBesideStreams)
+        .min()
+        .orElse(options.pool().maxSize() - options.pool().streams());
+  }
+
   /**
    * The servers of a shard, which may be closed at any time; see {@link #enter}.
    *

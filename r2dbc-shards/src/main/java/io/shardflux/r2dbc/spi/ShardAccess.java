@@ -40,6 +40,6 @@ public interface ShardAccess {
   /** Tells how reads are gathered; its concurrency is the number that holds. */
   GatherOptions gathers();
 
-  /** The connections of the server that has the fewest, at most. */
-  int smallestPool();
+  /** The connections that streams leave to others, of the server that has the fewest. */
+  int smallestRest();
 }
