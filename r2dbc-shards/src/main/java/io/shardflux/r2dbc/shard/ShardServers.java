@@ -56,6 +56,9 @@ public final class ShardServers {
   /** The key in a subscriber's context that makes its reads see its writes. */
   public static final String READ_YOUR_WRITES = "shardflux.read-your-writes";
 
+  /** The time for the answer of a replica that waited in vain. */
+  private static final Duration ANSWER = Duration.ofMillis(250);
+
   /** A write that is done must not wait long for its token. */
   private static final Timeouts POSITION = Timeouts.of(Duration.ofMillis(500));
 
@@ -511,11 +514,11 @@ public final class ShardServers {
           : reached(server, position).flatMapMany(reached -> reached ? there(server) : ofPrimary());
     }
 
-    /** Takes half of the time to a first row at most, be it for a connection or for the replica. */
+    /** Takes half of the time to a first row, or little more, for a connection and the replica. */
     private Mono<Boolean> reached(ServerPool server, String position) {
-      Duration most = work.terms().timeouts().firstRow().dividedBy(4);
+      Duration most = work.terms().timeouts().firstRow().dividedBy(2);
       Duration wait = causal.patience().compareTo(most) < 0 ? causal.patience() : most;
-      Timeouts limits = Timeouts.of(wait.multipliedBy(2)).withAcquire(wait);
+      Timeouts limits = Timeouts.of(wait.plus(ANSWER)).withAcquire(wait);
       return server.awaited(
           attempt(server, CausalRead.reaches(position, wait, Work.Terms.of(limits)), limits)
               .rows()
