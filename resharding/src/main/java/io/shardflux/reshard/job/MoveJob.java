@@ -285,7 +285,7 @@ public final class MoveJob implements MoveWork {
   private Mono<Void> phase(OpenStep step, Wanted wanted) {
     return switch (move.state().phase()) {
       case PREPARE -> copy.prepared(step);
-      case COPY -> copy.copied(step);
+      case COPY -> copy.copiedAndGuarded(step);
       case VERIFY -> copy.verified(step);
       default ->
           told(step, wanted)

@@ -100,12 +100,22 @@ final class StepCopy {
         .then();
   }
 
+  /** Copies rows, and has the target refuse and note writes of them from then on. */
+  Mono<Void> copiedAndGuarded(OpenStep step) {
+    return copied(step, Mono.defer(() -> guarded(step)));
+  }
+
+  /** Copies rows to where routers write them, too, and nothing refuses them. */
   Mono<Void> copied(OpenStep step) {
+    return copied(step, Mono.empty());
+  }
+
+  private Mono<Void> copied(OpenStep step, Mono<Void> behind) {
     return move.ranges(
             step.transfers(),
             (transfer, after) -> transfer.bound(after, move.pace().rows(transfer.rows())),
             (transfer, range) -> copied(step, transfer, range))
-        .then(guarded(step))
+        .then(behind)
         .then(Mono.defer(() -> move.at(move.state().at(Phase.VERIFY))));
   }
 
