@@ -81,7 +81,7 @@ final class BenchIntegrationTests {
       moves.writers();
       moves.others();
       Measured measured = moves.measured();
-      assertThat(measured.figures()).hasSize(28).allMatch(each -> each.value() > 0);
+      assertThat(measured.figures()).hasSize(36).allMatch(each -> each.value() > 0);
       assertThat(measured.ratios())
           .allMatch(each -> each.value() > 0)
           .extracting(Report.Ratio::name)
