@@ -228,8 +228,7 @@ final class Moves implements AutoCloseable {
   /**
    * A moment of {@link System#nanoTime}.
    *
-   * @param source the CPU of the server that the rows leave until then, in seconds; zero where that
-   *     can't be told
+   * @param source the CPU of the first server until then, in seconds; zero where that can't be told
    * @param target the same of the other server
    * @param mover the same of this process
    */
@@ -347,6 +346,7 @@ final class Moves implements AutoCloseable {
 
   private void felt(ShardingStrategy next, long arriving, LongSupplier key, String which) {
     WriteLanes lanes = new WriteLanes(WRITERS, () -> write(key.getAsLong()));
+    ToDoubleFunction<Moment> leaving = isAt(TO) ? Moment::target : Moment::source;
     Moment first;
     Moment start;
     Map<String, Moment> begun;
@@ -377,13 +377,13 @@ final class Moves implements AutoCloseable {
     ratio("p99 of " + writes + ", at switch / before", turn.p99() / before.p99());
     double rest = perCpu(before, first, start);
     if (rest > 0) {
-      double alone = perCpu(before, first, start, Moment::source);
+      double alone = perCpu(before, first, start, leaving);
       ratio(
           writes + " for a second of the source's CPU, while the move waits / before",
-          perCpu(kept, at(begun, CAUGHT_UP), at(begun, TOLD), Moment::source) / alone);
+          perCpu(kept, at(begun, CAUGHT_UP), at(begun, TOLD), leaving) / alone);
       ratio(
           writes + " for a second of the source's CPU, under copy / before",
-          perCpu(copy, at(begun, "COPY"), at(begun, CAUGHT_UP), Moment::source) / alone);
+          perCpu(copy, at(begun, "COPY"), at(begun, CAUGHT_UP), leaving) / alone);
       ratio(
           writes + " for a second of the servers' CPU, under copy / before",
           perCpu(copy, at(begun, "COPY"), at(begun, CAUGHT_UP)) / rest);
