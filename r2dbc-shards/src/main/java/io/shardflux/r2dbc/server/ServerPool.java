@@ -65,7 +65,7 @@ public final class ServerPool {
   private final ServerWatch watch;
   private final AtomicInteger inFlight = new AtomicInteger();
 
-  /** The reads that wait on the server until it has got somewhere. */
+  /** The reads that wait on the server until it has applied what they must see. */
   private final AtomicInteger awaiting = new AtomicInteger();
 
   private final LatencyWindow latency = new LatencyWindow(System::nanoTime);

@@ -1,5 +1,6 @@
 package io.shardflux.r2dbc.shard;
 
+import io.r2dbc.spi.Readable;
 import io.shardflux.r2dbc.settings.CausalToken;
 import io.shardflux.r2dbc.statement.Dialect;
 import io.shardflux.r2dbc.statement.Work;
@@ -8,6 +9,7 @@ import java.time.Duration;
 import java.util.Objects;
 import java.util.Set;
 import java.util.function.BooleanSupplier;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
 import reactor.util.context.ContextView;
@@ -28,47 +30,42 @@ public record CausalRead(CausalToken token, Duration patience, BooleanSupplier c
 
   /** Gives the position of a primary, as far as its server tells one. */
   static Work<String> position(Work.Terms terms) {
-    return new Work<>(
+    return asking(
         "position of a causal token",
-        true,
-        Set.of(),
         terms,
-        (connection, dialect) ->
-            Flux.from(
-                    connection
-                        .createStatement(
-                            dialect == Dialect.MARIADB
-                                ? "SELECT @@GLOBAL.gtid_binlog_pos"
-                                : "SELECT IF(@@GLOBAL.gtid_mode = 'ON', @@GLOBAL.gtid_executed, '')")
-                        .execute())
-                .concatMap(
-                    result ->
-                        result.map(row -> Objects.requireNonNullElse(row.get(0, String.class), "")))
-                .map(position -> position.replaceAll("\\s", "")));
+        dialect ->
+            dialect == Dialect.MARIADB
+                ? "SELECT @@GLOBAL.gtid_binlog_pos"
+                : "SELECT IF(@@GLOBAL.gtid_mode = 'ON', @@GLOBAL.gtid_executed, '')",
+        row -> Objects.requireNonNullElse(row.get(0, String.class), "").replaceAll("\\s", ""));
   }
 
   /** Tells whether a replica gets to a position in time. */
   static Work<Boolean> reaches(String position, Duration wait, Work.Terms terms) {
-    String seconds = Long.toString(Math.max(1, wait.toMillis())) + " / 1000";
-    return new Work<>(
+    String seconds = Math.max(1, wait.toMillis()) + " / 1000";
+    return asking(
         "wait for a causal token",
+        terms,
+        dialect ->
+            (dialect == Dialect.MARIADB
+                    ? "SELECT MASTER_GTID_WAIT('"
+                    : "SELECT WAIT_FOR_EXECUTED_GTID_SET('")
+                + position
+                + "', "
+                + seconds
+                + ")",
+        row -> Integer.valueOf(0).equals(row.get(0, Integer.class)));
+  }
+
+  private static <T> Work<T> asking(
+      String what, Work.Terms terms, Function<Dialect, String> sql, Function<Readable, T> answer) {
+    return new Work<>(
+        what,
         true,
         Set.of(),
         terms,
         (connection, dialect) ->
-            Flux.from(
-                    connection
-                        .createStatement(
-                            (dialect == Dialect.MARIADB
-                                    ? "SELECT MASTER_GTID_WAIT('"
-                                    : "SELECT WAIT_FOR_EXECUTED_GTID_SET('")
-                                + position
-                                + "', "
-                                + seconds
-                                + ")")
-                        .execute())
-                .concatMap(
-                    result ->
-                        result.map(row -> Integer.valueOf(0).equals(row.get(0, Integer.class)))));
+            Flux.from(connection.createStatement(sql.apply(dialect)).execute())
+                .concatMap(result -> result.map(answer)));
   }
 }

@@ -490,7 +490,9 @@ public final class ShardServers {
     }
   }
 
-  /** A read of a replica that must have got somewhere, or else of the primary. */
+  /**
+   * A read that a replica answers once it has got as far as a token; otherwise the primary does.
+   */
   private final class Behind<T> {
 
     private final Work<T> work;
