@@ -77,6 +77,7 @@ class KilledReversesIntegrationTests {
     Phase at = random.nextInt(3) == 0 ? Phase.HOLD : Phase.REVERSE;
     for (Job job = fixture.job(number); !job.ended(); job = fixture.job(number)) {
       assertThat(System.nanoTime() - end).as("job %s, seed %d", job, SEED).isNegative();
+      // The moment at which something happens is random by intent; nothing is waited for.
       Thread.sleep(5);
       Phase phase = Movers.phase(job);
       int now = fixture.told.writes();

@@ -145,6 +145,7 @@ public final class TransactionTables {
                         shard.id(),
                         lax))
         .then()
+        // A server that does not tell its settings is used without a word.
         .onErrorComplete();
   }
 

@@ -10,10 +10,12 @@ package io.shardflux.r2dbc.settings;
  * @param maxRows the rows of one mention of a table that are gathered at most, and those of all
  *     mentions of a statement (default 10,000, from 1 to 1,000,000)
  * @param maxBytes the bytes of these rows, as they are written down for the server; a router holds
- *     all of one statement only in a transaction, and where {@code concurrency} is not below the
- *     connections of the smallest pool (default 16 MiB, from 1,024 to 1,073,741,824)
+ *     all of one statement only in a transaction, and where a pool has less than two connections
+ *     beside its {@linkplain PoolOptions#streams() streams} (default 16 MiB, from 1,024 to
+ *     1,073,741,824)
  * @param concurrency the statements that gather at once in a router; 0 for one less than the
- *     smallest pool has connections, and at least one (default 0, from 0 to 1,000)
+ *     smallest pool has connections, and at least one (default 0, from 0 to 1,000). Where rows are
+ *     not all held, no more do than each pool has connections beside its streams, less one
  */
 public record GatherOptions(ScatterReads reads, int maxRows, int maxBytes, int concurrency) {
 

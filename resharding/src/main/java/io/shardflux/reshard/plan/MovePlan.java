@@ -1,5 +1,6 @@
 package io.shardflux.reshard.plan;
 
+import io.shardflux.router.Internal;
 import io.shardflux.router.ShardId;
 import io.shardflux.router.ShardingStrategy;
 import io.shardflux.router.TableRule;
@@ -67,6 +68,7 @@ public record MovePlan(
    * @param now the topology that it was made for
    * @throws IllegalStateException if it was made for another one
    */
+  @Internal
   public Topology finished(Topology now) {
     Topology then = now;
     for (Part part : parts) {
@@ -332,6 +334,7 @@ public record MovePlan(
    *
    * @param lines see {@link #statements()}
    */
+  @Internal
   public MovePlan withStatements(List<String> lines) {
     return new MovePlan(parts, refusals, options, targets, lines);
   }
